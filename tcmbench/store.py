@@ -1,0 +1,154 @@
+"""Content-addressed artefacts on disk: computed once, written whole, shared by processes.
+
+An artefact is a folder named by the key of everything that went into it. It is built under a temporary name
+and renamed, so a reader sees all of it or nothing, and a killed run leaves no half artefact behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+_CHUNK = 1 << 20
+_KEY_LENGTH = 32
+
+
+def canonical_json(value: Json) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key(stage: str, value: Json) -> str:
+    """Return the key of an artefact: 32 hex digits of sha256 over stage (name and version) and inputs."""
+    return hashlib.sha256(f"{stage}\n{canonical_json(value)}".encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def tree_sha256(paths: Iterable[Path], *, root: Path) -> str:
+    """Return the sha256 over the names (relative to `root`) and bytes of files, in name order."""
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda p: p.relative_to(root).as_posix()):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    # mkstemp makes files private to the user; what we write is meant to be read by others too.
+    part.chmod(0o644)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with \\n line ends."""
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write JSON atomically: indented, keys in the order given, ending in a newline."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Json:
+    """Read a JSON file that tcmbench wrote.
+
+    Raises:
+        StoreError: The file is damaged; the message says to delete it.
+    """
+    try:
+        value: Json = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StoreError(
+            f"{path}: expected JSON written by tcmbench, but: {error}. Delete it and run again."
+        ) from error
+    return value
+
+
+class Store:
+    """Artefacts under one folder, as `<root>/<kind>/<first two digits>/<key>/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, kind: str, key: str) -> Path:
+        """Return where an artefact is or will be."""
+        return self.root / kind / key[:2] / key
+
+    def has(self, kind: str, key: str) -> bool:
+        """Return whether the artefact is there, whole."""
+        return self.path(kind, key).is_dir()
+
+    @contextlib.contextmanager
+    def build(self, kind: str, key: str) -> Iterator[Path]:
+        """Give a folder to fill; on success it becomes the artefact, on an error it is removed.
+
+        If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal
+        contents.
+        """
+        final = self.path(kind, key)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{key[:8]}.", suffix=".part"))
+        part.chmod(0o755)
+        try:
+            yield part
+            with contextlib.suppress(OSError):
+                part.rename(final)
+            if not final.is_dir():
+                raise StoreError(f"{final}: could not be put in place. Is the disk full or read-only?")
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def lock(self, kind: str, key: str, *, timeout: float = -1) -> Iterator[None]:
+        """Hold the lock of an artefact, so that two processes don't do the same long work twice.
+
+        Args:
+            kind: Kind of artefact.
+            key: Its key.
+            timeout: Seconds to wait; negative waits for ever.
+
+        Raises:
+            StoreError: Another process still holds the lock after `timeout`.
+        """
+        import filelock
+
+        final = self.path(kind, key)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(final.with_name(f".{key}.lock"), timeout=timeout):
+                yield
+        except filelock.Timeout as error:
+            raise StoreError(
+                f"{final} is being made by another process. Wait for it, or stop it and run again."
+            ) from error
