@@ -1,26 +1,29 @@
 """Every error a user can cause or mend; anything else is a bug and keeps its traceback.
 
-    TcmbenchError                 the command line prints it without a traceback and exits 2
-    ├── UnknownName               a miner, task, base, set… that does not exist ("did you mean …?")
-    ├── SpecError                 a TOML file that does not say what it must
-    ├── DataError                 a data file that cannot be used
-    │   ├── BadLines              every bad line of a file at once
-    │   └── DataAbsent            files that are simply not on this machine
-    ├── ModelAbsent               a base whose weights are not on this machine
-    ├── MissingExtra              an optional dependency that is not installed
-    ├── StoreError                an artefact that is damaged or being written by another process
-    ├── EvaluationError           a score that cannot be trusted
-    │   └── ParityError           two ways to the same number disagree
-    ├── TrainingError             a training that failed or silently taught nothing
-    ├── ScoreMissing              a score that a board or gate needs and nobody measured
-    └── NotComparable             scores of different data, prompts or candidates (exit code 3)
+TcmbenchError                 the command line prints it without a traceback and exits 2
+├── UnknownName               a miner, task, base, set… that does not exist ("did you mean …?")
+├── SpecError                 a TOML file that does not say what it must
+├── DataError                 a data file that cannot be used
+│   ├── BadLines              every bad line of a file at once
+│   └── DataAbsent            files that are simply not on this machine
+├── ModelAbsent               a base whose weights are not on this machine
+├── MissingExtra              an optional dependency that is not installed
+├── StoreError                an artefact that is damaged or being written by another process
+├── EvaluationError           a score that cannot be trusted
+│   └── ParityError           two ways to the same number disagree
+├── TrainingError             a training that failed or silently taught nothing
+├── ScoreMissing              a score that a board or gate needs and nobody measured
+└── NotComparable             scores of different data, prompts or candidates (exit code 3)
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 class TcmbenchError(Exception):
@@ -49,8 +52,6 @@ class SpecError(TcmbenchError):
 
 class DataError(TcmbenchError):
     """A data file that cannot be used as it is."""
-
-
 
 
 class BadLines(DataError):

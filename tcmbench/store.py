@@ -70,7 +70,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with \\n line ends."""
+    """Write UTF-8 text atomically, lines ended by a line feed alone."""
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,0 +1,1 @@
+"""From a model and a task to a score that can be trusted."""

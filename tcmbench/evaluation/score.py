@@ -1,0 +1,118 @@
+"""A score: one model on one task and split, with the items it is the mean (or other statistic) of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+Statistic = Literal["mean", "spearman"]
+"""How the reported value follows from the items: the mean of the metric's column, or Spearman's correlation
+of the columns `similarity` and `gold`."""
+
+
+class Provenance(BaseModel):
+    """Where a number comes from, written beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str
+    """Command line that made it."""
+
+    packages: dict[str, str]
+    """Versions of the packages that can change it."""
+
+    commit: str
+    """Commit of the workspace, `+dirty` when it had changes; empty outside git."""
+
+    hardware: str
+    """Processor or GPU."""
+
+    seconds: float
+    """Wall time."""
+
+    peak_memory_mib: float
+    """Largest resident memory of the process so far."""
+
+    seed: int = 0
+    """Seed."""
+
+    encoded_texts: int = 0
+    """Texts that were encoded for it (the rest came from the cache)."""
+
+    encoded_tokens: int = 0
+    """Tokens that were encoded for it."""
+
+
+class ScoreRecord(BaseModel):
+    """What `score.json` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Name of the model: a base, or `variant/seed<k>`."""
+
+    model_revision: str
+    """Hash of weights, tokenizer, prompts, pooling, max length and dtype."""
+
+    task: str
+    """Name of the task."""
+
+    split: str
+    """Split of the task."""
+
+    subset: str
+    """Subset of the task."""
+
+    task_revision: str
+    """Hash of data, candidates and prompt."""
+
+    task_type: str
+    """mteb's type: Retrieval, Reranking, STS, Classification, Clustering, PairClassification."""
+
+    metric: str
+    """Main metric, as mteb names it (ndcg_at_10)."""
+
+    value: float
+    """Main metric on mteb's scale (0–1)."""
+
+    statistic: Statistic
+    """How the value follows from the items."""
+
+    metrics: dict[str, float]
+    """Everything mteb reports for this split."""
+
+    items: int
+    """Number of items (queries, pairs, texts, or clustering experiments)."""
+
+    provenance: Provenance
+    """Where it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A stored score."""
+
+    record: ScoreRecord
+    """The numbers."""
+
+    folder: Path
+    """Artefact folder: score.json, items.parquet, task_result.json."""
+
+    def items(self) -> pa.Table:
+        """Return the per-item table.
+
+        Columns: `item` (id), `cluster` (patient or the item itself: what is resampled together), `group` (gold
+        label, empty where there is none), and per statistic: the metric's own column (`mean`; values 0–1), or
+        `similarity` and `gold` (`spearman`). Retrieval and reranking carry further metrics and `top1` (id of
+        the document ranked first); classification carries `prediction`.
+        """
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.folder / "items.parquet")

@@ -1,0 +1,86 @@
+"""A base: a pretrained model or a baseline without weights, and how it is to be used."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tcmbench.specs.toml import Spec
+
+Pooling = Literal["last", "cls", "mean"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+Architecture = Literal["qwen3", "qwen2", "bert", "xlm-roberta", "static"]
+
+
+class Base(Spec):
+    """One file of `models/bases/`."""
+
+    kind: Literal["embedding", "reranker", "baseline"]
+    """What it does; a baseline has no weights and can't be tuned."""
+
+    encoder: str = "sentence_transformers"
+    """Plug-in of `tcmbench/encoders` that runs it."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the encoder plug-in."""
+
+    path: str | None = None
+    """Folder of the weights, relative to the workspace's `models` folder."""
+
+    hub_id: str | None = None
+    """Name on the Hugging Face hub, looked up in the local cache first."""
+
+    revision: str | None = None
+    """Commit on the hub; None takes what the cache has; the hash of the weights is recorded."""
+
+    architecture: Architecture | None = None
+    """Family of the network."""
+
+    pooling: Pooling | None = None
+    """How token vectors become one vector."""
+
+    normalize: bool = True
+    """Whether vectors have unit length."""
+
+    max_length: int = Field(default=512, ge=8)
+    """Longest input in tokens; what is longer is cut."""
+
+    dtype: Dtype = "float32"
+    """Precision of the weights in evaluation."""
+
+    query_prompt: str = ""
+    """Put before every query of a retrieval or reranking task."""
+
+    document_prompt: str = ""
+    """Put before every document, and before every text of the other tasks."""
+
+    instruction: str = ""
+    """Instruction of a reranker."""
+
+    padding_side: Literal["left", "right"] = "right"
+    """Where the tokenizer pads; decoders with last-token pooling need left."""
+
+    swift_model_type: str | None = None
+    """`--model_type` of ms-swift; None when ms-swift can't train it."""
+
+    parameters: int | None = Field(default=None, ge=1)
+    """Number of parameters, embeddings included."""
+
+    license: str = "unknown"
+    """SPDX name, or what the model's card says."""
+
+    trust_remote_code: bool = False
+    """Whether code that comes with the weights may run."""
+
+    description: str = ""
+    """One sentence for the board."""
+
+    @model_validator(mode="after")
+    def _weights_have_one_source(self) -> Base:
+        if self.kind == "baseline":
+            if self.path or self.hub_id:
+                raise ValueError("a baseline has no weights: remove path and hub_id")
+        elif (self.path is None) == (self.hub_id is None):
+            raise ValueError("give either path (weights in the workspace) or hub_id (weights on the hub)")
+        return self

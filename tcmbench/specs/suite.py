@@ -1,0 +1,68 @@
+"""A suite: which tasks are measured, and what each one stands for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tcmbench.specs.toml import Spec
+
+Role = Literal["in_domain", "held_out", "general"]
+
+ROLES: tuple[Role, ...] = ("in_domain", "held_out", "general")
+
+
+class SuiteTask(BaseModel):
+    """One task and split of a suite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    """Name of the task: one of ours, of the workspace, or any that mteb knows."""
+
+    role: Role
+    """in_domain and held_out measure gain, general measures forgetting."""
+
+    split: str = "test"
+    """Split of the task."""
+
+    subset: str = "default"
+    """Subset of the task (mteb calls it hf_subset)."""
+
+    title: str = ""
+    """Column title on the board; the task's name when empty."""
+
+    kind: Literal["embedding", "reranker", "any"] = "any"
+    """Which models are measured on it; others show that it does not apply to them."""
+
+    @property
+    def column(self) -> str:
+        """Name of the column: `Task`, or `Task/split` for a split other than test."""
+        parts = [self.task]
+        if self.split != "test":
+            parts.append(self.split)
+        if self.subset != "default":
+            parts.append(self.subset)
+        return "/".join(parts)
+
+
+class Suite(Spec):
+    """One file of `tasks/suites/`."""
+
+    description: str = ""
+    """One sentence for the board."""
+
+    synthetic: bool = False
+    """Whether the data is generated; then the board says so at every figure."""
+
+    tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+    """What is measured, in the order of the columns."""
+
+    @model_validator(mode="after")
+    def _columns_are_unique(self) -> Suite:
+        columns = [task.column for task in self.tasks]
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        if twice:
+            raise ValueError(f"columns that stand twice: {', '.join(twice)}")
+        return self

@@ -1,0 +1,43 @@
+"""A task in TOML: a folder or file of local data that becomes an MTEB task without code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from tcmbench.specs.toml import Spec
+
+
+class TaskSpec(Spec):
+    """One file of `tasks/`."""
+
+    type: str
+    """Plug-in of `tcmbench/task_types`: what kind of task the data becomes."""
+
+    path: str
+    """Folder or file under the data root."""
+
+    splits: tuple[str, ...] = ("test",)
+    """Splits that are evaluated."""
+
+    metric: str = ""
+    """Main metric; empty takes the type's own."""
+
+    languages: tuple[str, ...] = Field(default=("zho-Hans",), min_length=1)
+    """Languages of the texts, as mteb writes them."""
+
+    description: str = ""
+    """What the task asks, in one sentence."""
+
+    source: str = ""
+    """Where the data comes from and how to get it."""
+
+    license: str = "unknown"
+    """Licence of the data."""
+
+    synthetic: bool = False
+    """Whether the data was generated."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the type."""

@@ -1,0 +1,81 @@
+"""Reading one TOML file into one frozen model, with messages that name the file and the field."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tcmbench.errors import SpecError, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Spec(BaseModel):
+    """Base of everything read from TOML: frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """Name; the same as the file's."""
+
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT:
+    """Return the validated spec.
+
+    Raises:
+        SpecError: A field is missing, misspelt or of the wrong kind; the message names all of them.
+    """
+    try:
+        return schema.model_validate(dict(given))
+    except ValidationError as error:
+        complaints = "\n".join(
+            f"  {'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}"
+            + (f", got {e['input']!r}" if e["type"] not in {"missing", "extra_forbidden"} else "")
+            for e in error.errors()
+        )
+        known = ", ".join(schema.model_fields)
+        raise SpecError(
+            f"{where}: not a valid {schema.__name__}:\n{complaints}\nKnown fields: {known}."
+        ) from error
+
+
+def read(schema: type[SpecT], path: Path) -> SpecT:
+    """Read a spec file; its `name` may be left out and is then the file's.
+
+    Raises:
+        SpecError: Not TOML, not valid, or a `name` that differs from the file's.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: not valid TOML: {error}") from error
+    spec = parse(schema, {"name": path.stem, **given}, where=str(path))
+    if spec.name != path.stem:
+        raise SpecError(
+            f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree."
+        )
+    return spec
+
+
+def find(schema: type[SpecT], folder: Path, name: str, *, where: str = "") -> SpecT:
+    """Read `<folder>/<name>.toml`.
+
+    Raises:
+        UnknownName: There is no such file; the message lists the close and the known ones.
+    """
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        raise UnknownName.of(schema.__name__.lower(), name, names(folder), where=where)
+    return read(schema, path)
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of all specs in a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml"))

@@ -1,0 +1,159 @@
+"""A variant: the recipe that turns a base into a tuned model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tcmbench.specs.toml import Spec
+
+Tuner = Literal["full", "lora", "qlora"]
+Loss = Literal[
+    "infonce", "cosine_similarity", "contrastive", "online_contrastive",
+    "mnrl", "cached_mnrl", "cosent", "gist", "matryoshka",
+    "pointwise_reranker", "listwise_reranker",
+]  # fmt: skip
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Negatives(_Part):
+    """Which documents a query is taught to stay away from."""
+
+    miner: str = "none"
+    """Plug-in of `tcmbench/miners`."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the miner (count, skip_top, margins …)."""
+
+
+class Augmentation(_Part):
+    """How the text of documents is varied."""
+
+    name: str
+    """Plug-in of `tcmbench/augmentations`."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the augmentation."""
+
+
+class Training(_Part):
+    """Hyper-parameters that every trainer understands."""
+
+    epochs: float = Field(default=1.0, gt=0)
+    """Passes over the training set."""
+
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after so many optimiser steps."""
+
+    batch_size: int = Field(default=32, ge=2)
+    """Examples a step on one device; InfoNCE teaches nothing with one."""
+
+    accumulation: int = Field(default=1, ge=1)
+    """Gradient accumulation steps."""
+
+    learning_rate: float = Field(default=2e-5, gt=0)
+    """Peak learning rate."""
+
+    warmup_ratio: float = Field(default=0.05, ge=0, le=1)
+    """Share of steps over which the learning rate rises."""
+
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay."""
+
+    temperature: float = Field(default=0.05, gt=0)
+    """Temperature of InfoNCE."""
+
+    in_batch: bool = True
+    """Whether the positives of other examples in the batch are negatives."""
+
+    max_length: int = Field(default=256, ge=16)
+    """Longest text in tokens; longer ones are cut when the training set is built."""
+
+    loss: Loss = "infonce"
+    """Loss; which ones exist depends on the trainer."""
+
+    matryoshka_dims: tuple[int, ...] = ()
+    """Dimensions of the Matryoshka loss, largest first."""
+
+    lora_rank: int = Field(default=8, ge=1)
+    """Rank of the adapters."""
+
+    lora_alpha: int = Field(default=32, ge=1)
+    """Scale of the adapters."""
+
+    gradient_checkpointing: bool = False
+    """Trade time for memory."""
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of training."""
+
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    """Implementation of attention."""
+
+    deepspeed: Literal["zero1", "zero2", "zero3"] | None = None
+    """DeepSpeed configuration for several GPUs."""
+
+    devices: int = Field(default=1, ge=1)
+    """GPUs to train on (NPROC_PER_NODE)."""
+
+    save_steps: int = Field(default=200, ge=1)
+    """Steps between checkpoints; a killed training resumes from the last."""
+
+
+class Variant(Spec):
+    """One file of `models/variants/`, or an inline table of a set."""
+
+    base: str
+    """Name of the base."""
+
+    data: str
+    """TCM-SD folder under the data root whose train split is trained on."""
+
+    task: Literal["embedding", "reranker"] = "embedding"
+    """What the tuned model does."""
+
+    head: Literal["generative", "classification"] = "generative"
+    """Rerankers only: yes/no logits, or a one-label head."""
+
+    negatives: Negatives = Negatives()
+    """Which negatives are mined."""
+
+    augmentation: Augmentation | None = None
+    """How documents are varied; None leaves them as they are."""
+
+    batch_rule: Literal["label_unique", "plain"] = "label_unique"
+    """label_unique: no two examples of a batch share a positive, so no positive is pushed away."""
+
+    tuner: Tuner = "full"
+    """What is trained: all weights, or adapters on float or on 4-bit weights."""
+
+    trainer: Literal["swift", "sentence_transformers"] = "swift"
+    """Plug-in of `tcmbench/trainers`."""
+
+    training: Training = Training()
+    """Hyper-parameters."""
+
+    max_samples: int | None = Field(default=None, ge=1)
+    """Use at most so many examples (a seeded sample)."""
+
+    split_negatives: bool = False
+    """One example a negative instead of one with all."""
+
+    drop_leaks: bool = False
+    """Remove training records that (nearly) stand in an evaluation task of the set."""
+
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """One model is trained for each."""
+
+    description: str = ""
+    """One sentence for the board."""
+
+    @model_validator(mode="after")
+    def _seeds_are_distinct(self) -> Variant:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ from one another, got {list(self.seeds)}")
+        return self
