@@ -1,0 +1,376 @@
+"""TCM-SD folders: clinical records, the syndromes they were given, and the knowledge base of syndromes.
+
+The data set circulates in many shapes (names of keys, JSON or JSON lines, encodings, one label or several).
+All are read into the same records, so that a score can't depend on whose copy it was taken from: the hash of
+a folder is taken over what was read, not over the bytes of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.data import fields
+from tcmbench.data.label_map import LabelMap, read_label_map
+from tcmbench.data.lines import Problem, describe, iter_objects, read_text
+from tcmbench.errors import BadLines, DataAbsent, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_SPLIT_FILE = re.compile(r"((?:train|dev|test)(?:_\w+)?)\.jsonl?")
+_KNOWLEDGE_FILE = re.compile(r"syndrome_knowledge\.jsonl?")
+_VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
+_LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
+
+LAYOUT = (
+    "A TCM-SD folder holds train, dev and test (also test_*) as .json or .jsonl, syndrome_knowledge.json[l], "
+    "and if there are any syndrome_vocab.txt and label_map*.txt."
+)
+_ADVICE = "Mend these lines, or leave them out, and run again."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One clinical record and its gold syndromes."""
+
+    record_id: str
+    """Unique within its split."""
+
+    patient_id: str
+    """Records of one patient share it; the record's own id where the data names no patient."""
+
+    labels: tuple[str, ...]
+    """Gold syndromes, at least one, without repeats."""
+
+    chief_complaint: str
+    """"" when missing, as all texts of a record."""
+
+    history: str
+
+    examination: str
+
+    disease: str
+
+    def query(self) -> str:
+        """Return the record as it is searched with: the fields it has, one a line."""
+        parts = (
+            ("主诉", self.chief_complaint),
+            ("现病史", self.history),
+            ("体格检查", self.examination),
+        )
+        return "".join(f"{name}：{text}\n" for name, text in parts if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Syndrome:
+    """One entry of the knowledge base."""
+
+    doc_id: str
+    """The name, which is unique within a knowledge base."""
+
+    name: str
+
+    definition: str
+    """"" when missing, as all texts but the name."""
+
+    manifestations: str
+
+    diseases: str
+
+    def document(self) -> str:
+        """Return the entry as it is searched for: the fields it has, one a line."""
+        parts = (
+            ("定义", self.definition),
+            ("典型表现", self.manifestations),
+            ("常见疾病", self.diseases),
+        )
+        return "\n".join([f"名称：{self.name}。", *(f"{name}：{text}" for name, text in parts if text)])
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A TCM-SD folder, read."""
+
+    root: Path
+
+    splits: Mapping[str, tuple[Record, ...]]
+    """By name (train, dev, test, test_unseen …), records in file order."""
+
+    knowledge: tuple[Syndrome, ...]
+    """In file order."""
+
+    vocabulary: tuple[str, ...]
+    """The closed set of syndromes that classification chooses from; empty when the folder has none."""
+
+    label_map: LabelMap | None
+
+    sha256: str
+    """Over what was read (splits, knowledge base, vocabulary, label map), whatever the files looked like."""
+
+
+class UnknownLabel(NamedTuple):
+    """A gold label that no entry of the knowledge base carries."""
+
+    split: str
+    record_id: str
+    label: str
+    where: str
+    """File and line."""
+
+
+class Scan(NamedTuple):
+    """A folder as it is, before it is known to be fit for use."""
+
+    folder: Folder
+    problems: tuple[str, ...]
+    """Every bad line of every file, as file:line: reason."""
+
+    unknown_labels: tuple[UnknownLabel, ...]
+
+
+class _Files(NamedTuple):
+    splits: Mapping[str, Path]
+    knowledge: Path
+    vocabulary: Path | None
+    label_map: Path | None
+
+
+class _SplitRead(NamedTuple):
+    records: tuple[Record, ...]
+    lines: tuple[int, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_folder(root: Path, *, splits: Sequence[str] | None = None) -> Folder:
+    """Return a folder's records, knowledge base, vocabulary and label map, all fit for use.
+
+    Args:
+        root: The folder.
+        splits: Names of the splits to read; None reads all there are. The others are not opened.
+
+    Raises:
+        DataAbsent: The folder, its knowledge base or a split that was asked for is not there.
+        BadLines: Lines that can't be read, and gold labels the knowledge base doesn't hold, of all files.
+        DataError: Two files for the same thing.
+    """
+    scan = scan_folder(root, splits=splits)
+    strangers = [
+        f"{u.where}: record {u.record_id}: {u.label} is not in the knowledge base"
+        for u in scan.unknown_labels
+    ]
+    if scan.problems or strangers:
+        advice = _ADVICE + (" A label map (label_map.txt) can rename labels." if strangers else "")
+        raise BadLines([*scan.problems, *strangers], advice=advice)
+    return scan.folder
+
+
+def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
+    """Return what could be read of a folder and everything that could not.
+
+    Raises:
+        DataAbsent: The folder, its knowledge base or a split that was asked for is not there.
+        DataError: Two files for the same thing.
+    """
+    files = _find(root, splits)
+    problems: list[str] = []
+    label_map = None
+    if files.label_map:
+        read = read_label_map(files.label_map)
+        label_map = LabelMap(read.entries)
+        problems += [describe(files.label_map, problem) for problem in read.problems]
+    knowledge, complaints = _read_knowledge(files.knowledge)
+    problems += [describe(files.knowledge, problem) for problem in complaints]
+    known = frozenset(syndrome.doc_id for syndrome in knowledge)
+    records: dict[str, tuple[Record, ...]] = {}
+    unknown: list[UnknownLabel] = []
+    for split, path in files.splits.items():
+        part = _read_split(path, split=split, known=known, label_map=label_map)
+        records[split] = part.records
+        problems += [describe(path, problem) for problem in part.problems]
+        unknown += [
+            UnknownLabel(split, record.record_id, label, f"{path}:{line}")
+            for record, line in zip(part.records, part.lines, strict=True)
+            for label in record.labels
+            if label not in known
+        ]
+    vocabulary = _read_vocabulary(files.vocabulary) if files.vocabulary else ()
+    sha256 = _content_sha256(records, knowledge, vocabulary, label_map)
+    folder = Folder(root, records, knowledge, vocabulary, label_map, sha256)
+    return Scan(folder, tuple(problems), tuple(unknown))
+
+
+def find_splits(root: Path) -> tuple[str, ...]:
+    """Return the names of the splits a folder has, sorted, without opening any; () for no folder."""
+    if not root.is_dir():
+        return ()
+    return tuple(sorted({m[1] for path in root.iterdir() if (m := _SPLIT_FILE.fullmatch(path.name))}))
+
+
+def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
+    if not root.is_dir():
+        raise DataAbsent(root, what="The TCM-SD folder", how=LAYOUT)
+    knowledge = _only(root, _KNOWLEDGE_FILE)
+    if knowledge is None:
+        raise DataAbsent(root / "syndrome_knowledge.jsonl", what="The knowledge base", how=LAYOUT)
+    names = find_splits(root) if wanted is None else tuple(dict.fromkeys(wanted))
+    splits: dict[str, Path] = {}
+    for name in names:
+        path = _only(root, re.compile(rf"{re.escape(name)}\.jsonl?"))
+        if path is None:
+            have = ", ".join(find_splits(root)) or "none"
+            raise DataAbsent(
+                root / f"{name}.jsonl", what=f"Split {name}", how=f"Splits here: {have}. {LAYOUT}"
+            )
+        splits[name] = path
+    return _Files(splits, knowledge, _only(root, _VOCABULARY_FILE), _only(root, _LABEL_MAP_FILE))
+
+
+def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
+    found = sorted(path for path in root.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise DataError(f"{root}: expected one file of a kind, got {names}. Keep one, move the other away.")
+    return found[0] if found else None
+
+
+def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[Problem]]:
+    entries: dict[str, Syndrome] = {}
+    problems: list[Problem] = []
+    for row in iter_objects(path):
+        if isinstance(row, Problem):
+            problems.append(row)
+            continue
+        try:
+            entry = _syndrome(row.value)
+        except fields.FieldProblem as problem:
+            problems.append(Problem(row.number, str(problem)))
+            continue
+        if entry.name in entries:
+            problems.append(Problem(row.number, f"{entry.name}: a second entry of this name"))
+        else:
+            entries[entry.name] = entry
+    if not entries and not problems:
+        problems.append(Problem(1, "no entries"))
+    return tuple(entries.values()), problems
+
+
+def _syndrome(row: Mapping[str, object]) -> Syndrome:
+    name = fields.text(row, fields.NAME)
+    if not name:
+        raise fields.FieldProblem(f"no name: expected one of {', '.join(fields.NAME)}; {_keys(row)}")
+    try:
+        return Syndrome(
+            doc_id=name,
+            name=name,
+            definition=fields.text(row, fields.DEFINITION),
+            manifestations=fields.text(row, fields.MANIFESTATIONS),
+            diseases=fields.text(row, fields.DISEASES),
+        )
+    except fields.FieldProblem as problem:
+        raise fields.FieldProblem(f"{name}: {problem}") from problem
+
+
+def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: LabelMap | None) -> _SplitRead:
+    records: list[Record] = []
+    lines: list[int] = []
+    problems: list[Problem] = []
+    taken: set[str] = set()
+    for row in iter_objects(path):
+        if isinstance(row, Problem):
+            problems.append(row)
+            continue
+        record_id = ""
+        try:
+            given = fields.identifier(row.value, fields.RECORD_ID)
+            record_id = _unique(given or f"{split}-{row.number}", taken)
+            record = _record(row.value, record_id, given, known=known, label_map=label_map)
+        except fields.FieldProblem as problem:
+            who = f"record {record_id}: " if record_id else ""
+            problems.append(Problem(row.number, f"{who}{problem}"))
+            continue
+        taken.add(record_id)
+        records.append(record)
+        lines.append(row.number)
+    return _SplitRead(tuple(records), tuple(lines), tuple(problems))
+
+
+def _record(
+    row: Mapping[str, object],
+    record_id: str,
+    given_id: str,
+    *,
+    known: frozenset[str],
+    label_map: LabelMap | None,
+) -> Record:
+    labels = fields.labels(row, fields.NORMALISED_LABELS)
+    if not labels:
+        labels = _normalised(fields.labels(row, fields.RAW_LABELS), known=known, label_map=label_map)
+    if not labels:
+        expected = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
+        raise fields.FieldProblem(f"no label: expected one of {expected}; {_keys(row)}")
+    record = Record(
+        record_id=record_id,
+        patient_id=fields.identifier(row, fields.PATIENT_ID) or given_id or record_id,
+        labels=labels,
+        chief_complaint=fields.text(row, fields.CHIEF_COMPLAINT),
+        history=fields.text(row, fields.HISTORY),
+        examination=fields.text(row, fields.EXAMINATION),
+        disease=fields.text(row, fields.DISEASE),
+    )
+    if not (record.chief_complaint or record.history or record.examination):
+        raise fields.FieldProblem(
+            f"empty query: no chief complaint, history or examination under any known key; {_keys(row)}"
+        )
+    return record
+
+
+def _normalised(
+    labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None
+) -> tuple[str, ...]:
+    """Rename what the knowledge base doesn't hold; what neither knows stays, and is reported as unknown."""
+    if label_map is None:
+        return labels
+    renamed = (label if label in known else (label_map.normalise(label) or label) for label in labels)
+    return tuple(dict.fromkeys(renamed))
+
+
+def _unique(record_id: str, taken: set[str]) -> str:
+    if record_id not in taken:
+        return record_id
+    count = 2
+    while f"{record_id}#{count}" in taken:
+        count += 1
+    return f"{record_id}#{count}"
+
+
+def _keys(row: Mapping[str, object]) -> str:
+    return f"keys here: {', '.join(sorted(row)) or 'none'}"
+
+
+def _read_vocabulary(path: Path) -> tuple[str, ...]:
+    lines = (line.strip().removeprefix("﻿") for line in read_text(path).split("\n"))
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def _content_sha256(
+    splits: Mapping[str, Iterable[Record]],
+    knowledge: Iterable[Syndrome],
+    vocabulary: Iterable[str],
+    label_map: LabelMap | None,
+) -> str:
+    """Return the hash of the contents, the same in any order and shape of the files."""
+    parts = [f"split {name}\n{_digest(map(astuple, records))}" for name, records in sorted(splits.items())]
+    parts.append(f"knowledge\n{_digest(map(astuple, knowledge))}")
+    parts.append(f"vocabulary\n{_digest((name,) for name in vocabulary)}")
+    entries = label_map.entries.items() if label_map else ()
+    parts.append(f"label map\n{_digest((raw, *entry) for raw, entry in entries)}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digest(rows: Iterable[tuple[object, ...]]) -> str:
+    digests = sorted(hashlib.sha256(repr(row).encode()).digest() for row in rows)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
