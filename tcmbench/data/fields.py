@@ -30,6 +30,7 @@ DISEASES: Aliases = ("Common_isease", "Common_disease", "common_isease", "common
 
 # What a table tool writes for an empty cell; no field of a record is ever one of these words.
 _MISSING = frozenset({"", "None", "none", "null", "NULL", "nan", "NaN", "<NA>"})
+_LONGEST_MISSING = max(map(len, _MISSING))
 
 
 class FieldProblem(ValueError):
@@ -46,7 +47,7 @@ def text(row: Mapping[str, object], names: Aliases) -> str:
         value = row.get(name)
         if isinstance(value, str):
             cleaned = clean(value)
-            if cleaned not in _MISSING:
+            if len(cleaned) > _LONGEST_MISSING or cleaned not in _MISSING:
                 return cleaned
         elif not _is_missing(value):
             raise FieldProblem(f"{name}: expected text, got {type(value).__name__}")

@@ -94,7 +94,7 @@ def encoding_of(path: Path) -> str | None:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             text = decoder.decode(chunk)
-            damaged += text.count("�")
+            damaged += text.count("\ufffd")
             foreign += len(text) - len(text.encode("ascii", errors="ignore"))
     return "gb18030" if damaged > _SHARE_OF_DAMAGE * foreign else "utf-8-sig"
 
@@ -172,8 +172,7 @@ def _array(text: str) -> Iterator[Row | Problem]:
             if "\\u" in element:
                 _refuse_surrogates(value)
             position = end
-            damaged = "�" in element
-            yield Problem(line, "damaged characters (U+FFFD)") if damaged else _row(value, line)
+            yield Problem(line, "damaged characters") if "\ufffd" in element else _row(value, line)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             failed = error.pos if isinstance(error, json.JSONDecodeError) else position

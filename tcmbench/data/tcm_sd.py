@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.data import fields
@@ -110,6 +112,11 @@ class Folder:
 
     sha256: str
     """Over what was read (splits, knowledge base, vocabulary, label map), whatever the files looked like."""
+
+
+# dataclasses.astuple copies deeply, which takes longer than reading the files.
+_record_values = attrgetter(*(field.name for field in dataclass_fields(Record)))
+_syndrome_values = attrgetter(*(field.name for field in dataclass_fields(Syndrome)))
 
 
 class UnknownLabel(NamedTuple):
@@ -363,8 +370,8 @@ def _content_sha256(
     label_map: LabelMap | None,
 ) -> str:
     """Return the hash of the contents, the same in any order and shape of the files."""
-    parts = [f"split {name}\n{_digest(map(astuple, records))}" for name, records in sorted(splits.items())]
-    parts.append(f"knowledge\n{_digest(map(astuple, knowledge))}")
+    parts = [f"split {name}\n{_digest(map(_record_values, splits[name]))}" for name in sorted(splits)]
+    parts.append(f"knowledge\n{_digest(map(_syndrome_values, knowledge))}")
     parts.append(f"vocabulary\n{_digest((name,) for name in vocabulary)}")
     entries = label_map.entries.items() if label_map else ()
     parts.append(f"label map\n{_digest((raw, *entry) for raw, entry in entries)}")
