@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SPLIT_FILE = re.compile(r"((?:train|dev|test)(?:_\w+)?)\.jsonl?")
+_SPLIT_ORDER = ("train", "dev", "test")
 _KNOWLEDGE_FILE = re.compile(r"syndrome_knowledge\.jsonl?")
 _VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
 _LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
@@ -100,7 +101,7 @@ class Folder:
     root: Path
 
     splits: Mapping[str, tuple[Record, ...]]
-    """By name (train, dev, test, test_unseen …), records in file order."""
+    """By name (train, dev, test, test_unseen …), in that order, records in file order."""
 
     knowledge: tuple[Syndrome, ...]
     """In file order."""
@@ -211,10 +212,11 @@ def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
 
 
 def find_splits(root: Path) -> tuple[str, ...]:
-    """Return the names of the splits a folder has, sorted, without opening any; () for no folder."""
+    """Return the names of the splits a folder has (train, dev, test…), opening none; () for no folder."""
     if not root.is_dir():
         return ()
-    return tuple(sorted({m[1] for path in root.iterdir() if (m := _SPLIT_FILE.fullmatch(path.name))}))
+    names = {m[1] for path in root.iterdir() if (m := _SPLIT_FILE.fullmatch(path.name))}
+    return tuple(sorted(names, key=lambda name: (_SPLIT_ORDER.index(name.partition("_")[0]), name)))
 
 
 def _find(root: Path, wanted: Sequence[str] | None) -> _Files:

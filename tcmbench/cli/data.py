@@ -1,0 +1,70 @@
+"""`tcmbench data`: look at data, convert it, make some."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look at data, convert it, make some.", no_args_is_help=True)
+
+
+@app.command()
+def validate(
+    folder: Annotated[Path, typer.Argument(help="TCM-SD folder: splits, knowledge base, vocabulary.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Print what is in a TCM-SD folder and what is wrong with it; exit 2 if it can't be used."""
+    from tcmbench.data import validate as validation
+    from tcmbench.errors import DataError
+
+    report = validation.validate(folder)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        from rich.console import Console
+
+        from tcmbench.data.validate_view import render
+
+        Console(highlight=False).print(*render(report), sep="\n")
+    if not report.is_usable:
+        missing = len(report.labels.not_in_knowledge)
+        raise DataError(
+            f"{folder}: {missing} gold syndromes are not in the knowledge base (see above), so records can't "
+            "be scored. Add the entries, or a label_map.txt that renames the labels."
+        )
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="File or folder to read.")],
+    target: Annotated[Path, typer.Argument(help="File or folder to write.")],
+    source_format: Annotated[str, typer.Option("--from", help="Format of the source.")],
+    target_format: Annotated[str, typer.Option("--to", help="Format of the target.")],
+) -> None:
+    """Convert training and retrieval data between formats: `tcmbench list formats` names them."""
+    from tcmbench.data.formats import convert as convert_file
+
+    summary = convert_file(source, target, source_format=source_format, target_format=target_format)
+    typer.echo(f"{target}: {summary}")
+
+
+@app.command()
+def synth(
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    records: Annotated[int, typer.Option(min=10, help="Clinical records, all splits together.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
+    general: Annotated[
+        bool, typer.Option(help="Write a data root with general tasks beside the TCM-SD folder.")
+    ] = False,
+) -> None:
+    """Write invented data of TCM-SD's shape, for trying things out; it says nothing about medicine."""
+    from tcmbench.data import synthetic
+
+    if general:
+        synthetic.write_data_root(folder, records=records, seed=seed)
+    else:
+        synthetic.write_tcm_sd(folder, records=records, seed=seed)
+    typer.echo(f"{folder}: synthetic data, {records:,} records, seed {seed}")
