@@ -7,10 +7,15 @@ model that learns which wording means which term beats a lexical one.
 from __future__ import annotations
 
 import functools
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from tcmbench.data.synthetic.content import read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What is wrong: 气虚, 血瘀, 湿热 …"""
+    """What is wrong: 气虚, 血瘀, 湿热 and so on."""
 
     cause: str
     cure: str
@@ -41,7 +46,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Organ:
-    """Where it is wrong: 肝, 脾, 胞宫, 经络 …"""
+    """Where it is wrong: 肝, 脾, 胞宫, 经络 and so on."""
 
     fault: str
     signs: tuple[Sign, ...]
@@ -72,8 +77,8 @@ class Profile:
     @functools.cached_property
     def shared(self) -> tuple[Sign, ...]:
         """Return the signs that come with the elements and organs, without `own`, in a fixed order."""
-        parts = (*self.organs, *self.elements)
-        signs = dict.fromkeys(sign for part in parts for sign in part.signs)
+        pools = [*(organ.signs for organ in self.organs), *(element.signs for element in self.elements)]
+        signs = dict.fromkeys(sign for pool in pools for sign in pool)
         return tuple(sign for sign in signs if sign not in self.own)
 
 
@@ -88,28 +93,55 @@ class Grammar:
     """Raw names that the label map deletes, with the reason."""
 
 
-def read_content(name: str) -> dict[str, dict[str, object]]:
-    """Return a TOML file of the package folder `content`."""
-    text = resources.files(__package__).joinpath("content", name).read_text(encoding="utf-8")
-    return tomllib.loads(text)
+class _ElementSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cause: str
+    cure: str
+    signs: str
+    tongue: str
+    coat: str
+    pulse: str
+
+
+class _OrganSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fault: str
+    signs: str
+
+
+class _GrammarSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    element: dict[str, _ElementSpec]
+    organ: dict[str, _OrganSpec]
+    disease: dict[str, str]
+
+
+class _SyndromesSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    syndrome: dict[str, str]
+    alias: dict[str, str]
+    dropped: dict[str, str]
 
 
 @functools.cache
 def load_grammar() -> Grammar:
     """Return the grammar; the same object at every call."""
-    signs = _signs(read_content("symptoms.toml"))
-    parts = read_content("grammar.toml")
-    elements = {name: _element(table, signs) for name, table in parts["element"].items()}
-    organs = {name: _organ(table, signs) for name, table in parts["organ"].items()}
+    signs = _signs()
+    parts = _GrammarSpec.model_validate(read_toml("grammar.toml"))
+    content = _SyndromesSpec.model_validate(read_toml("syndromes.toml"))
+    elements = {name: _element(spec, signs) for name, spec in parts.element.items()}
+    organs = {name: Organ(spec.fault, _pick(spec.signs, signs)) for name, spec in parts.organ.items()}
     diseases = {
         name: Disease(name, f"SYN{index:03d}", _pick(leads, signs))
-        for index, (name, leads) in enumerate(parts["disease"].items(), start=1)
+        for index, (name, leads) in enumerate(parts.disease.items(), start=1)
     }
-    syndromes = read_content("syndromes.toml")
-    aliases = syndromes["alias"]
     profiles = []
-    for name, line in syndromes["syndrome"].items():
-        element, organ, own, disease = (part.split() for part in str(line).split("|"))
+    for name, line in content.syndrome.items():
+        element, organ, own, disease = (part.split() for part in line.split("|"))
         profiles.append(
             Profile(
                 name=name,
@@ -117,42 +149,31 @@ def load_grammar() -> Grammar:
                 organs=tuple(organs[key] for key in organ),
                 own=tuple(signs[key] for key in own),
                 diseases=tuple(diseases[key] for key in disease),
-                aliases=tuple(str(aliases.get(name, "")).split()),
+                aliases=tuple(content.alias.get(name, "").split()),
             )
         )
-    dropped = {name: str(reason) for name, reason in syndromes["dropped"].items()}
-    return Grammar(signs=signs, profiles=tuple(profiles), dropped=dropped)
+    return Grammar(signs=signs, profiles=tuple(profiles), dropped=content.dropped)
 
 
-def _signs(tables: Mapping[str, Mapping[str, object]]) -> dict[str, Sign]:
-    signs: dict[str, Sign] = {}
-    for kind, table in tables.items():
-        for name, registers in table.items():
-            book, said = (tuple(str(register).split("/")) for register in _strings(registers))
-            signs[name] = Sign(name=name, kind=kind, book=book, said=said)
-    return signs
+def _signs() -> dict[str, Sign]:
+    tables = TypeAdapter(dict[str, dict[str, tuple[str, str]]]).validate_python(read_toml("symptoms.toml"))
+    return {
+        name: Sign(name=name, kind=kind, book=tuple(book.split("/")), said=tuple(said.split("/")))
+        for kind, table in tables.items()
+        for name, (book, said) in table.items()
+    }
 
 
-def _strings(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
+def _pick(names: str, signs: Mapping[str, Sign]) -> tuple[Sign, ...]:
+    return tuple(signs[name] for name in names.split())
 
 
-def _pick(names: object, signs: Mapping[str, Sign]) -> tuple[Sign, ...]:
-    return tuple(signs[name] for name in str(names).split())
-
-
-def _element(table: object, signs: Mapping[str, Sign]) -> Element:
-    values: dict[str, str] = dict(table) if isinstance(table, dict) else {}
+def _element(spec: _ElementSpec, signs: Mapping[str, Sign]) -> Element:
     return Element(
-        cause=values["cause"],
-        cure=values["cure"],
-        signs=_pick(values["signs"], signs),
-        tongue=_pick(values["tongue"], signs),
-        coat=_pick(values["coat"], signs),
-        pulse=_pick(values["pulse"], signs),
+        cause=spec.cause,
+        cure=spec.cure,
+        signs=_pick(spec.signs, signs),
+        tongue=_pick(spec.tongue, signs),
+        coat=_pick(spec.coat, signs),
+        pulse=_pick(spec.pulse, signs),
     )
-
-
-def _organ(table: object, signs: Mapping[str, Sign]) -> Organ:
-    values: dict[str, str] = dict(table) if isinstance(table, dict) else {}
-    return Organ(fault=values["fault"], signs=_pick(values["signs"], signs))

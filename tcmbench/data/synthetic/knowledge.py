@@ -57,9 +57,7 @@ def _manifestations(profile: Profile, listed: Sequence[Sign], rng: random.Random
     tongue = _either([element.tongue[0] for element in profile.elements])
     coat = _either([element.coat[0] for element in profile.elements])
     pulse = _either([element.pulse[0] for element in profile.elements])
-    return (
-        f"{main}；或兼{rest}；{tongue}，{coat}，{pulse}。" if rest else f"{main}；{tongue}，{coat}，{pulse}。"
-    )
+    return f"{main}；或兼{rest}；{tongue}，{coat}，{pulse}。" if rest else f"{main}；{tongue}，{coat}，{pulse}。"
 
 
 def _diseases(profile: Profile, listed: Sequence[Sign], rng: random.Random) -> str:

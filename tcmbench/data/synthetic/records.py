@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from tcmbench.data.synthetic.grammar import read_content
+from pydantic import BaseModel, ConfigDict
+
+from tcmbench.data.synthetic.content import read_toml
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping, Sequence
 
     from tcmbench.data.synthetic.grammar import Disease, Grammar, Profile, Sign
 
@@ -24,7 +26,7 @@ class Difficulty:
     """Chance that a sign telling the syndrome from its neighbours is in the record."""
     shared_shown: float = 0.35
     """The same for a sign that comes with an element or organ."""
-    textbook: float = 0.32
+    textbook: float = 0.3
     """Chance that a sign is noted in the textbook term and not in the patient's words."""
     noise: tuple[int, ...] = (0, 1, 1, 2, 2, 3)
     """Numbers of signs that belong to no label of the record, to draw from."""
@@ -43,16 +45,14 @@ class RecordText:
     examination: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrases:
-    """Authored fragments around the signs."""
+class _Phrases(BaseModel):
+    """Authored fragments around the signs; variants are separated by a slash."""
 
-    since: tuple[tuple[str, str], ...]
-    """Spans with the days, for "for two weeks" and "two weeks ago"."""
-    lists: Mapping[str, tuple[str, ...]]
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def some(self, name: str, rng: random.Random) -> str:
-        return _one(self.lists[name], rng)
+    span: dict[str, str]
+    group: dict[str, str]
+    phrase: dict[str, str]
 
 
 class RecordWriter:
@@ -60,14 +60,14 @@ class RecordWriter:
 
     def __init__(self, grammar: Grammar, *, difficulty: Difficulty | None = None) -> None:
         self._difficulty = difficulty or Difficulty()
-        self._phrases = _load_phrases()
-        signs = grammar.signs.values()
+        phrases = _Phrases.model_validate(read_toml("phrases.toml"))
+        self._spans = tuple(phrases.span["spans"].split("/"))
+        self._phrases = {name: tuple(text.split("/")) for name, text in phrases.phrase.items()}
+        self._group = {sign: group for group, signs in phrases.group.items() for sign in signs.split()}
         self._by_kind = {
-            kind: tuple(sign for sign in signs if sign.kind == kind)
+            kind: tuple(sign for sign in grammar.signs.values() if sign.kind == kind)
             for kind in ("lead", "body", "tongue", "coat", "pulse")
         }
-        groups = read_content("phrases.toml")["group"]
-        self._group = {name: group for group, names in groups.items() for name in str(names).split()}
 
     def write(self, labels: Sequence[Profile], disease: Disease, rng: random.Random) -> RecordText:
         """Return the text of a record with these gold syndromes (one or two)."""
@@ -79,10 +79,10 @@ class RecordWriter:
         grouped: dict[str, list[str]] = {}
         for sign in signs:
             grouped.setdefault(self._group.get(sign.name, "present"), []).append(self._word(sign, rng))
-        span = _one(self._phrases.since, rng)
+        span = _one(self._spans, rng)
         return RecordText(
-            chief_complaint=self._complaint(lead, companion, span[0], rng),
-            history=self._history(lead, grouped, span[1], rng),
+            chief_complaint=self._complaint(lead, companion, span, rng),
+            history=self._history(lead, grouped, f"{span.replace('余', '多')}前", rng),
             examination=self._examination(labels, grouped, rng),
         )
 
@@ -99,6 +99,9 @@ class RecordWriter:
         rng.shuffle(shown)
         return shown
 
+    def _some(self, name: str, rng: random.Random) -> str:
+        return _one(self._phrases[name], rng)
+
     def _word(self, sign: Sign, rng: random.Random) -> str:
         return _one(sign.book if rng.random() < self._difficulty.textbook else sign.said, rng)
 
@@ -106,13 +109,11 @@ class RecordWriter:
         word = self._word(lead, rng)
         if companion and rng.random() < 0.3:
             word = f"{word}，还{_one(companion.said, rng)}，"
-        return f"{word}{span}{self._phrases.some('worse', rng) if rng.random() < 0.3 else ''}"
+        return f"{word}{span}{self._some('worse', rng) if rng.random() < 0.3 else ''}"
 
     def _history(self, lead: Sign, grouped: Mapping[str, list[str]], ago: str, rng: random.Random) -> str:
-        some = self._phrases.some
-        parts = [
-            f"{some('opening', rng)}{ago}{some('trigger', rng)}{some('began', rng)}{self._word(lead, rng)}"
-        ]
+        some = self._some
+        parts = [f"{some('opening', rng)}{ago}{some('trigger', rng)}{some('began', rng)}{self._word(lead, rng)}"]
         if rng.random() < 0.6:
             parts.append(some("negative", rng))
         if rng.random() < 0.7:
@@ -121,9 +122,7 @@ class RecordWriter:
         present = "，".join(grouped.get("present", []))
         text += f"{some('now', rng)}{present}。" if present else ""
         daily = [
-            part
-            for group in ("appetite", "sleep", "stool", "urine")
-            if (part := self._daily(group, grouped, rng))
+            part for group in ("appetite", "sleep", "stool", "urine") if (part := self._daily(group, grouped, rng))
         ]
         return text + ("，".join(daily) + "。" if daily else "")
 
@@ -131,12 +130,10 @@ class RecordWriter:
         words = grouped.get(group, [])
         if words:
             return "，".join(words)
-        return self._phrases.some(f"{group}_well", rng) if rng.random() < 0.5 else ""
+        return self._some(f"{group}_well", rng) if rng.random() < 0.5 else ""
 
-    def _examination(
-        self, labels: Sequence[Profile], grouped: Mapping[str, list[str]], rng: random.Random
-    ) -> str:
-        some, level = self._phrases.some, self._difficulty
+    def _examination(self, labels: Sequence[Profile], grouped: Mapping[str, list[str]], rng: random.Random) -> str:
+        some, level = self._some, self._difficulty
         parts = [some("mind", rng), *grouped.get("look", [])]
         if rng.random() < 0.5:
             parts.append(some("body_well", rng))
@@ -148,15 +145,6 @@ class RecordWriter:
                 wrong = rng.random() < level.misread
                 parts.append(self._word(_one(self._by_kind[kind] if wrong else choices, rng), rng))
         return "，".join(parts) + "。"
-
-
-def _load_phrases() -> _Phrases:
-    tables = read_content("phrases.toml")
-    lists = {name: tuple(str(text).split("/")) for name, text in tables["phrase"].items()}
-    spans = tuple(
-        (f"{span}", f"{span.replace('余', '多')}前") for span in str(tables["span"]["spans"]).split("/")
-    )
-    return _Phrases(since=spans, lists=lists)
 
 
 def _one(choices: Sequence[_T], rng: random.Random) -> _T:

@@ -1,20 +1,21 @@
-"""A synthetic TCM-SD folder: splits by patient, long-tailed labels, held-out syndromes, the official file shapes."""
+"""A synthetic TCM-SD folder: splits by patient, long-tailed labels, held-out syndromes, official shapes."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench.data.synthetic.content import write_jsonl
 from tcmbench.data.synthetic.grammar import load_grammar
 from tcmbench.data.synthetic.knowledge import entry
 from tcmbench.data.synthetic.records import RecordWriter
 from tcmbench.store import atomic_write, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from tcmbench.data.synthetic.grammar import Disease, Grammar, Profile
 
 SPLITS = ("train", "dev", "test", "test_unseen")
@@ -77,12 +78,6 @@ def label_groups(
     document_only = tuple(rest[_DOCUMENT_ONLY_STRIDE - 1 :: _DOCUMENT_ONLY_STRIDE])
     seen = tuple(profile for profile in rest if profile not in document_only)
     return seen, unseen, document_only
-
-
-def write_jsonl(path: Path, lines: Iterable[object]) -> None:
-    """Write JSON lines atomically, Chinese unescaped."""
-    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def _records(
