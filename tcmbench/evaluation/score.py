@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-Statistic = Literal["mean", "spearman"]
-"""How the reported value follows from the items: the mean of the metric's column, or Spearman's correlation
-of the columns `similarity` and `gold`."""
+Statistic = Literal["mean", "spearman", "average_precision"]
+"""How the reported value follows from the items: the mean of the metric's column, or Spearman's correlation or
+the average precision of the columns `similarity` and `gold`."""
 
 
 class Provenance(BaseModel):
@@ -110,8 +110,8 @@ class Score:
 
         Columns: `item` (id), `cluster` (patient or the item itself: what is resampled together), `group` (gold
         label, empty where there is none), and per statistic: the metric's own column (`mean`; values 0–1), or
-        `similarity` and `gold` (`spearman`). Retrieval and reranking carry further metrics and `top1` (id of
-        the document ranked first); classification carries `prediction`.
+        `similarity` and `gold` (the others). Retrieval and reranking carry further metrics and `top1` (id of the
+        document ranked first).
         """
         import pyarrow.parquet as pq
 

@@ -33,9 +33,6 @@ class SuiteTask(BaseModel):
     title: str = ""
     """Column title on the board; the task's name when empty."""
 
-    kind: Literal["embedding", "reranker", "any"] = "any"
-    """Which models are measured on it; others show that it does not apply to them."""
-
     @property
     def column(self) -> str:
         """Name of the column: `Task`, or `Task/split` for a split other than test."""
@@ -52,6 +49,9 @@ class Suite(Spec):
 
     description: str = ""
     """One sentence for the board."""
+
+    benchmark: str = ""
+    """Name of the benchmark in mteb; `tcmbench(<suite>)` when empty."""
 
     synthetic: bool = False
     """Whether the data is generated; then the board says so at every figure."""

@@ -1,0 +1,50 @@
+# Two targets do everything on a machine with Python >= 3.11, git and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: demo test check mypy bench boards mini-zh gpu wheel-test clean
+
+demo: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/tcmbench run demo
+
+test: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/python -m pytest
+
+check: $(VENV)/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell README.md CHANGELOG.md docs tcmbench tests benchmarks
+	$(BIN)/python tests/file_rules.py
+
+bench: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/python -m benchmarks
+
+boards: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/tcmbench board demo
+	git diff --exit-code leaderboards/
+
+mini-zh: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/python -m models.recipes --data "$(DATA)"
+
+gpu:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -e '.[train,gpu,serve,ray,dev]'
+
+wheel-test: $(VENV)/.ready
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/pip install -q -c constraints.txt dist/*.whl
+	cd dist && HF_HUB_OFFLINE=1 ../$(VENV)-wheel/bin/tcmbench list tasks && HF_HUB_OFFLINE=1 ../$(VENV)-wheel/bin/tcmbench doctor
+
+# Installed with the pins of constraints.txt; torch 2.13.0 is pinned so that no newer CUDA build is pulled in.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,train]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-wheel dist build

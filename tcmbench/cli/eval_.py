@@ -1,0 +1,44 @@
+"""`tcmbench eval MODEL --suite S`: one model, all columns, a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tcmbench.cli.place import DataOption, workspace
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="Name of a base.")],
+    suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
+    data: DataOption = None,
+) -> None:
+    """Evaluate one model on a suite and print its scores, in points (0-100)."""
+    from tcmbench.cli.progress import Progress
+    from tcmbench.errors import ScoreMissing
+    from tcmbench.evaluation import models, run
+    from tcmbench.specs.suite import Suite
+
+    place = workspace(data)
+    planned = run.plan(place, place.spec(Suite, suite))
+    found = models.base_model(place, model)
+    with Progress(total=run.pending(run.read(place, found, planned))) as progress:
+        cells = run.measure_missing(place, found, planned, watcher=progress)
+    width = max(len(column.column) for column in planned.suite.tasks)
+    lost = []
+    for column in planned.suite.tasks:
+        name = column.column
+        if name in cells.scores:
+            record = cells.scores[name].record
+            shown = f"{100 * record.value:6.2f}  {record.metric}, {record.items} items"
+        else:
+            gap = cells.gaps[name]
+            shown = f"     —  {gap.state.replace('_', ' ')}: {gap.reason}"
+            if gap.state != "not_applicable":
+                lost.append(name)
+        typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
+    if lost:
+        raise ScoreMissing(
+            f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}"
+        )

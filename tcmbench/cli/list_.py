@@ -1,0 +1,89 @@
+"""`tcmbench list KIND`: what there is, without importing any of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from tcmbench.workspace import Workspace
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    tasks = "tasks"
+    suites = "suites"
+    bases = "bases"
+    variants = "variants"
+    sets = "sets"
+    miners = "miners"
+    augmentations = "augmentations"
+    trainers = "trainers"
+    encoders = "encoders"
+    task_types = "task-types"
+    formats = "formats"
+    columns = "columns"
+
+
+def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:
+    """List tasks, suites, bases, variants, sets or plug-ins."""
+    place = workspace(data)
+    rows = _rows(place, kind)
+    width = max((len(row[0]) for row in rows), default=0)
+    for name, state, text in rows:
+        typer.echo(f"{name:<{width}}  {state:<14}  {text}".rstrip())
+
+
+def _rows(place: Workspace, kind: Kind) -> list[tuple[str, str, str]]:
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import Suite
+    from tcmbench.specs.variant import Variant
+
+    match kind:
+        case Kind.tasks:
+            return _tasks(place)
+        case Kind.bases:
+            return _bases(place)
+        case Kind.suites:
+            suites = [place.spec(Suite, name) for name in place.names(Suite)]
+            return [(s.name, f"{len(s.tasks)} columns", s.description) for s in suites]
+        case Kind.sets:
+            sets = [place.spec(ModelSet, name) for name in place.names(ModelSet)]
+            return [(s.name, f"suite {s.suite}", s.description) for s in sets]
+        case Kind.variants:
+            variants = [place.spec(Variant, name) for name in place.names(Variant)]
+            return [(v.name, v.tuner, f"{v.base} on {v.data}: {v.description}") for v in variants]
+        case _:
+            from tcmbench import plugins
+
+            # the enum holds the plug-in kinds under their folder's name
+            return [(name, "", "") for name in plugins.names(kind.name)]  # type: ignore[arg-type]
+
+
+def _tasks(place: Workspace) -> list[tuple[str, str, str]]:
+    from tcmbench.evaluation import tasks
+    from tcmbench.workspace import SYNTHETIC
+
+    rows = []
+    for spec in tasks.specs(place):
+        if spec.path.startswith(SYNTHETIC):
+            state = "generated"
+        else:
+            state = "data absent" if tasks.missing_files(place, spec) else "data here"
+        rows.append((spec.name, state, spec.description))
+    return rows
+
+
+def _bases(place: Workspace) -> list[tuple[str, str, str]]:
+    from tcmbench.specs.base import Base
+
+    rows = []
+    for name in place.names(Base):
+        base = place.spec(Base, name)
+        rows.append((name, place.base_state(base), f"{base.kind}: {base.description}"))
+    return rows

@@ -1,0 +1,32 @@
+"""The one place where the environment says where things are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tcmbench.workspace import Workspace
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Data root; else $TCMBENCH_DATA, ./data or the user's cache.", show_default=False
+    ),
+]
+
+
+def workspace(data: Path | None = None) -> Workspace:
+    """Return the workspace of the current folder, with --data, $TCMBENCH_DATA and $TCMBENCH_CACHE applied."""
+    from tcmbench.workspace import find
+
+    given = data or _folder("TCMBENCH_DATA")
+    return find(Path.cwd(), data=given and given.resolve(), cache=_folder("TCMBENCH_CACHE"))
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None

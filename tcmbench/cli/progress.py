@@ -1,0 +1,67 @@
+"""A progress bar for people: one line, on stderr, and none where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tcmbench.evaluation.models import Model
+    from tcmbench.evaluation.score import Score
+    from tcmbench.specs.suite import SuiteTask
+
+
+class Progress:
+    """Shows which model is measured on what and how much is left; plain lines where stderr is no terminal."""
+
+    def __init__(self, *, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty() or total == 0,
+        )
+        self._total = total
+        self._done = 0
+        self._task = self._bar.add_task("starting", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Say something that stays on the screen."""
+        if self._bar.disable:
+            sys.stderr.write(f"{text}\n")
+        else:
+            self._bar.console.print(text, highlight=False, markup=False)
+
+    def describe(self, text: str) -> None:
+        """Say what is being done."""
+        self._bar.update(self._task, description=text)
+
+    def begin(self, model: Model, column: SuiteTask) -> None:
+        """Show what is being measured."""
+        self.describe(f"{model.name} · {column.column}")
+
+    def end(self, model: Model, column: SuiteTask, score: Score | None) -> None:
+        """Count it; without a terminal, print a line."""
+        self._done += 1
+        self._bar.update(self._task, advance=1)
+        if self._bar.disable:
+            value = "failed" if score is None else f"{100 * score.record.value:.2f}"
+            sys.stderr.write(f"[{self._done}/{self._total}] {model.name} · {column.column}: {value}\n")

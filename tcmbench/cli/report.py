@@ -1,0 +1,33 @@
+"""What a run says at its end: where the board is, and what is missing on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from tcmbench.errors import ScoreMissing
+
+if TYPE_CHECKING:
+    from tcmbench.evaluation.run_set import Result
+
+_SHOWN = 12
+
+
+def report(result: Result) -> None:
+    """Print where the board is.
+
+    Raises:
+        ScoreMissing: Scores that should be there aren't (exit code 2); the board shows them as such.
+    """
+    board = next((path for path in result.files if path.name == "index.html"), None)
+    typer.echo(f"leaderboard: {board}")
+    if result.missing:
+        more = len(result.missing) - _SHOWN
+        lines = [f"  {line}" for line in result.missing[:_SHOWN]] + (
+            [f"  and {more} more"] if more > 0 else []
+        )
+        raise ScoreMissing(
+            f"{len(result.missing)} scores are missing; the board says so in their cells:\n"
+            + "\n".join(lines)
+        )

@@ -1,0 +1,68 @@
+"""Models as mteb is handed them: one plug-in a file, `load(base, …)` gives an encoder, reranker or searcher.
+
+Every model carries tcmbench's own complete ModelMeta. mteb keys results by name and revision, and what it makes up for
+a model loaded from a folder is the same for all folders, so scores of one would be shown for another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.models import ModelMeta
+    from mteb.models.models_protocols import MTEBModels
+
+    from tcmbench.plugins import PluginOptions
+    from tcmbench.specs.base import Base
+
+
+class Encoder(Protocol):
+    """What a module of this folder offers."""
+
+    REVISION: str
+    """Raised whenever its vectors or scores change; part of every model's revision."""
+
+    def load(
+        self, base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+    ) -> MTEBModels:
+        """Return the loaded model, ready for mteb."""
+        ...
+
+
+def model_meta(base: Base, *, name: str, revision: str) -> ModelMeta:
+    """Return the complete ModelMeta of a model.
+
+    Args:
+        base: What the model is, or was tuned from.
+        name: Name on the board; mteb sees `tcmbench/<name>`.
+        revision: tcmbench's own hash (see `tcmbench.evaluation.revisions`).
+    """
+    from mteb.models import ModelMeta
+
+    searches = base.kind == "baseline" and base.encoder == "bm25"
+    return ModelMeta.model_validate(
+        {
+            "loader": None,
+            "name": f"tcmbench/{name}".replace("/seed", "-seed"),
+            "revision": revision,
+            "release_date": None,
+            "languages": ["zho-Hans"],
+            "n_parameters": base.parameters,
+            "memory_usage_mb": None,
+            "max_tokens": base.max_length,
+            "embed_dim": None,
+            "license": None,
+            "open_weights": True,
+            "public_training_code": None,
+            "public_training_data": None,
+            "framework": ["Sentence Transformers", "PyTorch"] if base.kind != "baseline" else [],
+            "similarity_fn_name": "cosine",
+            "use_instructions": bool(base.query_prompt or base.instruction),
+            "training_datasets": None,
+            "model_type": ["cross-encoder"]
+            if base.kind == "reranker"
+            else ["sparse" if searches else "dense"],
+        }
+    )

@@ -1,0 +1,127 @@
+"""BM25 over characters and bigrams or over words: the floor that every dense model is expected to beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import bm25s
+    from mteb.models import ModelMeta
+
+    from tcmbench.specs.base import Base
+
+REVISION = "1"
+
+
+class Options(PluginOptions):
+    """How text becomes terms, and BM25's two parameters (Robertson and Zaragoza, 2009)."""
+
+    tokens: Literal["char_bigrams", "words"] = "char_bigrams"
+    """Characters and character bigrams, or jieba's words."""
+
+    k1: float = 1.5
+    """Saturation of term frequency."""
+
+    b: float = 0.75
+    """Strength of length normalisation."""
+
+
+class BM25Search:
+    """A searcher (mteb's SearchProtocol): scores every document for every query, no vectors."""
+
+    def __init__(self, *, options: Options, meta: ModelMeta) -> None:
+        self.mteb_model_meta = meta
+        self._options = options
+        self._tokenize = tokenizer(options.tokens)
+        self._index: bm25s.BM25 | None = None
+        self._ids: list[str] = []
+
+    def index(self, corpus: Iterable[dict[str, Any]], **_: object) -> None:
+        """Build the index; a document is its title and its text."""
+        documents = [(str(row["id"]), document_text(row)) for row in corpus]
+        self._ids = [doc_id for doc_id, _ in documents]
+        self._index = build_index(
+            [self._tokenize(text) for _, text in documents], k1=self._options.k1, b=self._options.b
+        )
+
+    def search(
+        self,
+        queries: Iterable[dict[str, Any]],
+        *,
+        top_k: int,
+        top_ranked: dict[str, list[str]] | None = None,
+        **_: object,
+    ) -> dict[str, dict[str, float]]:
+        """Return query id → document id → score, for the best `top_k` or for the candidates given."""
+        import numpy as np
+
+        if self._index is None:
+            raise ValueError("search was called before index")
+        position = {doc_id: i for i, doc_id in enumerate(self._ids)}
+        found: dict[str, dict[str, float]] = {}
+        for row in queries:
+            query_id = str(row["id"])
+            scores = term_scores(self._index, self._tokenize(str(row["text"])), documents=len(self._ids))
+            if top_ranked is not None:
+                chosen = np.array([position[doc_id] for doc_id in top_ranked[query_id]], dtype=np.int64)
+            else:
+                # stable on the reversed array: among equal scores the later document comes first
+                chosen = np.argsort(-scores, kind="stable")[:top_k]
+            found[query_id] = {self._ids[i]: float(scores[i]) for i in chosen}
+        return found
+
+
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+) -> BM25Search:
+    """Return the searcher; there are no weights to load."""
+    del base, model_dir, seed
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    return BM25Search(options=options, meta=meta)
+
+
+def tokenizer(tokens: Literal["char_bigrams", "words"]) -> Callable[[str], list[str]]:
+    """Return the function that turns a text into terms."""
+    if tokens == "words":
+        import logging
+
+        import jieba
+
+        jieba.setLogLevel(logging.WARNING)
+        return lambda text: [
+            word for word in jieba.lcut(text) if word.strip() and any(c.isalnum() for c in word)
+        ]
+    from tcmbench.text.ngrams import char_bigrams
+
+    return char_bigrams
+
+
+def build_index(documents: list[list[str]], *, k1: float = 1.5, b: float = 0.75) -> bm25s.BM25:
+    """Return a BM25 index (Lucene's idf) over tokenised documents."""
+    import bm25s
+
+    index = bm25s.BM25(method="lucene", k1=k1, b=b)
+    index.index(documents, show_progress=False)
+    return index
+
+
+def term_scores(index: bm25s.BM25, terms: list[str], *, documents: int) -> Any:  # noqa: ANN401 (float32 array)
+    """Return the score of every document, float32, shape (documents,); all zero when no term is known."""
+    import numpy as np
+
+    known = [term for term in terms if term in index.vocab_dict]
+    if not known:
+        return np.zeros(documents, dtype=np.float32)
+    return index.get_scores(known)
+
+
+def document_text(row: dict[str, Any]) -> str:
+    """Return a corpus row as one text, the way mteb joins title and text."""
+    title = str(row.get("title") or "")
+    return f"{title} {row['text']}".strip() if title else str(row["text"]).strip()

@@ -1,0 +1,53 @@
+"""Hashed characters and bigrams: lexical overlap as a vector, nothing learned (Weinberger et al., 2009)."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tcmbench.encoders._stateless import StatelessEncoder
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from mteb.models import ModelMeta
+    from numpy.typing import NDArray
+
+    from tcmbench.specs.base import Base
+
+REVISION = "1"
+
+
+class Options(PluginOptions):
+    """Size of the hash table."""
+
+    dimensions: int = 2048
+    """Buckets."""
+
+
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+) -> StatelessEncoder:
+    """Return the encoder: sublinear term frequency (1 + ln tf) in signed hash buckets."""
+    del base, model_dir, seed
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    dimensions = options.dimensions
+
+    def vector(text: str) -> NDArray[np.float32]:
+        import numpy as np
+
+        from tcmbench.text.ngrams import char_bigrams
+
+        found = np.zeros(dimensions, dtype=np.float32)
+        for term, count in Counter(char_bigrams(text)).items():
+            # crc32 is the same on every machine and in every process; Python's hash() is not
+            digest = zlib.crc32(term.encode())
+            sign = 1.0 if digest & 0x80000000 else -1.0
+            found[digest % dimensions] += sign * (1.0 + np.log(count))
+        return found
+
+    return StatelessEncoder(vector, dimensions=dimensions, meta=meta)

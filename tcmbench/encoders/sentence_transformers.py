@@ -1,0 +1,134 @@
+"""Bi-encoders through sentence-transformers: one text, one vector.
+
+The model's folder must be in the hub layout (modules.json): sentence-transformers 6.2 puts the text of a decoder
+without it through the chat template, which changes every score without a word. A folder without it is given
+pooling and normalisation as its base says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.errors import ModelAbsent, SpecError
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from mteb.models import ModelMeta
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+
+    from tcmbench.specs.base import Base
+
+REVISION = "1"
+
+_RETRIEVAL = ("Retrieval", "Reranking")
+
+
+class Options(PluginOptions):
+    """How texts are batched."""
+
+    batch_tokens: int = 8192
+    """Tokens a batch, padding included; texts of like length share one."""
+
+
+class TextEncoder:
+    """A loaded bi-encoder."""
+
+    def __init__(self, model: SentenceTransformer, *, base: Base, options: Options, meta: ModelMeta) -> None:
+        self.mteb_model_meta = meta
+        self.model = model
+        self.revision = str(meta.revision)
+        self.max_length = base.max_length
+        self.dtype = base.dtype
+        self.batch_tokens = options.batch_tokens
+        self._base = base
+
+    def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:  # noqa: ANN401 (mteb's types)
+        """Return what is put before a text: queries get the query prompt, everything else the document prompt.
+
+        Retrieval and reranking share it, so that a query is encoded once for both.
+        """
+        kind = str(task_metadata.type)
+        if str(prompt_type) == "query" and any(word in kind for word in _RETRIEVAL):
+            return self._base.query_prompt
+        return self._base.document_prompt
+
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the length of each text in tokens, special tokens included, at most `max_length`."""
+        found = self.model.tokenizer(list(texts), padding=False, truncation=True, max_length=self.max_length)
+        return [len(ids) for ids in found["input_ids"]]
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector a text, float32, shape (len(texts), dimensions), as one batch; prompts are in the text."""
+        import numpy as np
+
+        vectors = self.model.encode(
+            list(texts),
+            batch_size=max(1, len(texts)),
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            # prompts are part of the text already; a default prompt of the model's folder must not come on top
+            prompt="",
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+) -> TextEncoder:
+    """Return the encoder, in the base's precision, on the GPU where there is one."""
+    del seed
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    if model_dir is None:
+        raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
+    model = open_model(model_dir, base)
+    return TextEncoder(model, base=base, options=options, meta=meta)
+
+
+def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
+    """Return the model as sentence-transformers loads it, cut to the base's max length.
+
+    Raises:
+        SpecError: The folder has no modules.json and the base doesn't say how to pool.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    arguments: dict[str, Any] = {
+        "trust_remote_code": base.trust_remote_code,
+        "local_files_only": True,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+    }
+    static = base.architecture == "static"
+    weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
+    if (model_dir / "modules.json").is_file():
+        model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
+    else:
+        model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
+    if not static:
+        model.max_seq_length = base.max_length
+    return model
+
+
+def _modules(model_dir: Path, base: Base, weights: dict[str, Any]) -> list[Any]:
+    """Return transformer, pooling and normalisation as the base says."""
+    from sentence_transformers import models
+
+    if base.pooling is None:
+        raise SpecError(
+            f"base {base.name}: {model_dir} has no modules.json, so the base must say `pooling` (last, cls or mean)."
+        )
+    transformer = models.Transformer(
+        str(model_dir),
+        max_seq_length=base.max_length,
+        model_args=weights,
+        tokenizer_args={"padding_side": base.padding_side},
+    )
+    mode = {"last": "lasttoken", "cls": "cls", "mean": "mean"}[base.pooling]
+    pooling = models.Pooling(transformer.get_word_embedding_dimension(), pooling_mode=mode)
+    return [transformer, pooling, *([models.Normalize()] if base.normalize else [])]

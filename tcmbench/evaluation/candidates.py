@@ -1,0 +1,140 @@
+"""Candidate pools of reranking tasks: the same for every model, made once, kept with their hash."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from tcmbench.errors import StoreError
+from tcmbench.store import Store, canonical_json, file_sha256, key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tcmbench.data.tcm_sd import Folder
+
+Candidates = dict[str, list[str]]
+
+# 证 (syndrome) ends nearly every name and says nothing about which syndrome it is.
+_ENDINGS = "证候"
+
+
+def candidate_pools(
+    folder: Folder, split: str, *, confusable: int, bm25: int, revision: str, cache: Path
+) -> Candidates:
+    """Return record id → candidate syndromes: gold, easily confused, then BM25's best; sorted by name.
+
+    Sorted, so that their order tells a model nothing about which one is right.
+    """
+
+    def make() -> Candidates:
+        from tcmbench.encoders.bm25 import build_index, term_scores, tokenizer
+
+        records = folder.splits[split]
+        names = [syndrome.doc_id for syndrome in folder.knowledge]
+        closest = _confusable_order(folder)
+        tokenize = tokenizer("char_bigrams")
+        index = build_index([tokenize(syndrome.document()) for syndrome in folder.knowledge])
+        pools: Candidates = {}
+        for record in records:
+            pool = dict.fromkeys(record.labels)
+            for place in range(confusable):
+                for label in record.labels:
+                    if len(pool) < len(record.labels) + confusable and place < len(closest[label]):
+                        pool.setdefault(closest[label][place])
+            scores = term_scores(index, tokenize(record.query()), documents=len(names))
+            wanted = len(pool) + bm25
+            for i in sorted(range(len(names)), key=lambda i: (-scores[i], names[i])):
+                if len(pool) >= wanted:
+                    break
+                pool.setdefault(names[i])
+            pools[record.record_id] = sorted(pool)
+        return pools
+
+    value = {"split": split, "revision": revision, "confusable": confusable, "bm25": bm25}
+    return _stored(key("candidates-1", dict(value)), make, cache=cache)
+
+
+def first_stage(
+    queries: Mapping[str, str],
+    documents: Mapping[str, str],
+    *,
+    tokens: Literal["char_bigrams", "words"],
+    depth: int,
+    revision: str,
+    split: str,
+    cache: Path,
+) -> Candidates:
+    """Return query id → the `depth` best documents of BM25; sorted by id, as in `candidate_pools`."""
+
+    def make() -> Candidates:
+        from tcmbench.encoders.bm25 import build_index, term_scores, tokenizer
+
+        tokenize = tokenizer(tokens)
+        names = list(documents)
+        index = build_index([tokenize(text) for text in documents.values()])
+        found: Candidates = {}
+        for query, text in queries.items():
+            scores = term_scores(index, tokenize(text), documents=len(names))
+            best = sorted(range(len(names)), key=lambda i: (-scores[i], names[i]))[:depth]
+            found[query] = sorted(names[i] for i in best)
+        return found
+
+    value = {"split": split, "revision": revision, "tokens": tokens, "depth": depth}
+    return _stored(key("first-stage-1", dict(value)), make, cache=cache)
+
+
+def _confusable_order(folder: Folder) -> dict[str, list[str]]:
+    """Return syndrome → others, the most easily confused first.
+
+    Close are syndromes that the official map merges, that share characters of their names (their elements: organ
+    and pathogen), and that are named for the same diseases. Ties go by name.
+    """
+    elements = {s.doc_id: frozenset(s.name.rstrip(_ENDINGS)) for s in folder.knowledge}
+    diseases = {s.doc_id: _disease_names(s.definition) for s in folder.knowledge}
+    merged = {
+        name: folder.label_map.merged_with(name) if folder.label_map else frozenset({name})
+        for name in elements
+    }
+
+    def closeness(a: str, b: str) -> float:
+        shared = len(elements[a] & elements[b]) / max(1, len(elements[a] | elements[b]))
+        return shared + 1.0 * (b in merged[a]) + 0.3 * bool(diseases[a] & diseases[b])
+
+    return {
+        name: sorted((other for other in elements if other != name), key=lambda o: (-closeness(name, o), o))[
+            :64
+        ]
+        for name in {
+            label for records in folder.splits.values() for record in records for label in record.labels
+        }
+    }
+
+
+def _disease_names(definition: str) -> frozenset[str]:
+    """Return the diseases that a definition says the syndrome is common in (常见于…等疾病)."""
+    _, found, rest = definition.partition("常见于")
+    if not found:
+        return frozenset()
+    listed = rest.partition("等")[0]
+    return frozenset(part for part in listed.replace("，", "、").split("、") if part)
+
+
+def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candidates:
+    """Return the candidates of the store, made first where they are missing.
+
+    Raises:
+        StoreError: The stored file doesn't have the hash that was written with it.
+    """
+    store = Store(cache)
+    folder = store.path("candidates", name)
+    with store.lock("candidates", name):
+        if not store.has("candidates", name):
+            with store.build("candidates", name) as part:
+                (part / "candidates.json").write_text(canonical_json(dict(make())), encoding="utf-8")
+                (part / "sha256").write_text(file_sha256(part / "candidates.json"), encoding="ascii")
+    if file_sha256(folder / "candidates.json") != (folder / "sha256").read_text(encoding="ascii"):
+        raise StoreError(f"{folder}: candidates differ from their hash. Delete the folder and run again.")
+    stored: Candidates = json.loads((folder / "candidates.json").read_text(encoding="utf-8"))
+    return stored

@@ -1,0 +1,169 @@
+"""One model on one task: taken from the store, or measured through mteb, checked and stored whole."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from tcmbench.errors import EvaluationError, StoreError
+from tcmbench.evaluation import items
+from tcmbench.evaluation.provenance import provenance
+from tcmbench.evaluation.score import Score, ScoreRecord
+from tcmbench.store import Store, key, write_json, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mteb.models.models_protocols import MTEBModels
+    from mteb.results import TaskResult
+
+    from tcmbench.evaluation.models import Model
+    from tcmbench.evaluation.tasks import Task
+    from tcmbench.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+KIND = "scores"
+_REVISION = "score 1"
+
+
+def score_key(model_revision: str, task: Task, *, split: str, subset: str) -> str:
+    """Return the key of a score: which model, which task, which split; nothing else can change it."""
+    return key(
+        _REVISION,
+        {
+            "model": model_revision,
+            "task": task.name,
+            "revision": task.revision,
+            "split": split,
+            "subset": subset,
+        },
+    )
+
+
+def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -> Score | None:
+    """Return the score of the store, None when it was never measured.
+
+    Raises:
+        StoreError: What is stored is damaged.
+    """
+    name = score_key(model.revision, task, split=split, subset=subset)
+    if not store.has(KIND, name):
+        return None
+    folder = store.path(KIND, name)
+    path = folder / "score.json"
+    try:
+        record = ScoreRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise StoreError(
+            f"{path}: not a score that tcmbench wrote: {error}. Delete the folder and run again."
+        ) from error
+    if not (folder / "items.parquet").is_file():
+        raise StoreError(f"{folder}: items.parquet is missing. Delete the folder and run again.")
+    # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
+    return Score(record.model_copy(update={"model": model.name}), folder)
+
+
+def measure(
+    workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str
+) -> Score:
+    """Measure, check, store and return a score.
+
+    Raises:
+        EvaluationError: A score that is not finite, or that mteb didn't report.
+        ParityError: The items don't average to what mteb reports.
+        DataError: The task's data can't be used.
+    """
+    import pyarrow.parquet as pq
+
+    instance = task.instantiate(split, subset=subset)
+    recorder = items.Recorder(instance)
+    before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
+    start = time.monotonic()
+    instance.load_data()
+    result = _through_mteb(
+        loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts"
+    )
+    seconds = time.monotonic() - start
+    where = f"{model.name} on {task.name}/{split}"
+    scores = _scores_of(result, split=split, subset=subset, where=where)
+    table = items.items_table(instance, recorder, scores, metric=task.metric, split=split, subset=subset)
+    value = items.recompute(table, metric=task.metric, statistic=task.statistic)
+    reported = scores.get(task.metric)
+    if not isinstance(reported, int | float) or not math.isfinite(reported):
+        raise EvaluationError(f"{where}: expected a finite {task.metric} from mteb, got {reported!r}")
+    items.check(value, reported=float(reported), metric=task.metric, where=where)
+    record = ScoreRecord(
+        model=model.name,
+        model_revision=model.revision,
+        task=task.name,
+        split=split,
+        subset=subset,
+        task_revision=task.revision,
+        task_type=str(instance.metadata.type),
+        metric=task.metric,
+        value=value,
+        statistic=task.statistic,
+        # mteb reports NaN where a figure has no meaning (nAUC of a constant); leaving it out says the same in JSON
+        metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
+        items=table.num_rows,
+        provenance=provenance(
+            workspace.root,
+            seconds=seconds,
+            seed=model.seed,
+            encoded_texts=getattr(loaded, "encoded_texts", 0) - before[0],
+            encoded_tokens=getattr(loaded, "encoded_tokens", 0) - before[1],
+        ),
+    )
+    store = workspace.store
+    name = score_key(model.revision, task, split=split, subset=subset)
+    with store.build(KIND, name) as part:
+        pq.write_table(table, part / "items.parquet", compression="zstd")
+        write_text(part / "task_result.json", result.model_dump_json(indent=1))
+        write_json(part / "score.json", record.model_dump(mode="json"))
+    return Score(record, store.path(KIND, name))
+
+
+def _through_mteb(
+    loaded: MTEBModels,
+    instance: Any,
+    cache: Path,
+    *,
+    keeps_predictions: bool,  # noqa: ANN401 (mteb's AbsTask)
+) -> TaskResult:
+    """Return mteb's own result; it is also written where mteb's tools look for it, never read from there."""
+    from mteb.cache import ResultCache
+
+    import mteb
+
+    with warnings.catch_warnings():
+        # numpy and scipy warn of constant vectors (the random baseline on tiny tasks); the score is checked by us.
+        warnings.simplefilter("ignore")
+        found = mteb.evaluate(
+            loaded,
+            instance,
+            co2_tracker=False,
+            cache=ResultCache(cache),
+            overwrite_strategy="always",
+            prediction_folder=items.Recorder.folder if keeps_predictions else None,
+            show_progress_bar=False,
+            encode_kwargs={"batch_size": 32, "show_progress_bar": False},
+        )
+    results: list[TaskResult] = found.task_results
+    if len(results) != 1:
+        raise EvaluationError(f"{instance.metadata.name}: expected one result from mteb, got {len(results)}")
+    return results[0]
+
+
+def _scores_of(result: TaskResult, *, split: str, subset: str, where: str) -> Mapping[str, Any]:
+    for row in result.scores.get(split, []):
+        if row["hf_subset"] == subset:
+            found: Mapping[str, Any] = row
+            return found
+    raise EvaluationError(f"{where}: mteb reports no scores for split {split!r}, subset {subset!r}")

@@ -1,0 +1,120 @@
+"""Models by name, with the revision that says exactly which one: weights, tokenizer, prompts, pooling, precision."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench import plugins
+from tcmbench.errors import ModelAbsent
+from tcmbench.specs.base import Base
+from tcmbench.store import file_sha256, key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.models.models_protocols import MTEBModels
+
+    from tcmbench.workspace import Workspace
+
+# What changes a model's output: weights, configuration, tokenizer, chat template. Cards and training logs don't.
+_RELEVANT = re.compile(r".*\.(safetensors|json|txt|jinja|model)$")
+_IRRELEVANT = re.compile(r"(README.*|args\.json|trainer_state\.json|training_.*|.*\.log|all_results\.json)")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
+_BLOB = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be measured here."""
+
+    name: str
+    """Name on the board: the base's, or `<variant>/seed<k>`."""
+
+    base: Base
+    """How it is used; of a tuned model, the base it was tuned from."""
+
+    model_dir: Path | None
+    """Folder of its weights; None for a baseline."""
+
+    revision: str
+    """Hash of everything that changes its scores."""
+
+    seed: int = 0
+    """Seed it was trained with."""
+
+    def load(self) -> MTEBModels:
+        """Return the loaded model as mteb is handed it."""
+        from tcmbench.encoders import model_meta
+
+        plugin = plugins.load("encoders", self.base.encoder, where=f"base {self.base.name}")
+        options = plugins.options(plugin, self.base.options, where=f"base {self.base.name}")
+        meta = model_meta(self.base, name=self.name, revision=self.revision)
+        loaded: MTEBModels = plugin.load(
+            self.base, options=options, model_dir=self.model_dir, meta=meta, seed=self.seed
+        )
+        return loaded
+
+
+def base_model(workspace: Workspace, name: str) -> Model:
+    """Return a base as it is.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: Its weights aren't on this machine.
+    """
+    base = workspace.spec(Base, name)
+    model_dir = None if base.kind == "baseline" else workspace.model_dir(base)
+    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
+
+
+def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int) -> Model:
+    """Return a model that was tuned from a base and is used in the same way."""
+    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir), seed=seed)
+
+
+def revision(base: Base, model_dir: Path | None) -> str:
+    """Return the hash of everything that changes a model's scores.
+
+    Raises:
+        ModelAbsent: The folder holds no safetensors; weights that are pickles could run code and aren't loaded.
+        UnknownName: The base names an encoder that doesn't exist.
+    """
+    plugin = plugins.load("encoders", base.encoder, where=f"base {base.name}")
+    options = plugins.options(plugin, base.options, where=f"base {base.name}")
+    used = ("architecture", "pooling", "normalize", "max_length", "dtype", "query_prompt", "document_prompt")
+    return key(
+        f"model {base.encoder} {plugin.REVISION}",
+        {
+            "options": options.model_dump(mode="json"),
+            "weights": None if model_dir is None else weights_hash(model_dir),
+            "instruction": base.instruction,
+            "padding_side": base.padding_side,
+            **base.model_dump(mode="json", include=set(used)),
+        },
+    )
+
+
+def weights_hash(model_dir: Path) -> str:
+    """Return the hash over the names and bytes of all files of a model that change its output."""
+    found = [
+        path
+        for path in sorted(model_dir.rglob("*"))
+        if path.is_file() and _RELEVANT.fullmatch(path.name) and not _IRRELEVANT.fullmatch(path.name)
+    ]
+    if not any(path.suffix == ".safetensors" for path in found):
+        pickles = sorted(p.name for pattern in _PICKLES for p in model_dir.glob(pattern))
+        came = f"only pickles ({', '.join(pickles)}), which could run code" if pickles else "no weights"
+        raise ModelAbsent(
+            f"{model_dir}: expected *.safetensors, got {came}. Convert or download them as safetensors."
+        )
+    return key("weights 1", {path.relative_to(model_dir).as_posix(): _sha256(path) for path in found})
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's sha256; the hub's cache names large files by it, which saves reading gigabytes."""
+    real = path.resolve()
+    if real.parent.name == "blobs" and _BLOB.fullmatch(real.name):
+        return real.name
+    return file_sha256(real)

@@ -1,0 +1,79 @@
+"""Making tcmbench's tasks and suites known to mteb, which has no public way to add any."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+from tcmbench.errors import DataAbsent
+from tcmbench.evaluation import tasks
+from tcmbench.specs.suite import Suite
+from tcmbench.specs.task import TaskSpec
+from tcmbench.task_types import Source
+from tcmbench.workspace import Workspace, find
+
+ABSENT = "absent"
+"""Revision of a task whose data isn't on this machine; loading it says so."""
+
+
+def register_with_mteb(
+    data_root: Path | str | None = None, *, workspace: Workspace | None = None
+) -> list[str]:
+    """Register all local tasks and one benchmark a suite; see `tcmbench.register_tasks`.
+
+    Registering twice replaces the first registration, so that another data root can be given.
+    """
+    if workspace is None:
+        workspace = find(Path.cwd(), data=Path(data_root) if data_root else None)
+    get_tasks = tasks.importlib_get_tasks()
+    names = workspace.names(TaskSpec)
+    others = [t for t in get_tasks.TASK_LIST if t.metadata.name not in set(names)]
+    ours = [_task(workspace, name).mteb_class() for name in names]
+    get_tasks.TASK_LIST = (*others, *ours)
+    get_tasks._TASKS_REGISTRY.update({t.metadata.name: t for t in ours})
+    _register_benchmarks(workspace)
+    return names
+
+
+def _task(workspace: Workspace, name: str) -> tasks.Task:
+    """Return the task; one without data too, so that mteb can list it and say what is missing when it loads."""
+    try:
+        return tasks.resolve(workspace, name)
+    except DataAbsent:
+        spec = workspace.spec(TaskSpec, name)
+        return tasks.Task(
+            name=name,
+            revision=ABSENT,
+            metric=spec.metric,
+            statistic="mean",
+            needs="documents",
+            spec=spec,
+            path=workspace.data_path(spec.path),
+            cache=workspace.cache,
+        )
+
+
+def _register_benchmarks(workspace: Workspace) -> None:
+    """Add a Benchmark a suite to the module that mteb searches, and forget what it had found there."""
+    from mteb.benchmarks.benchmark import Benchmark
+
+    import mteb
+
+    # The names of the modules are hidden by functions of the same names.
+    module = importlib.import_module("mteb.benchmarks.benchmarks")
+    lookup = importlib.import_module("mteb.benchmarks.get_benchmark")
+    registry = tasks.importlib_get_tasks()._TASKS_REGISTRY
+    for suite_name in workspace.names(Suite):
+        suite = workspace.spec(Suite, suite_name)
+        known = [t for t in dict.fromkeys(t.task for t in suite.tasks) if t in registry]
+        if not known:
+            continue
+        benchmark = Benchmark(
+            name=suite.benchmark or f"tcmbench({suite.name})",
+            tasks=mteb.MTEBTasks(registry[t]() for t in known),
+            description=suite.description,
+        )
+        setattr(module, "TCMBENCH_" + re.sub(r"\W", "_", suite.name).upper(), benchmark)
+    lookup._build_registry.cache_clear()
+    lookup._build_aliases_registry.cache_clear()

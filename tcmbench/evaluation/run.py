@@ -1,0 +1,145 @@
+"""A suite over models: everything that is missing is measured, one model after the other, and nothing twice."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from tcmbench.errors import DataAbsent, TcmbenchError
+from tcmbench.evaluation import evaluate, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.evaluation.models import Model
+    from tcmbench.evaluation.score import Score
+    from tcmbench.specs.suite import Suite, SuiteTask
+    from tcmbench.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+class Gap(NamedTuple):
+    """Why there is no score."""
+
+    state: Literal["pending", "failed", "not_measured", "not_applicable"]
+    """pending: not yet; failed: tried; not_measured: no data; not_applicable: the model can't do this."""
+
+    reason: str
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """All columns of one model."""
+
+    scores: Mapping[str, Score]
+    """Column → score."""
+
+    gaps: Mapping[str, Gap]
+    """Column → why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A suite with its tasks looked up."""
+
+    suite: Suite
+    """What is measured."""
+
+    tasks: Mapping[str, tasks.Task]
+    """Name → task, of those whose data is here."""
+
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Name → what is missing and how to get it."""
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes: a progress bar, or nobody."""
+
+    def begin(self, model: Model, column: SuiteTask) -> None:
+        """A measurement begins."""
+        ...
+
+    def end(self, model: Model, column: SuiteTask, score: Score | None) -> None:
+        """A measurement ended; None when it failed."""
+        ...
+
+
+def plan(workspace: Workspace, suite: Suite) -> Plan:
+    """Look up all tasks of a suite; those without data are listed, not skipped in silence."""
+    found: dict[str, tasks.Task] = {}
+    absent: dict[str, str] = {}
+    for name in dict.fromkeys(column.task for column in suite.tasks):
+        try:
+            found[name] = tasks.resolve(workspace, name)
+        except DataAbsent as error:
+            absent[name] = str(error)
+    return Plan(suite, found, absent)
+
+
+def read(workspace: Workspace, model: Model, planned: Plan) -> Cells:
+    """Return what the store has of a model; the rest is pending, not measured or not applicable."""
+    scores: dict[str, Score] = {}
+    gaps: dict[str, Gap] = {}
+    for column in planned.suite.tasks:
+        gap = _gap(model, column, planned)
+        if gap is not None:
+            gaps[column.column] = gap
+            continue
+        task = planned.tasks[column.task]
+        score = evaluate.stored(workspace.store, model, task, split=column.split, subset=column.subset)
+        if score is None:
+            gaps[column.column] = Gap("pending", "not measured yet")
+        else:
+            scores[column.column] = score
+    return Cells(scores, gaps)
+
+
+def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watcher: Watcher) -> Cells:
+    """Measure what is pending of a model and return all its cells; a failed column doesn't stop the others."""
+    cells = read(workspace, model, planned)
+    pending = [c for c in planned.suite.tasks if _is_pending(cells, c)]
+    if not pending:
+        return cells
+    scores, gaps = dict(cells.scores), dict(cells.gaps)
+    loaded = model.load()
+    for column in pending:
+        watcher.begin(model, column)
+        score: Score | None = None
+        try:
+            score = evaluate.measure(
+                workspace, model, loaded, planned.tasks[column.task], split=column.split, subset=column.subset
+            )
+            scores[column.column] = score
+            del gaps[column.column]
+        except DataAbsent as error:
+            gaps[column.column] = Gap("not_measured", str(error))
+        except TcmbenchError as error:
+            logger.error("%s on %s: %s", model.name, column.column, error)
+            gaps[column.column] = Gap("failed", str(error))
+        watcher.end(model, column, score)
+    return Cells(scores, gaps)
+
+
+def _is_pending(cells: Cells, column: SuiteTask) -> bool:
+    gap = cells.gaps.get(column.column)
+    return gap is not None and gap.state == "pending"
+
+
+def _gap(model: Model, column: SuiteTask, planned: Plan) -> Gap | None:
+    """Return why a column can't be measured for a model, None when it can."""
+    if column.task in planned.absent:
+        return Gap("not_measured", planned.absent[column.task])
+    needs = planned.tasks[column.task].needs
+    if model.base.kind == "reranker" and needs != "candidates":
+        return Gap("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
+    if model.base.encoder == "bm25" and needs == "texts":
+        return Gap("not_applicable", "BM25 searches documents; it gives no vectors of texts")
+    return None
+
+
+def pending(cells: Cells) -> int:
+    """Return how many columns are still to be measured."""
+    return sum(gap.state == "pending" for gap in cells.gaps.values())

@@ -1,0 +1,113 @@
+"""Kinds of tasks: what a folder of local data becomes as an MTEB task, one kind a file.
+
+A module of this folder offers the names of the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mteb.abstasks import AbsTask
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    from tcmbench.evaluation.score import Statistic
+    from tcmbench.plugins import PluginOptions
+    from tcmbench.specs.task import TaskSpec
+
+
+class Source(NamedTuple):
+    """Where a task's data is and which state of it."""
+
+    path: Path
+    """Folder or file."""
+
+    revision: str
+    """Hash of the files and of the spec."""
+
+    cache: Path
+    """Store, for candidates that are computed once."""
+
+
+class ItemInfo(NamedTuple):
+    """What is known of one item of a task besides its scores."""
+
+    cluster: str
+    """What is resampled together: the patient, or the item itself."""
+
+    group: str
+    """Gold label, empty where there is none."""
+
+
+class TaskType(Protocol):
+    """What a module of this folder offers."""
+
+    REVISION: str
+    """Raised whenever the same files would give other scores."""
+
+    METRIC: str
+    """Main metric where the spec names none."""
+
+    STATISTIC: Statistic
+    """How the main metric follows from the items."""
+
+    SCORES: Literal["documents", "candidates", "texts"]
+    """What a model must do: search all documents, order candidates, or give vectors of texts."""
+
+    def files(self, path: Path, spec: TaskSpec) -> list[Path]:
+        """Return the files that are read, whether or not they exist."""
+        ...
+
+    def task_class(self, spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+        """Return the class that mteb instantiates."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """mteb's words for a kind of task."""
+
+    type: str
+    """mteb's task type."""
+
+    category: str
+    """t2t: text to text."""
+
+    domains: Sequence[str] = ("Medical", "Written")
+    """mteb's domains."""
+
+
+def metadata(
+    spec: TaskSpec, source: Source, kind: Kind, *, metric: str, prompt: str | None = None
+) -> TaskMetadata:
+    """Return mteb's metadata of a local task."""
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    fields: dict[str, Any] = {
+        "name": spec.name,
+        "description": spec.description or f"{spec.type} on {spec.path}",
+        "reference": None,
+        "dataset": {"path": f"tcmbench/{spec.name}", "revision": source.revision},
+        "type": kind.type,
+        "category": kind.category,
+        "modalities": ["text"],
+        "eval_splits": list(spec.splits),
+        "eval_langs": list(spec.languages),
+        "main_score": spec.metric or metric,
+        "date": None,
+        "domains": list(kind.domains),
+        "task_subtypes": None,
+        "license": "not specified",
+        "annotations_creators": "derived" if spec.synthetic else None,
+        "dialect": None,
+        "sample_creation": "created" if spec.synthetic else None,
+        "bibtex_citation": "",
+        "is_public": False,
+    }
+    if prompt is not None:
+        fields["prompt"] = prompt
+    return TaskMetadata.model_validate(fields)

@@ -1,0 +1,52 @@
+"""The linear probe that classification tasks share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from datasets import Dataset, DatasetDict
+from mteb.abstasks import AbsTaskClassification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def linear_probe(
+    read: Callable[[str], dict[str, list[str]]], *, samples_per_label: int, experiments: int
+) -> type[AbsTaskClassification]:
+    """Return a classification task.
+
+    Args:
+        read: Split → columns `text` and `label`, and if there are any `item` and `cluster`.
+        samples_per_label: Training texts a label in each experiment.
+        experiments: Number of probes.
+    """
+    samples, probes = samples_per_label, experiments
+
+    class LinearProbe(AbsTaskClassification):
+        """Logistic regression on frozen vectors."""
+
+        samples_per_label = samples
+        n_experiments = probes
+
+        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+            """Read the train split and the splits to be evaluated, once."""
+            del num_proc, kwargs
+            if self.data_loaded:
+                return
+            splits = {split: read(split) for split in ("train", *self.eval_splits)}
+            codes = {
+                label: i for i, label in enumerate(sorted({x for s in splits.values() for x in s["label"]}))
+            }
+            self.label_names = list(codes)
+            self.dataset = DatasetDict(
+                {
+                    split: Dataset.from_dict(
+                        {**columns, "label": [codes[label] for label in columns["label"]]}
+                    )
+                    for split, columns in splits.items()
+                }
+            )
+            self.data_loaded = True
+
+    return LinearProbe

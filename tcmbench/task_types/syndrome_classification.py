@@ -1,0 +1,76 @@
+"""Syndrome classification by a linear probe on a TCM-SD folder.
+
+A record with several gold syndromes counts for its first one, in training and in testing: a linear probe has one
+answer. Records whose syndrome has too few training records are left out by `minimum`, and counted in the card.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import DataError
+from tcmbench.plugins import PluginOptions
+from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._syndromes import folder_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.specs.task import TaskSpec
+
+REVISION = "1"
+METRIC = "accuracy"
+STATISTIC = "mean"
+SCORES = "texts"
+
+
+class Options(PluginOptions):
+    """mteb's protocol: probes on small balanced samples of the train split."""
+
+    samples_per_label: int = 8
+    """Training records a syndrome in each experiment."""
+
+    experiments: int = 10
+    """Probes, each on a sample of its own; the figure is their mean."""
+
+    minimum: int = 8
+    """Syndromes with fewer training records are no classes of the task."""
+
+
+def files(path: Path, spec: TaskSpec) -> list[Path]:
+    """Return the files of the train split, of the splits, and the knowledge base."""
+    return folder_files(path, ("train", *spec.splits))
+
+
+def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+    """Return the task as a class."""
+    from tcmbench.data.tcm_sd import read_folder
+    from tcmbench.task_types._classification import linear_probe
+
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    minimum = options.minimum
+
+    def read(split: str) -> dict[str, list[str]]:
+        folder = read_folder(source.path, splits=sorted({"train", split}))
+        counts = Counter(record.labels[0] for record in folder.splits["train"])
+        classes = {label for label, count in counts.items() if count >= minimum}
+        records = [record for record in folder.splits[split] if record.labels[0] in classes]
+        if not records:
+            raise DataError(
+                f"{source.path}: no syndrome has {minimum} training records and one in split {split}"
+            )
+        return {
+            "text": [record.query() for record in records],
+            "label": [record.labels[0] for record in records],
+            "item": [record.record_id for record in records],
+            "cluster": [record.patient_id for record in records],
+        }
+
+    probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
+    probe.metadata = metadata(spec, source, Kind("Classification", "t2c"), metric=METRIC)
+    probe.__name__ = probe.__qualname__ = spec.name
+    return probe

@@ -1,0 +1,79 @@
+"""Syndrome reranking: order a frozen pool of candidates, chosen so that telling them apart takes medicine.
+
+The pool of a record holds its gold syndromes, syndromes that are easily confused with them, and what BM25 finds.
+It follows from the data alone and is kept in the store under the hash of everything it was made from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.plugins import PluginOptions
+from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._syndromes import folder_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.specs.task import TaskSpec
+
+REVISION = "1"
+METRIC = "map_at_10"
+STATISTIC = "mean"
+SCORES = "candidates"
+
+
+class Options(PluginOptions):
+    """Size of the pool."""
+
+    confusable: int = 10
+    """Syndromes that share elements, merge with, or go with the same disease as a gold one."""
+
+    bm25: int = 10
+    """Best documents of BM25 that are not in the pool yet."""
+
+
+def files(path: Path, spec: TaskSpec) -> list[Path]:
+    """Return the files of the splits and the knowledge base."""
+    return folder_files(path, spec.splits)
+
+
+def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+    """Return the task as a class."""
+    from tcmbench.evaluation.candidates import candidate_pools
+    from tcmbench.evaluation.fast_retrieval import FastRetrieval
+    from tcmbench.task_types._retrieval import LocalRetrieval
+    from tcmbench.task_types._syndromes import read_pool
+
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    confusable, bm25 = options.confusable, options.bm25
+
+    class SyndromeReranking(FastRetrieval, LocalRetrieval):
+        """Record × candidates → order."""
+
+        def load_split(self, split: str) -> None:
+            """Read one split and its candidates."""
+            read = read_pool(source.path, split)
+            candidates = candidate_pools(
+                read.folder,
+                split,
+                confusable=confusable,
+                bm25=bm25,
+                revision=source.revision,
+                cache=source.cache,
+            )
+            self.set_split(
+                split,
+                documents=read.documents,
+                queries=read.queries,
+                qrels=read.qrels,
+                candidates=candidates,
+                items=read.items,
+            )
+
+    SyndromeReranking.metadata = metadata(spec, source, Kind("Reranking", "t2t"), metric=METRIC)
+    SyndromeReranking.__name__ = SyndromeReranking.__qualname__ = spec.name
+    return SyndromeReranking

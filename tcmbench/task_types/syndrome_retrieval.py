@@ -1,0 +1,70 @@
+"""Syndrome retrieval: a clinical record is the query, the knowledge base of syndromes is the corpus.
+
+With `pool = "closed"` only the syndromes of the vocabulary are searched; accuracy and macro-F1 of the first
+document are then what a classifier over the vocabulary would report. The two pools are different tasks and
+their figures are never to be mixed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tcmbench.plugins import PluginOptions
+from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._syndromes import folder_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.evaluation.per_query import PerQuery
+    from tcmbench.specs.task import TaskSpec
+
+REVISION = "1"
+METRIC = "ndcg_at_10"
+STATISTIC = "mean"
+SCORES = "documents"
+
+
+class Options(PluginOptions):
+    """Which documents are searched."""
+
+    pool: Literal["knowledge_base", "closed"] = "knowledge_base"
+    """The whole knowledge base, or the syndromes of syndrome_vocab.txt alone."""
+
+
+def files(path: Path, spec: TaskSpec) -> list[Path]:
+    """Return the files of the splits, the knowledge base and, for the closed pool, the vocabulary."""
+    closed = spec.options.get("pool") == "closed"
+    return folder_files(path, spec.splits, vocabulary_needed=closed)
+
+
+def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+    """Return the task as a class."""
+    from tcmbench.evaluation.fast_retrieval import FastRetrieval
+    from tcmbench.task_types._retrieval import LocalRetrieval
+    from tcmbench.task_types._syndromes import extra_metrics, read_pool
+
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    pool = options.pool
+
+    class SyndromeRetrieval(FastRetrieval, LocalRetrieval):
+        """Record → syndromes."""
+
+        def load_split(self, split: str) -> None:
+            """Read one split."""
+            read = read_pool(source.path, split, pool=pool)
+            self.set_split(
+                split, documents=read.documents, queries=read.queries, qrels=read.qrels, items=read.items
+            )
+
+        def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:
+            """Return macro-R@1 and, for the closed pool, accuracy and macro-F1."""
+            qrels = self.dataset[subset][split]["relevant_docs"]
+            return extra_metrics(per_query, qrels, closed=pool == "closed")
+
+    SyndromeRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t"), metric=METRIC)
+    SyndromeRetrieval.__name__ = SyndromeRetrieval.__qualname__ = spec.name
+    return SyndromeRetrieval

@@ -1,0 +1,202 @@
+"""Where things are: the user's workspace, the content that comes with tcmbench, the data and the cache.
+
+A workspace is any folder with `tasks/` and `models/` in it. Specs are looked up there first and then in the
+bundled content, so a workspace holds only what is its own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
+from tcmbench.specs import toml
+from tcmbench.specs.base import Base
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.specs.suite import Suite
+from tcmbench.specs.task import TaskSpec
+from tcmbench.specs.variant import Variant
+from tcmbench.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SpecT = TypeVar("SpecT", bound=toml.Spec)
+
+SYNTHETIC = "synthetic/"
+"""Data paths that begin like this are generated on demand instead of being looked up."""
+
+_HF_HOME = "~/.cache/huggingface"
+
+_FOLDERS: dict[type[toml.Spec], str] = {
+    Base: "models/bases",
+    Variant: "models/variants",
+    ModelSet: "models/sets",
+    Suite: "tasks/suites",
+    TaskSpec: "tasks",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folders of one run."""
+
+    root: Path
+    """Results go to `leaderboards/` and `reports/` in here."""
+
+    content: tuple[Path, ...]
+    """Folders that hold `tasks/` and `models/`, the user's own first."""
+
+    data_root: Path
+    """Folder that holds the data."""
+
+    cache: Path
+    """Folder of the store: scores, trained models, embeddings, generated data."""
+
+    @property
+    def store(self) -> Store:
+        """Content-addressed artefacts."""
+        return Store(self.cache)
+
+    @property
+    def leaderboards(self) -> Path:
+        """Folder of the boards."""
+        return self.root / "leaderboards"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of run reports that nobody commits."""
+        return self.root / "reports" / "generated"
+
+    def names(self, schema: type[toml.Spec]) -> list[str]:
+        """Return the names of all specs of a kind, sorted."""
+        return sorted({name for folder in self._folders(schema) for name in toml.names(folder)})
+
+    def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
+        """Read a spec by name; the workspace's own hides a bundled one of the same name.
+
+        Raises:
+            UnknownName: No such spec.
+            SpecError: It doesn't fit its schema.
+        """
+        for folder in self._folders(schema):
+            path = folder / f"{name}.toml"
+            if path.is_file():
+                return toml.read(schema, path)
+        kind = "model set" if schema is ModelSet else schema.__name__.removesuffix("Spec").lower()
+        raise UnknownName.of(kind, name, self.names(schema), where=where)
+
+    def variants(self, model_set: ModelSet) -> list[Variant]:
+        """Return all variants of a set: named, inline and spelled as a matrix, in this order."""
+        where = f"set {model_set.name}"
+        named = [self.spec(Variant, name, where=where) for name in model_set.variants]
+        inline = [
+            toml.parse(Variant, given, where=f"{where}: variant {given.get('name', '?')}")
+            for given in model_set.variant
+        ]
+        product = [variant for matrix in model_set.matrix for variant in matrix.variants(where=where)]
+        found = [*named, *inline, *product]
+        names = [variant.name for variant in found]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UnknownName(
+                f"{where}: variants that are declared twice: {', '.join(twice)}. Rename one of each."
+            )
+        return found
+
+    def model_dir(self, base: Base) -> Path:
+        """Return the folder of a base's weights.
+
+        Raises:
+            ModelAbsent: The weights are neither in a workspace nor in the local hub cache.
+        """
+        if base.path is not None:
+            for content in self.content:
+                folder = content / "models" / base.path
+                if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
+                    return folder
+            raise ModelAbsent(
+                f"base {base.name}: no weights in {', '.join(str(c / 'models' / base.path) for c in self.content)}. "
+                "Put the model's folder there, or run: make mini-zh DATA=… for the bundled ones."
+            )
+        return _hub_folder(base)
+
+    def base_state(self, base: Base) -> str:
+        """Return `built in`, `here` or `absent`, for listings."""
+        if base.kind == "baseline":
+            return "built in"
+        try:
+            self.model_dir(base)
+        except ModelAbsent:
+            return "absent"
+        return "here"
+
+    def data_path(self, path: str) -> Path:
+        """Return where a data path of a spec is; synthetic data is generated first where it is missing."""
+        if not path.startswith(SYNTHETIC):
+            return self.data_root / path
+        from tcmbench.data.synthetic import demo_root
+
+        return demo_root(self.store) / path.removeprefix(SYNTHETIC)
+
+    def _folders(self, schema: type[toml.Spec]) -> list[Path]:
+        return [content / _FOLDERS[schema] for content in self.content]
+
+
+def find(start: Path, *, data: Path | None = None, cache: Path | None = None) -> Workspace:
+    """Return the workspace that `start` stands in, or one that uses only the bundled content.
+
+    Args:
+        start: Folder to look from, upwards.
+        data: Data root; None takes `data/` in the workspace where it exists, else the user's cache.
+        cache: Store; None takes the user's cache.
+
+    Raises:
+        DataAbsent: `data` was given and isn't a folder.
+    """
+    bundled = bundled_content()
+    own = next((p for p in (start, *start.parents) if _is_workspace(p)), None)
+    content: Sequence[Path] = (bundled,) if own is None or own == bundled else (own, bundled)
+    root = own or start
+    user_cache = Path.home() / ".cache" / "tcmbench"
+    if data is not None and not data.is_dir():
+        raise DataAbsent(
+            data, what="The data root", how="Give an existing folder with --data or $TCMBENCH_DATA."
+        )
+    if data is None:
+        data = root / "data" if (root / "data").is_dir() else user_cache / "data"
+    return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")
+
+
+def bundled_content() -> Path:
+    """Return the folder of the content that comes with tcmbench, in a wheel or in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "_content"
+    return inside if inside.is_dir() else package.parent
+
+
+def _is_workspace(folder: Path) -> bool:
+    return (folder / "tasks").is_dir() and (folder / "models").is_dir()
+
+
+def _hub_folder(base: Base) -> Path:
+    """Return the snapshot of a hub model in the local cache; nothing is downloaded."""
+    if base.hub_id is None:
+        raise ModelAbsent(f"base {base.name}: a baseline has no weights")
+    # The layout of the hub's cache is documented; importing huggingface_hub to walk it takes a second.
+    cache = Path(
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub"
+    ).expanduser()
+    repository = cache / f"models--{base.hub_id.replace('/', '--')}"
+    reference = repository / "refs" / (base.revision or "main")
+    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else base.revision
+    snapshot = repository / "snapshots" / (commit or "none")
+    if (snapshot / "config.json").is_file():
+        return snapshot
+    revision = f" --revision {base.revision}" if base.revision else ""
+    raise ModelAbsent(
+        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot}). On a machine with a "
+        f"network run: hf download {base.hub_id}{revision}; then copy the cache here or set HF_HOME to it."
+    )
