@@ -1,0 +1,32 @@
+"""Documents with some of their fields: 11 ways to take two or more of four.
+
+A model that has only seen whole entries leans on the name; one that has seen every combination has to read
+the rest.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from tcmbench.augmentations import FieldOptions, render
+
+if TYPE_CHECKING:
+    from tcmbench.data.tcm_sd import Syndrome
+
+_FEWEST = 2
+
+
+class Options(FieldOptions):
+    """Nothing beyond which fields take part."""
+
+
+def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:
+    """Return the document with every combination of two or more fields, the whole one last.
+
+    Raises:
+        DataError: The document lacks a field and `missing` is "error".
+    """
+    sizes = range(_FEWEST, len(options.fields) + 1)
+    chosen = (fields for size in sizes for fields in itertools.combinations(options.fields, size))
+    return tuple(render(syndrome, fields, options=options) for fields in chosen)

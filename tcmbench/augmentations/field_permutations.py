@@ -1,0 +1,28 @@
+"""Documents with their fields in every order: 24 for four.
+
+Last-token and truncated models see the end and the start of a text best; every field gets its turn there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from tcmbench.augmentations import FieldOptions, render
+
+if TYPE_CHECKING:
+    from tcmbench.data.tcm_sd import Syndrome
+
+
+class Options(FieldOptions):
+    """Nothing beyond which fields take part."""
+
+
+def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:
+    """Return the document with its fields in every order, the usual one first.
+
+    Raises:
+        DataError: The document lacks a field and `missing` is "error".
+    """
+    orders = itertools.permutations(options.fields)
+    return tuple(render(syndrome, fields, options=options) for fields in orders)

@@ -1,0 +1,79 @@
+"""Documents with the clauses inside their fields in other orders: N variants of each.
+
+The order in which an entry lists signs means nothing clinically, and records list them in other orders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tcmbench.augmentations import AugmentationOptions, DocumentField, complain
+
+if TYPE_CHECKING:
+    from tcmbench.data.tcm_sd import Syndrome
+
+_CLAUSE_ENDS = re.compile(r"([，,；;。！？!?\n]+)")
+_SENTENCE_ENDS = re.compile(r"([；;。！？!?\n]+)")
+
+# How often a variant is drawn again when it came out like an earlier one.
+_ATTEMPTS = 20
+
+
+class Options(AugmentationOptions):
+    """How many variants, and which zones are cut how finely."""
+
+    count: int = Field(default=4, ge=1)
+    """Variants of each document."""
+
+    clauses: tuple[DocumentField, ...] = ("manifestations",)
+    """Zones whose clauses are permuted (cut at commas and all that ends a sentence)."""
+
+    sentences: tuple[DocumentField, ...] = ("definition",)
+    """Zones whose sentences are permuted."""
+
+
+def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:
+    """Return `options.count` variants of the document, different from it and from each other.
+
+    Punctuation stays in its place and only what stands between it moves. A document with too few clauses
+    for so many different variants gives None for the rest.
+
+    Raises:
+        DataError: The document lacks a zone and `missing` is "error".
+    """
+    zones = (*options.clauses, *options.sentences)
+    lacking = [zone for zone in zones if not getattr(syndrome, zone)]
+    if lacking:
+        complain(syndrome, lacking, options=options)
+    rng = random.Random(f"{seed}\n{syndrome.doc_id}")
+    seen = {syndrome.document()}
+    variants: list[str | None] = []
+    for _ in range(options.count):
+        variant = _fresh(syndrome, options, rng, seen)
+        variants.append(variant)
+        if variant is not None:
+            seen.add(variant)
+    return tuple(variants)
+
+
+def _fresh(syndrome: Syndrome, options: Options, rng: random.Random, seen: set[str]) -> str | None:
+    for _ in range(_ATTEMPTS):
+        changed = {zone: _permuted(getattr(syndrome, zone), _CLAUSE_ENDS, rng) for zone in options.clauses}
+        changed |= {zone: _permuted(getattr(syndrome, zone), _SENTENCE_ENDS, rng) for zone in options.sentences}
+        variant = dataclasses.replace(syndrome, **changed).document()
+        if variant not in seen:
+            return variant
+    return None
+
+
+def _permuted(text: str, ends: re.Pattern[str], rng: random.Random) -> str:
+    parts = ends.split(text)
+    pieces = [position for position in range(0, len(parts), 2) if parts[position].strip()]
+    shuffled = rng.sample(pieces, len(pieces))
+    moved = dict(zip(pieces, shuffled, strict=True))
+    return "".join(parts[moved.get(position, position)] for position in range(len(parts)))

@@ -1,0 +1,134 @@
+"""Which documents a query is taught to stay away from: one miner a file, `mine(queries, corpus, …)`.
+
+Whatever the miner, a negative is never a positive of its query, never a document with the same text as one,
+and never (unless switched off) a syndrome that the official label map merges with one. Every query gets
+equally many, because ms-swift drops rows without negatives in a file that has them, and does so in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from pydantic import Field, model_validator
+
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+TextKind = Literal["query", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What negatives are mined for; the three run in parallel."""
+
+    ids: tuple[str, ...]
+    """Unique; they decide the random choices, so that the order of queries decides nothing."""
+
+    texts: tuple[str, ...]
+
+    positives: tuple[frozenset[str], ...]
+    """Ids of all documents that are right for the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What negatives are mined from."""
+
+    ids: tuple[str, ...]
+
+    texts: tuple[str, ...]
+
+    merged: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Ids that the official label map merges with an id; those it doesn't know may be left out."""
+
+
+class Negatives(NamedTuple):
+    """What a miner found."""
+
+    ids: tuple[tuple[str, ...], ...]
+    """Per query, in the order of the queries: equally many document ids, hardest first, no id twice."""
+
+    filled: int
+    """How many of all of them only fill up, because too few passed skip_top and the margins."""
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors: a base, a checkpoint or an endpoint."""
+
+    @property
+    def revision(self) -> str:
+        """Hash of all that the vectors depend on; part of the key of what is built with them."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
+        """Return one unit vector a text [texts, dimensions], with the prompt of the kind applied."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a miner may use beside its data."""
+
+    embedder: Callable[[str], Embedder] | None = None
+    """Gives the model of a name (base, folder of a checkpoint, URL); "" is the variant's own base."""
+
+
+class MinerOptions(PluginOptions):
+    """What every miner can be told."""
+
+    count: int = Field(default=8)
+    """Negatives per query."""
+
+    exclude_merged_labels: bool = True
+    """Leave out syndromes that the official label map merges with a positive."""
+
+    def model_name(self) -> str | None:
+        """Return the name of the model whose vectors the miner asks for; None when it needs none."""
+        return None
+
+    @model_validator(mode="after")
+    def _count_is_positive(self) -> MinerOptions:
+        if self.count < 1:
+            raise ValueError(
+                f"count is {self.count}, expected at least 1 (8 is usual); to train without mined negatives "
+                'write miner = "none"'
+            )
+        return self
+
+
+class RankedOptions(MinerOptions):
+    """What miners that score documents can be told."""
+
+    skip_top: int = Field(default=0, ge=0)
+    """Leave out so many of the best-ranked documents, which are the likeliest to be right after all."""
+
+    margin_absolute: float | None = None
+    """Leave out documents that score above the positive minus this (TopK-MarginPos of NV-Retriever)."""
+
+    margin_relative: float | None = Field(default=None, gt=0, le=1)
+    """Leave out documents that score above this share of the positive (TopK-PercPos, 0.95 in NV-Retriever)."""
+
+
+class Miner(Protocol):
+    """What a module of this folder offers."""
+
+    Options: type[MinerOptions]
+
+    def mine(
+        self, queries: Queries, corpus: Corpus, *, options: PluginOptions, seed: int, context: Context
+    ) -> Negatives:
+        """Return equally many document ids per query, hardest first; never a positive or a copy of one.
+
+        The result depends on the seed and on neither the order of the queries nor who else is among them.
+
+        Raises:
+            SpecError: The context lacks what the options ask for.
+            DataError: The corpus has fewer documents that may be negatives than are asked for.
+        """
+        ...

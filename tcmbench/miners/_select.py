@@ -1,0 +1,221 @@
+"""From scores to negatives: what all miners share, so that no miner can forget a rule.
+
+Scores are asked for in blocks of queries and reduced at once, so memory doesn't grow with their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import DataError
+from tcmbench.miners import Negatives
+from tcmbench.text.ngrams import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.miners import Corpus, Queries, RankedOptions
+
+# Scores of one block: 4 million float32 are 16 MiB, of which a few copies are alive at a time.
+_BLOCK_SCORES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of the scored documents may be taken."""
+
+    count: int
+    exclude_merged_labels: bool
+    skip_top: int = 0
+    margin_absolute: float | None = None
+    margin_relative: float | None = None
+
+    @classmethod
+    def of(cls, options: RankedOptions) -> Selection:
+        """Return what a miner's options say."""
+        return cls(
+            options.count,
+            options.exclude_merged_labels,
+            options.skip_top,
+            options.margin_absolute,
+            options.margin_relative,
+        )
+
+
+class Candidates(NamedTuple):
+    """Documents per query, best first, as positions in the corpus."""
+
+    positions: NDArray[np.int32]
+    """[queries, count]; the accepted ones first, then those that only fill up."""
+
+    accepted: NDArray[np.int32]
+    """How many of each row passed skip_top and the margins."""
+
+
+def select(
+    queries: Queries,
+    corpus: Corpus,
+    scores: Callable[[slice], NDArray[np.float32]],
+    selection: Selection,
+) -> Candidates:
+    """Return the best-scored allowed documents of every query; ties go by position in the corpus.
+
+    Of several positives the lowest-scored one sets the margins: no negative beats any positive. Where too few
+    documents pass, the row is filled up with the worst-scored of the allowed rest (the likeliest to be
+    wrong), and `accepted` says so.
+
+    Args:
+        queries: The queries.
+        corpus: The documents.
+        scores: Gives the scores [queries of the slice, documents].
+        selection: What may be taken.
+
+    Raises:
+        DataError: A query has fewer allowed documents than `selection.count`.
+    """
+    import numpy as np
+
+    forbidden = Forbidden.of(queries, corpus, exclude_merged_labels=selection.exclude_merged_labels)
+    total = len(queries.ids)
+    positions = np.empty((total, selection.count), dtype=np.int32)
+    accepted = np.empty(total, dtype=np.int32)
+    step = max(1, _BLOCK_SCORES // max(1, len(corpus.ids)))
+    _check_enough(queries, corpus, forbidden, selection.count)
+    for start in range(0, total, step):
+        rows = slice(start, min(start + step, total))
+        block = scores(rows)
+        groups = forbidden.groups[rows]
+        positions[rows], accepted[rows] = _select_block(
+            block, forbidden.banned[groups], forbidden.positive[groups], selection
+        )
+    return Candidates(positions, accepted)
+
+
+def mined(corpus: Corpus, found: Candidates, *, count: int) -> Negatives:
+    """Return candidates as ids."""
+    ids = [tuple(corpus.ids[p] for p in row) for row in found.positions[:, :count].tolist()]
+    short = count - found.accepted.clip(max=count)
+    return Negatives(ids=tuple(ids), filled=int(short.sum()))
+
+
+class Forbidden(NamedTuple):
+    """Documents that may not be negatives, once for each distinct set of positives."""
+
+    groups: NDArray[np.int64]
+    """Row of `banned` and `positive` for each query."""
+
+    banned: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, queries: Queries, corpus: Corpus, *, exclude_merged_labels: bool) -> Forbidden:
+        """Return them for some queries."""
+        import numpy as np
+
+        at = {doc_id: position for position, doc_id in enumerate(corpus.ids)}
+        texts: dict[str, list[int]] = {}
+        for position, text in enumerate(corpus.texts):
+            texts.setdefault(normalise(text), []).append(position)
+        copies = {position: same for same in texts.values() for position in same}
+        sets = {positives: row for row, positives in enumerate(dict.fromkeys(queries.positives))}
+        banned = np.zeros((len(sets), len(corpus.ids)), dtype=np.bool_)
+        positive = np.zeros_like(banned)
+        for positives, row in sets.items():
+            known = [at[doc_id] for doc_id in positives if doc_id in at]
+            positive[row, known] = True
+            for position in known:
+                banned[row, copies[position]] = True
+            if exclude_merged_labels:
+                merged = {m for doc_id in positives for m in corpus.merged.get(doc_id, ())}
+                banned[row, [at[doc_id] for doc_id in merged if doc_id in at]] = True
+        groups = np.fromiter((sets[p] for p in queries.positives), dtype=np.int64, count=len(queries.ids))
+        return cls(groups, banned, positive)
+
+
+def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:
+    free = len(corpus.ids) - forbidden.banned.sum(axis=1)
+    short = free[forbidden.groups] < count
+    if short.any():
+        first = int(short.argmax())
+        raise DataError(
+            f"record {queries.ids[first]}: expected {count} negatives, but only "
+            f"{free[forbidden.groups[first]]} of the {len(corpus.ids)} documents are neither a positive nor a "
+            "copy of one nor merged with one by the label map. Lower the miner's count."
+        )
+
+
+def _select_block(
+    scores: NDArray[np.float32],
+    banned: NDArray[np.bool_],
+    positive: NDArray[np.bool_],
+    selection: Selection,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    import numpy as np
+
+    queries, documents = scores.shape
+    threshold = _threshold(scores, positive, selection)
+    free = np.where(banned, -np.inf, scores).astype(np.float32)
+    # Three tiers: accepted documents by falling score, then refused ones by rising score, then banned ones.
+    refused = free > threshold[:, None]
+    wanted = min(selection.count + selection.skip_top, documents)
+    if not refused.any() and selection.skip_top == 0:
+        order = _best(free, wanted)
+        return order.astype(np.int32), np.full(queries, selection.count, dtype=np.int32)
+    if selection.skip_top:
+        # Ranks are counted among the documents that could be negatives at all.
+        top = _best(free, min(selection.skip_top, documents))
+        rows = np.arange(queries)[:, None]
+        refused[rows, top] = True
+    refused &= ~banned
+    eligible = np.where(refused, -np.inf, free)
+    accepted = (eligible > -np.inf).sum(axis=1)
+    order = _best(eligible, selection.count)
+    for row in np.flatnonzero(accepted < selection.count):
+        rest = np.flatnonzero(refused[row])
+        rest = rest[np.argsort(scores[row, rest], kind="stable")]
+        order[row, accepted[row] :] = rest[: selection.count - accepted[row]]
+    return order.astype(np.int32), accepted.clip(max=selection.count).astype(np.int32)
+
+
+def _threshold(scores: NDArray[np.float32], positive: NDArray[np.bool_], selection: Selection) -> NDArray[np.float32]:
+    """Return the score above which a document is too near to the positive; +inf without margins."""
+    import numpy as np
+
+    lowest = np.where(positive, scores, np.inf).min(axis=1)
+    threshold = np.full(len(scores), np.inf, dtype=np.float32)
+    # A query whose positives are not in the corpus has no score to compare with: lowest is +inf.
+    if selection.margin_absolute is not None:
+        threshold = np.minimum(threshold, lowest - selection.margin_absolute)
+    if selection.margin_relative is not None:
+        # Written so that a negative score is lowered too, where a plain product would raise it.
+        slack = np.where(np.isfinite(lowest), (1 - selection.margin_relative) * np.abs(lowest), 0)
+        threshold = np.minimum(threshold, lowest - slack)
+    return threshold
+
+
+def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return the positions of the `count` highest scores of each row, highest first, ties by position."""
+    import numpy as np
+
+    documents = scores.shape[1]
+    if count >= documents:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    part = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    kept = np.take_along_axis(scores, part, axis=1)
+    # argpartition breaks ties at the border as it likes; rows that have such a tie are sorted whole.
+    border = kept.min(axis=1)
+    tied = (scores >= border[:, None]).sum(axis=1) > count
+    order = np.lexsort((part, -kept), axis=1)
+    best = np.take_along_axis(part, order, axis=1)
+    if tied.any():
+        best[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :count]
+    return best
+
+
+def canonical(ids: Sequence[str]) -> list[int]:
+    """Return the order of ids that miners compute in, so that rounding can't depend on the order given."""
+    return sorted(range(len(ids)), key=ids.__getitem__)

@@ -1,0 +1,93 @@
+"""Embedding negatives: what a model takes for close, the model in training or any other.
+
+All distinct texts are encoded in one call, and all pairs are scored by blocked matrix products.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import DataError, SpecError
+from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
+from tcmbench.miners._select import Candidates, Selection, canonical, mined, select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.miners import Embedder, TextKind
+
+
+class Options(RankedOptions):
+    """Which model is asked."""
+
+    model: str = ""
+    """A base, a folder of a checkpoint or the URL of an OpenAI-compatible endpoint; "" is the variant's base."""
+
+    def model_name(self) -> str | None:
+        """Return the model."""
+        return self.model
+
+
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+    """Return the documents whose vectors are nearest by inner product; the seed decides nothing.
+
+    Raises:
+        SpecError: The context offers no models. DataError: The model gives no usable vectors, or the corpus
+        has fewer allowed documents than are asked for.
+    """
+    found = candidates(queries, corpus, options=options, context=context)
+    return mined(corpus, found, count=options.count)
+
+
+def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: Context) -> Candidates:
+    """Return the best `options.count` documents per query."""
+    import numpy as np
+
+    model = embedder(options.model, context)
+    order = canonical(queries.ids)
+    back = np.argsort(order)
+    arranged = Queries(
+        tuple(queries.ids[i] for i in order),
+        tuple(queries.texts[i] for i in order),
+        tuple(queries.positives[i] for i in order),
+    )
+    documents = _vectors(model, corpus.texts, kind="document")
+    asked = _vectors(model, arranged.texts, kind="query")
+
+    def scores(rows: slice) -> NDArray[np.float32]:
+        block: NDArray[np.float32] = asked[rows] @ documents.T
+        return block
+
+    found = select(arranged, corpus, scores, Selection.of(options))
+    return Candidates(found.positions[back], found.accepted[back])
+
+
+def embedder(name: str, context: Context) -> Embedder:
+    """Return the model that the options name.
+
+    Raises:
+        SpecError: The context offers no models.
+    """
+    if context.embedder is None:
+        raise SpecError(
+            "embedding negatives need a model that gives vectors, and this base gives none. Name one in the "
+            'miner\'s options (model = "…"), or choose bm25 or random.'
+        )
+    return context.embedder(name)
+
+
+def _vectors(model: Embedder, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
+    """Return one vector a text; equal texts are encoded once."""
+    import numpy as np
+
+    distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    vectors = np.ascontiguousarray(model.embed(tuple(distinct), kind=kind), dtype=np.float32)
+    if vectors.ndim != 2 or len(vectors) != len(distinct) or not np.isfinite(vectors).all():
+        raise DataError(
+            f"model {model.revision}: expected {len(distinct)} vectors of finite numbers for as many {kind} "
+            f"texts, got an array of shape {vectors.shape}. Check the model or the endpoint."
+        )
+    return vectors[[distinct[text] for text in texts]]

@@ -1,0 +1,107 @@
+"""Hybrid negatives: some random, some lexically close, some that a model takes for close, all different.
+
+Easy ones keep the space spread out, hard ones teach the border; from one source alone a model unlearns the
+other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions, bm25, embedding, random
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.miners._select import Candidates
+
+
+class Options(RankedOptions):
+    """How many come from where; skip_top and the margins hold for BM25 and embedding, each by its own scores."""
+
+    random: int = Field(default=2, ge=0)
+    """Random ones."""
+
+    bm25: int = Field(default=3, ge=0)
+    """The best of BM25."""
+
+    embedding: int = Field(default=3, ge=0)
+    """The nearest of the model."""
+
+    model: str = ""
+    """Model of the embedding ones, as in the miner `embedding`."""
+
+    def model_name(self) -> str | None:
+        """Return the model; None when no negatives come from it."""
+        return self.model if self.embedding else None
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Options:
+        total = self.random + self.bm25 + self.embedding
+        if total != self.count:
+            raise ValueError(
+                f"count is {self.count} but random {self.random} + bm25 {self.bm25} + embedding "
+                f"{self.embedding} are {total}: set all four so that they add up"
+            )
+        return self
+
+
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+    """Return the negatives of three miners without repeats: the model's first, then BM25's, then random ones.
+
+    They are chosen in the order random, BM25, embedding, each source giving its next best where an earlier
+    one took a document already. A source that runs short (skip_top, margins) is made up for in the same
+    order, so by further random ones.
+
+    Raises:
+        SpecError: The context offers no models.
+        DataError: The corpus has fewer allowed documents than are asked for.
+    """
+    shares = (options.random, options.bm25, options.embedding)
+    ranked = _ranked(queries, corpus, options=options, seed=seed, context=context)
+    rows = []
+    filled = 0
+    columns = [(found.positions.tolist(), found.accepted.tolist()) for found in ranked]
+    for query in range(len(queries.ids)):
+        lists = [positions[query][: accepted[query]] for positions, accepted in columns]
+        chosen, short = _merge(lists, shares)
+        rows.append(tuple(corpus.ids[position] for position in chosen))
+        filled += short
+    return Negatives(ids=tuple(rows), filled=filled)
+
+
+def _ranked(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> list[Candidates]:
+    """Return the candidates of the three miners, each deep enough to skip what the earlier ones may take."""
+    ranked = options.model_dump(include=set(RankedOptions.model_fields))
+    allowed = len(corpus.ids) - max((len(p) for p in queries.positives), default=0)
+    depth = min(options.count, allowed)
+    by_random = random.Options(count=options.count, exclude_merged_labels=options.exclude_merged_labels)
+    by_bm25 = bm25.Options.model_validate(ranked | {"count": max(1, min(depth, options.random + options.bm25))})
+    by_model = embedding.Options.model_validate(ranked | {"model": options.model})
+    found = [random.candidates(queries, corpus, options=by_random, seed=seed)]
+    found.append(bm25.candidates(queries, corpus, options=by_bm25))
+    if options.embedding:
+        found.append(embedding.candidates(queries, corpus, options=by_model, context=context))
+    return found
+
+
+def _merge(lists: Sequence[Sequence[int]], shares: Sequence[int]) -> tuple[list[int], int]:
+    """Return the chosen documents, hardest source first, and how many only fill up."""
+    taken: set[int] = set()
+    parts: list[list[int]] = []
+    for positions, share in zip(lists, shares, strict=False):
+        part = [position for position in positions if position not in taken][:share]
+        taken.update(part)
+        parts.append(part)
+    missing = sum(shares) - len(taken)
+    for part, positions in zip(parts, lists, strict=True):
+        if not missing:
+            break
+        more = [position for position in positions if position not in taken][:missing]
+        taken.update(more)
+        part.extend(more)
+        missing -= len(more)
+    filled = sum(max(0, share - len(part)) for share, part in zip(shares, parts, strict=False))
+    return [position for part in reversed(parts) for position in part], filled

@@ -1,0 +1,15 @@
+"""No mined negatives: in-batch ones alone, the plain case that every miner has to beat."""
+
+from __future__ import annotations
+
+from tcmbench.miners import Context, Corpus, Negatives, Queries
+from tcmbench.plugins import PluginOptions
+
+
+class Options(PluginOptions):
+    """There is nothing to set."""
+
+
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+    """Return no negatives for each query."""
+    return Negatives(ids=((),) * len(queries.ids), filled=0)

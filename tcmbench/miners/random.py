@@ -1,0 +1,64 @@
+"""Random negatives: the cheapest, and safe from false negatives among hard ones."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from tcmbench.miners import Context, Corpus, MinerOptions, Negatives, Queries
+from tcmbench.miners._select import Candidates, Selection, mined, select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_HASH_BYTES = 8
+
+
+class Options(MinerOptions):
+    """Nothing beyond what every miner can be told."""
+
+
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+    """Return documents drawn uniformly among those that are allowed.
+
+    A draw depends on the seed, the query's id and the documents' ids alone: the same query gets the same
+    negatives in any order of queries and documents.
+
+    Raises:
+        DataError: The corpus has fewer allowed documents than are asked for.
+    """
+    return mined(corpus, candidates(queries, corpus, options=options, seed=seed), count=options.count)
+
+
+def candidates(queries: Queries, corpus: Corpus, *, options: MinerOptions, seed: int) -> Candidates:
+    """Return `options.count` documents per query, in random order."""
+    import numpy as np
+
+    documents = _hashes(corpus.ids, seed=seed)
+
+    def keys(rows: slice) -> NDArray[np.float32]:
+        mixed = _mix(_hashes(queries.ids[rows], seed=seed)[:, None] ^ documents[None, :])
+        # 53 bits fill a double, 24 a float; ties among a thousand documents go by document position.
+        return (mixed >> np.uint64(40)).astype(np.float32)
+
+    return select(queries, corpus, keys, Selection(options.count, options.exclude_merged_labels))
+
+
+def _hashes(ids: Sequence[str], *, seed: int) -> NDArray[np.uint64]:
+    import numpy as np
+
+    key = str(seed).encode()
+    digests = (hashlib.blake2b(i.encode(), digest_size=_HASH_BYTES, key=key).digest() for i in ids)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the finalizer of SplitMix64 (Steele, Lea and Flood 2014), which spreads every bit over all."""
+    import numpy as np
+
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

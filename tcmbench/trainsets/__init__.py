@@ -1,0 +1,87 @@
+"""Training sets: records → pairs → negatives → augmentation → one file that trainers read from top to bottom.
+
+Everything that trainers do badly or in silence is done here instead: overlong texts are cut (ms-swift drops
+their rows), every row has one positive and equally many negatives, epochs are written out as passes, and
+the order keeps equal labels apart. `tcmbench.trainsets.build.build` makes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from tcmbench import miners
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tcmbench.store import Store
+    from tcmbench.trainsets.statistics import Statistics
+
+
+class Tokenizer(Protocol):
+    """How the base counts and cuts text."""
+
+    @property
+    def revision(self) -> str:
+        """Hash of all that lengths depend on."""
+        ...
+
+    @property
+    def reserved(self) -> int:
+        """Tokens that the trainer's template adds to a text, or for a reranker to a pair of texts."""
+        ...
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, without any that a template adds."""
+        ...
+
+    def cut(self, text: str, limit: int) -> str:
+        """Return the longest beginning of a text that has at most `limit` tokens."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What building needs beside the recipe and the data."""
+
+    store: Store
+    """Where training sets are kept."""
+
+    tokenizer: Tokenizer
+    """Of the base."""
+
+    mining: miners.Context = field(default_factory=miners.Context)
+    """What miners may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSet:
+    """A training set on disk."""
+
+    folder: Path
+
+    key: str
+    """Over the recipe and everything it was made from."""
+
+    sha256: str
+    """Of the bytes of `train`."""
+
+    statistics: Statistics
+
+    @property
+    def train(self) -> Path:
+        """Examples in ms-swift's format, in the order of training: all passes, to be read once, unshuffled."""
+        return self.folder / "train.jsonl"
+
+    @property
+    def dev(self) -> Path | None:
+        """Examples of the dev split, one pass without augmentation; None when the folder has no dev split."""
+        path = self.folder / "dev.jsonl"
+        return path if path.is_file() else None
+
+    @property
+    def rows(self) -> Path:
+        """Parquet with one row for each line of `train`: record_id, labels, positive, negatives, view."""
+        return self.folder / "rows.parquet"

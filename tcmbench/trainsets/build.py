@@ -1,0 +1,210 @@
+"""Building a training set: everything before the trainer, kept under the hash of what it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import tcmbench.plugins as plugins
+from tcmbench.errors import DataError, StoreError
+from tcmbench.miners import MinerOptions
+from tcmbench.miners.embedding import embedder
+from tcmbench.store import file_sha256, key, read_json, write_json
+from tcmbench.trainsets import TrainSet
+from tcmbench.trainsets.examples import Order, has_in_batch_negatives, make_examples, make_order, scored
+from tcmbench.trainsets.pairs import make_pairs
+from tcmbench.trainsets.statistics import Statistics, measure
+from tcmbench.trainsets.texts import make_texts
+from tcmbench.trainsets.write import Shape, Written, used_documents, write_examples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.data.tcm_sd import Folder, Record
+    from tcmbench.plugins import PluginOptions
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.variant import Variant
+    from tcmbench.store import Json
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.examples import Examples
+    from tcmbench.trainsets.pairs import Pairs
+    from tcmbench.trainsets.texts import Texts
+
+KIND = "trainsets"
+"""Kind of artefact in the store."""
+
+STAGE = "trainset/1"
+"""Raised whenever the same recipe gives another file."""
+
+_TRAIN, _DEV = "train", "dev"
+
+
+def build(
+    variant: Variant,
+    base: Base,
+    folder: Folder,
+    *,
+    seed: int,
+    context: Context,
+    drop: frozenset[str] = frozenset(),
+) -> TrainSet:
+    """Return the training set of a variant, made now unless it is in the store.
+
+    Args:
+        variant: The recipe.
+        base: What is tuned; its prompts stand before the texts, as in evaluation.
+        folder: The data; `train` is learned, `dev` becomes the dev file where it is there.
+        seed: Decides draws, order and samples.
+        context: Store, tokenizer and the models that miners may use.
+        drop: Ids of training records to leave out (leaks).
+
+    Raises:
+        UnknownName: No such miner or augmentation.
+        SpecError: The recipe can't be followed; the message says what to change.
+        DataError: The data lacks what the recipe needs.
+    """
+    inputs = recipe(variant, base, folder, seed=seed, context=context, drop=drop)
+    name = key(STAGE, inputs)
+    with context.store.lock(KIND, name):
+        if not context.store.has(KIND, name):
+            with context.store.build(KIND, name) as part:
+                _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
+                write_json(part / "recipe.json", inputs)
+    return load(context.store.path(KIND, name))
+
+
+def load(folder: Path) -> TrainSet:
+    """Return a training set that was built before.
+
+    Raises:
+        StoreError: The folder holds none, or a damaged one.
+    """
+    stats = read_json(folder / "stats.json")
+    if not isinstance(stats, dict) or "sha256" not in stats:
+        raise StoreError(f"{folder}: expected the stats.json of a training set. Delete the folder and run again.")
+    sha256 = str(stats.pop("sha256"))
+    return TrainSet(folder, folder.name, sha256, Statistics.model_validate(stats))
+
+
+def recipe(variant: Variant, base: Base, folder: Folder, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
+    """Return all that the training set depends on, and nothing else: its key is the hash of this.
+
+    Raises:
+        UnknownName: No such miner or augmentation.
+        SpecError: Options that they can't take.
+    """
+    where = f"variant {variant.name}"
+    miner_options = plugins.options(
+        plugins.load("miners", variant.negatives.miner, where=where), variant.negatives.options, where=where
+    )
+    augmentation: Json = None
+    if variant.augmentation is not None:
+        module = plugins.load("augmentations", variant.augmentation.name, where=where)
+        options = plugins.options(module, variant.augmentation.options, where=where)
+        augmentation = {"name": variant.augmentation.name, "options": options.model_dump(mode="json")}
+    training = variant.training
+    return {
+        "data": folder.sha256,
+        "seed": seed,
+        "drop": [*sorted(drop)],
+        "task": variant.task,
+        "miner": variant.negatives.miner,
+        "miner_options": miner_options.model_dump(mode="json"),
+        "miner_model": _model_revision(miner_options, context),
+        "augmentation": augmentation,
+        "max_samples": variant.max_samples,
+        "split_negatives": variant.split_negatives,
+        "scored": scored(variant),
+        "label_unique": variant.batch_rule == "label_unique" and has_in_batch_negatives(variant),
+        "block_size": training.batch_size * training.devices,
+        "epochs": training.epochs,
+        "max_length": training.max_length,
+        "tokenizer": context.tokenizer.revision,
+        "query_prompt": base.query_prompt,
+        "document_prompt": base.document_prompt,
+        "instruction": base.instruction if variant.task == "reranker" else "",
+    }
+
+
+def _model_revision(options: PluginOptions, context: Context) -> str | None:
+    name = options.model_name() if isinstance(options, MinerOptions) else None
+    return None if name is None else embedder(name, context.mining).revision
+
+
+def _write(
+    variant: Variant,
+    base: Base,
+    folder: Folder,
+    *,
+    seed: int,
+    context: Context,
+    drop: frozenset[str],
+    part: Path,
+) -> None:
+    if _TRAIN not in folder.splits:
+        raise DataError(f"{folder.root}: expected a split named train, got {', '.join(folder.splits)}.")
+    records = tuple(record for record in folder.splits[_TRAIN] if record.record_id not in drop)
+    pairs, texts, examples = _prepare(variant, base, folder, records, seed=seed, context=context)
+    order = make_order(variant, pairs, examples, seed=seed)
+    train = part / "train.jsonl"
+    written = write_examples(
+        pairs,
+        texts,
+        examples,
+        order,
+        shape=_shape(variant, base),
+        label_map=folder.label_map,
+        seed=seed,
+        train=train,
+        rows=part / "rows.parquet",
+    )
+    dev_lines = 0
+    if folder.splits.get(_DEV):
+        dev_lines = _write_dev(variant, base, folder, seed=seed, context=context, path=part / "dev.jsonl").lines
+    stats = measure(pairs, texts, examples, order, written, dev_lines=dev_lines)
+    write_json(part / "stats.json", {"sha256": file_sha256(train), **stats.model_dump(mode="json")})
+
+
+def _write_dev(variant: Variant, base: Base, folder: Folder, *, seed: int, context: Context, path: Path) -> Written:
+    """Write the dev split: mined alike, in file order, neither augmented nor sampled."""
+    plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
+    pairs, texts, examples = _prepare(plain, base, folder, folder.splits[_DEV], seed=seed, context=context)
+    order = Order((list(range(len(examples.pair))),), variant.training.batch_size, False, (0,))
+    return write_examples(
+        pairs,
+        texts,
+        examples,
+        order,
+        shape=_shape(variant, base),
+        label_map=folder.label_map,
+        seed=seed,
+        train=path,
+        rows=None,
+    )
+
+
+def _prepare(
+    variant: Variant,
+    base: Base,
+    folder: Folder,
+    records: tuple[Record, ...],
+    *,
+    seed: int,
+    context: Context,
+) -> tuple[Pairs, Texts, Examples]:
+    pairs = make_pairs(variant, records, folder, seed=seed, context=context.mining)
+    texts = make_texts(
+        variant,
+        base,
+        queries=[record.query() for record in records],
+        knowledge=folder.knowledge,
+        used=used_documents(pairs),
+        tokenizer=context.tokenizer,
+        seed=seed,
+    )
+    return pairs, texts, make_examples(variant, pairs, texts, seed=seed)
+
+
+def _shape(variant: Variant, base: Base) -> Shape:
+    is_reranker = variant.task == "reranker"
+    # ms-swift's and mteb's default instructions of Qwen3-Reranker differ: the base says which one holds.
+    return Shape("assistant" if is_reranker else "user", base.instruction if is_reranker else "")

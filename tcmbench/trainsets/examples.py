@@ -1,0 +1,139 @@
+"""The examples of a training set as arrays: which record, which view, which negatives, in which order.
+
+Texts are looked up when a line is written, so a million examples take a few dozen megabytes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import SpecError
+from tcmbench.trainsets.order import label_unique_passes, plain_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.specs.variant import Variant
+    from tcmbench.trainsets.pairs import Pairs
+    from tcmbench.trainsets.texts import Texts
+
+ALL = -1
+"""An example with all negatives of its pair."""
+
+POSITIVE = -2
+"""A scored example: query and positive alone."""
+
+_SCORED_LOSSES = frozenset({"cosine_similarity", "contrastive", "online_contrastive", "cosent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Examples in no order."""
+
+    pair: NDArray[np.int32]
+    """Position of the pair."""
+
+    view: NDArray[np.int16]
+    """View that positive and negatives stand in."""
+
+    negative: NDArray[np.int16]
+    """ALL, POSITIVE, or which of the pair's negatives stands in the example alone."""
+
+    is_scored: bool
+    """Whether an example is one pair of texts with a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Examples in the order of training."""
+
+    passes: tuple[list[int], ...]
+    """One or more rounds; the last may be part of one."""
+
+    block_size: int
+    """Examples that stand in one batch over all devices."""
+
+    is_label_unique: bool
+
+    dropped: tuple[int, ...]
+    """Examples that a pass leaves out."""
+
+
+def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) -> Examples:
+    """Return all examples, or a seeded sample of `max_samples` of them.
+
+    Raises:
+        SpecError: The loss or `split_negatives` needs negatives and there are none.
+    """
+    import numpy as np
+
+    negatives = len(pairs.pairs[0].negatives)
+    is_scored = scored(variant)
+    if negatives == 0 and (variant.split_negatives or is_scored or variant.task == "reranker"):
+        reason = "split_negatives" if variant.split_negatives else f"task {variant.task}, loss {loss(variant)}"
+        raise SpecError(
+            f"variant {variant.name}: {reason} needs negatives, and the miner "
+            f"{variant.negatives.miner} gives none. Choose random, bm25, embedding or hybrid."
+        )
+    alone = [ALL]
+    if is_scored:
+        alone = [POSITIVE, *range(negatives)]
+    elif variant.split_negatives:
+        alone = list(range(negatives))
+    views = {pair.positive: texts.views_of(pair.positive) for pair in pairs.pairs}
+    per_pair = [len(views[pair.positive]) for pair in pairs.pairs]
+    pair = np.repeat(np.arange(len(per_pair), dtype=np.int32), per_pair)
+    view = np.concatenate([np.array(views[pair.positive], dtype=np.int16) for pair in pairs.pairs])
+    pair, view = np.repeat(pair, len(alone)), np.repeat(view, len(alone))
+    negative = np.tile(np.array(alone, dtype=np.int16), len(pair) // len(alone))
+    if variant.max_samples is not None and variant.max_samples < len(pair):
+        chosen = np.random.default_rng(seed).choice(len(pair), size=variant.max_samples, replace=False)
+        chosen.sort()
+        pair, view, negative = pair[chosen], view[chosen], negative[chosen]
+    return Examples(pair, view, negative, is_scored)
+
+
+def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, seed: int) -> Order:
+    """Return the order of training: `epochs` passes, each shuffled anew, the last cut to its fraction.
+
+    Only losses with in-batch negatives gain from label-unique blocks; others are shuffled plainly, whatever
+    the batch rule says, since blocks would leave examples out for nothing.
+
+    Raises:
+        SpecError: Label-unique blocks can't be filled.
+    """
+    training = variant.training
+    block = training.batch_size * training.devices
+    count = max(1, math.ceil(training.epochs - 1e-9))
+    total = len(examples.pair)
+    if variant.batch_rule == "label_unique" and has_in_batch_negatives(variant):
+        labels = [pairs.labels[pairs.pairs[pair].record] for pair in examples.pair.tolist()]
+        passes = label_unique_passes(labels, batch_size=block, seed=seed, passes=count)
+        unit = block
+    else:
+        passes = [plain_order(total, seed=seed + p) for p in range(count)]
+        unit = 1
+    dropped = tuple(total - len(order) for order in passes)
+    fraction = training.epochs - (count - 1)
+    last = passes[-1][: max(1, round(len(passes[-1]) / unit * fraction)) * unit]
+    return Order((*passes[:-1], last), block, unit == block, dropped)
+
+
+def loss(variant: Variant) -> str:
+    """Return the loss that is trained with; rerankers never train with InfoNCE."""
+    if variant.task == "reranker" and not variant.training.loss.endswith("_reranker"):
+        return "pointwise_reranker"
+    return variant.training.loss
+
+
+def scored(variant: Variant) -> bool:
+    """Return whether the loss reads pairs of texts with a score instead of a positive and negatives."""
+    return variant.task == "embedding" and variant.training.loss in _SCORED_LOSSES
+
+
+def has_in_batch_negatives(variant: Variant) -> bool:
+    """Return whether the documents of other examples in a batch are negatives."""
+    return variant.task == "embedding" and variant.training.in_batch and not scored(variant)

@@ -1,0 +1,200 @@
+"""What a training set is made of, in numbers: what to look at before an hour is spent on training with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from tcmbench.trainsets.examples import ALL
+from tcmbench.trainsets.order import measured_share, meeting_share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.trainsets.examples import Examples, Order
+    from tcmbench.trainsets.pairs import Pairs
+    from tcmbench.trainsets.texts import Texts
+    from tcmbench.trainsets.write import Written
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+_CHUNK = 100_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lengths(_Part):
+    """Lengths in tokens, prompts included, before cutting; each text as often as it is learned from."""
+
+    quantiles: tuple[float, ...]
+    """At the shares of `QUANTILES`: shortest, 5%, 25%, median, 75%, 95%, longest."""
+
+    limit: int
+    """Longest text that is kept whole."""
+
+    share_truncated: float
+    """Share that was longer and was cut."""
+
+
+class Statistics(_Part):
+    """One `stats.json`."""
+
+    lines: int
+    """Lines of the training file, over all passes."""
+
+    records: int
+
+    pairs: int
+    """Record and positive; a record with two syndromes makes two."""
+
+    examples: int
+    """Pairs in all their views (and, split, with each negative), after sampling: what one whole pass could hold."""
+
+    passes: tuple[int, ...]
+    """Lines of each pass."""
+
+    dropped: tuple[int, ...]
+    """Examples that a pass leaves out because no batch could take them without repeating a label."""
+
+    block_size: int
+    """Examples in one batch over all devices."""
+
+    batch_rule: str
+    """What the order keeps to; plain wherever the loss has no in-batch negatives."""
+
+    views: int
+    """Views the augmentation makes of a document; 0 without one."""
+
+    plain_documents: int
+    """Positives without any view, which are learned as they are."""
+
+    negatives_per_example: int
+
+    negatives_filled: int
+    """Mined ones that passed no margin and only fill up."""
+
+    negatives_replaced: int
+    """Those exchanged because they were right for another example of the batch, over all lines."""
+
+    negatives_in_conflict: int
+    """Those that are right for another example of the batch and had to stay."""
+
+    label_counts: dict[str, int]
+    """Examples per positive, most frequent first."""
+
+    same_label_share_plain: float
+    """Expected share of examples that meet a label of their own in a random batch."""
+
+    same_label_share: float
+    """Share of lines that do in this file."""
+
+    collisions_per_batch_plain: float
+    """The former, as examples a batch."""
+
+    collisions_per_batch: float
+    """The latter, as examples a batch."""
+
+    query: Lengths
+
+    positive: Lengths
+
+    negative: Lengths | None
+    """None without negatives."""
+
+    dev_lines: int
+    """Lines of the dev file; 0 where there is none."""
+
+
+def measure(
+    pairs: Pairs, texts: Texts, examples: Examples, order: Order, written: Written, *, dev_lines: int
+) -> Statistics:
+    """Return the statistics of a written training set."""
+    import numpy as np
+
+    ids = examples.pair.tolist()
+    labels = [pairs.labels[pairs.pairs[pair].record] for pair in ids]
+    flat = [example for one_pass in order.passes for example in one_pass]
+    plain = meeting_share(labels, batch_size=order.block_size)
+    real = measured_share(labels, flat, batch_size=order.block_size)
+    counts = Counter(pairs.knowledge[pairs.pairs[pair].positive].doc_id for pair in ids)
+    query_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)[examples.pair]
+    positive, negative = _document_weights(pairs, texts, examples)
+    document_lengths, limit = np.array(texts.documents.lengths), texts.documents.limit
+    query_weights = np.bincount(query_of, minlength=len(texts.queries.lengths))
+    return Statistics(
+        lines=written.lines,
+        records=len(pairs.records),
+        pairs=len(pairs.pairs),
+        examples=len(ids),
+        passes=tuple(len(one_pass) for one_pass in order.passes),
+        dropped=order.dropped,
+        block_size=order.block_size,
+        batch_rule="label_unique" if order.is_label_unique else "plain",
+        views=texts.views,
+        plain_documents=_plain_documents(pairs, texts),
+        negatives_per_example=len(pairs.pairs[0].negatives) if bool((examples.negative == ALL).all()) else 1,
+        negatives_filled=pairs.filled,
+        negatives_replaced=written.replaced,
+        negatives_in_conflict=written.kept_conflicts,
+        label_counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        same_label_share_plain=plain,
+        same_label_share=real,
+        collisions_per_batch_plain=plain * order.block_size,
+        collisions_per_batch=real * order.block_size,
+        query=_lengths(np.array(texts.queries.lengths), query_weights, texts.queries.limit),
+        positive=_lengths(document_lengths, positive, limit),
+        negative=_lengths(document_lengths, negative, limit) if negative.any() else None,
+        dev_lines=dev_lines,
+    )
+
+
+def _document_weights(pairs: Pairs, texts: Texts, examples: Examples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how often each text of a document stands as a positive and as a negative."""
+    import numpy as np
+
+    total = len(texts.documents.lengths)
+    # One more column than views: -1, the plain view, addresses the last.
+    place = np.array(
+        [
+            [texts.place(document, view) if (document, -1) in texts.places else 0 for view in range(texts.views)]
+            + [texts.places.get((document, -1), 0)]
+            for document in range(len(pairs.knowledge))
+        ],
+        dtype=np.int64,
+    )
+    positive_of = np.array([pair.positive for pair in pairs.pairs], dtype=np.int64)
+    negatives_of = np.array([pair.negatives for pair in pairs.pairs], dtype=np.int64)
+    positive, negative = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
+    for start in range(0, len(examples.pair), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pair, view, which = examples.pair[rows], examples.view[rows], examples.negative[rows]
+        positive += np.bincount(place[positive_of[pair], view], minlength=total)
+        whole, alone = which == ALL, which >= 0
+        shown = place[negatives_of[pair[whole]], view[whole][:, None]].ravel()
+        single = place[negatives_of[pair[alone], which[alone]], view[alone]] if alone.any() else shown[:0]
+        negative += np.bincount(np.concatenate([shown, single]), minlength=total)
+    return positive, negative
+
+
+def _lengths(lengths: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> Lengths:
+    import numpy as np
+
+    order = np.argsort(lengths, kind="stable")
+    upto = np.cumsum(weights[order])
+    # The smallest length that at least this share of all texts doesn't exceed.
+    wanted = np.maximum(1, np.ceil(np.array(QUANTILES) * upto[-1]))
+    at = order[np.searchsorted(upto, wanted)]
+    share = float(weights[lengths > limit].sum() / upto[-1])
+    return Lengths(quantiles=tuple(float(lengths[i]) for i in at), limit=limit, share_truncated=share)
+
+
+def _plain_documents(pairs: Pairs, texts: Texts) -> int:
+    positives: Sequence[int] = sorted({pair.positive for pair in pairs.pairs})
+    return sum(texts.views > 0 and texts.views_of(document) == [-1] for document in positives)

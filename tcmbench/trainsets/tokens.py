@@ -1,0 +1,75 @@
+"""The tokenizer of a base, for counting and cutting text before training."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import ModelAbsent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import tokenizers
+
+_BATCH = 1000
+
+
+class FolderTokenizer:
+    """The fast tokenizer in a model's folder."""
+
+    def __init__(self, folder: Path, *, reserved: int = 2) -> None:
+        """Load it.
+
+        Args:
+            folder: Folder with a `tokenizer.json`, or with what transformers can make one from.
+            reserved: Tokens that the trainer's template adds to a text or pair.
+
+        Raises:
+            ModelAbsent: The folder holds no tokenizer.
+        """
+        self._tokenizer = _load(folder)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.reserved = reserved
+        self.revision = hashlib.sha256(f"{reserved}\n{self._tokenizer.to_str()}".encode()).hexdigest()
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, special ones left out."""
+        return [
+            len(encoding)
+            for start in range(0, len(texts), _BATCH)
+            for encoding in self._tokenizer.encode_batch_fast(
+                list(texts[start : start + _BATCH]), add_special_tokens=False
+            )
+        ]
+
+    def cut(self, text: str, limit: int) -> str:
+        """Return the longest beginning that has at most `limit` tokens; "" for a limit below 1."""
+        if limit < 1:
+            return ""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        if len(encoding) <= limit:
+            return text
+        kept = text[: encoding.offsets[limit - 1][1]]
+        # A character may be several tokens, and a beginning may fall into other tokens than the whole did.
+        while kept and self.lengths([kept])[0] > limit:
+            kept = kept[:-1]
+        return kept
+
+
+def _load(folder: Path) -> tokenizers.Tokenizer:
+    import tokenizers
+
+    path = folder / "tokenizer.json"
+    if path.is_file():
+        return tokenizers.Tokenizer.from_file(str(path))
+    from transformers import AutoTokenizer
+
+    try:
+        slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ModelAbsent(f"{folder}: expected a tokenizer, but: {error}. Put tokenizer.json there.") from error
+    backend: tokenizers.Tokenizer = slow.backend_tokenizer
+    return backend
