@@ -43,11 +43,12 @@ def convert(
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
     source_format: Annotated[str, typer.Option("--from", help="Format of the source.")],
     target_format: Annotated[str, typer.Option("--to", help="Format of the target.")],
+    split: Annotated[str | None, typer.Option(help="Split to convert, where there are several.")] = None,
 ) -> None:
     """Convert training and retrieval data between formats: `tcmbench list formats` names them."""
     from tcmbench.data.formats import convert as convert_file
 
-    summary = convert_file(source, target, source_format=source_format, target_format=target_format)
+    summary = convert_file(source, target, source_format=source_format, target_format=target_format, split=split)
     typer.echo(f"{target}: {summary}")
 
 

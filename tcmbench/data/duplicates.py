@@ -276,9 +276,7 @@ def _decoded(codes: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     return np.stack(np.divmod(codes, max(width, 1)), axis=1)
 
 
-def _verified(
-    left: Texts, right: Texts, candidates: NDArray[np.int64], *, threshold: float
-) -> tuple[NearPair, ...]:
+def _verified(left: Texts, right: Texts, candidates: NDArray[np.int64], *, threshold: float) -> tuple[NearPair, ...]:
     """Return the candidates that reach the threshold by their trigrams themselves, as positions, sorted."""
     pairs = []
     for start in range(0, len(candidates), _BLOCK_PAIRS):

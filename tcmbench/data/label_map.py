@@ -88,7 +88,7 @@ def read_label_map(path: Path) -> LabelMapLines:
     """Return the entries of a label map file and its bad lines."""
     entries: dict[str, LabelEntry] = {}
     problems: list[Problem] = []
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix("﻿")))
+    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff")))
     for cells in reader:
         row = [cell.strip() for cell in cells]
         if not any(row):

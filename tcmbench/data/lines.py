@@ -125,9 +125,7 @@ def _json_lines(path: Path, encoding: str) -> Iterator[Row | Problem]:
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             try:
-                line = raw.decode(
-                    "utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding
-                ).strip()
+                line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding).strip()
             except UnicodeDecodeError as error:
                 yield Problem(number, f"not {error.encoding} at byte {error.start} of the line")
                 continue

@@ -167,8 +167,7 @@ def read_folder(root: Path, *, splits: Sequence[str] | None = None) -> Folder:
     """
     scan = scan_folder(root, splits=splits)
     strangers = [
-        f"{u.where}: record {u.record_id}: {u.label} is not in the knowledge base"
-        for u in scan.unknown_labels
+        f"{u.where}: record {u.record_id}: {u.label} is not in the knowledge base" for u in scan.unknown_labels
     ]
     if scan.problems or strangers:
         advice = _ADVICE + (" A label map (label_map.txt) can rename labels." if strangers else "")
@@ -231,9 +230,7 @@ def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
         path = _only(root, re.compile(rf"{re.escape(name)}\.jsonl?"))
         if path is None:
             have = ", ".join(find_splits(root)) or "none"
-            raise DataAbsent(
-                root / f"{name}.jsonl", what=f"Split {name}", how=f"Splits here: {have}. {LAYOUT}"
-            )
+            raise DataAbsent(root / f"{name}.jsonl", what=f"Split {name}", how=f"Splits here: {have}. {LAYOUT}")
         splits[name] = path
     return _Files(splits, knowledge, _only(root, _VOCABULARY_FILE), _only(root, _LABEL_MAP_FILE))
 
@@ -337,9 +334,7 @@ def _record(
     return record
 
 
-def _normalised(
-    labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None
-) -> tuple[str, ...]:
+def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
     """Rename what the knowledge base doesn't hold; what neither knows stays, and is reported as unknown."""
     if label_map is None:
         return labels
@@ -361,7 +356,7 @@ def _keys(row: Mapping[str, object]) -> str:
 
 
 def _read_vocabulary(path: Path) -> tuple[str, ...]:
-    lines = (line.strip().removeprefix("﻿") for line in read_text(path).split("\n"))
+    lines = (line.strip().removeprefix("\ufeff") for line in read_text(path).split("\n"))
     return tuple(dict.fromkeys(line for line in lines if line))
 
 

@@ -231,9 +231,7 @@ def _labels(scan: Scan) -> LabelReport:
     sizes = [counted[label] for label in distinct]
     known = {syndrome.name for syndrome in folder.knowledge}
     vocabulary = frozenset(folder.vocabulary)
-    outside = Counter(
-        label for r in everything for label in r.labels if vocabulary and label not in vocabulary
-    )
+    outside = Counter(label for r in everything for label in r.labels if vocabulary and label not in vocabulary)
     return LabelReport(
         distinct=len(distinct),
         head=sum(size >= _HEAD for size in sizes),
@@ -256,8 +254,7 @@ def _knowledge(folder: Folder) -> KnowledgeReport:
         entries=len(folder.knowledge),
         empty_fields=_empty(folder.knowledge, _SYNDROME_FIELDS),
         same_text=tuple(
-            tuple(folder.knowledge[position].name for position in group)
-            for group in duplicates.exact_groups(bodies)
+            tuple(folder.knowledge[position].name for position in group) for group in duplicates.exact_groups(bodies)
         ),
     )
 

@@ -74,15 +74,11 @@ def _contents(report: Report) -> list[str]:
     labels, knowledge = report.labels, report.knowledge
     empty = ", ".join(f"{count:,} without {name}" for name, count in knowledge.empty_fields.items())
     lines = [f"Knowledge base: {knowledge.entries:,} entries ({empty})"]
-    lines += [
-        f"Entries that say the same: {' = '.join(names)}" for names in knowledge.same_text[:_MOST_NAMES]
-    ]
+    lines += [f"Entries that say the same: {' = '.join(names)}" for names in knowledge.same_text[:_MOST_NAMES]]
     if report.label_map:
         lines.append(f"Label map: {report.label_map:,} entries")
     if report.splits:
-        bands = (
-            f"{labels.head:,} with at least 100 records, {labels.mid:,} with 20 to 99, {labels.tail:,} fewer"
-        )
+        bands = f"{labels.head:,} with at least 100 records, {labels.mid:,} with 20 to 99, {labels.tail:,} fewer"
         lines.append(f"Syndromes of the records: {labels.distinct:,} ({bands})")
         lines.append(_coverage("the knowledge base", labels.not_in_knowledge))
     if report.splits and report.vocabulary:

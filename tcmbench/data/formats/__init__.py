@@ -1,0 +1,258 @@
+"""Training and retrieval data as other tools keep it, one file a format.
+
+A format holds *rows* (a query with its texts, streamed, so that a file may be larger than memory) or a
+*collection* (texts with ids, judged per split). Its module has
+
+- `HOLDS`: "rows" or "collection",
+- `KEEPS`: which of the optional parts survive being written,
+- `read(path)`: the rows, one at a time, or the collection,
+- `write(rows_or_collection, path)`: the file, all of it or nothing.
+
+Bad lines are all named, in one BadLines, once the last line has been read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
+
+from tcmbench import plugins
+from tcmbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+Holds = Literal["rows", "collection"]
+
+Part = Literal["query_id", "negatives", "grades", "weights", "score", "system", "title", "splits"]
+"""What a row or collection may have beyond a query and its positives."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """A query, what answers it, and what does not."""
+
+    query: str
+
+    positives: tuple[str, ...]
+
+    negatives: tuple[str, ...] = ()
+
+    query_id: str = ""
+
+    grades: tuple[float, ...] = ()
+    """How well each positive answers; () when all alike."""
+
+    weights: tuple[float, ...] = ()
+    """How much each positive and then each negative counts in training; () when all alike."""
+
+    score: float | None = None
+    """Similarity to be learnt, for losses over scored pairs."""
+
+    system: str = ""
+    """Instruction of a reranker, where it differs from the model's own."""
+
+
+class Document(NamedTuple):
+    """One text of a corpus."""
+
+    text: str
+    title: str = ""
+
+    def full_text(self) -> str:
+        """Return title and text, as they are encoded."""
+        return f"{self.title} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Queries and documents by id, and who answers whom."""
+
+    queries: Mapping[str, str]
+
+    corpus: Mapping[str, Document]
+
+    qrels: Mapping[str, Mapping[str, Mapping[str, int]]]
+    """Split -> query id -> document id -> grade; 0 is a judged negative."""
+
+
+class RowFormat(Protocol):
+    """A format that holds rows."""
+
+    KEEPS: frozenset[Part]
+
+    def read(self, path: Path) -> Iterator[TrainingRow]:
+        """Yield the rows of a file in order."""
+        ...
+
+    def write(self, rows: Iterable[TrainingRow], path: Path) -> None:
+        """Write the rows in order."""
+        ...
+
+
+class CollectionFormat(Protocol):
+    """A format that holds a collection."""
+
+    KEEPS: frozenset[Part]
+
+    def read(self, path: Path) -> Collection:
+        """Return the collection in a file or folder."""
+        ...
+
+    def write(self, collection: Collection, path: Path) -> None:
+        """Write the collection."""
+        ...
+
+
+class Conversion(NamedTuple):
+    """What was converted, and what the new format could not hold."""
+
+    rows: int
+    """Rows, or queries with a judgement."""
+
+    lost: Mapping[Part, int]
+    """Rows that had the part, by part that was lost."""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        lost = ", ".join(f"{part} ({count:,})" for part, count in self.lost.items())
+        return f"{self.rows:,} rows" + (f"; the format has no place for: {lost}" if lost else "")
+
+
+def convert(
+    source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
+) -> Conversion:
+    """Write what one format holds in another; rows are streamed.
+
+    Args:
+        source: File or folder to read.
+        target: File or folder to write.
+        source_format: Name of a format.
+        target_format: Name of a format.
+        split: Split to convert, where the source has several; None converts all if the target has splits too.
+
+    Raises:
+        UnknownName: No such format.
+        BadLines: The source has lines that can't be read; nothing was written.
+        DataError: Several splits and a target without splits, or a split that is not there.
+    """
+    reader = plugins.load("formats", source_format)
+    writer = plugins.load("formats", target_format)
+    counts: Counter[Part] = Counter()
+    total = 0
+
+    def counted(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+        nonlocal total
+        for row in rows:
+            total += 1
+            counts.update(_parts(row))
+            yield row
+
+    if reader.HOLDS == "rows":
+        if split is not None:
+            raise DataError(f"{source}: --split {split}: {source_format} files have no splits. Leave it out.")
+        rows = counted(cast("RowFormat", reader).read(source))
+        if writer.HOLDS == "rows":
+            cast("RowFormat", writer).write(rows, target)
+        else:
+            cast("CollectionFormat", writer).write(collect(rows), target)
+    else:
+        collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
+        if writer.HOLDS == "rows":
+            cast("RowFormat", writer).write(counted(rows_of(collection, where=source)), target)
+        else:
+            if "splits" not in writer.KEEPS:
+                only_split(collection, where=source)
+            total = sum(len(judged) for judged in collection.qrels.values())
+            counts = _collection_parts(collection)
+            cast("CollectionFormat", writer).write(collection, target)
+    return Conversion(total, {part: n for part, n in sorted(counts.items()) if n and part not in writer.KEEPS})
+
+
+def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
+    """Yield one row a query of a collection with one split, positives by falling grade.
+
+    Raises:
+        DataError: The collection has several splits: test queries must not slip into a training file.
+    """
+    for query_id, judged in collection.qrels[only_split(collection, where=where)].items():
+        ranked = sorted((d for d, grade in judged.items() if grade > 0), key=lambda d: -judged[d])
+        grades = tuple(float(judged[d]) for d in ranked)
+        yield TrainingRow(
+            query=collection.queries[query_id],
+            positives=tuple(collection.corpus[d].full_text() for d in ranked),
+            negatives=tuple(collection.corpus[d].full_text() for d, grade in judged.items() if grade <= 0),
+            query_id=query_id,
+            grades=() if set(grades) <= {1.0} else grades,
+        )
+
+
+def collect(rows: Iterable[TrainingRow], *, split: str = "train") -> Collection:
+    """Return the rows as a collection: equal texts become one document, rows of one query id one query.
+
+    Ids are made up in order (q0, q1 …; d0, d1 …) where the rows have none. Grades are rounded to whole numbers,
+    at least 1. A document that is positive and negative for one query counts as positive.
+    """
+    queries: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(rows):
+        query_id = row.query_id or f"q{number}"
+        if queries.setdefault(query_id, row.query) != row.query:
+            raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
+        judged = qrels.setdefault(query_id, {})
+        grades = row.grades or (1.0,) * len(row.positives)
+        for text, grade in zip(row.positives, grades, strict=True):
+            judged[ids.setdefault(text, f"d{len(ids)}")] = max(1, round(grade))
+        for text in row.negatives:
+            judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
+    return Collection(queries, {doc_id: Document(text) for text, doc_id in ids.items()}, {split: qrels})
+
+
+def only_split(collection: Collection, *, where: Path | str = "") -> str:
+    """Return the name of a collection's one split.
+
+    Raises:
+        DataError: It has several, or none.
+    """
+    names = list(collection.qrels)
+    if len(names) != 1:
+        found = ", ".join(names) or "none"
+        raise DataError(f"{where}: expected one split, got {found}. Choose one with --split.")
+    return names[0]
+
+
+def _chosen(collection: Collection, split: str | None, source: Path) -> Collection:
+    if split is None:
+        return collection
+    if split not in collection.qrels:
+        raise DataError(f"{source}: no split {split!r}. Here: {', '.join(collection.qrels) or 'none'}.")
+    judged = collection.qrels[split]
+    queries = {query_id: collection.queries[query_id] for query_id in judged}
+    return replace(collection, queries=queries, qrels={split: judged})
+
+
+def _parts(row: TrainingRow) -> list[Part]:
+    present: dict[Part, bool] = {
+        "query_id": bool(row.query_id),
+        "negatives": bool(row.negatives),
+        "grades": bool(row.grades),
+        "weights": bool(row.weights),
+        "score": row.score is not None,
+        "system": bool(row.system),
+    }
+    return [part for part, there in present.items() if there]
+
+
+def _collection_parts(collection: Collection) -> Counter[Part]:
+    judged = [grades for split in collection.qrels.values() for grades in split.values()]
+    return Counter(
+        {
+            "query_id": len(judged),
+            "negatives": sum(0 in grades.values() for grades in judged),
+            "grades": sum(any(grade > 1 for grade in grades.values()) for grades in judged),
+            "title": sum(bool(document.title) for document in collection.corpus.values()),
+        }
+    )

@@ -1,0 +1,117 @@
+"""Files of one JSON object a row, shared by the formats that are such files."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+from tcmbench.data.fields import FieldProblem
+from tcmbench.data.lines import Problem, clean, describe, iter_objects
+from tcmbench.errors import BadLines, DataAbsent, DataError
+from tcmbench.store import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from tcmbench.data.formats import TrainingRow
+    from tcmbench.store import Json
+
+T = TypeVar("T")
+
+ADVICE = "Mend these lines, or leave them out, and run again."
+
+
+def parsed(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[T]:
+    """Yield what `parse` makes of each object of a JSON or JSON lines file, in order.
+
+    Raises:
+        DataAbsent: There is no such file.
+        BadLines: After the last row: all lines that are not JSON objects or at which `parse` raised a
+            FieldProblem.
+    """
+    if not path.is_file():
+        raise DataAbsent(path, what="The file to read", how="Check the path.")
+    problems: list[str] = []
+    for row in iter_objects(path):
+        if isinstance(row, Problem):
+            problems.append(describe(path, row))
+            continue
+        try:
+            yield parse(row.value)
+        except FieldProblem as problem:
+            problems.append(describe(path, Problem(row.number, str(problem))))
+    if problems:
+        raise BadLines(problems, advice=ADVICE)
+
+
+def write_rows(values: Iterable[Mapping[str, Json]], path: Path) -> None:
+    """Write one JSON object a line, UTF-8, all of them or, on an error of their maker, none."""
+    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        for value in values:
+            file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def with_positives(rows: Iterable[TrainingRow], path: Path) -> Iterator[TrainingRow]:
+    """Yield the rows.
+
+    Raises:
+        DataError: A row has no positive.
+    """
+    for number, row in enumerate(rows, start=1):
+        if not row.positives:
+            who = f" (query {row.query_id})" if row.query_id else ""
+            raise DataError(f"{path}: row {number}{who} has no positive, nothing to learn from. Leave it out.")
+        yield row
+
+
+def text(row: Mapping[str, object], *names: str) -> str:
+    """Return the text of the first field there is; space around it is kept, since models read it.
+
+    Raises:
+        FieldProblem: There is none, or it is no text, or blank.
+    """
+    for name in names:
+        if name in row:
+            return as_text(row[name], name)
+    keys = ", ".join(sorted(row)) or "none"
+    raise FieldProblem(f"expected {' or '.join(names)}; keys here: {keys}")
+
+
+def texts(row: Mapping[str, object], *names: str) -> tuple[str, ...]:
+    """Return the texts of the first field there is, given as a list or as one text; () when missing or null.
+
+    Raises:
+        FieldProblem: One of them is no text, or blank.
+    """
+    for name in names:
+        value = row.get(name)
+        if value is not None:
+            return tuple(as_text(item, name) for item in (value if isinstance(value, list) else [value]))
+    return ()
+
+
+def as_text(value: object, name: str) -> str:
+    """Return a value that must be text with something in it.
+
+    Raises:
+        FieldProblem: It is not.
+    """
+    if not isinstance(value, str):
+        raise FieldProblem(f"{name}: expected text, got {type(value).__name__}")
+    if not value.strip():
+        raise FieldProblem(f"{name}: blank")
+    return clean(value, strip=False)
+
+
+def number(row: Mapping[str, object], name: str, *, default: float | None = None) -> float:
+    """Return a finite number.
+
+    Raises:
+        FieldProblem: It is not one, or it is missing and there is no default.
+    """
+    value = row.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FieldProblem(f"{name}: expected a number, got {'nothing' if value is None else type(value).__name__}")
+    return float(value)

@@ -1,0 +1,74 @@
+"""`query/doc/rel/weight` JSON lines: one judged pair a line, lines of one query together."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.data.fields import FieldProblem
+from tcmbench.data.formats import TrainingRow, _rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from tcmbench.data.formats import Holds, Part
+    from tcmbench.store import Json
+
+HOLDS: Holds = "rows"
+KEEPS: frozenset[Part] = frozenset({"negatives", "grades", "weights"})
+
+
+class _Pair(NamedTuple):
+    query: str
+    document: str
+    relevance: float
+    weight: float
+
+
+def read(path: Path) -> Iterator[TrainingRow]:
+    """Yield one row for each run of lines with the same query; `rel` 0 is a negative, `weight` may be missing.
+
+    Negatives keep their weights; grades and weights that are all 1 are left out.
+    """
+    for query, pairs in groupby(_rows.parsed(path, _parse), key=lambda pair: pair.query):
+        yield _row(query, list(pairs))
+
+
+def write(rows: Iterable[TrainingRow], path: Path) -> None:
+    """Write one line a document, positives first."""
+    _rows.write_rows((line for row in rows for line in _lines(row)), path)
+
+
+def _parse(row: Mapping[str, object]) -> _Pair:
+    pair = _Pair(
+        query=_rows.text(row, "query"),
+        document=_rows.text(row, "doc"),
+        relevance=_rows.number(row, "rel"),
+        weight=_rows.number(row, "weight", default=1.0),
+    )
+    if pair.relevance < 0 or pair.weight < 0:
+        raise FieldProblem("rel and weight: expected 0 or more, got a negative number")
+    return pair
+
+
+def _row(query: str, pairs: list[_Pair]) -> TrainingRow:
+    positives = [pair for pair in pairs if pair.relevance > 0]
+    negatives = [pair for pair in pairs if pair.relevance == 0]
+    grades = tuple(pair.relevance for pair in positives)
+    weights = tuple(pair.weight for pair in positives + negatives)
+    return TrainingRow(
+        query=query,
+        positives=tuple(pair.document for pair in positives),
+        negatives=tuple(pair.document for pair in negatives),
+        grades=() if set(grades) <= {1.0} else grades,
+        weights=() if set(weights) <= {1.0} else weights,
+    )
+
+
+def _lines(row: TrainingRow) -> Iterator[dict[str, Json]]:
+    documents = row.positives + row.negatives
+    grades = (row.grades or (1.0,) * len(row.positives)) + (0.0,) * len(row.negatives)
+    weights = row.weights or (1.0,) * len(documents)
+    for document, grade, weight in zip(documents, grades, weights, strict=True):
+        yield {"query": row.query, "doc": document, "rel": grade, "weight": weight}

@@ -1,0 +1,254 @@
+"""What a training set has in common with what it will be scored on.
+
+A score on a text that was trained on says nothing. Compared are the queries and positives of the training rows
+with the texts of each evaluation task, as copies and as near copies, and the patients of both. Negatives are
+not compared: a model that was pushed away from a text gains nothing by it.
+
+Texts must come without prompts: an instruction before every query makes short queries look alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+from tcmbench.data import duplicates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tcmbench.data.formats import Collection, TrainingRow
+    from tcmbench.data.tcm_sd import Folder
+    from tcmbench.store import Json
+
+Kind = Literal["queries", "documents", "pairs"]
+"""What the texts of a task are; "pairs" for both sides of scored pairs, or single texts with a class."""
+
+Side = Literal["query", "positive"]
+
+_SIDES: tuple[Side, ...] = ("query", "positive")
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationTexts:
+    """The texts of one task that training must not have seen."""
+
+    task: str
+
+    kind: Kind
+
+    texts: Mapping[str, str]
+    """By id."""
+
+    patients: frozenset[str] = frozenset()
+    """Patients behind the texts; only where training names patients by the same ids."""
+
+
+class Match(NamedTuple):
+    """One training row and one evaluation text that are copies."""
+
+    row: str
+    """Query id of the training row, else its number."""
+
+    text: str
+    """Id of the evaluation text."""
+
+    similarity: float
+    """Jaccard index of their trigrams; 1.0 for exact copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What one side of the training rows shares with the texts of one task."""
+
+    task: str
+    kind: Kind
+    side: Side
+
+    exact: int
+    """Training rows that are exact copies of a text."""
+
+    near: int
+    """Further rows that are near copies of one."""
+
+    texts: int
+    """Evaluation texts that were met, of `of_texts`."""
+
+    of_texts: int
+
+    is_counted: bool
+    """Whether such rows are leaks. A positive that is a document of the task is not one: the knowledge base
+    that is searched is the one that is learnt; the queries must be new."""
+
+    examples: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPatients:
+    """Patients who are in training and behind the texts of one task."""
+
+    task: str
+    kind: Kind
+    patients: int
+    rows: int
+    """Training rows of theirs."""
+
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeakageReport:
+    """Everything a training set shares with a list of tasks."""
+
+    rows: int
+    threshold: float
+    leaks: tuple[Leak, ...]
+    """Of every task and side that was looked at, also those that share nothing."""
+
+    patients: tuple[SharedPatients, ...]
+    """Of the tasks that share any."""
+
+    leaking_rows: tuple[int, ...]
+    """Positions of the rows that leak, by a counted copy or a shared patient; rising."""
+
+    def summary(self) -> str:
+        """Return the report in one line."""
+        if not self.leaking_rows:
+            return f"none of {self.rows:,} training rows is in an evaluation text"
+        counted = {leak.task for leak in self.leaks if leak.is_counted and leak.exact + leak.near}
+        tasks = ", ".join(sorted(counted | {shared.task for shared in self.patients}))
+        return f"{len(self.leaking_rows):,} of {self.rows:,} training rows leak into {tasks}"
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the report as JSON values."""
+        return cast("dict[str, Json]", json.loads(json.dumps(asdict(self), ensure_ascii=False)))
+
+
+def find_leaks(
+    rows: Sequence[TrainingRow],
+    evaluations: Sequence[EvaluationTexts],
+    *,
+    patients: Sequence[str] = (),
+    threshold: float = duplicates.DEFAULT_THRESHOLD,
+) -> LeakageReport:
+    """Return what the rows share with the evaluations.
+
+    Args:
+        rows: Training rows, queries without prompts.
+        evaluations: Texts of the tasks, one entry a task and kind.
+        patients: Patient of each row; () when unknown, "" for a row without.
+        threshold: Jaccard index of character trigrams from which two texts are near copies.
+    """
+    sides = {side: _Side.of(rows, side) for side in _SIDES}
+    leaking: set[int] = set()
+    leaks: list[Leak] = []
+    shared: list[SharedPatients] = []
+    for evaluation in evaluations:
+        texts = duplicates.prepare(evaluation.texts.values())
+        for side in _SIDES:
+            found = sides[side].matches(texts, threshold=threshold)
+            leak = _leak(evaluation, side, found, rows)
+            leaks.append(leak)
+            if leak.is_counted:
+                leaking |= found.keys()
+        theirs = [n for n, patient in enumerate(patients) if patient in evaluation.patients]
+        if theirs:
+            leaking.update(theirs)
+            names = sorted({patients[n] for n in theirs})
+            examples = tuple(names[:_EXAMPLES])
+            shared.append(SharedPatients(evaluation.task, evaluation.kind, len(names), len(theirs), examples))
+    return LeakageReport(len(rows), threshold, tuple(leaks), tuple(shared), tuple(sorted(leaking)))
+
+
+def without_leaks(rows: Iterable[TrainingRow], report: LeakageReport) -> Iterator[TrainingRow]:
+    """Yield the rows that the report was made of, less those that leak."""
+    leaking = frozenset(report.leaking_rows)
+    return (row for number, row in enumerate(rows) if number not in leaking)
+
+
+def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[EvaluationTexts, ...]:
+    """Return the queries (with their patients) and the documents of a TCM-SD task."""
+    records = [(split, record) for split in splits for record in folder.splits[split]]
+    return (
+        EvaluationTexts(
+            task,
+            "queries",
+            {f"{split}/{record.record_id}": record.query() for split, record in records},
+            frozenset(record.patient_id for _, record in records),
+        ),
+        EvaluationTexts(task, "documents", {entry.doc_id: entry.document() for entry in folder.knowledge}),
+    )
+
+
+def texts_of_collection(task: str, collection: Collection) -> tuple[EvaluationTexts, ...]:
+    """Return the queries and the documents of a retrieval task."""
+    return (
+        EvaluationTexts(task, "queries", collection.queries),
+        EvaluationTexts(task, "documents", {key: doc.full_text() for key, doc in collection.corpus.items()}),
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side of the training rows, prepared once for all tasks."""
+
+    texts: duplicates.Texts
+
+    owners: tuple[int, ...]
+    """The row of each text."""
+
+    @classmethod
+    def of(cls, rows: Sequence[TrainingRow], side: Side) -> _Side:
+        """Return the queries, or the positives, of the rows."""
+        pairs = [
+            (text, number)
+            for number, row in enumerate(rows)
+            for text in ((row.query,) if side == "query" else row.positives)
+        ]
+        return cls(duplicates.prepare(text for text, _ in pairs), tuple(number for _, number in pairs))
+
+    def matches(self, texts: duplicates.Texts, *, threshold: float) -> dict[int, dict[int, float]]:
+        """Return, by row, the positions of the texts it copies and how alike they are; 1.0 is exact."""
+        found: defaultdict[int, dict[int, float]] = defaultdict(dict)
+        for ours, theirs in duplicates.exact_matches(self.texts, texts):
+            for position in ours:
+                found[self.owners[position]].update(dict.fromkeys(theirs, 1.0))
+        our_copies = {group[0]: group for group in self.texts.positions}
+        their_copies = {group[0]: group for group in texts.positions}
+        for pair in duplicates.near_matches(self.texts, texts, threshold=threshold):
+            for position in our_copies[pair.left]:
+                met = found[self.owners[position]]
+                for text in their_copies[pair.right]:
+                    met[text] = max(met.get(text, 0.0), pair.similarity)
+        return dict(found)
+
+
+def _leak(
+    evaluation: EvaluationTexts,
+    side: Side,
+    found: Mapping[int, Mapping[int, float]],
+    rows: Sequence[TrainingRow],
+) -> Leak:
+    ids = list(evaluation.texts)
+    exact = {number for number, met in found.items() if max(met.values()) >= 1.0}
+    matches = sorted(
+        ((number, text, similarity) for number, met in found.items() for text, similarity in met.items()),
+        key=lambda match: (-match[2], match[0], match[1]),
+    )
+    return Leak(
+        task=evaluation.task,
+        kind=evaluation.kind,
+        side=side,
+        exact=len(exact),
+        near=len(found) - len(exact),
+        texts=len({text for met in found.values() for text in met}),
+        of_texts=len(ids),
+        is_counted=not (evaluation.kind == "documents" and side == "positive"),
+        examples=tuple(
+            Match(rows[number].query_id or str(number), ids[text], round(similarity, 3))
+            for number, text, similarity in matches[:_EXAMPLES]
+        ),
+    )
