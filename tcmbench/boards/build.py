@@ -1,0 +1,291 @@
+"""From entries to the table: pairs every model with the reference, item by item, and sums rows up.
+
+The order of the entries does not matter: rows are sorted by what they reached, then by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tcmbench.boards import details as describe
+from tcmbench.boards import items as item_tables
+from tcmbench.boards.comparison import Comparer
+from tcmbench.boards.entry import CellState, Entry, TaskCard
+from tcmbench.boards.recommend import recommend
+from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
+from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.store import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tcmbench.boards.items import Items
+    from tcmbench.evaluation.score import Score
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import Role, Suite
+
+_NO_REASON = CellState("not_measured", "no score is stored: run the set to measure it")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a board is worked out."""
+
+    resamples: int = 10_000
+    """Bootstrap resamples behind every interval."""
+
+    seed: int = 0
+    """Seed of the resampling."""
+
+    margin: float = 1.0
+    """Points of backward transfer that a variant may lose and still ship."""
+
+    cards: Mapping[str, TaskCard] = field(default_factory=dict)
+    """Column → what is known about the data."""
+
+    command: str = ""
+    """How the board is made again; empty takes `tcmbench board SET`."""
+
+
+def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, options: Options | None = None) -> Table:
+    """Return the table of a set.
+
+    Args:
+        model_set: The set: name, title and which row is the reference.
+        suite: The suite: columns and their roles.
+        entries: One per model, in any order.
+        options: How intervals are made, what may be lost, and the cards of the tasks.
+
+    Raises:
+        ScoreMissing: The reference is not among the entries.
+        NotComparable: Two models of a column were measured on different data, prompts or candidates.
+    """
+    options = options or Options()
+    entries = sorted(entries, key=lambda entry: entry.name)
+    if model_set.reference not in {entry.name for entry in entries}:
+        raise ScoreMissing(
+            f"set {model_set.name}: no entry for the reference {model_set.reference!r}. Run the set first."
+        )
+    items = {
+        entry.name: {name: item_tables.read(scores) for name, scores in entry.scores.items() if scores}
+        for entry in entries
+    }
+    columns = _columns(suite, entries, items, options)
+    comparer = Comparer(
+        items,
+        {entry.name: _values(entry) for entry in entries},
+        reference=model_set.reference,
+        roles={column.name: column.role for column in columns},
+        resamples=options.resamples,
+        seed=options.seed,
+    )
+    rows = [_row(entry, columns, items, comparer, model_set.reference, options) for entry in entries]
+    rows = _mark_best(rows, columns, comparer)
+    rows = _rank(rows, comparer)
+    return Table(
+        name=model_set.name,
+        title=model_set.title or model_set.name,
+        description=model_set.description,
+        suite=suite.name,
+        suite_description=suite.description,
+        synthetic=suite.synthetic,
+        reference=model_set.reference,
+        columns=columns,
+        rows=tuple(sorted(rows, key=_order)),
+        recommendation=recommend(rows, margin=options.margin, tied=comparer.gain_tied),
+        resamples=options.resamples,
+        seed=options.seed,
+        command=options.command or f"tcmbench board {model_set.name}",
+        digest=_digest(model_set, suite, entries),
+    )
+
+
+def _columns(
+    suite: Suite, entries: Sequence[Entry], items: Mapping[str, Mapping[str, Items]], options: Options
+) -> tuple[TaskColumn, ...]:
+    order: tuple[Role, ...] = ("in_domain", "held_out", "general")
+    columns = []
+    for task in sorted(suite.tasks, key=lambda task: order.index(task.role)):
+        name = task.column
+        measured = [entry for entry in entries if entry.scores.get(name)]
+        _require_one_revision(name, measured)
+        card = options.cards.get(name)
+        column = TaskColumn(
+            name=name,
+            title=task.title or name,
+            task=task.task,
+            split=task.split,
+            role=task.role,
+            synthetic=suite.synthetic or bool(card and card.synthetic),
+            card=card,
+        )
+        if measured:
+            record = measured[0].scores[name][0].record
+            first = items[measured[0].name][name]
+            column = replace(
+                column,
+                metric=record.metric,
+                task_type=record.task_type,
+                revision=record.task_revision,
+                items=len(first.ids),
+                clusters=len(set(first.clusters)),
+                slice_sizes=describe.slice_sizes(first, card),
+            )
+        columns.append(column)
+    return tuple(columns)
+
+
+def _require_one_revision(name: str, measured: Sequence[Entry]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for entry in measured:
+        for score in entry.scores[name]:
+            seen.setdefault((score.record.task_revision, score.record.metric), score.record.model)
+    if len(seen) > 1:
+        told = "; ".join(f"{model}: {metric} at revision {revision}" for (revision, metric), model in seen.items())
+        raise NotComparable(f"column {name}: expected one revision and metric, found {told}. Measure the models again.")
+
+
+def _row(
+    entry: Entry,
+    columns: Sequence[TaskColumn],
+    items: Mapping[str, Mapping[str, Items]],
+    comparer: Comparer,
+    reference: str,
+    options: Options,
+) -> Row:
+    cells = {}
+    for column in columns:
+        scores = entry.scores.get(column.name, ())
+        if not scores:
+            cells[column.name] = _empty(entry, column.name)
+            continue
+        cell = _measured(scores, items[entry.name][column.name])
+        cell = comparer.compare(entry.name, column.name, cell)
+        base = items[reference].get(column.name) if entry.name != reference else None
+        details = describe.details(items[entry.name][column.name], base, card=options.cards.get(column.name))
+        cells[column.name] = replace(
+            cell,
+            histogram=details.histogram,
+            lowest=details.lowest,
+            highest=details.highest,
+            slices=details.slices,
+            confusions=details.confusions,
+            improved_share=details.improved_share,
+            worse_share=details.worse_share,
+        )
+    return Row(
+        name=entry.name,
+        title=entry.title or entry.name,
+        kind=entry.kind,
+        base=entry.base,
+        description=entry.description,
+        is_reference=entry.name == reference,
+        cells=comparer.correct(cells),
+        aggregates=comparer.aggregate(entry.name, cells),
+        seeds=max((len(scores) for scores in entry.scores.values()), default=0) if entry.kind == "variant" else 0,
+        recipe=entry.recipe,
+        cost=entry.cost,
+        training=entry.training,
+        failure=entry.failure,
+        provenance=entry.provenance,
+    )
+
+
+def _empty(entry: Entry, column: str) -> Cell:
+    state = entry.states.get(column)
+    if state is None:
+        state = CellState("failed", entry.failure) if entry.failure else _NO_REASON
+    return Cell(status=state.state, reason=state.reason or _default_reason(state))
+
+
+def _default_reason(state: CellState) -> str:
+    return {
+        "pending": "waits for its turn",
+        "running": "is being measured",
+        "failed": "failed without a message: see the log of the run",
+        "not_measured": _NO_REASON.reason,
+        "not_applicable": "this kind of model does not do this kind of task",
+    }[state.state]
+
+
+def _measured(scores: Sequence[Score], items: Items) -> Cell:
+    names = set.intersection(*(set(score.record.metrics) for score in scores))
+    return Cell(
+        status="measured",
+        items=len(items.ids),
+        seed_values=tuple(score.record.value * 100 for score in scores),
+        metrics={name: sum(score.record.metrics[name] for score in scores) / len(scores) for name in sorted(names)},
+        revision=scores[0].record.task_revision,
+    )
+
+
+def _values(entry: Entry) -> dict[str, float]:
+    """Return column → reported figure in points, mean over seeds."""
+    return {
+        name: sum(score.record.value * 100 for score in scores) / len(scores)
+        for name, scores in entry.scores.items()
+        if scores
+    }
+
+
+def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Comparer) -> list[Row]:
+    marked = {row.name: dict(row.cells) for row in rows}
+    for column in columns:
+        measured = [row for row in rows if row.cells[column.name].score is not None]
+        if not measured:
+            continue
+        best = max(measured, key=lambda row: (_value(row.cells[column.name]), row.name))
+        for row in measured:
+            cell = row.cells[column.name]
+            top = _value(cell) == _value(best.cells[column.name])
+            tied = not top and comparer.tied(best.name, row.name, column.name)
+            marked[row.name][column.name] = replace(cell, best=top, tied=tied)
+    return [replace(row, cells=marked[row.name]) for row in rows]
+
+
+def _rank(rows: Sequence[Row], comparer: Comparer) -> list[Row]:
+    borda = comparer.borda(rows)
+    front = comparer.front(rows)
+    return [
+        replace(
+            row,
+            aggregates=replace(row.aggregates, borda=borda.get(row.name), on_front=row.name in front),
+        )
+        for row in rows
+    ]
+
+
+def _value(cell: Cell) -> float:
+    return cell.score.value if cell.score is not None else float("-inf")
+
+
+def _order(row: Row) -> tuple[int, float, str]:
+    """Return where a row stands: the reference, variants by gain, others by mean score; no score comes last."""
+    if row.is_reference:
+        return (0, 0.0, row.name)
+    gain = _gain(row.aggregates)
+    if row.kind == "variant":
+        return (1, -gain if gain is not None else float("inf"), row.name)
+    values = [cell.score.value for cell in row.cells.values() if cell.score is not None]
+    return (2, -sum(values) / len(values) if values else float("inf"), row.name)
+
+
+def _gain(aggregates: Aggregates) -> float | None:
+    for estimate in (aggregates.in_domain, aggregates.held_out, aggregates.general):
+        if estimate is not None:
+            return estimate.value
+    return None
+
+
+def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:
+    """Return the sha256 over what was measured: not over titles, intervals or looks."""
+    scores = [
+        [entry.name, column, s.record.model_revision, s.record.task_revision, s.record.metric, s.record.value]
+        for entry in entries
+        for column, found in sorted(entry.scores.items())
+        for s in found
+    ]
+    stated = [model_set.name, model_set.reference, suite.name, [[t.column, t.role] for t in suite.tasks]]
+    return hashlib.sha256(canonical_json([stated, scores]).encode()).hexdigest()  # type: ignore[list-item]

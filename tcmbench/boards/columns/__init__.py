@@ -1,0 +1,90 @@
+"""Columns that sum a row up; one file is one column with two names.
+
+    HEADING: Heading                     what the head says, in both languages
+    def figure(row: Row) -> Figure       what stands in the row's cell
+
+A column only arranges what the row holds; it does no statistics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
+
+from tcmbench import plugins
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Estimate, Row
+
+
+class Heading(NamedTuple):
+    """Head of a column."""
+
+    position: int
+    """Columns stand in this order, then by name."""
+
+    en: str
+    """Title in English."""
+
+    zh: str
+    """Title in Chinese."""
+
+    help_en: str
+    """What the figure is, in one sentence."""
+
+    help_zh: str
+    """The same in Chinese."""
+
+    better: Literal["higher", "lower", ""] = ""
+    """Which end is good; empty where neither is."""
+
+    shown: bool = True
+    """Whether the column is visible before the reader chooses."""
+
+
+class Figure(NamedTuple):
+    """Content of one cell."""
+
+    value: float | None
+    """What the column sorts by; None sorts last."""
+
+    text: str
+    """What is shown; a dash with a reason in `note` when there is nothing."""
+
+    estimate: Estimate | None = None
+    """Figure with its interval, where there is one."""
+
+    note: str = ""
+    """What the tooltip adds."""
+
+
+class Column(Protocol):
+    """A module of this folder."""
+
+    HEADING: Heading
+
+    def figure(self, row: Row) -> Figure:
+        """Return what stands in the row's cell."""
+        ...
+
+
+def load_all() -> list[tuple[str, Column]]:
+    """Return every column with its name, in the order of the board."""
+    found = [(name, cast("Column", plugins.load("columns", name))) for name in plugins.names("columns")]
+    return sorted(found, key=lambda pair: (pair[1].HEADING.position, pair[0]))
+
+
+def change(estimate: Estimate | None, *, is_reference: bool, missing: str) -> Figure:
+    """Return the figure of a difference from the reference, in points with a sign."""
+    if is_reference:
+        return Figure(value=0.0, text="ref.")
+    if estimate is None:
+        return Figure(value=None, text="–", note=missing)
+    return Figure(value=estimate.value, text=signed(estimate.value), estimate=estimate)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with a sign and a true minus; what rounds to zero has neither."""
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        return f"{0:.{digits}f}"
+    return f"+{text}" if value > 0 else text.replace("-", "−")

@@ -1,0 +1,28 @@
+"""Borda rank: how often a model beats the others, whatever the size of the difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=70,
+    en="Borda",
+    zh="Borda 分",
+    help_en="Borda points over all tasks: the share of comparisons with other models that it wins.",
+    help_zh="全部任务上的 Borda 分：与其他模型两两比较中获胜的比例。",
+    better="higher",
+    shown=False,
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the share of Borda points in percent."""
+    value = row.aggregates.borda
+    if value is None:
+        return Figure(value=None, text="–", note="a task has no score")
+    return Figure(value=value, text=f"{value * 100:.0f}%")

@@ -1,0 +1,29 @@
+"""Speed of encoding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns.trained_parameters import short
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=130,
+    en="Encoding",
+    zh="编码速度",
+    help_en="Tokens encoded in a second during the evaluation.",
+    help_zh="评测时每秒编码的词元数。",
+    better="higher",
+    shown=False,
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return tokens a second."""
+    speed = row.cost.encode_tokens_per_second if row.cost else None
+    if speed is None:
+        return Figure(value=None, text="–", note="not recorded")
+    return Figure(value=speed, text=f"{short(speed)} tok/s")

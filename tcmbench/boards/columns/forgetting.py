@@ -1,0 +1,25 @@
+"""Backward transfer: what happened to the abilities that the training was not for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading, change
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=30,
+    en="Forgetting (BWT)",
+    zh="遗忘（BWT）",
+    help_en="Backward transfer: mean difference from the reference over the general tasks, in points. "
+    "Below zero the model forgot.",
+    help_zh="反向迁移：通用任务上相对参照模型的平均差值（百分点）。小于零表示发生遗忘。",
+    better="higher",
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the mean difference over the general tasks."""
+    return change(row.aggregates.general, is_reference=row.is_reference, missing="a general task has no score")

@@ -1,0 +1,24 @@
+"""Gain on the tasks that the training was for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading, change
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=10,
+    en="In-domain gain",
+    zh="域内增益",
+    help_en="Mean difference from the reference over the in-domain tasks, in points, with its 95% interval.",
+    help_zh="域内任务上相对参照模型的平均差值（百分点），附 95% 置信区间。",
+    better="higher",
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the gain over the in_domain tasks."""
+    return change(row.aggregates.in_domain, is_reference=row.is_reference, missing="an in-domain task has no score")

@@ -1,0 +1,25 @@
+"""Number of seeds: how much of the noise of training the intervals cover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=80,
+    en="Seeds",
+    zh="随机种子",
+    help_en="Trainings with different seeds. With a single seed the intervals cover the items only.",
+    help_zh="不同随机种子的训练次数。只有一个种子时，置信区间仅反映条目的抽样误差。",
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the number of seeds; a dash for models that were not trained here."""
+    if row.kind != "variant":
+        return Figure(value=None, text="–", note="not trained here")
+    return Figure(value=float(row.seeds), text=str(row.seeds), note="single seed" if row.seeds == 1 else "")

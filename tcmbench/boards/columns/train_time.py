@@ -1,0 +1,36 @@
+"""Training time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=90,
+    en="Training time",
+    zh="训练时间",
+    help_en="Wall time of one training, mean over seeds.",
+    help_zh="单次训练的墙钟时间（各种子平均）。",
+    better="lower",
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the wall time in seconds, minutes or hours."""
+    seconds = row.cost.train_seconds if row.cost else None
+    if seconds is None:
+        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
+    return Figure(value=seconds, text=duration(seconds))
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time with one unit: 9.5 s, 12 min, 3.1 h."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,29 @@
+"""Tokens that one training saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns.trained_parameters import short
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=110,
+    en="Train tokens",
+    zh="训练词元",
+    help_en="Tokens that one training saw.",
+    help_zh="单次训练处理的词元数。",
+    better="lower",
+    shown=False,
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the number of tokens with a unit."""
+    count = row.cost.train_tokens if row.cost else None
+    if count is None:
+        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
+    return Figure(value=float(count), text=short(count))

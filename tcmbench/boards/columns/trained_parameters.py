@@ -1,0 +1,36 @@
+"""Parameters that the training could change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=100,
+    en="Trained params",
+    zh="训练参数量",
+    help_en="Parameters that the training could change.",
+    help_zh="训练中可更新的参数数量。",
+    better="lower",
+    shown=False,
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the number with a unit (k, M, B)."""
+    count = row.cost.trained_parameters if row.cost else None
+    if count is None:
+        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
+    return Figure(value=float(count), text=short(count))
+
+
+def short(count: float) -> str:
+    """Return a count in three digits and a unit: 812, 3.1 M, 596 M."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size * 0.9995:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.3g}"

@@ -1,0 +1,149 @@
+"""What a panel shows of one model on one task beyond its score: distribution, slices, extreme items, mix-ups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards.table import Confusion, Estimate, ItemChange
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from tcmbench.boards.entry import TaskCard
+    from tcmbench.boards.items import Items
+
+BINS = 10
+"""Bins of the histogram of item values."""
+
+_EXTREMES = 3
+_CONFUSIONS = 12
+_HEAD, _MID = 0.5, 0.8
+
+
+class Details(NamedTuple):
+    """See `tcmbench.boards.table.Cell` for each."""
+
+    histogram: tuple[int, ...]
+    lowest: tuple[ItemChange, ...]
+    highest: tuple[ItemChange, ...]
+    slices: dict[str, dict[str, Estimate]]
+    confusions: tuple[Confusion, ...]
+    improved_share: float | None
+    worse_share: float | None
+
+
+def details(items: Items, base: Items | None, *, card: TaskCard | None) -> Details:
+    """Return the details of one model's items against the reference's (None on the reference's own row)."""
+    if items.statistic != "mean":
+        return Details((), (), (), {}, (), None, None)
+    import numpy as np
+
+    values = items.values.mean(axis=0)
+    before = None if base is None else base.values.mean(axis=0)
+    change = values if before is None else values - before
+    counts, _ = np.histogram(np.clip(values, 0, 100), bins=BINS, range=(0, 100))
+    return Details(
+        histogram=tuple(int(count) for count in counts),
+        lowest=_extreme(items, values, change, largest=False),
+        highest=_extreme(items, values, change, largest=True),
+        slices=_slice_means(items, change, card),
+        confusions=_confusions(items, base),
+        improved_share=None if before is None else float((change > 0).mean()),
+        worse_share=None if before is None else float((change < 0).mean()),
+    )
+
+
+def slicings(items: Items, card: TaskCard | None) -> dict[str, tuple[str, ...]]:
+    """Return slicing → slice of each item, in the items' order; empty strings stand outside every slice.
+
+    `frequency` splits gold labels by how many items carry them: the most frequent labels that together hold
+    half of the items are head, the next up to 80% mid, the rest tail.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    if any(items.groups):
+        found["frequency"] = _by_frequency(items.groups)
+    for name, slices in sorted((card.slices if card else {}).items()):
+        found[name] = tuple(slices.get(item, "") for item in items.ids)
+    return {name: values for name, values in found.items() if len(set(values) - {""}) > 1}
+
+
+def slice_sizes(items: Items, card: TaskCard | None) -> dict[str, dict[str, int]]:
+    """Return slicing → slice → number of items."""
+    if items.statistic != "mean":
+        return {}
+    return {
+        name: {part: count for part, count in sorted(Counter(values).items(), key=_slice_order) if part}
+        for name, values in slicings(items, card).items()
+    }
+
+
+def _slice_order(pair: tuple[str, int]) -> tuple[int, int, str]:
+    known = ("head", "mid", "tail")
+    name, count = pair
+    return (known.index(name), 0, name) if name in known else (len(known), -count, name)
+
+
+def _by_frequency(groups: tuple[str, ...]) -> tuple[str, ...]:
+    counts = Counter(group for group in groups if group)
+    total = sum(counts.values())
+    part, seen = {}, 0
+    for group, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+        part[group] = "head" if seen < _HEAD * total else "mid" if seen < _MID * total else "tail"
+        seen += count
+    return tuple(part.get(group, "") for group in groups)
+
+
+def _slice_means(
+    items: Items, change: npt.NDArray[np.float64], card: TaskCard | None
+) -> dict[str, dict[str, Estimate]]:
+    import numpy as np
+
+    found: dict[str, dict[str, Estimate]] = {}
+    for name, membership in slicings(items, card).items():
+        labels = np.array(membership, dtype=object)
+        sizes = sorted(Counter(membership).items(), key=_slice_order)
+        found[name] = {part: Estimate(float(change[labels == part].mean())) for part, _ in sizes if part}
+    return found
+
+
+def _extreme(
+    items: Items,
+    values: npt.NDArray[np.float64],
+    change: npt.NDArray[np.float64],
+    *,
+    largest: bool,
+) -> tuple[ItemChange, ...]:
+    """Return the items that moved most in one direction; ties by id, so the choice is always the same."""
+    import numpy as np
+
+    order = np.argsort(-change if largest else change, kind="stable")[:_EXTREMES]
+    return tuple(ItemChange(items.ids[i], float(values[i]), float(change[i])) for i in order)
+
+
+def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
+    if not items.top1 or not any(items.groups):
+        return ()
+    here = _mixed_up(items)
+    before = _mixed_up(base) if base is not None else Counter()
+    most = sorted(here.items(), key=lambda pair: (-pair[1], pair[0]))[:_CONFUSIONS]
+    seeds = len(items.top1)
+    before_seeds = len(base.top1) if base is not None and base.top1 else 1
+    return tuple(
+        Confusion(gold, top, round(count / seeds), round(before[gold, top] / before_seeds))
+        for (gold, top), count in most
+    )
+
+
+def _mixed_up(items: Items) -> Counter[tuple[str, str]]:
+    """Return how often each other document came first, over all seeds.
+
+    A record with several gold labels joins them in its group by `|`; none of them is a mix-up.
+    """
+    return Counter(
+        (gold, found)
+        for top in items.top1
+        for gold, found in zip(items.groups, top, strict=True)
+        if gold and found and found not in gold.split("|")
+    )

@@ -1,0 +1,167 @@
+"""`index.html`: one file that asks nobody for anything.
+
+The table is plain HTML, readable without a script. Panels and tooltips are drawn by the script from the embedded
+data, by setting text, never markup. Templates escape by default; the strings of the board are the only ones that
+stand in both languages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards import columns as summary
+from tcmbench.boards import texts
+from tcmbench.boards.citation import to_bibtex
+from tcmbench.boards.payload import payload
+from tcmbench.boards.recommend import gain, keeps
+from tcmbench.boards.texts import Text, clip
+
+if TYPE_CHECKING:
+    import jinja2
+    from markupsafe import Markup
+
+    from tcmbench.boards.columns import Column, Figure
+    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_A4_COLUMNS = 11
+
+
+class Missing(NamedTuple):
+    """Cells of one row that have no score for one reason."""
+
+    row: Row
+    cell: Cell
+    columns: tuple[TaskColumn, ...]
+
+
+def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
+    """Return the page.
+
+    Args:
+        table: The board.
+        reload_seconds: Make the page reload itself so often, for a look during a run; None never does.
+    """
+    environment = _environment()
+    summaries = summary.load_all()
+    template = environment.get_template("board.html.j2")
+    return template.render(
+        table=table,
+        reference=table.row(table.reference),
+        answer=table.recommendation,
+        chosen=table.row(table.recommendation.row) if table.recommendation.row else None,
+        summaries=[(name, module.HEADING) for name, module in summaries],
+        groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
+        figures={row.name: _figures(row, summaries) for row in table.rows},
+        numbers={column.name: place for place, column in enumerate(table.columns)},
+        places={row.name: place for place, row in enumerate(table.rows)},
+        missing=_missing(table),
+        states=_states(table),
+        data=payload(table),
+        paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
+        reload_seconds=reload_seconds,
+        css=_asset("board.css"),
+        scripts=[_asset(name) for name in ("page.js", "table.js", "panel.js")],
+        pictures=[],
+        lead_picture=None,
+        confusions=None,
+        cost_place=[name for name, _ in summaries].index("train_time"),
+        total_items=sum(column.items for column in table.columns),
+        bibtex=to_bibtex(table),
+    )
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        t=_both, label=_label, signed=summary.signed, gain=gain, keeps=keeps, size=_size, mean_score=_mean_score
+    )
+    environment.filters.update(clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup)
+    return environment
+
+
+def _both(key: str, **values: str) -> Markup:
+    """Return a string of the board in both languages; the style sheet shows one of them."""
+    return _spans(texts.text(key, **values))
+
+
+def _spans(both: Text) -> Markup:
+    from markupsafe import Markup
+
+    if both.en == both.zh:
+        return Markup("{}").format(both.en)
+    return Markup("<span class=t lang=en>{}</span><span class=t lang=zh-Hans>{}</span>").format(*both)
+
+
+def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
+    """Return an attribute in English that the script swaps when the language changes."""
+    from markupsafe import Markup
+
+    both = texts.text(key, **values)
+    return Markup('{}="{}" data-{}-zh="{}"').format(attribute, both.en, attribute.removeprefix("data-"), both.zh)
+
+
+def _asset(name: str) -> Markup:
+    """Return a style sheet or script of the package, as it stands in the file."""
+    from markupsafe import Markup
+
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file, not data
+
+
+def _roles(table: Table) -> list[str]:
+    return list(dict.fromkeys(column.role for column in table.columns))
+
+
+def _figures(row: Row, summaries: list[tuple[str, Column]]) -> list[Figure]:
+    return [module.figure(row) for _, module in summaries]
+
+
+def _missing(table: Table) -> list[Missing]:
+    """Return what has no score, row by row, cells with one reason together."""
+    found: list[Missing] = []
+    for row in table.rows:
+        reasons: dict[tuple[str, str], list[TaskColumn]] = {}
+        for column in table.columns:
+            cell = row.cells[column.name]
+            if cell.status not in {"measured", "not_applicable"}:
+                reasons.setdefault((cell.status, cell.reason), []).append(column)
+        found += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
+    return found
+
+
+def _states(table: Table) -> dict[str, int]:
+    """Return how many cells are in each state that deserves attention."""
+    counts: dict[str, int] = {}
+    for row in table.rows:
+        for cell in row.cells.values():
+            counts[cell.status] = counts.get(cell.status, 0) + 1
+    return {name: counts[name] for name in ("running", "pending", "failed", "not_measured") if name in counts}
+
+
+def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
+    """Return `[low, high]`, or nothing where there is no interval."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    show = partial(summary.signed) if sign else "{:.1f}".format
+    return f"[{show(estimate.low)}, {show(estimate.high)}]"
+
+
+def _size(delta: Estimate) -> int:
+    """Return how strongly a sure difference is coloured: 1 below one point, 2 below four, else 3."""
+    return 1 + (abs(delta.value) >= 1) + (abs(delta.value) >= 4)
+
+
+def _mean_score(row: Row) -> float | None:
+    values = [cell.score.value for cell in row.cells.values() if cell.score is not None]
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,98 @@
+"""`scores.csv`: one line per model and task, for spreadsheets and data frames.
+
+Columns, in points (0–100) with four decimals: model, title, kind, base, seeds, task, split, role, metric, status,
+reason, score, score_low, score_high, delta, delta_low, delta_high, p_value, verdict, best, tied, items.
+`task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the sums of a row, whose figure
+stands in the delta columns. Empty numbers mean that there is none, and status and reason say why.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+
+FIELDS = (
+    "model", "title", "kind", "base", "seeds", "task", "split", "role", "metric", "status", "reason",
+    "score", "score_low", "score_high", "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied",
+    "items",
+)  # fmt: skip
+
+
+def to_csv(table: Table) -> str:
+    """Return the text of `scores.csv`, UTF-8, lines ended by a line feed."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for row in table.rows:
+        for column in table.columns:
+            writer.writerow(_line(row, column, row.cells[column.name]))
+        for line in _sums(row):
+            writer.writerow(line)
+    return text.getvalue()
+
+
+def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
+    return {
+        **_who(row),
+        "task": _safe(column.task),
+        "split": _safe(column.split),
+        "role": column.role,
+        "metric": column.metric,
+        "status": cell.status,
+        "reason": _safe(cell.reason),
+        **_numbers("score", cell.score),
+        **_numbers("delta", cell.delta),
+        "p_value": "" if cell.p_value is None else f"{cell.p_value:.6g}",
+        "verdict": cell.verdict or "",
+        "best": str(cell.best).lower(),
+        "tied": str(cell.tied).lower(),
+        "items": str(cell.items),
+    }
+
+
+def _sums(row: Row) -> list[dict[str, str]]:
+    if row.is_reference:
+        return []
+    sums = row.aggregates
+    named = (
+        ("gain_in_domain", "in_domain", sums.in_domain),
+        ("gain_held_out", "held_out", sums.held_out),
+        ("backward_transfer", "general", sums.general),
+    )
+    return [
+        {
+            **_who(row),
+            "task": name,
+            "role": role,
+            "status": "measured" if estimate else "not_measured",
+            "reason": "" if estimate else "the role has no task, or one of its tasks has no score",
+            **_numbers("delta", estimate),
+        }
+        for name, role, estimate in named
+    ]
+
+
+def _who(row: Row) -> dict[str, str]:
+    return {
+        "model": _safe(row.name),
+        "title": _safe(row.title),
+        "kind": row.kind,
+        "base": _safe(row.base or ""),
+        "seeds": str(row.seeds),
+    }
+
+
+def _numbers(name: str, estimate: Estimate | None) -> dict[str, str]:
+    if estimate is None:
+        return {}
+    parts = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {key: "" if value is None else f"{value:.4f}" for key, value in parts.items()}
+
+
+def _safe(text: str) -> str:
+    """Return text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,282 @@
+"""The table: everything a board shows, worked out, in points, unrounded; rendering only rounds and arranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.boards.entry import Cost, Kind, TaskCard, TrainingPoint
+    from tcmbench.specs.suite import Role
+    from tcmbench.store import Json
+
+Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
+CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
+
+
+class Estimate(NamedTuple):
+    """A figure with its 95% interval, in points (0–100)."""
+
+    value: float
+    """The figure itself."""
+
+    low: float | None = None
+    """Lower end; None where no interval can be given."""
+
+    high: float | None = None
+    """Upper end."""
+
+
+class ItemChange(NamedTuple):
+    """One item and how it moved."""
+
+    item: str
+    """Id of the query, pair or text."""
+
+    value: float
+    """Its value for this model, mean over seeds, in points."""
+
+    delta: float
+    """The same minus the reference's; the value itself on the reference's own row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one task."""
+
+    status: CellStatus
+    """Whether there is a score."""
+
+    reason: str = ""
+    """Why there is none."""
+
+    score: Estimate | None = None
+    """Main metric, mean over seeds."""
+
+    delta: Estimate | None = None
+    """The same minus the reference's, item by item; None on the reference's own row."""
+
+    p_value: float | None = None
+    """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
+
+    verdict: Verdict | None = None
+    """What the difference amounts to."""
+
+    best: bool = False
+    """The highest of its column."""
+
+    tied: bool = False
+    """Cannot be told apart from the highest of its column."""
+
+    items: int = 0
+    """Items measured."""
+
+    seed_values: tuple[float, ...] = ()
+    """Main metric of each seed, in points."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """All metrics, mean over seeds, as the task reports them (0–1)."""
+
+    histogram: tuple[int, ...] = ()
+    """Items by their value, ten bins of equal width from 0 to 100; empty where values have no such range."""
+
+    improved_share: float | None = None
+    """Share of items better than under the reference (0–1)."""
+
+    worse_share: float | None = None
+    """Share of items worse than under the reference (0–1)."""
+
+    lowest: tuple[ItemChange, ...] = ()
+    """Items that lost most against the reference."""
+
+    highest: tuple[ItemChange, ...] = ()
+    """Items that gained most."""
+
+    slices: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    """Slicing → slice → mean difference from the reference (the score itself on the reference's row)."""
+
+    confusions: tuple[Confusion, ...] = ()
+    """Gold and first-ranked document that were mixed up most often."""
+
+    revision: str = ""
+    """Revision of the task: data, candidates and prompt."""
+
+
+class Confusion(NamedTuple):
+    """Two documents that a model mixes up."""
+
+    gold: str
+    """What should have come first."""
+
+    found: str
+    """What came first."""
+
+    times: int
+    """How often, mean over seeds, rounded."""
+
+    reference_times: int
+    """How often under the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskColumn:
+    """One task and split."""
+
+    name: str
+    """Name of the column: `Task` or `Task/split`."""
+
+    title: str
+    """What the head says."""
+
+    task: str
+    """Name of the task."""
+
+    split: str
+    """Split."""
+
+    role: Role
+    """What the task stands for."""
+
+    metric: str = ""
+    """Main metric as mteb names it; empty when nothing was measured."""
+
+    task_type: str = ""
+    """mteb's type; empty when nothing was measured."""
+
+    revision: str = ""
+    """Revision that the scores have in common."""
+
+    items: int = 0
+    """Items measured."""
+
+    clusters: int = 0
+    """Groups of items that are resampled together (patients); equals items where there are none."""
+
+    synthetic: bool = False
+    """Whether the data was generated."""
+
+    card: TaskCard | None = None
+    """What is known about the data."""
+
+    slice_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Slicing → slice → items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """A row in a few figures, against the reference; None where a task of the role is missing."""
+
+    in_domain: Estimate | None = None
+    """Gain: mean difference over the in_domain tasks, in points."""
+
+    held_out: Estimate | None = None
+    """Gain over the held_out tasks."""
+
+    general: Estimate | None = None
+    """Backward transfer: mean difference over the general tasks; negative means forgetting."""
+
+    worst_task: str = ""
+    """General task with the largest loss."""
+
+    worst_delta: Estimate | None = None
+    """Its difference."""
+
+    retention: float | None = None
+    """Mean of score / reference over the general tasks, in percent."""
+
+    worse_share: float | None = None
+    """Mean share of the general tasks' items that got worse (0–1)."""
+
+    borda: float | None = None
+    """Borda points over all tasks, as a share of what is possible (0–1)."""
+
+    on_front: bool = False
+    """On the Pareto front of gain against backward transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model."""
+
+    name: str
+    title: str
+    kind: Kind
+    base: str | None
+    description: str
+    is_reference: bool
+    """Whether everything is measured against this row."""
+
+    cells: Mapping[str, Cell]
+    """Column → cell; every column of the table is there."""
+
+    aggregates: Aggregates
+    seeds: int
+    """Number of trained seeds; 0 for models that were not trained here."""
+
+    recipe: Mapping[str, Json]
+    cost: Cost | None
+    training: Mapping[int, tuple[TrainingPoint, ...]]
+    failure: str | None
+    provenance: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every task that applies has a score."""
+        return not self.failure and all(cell.status in {"measured", "not_applicable"} for cell in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The answer to: which variant ships?"""
+
+    outcome: Literal["ship", "none_safe", "no_gain", "incomplete", "no_variants"]
+    """ship: `row` may ship; none_safe: `row` gains most but may forget more than the margin; no_gain: no variant
+    surely gains; incomplete: no variant has all its scores; no_variants: `row` is the best model as it is."""
+
+    row: str | None = None
+    """Name of the row in question."""
+
+    ties: tuple[str, ...] = ()
+    """Variants that may ship too and whose gain cannot be told apart from it."""
+
+    margin: float = 1.0
+    """Points of backward transfer that may be lost: its interval must lie above minus this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A whole board."""
+
+    name: str
+    """Name of the model set."""
+
+    title: str
+    description: str
+    suite: str
+    suite_description: str
+    synthetic: bool
+    reference: str
+    """Name of the row that everything is measured against."""
+
+    columns: tuple[TaskColumn, ...]
+    rows: tuple[Row, ...]
+    """Reference first, then variants by gain, then the other models by their mean score."""
+
+    recommendation: Recommendation
+    resamples: int
+    seed: int
+    command: str
+    """How the board is made again."""
+
+    digest: str
+    """sha256 over the scores: the permanent name of this result."""
+
+    def row(self, name: str) -> Row:
+        """Return the row of that name."""
+        return next(row for row in self.rows if row.name == name)
+
+    def column(self, name: str) -> TaskColumn:
+        """Return the column of that name."""
+        return next(column for column in self.columns if column.name == name)

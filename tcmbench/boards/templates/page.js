@@ -1,0 +1,54 @@
+"use strict";
+// Shared by the scripts below: the data, the language, the theme.
+const board = JSON.parse(document.getElementById("data").textContent);
+const root = document.documentElement;
+const $ = (selector, within = document) => within.querySelector(selector);
+const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+function make(tag, attributes = {}, ...children) {
+  const svg = ["svg", "g", "line", "path", "circle", "rect", "polyline", "text", "title"].includes(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const remembered = {
+  get(key) { try { return localStorage.getItem("tcmbench-" + key); } catch { return null; } },
+  set(key, value) { try { localStorage.setItem("tcmbench-" + key, value); } catch { /* file:// may forbid it */ } },
+};
+const chinese = () => root.lang === "zh-Hans";
+const text = (key, values = {}) => board.texts[key][chinese() ? 1 : 0].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const minus = (number, digits = 1) => {
+  const shown = number.toFixed(digits);
+  return Number(shown) === 0 ? (0).toFixed(digits) : number > 0 ? "+" + shown : shown.replace("-", "−");
+};
+const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
+  : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+const languageListeners = [];
+
+function setLanguage(language) {
+  root.lang = language;
+  for (const name of ["aria-label", "placeholder", "title", "data-label"]) {
+    const bare = name.replace("data-", "");
+    for (const element of $$(`[data-${bare}-zh]`)) {
+      if (!element.hasAttribute(`data-${bare}-en`)) element.setAttribute(`data-${bare}-en`, element.getAttribute(name));
+      element.setAttribute(name, element.getAttribute(`data-${bare}-${chinese() ? "zh" : "en"}`));
+    }
+  }
+  for (const option of $$("option[data-label]")) option.textContent = option.getAttribute("data-label");
+  remembered.set("language", language);
+  languageListeners.forEach((listener) => listener());
+}
+
+function setTheme(theme) {
+  root.dataset.theme = theme;
+  remembered.set("theme", theme);
+}
+
+const isDark = () => root.dataset.theme
+  ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+$("#language").addEventListener("click", () => setLanguage(chinese() ? "en" : "zh-Hans"));
+$("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
+$("#print").addEventListener("click", () => window.print());
+const say = (message) => { $("#status").textContent = message; };

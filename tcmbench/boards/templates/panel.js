@@ -1,0 +1,133 @@
+"use strict";
+// A model's panel: recipe, provenance, cost, training curves, and every task. Only text nodes are made.
+(() => {
+  const table = $("#board");
+  const pairs = (entries) => {
+    const list = make("dl");
+    for (const [name, value] of entries) list.append(make("dt", {}, make("bdi", {}, name)), make("dd", {}, make("bdi", {}, String(value))));
+    return entries.length ? list : make("p", { class: "muted" }, text("nothing"));
+  };
+  const section = (title, ...content) => make("section", {}, make("h3", {}, title), ...content);
+
+  function forest(estimate, reach) {
+    const place = (value) => 75 + 70 * Math.max(-1, Math.min(1, value / reach));
+    const sure = estimate.length === 3 && (estimate[1] > 0 ? "up" : estimate[2] < 0 ? "down" : "");
+    const drawn = make("svg", { class: "forest", viewBox: "0 0 150 18", "aria-hidden": "true" }, make("line", { x1: 75, x2: 75, y1: 1, y2: 17, "stroke-dasharray": "2 2" }));
+    const mark = make("g", { class: sure || "" });
+    if (estimate.length === 3) mark.append(make("line", { class: "ci", x1: place(estimate[1]), x2: place(estimate[2]), y1: 9, y2: 9 }));
+    mark.append(make("circle", { cx: place(estimate[0]), cy: 9, r: 3.4 }));
+    drawn.append(mark);
+    return drawn;
+  }
+  function histogram(counts) {
+    const most = Math.max(...counts);
+    const drawn = make("svg", { class: "hist", viewBox: "0 0 64 18", role: "img", "aria-label": counts.join(", ") });
+    counts.forEach((count, bin) => drawn.append(make("rect", { x: bin * 6.4, width: 5.6, y: 18 - 17 * count / most, height: 17 * count / most })));
+    return drawn;
+  }
+  const moved = (items, sign) => items.map(([id, value, delta]) => `${id} (${sign ? minus(delta, 0) : value})`).join(", ");
+
+  function tasks(row) {
+    const reach = Math.max(1, ...row.cells.flatMap((cell) => cell.d ? cell.d.map(Math.abs) : []));
+    const body = make("tbody");
+    row.cells.forEach((cell, place) => {
+      const column = board.columns[place];
+      const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#task-${place}` }, make("bdi", {}, column.title))));
+      body.append(line);
+      if (cell.x) {
+        line.append(make("td", { colspan: 6 }, make("span", { class: `chip ${cell.x}` }, text(cell.x)), " ", make("bdi", {}, cell.why)));
+        return;
+      }
+      line.append(make("td", { class: "n" }, `${cell.s[0].toFixed(1)} `, make("span", { class: "muted" }, range(cell.s))));
+      line.append(make("td", { class: "n" }, cell.d ? `${minus(cell.d[0])} ` : "–", make("span", { class: "muted" }, cell.d ? range(cell.d, true) : "")));
+      line.append(make("td", {}, ...(cell.d ? [forest(cell.d, reach)] : [])));
+      line.append(make("td", {}, ...(cell.h ? [histogram(cell.h)] : ["–"])));
+      const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
+      const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
+      line.append(make("td", { class: "ids" }, [cell.v ? text(cell.v) : "", share].filter(Boolean).join("; "), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
+      const ids = make("td", { class: "ids" });
+      if (cell.lo) {
+        const own = !cell.d;
+        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), make("bdi", {}, moved(cell.lo, !own)), make("br"),
+          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), make("bdi", {}, moved(cell.hi, !own)));
+        for (const item of [...cell.lo, ...cell.hi]) if (item[3]) ids.append(make("p", {}, make("bdi", {}, `${item[0]}: ${item[3]}`)));
+      }
+      line.append(ids);
+    });
+    const heads = ["task", "score", "delta", "", "distribution", "verdict", "items"].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
+    return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
+  }
+
+  function curve(training, name) {
+    const series = Object.entries(training).filter(([, points]) => points[name]);
+    const known = series.flatMap(([, points]) => points[name]).filter((value) => value !== null);
+    if (!known.length) return null;
+    const low = Math.min(...known), high = Math.max(...known), last = Math.max(...series.flatMap(([, points]) => points.step));
+    const drawn = make("svg", { viewBox: "0 0 270 110", role: "img", "aria-label": text(name) });
+    const x = (step) => 40 + 224 * step / (last || 1), y = (value) => 92 - 80 * (value - low) / ((high - low) || 1);
+    drawn.append(make("path", { d: "M40 8V92H264", fill: "none", stroke: "var(--rule)" }));
+    const shown = (value) => Math.abs(value) < 0.01 && value !== 0 ? value.toExponential(1) : value.toPrecision(3);
+    drawn.append(make("text", { x: 36, y: 15, "text-anchor": "end" }, shown(high)), make("text", { x: 36, y: 94, "text-anchor": "end" }, shown(low)), make("text", { x: 264, y: 106, "text-anchor": "end" }, `${last} ${text("steps")}`));
+    series.forEach(([seed, points], place) => {
+      const path = points.step.map((step, at) => points[name][at] === null ? "" : `${x(step).toFixed(1)},${y(points[name][at]).toFixed(1)}`).filter(Boolean).join(" ");
+      drawn.append(make("polyline", { points: path, style: `stroke: var(--c${place % 8})` }, make("title", {}, `${text("seeds")} ${seed}`)));
+    });
+    return make("div", { class: "curve" }, make("b", {}, text(name)), drawn);
+  }
+
+  function build(place) {
+    const row = board.rows[place];
+    const inside = make("div", { class: "inside" });
+    const head = make("div", { class: "wide" }, make("h4", {}, make("bdi", {}, row.title)));
+    if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, row.about)));
+    if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
+    inside.append(head, make("section", { class: "wide" }, make("h3", {}, text("tasks")), tasks(row)));
+    inside.append(section(text("recipe"), pairs(Object.entries(row.recipe))));
+    const right = make("div", {}, section(text("provenance"), pairs(Object.entries(row.provenance))));
+    right.append(section(text("cost"), pairs(Object.entries(row.cost).map(([name, value]) => [text(name), Math.round(value).toLocaleString("en")]))));
+    inside.append(right);
+    const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);
+    if (curves.length) inside.append(make("section", { class: "wide" }, make("h3", {}, text("training")), make("div", { class: "curves" }, ...curves)));
+    return inside;
+  }
+
+  function fit(panel) { $(".inside", panel).style.width = $(".scroll").clientWidth + "px"; }
+  function draw(row) {
+    const id = `panel-${row.dataset.row}`;
+    const panel = make("tr", { class: "panel", id }, make("td", { colspan: 99 }, build(Number(row.dataset.row))));
+    row.after(panel);
+    fit(panel);
+  }
+  function toggle(row, open) {
+    const button = $(".open", row), old = row.nextElementSibling?.classList.contains("panel") ? row.nextElementSibling : null;
+    const wanted = open ?? !old;
+    button.setAttribute("aria-expanded", String(wanted));
+    if (wanted && !old) draw(row);
+    if (!wanted && old) old.remove();
+  }
+  for (const button of $$(".open", table)) {
+    const row = button.closest("tr");
+    const name = () => button.setAttribute("aria-label", `${text("open")} ${board.rows[row.dataset.row].title}`);
+    name();
+    languageListeners.push(name);
+    button.setAttribute("aria-controls", `panel-${row.dataset.row}`);
+    button.addEventListener("click", () => toggle(row));
+  }
+  $$("tr[data-row] .who", table).forEach((who) => who.addEventListener("click", () => toggle(who.closest("tr"))));
+  function follow() {
+    const target = location.hash ? document.getElementById(location.hash.slice(1)) : null;
+    if (target?.dataset.row !== undefined) { toggle(target, true); target.scrollIntoView({ block: "center" }); $(".open", target).focus({ preventScroll: true }); }
+    if (target?.tagName === "DETAILS") target.open = true;
+  }
+  addEventListener("hashchange", follow);
+  addEventListener("resize", () => $$("tr.panel", table).forEach(fit));
+  languageListeners.push(() => $$("tr.panel", table).forEach((panel) => {
+    const row = panel.previousElementSibling;
+    toggle(row, false);
+    toggle(row, true);
+  }));
+  const theme = remembered.get("theme");
+  if (theme === "dark" || theme === "light") setTheme(theme);
+  setLanguage(remembered.get("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh-Hans" : "en"));
+  follow();
+})();

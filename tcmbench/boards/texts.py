@@ -1,0 +1,51 @@
+"""The board's strings in both languages, from `texts.toml`."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """One string in both languages."""
+
+    en: str
+    """English."""
+
+    zh: str
+    """Chinese, simplified."""
+
+    def filled(self, **values: str) -> Text:
+        """Return the text with its `{placeholders}` filled."""
+        return Text(self.en.format_map(values), self.zh.format_map(values))
+
+
+@functools.cache
+def load() -> dict[str, Text]:
+    """Return every string by its key, `section.name`."""
+    raw = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
+    return {
+        f"{section}.{name}": Text(en=both["en"], zh=both["zh"])
+        for section, strings in raw.items()
+        for name, both in strings.items()
+    }
+
+
+def text(key: str, **values: str) -> Text:
+    """Return one string, its placeholders filled."""
+    found = load()[key]
+    return found.filled(**values) if values else found
+
+
+_CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+
+
+def clip(value: object, limit: int = 160) -> str:
+    """Return data as text for the page: no control characters, and no longer than `limit`.
+
+    Longer text keeps its beginning; all of it is in `scores.json`.
+    """
+    clean = str(value).translate(_CONTROL)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

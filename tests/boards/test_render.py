@@ -1,0 +1,128 @@
+"""Rendering a board: files, determinism, hostile text, size."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.boards import document
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.render import write
+
+from .fake import Fake, Shape, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.boards.table import Table
+
+
+def table_of(fake: Fake) -> Table:
+    """Return the table of a fake set."""
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, resamples=200))
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Fake:
+    """Return a small fake set."""
+    return make(tmp_path_factory.mktemp("scores"), Shape())
+
+
+@pytest.fixture(scope="module")
+def table(fake: Fake) -> Table:
+    """Return its table."""
+    return table_of(fake)
+
+
+def test_write_gives_the_three_files(table: Table, tmp_path: Path) -> None:
+    """A board is index.html, scores.csv and scores.json, and nothing else is left behind."""
+    written = write(table, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
+    assert {path.name for path in written} == {"index.html", "scores.csv", "scores.json"}
+
+
+def test_same_scores_same_bytes(fake: Fake, tmp_path: Path) -> None:
+    """Neither a second rendering nor another order of the entries changes a byte."""
+    first = write(table_of(fake), tmp_path / "a")
+    turned = replace(fake, entries=tuple(reversed(fake.entries)))
+    second = write(table_of(turned), tmp_path / "b")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_page_asks_nobody_for_anything(table: Table, tmp_path: Path) -> None:
+    """The page has no address in it but the name of SVG's namespace, and forbids loading anything."""
+    page = write(table, tmp_path)[0].read_text(encoding="utf-8")
+    addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[\w./-]*", page)) - {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert addresses == set()
+    assert "default-src 'none'" in page
+
+
+def test_csv_has_one_line_per_model_and_task(table: Table, tmp_path: Path) -> None:
+    """Every cell is a line, and a line without a score says why."""
+    with write(table, tmp_path)[1].open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    cells = [line for line in lines if line["metric"] or line["status"] != "measured"]
+    tasks = {column.task for column in table.columns}
+    of_tasks = [line for line in lines if line["task"] in tasks]
+    assert len(of_tasks) == len(table.rows) * len(table.columns)
+    assert all(bool(line["score"]) == (line["status"] == "measured") for line in of_tasks)
+    assert all(line["reason"] for line in cells if line["status"] != "measured")
+
+
+def test_json_fits_its_schema(table: Table, tmp_path: Path) -> None:
+    """scores.json reads back as a Document equal to the one that was written."""
+    path = write(table, tmp_path)[2]
+    assert document.read(path) == document.document(table)
+
+
+def test_missing_scores_are_never_blank_nor_zero(table: Table, tmp_path: Path) -> None:
+    """A cell without a score shows its state, the page lists why, and no number stands in for it."""
+    page = write(table, tmp_path)[0].read_text(encoding="utf-8")
+    assert "out of memory after 312 steps" in page
+    assert "data absent: expected sts/test.tsv" in page
+    found = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    missing = [score for model in found["models"] for score in model["scores"] if score["status"] != "measured"]
+    assert len(missing) == 3
+    assert all(score["score"] is None and score["reason"] for score in missing)
+
+
+def test_synthetic_is_said_at_the_table(table: Table, tmp_path: Path) -> None:
+    """A generated suite is marked as such."""
+    assert "SYNTHETIC DATA" in write(table, tmp_path)[0].read_text(encoding="utf-8")
+
+
+HOSTILE = (
+    '<script>alert("x")</script>',
+    "</style></script><img src=x onerror=alert(1)>",
+    "\"'`><b>bold</b> &amp; \u202eright to left\u202c {{ 7*7 }}",
+    "=HYPERLINK(1)" + "长" * 100_000,
+)
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    """Names that are markup, scripts, template code or endless neither run, nor break the page, nor fill it."""
+    fake = make(tmp_path / "scores", Shape(labels=dict(enumerate(HOSTILE))))
+    entries = tuple(
+        replace(e, description=HOSTILE[1], recipe={**e.recipe, HOSTILE[0]: HOSTILE[2]}) for e in fake.entries
+    )
+    page = write(table_of(replace(fake, entries=entries)), tmp_path / "board")[0].read_text(encoding="utf-8")
+    assert page.count("<script") == 4
+    assert page.count("</style>") == 1
+    assert "<img" not in page
+    assert "{{ 7*7 }}" in page
+    assert len(page.encode()) < 300_000
+
+
+def test_large_board_fits_its_budget(tmp_path: Path) -> None:
+    """40 variants × 15 tasks with three seeds take at most 500 KB."""
+    fake = make(tmp_path / "scores", Shape(variants=40, columns=15, items=40, seeds=3))
+    page = write(table_of(fake), tmp_path / "board")[0]
+    assert page.stat().st_size <= 500_000
