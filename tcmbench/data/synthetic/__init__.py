@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tcmbench.store import key, tree_sha256
 
-__all__ = ["write_data_root", "write_general", "write_tcm_sd"]
+if TYPE_CHECKING:
+    from tcmbench.store import Store
+
+__all__ = ["demo_root", "write_data_root", "write_general", "write_tcm_sd"]
+
+DEMO_RECORDS = 2000
+DEMO_SEED = 0
+
+
+def demo_root(store: Store) -> Path:
+    """Return the data root of the demo: generated at the first call, then taken from the store.
+
+    Its key is the hash of the generator's own files, so a changed generator never meets old data.
+    """
+    here = Path(__file__).parent
+    files = [path for path in here.rglob("*") if path.is_file() and path.suffix not in {".pyc"}]
+    name = key("synthetic", {"files": tree_sha256(files, root=here), "records": DEMO_RECORDS, "seed": DEMO_SEED})
+    if not store.has("synthetic", name):
+        with store.lock("synthetic", name):
+            if not store.has("synthetic", name):
+                with store.build("synthetic", name) as part:
+                    write_data_root(part, records=DEMO_RECORDS, seed=DEMO_SEED)
+    return store.path("synthetic", name)
 
 
 def write_data_root(root: Path, *, records: int, seed: int) -> None:

@@ -39,9 +39,10 @@ that was tuned on clinical text still knows about everyday Chinese; they are no 
 
 
 class Fact(NamedTuple):
-    """A question, the passage that answers it and the field it belongs to."""
+    """A question, the passage that answers it, and what both are about."""
 
     field: str
+    subject: str
     question: str
     passage: str
 
@@ -93,7 +94,7 @@ def write_general(root: Path, *, seed: int) -> None:
 def read_facts() -> list[Fact]:
     """Return the authored facts in the order of their files."""
     subjects = [subject for name in _FACT_FILES for subject in _Facts.model_validate(read_toml(name)).subject]
-    return [Fact(subject.field, *fact) for subject in subjects for fact in subject.facts]
+    return [Fact(subject.field, subject.name, *fact) for subject in subjects for fact in subject.facts]
 
 
 def _write_retrieval(folder: Path, facts: list[Fact], rng: random.Random) -> None:
@@ -103,7 +104,7 @@ def _write_retrieval(folder: Path, facts: list[Fact], rng: random.Random) -> Non
     query = {fact: f"q{place:04d}" for place, fact in enumerate(questions)}
     write_jsonl(
         folder / "corpus.jsonl",
-        [{"_id": document[fact], "title": "", "text": facts[fact].passage} for fact in passages],
+        [{"_id": document[fact], "title": facts[fact].subject, "text": facts[fact].passage} for fact in passages],
     )
     write_jsonl(folder / "queries.jsonl", [{"_id": query[fact], "text": facts[fact].question} for fact in questions])
     rows = [f"{query[fact]}\t{document[fact]}\t1\n" for fact in questions]

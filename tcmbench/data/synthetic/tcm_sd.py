@@ -55,7 +55,7 @@ def write_tcm_sd(root: Path, *, records: int, seed: int) -> None:
     for every seed.
     """
     grammar = load_grammar()
-    seen, unseen, _ = label_groups(grammar)
+    seen, unseen = label_groups(grammar)
     lines: dict[str, list[JsonLine]] = {split: [] for split in SPLITS}
     for split, line in itertools.islice(_records(grammar, seen, unseen, seed=seed), records):
         lines[split].append(line)
@@ -69,15 +69,12 @@ def write_tcm_sd(root: Path, *, records: int, seed: int) -> None:
     write_text(root / "README.md", _README.format(records=records, seed=seed))
 
 
-def label_groups(
-    grammar: Grammar,
-) -> tuple[tuple[Profile, ...], tuple[Profile, ...], tuple[Profile, ...]]:
-    """Return the syndromes of train, dev and test; those of test_unseen; those without records."""
+def label_groups(grammar: Grammar) -> tuple[tuple[Profile, ...], tuple[Profile, ...]]:
+    """Return the syndromes of train, dev and test, and those of test_unseen; the others have no records."""
     unseen = grammar.profiles[_UNSEEN_STRIDE - 1 :: _UNSEEN_STRIDE]
     rest = [profile for profile in grammar.profiles if profile not in unseen]
-    document_only = tuple(rest[_DOCUMENT_ONLY_STRIDE - 1 :: _DOCUMENT_ONLY_STRIDE])
-    seen = tuple(profile for profile in rest if profile not in document_only)
-    return seen, unseen, document_only
+    document_only = rest[_DOCUMENT_ONLY_STRIDE - 1 :: _DOCUMENT_ONLY_STRIDE]
+    return tuple(profile for profile in rest if profile not in document_only), unseen
 
 
 def _records(
@@ -87,9 +84,10 @@ def _records(
     rng = random.Random(f"tcm-sd/{seed}")
     writer = RecordWriter(grammar)
     pools = {True: (unseen, _long_tail(len(unseen))), False: (seen, _long_tail(len(seen)))}
+    splits = _seen_splits(rng)
     number = 0
     for patient in itertools.count():
-        split = _split(rng)
+        split = "test_unseen" if rng.random() < _UNSEEN_SHARE else next(splits)
         pool, weights = pools[split == "test_unseen"]
         profile = rng.choices(pool, cum_weights=weights)[0]
         disease = rng.choice(profile.diseases)
@@ -112,10 +110,10 @@ def _records(
             yield split, line
 
 
-def _split(rng: random.Random) -> str:
-    if rng.random() < _UNSEEN_SHARE:
-        return "test_unseen"
-    return rng.choice(_SEEN_SPLITS)
+def _seen_splits(rng: random.Random) -> Iterator[str]:
+    """Yield splits without end, 80/10/10 in every ten patients, so that small folders keep the shares too."""
+    while True:
+        yield from rng.sample(_SEEN_SPLITS, len(_SEEN_SPLITS))
 
 
 def _long_tail(count: int) -> list[float]:
