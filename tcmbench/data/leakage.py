@@ -46,6 +46,10 @@ class EvaluationTexts:
     patients: frozenset[str] = frozenset()
     """Patients behind the texts; only where training names patients by the same ids."""
 
+    may_be_learnt: bool = False
+    """Whether training may use these texts: the knowledge base that is searched is the one that is learnt, only
+    the queries must be new."""
+
 
 class Match(NamedTuple):
     """One training row and one evaluation text that are copies."""
@@ -80,8 +84,7 @@ class Leak:
     of_texts: int
 
     is_counted: bool
-    """Whether such rows are leaks. A positive that is a document of the task is not one: the knowledge base
-    that is searched is the one that is learnt; the queries must be new."""
+    """Whether such rows are leaks; not where the texts may be learnt."""
 
     examples: tuple[Match, ...]
 
@@ -170,7 +173,8 @@ def without_leaks(rows: Iterable[TrainingRow], report: LeakageReport) -> Iterato
 
 
 def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[EvaluationTexts, ...]:
-    """Return the queries (with their patients) and the documents of a TCM-SD task."""
+    """Return the queries (with their patients) and the documents, which may be learnt, of a TCM-SD task."""
+    documents = {entry.doc_id: entry.document() for entry in folder.knowledge}
     records = [(split, record) for split in splits for record in folder.splits[split]]
     return (
         EvaluationTexts(
@@ -179,7 +183,7 @@ def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[E
             {f"{split}/{record.record_id}": record.query() for split, record in records},
             frozenset(record.patient_id for _, record in records),
         ),
-        EvaluationTexts(task, "documents", {entry.doc_id: entry.document() for entry in folder.knowledge}),
+        EvaluationTexts(task, "documents", documents, may_be_learnt=True),
     )
 
 
@@ -246,7 +250,7 @@ def _leak(
         near=len(found) - len(exact),
         texts=len({text for met in found.values() for text in met}),
         of_texts=len(ids),
-        is_counted=not (evaluation.kind == "documents" and side == "positive"),
+        is_counted=not evaluation.may_be_learnt,
         examples=tuple(
             Match(rows[number].query_id or str(number), ids[text], round(similarity, 3))
             for number, text, similarity in matches[:_EXAMPLES]
