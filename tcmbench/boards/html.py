@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.boards import columns as summary
 from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
+from tcmbench.boards.figures import pictures
+from tcmbench.boards.figures.featured import featured
 from tcmbench.boards.payload import payload
 from tcmbench.boards.recommend import gain, keeps
-from tcmbench.boards.texts import Text, clip
+from tcmbench.boards.texts import Text, clip, metric_title
 
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
     from tcmbench.boards.columns import Column, Figure
-    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+    from tcmbench.boards.table import Cell, Confusion, Estimate, Row, Table, TaskColumn
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
@@ -37,6 +39,19 @@ class Missing(NamedTuple):
     columns: tuple[TaskColumn, ...]
 
 
+class Mixed(NamedTuple):
+    """The most confused pairs of one model on one task."""
+
+    subject: str
+    """Model and task."""
+
+    pairs: tuple[Confusion, ...]
+    """Pairs, most frequent first."""
+
+    most: int
+    """The largest number, for the bars."""
+
+
 def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     """Return the page.
 
@@ -46,6 +61,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     """
     environment = _environment()
     summaries = summary.load_all()
+    drawn = pictures(table)
     template = environment.get_template("board.html.j2")
     return template.render(
         table=table,
@@ -64,9 +80,9 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         reload_seconds=reload_seconds,
         css=_asset("board.css"),
         scripts=[_asset(name) for name in ("page.js", "table.js", "panel.js")],
-        pictures=[],
-        lead_picture=None,
-        confusions=None,
+        lead_picture=next((p for p in drawn if p.name == "pareto"), None),
+        pictures=[p for p in drawn if p.name != "pareto"],
+        confusions=_confusions(table),
         cost_place=[name for name, _ in summaries].index("train_time"),
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
@@ -87,7 +103,9 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         t=_both, label=_label, signed=summary.signed, gain=gain, keeps=keeps, size=_size, mean_score=_mean_score
     )
-    environment.filters.update(clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup)
+    environment.filters.update(
+        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
+    )
     return environment
 
 
@@ -138,6 +156,17 @@ def _missing(table: Table) -> list[Missing]:
                 reasons.setdefault((cell.status, cell.reason), []).append(column)
         found += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
     return found
+
+
+def _confusions(table: Table) -> Mixed | None:
+    """Return the mix-ups of the first featured model on the first in-domain task that has them."""
+    for row in [*featured(table, 1), table.row(table.reference)]:
+        for column in table.columns:
+            pairs = row.cells[column.name].confusions
+            if column.role == "in_domain" and pairs:
+                most = max(1, *(max(pair.times, pair.reference_times) for pair in pairs))
+                return Mixed(f"{row.title} · {column.title}", pairs, most)
+    return None
 
 
 def _states(table: Table) -> dict[str, int]:

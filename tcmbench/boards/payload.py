@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import texts
-from tcmbench.boards.texts import clip
+from tcmbench.boards.texts import clip, metric_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,8 +60,8 @@ def _column(column: TaskColumn, table: Table) -> Json:
     return {
         "title": clip(column.title, 60),
         "role": column.role,
-        "metric": column.metric,
-        "metrics": list(column_metrics(column, table)),
+        "metric": metric_title(column.metric),
+        "metrics": [metric_title(name) for name in column_metrics(column, table)],
     }
 
 

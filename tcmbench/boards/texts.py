@@ -39,6 +39,19 @@ def text(key: str, **values: str) -> Text:
     return found.filled(**values) if values else found
 
 
+_METRICS = {
+    "ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "recall": "R", "precision": "P", "hit_rate": "Hit", "ap": "AP",
+    "max_ap": "AP", "cosine_spearman": "Spearman", "cosine_pearson": "Pearson", "v_measure": "V-measure",
+    "f1": "F1", "max_f1": "F1", "macro_f1": "macro-F1", "macro_recall": "macro-R",
+}  # fmt: skip
+
+
+def metric_title(name: str) -> str:
+    """Return how people write one of mteb's metrics: nDCG@10 for ndcg_at_10; unknown names stay."""
+    stem, at, cutoff = name.partition("_at_")
+    return clip(f"{_METRICS.get(stem, stem)}{'@' if at else ''}{cutoff}", 24)
+
+
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 

@@ -1,0 +1,78 @@
+"""Pictures of a board, drawn by matplotlib: inline SVG for the page, and SVG, PNG or PDF files for papers.
+
+One file is one picture: `draw(table, canvas) -> Drawing | None`, None when there is nothing to show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards.figures import cost, forest, pareto, slices, training
+from tcmbench.boards.figures.canvas import Canvas
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tcmbench.boards.table import Table
+
+_DRAWERS = {
+    "pareto": pareto.draw,
+    "forest": forest.draw,
+    "slices": slices.draw,
+    "cost": cost.draw,
+    "training": training.draw,
+}
+
+
+class Picture(NamedTuple):
+    """A picture for the page."""
+
+    name: str
+    """Which one; its texts are `figures.<name>` and `figures.<name>_caption`."""
+
+    svg: str
+    """The SVG element."""
+
+    subject: str
+    """What it shows, where it doesn't show all: names of variants."""
+
+
+def pictures(table: Table) -> list[Picture]:
+    """Return the pictures of a board that have something to show; the same table gives the same bytes."""
+    found = []
+    for name, draw in _DRAWERS.items():
+        canvas = Canvas.for_page(name)
+        with canvas.settings():
+            drawing = draw(table, canvas)
+            if drawing is not None:
+                found.append(Picture(name, canvas.to_svg(drawing), drawing.subject))
+    return found
+
+
+def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", "pdf")) -> list[Path]:
+    """Write every picture to files, in English on white, and return their paths.
+
+    Args:
+        table: The board.
+        folder: Where to; made when absent.
+        formats: Endings that matplotlib knows.
+    """
+    from tcmbench.store import atomic_write
+
+    written = []
+    for name, draw in _DRAWERS.items():
+        canvas = Canvas.for_paper(name)
+        with canvas.settings():
+            drawing = draw(table, canvas)
+            if drawing is None:
+                continue
+            for ending in formats:
+                path = folder / f"{name}.{ending}"
+                with atomic_write(path) as part:
+                    drawing.figure.savefig(part, format=ending, dpi=200, metadata=_NO_DATE.get(ending, {}))
+                written.append(path)
+    return written
+
+
+_NO_DATE: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

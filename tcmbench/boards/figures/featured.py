@@ -1,0 +1,20 @@
+"""Which variants a picture shows when it can't show all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row, Table
+
+
+def featured(table: Table, count: int) -> list[Row]:
+    """Return at most `count` variants: the recommended one, its ties, the Pareto front, then the others by gain."""
+    variants = [row for row in table.rows if row.kind == "variant"]
+    answer = table.recommendation
+    rank = {name: place for place, name in enumerate((answer.row, *answer.ties))}
+    ordered = sorted(
+        variants,
+        key=lambda row: (rank.get(row.name, len(rank)), not row.aggregates.on_front, variants.index(row)),
+    )
+    return ordered[:count]

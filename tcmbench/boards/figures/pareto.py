@@ -1,0 +1,74 @@
+"""Gain against backward transfer: which variants are not beaten on both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
+from tcmbench.boards.recommend import gain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from tcmbench.boards.table import Estimate, Row, Table
+
+_LABELLED = 12
+
+
+def draw(table: Table, canvas: Canvas) -> Drawing | None:
+    """Return the picture, or None when no variant has both figures."""
+    points = [
+        (row, general, gained)
+        for row in table.rows
+        if row.kind == "variant"
+        and (general := row.aggregates.general) is not None
+        and (gained := gain(row)) is not None
+    ]
+    if not points:
+        return None
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.1), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
+    axes.axvline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
+    axes.axvline(
+        -table.recommendation.margin, color=canvas.colour(MUTED), linewidth=0.9, linestyle=(0, (2, 3)), zorder=0
+    )
+    front = sorted((g.value, y.value) for row, g, y in points if row.aggregates.on_front)
+    if len(front) > 1:
+        axes.plot(*zip(*front, strict=True), color=canvas.series(2), linewidth=1.4, alpha=0.8, zorder=2)
+    crowded = len(points) > _LABELLED
+    for row, general, gained in points:
+        colour = _colour(row, table, canvas)
+        _whiskers(axes, general, gained, colour, faint=crowded and not row.aggregates.on_front)
+        size = 7.5 if row.name == table.recommendation.row else 5.5
+        axes.plot(general.value, gained.value, "o", color=colour, markersize=size, zorder=4)
+    axes.plot(0, 0, "D", color=canvas.colour(INK), markersize=5, zorder=4)
+    axes.set_xlabel(canvas.string("figures.axis_general"))
+    axes.set_ylabel(canvas.string("figures.axis_gain"))
+    axes.margins(0.12)
+    labelled = [p for p in points if not crowded or p[0].aggregates.on_front or p[0].name == table.recommendation.row]
+    labelled.sort(key=lambda p: (p[0].name != table.recommendation.row, not p[0].aggregates.on_front))
+    labels = [
+        (general.value, gained.value, canvas.data(row.title), canvas.colour(INK))
+        for row, general, gained in labelled[:_LABELLED]
+    ]
+    labels.append((0.0, 0.0, canvas.data(table.row(table.reference).title), canvas.colour(MUTED)))
+    marks = [(general.value, gained.value) for _, general, gained in points]
+    place_labels(axes, labels, avoid=[*marks, (0.0, 0.0)])
+    return Drawing(figure)
+
+
+def _colour(row: Row, table: Table, canvas: Canvas) -> str:
+    if row.name == table.recommendation.row and table.recommendation.outcome == "ship":
+        return canvas.series(2)
+    return canvas.series(0 if row.aggregates.on_front else 6)
+
+
+def _whiskers(axes: Axes, general: Estimate, gained: Estimate, colour: str, *, faint: bool) -> None:
+    alpha = 0.25 if faint else 0.55
+    if general.low is not None and general.high is not None:
+        axes.plot([general.low, general.high], [gained.value] * 2, color=colour, linewidth=1, alpha=alpha, zorder=3)
+    if gained.low is not None and gained.high is not None:
+        axes.plot([general.value] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=alpha, zorder=3)

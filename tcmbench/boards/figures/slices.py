@@ -1,0 +1,75 @@
+"""Where a gain comes from: differences by slice of the in-domain tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
+from tcmbench.boards.figures.featured import featured
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from tcmbench.boards.table import Row, Table, TaskColumn
+
+_SHOWN = 3
+_PARTS = 6
+
+
+def draw(table: Table, canvas: Canvas) -> Drawing | None:
+    """Return the picture for the first in-domain task with slices, or None when there is none."""
+    rows = featured(table, _SHOWN)
+    column = next(
+        (c for c in table.columns if c.role == "in_domain" and any(r.cells[c.name].slices for r in rows)), None
+    )
+    if column is None:
+        return None
+    rows = [row for row in rows if row.cells[column.name].slices]
+    from matplotlib.figure import Figure
+
+    lines = _lines(column)
+    figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(lines) + 0.18 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    bare(axes)
+    axes.plot([0, 0], [-0.45, len(lines) - 0.4], color=canvas.colour(MUTED), linewidth=0.9, zorder=0)
+    for line, (slicing, part) in enumerate(lines):
+        if not part:
+            axes.text(
+                -0.015, line, canvas.data(slicing, 24), transform=axes.get_yaxis_transform(), ha="right",
+                va="center", fontsize=9, fontweight="bold", color=canvas.colour(INK),
+            )  # fmt: skip
+            continue
+        axes.axhline(line, color=canvas.colour(RULE), linewidth=0.6, zorder=0)
+        for place, row in enumerate(rows):
+            _mark(axes, row, column, slicing, part, line + 0.2 * (place - (len(rows) - 1) / 2), canvas.series(place))
+    axes.set_yticks(
+        [line for line, (_, part) in enumerate(lines) if part],
+        [canvas.data(f"{part} (n = {column.slice_sizes[slicing][part]})", 30) for slicing, part in lines if part],
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(lines) - 0.4, -0.6 - 0.6 * len(rows))
+    axes.set_xlabel(canvas.string("figures.axis_delta"))
+    for place, row in enumerate(rows):
+        axes.text(
+            0.0, -0.45 - 0.62 * (len(rows) - place - 0.5), "● " + canvas.data(row.title, 48), fontsize=9,
+            transform=axes.get_yaxis_transform(), color=canvas.series(place), va="center", fontweight="bold",
+        )  # fmt: skip
+    return Drawing(figure, subject=column.title)
+
+
+def _lines(column: TaskColumn) -> list[tuple[str, str]]:
+    """Return what stands in each line: a slicing's heading (no part), then its largest parts."""
+    lines = []
+    for slicing, sizes in column.slice_sizes.items():
+        lines.append((slicing, ""))
+        lines += [(slicing, part) for part in list(sizes)[:_PARTS]]
+    return lines
+
+
+def _mark(axes: Axes, row: Row, column: TaskColumn, slicing: str, part: str, y: float, colour: str) -> None:
+    estimate = row.cells[column.name].slices[slicing].get(part)
+    if estimate is None:
+        return
+    if estimate.low is not None and estimate.high is not None:
+        axes.plot([estimate.low, estimate.high], [y, y], color=colour, linewidth=1.6, zorder=3)
+    axes.plot(estimate.value, y, "o", color=colour, markersize=4.5, zorder=4)

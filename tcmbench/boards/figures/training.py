@@ -1,0 +1,69 @@
+"""Training curves: loss, margin and learning rate, seeds overlaid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.figures.canvas import Canvas, Drawing
+from tcmbench.boards.figures.featured import featured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from tcmbench.boards.entry import TrainingPoint
+    from tcmbench.boards.table import Row, Table
+
+_SHOWN = 6
+_POINTS = 40
+_SERIES = (("loss", "figures.axis_loss"), ("margin", "figures.axis_margin"), ("learning_rate", "figures.axis_rate"))
+
+
+def draw(table: Table, canvas: Canvas) -> Drawing | None:
+    """Return one panel a series that was logged, or None when nothing was."""
+    rows = [row for row in featured(table, _SHOWN) if any(row.training.values())]
+    series = [(name, key) for name, key in _SERIES if any(_curves(row, name) for row in rows)]
+    if not series:
+        return None
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.1 * len(series), 2.9), layout="constrained")
+    panels = figure.subplots(1, len(series), squeeze=False)[0]
+    for axes, (name, key) in zip(panels, series, strict=True):
+        axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
+        axes.set_xlabel(canvas.string("figures.axis_step"))
+        for place, row in enumerate(rows):
+            for xs, ys in _curves(row, name):
+                axes.plot(xs, ys, color=canvas.series(place), linewidth=1.1, alpha=0.75)
+        axes.margins(x=0.02)
+        if name == "learning_rate":
+            axes.ticklabel_format(axis="y", style="plain")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-") if value else "0")
+    _name(panels[0], rows, canvas)
+    return Drawing(figure)
+
+
+def _name(axes: Axes, rows: Sequence[Row], canvas: Canvas) -> None:
+    """Write the names at the upper right of the first panel, where a falling loss leaves room."""
+    for place, row in enumerate(rows):
+        axes.text(
+            0.99, 0.98 - 0.085 * place, canvas.data(row.title), transform=axes.transAxes, ha="right", va="top",
+            fontsize=9, color=canvas.series(place), fontweight="bold",
+        )  # fmt: skip
+
+
+def _curves(row: Row, name: str) -> list[tuple[list[int], list[float]]]:
+    curves = []
+    for _, points in sorted(row.training.items()):
+        known = [(point.step, value) for point in points if (value := _value(point, name)) is not None]
+        if len(known) > _POINTS:
+            places = sorted({round(i * (len(known) - 1) / (_POINTS - 1)) for i in range(_POINTS)})
+            known = [known[place] for place in places]
+        if known:
+            curves.append(([step for step, _ in known], [value for _, value in known]))
+    return curves
+
+
+def _value(point: TrainingPoint, name: str) -> float | None:
+    return {"loss": point.loss, "margin": point.margin, "learning_rate": point.learning_rate}[name]
