@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.data.synthetic import write_data_root, write_tcm_sd
+from tcmbench.data.synthetic.content import read_toml
+from tcmbench.data.synthetic.grammar import load_grammar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,6 +160,32 @@ def test_record_text_never_names_a_syndrome(splits: dict[str, list[Line]], knowl
     for line in (line for lines in splits.values() for line in lines):
         text = line["chief_complaint"] + line["description"] + line.get("detection", "")
         assert [name for name in names if name in text] == []
+
+
+def test_records_do_not_contradict_themselves(splits: dict[str, list[Line]]) -> None:
+    """A patient who vomits is not told not to, and nobody is man and woman."""
+    contrary = [
+        ("没有发烧", ("发烧", "身上滚烫", "壮热面赤")),
+        ("不咳嗽", ("老是咳", "咳声频作", "干咳")),
+        ("不吐", ("吃了东西就吐", "反胃想吐")),
+        ("双下肢不肿", ("腿一按一个坑", "肢体浮肿")),
+        ("勃起不好", ("例假", "月经", "白带")),
+    ]
+    for line in (line for lines in splits.values() for line in lines):
+        text = line["chief_complaint"] + line["description"] + line.get("detection", "")
+        for phrase, others in contrary:
+            rest = text.replace(phrase, "")
+            assert phrase not in text or [other for other in others if other in rest] == []
+
+
+def test_every_sign_that_a_phrase_speaks_of_exists() -> None:
+    """A misspelt sign in the authored phrases would silently allow a contradiction."""
+    tables = read_toml("phrases.toml")
+    known = set(load_grammar().signs)
+    for name in ("group", "negative", "unremarkable", "sex", "never_noise"):
+        table = tables[name]
+        assert isinstance(table, dict)
+        assert {sign for signs in table.values() for sign in str(signs).split()} - known == set()
 
 
 def test_label_map_leads_every_raw_name_to_its_label(folder: Path, splits: dict[str, list[Line]]) -> None:

@@ -22,7 +22,7 @@ def demo_root(store: Store) -> Path:
     Its key is the hash of the generator's own files, so a changed generator never meets old data.
     """
     here = Path(__file__).parent
-    files = [path for path in here.rglob("*") if path.is_file() and path.suffix not in {".pyc"}]
+    files = [path for path in here.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     name = key("synthetic", {"files": tree_sha256(files, root=here), "records": DEMO_RECORDS, "seed": DEMO_SEED})
     if not store.has("synthetic", name):
         with store.lock("synthetic", name):

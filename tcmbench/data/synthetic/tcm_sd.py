@@ -91,9 +91,10 @@ def _records(
         pool, weights = pools[split == "test_unseen"]
         profile = rng.choices(pool, cum_weights=weights)[0]
         disease = rng.choice(profile.diseases)
+        impossible = writer.impossible(disease, rng)
         for _ in range(rng.choice(_VISITS)):
             labels = _labels(profile, pool, disease, rng)
-            text = writer.write(labels, disease, rng)
+            text = writer.write(labels, disease, rng, impossible=impossible)
             number += 1
             line = {
                 "user_id": f"synth-p{patient:06d}",
