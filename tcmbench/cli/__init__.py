@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import typer
 import typer.core
 import typer.main
@@ -34,18 +33,21 @@ _SUMMARIES = {
 }
 
 
+Command = typer.core.TyperCommand | typer.core.TyperGroup
+
+
 class _Commands(typer.core.TyperGroup):
     """A group whose commands are files of this folder."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         del ctx
         return [name for name in _SUMMARIES if (Path(__file__).parent / f"{_file(name)}.py").is_file()]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
         if ctx.resilient_parsing or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
-            return click.Command(cmd_name, short_help=_SUMMARIES[cmd_name], help=_SUMMARIES[cmd_name])
+            return typer.core.TyperCommand(cmd_name, short_help=_SUMMARIES[cmd_name], help=_SUMMARIES[cmd_name])
         return _load(cmd_name)
 
 
@@ -54,7 +56,7 @@ def _file(name: str) -> str:
     return {"list": "list_", "eval": "eval_"}.get(name, name)
 
 
-def _load(name: str) -> click.Command:
+def _load(name: str) -> Command:
     module: ModuleType = importlib.import_module(f"tcmbench.cli.{_file(name)}")
     if hasattr(module, "app"):
         command = typer.main.get_command(module.app)
@@ -62,13 +64,13 @@ def _load(name: str) -> click.Command:
         single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         single.command(name=name)(module.command)
         command = typer.main.get_command(single)
+    if not isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup):
+        raise TypeError(f"expected a typer command in tcmbench/cli/{_file(name)}.py, got {type(command)}")
     command.name = name
     return command
 
 
-app = typer.Typer(
-    cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=_HELP
-)
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=_HELP)
 
 
 @app.callback(invoke_without_command=False)
@@ -82,7 +84,7 @@ def _global(
         raise typer.Exit
 
 
-def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 (never returns: click exits)
+def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; an error that the user can mend is printed without a traceback."""
     from tcmbench.errors import TcmbenchError
 
@@ -93,9 +95,7 @@ def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 (never retu
         typer.echo(f"tcmbench: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
-        typer.echo(
-            "tcmbench: stopped; what was finished is kept, run the same command again to go on", err=True
-        )
+        typer.echo("tcmbench: stopped; what was finished is kept, run the same command again to go on", err=True)
         raise SystemExit(130) from None
 
 
@@ -103,9 +103,7 @@ def _set_up_logging() -> None:
     import logging
     import os
 
-    logging.basicConfig(
-        format="%(levelname)s %(name)s: %(message)s", level=os.environ.get("TCMBENCH_LOG", "ERROR")
-    )
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=os.environ.get("TCMBENCH_LOG", "ERROR"))
     # bm25s logs at DEBUG from the moment it is imported
     logging.getLogger("bm25s").propagate = False
     # Progress bars of the libraries fight with ours over the same line.

@@ -39,6 +39,4 @@ def command(
                 lost.append(name)
         typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
     if lost:
-        raise ScoreMissing(
-            f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}"
-        )
+        raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option(
-        "--data", help="Data root; else $TCMBENCH_DATA, ./data or the user's cache.", show_default=False
-    ),
+    typer.Option("--data", help="Data root; else $TCMBENCH_DATA, ./data or the user's cache.", show_default=False),
 ]
 
 

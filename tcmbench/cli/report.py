@@ -24,10 +24,7 @@ def report(result: Result) -> None:
     typer.echo(f"leaderboard: {board}")
     if result.missing:
         more = len(result.missing) - _SHOWN
-        lines = [f"  {line}" for line in result.missing[:_SHOWN]] + (
-            [f"  and {more} more"] if more > 0 else []
-        )
+        lines = [f"  {line}" for line in result.missing[:_SHOWN]] + ([f"  and {more} more"] if more > 0 else [])
         raise ScoreMissing(
-            f"{len(result.missing)} scores are missing; the board says so in their cells:\n"
-            + "\n".join(lines)
+            f"{len(result.missing)} scores are missing; the board says so in their cells:\n" + "\n".join(lines)
         )

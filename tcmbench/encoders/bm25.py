@@ -111,7 +111,7 @@ def build_index(documents: list[list[str]], *, k1: float = 1.5, b: float = 0.75)
     return index
 
 
-def term_scores(index: bm25s.BM25, terms: list[str], *, documents: int) -> Any:  # noqa: ANN401 (float32 array)
+def term_scores(index: bm25s.BM25, terms: list[str], *, documents: int) -> Any:
     """Return the score of every document, float32, shape (documents,); all zero when no term is known."""
     import numpy as np
 

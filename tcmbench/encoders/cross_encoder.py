@@ -34,7 +34,7 @@ class Options(PluginOptions):
 class Reranker:
     """A cross-encoder as mteb wants it (CrossEncoderProtocol)."""
 
-    def __init__(self, model: Any, *, options: Options, instruction: str, meta: ModelMeta) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, *, options: Options, instruction: str, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.model = model
         self.encoded_texts = 0

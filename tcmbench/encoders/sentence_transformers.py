@@ -47,7 +47,7 @@ class TextEncoder:
         self.batch_tokens = options.batch_tokens
         self._base = base
 
-    def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:  # noqa: ANN401 (mteb's types)
+    def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
         """Return what is put before a text: queries get the query prompt, everything else the document prompt.
 
         Retrieval and reranking share it, so that a query is encoded once for both.

@@ -44,7 +44,7 @@ class TfidfEncoder:
         self,
         inputs: Iterable[dict[str, Any]],
         *,
-        task_metadata: Any,  # noqa: ANN401 (mteb's TaskMetadata)
+        task_metadata: Any,
         hf_split: str,
         hf_subset: str,
         **_: object,
@@ -72,13 +72,13 @@ class TfidfEncoder:
             self._fitted = (task, vectorizer.fit(texts))
         return np.asarray(self._fitted[1].transform(texts).todense(), dtype=np.float32)
 
-    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 (mteb's Array)
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Return cosine similarities, shape (n, m)."""
         from sentence_transformers.util import cos_sim
 
         return cos_sim(embeddings1, embeddings2)
 
-    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 (mteb's Array)
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Return cosine similarities, shape (n,)."""
         from sentence_transformers.util import pairwise_cos_sim
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from tcmbench.errors import StoreError
-from tcmbench.store import Store, canonical_json, file_sha256, key
+from tcmbench.store import Json, Store, file_sha256, key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,8 +52,8 @@ def candidate_pools(
             pools[record.record_id] = sorted(pool)
         return pools
 
-    value = {"split": split, "revision": revision, "confusable": confusable, "bm25": bm25}
-    return _stored(key("candidates-1", dict(value)), make, cache=cache)
+    value: dict[str, Json] = {"split": split, "revision": revision, "confusable": confusable, "bm25": bm25}
+    return _stored(key("candidates-1", value), make, cache=cache)
 
 
 def first_stage(
@@ -81,8 +81,8 @@ def first_stage(
             found[query] = sorted(names[i] for i in best)
         return found
 
-    value = {"split": split, "revision": revision, "tokens": tokens, "depth": depth}
-    return _stored(key("first-stage-1", dict(value)), make, cache=cache)
+    value: dict[str, Json] = {"split": split, "revision": revision, "tokens": tokens, "depth": depth}
+    return _stored(key("first-stage-1", value), make, cache=cache)
 
 
 def _confusable_order(folder: Folder) -> dict[str, list[str]]:
@@ -132,7 +132,7 @@ def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candid
     with store.lock("candidates", name):
         if not store.has("candidates", name):
             with store.build("candidates", name) as part:
-                (part / "candidates.json").write_text(canonical_json(dict(make())), encoding="utf-8")
+                (part / "candidates.json").write_text(json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8")
                 (part / "sha256").write_text(file_sha256(part / "candidates.json"), encoding="ascii")
     if file_sha256(folder / "candidates.json") != (folder / "sha256").read_text(encoding="ascii"):
         raise StoreError(f"{folder}: candidates differ from their hash. Delete the folder and run again.")

@@ -70,9 +70,7 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
     return Score(record.model_copy(update={"model": model.name}), folder)
 
 
-def measure(
-    workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str
-) -> Score:
+def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
     """Measure, check, store and return a score.
 
     Raises:
@@ -87,9 +85,7 @@ def measure(
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
     instance.load_data()
-    result = _through_mteb(
-        loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts"
-    )
+    result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start
     where = f"{model.name} on {task.name}/{split}"
     scores = _scores_of(result, split=split, subset=subset, where=where)
@@ -135,12 +131,11 @@ def _through_mteb(
     instance: Any,
     cache: Path,
     *,
-    keeps_predictions: bool,  # noqa: ANN401 (mteb's AbsTask)
+    keeps_predictions: bool,
 ) -> TaskResult:
     """Return mteb's own result; it is also written where mteb's tools look for it, never read from there."""
-    from mteb.cache import ResultCache
-
     import mteb
+    from mteb.cache import ResultCache
 
     with warnings.catch_warnings():
         # numpy and scipy warn of constant vectors (the random baseline on tiny tasks); the score is checked by us.

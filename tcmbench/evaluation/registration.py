@@ -10,16 +10,13 @@ from tcmbench.errors import DataAbsent
 from tcmbench.evaluation import tasks
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
-from tcmbench.task_types import Source
 from tcmbench.workspace import Workspace, find
 
 ABSENT = "absent"
 """Revision of a task whose data isn't on this machine; loading it says so."""
 
 
-def register_with_mteb(
-    data_root: Path | str | None = None, *, workspace: Workspace | None = None
-) -> list[str]:
+def register_with_mteb(data_root: Path | str | None = None, *, workspace: Workspace | None = None) -> list[str]:
     """Register all local tasks and one benchmark a suite; see `tcmbench.register_tasks`.
 
     Registering twice replaces the first registration, so that another data root can be given.
@@ -30,7 +27,7 @@ def register_with_mteb(
     names = workspace.names(TaskSpec)
     others = [t for t in get_tasks.TASK_LIST if t.metadata.name not in set(names)]
     ours = [_task(workspace, name).mteb_class() for name in names]
-    get_tasks.TASK_LIST = (*others, *ours)
+    setattr(get_tasks, "TASK_LIST", (*others, *ours))  # noqa: B010 (a module's attribute, unknown to mypy)
     get_tasks._TASKS_REGISTRY.update({t.metadata.name: t for t in ours})
     _register_benchmarks(workspace)
     return names
@@ -56,9 +53,8 @@ def _task(workspace: Workspace, name: str) -> tasks.Task:
 
 def _register_benchmarks(workspace: Workspace) -> None:
     """Add a Benchmark a suite to the module that mteb searches, and forget what it had found there."""
-    from mteb.benchmarks.benchmark import Benchmark
-
     import mteb
+    from mteb.benchmarks.benchmark import Benchmark
 
     # The names of the modules are hidden by functions of the same names.
     module = importlib.import_module("mteb.benchmarks.benchmarks")

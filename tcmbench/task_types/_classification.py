@@ -29,10 +29,12 @@ def linear_probe(
         samples_per_label = samples
         n_experiments = probes
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+        dataset: Any = None
+
+        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the train split and the splits to be evaluated, once."""
             del num_proc, kwargs
-            if self.data_loaded:
+            if self.dataset is not None:
                 return
             splits = {split: read(split) for split in ("train", *self.eval_splits)}
             codes = {

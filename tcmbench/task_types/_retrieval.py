@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 class LocalRetrieval(AbsTaskRetrieval):
     """A retrieval task whose data is read from local files by `load_split`."""
 
+    dataset: Any = None
+    """subset → split → mteb's split data."""
+
     items: dict[str, dict[str, ItemInfo]]
     """split → query id → what is known of the query."""
 
-    def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+    def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
         """Read every split that is to be evaluated, once."""
         del num_proc, kwargs
-        if self.data_loaded:
+        if self.dataset is not None:
             return
         self.dataset = {"default": {}}
         self.items = {}

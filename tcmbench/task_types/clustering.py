@@ -54,10 +54,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         max_documents_per_cluster = sample
         n_clusters = experiments
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+        dataset: Any = None
+
+        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.data_loaded:
+            if self.dataset is not None:
                 return
             rows = read_rows(source.path, {"text": str, "label": str})
             codes = {label: i for i, label in enumerate(sorted(set(rows["label"]), key=str))}

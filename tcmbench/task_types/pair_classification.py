@@ -45,10 +45,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
         label_column_name = "labels"
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+        dataset: Any = None
+
+        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.data_loaded:
+            if self.dataset is not None:
                 return
             rows = read_rows(source.path, {"sentence1": str, "sentence2": str, "label": float})
             labels = rows.pop("label")

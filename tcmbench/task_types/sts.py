@@ -46,16 +46,20 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
 
+    low, high = options.low, options.high
+
     class LocalSTS(AbsTaskSTS):
         """One file of scored sentence pairs."""
 
-        min_score = options.low
-        max_score = options.high
+        min_score = low
+        max_score = high
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (mteb's signature)
+        dataset: Any = None
+
+        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.data_loaded:
+            if self.dataset is not None:
                 return
             rows = read_rows(source.path, {"sentence1": str, "sentence2": str, "score": float})
             self.dataset = {"default": {split: Dataset.from_dict(rows) for split in self.eval_splits}}

@@ -1,0 +1,167 @@
+"""`tcmbench doctor`: what is installed, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcmbench.workspace import Workspace
+
+_CORE = (
+    ("mteb", "mteb"), ("sentence-transformers", "sentence_transformers"), ("transformers", "transformers"),
+    ("torch", "torch"), ("datasets", "datasets"), ("pandas", "pandas"), ("pyarrow", "pyarrow"),
+    ("matplotlib", "matplotlib"), ("bm25s", "bm25s"), ("scipy", "scipy"), ("scikit-learn", "sklearn"),
+)  # fmt: skip
+_EXTRAS = {
+    "train": (("ms-swift", "swift"), ("bitsandbytes", "bitsandbytes")),
+    "gpu": (("faiss-gpu-cu12", "faiss"),),
+    "vllm": (("vllm", "vllm"),),
+    "ray": (("ray", "ray"),),
+    "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn")),
+    "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
+}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    area: str
+    """packages, extras, hardware, hub, data or models."""
+
+    name: str
+    """What it is."""
+
+    state: str
+    """ok, missing (something wanted is not there) or note."""
+
+    detail: str
+    """What was found."""
+
+    remedy: str = ""
+    """How to get it."""
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Say what is installed, what is missing, and how to get it; exits 2 when a core package is missing."""
+    place = workspace(data)
+    findings = [*_packages(), *_extras(), *_hardware(), *_hub(), *_data(place), *_models(place)]
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        _print(findings)
+    if any(finding.area == "packages" and finding.state == "missing" for finding in findings):
+        raise typer.Exit(2)
+
+
+def _print(findings: list[Finding]) -> None:
+    width = max(len(finding.name) for finding in findings)
+    area = ""
+    for finding in findings:
+        if finding.area != area:
+            area = finding.area
+            typer.echo(f"\n{area}")
+        mark = {"ok": "✓", "missing": "✗", "note": "·"}[finding.state]
+        typer.echo(f"  {mark} {finding.name:<{width}}  {finding.detail}")
+        if finding.remedy:
+            typer.echo(f"    {'':<{width}}  → {finding.remedy}")
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("packages", "python", "ok", platform.python_version())
+    yield Finding("packages", "tcmbench", "ok", importlib.metadata.version("tcmbench"))
+    for package, module in _CORE:
+        version = _version(package, module)
+        if version:
+            yield Finding("packages", package, "ok", version)
+        else:
+            yield Finding("packages", package, "missing", "not installed", "pip install -c constraints.txt -e .")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, needed in _EXTRAS.items():
+        absent = [package for package, module in needed if not _version(package, module)]
+        if not absent:
+            shown = ", ".join(f"{package} {_version(package, module)}" for package, module in needed)
+            yield Finding("extras", extra, "ok", shown)
+        else:
+            yield Finding("extras", extra, "note", f"without {', '.join(absent)}", f"pip install 'tcmbench[{extra}]'")
+
+
+def _version(package: str, module: str) -> str:
+    if importlib.util.find_spec(module) is None:
+        return ""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _hardware() -> Iterator[Finding]:
+    import os
+
+    import torch
+
+    yield Finding("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            device = torch.cuda.get_device_properties(index)
+            yield Finding("hardware", f"GPU {index}", "ok", f"{device.name}, {device.total_memory >> 30} GiB")
+    else:
+        built = f"torch {torch.__version__} was built for CUDA" if torch.version.cuda else "torch is a CPU build"
+        yield Finding("hardware", "GPU", "note", f"none visible; {built}", "docs/gpu.md; everything also runs on a CPU")
+
+
+def _hub() -> Iterator[Finding]:
+    from huggingface_hub import constants
+
+    offline = bool(constants.HF_HUB_OFFLINE)
+    yield Finding("hub", "cache", "ok", constants.HF_HUB_CACHE)
+    if offline:
+        yield Finding("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
+    else:
+        yield Finding("hub", "network", "note", "tcmbench itself downloads nothing; use: hf download MODEL")
+
+
+def _data(place: Workspace) -> Iterator[Finding]:
+    from tcmbench.evaluation import tasks
+    from tcmbench.workspace import SYNTHETIC
+
+    yield Finding("data", "data root", "ok", str(place.data_root))
+    for spec in tasks.specs(place):
+        if spec.path.startswith(SYNTHETIC):
+            continue
+        absent = tasks.missing_files(place, spec)
+        if absent:
+            yield Finding("data", spec.name, "note", f"missing {absent[0]}", spec.source)
+        else:
+            yield Finding("data", spec.name, "ok", spec.path)
+
+
+def _models(place: Workspace) -> Iterator[Finding]:
+    from tcmbench.errors import ModelAbsent
+    from tcmbench.specs.base import Base
+
+    for name in place.names(Base):
+        base = place.spec(Base, name)
+        if base.kind == "baseline":
+            continue
+        try:
+            place.model_dir(base)
+        except ModelAbsent:
+            remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
+            yield Finding("models", name, "note", "not on this machine", remedy)
+        else:
+            yield Finding("models", name, "ok", "here")

@@ -1,0 +1,57 @@
+"""What all tests share: no network, a data root of real data where there is one, small workspaces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The data root of real data, which can't be part of the repository."""
+    root = os.environ.get("TCMBENCH_DATA", "")
+    if not root or not (Path(root) / "tcm-pictures").is_dir():
+        pytest.skip("needs real data: set TCMBENCH_DATA to a data root that holds tcm-pictures")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generated data root: tcm-synth and general-synth."""
+    from tcmbench.data.synthetic import write_data_root
+
+    root = tmp_path_factory.mktemp("synthetic")
+    write_data_root(root, records=600, seed=1)
+    return root
+
+
+@pytest.fixture
+def workspace_dir(tmp_path: Path) -> Path:
+    """An empty workspace folder."""
+    for folder in ("tasks/suites", "models/bases", "models/variants", "models/sets"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of tcmbench's is set."""
+    for name in [name for name in os.environ if name.startswith("TCMBENCH_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def git() -> str:
+    """The git program."""
+    found = shutil.which("git")
+    if found is None:
+        pytest.skip("needs git")
+    return found

@@ -1,0 +1,107 @@
+"""Specs: what a TOML file may say, and what it hears when it says something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tcmbench.errors import SpecError, UnknownName
+from tcmbench.specs import toml
+from tcmbench.specs.base import Base
+from tcmbench.specs.model_set import Matrix, ModelSet
+from tcmbench.specs.suite import Suite
+from tcmbench.specs.variant import Variant
+from tcmbench.workspace import bundled_content, find
+
+
+def _write(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_name_is_the_files(tmp_path: Path) -> None:
+    """A spec without a name has its file's."""
+    path = _write(tmp_path, "mine", 'kind = "baseline"\nencoder = "bm25"\n')
+    assert toml.read(Base, path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("kind = ", "not valid TOML"),
+        ('name = "other"\nkind = "baseline"', "the name inside is 'other'"),
+        ('kind = "embeding"\nhub_id = "a/b"', "kind: Input should be 'embedding'"),
+        ('kind = "embedding"\nhub_id = "a/b"\nmaxlength = 3', "maxlength: Extra inputs are not permitted"),
+        ('kind = "embedding"', "give either path"),
+        ('kind = "embedding"\nhub_id = "a/b"\npath = "c"', "give either path"),
+        ('kind = "baseline"\npath = "c"', "a baseline has no weights"),
+        ('kind = "embedding"\nhub_id = "a/b"\nmax_length = 2', "max_length: .*greater than or equal to 8.*got 2"),
+    ],
+)
+def test_bad_base_is_refused_with_its_reason(tmp_path: Path, text: str, complaint: str) -> None:
+    """Every mistake names the file and the field."""
+    path = _write(tmp_path, "mine", text)
+    with pytest.raises(SpecError, match=r"(?s)mine\.toml.*" + complaint):
+        toml.read(Base, path)
+
+
+def test_unknown_spec_suggests(tmp_path: Path) -> None:
+    """A misspelt spec answers with the close name."""
+    _write(tmp_path, "mini-zh", 'kind = "baseline"')
+    with pytest.raises(UnknownName, match="Did you mean 'mini-zh'"):
+        toml.find(Base, tmp_path, "mini-hz")
+
+
+def test_suite_refuses_a_column_twice(tmp_path: Path) -> None:
+    """A column stands once."""
+    row = '[[tasks]]\ntask = "A"\nrole = "general"\n'
+    with pytest.raises(SpecError, match="columns that stand twice: A"):
+        toml.read(Suite, _write(tmp_path, "s", row + row))
+
+
+def test_set_needs_its_reference(tmp_path: Path) -> None:
+    """Gains are measured against something that is measured."""
+    text = 'suite = "s"\nreference = "x"\nmodels = ["y"]\n'
+    with pytest.raises(SpecError, match="reference 'x' is not among models"):
+        toml.read(ModelSet, _write(tmp_path, "m", text))
+
+
+def test_matrix_spells_every_combination() -> None:
+    """A matrix is the product of its axes, in order, tables merged."""
+    matrix = Matrix.model_validate(
+        {
+            "name": "p-{neg}-{tune}",
+            "common": {"base": "mini-zh", "data": "d", "training": {"epochs": 2}},
+            "axes": {
+                "neg": {"none": {}, "bm25": {"negatives": {"miner": "bm25"}}},
+                "tune": {"full": {}, "lora": {"tuner": "lora", "training": {"lora_rank": 4}}},
+            },
+        }
+    )
+    variants = matrix.variants(where="set p")
+    assert [v.name for v in variants] == ["p-none-full", "p-none-lora", "p-bm25-full", "p-bm25-lora"]
+    assert (variants[3].training.epochs, variants[3].training.lora_rank) == (2, 4)
+
+
+def test_variant_refuses_batches_of_one() -> None:
+    """InfoNCE with one example a batch teaches nothing, so it can't be asked for."""
+    given = {"name": "v", "base": "b", "data": "d", "training": {"batch_size": 1}}
+    with pytest.raises(SpecError, match=r"training\.batch_size: .*greater than or equal to 2"):
+        toml.parse(Variant, given, where="v.toml")
+
+
+def test_every_bundled_spec_is_valid() -> None:
+    """All files that come with tcmbench fit their schemas, and sets name only what exists."""
+    place = find(bundled_content())
+    for schema in (Base, Variant, Suite):
+        for name in place.names(schema):
+            place.spec(schema, name)
+    for name in place.names(ModelSet):
+        model_set = place.spec(ModelSet, name)
+        place.spec(Suite, model_set.suite)
+        for base in model_set.models:
+            place.spec(Base, base)
+        for variant in place.variants(model_set):
+            place.spec(Base, variant.base)

@@ -1,0 +1,96 @@
+"""The store keeps whole artefacts or none."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcmbench.errors import StoreError
+from tcmbench.store import Store, atomic_write, canonical_json, file_sha256, key, read_json, tree_sha256, write_json
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """A write that fails changes nothing and leaves nothing behind."""
+    path = tmp_path / "scores.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError, match="disk"), atomic_write(path) as part:
+        part.write_text("half", encoding="utf-8")
+        raise RuntimeError("disk")
+    assert read_json(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_failed_build_leaves_no_artefact(tmp_path: Path) -> None:
+    """An artefact whose making fails doesn't exist afterwards."""
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError, match="killed"), store.build("scores", "abcd") as part:
+        (part / "score.json").write_text("{}", encoding="utf-8")
+        raise RuntimeError("killed")
+    assert not store.has("scores", "abcd")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_second_build_of_a_key_keeps_the_first(tmp_path: Path) -> None:
+    """Two processes that make the same artefact leave one, whole."""
+    store = Store(tmp_path)
+    for text in ("first", "second"):
+        with store.build("scores", "abcd") as part:
+            (part / "score.json").write_text(text, encoding="utf-8")
+    assert (store.path("scores", "abcd") / "score.json").read_text(encoding="utf-8") == "first"
+
+
+def test_damaged_json_names_the_file(tmp_path: Path) -> None:
+    """A damaged file is named, with what to do."""
+    path = tmp_path / "score.json"
+    path.write_text('{"a": ', encoding="utf-8")
+    with pytest.raises(StoreError, match=r"score\.json.*Delete it"):
+        read_json(path)
+
+
+def _hold(root: Path, ready: multiprocessing.synchronize.Event, done: multiprocessing.synchronize.Event) -> None:
+    with Store(root).lock("models", "abcd"):
+        ready.set()
+        done.wait(20)
+
+
+def test_lock_of_another_process_is_named(tmp_path: Path) -> None:
+    """A lock that another process holds is an error after the timeout, not a wait for ever."""
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(tmp_path, ready, done))
+    process.start()
+    assert ready.wait(30)
+    with pytest.raises(StoreError, match="another process"), Store(tmp_path).lock("models", "abcd", timeout=0.1):
+        pass
+    done.set()
+    process.join(20)
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans(), max_size=5))
+def test_key_ignores_the_order_of_fields(value: dict[str, int | str | bool]) -> None:
+    """Equal contents have equal keys, however they were put together."""
+    turned = dict(reversed(value.items()))
+    assert key("stage", dict(value)) == key("stage", turned)
+    assert canonical_json(dict(value)) == canonical_json(turned)
+
+
+def test_key_depends_on_stage_and_value() -> None:
+    """Another stage or value is another key."""
+    keys = {key("a 1", {"x": 1}), key("a 2", {"x": 1}), key("a 1", {"x": 2})}
+    assert len(keys) == 3
+
+
+def test_tree_hash_sees_names_and_bytes(tmp_path: Path) -> None:
+    """The hash of a folder changes with a byte, with a name, and with nothing else."""
+    (tmp_path / "a.txt").write_text("1", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("2", encoding="utf-8")
+    files = sorted(tmp_path.iterdir())
+    first = tree_sha256(files, root=tmp_path)
+    assert first == tree_sha256(reversed(files), root=tmp_path)
+    (tmp_path / "b.txt").write_text("3", encoding="utf-8")
+    assert first != tree_sha256(files, root=tmp_path)
+    assert len(file_sha256(tmp_path / "a.txt")) == 64

@@ -1,0 +1,77 @@
+"""Workspaces: the user's own files come before the bundled ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
+from tcmbench.specs.base import Base
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.workspace import find
+
+
+def test_own_spec_hides_the_bundled_one(workspace_dir: Path) -> None:
+    """A base of the workspace wins over a bundled base of the same name, others stay visible."""
+    (workspace_dir / "models/bases/bm25.toml").write_text(
+        'kind = "baseline"\nencoder = "bm25"\ndescription = "mine"\n', encoding="utf-8"
+    )
+    place = find(workspace_dir / "tasks")
+    assert workspace_dir == place.root
+    assert place.spec(Base, "bm25").description == "mine"
+    assert "random" in place.names(Base)
+
+
+def test_without_a_workspace_results_go_to_the_current_folder(tmp_path: Path) -> None:
+    """Where no workspace is, boards are written beside the user and the bundled content is used."""
+    place = find(tmp_path)
+    assert tmp_path / "leaderboards" == place.leaderboards
+    assert "demo" in place.names(ModelSet)
+
+
+def test_data_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    """A data root that was named must exist."""
+    with pytest.raises(DataAbsent, match="TCMBENCH_DATA"):
+        find(tmp_path, data=tmp_path / "nowhere")
+
+
+def test_absent_weights_say_how_to_get_them(
+    workspace_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A base whose weights aren't here names the command that fetches them."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    (workspace_dir / "models/bases/far.toml").write_text('kind = "embedding"\nhub_id = "org/far"\n', encoding="utf-8")
+    place = find(workspace_dir)
+    base = place.spec(Base, "far")
+    assert place.base_state(base) == "absent"
+    with pytest.raises(ModelAbsent, match="hf download org/far"):
+        place.model_dir(base)
+
+
+def test_weights_of_the_hub_cache_are_found(
+    workspace_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A snapshot in the hub's cache is taken without a network."""
+    repository = tmp_path / "hf/hub/models--org--near"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("abc", encoding="ascii")
+    (repository / "snapshots/abc").mkdir(parents=True)
+    (repository / "snapshots/abc/config.json").write_text("{}", encoding="utf-8")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    (workspace_dir / "models/bases/near.toml").write_text('kind = "embedding"\nhub_id = "org/near"\n', encoding="utf-8")
+    place = find(workspace_dir)
+    assert repository / "snapshots/abc" == place.model_dir(place.spec(Base, "near"))
+
+
+def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:
+    """Two variants of one name in a set are a mistake."""
+    row = '[[variant]]\nname = "v"\nbase = "bm25"\ndata = "d"\n'
+    (workspace_dir / "models/sets/s.toml").write_text(
+        'suite = "demo"\nreference = "bm25"\nmodels = ["bm25"]\n' + row + row, encoding="utf-8"
+    )
+    place = find(workspace_dir)
+    with pytest.raises(UnknownName, match="declared twice: v"):
+        place.variants(place.spec(ModelSet, "s"))
