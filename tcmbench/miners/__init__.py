@@ -54,8 +54,8 @@ class Negatives(NamedTuple):
     ids: tuple[tuple[str, ...], ...]
     """Per query, in the order of the queries: equally many document ids, hardest first, no id twice."""
 
-    filled: int
-    """How many of all of them only fill up, because too few passed skip_top and the margins."""
+    filled: tuple[int, ...]
+    """Per query: how many of them only fill up, because too few passed skip_top and the margins."""
 
 
 class Embedder(Protocol):

@@ -99,7 +99,7 @@ def mined(corpus: Corpus, found: Candidates, *, count: int) -> Negatives:
     """Return candidates as ids."""
     ids = [tuple(corpus.ids[p] for p in row) for row in found.positions[:, :count].tolist()]
     short = count - found.accepted.clip(max=count)
-    return Negatives(ids=tuple(ids), filled=int(short.sum()))
+    return Negatives(ids=tuple(ids), filled=tuple(short.tolist()))
 
 
 class Forbidden(NamedTuple):

@@ -14,10 +14,10 @@ from pydantic import Field
 
 from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
 from tcmbench.miners._select import Candidates, Selection, canonical, mined, select
-from tcmbench.text.ngrams import char_bigrams, term_counts
+from tcmbench.text.ngrams import Terms, char_bigrams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -61,27 +61,39 @@ def candidates(queries: Queries, corpus: Corpus, *, options: Options) -> Candida
     )
 
     def scores(rows: slice) -> NDArray[np.float32]:
-        return index.scores(term_counts(arranged.texts[rows], vocabulary=index.vocabulary))
+        return index.scores(arranged.texts[rows])
 
     found = select(arranged, corpus, scores, Selection.of(options))
     return Candidates(found.positions[back], found.accepted[back])
 
 
 class _Index(NamedTuple):
-    """Term weights of all documents, common terms apart."""
+    """Term weights of all documents, common terms first."""
 
-    vocabulary: Mapping[str, int]
-    common: NDArray[np.int64]
-    rare: NDArray[np.int64]
-    common_weights: NDArray[np.float32]
-    rare_weights: csr_matrix
+    terms: Terms
+    common: NDArray[np.float32]
+    """Weights [common terms, documents]."""
 
-    def scores(self, counts: csr_matrix) -> NDArray[np.float32]:
-        """Return BM25 scores [queries, documents]; a term counts as often as the query repeats it."""
-        columns = counts.tocsc()
-        dense: NDArray[np.float32] = columns[:, self.common].toarray() @ self.common_weights
-        dense += (columns[:, self.rare].tocsr() @ self.rare_weights).toarray()
-        return dense
+    rare: csr_matrix
+    """Weights [other terms, documents]."""
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return BM25 scores [texts, documents]; a term counts as often as the text repeats it."""
+        import numpy as np
+        from scipy.sparse import csr_matrix
+
+        total, width = len(texts), len(self.common)
+        found = self.terms.occurrences(texts)
+        is_common = found.term < width
+        cells = found.text[is_common].astype(np.int64) * width + found.term[is_common]
+        counts = np.bincount(cells, minlength=total * width).astype(np.float32).reshape(total, width)
+        scores: NDArray[np.float32] = counts @ self.common
+        rare = found.term[~is_common] - width
+        starts = np.searchsorted(found.text[~is_common], np.arange(total + 1))
+        # Repeated terms stay apart: a product adds them up, and sorting them first would take longer.
+        ones = np.ones(len(rare), dtype=np.float32)
+        scores += (csr_matrix((ones, rare, starts), shape=(total, self.rare.shape[0])) @ self.rare).toarray()
+        return scores
 
 
 def _index(corpus: Corpus, options: Options) -> _Index:
@@ -89,15 +101,17 @@ def _index(corpus: Corpus, options: Options) -> _Index:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    terms = [char_bigrams(text) for text in corpus.texts]
     model = bm25s.BM25(method="lucene", k1=options.k1, b=options.b)
+    terms = [char_bigrams(text) for text in corpus.texts]
     model.index(terms, show_progress=False, create_empty_token=False)
-    vocabulary: dict[str, int] = model.vocab_dict
     stored = model.scores
     # bm25s keeps [documents, terms] by column, which read by row is [terms, documents].
     weights = csr_matrix(
-        (stored["data"], stored["indices"], stored["indptr"]), shape=(len(vocabulary), len(corpus.ids))
+        (stored["data"], stored["indices"], stored["indptr"]), shape=(len(model.vocab_dict), len(corpus.ids))
     )
-    is_common = np.diff(weights.indptr) > _COMMON * len(corpus.ids)
-    common, rare = np.flatnonzero(is_common), np.flatnonzero(~is_common)
-    return _Index(vocabulary, common, rare, weights[common].toarray(), weights[rare])
+    frequency = np.diff(weights.indptr)
+    order = np.argsort(-frequency, kind="stable")
+    width = int((frequency > _COMMON * len(corpus.ids)).sum())
+    number = np.argsort(order).tolist()
+    vocabulary = {term: number[column] for term, column in model.vocab_dict.items()}
+    return _Index(Terms(vocabulary), weights[order[:width]].toarray(), weights[order[width:]])

@@ -62,14 +62,14 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     shares = (options.random, options.bm25, options.embedding)
     ranked = _ranked(queries, corpus, options=options, seed=seed, context=context)
     rows = []
-    filled = 0
+    filled = []
     columns = [(found.positions.tolist(), found.accepted.tolist()) for found in ranked]
     for query in range(len(queries.ids)):
         lists = [positions[query][: accepted[query]] for positions, accepted in columns]
         chosen, short = _merge(lists, shares)
         rows.append(tuple(corpus.ids[position] for position in chosen))
-        filled += short
-    return Negatives(ids=tuple(rows), filled=filled)
+        filled.append(short)
+    return Negatives(ids=tuple(rows), filled=tuple(filled))
 
 
 def _ranked(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> list[Candidates]:

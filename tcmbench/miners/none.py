@@ -12,4 +12,4 @@ class Options(PluginOptions):
 
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
     """Return no negatives for each query."""
-    return Negatives(ids=((),) * len(queries.ids), filled=0)
+    return Negatives(ids=((),) * len(queries.ids), filled=(0,) * len(queries.ids))

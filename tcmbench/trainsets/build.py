@@ -10,24 +10,29 @@ from tcmbench.miners import MinerOptions
 from tcmbench.miners.embedding import embedder
 from tcmbench.store import file_sha256, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
-from tcmbench.trainsets.examples import Order, has_in_batch_negatives, make_examples, make_order, scored
+from tcmbench.trainsets.examples import (
+    Contents,
+    file_order,
+    has_in_batch_negatives,
+    make_examples,
+    make_order,
+    scored,
+)
 from tcmbench.trainsets.pairs import make_pairs
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
-from tcmbench.trainsets.write import Shape, Written, used_documents, write_examples
+from tcmbench.trainsets.write import Shape, used_documents, write_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.data.tcm_sd import Folder, Record
+    from tcmbench.data.tcm_sd import Folder
     from tcmbench.plugins import PluginOptions
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
-    from tcmbench.trainsets import Context
-    from tcmbench.trainsets.examples import Examples
+    from tcmbench.trainsets import Context, Tokenizer
     from tcmbench.trainsets.pairs import Pairs
-    from tcmbench.trainsets.texts import Texts
 
 KIND = "trainsets"
 """Kind of artefact in the store."""
@@ -142,66 +147,40 @@ def _write(
 ) -> None:
     if _TRAIN not in folder.splits:
         raise DataError(f"{folder.root}: expected a split named train, got {', '.join(folder.splits)}.")
-    records = tuple(record for record in folder.splits[_TRAIN] if record.record_id not in drop)
-    pairs, texts, examples = _prepare(variant, base, folder, records, seed=seed, context=context)
-    order = make_order(variant, pairs, examples, seed=seed)
-    train = part / "train.jsonl"
-    written = write_examples(
-        pairs,
-        texts,
-        examples,
-        order,
-        shape=_shape(variant, base),
-        label_map=folder.label_map,
-        seed=seed,
-        train=train,
-        rows=part / "rows.parquet",
-    )
-    dev_lines = 0
+    splits = {_TRAIN: tuple(r for r in folder.splits[_TRAIN] if r.record_id not in drop)}
     if folder.splits.get(_DEV):
-        dev_lines = _write_dev(variant, base, folder, seed=seed, context=context, path=part / "dev.jsonl").lines
-    stats = measure(pairs, texts, examples, order, written, dev_lines=dev_lines)
+        splits[_DEV] = folder.splits[_DEV]
+    made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
+    label_map = folder.label_map
+    shape = _shape(variant, base)
+    contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
+    train = part / "train.jsonl"
+    rows = part / "rows.parquet"
+    written = write_examples(contents, shape=shape, label_map=label_map, seed=seed, train=train, rows=rows)
+    dev_lines = 0
+    if _DEV in made:
+        # What a model is watched by stays the same whatever varies the documents it learns from.
+        plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
+        dev = _contents(plain, base, made[_DEV], seed=seed, tokenizer=context.tokenizer, in_file_order=True)
+        path = part / "dev.jsonl"
+        dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
+    stats = measure(contents, written, dev_lines=dev_lines)
     write_json(part / "stats.json", {"sha256": file_sha256(train), **stats.model_dump(mode="json")})
 
 
-def _write_dev(variant: Variant, base: Base, folder: Folder, *, seed: int, context: Context, path: Path) -> Written:
-    """Write the dev split: mined alike, in file order, neither augmented nor sampled."""
-    plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
-    pairs, texts, examples = _prepare(plain, base, folder, folder.splits[_DEV], seed=seed, context=context)
-    order = Order((list(range(len(examples.pair))),), variant.training.batch_size, False, (0,))
-    return write_examples(
-        pairs,
-        texts,
-        examples,
-        order,
-        shape=_shape(variant, base),
-        label_map=folder.label_map,
-        seed=seed,
-        train=path,
-        rows=None,
-    )
-
-
-def _prepare(
+def _contents(
     variant: Variant,
     base: Base,
-    folder: Folder,
-    records: tuple[Record, ...],
+    pairs: Pairs,
     *,
     seed: int,
-    context: Context,
-) -> tuple[Pairs, Texts, Examples]:
-    pairs = make_pairs(variant, records, folder, seed=seed, context=context.mining)
-    texts = make_texts(
-        variant,
-        base,
-        queries=[record.query() for record in records],
-        knowledge=folder.knowledge,
-        used=used_documents(pairs),
-        tokenizer=context.tokenizer,
-        seed=seed,
-    )
-    return pairs, texts, make_examples(variant, pairs, texts, seed=seed)
+    tokenizer: Tokenizer,
+    in_file_order: bool = False,
+) -> Contents:
+    texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=tokenizer, seed=seed)
+    examples = make_examples(variant, pairs, texts, seed=seed)
+    order = file_order(variant, examples) if in_file_order else make_order(variant, pairs, examples, seed=seed)
+    return Contents(pairs, texts, examples, order)
 
 
 def _shape(variant: Variant, base: Base) -> Shape:

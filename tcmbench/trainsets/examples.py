@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import SpecError
 from tcmbench.trainsets.order import label_unique_passes, plain_order
@@ -60,6 +60,15 @@ class Order:
 
     dropped: tuple[int, ...]
     """Examples that a pass leaves out."""
+
+
+class Contents(NamedTuple):
+    """All that a file is written from."""
+
+    pairs: Pairs
+    texts: Texts
+    examples: Examples
+    order: Order
 
 
 def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) -> Examples:
@@ -120,6 +129,11 @@ def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, seed: int)
     fraction = training.epochs - (count - 1)
     last = passes[-1][: max(1, round(len(passes[-1]) / unit * fraction)) * unit]
     return Order((*passes[:-1], last), block, unit == block, dropped)
+
+
+def file_order(variant: Variant, examples: Examples) -> Order:
+    """Return one pass over all examples as they come."""
+    return Order((list(range(len(examples.pair))),), variant.training.batch_size, False, (0,))
 
 
 def loss(variant: Variant) -> str:

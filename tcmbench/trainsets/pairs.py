@@ -11,7 +11,7 @@ from tcmbench.miners import Context, Corpus, Negatives, Queries
 from tcmbench.text.ngrams import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tcmbench.data.label_map import LabelMap
     from tcmbench.data.tcm_sd import Folder, Record, Syndrome
@@ -48,33 +48,44 @@ class Pairs:
     """Negatives that only fill up (see `tcmbench.miners.Negatives`)."""
 
 
-def make_pairs(variant: Variant, records: Sequence[Record], folder: Folder, *, seed: int, context: Context) -> Pairs:
-    """Return the pairs of some records with their mined negatives.
+def make_pairs(
+    variant: Variant,
+    splits: Mapping[str, Sequence[Record]],
+    folder: Folder,
+    *,
+    seed: int,
+    context: Context,
+) -> dict[str, Pairs]:
+    """Return the pairs of some splits with their mined negatives; all are mined at once.
 
     Raises:
         UnknownName: There is no such miner.
         SpecError: The miner can't take these options.
-        DataError: There are no records, a label is not in the knowledge base, or too few documents are left.
+        DataError: A split is empty, a label is not in the knowledge base, or too few documents are left.
     """
-    if not records:
-        raise DataError(f"{folder.root}: expected records to train on, got none. Check the split and drop_leaks.")
     at = {syndrome.doc_id: position for position, syndrome in enumerate(folder.knowledge)}
-    for record in records:
-        absent = [label for label in record.labels if label not in at]
-        if absent:
-            raise DataError(
-                f"{folder.root}: record {record.record_id}: {', '.join(absent)} not in the knowledge base; "
-                "run: tcmbench data validate"
-            )
-    found = _mine(variant, records, folder, seed=seed, context=context)
-    pairs = tuple(
-        Pair(position, at[label], tuple(at[doc_id] for doc_id in found.ids[position]))
-        for position, record in enumerate(records)
-        for label in record.labels
-    )
+    for split, records in splits.items():
+        _check(split, records, folder, known=at.keys())
+    everything = [record for records in splits.values() for record in records]
+    found = _mine(variant, splits, folder, seed=seed, context=context)
     family = families(folder.knowledge, folder.label_map)
-    labels = tuple(frozenset(family[label] for label in record.labels) for record in records)
-    return Pairs(tuple(records), folder.knowledge, pairs, labels, found.filled)
+    made = {}
+    start = 0
+    for split, records in splits.items():
+        mined = found.ids[start : start + len(records)]
+        made[split] = Pairs(
+            tuple(everything[start : start + len(records)]),
+            folder.knowledge,
+            tuple(
+                Pair(position, at[label], tuple(at[doc_id] for doc_id in mined[position]))
+                for position, record in enumerate(records)
+                for label in record.labels
+            ),
+            tuple(frozenset(family[label] for label in record.labels) for record in records),
+            sum(found.filled[start : start + len(records)]),
+        )
+        start += len(records)
+    return made
 
 
 def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None) -> Mapping[str, str]:
@@ -104,24 +115,47 @@ def corpus_of(knowledge: Sequence[Syndrome], label_map: LabelMap | None) -> Corp
     return Corpus(tuple(s.doc_id for s in knowledge), tuple(s.document() for s in knowledge), merged)
 
 
-def queries_of(records: Sequence[Record]) -> Queries:
+def queries_of(records: Sequence[Record], *, split: str) -> Queries:
     """Return records as miners take them."""
     return Queries(
-        tuple(record.record_id for record in records),
+        tuple(f"{split}/{record.record_id}" for record in records),
         tuple(record.query() for record in records),
         tuple(frozenset(record.labels) for record in records),
     )
 
 
-def _mine(variant: Variant, records: Sequence[Record], folder: Folder, *, seed: int, context: Context) -> Negatives:
+def _check(split: str, records: Sequence[Record], folder: Folder, *, known: Collection[str]) -> None:
+    if not records:
+        raise DataError(
+            f"{folder.root}: expected records in split {split}, got none. Is the file empty, or does drop_leaks "
+            "take them all?"
+        )
+    for record in records:
+        absent = [label for label in record.labels if label not in known]
+        if absent:
+            raise DataError(
+                f"{folder.root}: record {record.record_id}: {', '.join(absent)} not in the knowledge base. Run: "
+                "tcmbench data validate"
+            )
+
+
+def _mine(
+    variant: Variant,
+    splits: Mapping[str, Sequence[Record]],
+    folder: Folder,
+    *,
+    seed: int,
+    context: Context,
+) -> Negatives:
     where = f"variant {variant.name}"
     miner = plugins.load("miners", variant.negatives.miner, where=where)
     options = plugins.options(miner, variant.negatives.options, where=where)
-    found: Negatives = miner.mine(
-        queries_of(records),
-        corpus_of(folder.knowledge, folder.label_map),
-        options=options,
-        seed=seed,
-        context=context,
+    parts = [queries_of(records, split=split) for split, records in splits.items()]
+    queries = Queries(
+        tuple(i for part in parts for i in part.ids),
+        tuple(text for part in parts for text in part.texts),
+        tuple(positives for part in parts for positives in part.positives),
     )
+    corpus = corpus_of(folder.knowledge, folder.label_map)
+    found: Negatives = miner.mine(queries, corpus, options=options, seed=seed, context=context)
     return found

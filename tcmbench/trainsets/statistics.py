@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tcmbench.trainsets.examples import Examples, Order
+    from tcmbench.trainsets.examples import Contents, Examples
     from tcmbench.trainsets.pairs import Pairs
     from tcmbench.trainsets.texts import Texts
     from tcmbench.trainsets.write import Written
@@ -33,11 +34,8 @@ class _Part(BaseModel):
 class Lengths(_Part):
     """Lengths in tokens, prompts included, before cutting; each text as often as it is learned from."""
 
-    quantiles: tuple[float, ...]
+    quantiles: tuple[int, ...]
     """At the shares of `QUANTILES`: shortest, 5%, 25%, median, 75%, 95%, longest."""
-
-    limit: int
-    """Longest text that is kept whole."""
 
     share_truncated: float
     """Share that was longer and was cut."""
@@ -101,9 +99,9 @@ class Statistics(_Part):
     collisions_per_batch: float
     """The latter, as examples a batch."""
 
-    query: Lengths
+    query: Lengths | None
 
-    positive: Lengths
+    positive: Lengths | None
 
     negative: Lengths | None
     """None without negatives."""
@@ -112,11 +110,9 @@ class Statistics(_Part):
     """Lines of the dev file; 0 where there is none."""
 
 
-def measure(
-    pairs: Pairs, texts: Texts, examples: Examples, order: Order, written: Written, *, dev_lines: int
-) -> Statistics:
+def measure(contents: Contents, written: Written, *, dev_lines: int) -> Statistics:
     """Return the statistics of a written training set."""
-    import numpy as np
+    pairs, texts, examples, order = contents
 
     ids = examples.pair.tolist()
     labels = [pairs.labels[pairs.pairs[pair].record] for pair in ids]
@@ -124,10 +120,7 @@ def measure(
     plain = meeting_share(labels, batch_size=order.block_size)
     real = measured_share(labels, flat, batch_size=order.block_size)
     counts = Counter(pairs.knowledge[pairs.pairs[pair].positive].doc_id for pair in ids)
-    query_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)[examples.pair]
-    positive, negative = _document_weights(pairs, texts, examples)
-    document_lengths, limit = np.array(texts.documents.lengths), texts.documents.limit
-    query_weights = np.bincount(query_of, minlength=len(texts.queries.lengths))
+    positive, negative = _document_lengths(pairs, texts, examples)
     return Statistics(
         lines=written.lines,
         records=len(pairs.records),
@@ -148,51 +141,81 @@ def measure(
         same_label_share=real,
         collisions_per_batch_plain=plain * order.block_size,
         collisions_per_batch=real * order.block_size,
-        query=_lengths(np.array(texts.queries.lengths), query_weights, texts.queries.limit),
-        positive=_lengths(document_lengths, positive, limit),
-        negative=_lengths(document_lengths, negative, limit) if negative.any() else None,
+        query=_query_lengths(pairs, texts, examples),
+        positive=positive,
+        negative=negative,
         dev_lines=dev_lines,
     )
 
 
-def _document_weights(pairs: Pairs, texts: Texts, examples: Examples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return how often each text of a document stands as a positive and as a negative."""
+@dataclass(slots=True)
+class _Tally:
+    """How often texts of each length were counted, and how often one was too long."""
+
+    frequencies: NDArray[np.int64]
+    truncated: int = 0
+
+    def add(self, lengths: NDArray[np.int64], limits: NDArray[np.int64]) -> None:
+        import numpy as np
+
+        self.frequencies += np.bincount(lengths.ravel(), minlength=len(self.frequencies))
+        self.truncated += int((lengths > limits).sum())
+
+    def result(self) -> Lengths | None:
+        """Return the lengths; None when nothing was counted."""
+        import numpy as np
+
+        upto = np.cumsum(self.frequencies)
+        if not upto[-1]:
+            return None
+        # The smallest length that at least this share of all texts doesn't exceed.
+        wanted = np.maximum(1, np.ceil(np.array(QUANTILES) * upto[-1]))
+        at = np.searchsorted(upto, wanted).tolist()
+        return Lengths(quantiles=tuple(at), share_truncated=self.truncated / int(upto[-1]))
+
+
+def _query_lengths(pairs: Pairs, texts: Texts, examples: Examples) -> Lengths | None:
     import numpy as np
 
-    total = len(texts.documents.lengths)
-    # One more column than views: -1, the plain view, addresses the last.
-    place = np.array(
+    record = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)[examples.pair]
+    lengths = np.array(texts.queries.lengths)
+    tally = _Tally(np.zeros(lengths.max() + 1, dtype=np.int64))
+    tally.add(lengths[record], np.array(texts.query_limits)[record])
+    return tally.result()
+
+
+def _document_lengths(pairs: Pairs, texts: Texts, examples: Examples) -> tuple[Lengths | None, Lengths | None]:
+    """Return the lengths of positives and of negatives, in chunks, as there may be millions."""
+    import numpy as np
+
+    # [documents, views + 1]: the plain view, -1, addresses the last column.
+    lengths = np.array(
         [
-            [texts.place(document, view) if (document, -1) in texts.places else 0 for view in range(texts.views)]
-            + [texts.places.get((document, -1), 0)]
+            [_length(texts, document, view) for view in (*range(texts.views), -1)]
             for document in range(len(pairs.knowledge))
-        ],
-        dtype=np.int64,
+        ]
     )
+    limits = np.array(texts.document_limits)
+    record_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)
     positive_of = np.array([pair.positive for pair in pairs.pairs], dtype=np.int64)
     negatives_of = np.array([pair.negatives for pair in pairs.pairs], dtype=np.int64)
-    positive, negative = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
+    positive, negative = (_Tally(np.zeros(lengths.max() + 1, dtype=np.int64)) for _ in range(2))
     for start in range(0, len(examples.pair), _CHUNK):
         rows = slice(start, start + _CHUNK)
         pair, view, which = examples.pair[rows], examples.view[rows], examples.negative[rows]
-        positive += np.bincount(place[positive_of[pair], view], minlength=total)
+        limit = limits[record_of[pair]]
+        shows_positive = which < 0 if examples.is_scored else np.ones(len(which), dtype=np.bool_)
+        positive.add(lengths[positive_of[pair], view][shows_positive], limit[shows_positive])
         whole, alone = which == ALL, which >= 0
-        shown = place[negatives_of[pair[whole]], view[whole][:, None]].ravel()
-        single = place[negatives_of[pair[alone], which[alone]], view[alone]] if alone.any() else shown[:0]
-        negative += np.bincount(np.concatenate([shown, single]), minlength=total)
-    return positive, negative
+        negative.add(lengths[negatives_of[pair[whole]], view[whole][:, None]], limit[whole][:, None])
+        if alone.any():
+            negative.add(lengths[negatives_of[pair[alone], which[alone]], view[alone]], limit[alone])
+    return positive.result(), negative.result()
 
 
-def _lengths(lengths: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> Lengths:
-    import numpy as np
-
-    order = np.argsort(lengths, kind="stable")
-    upto = np.cumsum(weights[order])
-    # The smallest length that at least this share of all texts doesn't exceed.
-    wanted = np.maximum(1, np.ceil(np.array(QUANTILES) * upto[-1]))
-    at = order[np.searchsorted(upto, wanted)]
-    share = float(weights[lengths > limit].sum() / upto[-1])
-    return Lengths(quantiles=tuple(float(lengths[i]) for i in at), limit=limit, share_truncated=share)
+def _length(texts: Texts, document: int, view: int) -> int:
+    """Return the length of a document in a view; 0 where the set doesn't use it."""
+    return texts.documents.lengths[texts.place(document, view)] if (document, -1) in texts.places else 0
 
 
 def _plain_documents(pairs: Pairs, texts: Texts) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import tcmbench.plugins as plugins
 from tcmbench.errors import SpecError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
     from tcmbench.trainsets import Tokenizer
+    from tcmbench.trainsets.pairs import Pairs
 
 PLAIN = -1
 """View of a document that isn't augmented."""
@@ -28,40 +29,44 @@ PLAIN = -1
 _FEWEST_TOKENS = 8
 
 
-class Limits(NamedTuple):
-    """Longest texts in tokens, prompts included."""
+class Cutter:
+    """Texts that are cut to whatever length a line leaves them, each cut made once."""
 
-    query: int
-    document: int
+    def __init__(self, texts: Sequence[str], tokenizer: Tokenizer) -> None:
+        self.lengths = tuple(tokenizer.lengths(texts))
+        """In tokens, before cutting."""
 
+        self._texts = tuple(texts)
+        self._tokenizer = tokenizer
+        self._cuts: dict[tuple[int, int], bytes] = {}
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Some texts after cutting."""
-
-    texts: tuple[bytes, ...]
-    """As JSON strings in UTF-8."""
-
-    lengths: tuple[int, ...]
-    """In tokens, before cutting."""
-
-    limit: int
-
-    @property
-    def truncated(self) -> int:
-        """How many were too long."""
-        return sum(length > self.limit for length in self.lengths)
+    def piece(self, position: int, limit: int) -> bytes:
+        """Return a text of at most `limit` tokens as a JSON string in UTF-8."""
+        longest = min(limit, self.lengths[position])
+        cut = self._cuts.get((position, longest))
+        if cut is None:
+            text = self._texts[position]
+            if longest < self.lengths[position]:
+                text = self._tokenizer.cut(text, longest)
+            cut = self._cuts[position, longest] = json.dumps(text, ensure_ascii=False).encode()
+        return cut
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
     """All texts of a training set."""
 
-    queries: Cut
+    queries: Cutter
     """One a record."""
 
-    documents: Cut
+    documents: Cutter
     """All views of all documents that are used."""
+
+    query_limits: tuple[int, ...]
+    """Per record: most tokens of its query."""
+
+    document_limits: tuple[int, ...]
+    """Per record: most tokens of a document beside it."""
 
     places: Mapping[tuple[int, int], int]
     """(document, view) → position in `documents`; a view that is excluded is not in here."""
@@ -80,26 +85,19 @@ class Texts:
 
 
 def make_texts(
-    variant: Variant,
-    base: Base,
-    *,
-    queries: Sequence[str],
-    knowledge: Sequence[Syndrome],
-    used: Iterable[int],
-    tokenizer: Tokenizer,
-    seed: int,
+    variant: Variant, base: Base, pairs: Pairs, *, used: Iterable[int], tokenizer: Tokenizer, seed: int
 ) -> Texts:
     """Return the texts of a training set.
 
     A text is cut after its prompt was put before it, as in evaluation. A reranker reads query and document
-    together: of the two, the longer is cut first, by one limit for all queries and one for all documents.
+    together: the query may take what its longest document leaves, at least half; documents take the rest.
 
     Raises:
         UnknownName: There is no such augmentation.
         SpecError: The augmentation can't take these options, or prompts leave no room for text.
         DataError: A document lacks a field that the augmentation needs.
     """
-    views = _views(variant, knowledge, sorted(used), seed=seed)
+    views = _views(variant, pairs.knowledge, sorted(used), seed=seed)
     places: dict[tuple[int, int], int] = {}
     documents: list[str] = []
     for document, (plain, texts) in views.items():
@@ -107,16 +105,21 @@ def make_texts(
             if text is not None:
                 places[document, view] = len(documents)
                 documents.append(base.document_prompt + text)
-    asked = [base.query_prompt + query for query in queries]
-    query_lengths, document_lengths = tokenizer.lengths(asked), tokenizer.lengths(documents)
-    limits = _limits(variant, base, tokenizer, longest=Limits(max(query_lengths), max(document_lengths, default=0)))
+    of_queries = Cutter([base.query_prompt + record.query() for record in pairs.records], tokenizer)
+    of_documents = Cutter(documents, tokenizer)
+    room = _room(variant, base, tokenizer)
+    query_limits = document_limits = (room,) * len(pairs.records)
+    if variant.task == "reranker":
+        longest = [0] * len(pairs.records)
+        for pair in pairs.pairs:
+            beside = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
+            longest[pair.record] = max(longest[pair.record], beside)
+        query_limits = tuple(max(room // 2, room - length) for length in longest)
+        document_limits = tuple(
+            room - min(limit, length) for limit, length in zip(query_limits, of_queries.lengths, strict=True)
+        )
     count = len(next(iter(views.values()))[1]) if views else 0
-    return Texts(
-        _cut(asked, query_lengths, limits.query, tokenizer),
-        _cut(documents, document_lengths, limits.document, tokenizer),
-        places,
-        count,
-    )
+    return Texts(of_queries, of_documents, query_limits, document_limits, places, count)
 
 
 def _views(
@@ -137,24 +140,16 @@ def _views(
     }
 
 
-def _limits(variant: Variant, base: Base, tokenizer: Tokenizer, *, longest: Limits) -> Limits:
-    room = variant.training.max_length - tokenizer.reserved
-    prompts = tokenizer.lengths([base.query_prompt, base.document_prompt, base.instruction])
-    if variant.task == "reranker":
-        room -= prompts[2]
-        query = max(room // 2, room - longest.document)
-        limits = Limits(query, room - min(query, longest.query))
-    else:
-        limits = Limits(room, room)
-    if limits.query < prompts[0] + _FEWEST_TOKENS or limits.document < prompts[1] + _FEWEST_TOKENS:
+def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
+    """Return how many tokens a text may have, or for a reranker query and document together."""
+    query, document, instruction = tokenizer.lengths([base.query_prompt, base.document_prompt, base.instruction])
+    is_pair = variant.task == "reranker"
+    room = variant.training.max_length - tokenizer.reserved - (instruction if is_pair else 0)
+    least = max(query, document) + _FEWEST_TOKENS
+    if room < least * (2 if is_pair else 1):
         raise SpecError(
-            f"variant {variant.name}: training.max_length {variant.training.max_length} leaves {limits.query} tokens "
-            f"for a query with a prompt of {prompts[0]} and {limits.document} for a document with a prompt of "
-            f"{prompts[1]}, expected at least {_FEWEST_TOKENS} beside the prompt. Raise max_length."
+            f"variant {variant.name}: training.max_length {variant.training.max_length} leaves {room} tokens, "
+            f"expected at least {_FEWEST_TOKENS} beside a prompt of {max(query, document)}"
+            f"{' for each of query and document' if is_pair else ''}. Raise max_length."
         )
-    return limits
-
-
-def _cut(texts: Sequence[str], lengths: Sequence[int], limit: int, tokenizer: Tokenizer) -> Cut:
-    kept = (tokenizer.cut(text, limit) if length > limit else text for text, length in zip(texts, lengths, strict=True))
-    return Cut(tuple(json.dumps(text, ensure_ascii=False).encode() for text in kept), tuple(lengths), limit)
+    return room

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.data.label_map import LabelMap
-    from tcmbench.trainsets.examples import Examples, Order
+    from tcmbench.trainsets.examples import Contents
     from tcmbench.trainsets.pairs import Pair, Pairs
     from tcmbench.trainsets.texts import Texts
 
@@ -67,24 +67,22 @@ class _Line:
 
 
 def write_examples(
-    pairs: Pairs,
-    texts: Texts,
-    examples: Examples,
-    order: Order,
+    contents: Contents,
     *,
     shape: Shape,
     label_map: LabelMap | None,
     seed: int,
     train: Path,
-    rows: Path | None,
+    rows: Path | None = None,
 ) -> Written:
     """Write the lines in training order, and `rows` beside them; return what was done to negatives."""
     written = Written()
-    pieces = _Pieces(texts, shape)
-    replacer = _Replacer(pairs, label_map, seed=seed) if order.is_label_unique else None
+    pairs = contents.pairs
+    pieces = _Pieces(contents.texts, shape)
+    replacer = _Replacer(pairs, label_map, seed=seed) if contents.order.is_label_unique else None
     table = _RowTable(rows, pairs) if rows is not None else None
     with train.open("wb", buffering=_BUFFER) as file:
-        for line in _lines(pairs, examples, order, replacer, written):
+        for line in _lines(contents, replacer, written):
             file.write(pieces.line(line))
             written.lines += 1
             if table is not None:
@@ -94,9 +92,8 @@ def write_examples(
     return written
 
 
-def _lines(
-    pairs: Pairs, examples: Examples, order: Order, replacer: _Replacer | None, written: Written
-) -> Iterator[_Line]:
+def _lines(contents: Contents, replacer: _Replacer | None, written: Written) -> Iterator[_Line]:
+    pairs, _, examples, order = contents
     for one_pass in order.passes:
         for start in range(0, len(one_pass), order.block_size):
             chosen = one_pass[start : start + order.block_size]
@@ -126,18 +123,22 @@ class _Pieces:
         second, shown = line.pair.positive, line.negatives
         if line.score == 0.0:
             second, shown = line.negatives[0], ()
-        parts = [self._head, self._texts.queries.texts[line.pair.record], b'}], "positive_messages": [']
-        parts += [self._document(second, line.view), b"]"]
+        record = line.pair.record
+        query = self._texts.queries.piece(record, self._texts.query_limits[record])
+        parts = [self._head, query, b'}], "positive_messages": [']
+        parts += [self._document(second, line), b"]"]
         if shown:
-            documents = b", ".join(self._document(document, line.view) for document in shown)
+            documents = b", ".join(self._document(document, line) for document in shown)
             parts += [b', "negative_messages": [', documents, b"]"]
         if line.score is not None:
             parts.append(b', "label": %.1f' % line.score)
         parts.append(b"}\n")
         return b"".join(parts)
 
-    def _document(self, document: int, view: int) -> bytes:
-        return self._open + self._texts.documents.texts[self._texts.place(document, view)] + b"}]"
+    def _document(self, document: int, line: _Line) -> bytes:
+        place = self._texts.place(document, line.view)
+        limit = self._texts.document_limits[line.pair.record]
+        return self._open + self._texts.documents.piece(place, limit) + b"}]"
 
 
 class _Replacer:
@@ -147,7 +148,7 @@ class _Replacer:
         import numpy as np
 
         self._forbidden = Forbidden.of(
-            queries_of(pairs.records), corpus_of(pairs.knowledge, label_map), exclude_merged_labels=True
+            queries_of(pairs.records, split=""), corpus_of(pairs.knowledge, label_map), exclude_merged_labels=True
         )
         # Only documents that are in the set already have their texts ready.
         self._pool = used_documents(pairs)
