@@ -1,0 +1,34 @@
+"""A few texts on which every way to run a model must agree, and how evaluation tokenises them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUERIES = (
+    "主诉：胃脘隐痛半年。\n现病史：食后腹胀，倦怠乏力，大便溏薄。\n",
+    "夜间盗汗, 口干 2 weeks，舌红少苔",
+    "？",
+)
+DOCUMENTS = (
+    "名称：脾胃虚弱证。\n定义：脾胃之气不足，运化失司。",
+    "阴虚 (yin deficiency)：虚热内生。\n\n",
+    "湿",
+)
+
+
+def text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the token ids that an embedding model is fed in evaluation."""
+    ids: list[int] = tokenizer(text)["input_ids"]
+    return list(ids)
+
+
+def pair_ids(tokenizer: Any, query: str, document: str, *, instruction: str) -> list[int]:
+    """Return the token ids that a reranker with a chat template is fed in evaluation."""
+    messages = [
+        {"role": "system", "content": instruction},
+        {"role": "query", "content": query},
+        {"role": "document", "content": document},
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return list(ids)

@@ -1,0 +1,137 @@
+"""After ms-swift: the adapter merged, the folder written, and every way to its numbers compared.
+
+Run as `python -m tcmbench.trainers._finish_worker WORK ANSWER`, so that the weights are gone from memory at its end.
+ms-swift is imported last: what it patches can't touch the numbers it is compared with.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.store import write_text
+from tcmbench.trainers import _hub_layout, _parity
+from tcmbench.trainers._job_file import Result, Work, read_work
+from tcmbench.trainers._tokens import count_tokens
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LARGE = 1_500_000_000
+"""Parameters from which on merged weights are stored in bfloat16: float32 is lossless, and 16 GB for 4 billion."""
+
+
+def finish(work: Work) -> Result:
+    """Write the tuned model and return what was measured on the way."""
+    import torch
+    from transformers import AutoTokenizer
+
+    if work.checkpoint is None:
+        raise ValueError("expected the checkpoint of a finished training")
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    tokenizer = AutoTokenizer.from_pretrained(work.base_dir, local_files_only=True)
+    tuned, trained = _tuned(work, tokenizer)
+    ways: dict[str, NDArray[np.float32]] = {}
+    if work.variant.tuner != "full":
+        ways["adapter"] = _own_numbers(work, tuned, tokenizer)
+        tuned = tuned.merge_and_unload()
+    ways["weights"] = _own_numbers(work, tuned, tokenizer)
+    stored = _stored_dtype(tuned)
+    tuned.to(stored).save_pretrained(work.output)
+    _companions(work, tokenizer, dimensions=int(tuned.config.hidden_size))
+    del tuned
+    ways["evaluation"] = _parity.evaluation_numbers(work.output, work.base)
+    found = {}
+    if work.variant.task == "embedding" or work.variant.head == "generative":
+        before = _parity.evaluation_numbers(work.base_dir, work.base)
+        found["change"] = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
+    ways["swift"] = _swift_numbers(work)
+    parity = _parity.differences(ways, reference="evaluation")
+    tolerance = _parity.TOLERANCE if stored == torch.float32 else _parity.HALF_TOLERANCE
+    _parity.refuse_disparity(parity, tolerance=tolerance, where=where)
+    return Result(trained_parameters=trained, tokens=count_tokens(work, tokenizer), parity={**parity, **found})
+
+
+def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
+    """Return the tuned network in float32, adapters still beside the weights, and how much of it was trained."""
+    import torch
+    import transformers
+
+    kind = "AutoModelForCausalLM"
+    extra: dict[str, Any] = {}
+    if work.variant.task == "reranker" and work.variant.head == "classification":
+        kind = "AutoModelForSequenceClassification"
+        extra = {"num_labels": 1}
+    open_network = getattr(transformers, kind).from_pretrained
+    source = work.checkpoint if work.variant.tuner == "full" else work.base_dir
+    network = open_network(source, dtype=torch.float32, local_files_only=True, use_safetensors=True, **extra)
+    if network.config.pad_token_id is None:
+        network.config.pad_token_id = tokenizer.pad_token_id
+    if work.variant.tuner == "full":
+        return network.eval(), sum(p.numel() for p in network.parameters())
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(network, str(work.checkpoint)).eval()
+    return adapted, _adapter_size(work.checkpoint)
+
+
+def _adapter_size(checkpoint: Path | None) -> int:
+    from safetensors import safe_open
+
+    total = 0
+    with safe_open(f"{checkpoint}/adapter_model.safetensors", framework="np") as file:
+        for name in file.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
+            size = 1
+            for length in file.get_slice(name).get_shape():
+                size *= length
+            total += size
+    return total
+
+
+def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
+    inner = model.base_model.model if hasattr(model, "peft_config") else model
+    if work.variant.task == "embedding":
+        return _parity.own_vectors(inner.model, tokenizer, _parity.canary_texts(work.base))
+    answers = None
+    if work.variant.head == "generative":
+        answers = (tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no"))
+    return _parity.own_scores(inner, tokenizer, base=work.base, answers=answers)
+
+
+def _stored_dtype(model: Any) -> Any:
+    import torch
+
+    large = sum(p.numel() for p in model.parameters()) > _LARGE
+    return torch.bfloat16 if large else torch.float32
+
+
+def _companions(work: Work, tokenizer: Any, *, dimensions: int) -> None:
+    _hub_layout.copy_companions(work.base_dir, work.output)
+    if work.variant.task == "embedding":
+        _hub_layout.write_embedding_modules(work.output, base=work.base, dimensions=dimensions)
+    else:
+        _hub_layout.write_reranker_modules(work.output, base=work.base, tokenizer=tokenizer, head=work.variant.head)
+
+
+def _swift_numbers(work: Work) -> NDArray[np.float32]:
+    if work.variant.task == "embedding":
+        task = "embedding"
+    else:
+        task = "generative_reranker" if work.variant.head == "generative" else "reranker"
+    full = work.variant.tuner == "full"
+    source = work.checkpoint if full and work.checkpoint else work.base_dir
+    adapter = None if full else work.checkpoint
+    return _parity.swift_numbers(source, base=work.base, task_type=task, adapter=adapter)
+
+
+def main(arguments: list[str]) -> None:
+    """Read the work, do it, write the answer."""
+    work, answer = (Path(argument) for argument in arguments)
+    result = finish(read_work(work))
+    write_text(answer, result.model_dump_json(indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

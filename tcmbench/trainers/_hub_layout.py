@@ -1,0 +1,148 @@
+"""The folder of a tuned model: its base's files with other weights, complete for whoever loads it.
+
+sentence-transformers guesses when files are missing, and guesses differently from evaluation: without `modules.json`
+it sends text through the chat template, without the chat template it joins query and document by a separator.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import SpecError
+from tcmbench.store import write_json, write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+    from tcmbench.specs.base import Base
+    from tcmbench.store import Json
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", ".index.json")
+_LEFT_OUT = ("README.md", "LICENSE", ".gitattributes", "training_args.bin", "onnx", "openvino", ".cache", ".git")
+
+_SYSTEM = (
+    "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
+    'Note that the answer can only be "yes" or "no".'
+)
+"""What Qwen3-Reranker was trained with (its model card), and what ms-swift's template says."""
+
+
+def copy_companions(base_dir: Path, target: Path) -> None:
+    """Copy all files of a base except the weights of its network, which `target` has its own of.
+
+    Modules that ms-swift doesn't train (a dense layer after pooling) keep theirs, in their folders. Code that comes
+    with a model is not copied.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(base_dir.iterdir()):
+        if entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            ignored = shutil.ignore_patterns("*.bin", "*.pt", "*.py", "*.pkl")
+            shutil.copytree(entry, target / entry.name, ignore=ignored, dirs_exist_ok=True)
+        elif not entry.name.endswith((*_WEIGHTS, ".py", ".pkl")) and entry.name != "config.json":
+            # the hub's cache holds links into a folder of blobs; the copy must stand alone
+            shutil.copyfile(entry, target / entry.name)
+
+
+def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> None:
+    """Write what sentence-transformers needs of an embedding model, where the base didn't come with it.
+
+    Raises:
+        SpecError: The base neither came with it nor says how to pool.
+    """
+    prompts: dict[str, Json] = {"query": base.query_prompt, "document": base.document_prompt}
+    settings_file = target / "config_sentence_transformers.json"
+    settings = json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
+    settings = {"similarity_fn_name": "cosine", **settings, "prompts": prompts, "default_prompt_name": None}
+    write_json(settings_file, settings)
+    if (target / "modules.json").is_file():
+        return
+    if base.pooling is None:
+        raise SpecError(
+            f"base {base.name}: it comes without modules.json, so it must say `pooling` (last, cls or mean)."
+        )
+    kinds = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    if base.normalize:
+        kinds.append(("2_Normalize", "Normalize"))
+        (target / "2_Normalize").mkdir(exist_ok=True)
+    modules: list[Json] = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(kinds)
+    ]
+    write_json(target / "modules.json", modules)
+    modes = {"last": "lasttoken", "cls": "cls_token", "mean": "mean_tokens"}
+    pooling: dict[str, Json] = {f"pooling_mode_{name}": key == base.pooling for key, name in modes.items()}
+    write_json(
+        target / "1_Pooling" / "config.json",
+        {"word_embedding_dimension": dimensions, **pooling, "include_prompt": True},
+    )
+    write_json(target / "sentence_bert_config.json", {"max_seq_length": base.max_length, "do_lower_case": False})
+
+
+def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTokenizerBase, head: str) -> None:
+    """Write what sentence-transformers' CrossEncoder needs of a decoder that judges pairs.
+
+    Args:
+        target: Folder with weights and tokenizer.
+        base: Its instruction goes into the chat template where the base has none.
+        tokenizer: Tells the ids of yes and no.
+        head: generative or classification.
+    """
+    if not tokenizer.chat_template:
+        write_text(target / "chat_template.jinja", reranker_chat_template(base.instruction))
+    if head == "generative" and (target / "modules.json").is_file():
+        return
+    shutil.rmtree(target / "1_LogitScore", ignore_errors=True)
+    root = "sentence_transformers"
+    modules: list[Json] = [{"idx": 0, "name": "0", "path": "", "type": f"{root}.base.modules.transformer.Transformer"}]
+    output = "causal_logits" if head == "generative" else "scores"
+    if head == "generative":
+        score = f"{root}.cross_encoder.modules.logit_score.LogitScore"
+        modules.append({"idx": 1, "name": "1", "path": "1_LogitScore", "type": score})
+        ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(word) for name, word in _ANSWERS}
+        write_json(target / "1_LogitScore" / "config.json", {**ids, "module_input_name": output})
+    write_json(target / "modules.json", modules)
+    forward: dict[str, Json] = {"method": "forward", "method_output_name": "logits"}
+    write_json(
+        target / "sentence_bert_config.json",
+        {
+            "transformer_task": "text-generation" if head == "generative" else "sequence-classification",
+            # without the message modality a CrossEncoder would skip the chat template
+            "modality_config": {"text": forward, "message": {**forward, "format": "flat"}},
+            "module_output_name": output,
+        },
+    )
+    write_json(target / "config_sentence_transformers.json", {"model_type": "CrossEncoder", "prompts": {}})
+
+
+_ANSWERS = (("true", "yes"), ("false", "no"))
+
+
+def reranker_chat_template(instruction: str) -> str:
+    """Return Qwen3-Reranker's prompt as a template over messages of roles system, query and document.
+
+    The ends are expressions, since Jinja drops a template's final newline and with it a token.
+    """
+    of_role = "messages | selectattr('role', 'eq', '{0}') | map(attribute='content') | first"
+    parts = [
+        json.dumps(f"<|im_start|>system\n{_SYSTEM}<|im_end|>\n<|im_start|>user\n<Instruct>: "),
+        f"({of_role.format('system')} | default({json.dumps(instruction, ensure_ascii=False)}, true))",
+        json.dumps("\n<Query>: "),
+        f"({of_role.format('query')})",
+        json.dumps("\n<Document>: "),
+        f"({of_role.format('document')})",
+        json.dumps("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+    ]
+    return "{{- " + " ~ ".join(parts) + " -}}"
+
+
+def remove_pickles(folder: Path) -> None:
+    """Remove what could run code when it is loaded: a model's folder holds safetensors and text only."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".bin", ".pt", ".pth", ".pkl", ".pickle", ".py"} and path.is_file():
+            path.unlink()

@@ -1,0 +1,163 @@
+"""A training process: in a group of its own, watched, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_POLL_SECONDS = 0.5
+_GRACE_SECONDS = 10.0
+_TAIL_BYTES = 65_536
+_MIB = 1024 * 1024
+
+_MEMORY_WORDS = ("out of memory", "outofmemory", "cannot allocate memory", "memoryerror", "can't allocate")
+
+_PACKAGES = {"swift": "ms-swift", "bitsandbytes": "bitsandbytes", "peft": "peft", "deepspeed": "deepspeed"}
+
+
+class Finished(NamedTuple):
+    """A process that ended well."""
+
+    seconds: float
+
+    peak_memory_mib: float
+    """Resident memory of all processes of the group together, sampled twice a second."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    console: Path,
+    what: str,
+    watch: Callable[[], None] = lambda: None,
+) -> Finished:
+    """Run a command to its end; its output is added to `console`.
+
+    Args:
+        command: Program and arguments.
+        environment: All of its environment.
+        console: File for its output, both streams.
+        what: Names the work in messages.
+        watch: Called twice a second while it runs, and once after.
+
+    Raises:
+        TrainingError: It failed; the message holds the error it ended with and what to do.
+    """
+    console.parent.mkdir(parents=True, exist_ok=True)
+    start, peak = time.monotonic(), 0.0
+    with console.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            leashed(command),
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while process.poll() is None:
+                peak = max(peak, _resident_mib(process.pid))
+                watch()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_SECONDS)
+            watch()
+        finally:
+            end_group(process)
+    if process.returncode != 0:
+        raise failure(console, begin=begin, code=process.returncode, what=what)
+    return Finished(seconds=time.monotonic() - start, peak_memory_mib=peak)
+
+
+def leashed(command: Sequence[str]) -> list[str]:
+    """Return the command, started so that it ends when this process does, even by SIGKILL."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", str(Path(__file__).with_name("_leash.py")), str(os.getpid()), *command]
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of a process's group: politely, then not."""
+    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _GRACE_SECONDS)):
+        try:
+            os.killpg(process.pid, sign)
+        except (ProcessLookupError, PermissionError):
+            break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    process.wait()
+
+
+def failure(console: Path, *, begin: int, code: int, what: str) -> TrainingError:
+    """Return the error that explains why a process failed, from its exit code and the end of its output."""
+    tail = _tail(console, begin=begin)
+    lowered = tail.lower()
+    last = last_error(tail)
+    if any(word in lowered for word in _MEMORY_WORDS):
+        advice = (
+            "It ran out of memory. Lower training.batch_size (raise training.accumulation to match), lower "
+            "training.max_length, set training.gradient_checkpointing = true, or use tuner lora or qlora."
+        )
+    elif code == -signal.SIGKILL or code == 128 + signal.SIGKILL:
+        advice = (
+            "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again "
+            "to go on from the last checkpoint; if it dies again, lower training.batch_size."
+        )
+    elif code < 0:
+        name = signal.Signals(-code).name
+        advice = f"It was ended by {name}. Run the same command again to go on from the last checkpoint."
+    elif missing := _missing_package(last):
+        advice = f"{missing} is not installed. Run: pip install 'tcmbench[train]'"
+    else:
+        advice = "Mend that and run the same command again; it goes on from the last checkpoint."
+    return TrainingError(f"{what} failed (exit code {code}): {last}\n{advice} All of its output: {console}")
+
+
+def last_error(text: str) -> str:
+    """Return the line of an output that says what went wrong: the last exception, or the last line."""
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    for line in reversed(lines):
+        head = line.partition(":")[0]
+        if head.rpartition(".")[2].endswith(("Error", "Exception", "Interrupt")) and " " not in head:
+            return line
+        if line.startswith("[rank") and "Error" in line:
+            return line.partition("]:")[2].strip() or line
+    return lines[-1] if lines else "it said nothing"
+
+
+def _missing_package(line: str) -> str:
+    if "No module named" not in line:
+        return ""
+    module = line.rpartition("No module named")[2].strip(" '\"").partition(".")[0]
+    return _PACKAGES.get(module, module)
+
+
+def _tail(console: Path, *, begin: int) -> str:
+    with console.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(begin, size - _TAIL_BYTES))
+        return file.read().decode("utf-8", errors="replace")
+
+
+def _resident_mib(pid: int) -> float:
+    import psutil
+
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        main = psutil.Process(pid)
+        for process in (main, *main.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total / _MIB

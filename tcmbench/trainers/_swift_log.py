@@ -1,0 +1,148 @@
+"""ms-swift's `logging.jsonl`: where a training stands, its curves, and what it says at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcmbench.errors import TrainingError
+from tcmbench.trainers import Point, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class Summary(NamedTuple):
+    """The last line of a finished training."""
+
+    rows: int
+    """Examples that were trained on, after preprocessing."""
+
+    checkpoint: Path
+
+    step: int
+
+    trained_parameters: int
+
+    gpu_memory_mib: float
+
+    curves: tuple[Point, ...]
+
+
+class Follower:
+    """Reads the lines that were added to a log and reports each step."""
+
+    def __init__(self, path: Path, progress: Callable[[Step], None]) -> None:
+        self._path = path
+        self._progress = progress
+        self._offset = path.stat().st_size if path.is_file() else 0
+
+    def __call__(self) -> None:
+        """Report what has been logged since the last call."""
+        if not self._path.is_file():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        # a line that is still being written is left for the next call
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            step = _step(json.loads(line))
+            if step is not None:
+                self._progress(step)
+
+
+def summary(path: Path) -> Summary:
+    """Return what a finished training says about itself.
+
+    Raises:
+        TrainingError: The log has no summary: the training didn't finish.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    last: Mapping[str, Any] = json.loads(lines[-1]) if lines else {}
+    if "last_model_checkpoint" not in last or last["last_model_checkpoint"] is None:
+        raise TrainingError(f"{path}: expected the summary of a finished training in the last line. Train again.")
+    size = re.search(r"size=(\d+)", str(last.get("train_dataset", "")))
+    trained = re.search(r"\(([\d.]+)M Trainable", str(last.get("model_parameter_info", "")))
+    if size is None or trained is None:
+        raise TrainingError(f"{path}: expected `size=` and the parameters in the last line: is it ms-swift 4.6?")
+    return Summary(
+        rows=int(size.group(1)),
+        checkpoint=Path(last["last_model_checkpoint"]),
+        step=int(last["global_step"]),
+        trained_parameters=round(float(trained.group(1)) * 1e6),
+        gpu_memory_mib=float(last.get("memory") or 0.0) * 1024,
+        curves=curves(last["log_history"]),
+    )
+
+
+def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
+    """Return one point for each step that anything was logged at, in order."""
+    points: dict[int, Point] = {}
+    for row in history:
+        step = int(row["step"])
+        point = points.get(step, Point(step))
+        if "loss" in row:
+            point = point._replace(
+                loss=float(row["loss"]),
+                learning_rate=_number(row, "learning_rate"),
+                gradient_norm=_number(row, "grad_norm"),
+            )
+        if "eval_loss" in row:
+            point = point._replace(dev_loss=float(row["eval_loss"]), margin=_number(row, "eval_margin"))
+        points[step] = point
+    return tuple(point for _, point in sorted(points.items()) if any(v is not None for v in point[1:]))
+
+
+def refuse_zero_loss(points: Iterable[Point], *, where: str) -> None:
+    """Refuse a training that logged a loss of exactly zero.
+
+    Raises:
+        TrainingError: Nothing was learnt in at least one stretch.
+    """
+    zero = [point.step for point in points if point.loss == 0.0]
+    if zero:
+        raise TrainingError(
+            f"{where}: the loss is exactly 0 at step {zero[0]}, so nothing was learnt there. Choose a miner under "
+            "[negatives], set training.in_batch = true, or raise training.batch_size."
+        )
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """Return the newest checkpoint that was written whole, or None."""
+    found = []
+    for folder in run.glob("checkpoint-*"):
+        number = folder.name.rpartition("-")[2]
+        if number.isdigit() and _is_whole(folder):
+            found.append((int(number), folder))
+    return max(found)[1] if found else None
+
+
+def _is_whole(folder: Path) -> bool:
+    # The trainer writes weights, optimiser, scheduler and random state, and this file last.
+    try:
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return isinstance(state, dict) and any(folder.glob("*.safetensors"))
+
+
+def _step(row: Mapping[str, Any]) -> Step | None:
+    if "loss" not in row or "global_step/max_steps" not in row:
+        return None
+    done, _, total = str(row["global_step/max_steps"]).partition("/")
+    return Step(int(done), int(total), float(row["loss"]), _seconds(str(row.get("remaining_time", ""))))
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds in a text like `1d 2h 3m 4s`."""
+    return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)\s*([dhms])", text)))
+
+
+def _number(row: Mapping[str, Any], name: str) -> float | None:
+    return float(row[name]) if name in row else None

@@ -1,0 +1,88 @@
+"""Checks inside ms-swift's process, before the first step and at every logged one.
+
+Loaded with `--external_plugins`. It compares what ms-swift's template makes of a few canary texts with what evaluation
+makes of them, token by token, counts the examples that are left after preprocessing, and stops at a loss of exactly
+zero. None of that changes a number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swift.callbacks import callbacks_map
+from swift.callbacks.base import TrainerCallback
+from swift.model.register import ModelLoader
+
+from tcmbench.errors import ParityError, TrainingError
+from tcmbench.trainers._canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SETTINGS = "TCMBENCH_GUARD"
+
+# ms-swift runs any code that comes with a model unless told otherwise.
+ModelLoader.default_trust_remote_code = False
+
+
+class Guard(TrainerCallback):
+    """Stops a training that would teach something else than evaluation measures, or nothing."""
+
+    def on_train_begin(self, *_: object, **__: object) -> None:
+        """Compare template and row count with what evaluation and the training set say."""
+        settings = json.loads(Path(os.environ[SETTINGS]).read_text(encoding="utf-8"))
+        rows = len(self.trainer.train_dataset)
+        if rows != settings["rows"]:
+            raise TrainingError(
+                f"expected {settings['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
+                "that are longer than training.max_length or that it can't read. Build the training set again."
+            )
+        check_template(self.trainer.template, settings)
+
+    def on_log(self, *_: object, logs: Mapping[str, Any], **__: object) -> None:
+        """Stop at a loss of exactly zero: nothing would be learnt from here on."""
+        if logs.get("loss") == 0.0 and logs.get("grad_norm", 0.0) == 0.0:
+            raise TrainingError(
+                "the loss and its gradient are exactly 0: the examples of a batch have no negatives. "
+                "Choose a miner under [negatives], set training.in_batch = true, or raise training.batch_size."
+            )
+
+
+def check_template(template: Any, settings: Mapping[str, Any]) -> None:
+    """Compare ms-swift's token ids of the canaries with evaluation's.
+
+    Raises:
+        ParityError: They differ; the message shows both.
+    """
+    tokenizer = template.tokenizer
+    for query, document in zip(QUERIES, DOCUMENTS, strict=True):
+        if settings["task"] == "embedding":
+            row = {
+                "messages": [{"role": "user", "content": settings["query_prompt"] + query}],
+                "positive_messages": [[{"role": "user", "content": document}]],
+            }
+            encoded = template.encode(row)
+            found = [list(encoded["anchor_input_ids"]), list(encoded["positive_input_ids"])]
+            expected = [text_ids(tokenizer, settings["query_prompt"] + query), text_ids(tokenizer, document)]
+        else:
+            row = {
+                "messages": [
+                    {"role": "system", "content": settings["instruction"]},
+                    {"role": "user", "content": query},
+                ],
+                "positive_messages": [[{"role": "assistant", "content": document}]],
+            }
+            found = [list(ids) for ids in template.encode(row)["input_ids"]]
+            expected = [pair_ids(tokenizer, query, document, instruction=settings["instruction"])]
+        if found != expected:
+            raise ParityError(
+                f"ms-swift's template and evaluation make different tokens of {query!r}: {found} against {expected}. "
+                "Check query_prompt and instruction of the base, the <|endoftext|> post-processor of its tokenizer "
+                "and, for a reranker, its chat template."
+            )
+
+
+callbacks_map["tcmbench_guard"] = Guard

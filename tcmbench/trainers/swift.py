@@ -1,0 +1,193 @@
+"""Train through ms-swift: embedding models and rerankers; all weights, LoRA or QLoRA; on a CPU or several GPUs.
+
+ms-swift runs as a process of its own with every setting said on its command line or in its environment
+(`_swift_command`), watched from inside by a plug-in (`_swift_plugin`) and from outside by its log. Then the adapter is
+merged and the model checked, in another process (`_finish_worker`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TrainingError
+from tcmbench.store import write_json, write_text
+from tcmbench.trainers import Outcome, Plan, _process, _swift_command, _swift_log, _train_file
+from tcmbench.trainers._job_file import Result, work_of, worker_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tcmbench.trainers import Job, Step
+
+REVISION = "1"
+
+LOSSES = {
+    "embedding": ("infonce", "matryoshka", "cosine_similarity", "contrastive", "online_contrastive"),
+    "reranker": ("pointwise_reranker", "listwise_reranker"),
+}
+
+_TIMES = "seconds.json"
+
+
+def plan(job: Job) -> Plan:
+    """Return the exact command and every file it will make.
+
+    Raises:
+        TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
+    """
+    _check_recipe(job)
+    negatives = _train_file.check(job)
+    run, final = job.work_dir / "run", job.steps
+    every = job.variant.training.save_steps
+    kept = [step for step in (final - final % every, final) if step]
+    checkpoints = sorted({run / f"checkpoint-{step}" for step in kept})
+    return Plan(
+        command=_swift_command.command(job, device=_device(job)),
+        environment=_swift_command.environment(job, negatives=negatives),
+        files=(
+            *(job.work_dir / name for name in ("console.log", "guard.json", _TIMES, "work.json", "answer.json")),
+            *(run / name for name in ("args.json", "logging.jsonl", "runs", "images")),
+            *checkpoints,
+            job.work_dir / "model",
+        ),
+        steps=final,
+    )
+
+
+def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
+    """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
+
+    Raises:
+        TrainingError: ms-swift failed, or taught nothing.
+        ParityError: The model gives other numbers in evaluation than in training.
+        TcmbenchError: The recipe can't be trained (see `plan`).
+    """
+    planned = plan(job)
+    inherited, removed = _swift_command.scrub(os.environ)
+    environment = {**inherited, **planned.environment}
+    summary, seconds, peak = _trained(job, planned, environment=environment, progress=progress)
+    _check_log(job, summary)
+    result = _finished(job, checkpoint=summary.checkpoint, environment=environment)
+    return Outcome(
+        model_dir=job.work_dir / "model",
+        curves=summary.curves,
+        seconds=seconds,
+        tokens=result.tokens,
+        peak_memory_mib=peak,
+        peak_gpu_memory_mib=summary.gpu_memory_mib,
+        trained_parameters=result.trained_parameters,
+        parity=result.parity,
+        command=tuple(planned.command),
+        environment={**planned.environment, "scrubbed": " ".join(removed)},
+    )
+
+
+def _trained(
+    job: Job, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
+) -> tuple[_swift_log.Summary, float, float]:
+    """Return the summary, seconds and peak memory of the training, of all its parts if it was resumed."""
+    run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
+    run.mkdir(parents=True, exist_ok=True)
+    before = _times(job)
+    resume = _swift_log.last_checkpoint(run)
+    if resume is not None and resume.name == f"checkpoint-{planned.steps}" and _is_finished(log):
+        return _swift_log.summary(log), *before
+    write_json(job.work_dir / "guard.json", {
+        "rows": job.rows, "task": job.variant.task,
+        "query_prompt": job.base.query_prompt, "instruction": job.base.instruction,
+    })  # fmt: skip
+    done = _process.run(
+        _swift_command.command(job, device=_device(job), resume=resume),
+        environment=environment,
+        console=job.work_dir / "console.log",
+        what=f"Training variant {job.variant.name}, seed {job.seed},",
+        watch=_swift_log.Follower(log, progress),
+    )
+    seconds, peak = before[0] + done.seconds, max(before[1], done.peak_memory_mib)
+    write_json(job.work_dir / _TIMES, {"seconds": seconds, "peak_memory_mib": peak})
+    return _swift_log.summary(log), seconds, peak
+
+
+def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Result:
+    """Merge, write and check the model in a process of its own."""
+    work, answer, model = (job.work_dir / name for name in ("work.json", "answer.json", "model"))
+    shutil.rmtree(model, ignore_errors=True)
+    task = work_of(job, device=_device(job), output=model, checkpoint=checkpoint)
+    write_text(work, task.model_dump_json(indent=2) + "\n")
+    _process.run(
+        worker_command("_finish_worker", work, answer),
+        environment=environment,
+        console=job.work_dir / "console.log",
+        what=f"Writing the model of variant {job.variant.name}, seed {job.seed},",
+    )
+    shutil.rmtree(job.work_dir / "modelscope", ignore_errors=True)
+    return Result.model_validate_json(answer.read_text(encoding="utf-8"))
+
+
+def _check_log(job: Job, summary: _swift_log.Summary) -> None:
+    where = f"variant {job.variant.name}, seed {job.seed}"
+    if summary.rows != job.rows:
+        raise TrainingError(
+            f"{where}: {job.rows} examples went in and ms-swift trained on {summary.rows}: it drops rows longer than "
+            "training.max_length. Build the training set again with that length."
+        )
+    _swift_log.refuse_zero_loss(summary.curves, where=where)
+
+
+def _check_recipe(job: Job) -> None:
+    """Refuse what ms-swift can't do, before anything is started."""
+    variant, base = job.variant, job.base
+    where = f"variant {variant.name}"
+    missing = _swift_command.missing(["swift", "peft", *(["bitsandbytes"] if variant.tuner == "qlora" else [])])
+    if missing:
+        package = {"swift": "ms-swift"}.get(missing[0], missing[0])
+        raise MissingExtra.of(package, "train", purpose=f"{where}: the swift trainer")
+    if base.kind == "baseline":
+        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
+    if base.swift_model_type is None:
+        advice = 'Use trainer = "sentence_transformers"'
+        if base.architecture == "static" and variant.tuner != "full":
+            advice += ' with tuner = "full" (a static model is one table: there is no layer to adapt)'
+        raise SpecError(
+            f"{where}: ms-swift can't train base {base.name} (architecture {base.architecture or 'unknown'}). "
+            f"{advice}, or give the base its swift_model_type (for example qwen3_emb)."
+        )
+    if (base.kind == "reranker") != (variant.task == "reranker"):
+        raise SpecError(f"{where}: task is {variant.task}, but base {base.name} is a base of kind {base.kind}.")
+    known = LOSSES[variant.task]
+    if variant.training.loss not in known:
+        raise SpecError(
+            f"{where}: the swift trainer has no loss {variant.training.loss!r} for task {variant.task}. "
+            f"It has: {', '.join(known)}; the sentence_transformers trainer has others."
+        )
+    if variant.training.loss == "matryoshka" and not variant.training.matryoshka_dims:
+        raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
+    if not any(job.base_dir.glob("*.safetensors")):
+        raise ModelAbsent(
+            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
+            "or download them where there is a network and copy the folder."
+        )
+
+
+def _device(job: Job) -> str:
+    return job.device or _swift_command.device_present()
+
+
+def _times(job: Job) -> tuple[float, float]:
+    path = job.work_dir / _TIMES
+    if not path.is_file():
+        return 0.0, 0.0
+    times = json.loads(path.read_text(encoding="utf-8"))
+    return float(times["seconds"]), float(times["peak_memory_mib"])
+
+
+def _is_finished(log: Path) -> bool:
+    try:
+        _swift_log.summary(log)
+    except TrainingError:
+        return False
+    return True
