@@ -112,6 +112,8 @@ def near_matches(left: Texts, right: Texts, *, threshold: float = DEFAULT_THRESH
 
     Exact copies within a collection stand for one text, their first; exact copies across are not given.
     """
+    if not left.forms or not right.forms:
+        return ()
     candidates = _join_across(left.signatures, right.signatures, rows=_rows_per_band(threshold))
     return _verified(left, right, candidates, threshold=threshold)
 
@@ -208,8 +210,7 @@ def _densified(sparse: NDArray[np.uint64]) -> NDArray[np.uint64]:
     import numpy as np
 
     empty_value = np.iinfo(np.uint64).max
-    rng = np.random.default_rng(0)
-    orders = np.stack([rng.permutation(_BINS) for _ in range(_BINS)])
+    orders = _orders()
     dense = sparse.copy()
     rows, columns = np.nonzero(sparse == empty_value)
     for attempt in range(_BINS):
@@ -220,6 +221,15 @@ def _densified(sparse: NDArray[np.uint64]) -> NDArray[np.uint64]:
         dense[rows[full], columns[full]] = values[full]
         rows, columns = rows[~full], columns[~full]
     return dense
+
+
+@lru_cache(maxsize=1)
+def _orders() -> NDArray[np.int64]:
+    """Return, for each bin, the order in which the others are asked for a value; always the same."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return np.stack([rng.permutation(_BINS) for _ in range(_BINS)])
 
 
 def _bands(signatures: NDArray[np.uint64], *, rows: int) -> Iterator[NDArray[np.uint64]]:
