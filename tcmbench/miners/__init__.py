@@ -125,7 +125,7 @@ class Miner(Protocol):
     ) -> Negatives:
         """Return equally many document ids per query, hardest first; never a positive or a copy of one.
 
-        The result depends on the seed and on neither the order of the queries nor who else is among them.
+        The result depends on the seed and not on the order of the queries.
 
         Raises:
             SpecError: The context lacks what the options ask for.

@@ -101,8 +101,12 @@ def _index(corpus: Corpus, options: Options) -> _Index:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    model = bm25s.BM25(method="lucene", k1=options.k1, b=options.b)
     terms = [char_bigrams(text) for text in corpus.texts]
+    if not any(terms):
+        # bm25s divides by the mean length, which is zero here.
+        nothing = np.zeros((0, len(corpus.ids)), dtype=np.float32)
+        return _Index(Terms({}), nothing, csr_matrix(nothing))
+    model = bm25s.BM25(method="lucene", k1=options.k1, b=options.b)
     model.index(terms, show_progress=False, create_empty_token=False)
     stored = model.scores
     # bm25s keeps [documents, terms] by column, which read by row is [terms, documents].

@@ -61,9 +61,11 @@ def label_unique_passes(
     rng = np.random.default_rng(seed)
     queues = [_Queue(groups[name], rng) for name in names]
     is_single = all(len(name) == 1 for name in names)
+    counts = [len(queue.examples) for queue in queues]
     orders = []
     for _ in range(passes):
-        counts = [len(queue.examples) for queue in queues]
+        for queue in queues:
+            queue.begin_pass()
         blocks = (
             _single_label_blocks(counts, batch_size=batch_size, rng=rng)
             if is_single
@@ -114,11 +116,21 @@ class _Queue:
         self.examples = examples
         self._rng = rng
         self._waiting: list[int] = []
+        self._dealt: set[int] = set()
+
+    def begin_pass(self) -> None:
+        """Forget what was dealt in the pass before."""
+        self._dealt.clear()
 
     def next(self) -> int:
+        """Return the next example; within a pass none twice, if it asks for no more than there are."""
         if not self._waiting:
-            self._waiting = self._rng.permutation(self.examples).tolist()
-        return self._waiting.pop()
+            shuffled = self._rng.permutation(self.examples).tolist()
+            # A round that begins within a pass deals last what the pass had of the round before.
+            self._waiting = sorted(shuffled, key=lambda example: example not in self._dealt)
+        example = self._waiting.pop()
+        self._dealt.add(example)
+        return example
 
 
 def _single_label_blocks(counts: Sequence[int], *, batch_size: int, rng: np.random.Generator) -> list[list[int]]:

@@ -1,0 +1,67 @@
+"""Embedding negatives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tcmbench.errors import DataError, SpecError
+from tcmbench.miners import Context, Corpus, Queries, embedding
+
+if TYPE_CHECKING:
+    from tests.miners.conftest import CharacterModel
+
+
+def test_every_distinct_text_is_encoded_once(queries: Queries, corpus: Corpus, model: CharacterModel) -> None:
+    """One call for the documents and one for the queries, whatever repeats among them."""
+    twice = Queries(tuple(f"{i}{half}" for half in "ab" for i in queries.ids), queries.texts * 2, queries.positives * 2)
+    context = Context(embedder=lambda _: model)
+    embedding.mine(twice, corpus, options=embedding.Options(), seed=0, context=context)
+    assert model.calls == [("document", 40), ("query", len(set(queries.texts)))]
+
+
+def test_nearest_by_inner_product(queries: Queries, corpus: Corpus, context: Context, model: CharacterModel) -> None:
+    """The negatives are the allowed documents of the largest inner products."""
+    found = embedding.mine(queries, corpus, options=embedding.Options(count=1), seed=0, context=context)
+    scores = model.embed(queries.texts, kind="query") @ model.embed(corpus.texts, kind="document").T
+    for number, positives in enumerate(queries.positives):
+        banned = {other for p in positives for other in corpus.merged.get(p, ())} | positives
+        banned |= {"d10", "d11"} if banned & {"d10", "d11"} else set()
+        best = max(s for doc_id, s in zip(corpus.ids, scores[number], strict=True) if doc_id not in banned)
+        assert scores[number][corpus.ids.index(found.ids[number][0])] == pytest.approx(best)
+
+
+def test_model_of_the_options_is_asked(queries: Queries, corpus: Corpus, model: CharacterModel) -> None:
+    """The name in the options reaches the context."""
+    asked: list[str] = []
+
+    def embedder(name: str) -> CharacterModel:
+        asked.append(name)
+        return model
+
+    options = embedding.Options(model="http://localhost:8000/v1")
+    embedding.mine(queries, corpus, options=options, seed=0, context=Context(embedder=embedder))
+    assert asked == ["http://localhost:8000/v1"]
+
+
+def test_no_model_is_refused(queries: Queries, corpus: Corpus) -> None:
+    """Without a model the message says how to name one."""
+    with pytest.raises(SpecError, match="Name one in the miner's options"):
+        embedding.mine(queries, corpus, options=embedding.Options(), seed=0, context=Context())
+
+
+def test_vectors_that_are_not_numbers_are_refused(queries: Queries, corpus: Corpus) -> None:
+    """NaN would rank at random."""
+
+    class Broken:
+        revision = "broken"
+
+        def embed(self, texts: tuple[str, ...], *, kind: str) -> np.ndarray:
+            return np.full((len(texts), 2), np.nan, dtype=np.float32)
+
+    with pytest.raises(DataError, match="broken: expected 40 vectors of finite numbers"):
+        embedding.mine(
+            queries, corpus, options=embedding.Options(), seed=0, context=Context(embedder=lambda _: Broken())
+        )

@@ -1,0 +1,77 @@
+"""From scores to negatives: ranks, ties, skipped ranks and margins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcmbench.miners import Corpus, Queries
+from tcmbench.miners._select import Candidates, Selection, select
+
+SCORES = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0]
+
+
+def choose(scores: list[float], positives: set[int], selection: Selection) -> Candidates:
+    """Return the candidates of one query with these scores."""
+    ids = tuple(f"d{i}" for i in range(len(scores)))
+    queries = Queries(("q",), ("",), (frozenset(f"d{i}" for i in positives),))
+    corpus = Corpus(ids, ids)
+    return select(queries, corpus, lambda rows: np.array([scores], dtype=np.float32)[rows], selection)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected", "accepted"),
+    [
+        (Selection(3, True), [0, 1, 3], 3),
+        (Selection(3, True, skip_top=2), [3, 4, 5], 3),
+        (Selection(3, True, margin_absolute=0.0), [3, 4, 5], 3),
+        (Selection(3, True, margin_absolute=1.5), [4, 5, 6], 3),
+        (Selection(3, True, margin_relative=0.8), [4, 5, 6], 3),
+        (Selection(3, True, margin_absolute=-1.0), [1, 3, 4], 3),
+        # Two pass; the third is the worst-scored of those refused.
+        (Selection(3, True, margin_absolute=4.0), [6, 7, 5], 2),
+        (Selection(3, True, skip_top=6), [7, 6, 5], 1),
+    ],
+)
+def test_skips_and_margins(selection: Selection, expected: list[int], accepted: int) -> None:
+    """With document 2 right: skips count ranks among the rest, margins count from its score."""
+    found = choose(SCORES, {2}, selection)
+    assert (found.positions.tolist(), found.accepted.tolist()) == ([expected], [accepted])
+
+
+def test_lowest_positive_sets_the_margin() -> None:
+    """No negative beats any positive of the query."""
+    assert choose(SCORES, {0, 4}, Selection(2, True, margin_absolute=0.0)).positions.tolist() == [[5, 6]]
+
+
+def test_relative_margin_lowers_negative_scores_too() -> None:
+    """With a negative score a plain product would let documents above the positive in."""
+    scores = [-1.0, -1.04, -1.2, -1.3]
+    assert choose(scores, {0}, Selection(2, True, margin_relative=0.9)).positions.tolist() == [[2, 3]]
+
+
+@settings(deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), min_size=6, max_size=30),
+    count=st.integers(1, 5),
+    positive=st.integers(0, 5),
+)
+def test_ties_go_by_position(scores: list[float], count: int, positive: int) -> None:
+    """The choice equals a full stable sort, however many scores are equal."""
+    found = choose(scores, {positive}, Selection(count, True)).positions[0].tolist()
+    expected = sorted((i for i in range(len(scores)) if i != positive), key=lambda i: (-scores[i], i))
+    assert expected[:count] == found
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries are chosen for alike whether they fit one block or need many."""
+    rng = np.random.default_rng(0)
+    scores = rng.random((20, 9)).astype(np.float32)
+    ids = tuple(f"d{i}" for i in range(9))
+    queries = Queries(tuple(f"q{i}" for i in range(20)), ("",) * 20, tuple(frozenset({f"d{i % 9}"}) for i in range(20)))
+    whole = select(queries, Corpus(ids, ids), lambda rows: scores[rows], Selection(4, True))
+    monkeypatch.setattr("tcmbench.miners._select._BLOCK_SCORES", 27)
+    parts = select(queries, Corpus(ids, ids), lambda rows: scores[rows], Selection(4, True))
+    assert whole.positions.tolist() == parts.positions.tolist()
