@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tcmbench.evaluation.loaders import text_loader
 from tcmbench.evaluation.ranking import Collector, Judgements, NoParity, Ranked
 from tcmbench.evaluation.topk import TopK, merge, row_blocks, settle_ties, top_k
 
@@ -104,10 +105,7 @@ def rerank(
     Raises:
         NoParity: A candidate is not in the corpus or listed twice, or the scores are not numbers.
     """
-    pools = [
-        _pool(query_id, candidates.get(query_id, ()), document_numbers)
-        for query_id in judged.query_ids.tolist()
-    ]
+    pools = [_pool(query_id, candidates.get(query_id, ()), document_numbers) for query_id in judged.query_ids.tolist()]
     prepared = _prepare(model, _encode_queries(model, split), as_tensors=True)
     collector = Collector(judged, width=min(split.top_k, max(map(len, pools), default=0)))
     with split.timer("Encoding corpus", split=split.split, subset=split.subset):
@@ -165,9 +163,7 @@ def _empty(rows: int, width: int, *, dtype: np.dtype[Any]) -> TopK:
     return TopK(np.empty((rows, width), dtype=dtype), np.empty((rows, width), dtype=np.int32))
 
 
-def _score_blocks(
-    prepared: _Prepared, documents: Any, *, rows: int, columns: int
-) -> Iterator[tuple[slice, Floats]]:
+def _score_blocks(prepared: _Prepared, documents: Any, *, rows: int, columns: int) -> Iterator[tuple[slice, Floats]]:
     """Yield blocks of queries with their scores against a chunk of documents."""
     size = max(_BLOCK_BYTES // (4 * columns), 64) if prepared.blocked else rows
     for outer in row_blocks(rows, size=size):
@@ -246,15 +242,14 @@ def _as_numpy(scores: torch.Tensor) -> Floats:
 
 def _encode_queries(model: EncoderProtocol, split: Split) -> Array:
     """Return the query embeddings."""
-    from mteb._create_dataloaders import create_dataloader
     from mteb.types import PromptType
 
-    loader = create_dataloader(
+    loader = text_loader(
         split.queries,
         task_metadata=split.task_metadata,
         prompt_type=PromptType.query,
         num_proc=split.num_proc,
-        **split.encode_kwargs,
+        options=dict(split.encode_kwargs),
     )
     with split.timer("Encoding queries", split=split.split, subset=split.subset):
         return _encode(model, loader, split, prompt_type=PromptType.query)
@@ -262,16 +257,15 @@ def _encode_queries(model: EncoderProtocol, split: Split) -> Array:
 
 def _encode_documents(model: EncoderProtocol, split: Split, *, start: int, stop: int) -> Array:
     """Return the embeddings of some documents."""
-    from mteb._create_dataloaders import create_dataloader
     from mteb.types import PromptType
 
     whole = start == 0 and stop == len(split.corpus)
-    loader = create_dataloader(
+    loader = text_loader(
         split.corpus if whole else split.corpus.select(range(start, stop)),
         task_metadata=split.task_metadata,
         prompt_type=PromptType.document,
-        batch_size=split.encode_kwargs.get("batch_size", 32),
         num_proc=split.num_proc,
+        options={"batch_size": split.encode_kwargs.get("batch_size", 32)},
     )
     return _encode(model, loader, split, prompt_type=PromptType.document)
 

@@ -101,9 +101,7 @@ def of_run(
         qrels: Relevance by query and document.
         names: Metrics to keep, from `kept_names`.
     """
-    ranked = [
-        sorted(found.items(), key=lambda item: (item[1], item[0]), reverse=True) for found in results.values()
-    ]
+    ranked = [sorted(found.items(), key=lambda item: (item[1], item[0]), reverse=True) for found in results.values()]
     width = min(DEPTH, max(map(len, ranked), default=0))
     top_ids: Ids = np.full((len(ranked), width), "", dtype=object)
     top_scores = np.full((len(ranked), width), np.nan)

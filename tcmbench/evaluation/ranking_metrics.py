@@ -129,16 +129,12 @@ def abstention(metrics: Mapping[str, NDArray[np.float64]], conf: Confidence) -> 
 
 def _normalised(raw: NDArray[np.float64], best: NDArray[np.float64], rates: NDArray[np.float64]) -> float:
     """Return the area under an abstention curve, 0 for a flat one and 1 for the best one."""
-    from sklearn.metrics import auc
-
     flat = best[0] * (rates[-1] - rates[0])
-    area, best_area = auc(rates, raw), auc(rates, best)
+    area, best_area = np.trapezoid(raw, rates), np.trapezoid(best, rates)
     return float("nan") if best_area == flat else float((area - flat) / (best_area - flat))
 
 
-def _curves(
-    conf: NDArray[np.float64], metrics: NDArray[np.float64], rates: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _curves(conf: NDArray[np.float64], metrics: NDArray[np.float64], rates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of each metric over the queries kept at each rate of abstention, (metrics, rates)."""
     order = np.argsort(conf, stable=True)
     ordered = conf[order]
@@ -147,7 +143,7 @@ def _curves(
     # Queries of equal confidence share their mean (embeddings-benchmark/mteb#5613).
     if starts.size != conf.size:
         sizes = np.diff(np.r_[starts, conf.size])
-        table = np.repeat(np.add.reduceat(table, starts, axis=1) / sizes, sizes, axis=1)
+        table = np.stack([np.repeat(np.add.reduceat(row, starts) / sizes, sizes) for row in table])
     cuts = [min(round(rate * conf.size), conf.size - 1) for rate in rates.tolist()]
     return np.stack([[row[cut:].mean() for cut in cuts] for row in table])
 
@@ -213,9 +209,7 @@ def _places(query: NDArray[np.int64], *, start: int, rows: int) -> NDArray[np.in
     return np.arange(query.size) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _padded(
-    found: Hits, *, start: int, stop: int, deepest: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _padded(found: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return ranks and gains of the hits above `deepest`, one row a query, padded with `deepest` and 0."""
     low, high = np.searchsorted(found.query, [start, stop])
     kept = np.flatnonzero(found.rank[low:high] < deepest) + low

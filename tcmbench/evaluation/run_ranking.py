@@ -51,9 +51,7 @@ def rank_run(
                 _fill(results[query_id], document_numbers, index=index[place], scores=scores[place])
             confidence = _confidence(scores, index, own=judged.own, rows=rows)
             by_score = np.argsort(scores, axis=1)[:, ::-1]
-            top = TopK(
-                np.take_along_axis(scores, by_score, axis=1), np.take_along_axis(index, by_score, axis=1)
-            )
+            top = TopK(np.take_along_axis(scores, by_score, axis=1), np.take_along_axis(index, by_score, axis=1))
             settle_ties(top.scores, top.index, order=judged.order)
             collector.add(rows, top, confidence=confidence)
     return collector.ranked()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import mteb
 import numpy as np
 from datasets import Dataset
 from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -132,4 +131,4 @@ def scores(task: AbsTaskRetrieval, model: Any, **kwargs: Any) -> dict[str, Any]:
     return dict(task.evaluate(model, "test", encode_kwargs=options, **kwargs)["default"])
 
 
-__all__ = ["META", "ArrayEncoder", "FastTask", "PlainTask", "RunModel", "WordOverlap", "load", "model_meta", "mteb", "scores"]
+__all__ = ["META", "ArrayEncoder", "FastTask", "PlainTask", "RunModel", "WordOverlap", "load", "model_meta", "scores"]

@@ -1,0 +1,163 @@
+"""The encoder that mteb is handed: every text of a set at once, longest first, each encoded once, ever.
+
+mteb hands over texts in the order of the task, in batches of a fixed number, and again for every task. Here a
+set is taken whole, repeats and what is in the cache are dropped, and the rest is encoded in batches of texts
+of like length that fill a budget of tokens: hardly any padding, and the largest batch comes first, where lack
+of memory shows at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mteb.models.abs_encoder import AbsEncoder
+
+from tcmbench.errors import EvaluationError
+from tcmbench.evaluation.embedding_cache import Space, digest
+from tcmbench.evaluation.loaders import texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mteb.abstasks.task_metadata import TaskMetadata
+    from mteb.types import BatchedInput, PromptType
+    from numpy.typing import NDArray
+    from torch.utils.data import DataLoader
+
+    from tcmbench.evaluation.text_encoder import TextEncoder
+
+logger = logging.getLogger(__name__)
+
+BATCH_TOKENS = 8192
+"""Tokens a batch may hold, padding included, unless the encoder says otherwise."""
+
+_SAVED_TOKENS = 1 << 18
+_SAVED_TEXTS = 4096
+
+
+class CachedEncoder(AbsEncoder):
+    """A `TextEncoder` as mteb's encoder, with vectors kept on disk."""
+
+    def __init__(self, inner: TextEncoder, *, cache_dir: Path) -> None:
+        """Wrap an encoder.
+
+        Args:
+            inner: The encoder.
+            cache_dir: Folder of the embedding cache.
+        """
+        self.inner = inner
+        self.model = inner
+        self.mteb_model_meta = inner.mteb_model_meta
+        self.encoded_texts = 0
+        self.encoded_tokens = 0
+        self.padded_tokens = 0
+        self._batch_tokens = int(getattr(inner, "batch_tokens", BATCH_TOKENS))
+        self._space = Space(
+            cache_dir,
+            model=str(inner.mteb_model_meta.name),
+            revision=inner.revision,
+            max_length=inner.max_length,
+            dtype=inner.dtype,
+        )
+
+    def encode(
+        self,
+        inputs: DataLoader[BatchedInput],
+        *,
+        task_metadata: TaskMetadata,
+        hf_split: str,  # noqa: ARG002
+        hf_subset: str,  # noqa: ARG002
+        prompt_type: PromptType | None = None,
+        **_: Any,
+    ) -> NDArray[np.float32]:
+        """Return one vector a text, in the order of the loader, float32."""
+        prompt = self.inner.prompt_for(task_metadata, prompt_type)
+        return self.encode_list([prompt + text for text in texts_of(inputs)])
+
+    def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector a text, in order; prompts are part of the texts."""
+        places: dict[str, int] = {}
+        inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
+        unique = list(places)
+        digests = [digest(text) for text in unique]
+        self._space.refresh()
+        present, vectors = self._space.get(digests)
+        missing = np.flatnonzero(~present)
+        if missing.size == 0:
+            return vectors[inverse] if len(unique) != len(texts) else vectors
+        result: NDArray[np.float32] | None = None
+        for rows, encoded in self._encode_missing(unique, digests, missing):
+            if result is None:
+                result = np.empty((len(unique), encoded.shape[1]), dtype=np.float32)
+                if vectors.size:
+                    result[present] = vectors
+                del vectors
+                vectors = np.zeros((0, 0), dtype=np.float32)
+            result[rows] = encoded
+        if result is None:
+            raise EvaluationError(f"{self.inner.mteb_model_meta.name}: no vectors came for {len(unique)} texts.")
+        return result[inverse] if len(unique) != len(texts) else result
+
+    def _encode_missing(
+        self, texts: list[str], digests: list[bytes], missing: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Encode texts, longest first, saving as it goes; yield their numbers and vectors."""
+        lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        rows, lengths = missing[order], lengths[order]
+        start = 0
+        while start < rows.size:
+            saved = np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right")
+            stop = start + int(min(max(saved, 1), _SAVED_TEXTS))
+            chunk, chunk_lengths = rows[start:stop], lengths[start:stop]
+            start = stop
+            # Another process may have encoded some of these since.
+            self._space.refresh()
+            present, vectors = self._space.get([digests[row] for row in chunk])
+            if present.any():
+                yield chunk[present], vectors
+            chunk, chunk_lengths = chunk[~present], chunk_lengths[~present]
+            if chunk.size:
+                encoded = self._encode_chunk([texts[row] for row in chunk], chunk_lengths)
+                sound = np.isfinite(encoded).all(axis=1)
+                if not sound.all():
+                    logger.warning(
+                        "%s: %d vectors hold NaN or infinity and are not kept",
+                        self.inner.mteb_model_meta.name,
+                        np.count_nonzero(~sound),
+                    )
+                self._space.add([digests[row] for row in chunk[sound]], encoded[sound])
+                yield chunk, encoded
+
+    def _encode_chunk(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return vectors of texts sorted by length, descending, batch by batch."""
+        import torch
+
+        parts: list[NDArray[np.float32]] = []
+        start = 0
+        while start < len(texts):
+            longest = max(int(lengths[start]), 1)
+            stop = min(start + max(self._batch_tokens // longest, 1), len(texts))
+            try:
+                part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
+            except torch.OutOfMemoryError:
+                if stop - start == 1:
+                    raise
+                torch.cuda.empty_cache()
+                self._batch_tokens = max(longest * (stop - start) // 2, longest)
+                logger.warning("out of memory: batches of %d tokens from here on", self._batch_tokens)
+                continue
+            if part.ndim != 2 or len(part) != stop - start:
+                raise EvaluationError(
+                    f"{self.inner.mteb_model_meta.name}: expected one vector for each of {stop - start} texts, "
+                    f"got an array of shape {part.shape}."
+                )
+            parts.append(part)
+            self.encoded_texts += stop - start
+            self.encoded_tokens += int(lengths[start:stop].sum())
+            self.padded_tokens += longest * (stop - start)
+            start = stop
+        return np.concatenate(parts)

@@ -1,0 +1,325 @@
+"""Vectors on disk, so that no text is encoded twice by the same model.
+
+One folder (a *space*) per model revision, max length and precision, two append-only files in it:
+
+    vectors.f32   one row of single-precision numbers a text
+    index.bin     one record a text: 16 bytes digest of the text with its prompt, 4 bytes CRC-32 of digest and row
+
+A row counts once its record is there. Records are written after rows, so what a killed process leaves behind is
+a torn tail that readers ignore and the next writer cuts off. A row that fails its checksum is as good as absent.
+Writers take a lock per space; readers need none, since what counts never changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tcmbench.errors import StoreError
+from tcmbench.store import key, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_DIGEST = 16
+_RECORD = _DIGEST + 4
+_STAGE = "embeddings 1"
+_LOCK_SECONDS = 600.0
+
+
+class SpaceCard(BaseModel):
+    """What `space.json` says about the vectors beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Name of the model that wrote first; others of the same revision share the space."""
+
+    revision: str
+    """Revision of the model."""
+
+    max_length: int
+    """Tokens after which texts were cut."""
+
+    dtype: str
+    """Precision of the model."""
+
+    dimensions: int
+    """Length of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """A space as `tcmbench cache info` shows it."""
+
+    card: SpaceCard
+    """Whose vectors."""
+
+    folder: Path
+    """Where."""
+
+    texts: int
+    """Texts whose vectors are there."""
+
+    size: int
+    """Bytes on disk."""
+
+    used: float
+    """When it was last opened, in seconds since 1970."""
+
+
+class Pruned(NamedTuple):
+    """What `prune` removed."""
+
+    spaces: tuple[SpaceInfo, ...]
+    """Removed spaces."""
+
+    busy: tuple[SpaceInfo, ...]
+    """Spaces that would have been removed if nobody were writing to them."""
+
+    size: int
+    """Bytes left."""
+
+
+def digest(text: str) -> bytes:
+    """Return what a text (with its prompt) is known by."""
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
+
+
+class Space:
+    """The vectors of one model revision."""
+
+    def __init__(self, root: Path, *, model: str, revision: str, max_length: int, dtype: str) -> None:
+        """Open a space, which need not exist yet.
+
+        Args:
+            root: Folder of all spaces.
+            model: Name of the model, for people.
+            revision: Revision of the model.
+            max_length: Tokens after which texts are cut.
+            dtype: Precision of the model.
+        """
+        name = key(_STAGE, {"revision": revision, "max_length": max_length, "dtype": dtype})
+        self.folder = root / name
+        self._identity = (model, revision, max_length, dtype)
+        self._rows: dict[bytes, int] = {}
+        self._records = 0
+        self._file: tuple[int, int] | None = None
+        self._dimensions: int | None = None
+        self.refresh()
+        if self.folder.is_dir():
+            self._card_path.touch()
+
+    @property
+    def dimensions(self) -> int | None:
+        """Length of the vectors; None while there are none."""
+        return self._dimensions
+
+    def __len__(self) -> int:
+        """Return the number of texts whose vectors are there."""
+        return len(self._rows)
+
+    def refresh(self) -> None:
+        """Take notice of what other processes have added or removed.
+
+        Raises:
+            StoreError: `space.json` is damaged.
+        """
+        try:
+            status = self._index_path.stat()
+        except FileNotFoundError:
+            self._rows, self._records, self._file, self._dimensions = {}, 0, None, None
+            return
+        identity = (status.st_dev, status.st_ino)
+        if identity != self._file:
+            self._rows, self._records, self._file = {}, 0, identity
+            self._dimensions = _read_card(self._card_path).dimensions
+        whole = self._whole_records()
+        if whole <= self._records:
+            return
+        with self._index_path.open("rb") as file:
+            file.seek(self._records * _RECORD)
+            data = file.read((whole - self._records) * _RECORD)
+        for place in range(len(data) // _RECORD):
+            start = place * _RECORD
+            self._rows[data[start : start + _DIGEST]] = self._records + place
+        self._records += len(data) // _RECORD
+
+    def get(self, digests: Sequence[bytes]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Return which texts are there and sound, and the vectors of those, in the order asked for."""
+        found = np.array([self._rows.get(name, -1) for name in digests], dtype=np.int64)
+        asked = np.flatnonzero(found >= 0)
+        if not asked.size or self._dimensions is None:
+            return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, self._dimensions or 0), dtype=np.float32)
+        rows = found[asked]
+        shape = (self._records, self._dimensions)
+        vectors = np.array(np.memmap(self._vectors_path, dtype="<f4", mode="r", shape=shape)[rows], dtype=np.float32)
+        table = np.memmap(self._index_path, dtype=np.uint8, mode="r", shape=(self._records, _RECORD))
+        stated = np.ascontiguousarray(table[rows, _DIGEST:]).view("<u4")[:, 0].tolist()
+        sound = np.array(
+            [
+                _checksum(digests[place], vector) == expected
+                for place, vector, expected in zip(asked.tolist(), vectors, stated, strict=True)
+            ]
+        )
+        if not sound.all():
+            logger.warning("%s: %d damaged vectors are encoded again", self.folder, np.count_nonzero(~sound))
+            for place in asked[~sound].tolist():
+                del self._rows[digests[place]]
+        present = np.zeros(len(digests), dtype=np.bool_)
+        present[asked[sound]] = True
+        return present, vectors[sound]
+
+    def add(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        """Append vectors of texts that are not there yet; those that another process added meanwhile are left out.
+
+        Raises:
+            StoreError: The vectors have another length than those there, or the lock stays taken.
+        """
+        if not len(digests):
+            return
+        with _locked(self.folder):
+            self._make(int(vectors.shape[1]))
+            self.refresh()
+            if vectors.shape != (len(digests), self._dimensions):
+                raise StoreError(
+                    f"{self.folder}: holds vectors of {self._dimensions} numbers, but the model gave "
+                    f"{vectors.shape} for {len(digests)} texts. Its revision must change when its output does; "
+                    "delete the folder if this one is a leftover."
+                )
+            new = {name: place for place, name in enumerate(digests) if name not in self._rows}
+            rows = np.ascontiguousarray(vectors[list(new.values())], dtype="<f4")
+            records = b"".join(
+                name + _checksum(name, row).to_bytes(4, "little") for name, row in zip(new, rows, strict=True)
+            )
+            self._append(rows, records)
+            self.refresh()
+
+    @property
+    def _index_path(self) -> Path:
+        return self.folder / "index.bin"
+
+    @property
+    def _vectors_path(self) -> Path:
+        return self.folder / "vectors.f32"
+
+    @property
+    def _card_path(self) -> Path:
+        return self.folder / "space.json"
+
+    def _whole_records(self) -> int:
+        """Return the number of records whose rows are there, too."""
+        if not self._dimensions:
+            return 0
+        try:
+            rows = self._vectors_path.stat().st_size // (4 * self._dimensions)
+            return int(min(self._index_path.stat().st_size // _RECORD, rows))
+        except FileNotFoundError:
+            return 0
+
+    def _make(self, dimensions: int) -> None:
+        """Make the folder if it is not there (any more)."""
+        if self._index_path.is_file():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        model, revision, max_length, dtype = self._identity
+        card = SpaceCard(model=model, revision=revision, max_length=max_length, dtype=dtype, dimensions=dimensions)
+        write_json(self._card_path, card.model_dump(mode="json"))
+        self._vectors_path.touch()
+        self._index_path.touch()
+
+    def _append(self, rows: NDArray[np.float32], records: bytes) -> None:
+        """Write rows, then records, over whatever a killed process left half-written."""
+        with self._vectors_path.open("r+b") as file:
+            file.truncate(self._records * rows.shape[1] * 4)
+            file.seek(0, 2)
+            file.write(memoryview(rows).cast("B") if rows.size else b"")
+        with self._index_path.open("r+b") as file:
+            file.truncate(self._records * _RECORD)
+            file.seek(0, 2)
+            file.write(records)
+
+
+def info(root: Path) -> tuple[SpaceInfo, ...]:
+    """Return all spaces under a folder, last used first.
+
+    Raises:
+        StoreError: A `space.json` is damaged.
+    """
+    found = []
+    for card_path in sorted(root.glob("*/space.json")):
+        card = _read_card(card_path)
+        folder = card_path.parent
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+        rows = sizes.get("vectors.f32", 0) // (4 * card.dimensions)
+        texts = min(sizes.get("index.bin", 0) // _RECORD, rows)
+        found.append(SpaceInfo(card, folder, texts, sum(sizes.values()), card_path.stat().st_mtime))
+    return tuple(sorted(found, key=lambda space: (-space.used, space.folder.name)))
+
+
+def prune(root: Path, *, max_bytes: int) -> Pruned:
+    """Remove the spaces used longest ago until what is left fits into `max_bytes`.
+
+    A space that another process is writing to is left alone.
+    """
+    spaces = info(root)
+    left = sum(space.size for space in spaces)
+    removed: list[SpaceInfo] = []
+    busy: list[SpaceInfo] = []
+    for space in reversed(spaces):
+        if left <= max_bytes:
+            break
+        try:
+            with _locked(space.folder, seconds=0):
+                shutil.rmtree(space.folder)
+        except StoreError:
+            busy.append(space)
+            continue
+        removed.append(space)
+        left -= space.size
+    return Pruned(tuple(removed), tuple(busy), left)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock of a space; it lies beside the folder, so that it outlives it."""
+    import filelock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=seconds):
+            yield
+    except filelock.Timeout as error:
+        raise StoreError(
+            f"{folder}: another process has been writing for over {seconds:g} seconds. Wait for it, or stop it."
+        ) from error
+
+
+def _checksum(name: bytes, row: NDArray[np.float32]) -> int:
+    """Return the CRC-32 of a record and its row."""
+    return zlib.crc32(row.tobytes(), zlib.crc32(name))
+
+
+def _read_card(path: Path) -> SpaceCard:
+    """Return what space.json says.
+
+    Raises:
+        StoreError: It is damaged.
+    """
+    try:
+        return SpaceCard.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise StoreError(f"{path}: cannot be read as a card of vectors ({error}). Delete {path.parent}.") from error
