@@ -1,0 +1,98 @@
+"""What a variant gained and what it forgot, over the tasks of a role.
+
+Backward transfer: Lopez-Paz and Ranzato, "Gradient Episodic Memory" (NIPS 2017), equation 3, with the untuned base as
+the earlier state. All tasks count the same. The intervals cover the items of these tasks (and the seeds), not the
+choice of the tasks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats.draws import mean_over_tasks
+from tcmbench.stats.estimates import LEVEL, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.stats.draws import Draws
+    from tcmbench.stats.effect import Shares
+
+
+class Gain(NamedTuple):
+    """Change over the tasks of one role."""
+
+    delta: Estimate
+    """Mean over tasks of (variant − base)."""
+
+    tasks: int
+    """Number of tasks."""
+
+
+class Forgetting(NamedTuple):
+    """What happened to the general tasks."""
+
+    backward_transfer: Estimate
+    """Mean over tasks of (variant − base); negative: forgotten."""
+
+    worst_task: str
+    """Task that fell most; of equal ones the first by name."""
+
+    worst: Estimate
+    """Its change. Picked because it is the lowest, so on average it looks worse than it is."""
+
+    retention: Estimate | None
+    """Mean of the variant over mean of the base (1: all kept); None where the base's mean may be zero."""
+
+    worse: float | None
+    """Share of items that got worse, each task counting the same; None where no task has scores of items."""
+
+    tasks: int
+    """Number of tasks."""
+
+
+def gain(tasks: Mapping[str, Draws], variant: str, *, base: str, level: float = LEVEL) -> Gain:
+    """Return the mean change over tasks, with its interval; tasks of one role at a time.
+
+    Raises:
+        EvaluationError: No tasks, or tasks with other models.
+    """
+    draws = mean_over_tasks(list(tasks.values()))
+    return Gain(draws.difference(variant, base, level=level), len(tasks))
+
+
+def forgetting(
+    tasks: Mapping[str, Draws],
+    variant: str,
+    *,
+    base: str,
+    shares: Mapping[str, Shares] | None = None,
+    level: float = LEVEL,
+) -> Forgetting:
+    """Return what a variant kept of the general tasks.
+
+    Args:
+        tasks: General task → draws that hold the variant and the base.
+        variant: Name of the variant in the draws.
+        base: Name of the base in the draws.
+        shares: Task → shares of items that changed, for tasks that have them.
+        level: Level of the intervals.
+
+    Raises:
+        EvaluationError: No tasks, tasks with other models, or shares of another task.
+    """
+    shares = shares or {}
+    if set(shares) - set(tasks):
+        raise EvaluationError(f"shares of tasks that are not compared: {', '.join(sorted(set(shares) - set(tasks)))}")
+    draws = mean_over_tasks(list(tasks.values()))
+    changes = {name: task.value(variant) - task.value(base) for name, task in tasks.items()}
+    worst_task = min(sorted(changes), key=changes.__getitem__)
+    return Forgetting(
+        backward_transfer=draws.difference(variant, base, level=level),
+        worst_task=worst_task,
+        worst=tasks[worst_task].difference(variant, base, level=level),
+        retention=draws.ratio(variant, base, level=level),
+        worse=sum(s.worse for s in shares.values()) / len(shares) if shares else None,
+        tasks=len(tasks),
+    )

@@ -1,0 +1,284 @@
+"""May it ship? Pure decisions: evidence and a policy go in, verdicts and violations come out.
+
+The rule on backward transfer is a non-inferiority test (Piaggio et al., CONSORT extension, JAMA 2012): "no loss was
+seen" is not enough, a loss beyond the margin must be ruled out. A task is unchanged only where two one-sided tests
+show it equivalent (Schuirmann 1987). Everything is in points (0–100).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats.draws import Draws, mean_over_tasks
+from tcmbench.stats.multiplicity import holm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.stats.estimates import Estimate
+    from tcmbench.stats.policy import Policy
+
+Role = Literal["in_domain", "held_out", "general"]
+Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
+Rule = Literal["missing", "backward_transfer", "task_cap", "gain"]
+Outcome = Literal["pass", "regression", "inconclusive", "missing"]
+
+TUNED = "tuned"
+BASE = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one task says about a variant; `gate_evidence.evidence` makes it from scores of items."""
+
+    task: str
+    """Name of the task."""
+
+    role: Role
+    """What the task stands for."""
+
+    metric: str
+    """Name of the metric."""
+
+    draws: Draws
+    """Draws of the models `TUNED` and `BASE`, in points."""
+
+    p_value: float
+    """Two-sided p value of the difference."""
+
+    improved: int | None = None
+    """Items that score higher; None where the statistic has no scores of items."""
+
+    worse: int | None = None
+    """Items that score lower."""
+
+
+class TaskVerdict(NamedTuple):
+    """One task, judged."""
+
+    task: str
+    role: Role
+    metric: str
+
+    base: float
+    """Points of the base."""
+
+    tuned: float
+    """Points of the variant, mean over seeds."""
+
+    delta: Estimate
+    """Change with its interval at 1 − alpha."""
+
+    p_value: float
+    """Two-sided p value of the change."""
+
+    p_holm: float
+    """The same, corrected over the tasks of the gate."""
+
+    verdict: Verdict
+    """unchanged: surely within ±equivalence; improved, regressed: interval beside zero and p_holm < alpha;
+    inconclusive: neither is shown."""
+
+    cap: float
+    """Points that the task may fall."""
+
+    p_cap: float
+    """One-sided p value against "it fell by no more than the cap", corrected over the tasks of the gate."""
+
+    n: int
+    n_clusters: int
+    seeds: int
+    improved: int | None
+    worse: int | None
+
+
+class Violation(NamedTuple):
+    """A rule of the policy that is not met."""
+
+    rule: Rule
+    task: str
+    """Task that broke it; empty where the rule is about several."""
+
+    certain: bool
+    """Whether harm is shown (True), or only cannot be ruled out with so many items (False)."""
+
+    message: str
+    """What was expected, what came, what to do."""
+
+
+class GateResult(NamedTuple):
+    """The decision with all its reasons."""
+
+    outcome: Outcome
+    """missing before regression before inconclusive before pass."""
+
+    tasks: tuple[TaskVerdict, ...]
+    """In the order given."""
+
+    backward_transfer: Estimate | None
+    """Mean change over the general tasks; None where there are none."""
+
+    gain_in_domain: Estimate | None
+    """Mean change over the in_domain tasks."""
+
+    gain_held_out: Estimate | None
+    """Mean change over the held_out tasks; shown, not judged."""
+
+    violations: tuple[Violation, ...]
+    """Empty exactly where the gate passes."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the variant may ship."""
+        return self.outcome == "pass"
+
+
+def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] = ()) -> GateResult:
+    """Return the decision of a policy on a variant.
+
+    Args:
+        tasks: Evidence of every task that was measured, resampled equally often.
+        policy: The rules.
+        missing: Tasks that should have been measured and were not, beyond the policy's required ones.
+
+    Raises:
+        EvaluationError: A task comes twice, or tasks were resampled differently.
+    """
+    names = [task.task for task in tasks]
+    if len(set(names)) != len(names):
+        raise EvaluationError(f"a gate judges each task once, got {', '.join(names)}")
+    verdicts = _verdicts(tasks, policy)
+    transfer = _mean_change(tasks, "general", policy)
+    gain = _mean_change(tasks, "in_domain", policy)
+    absent = sorted({*missing, *policy.required_tasks, *policy.caps} - set(names))
+    violations = [
+        *(_missing(name) for name in absent),
+        *_transfer_violations(transfer, policy),
+        *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
+        *_gain_violations(gain, policy),
+    ]
+    return GateResult(
+        outcome=_outcome(violations),
+        tasks=tuple(verdicts),
+        backward_transfer=transfer,
+        gain_in_domain=gain,
+        gain_held_out=_mean_change(tasks, "held_out", policy),
+        violations=tuple(violations),
+    )
+
+
+def verdict_of(interval_low: float, interval_high: float, *, p_holm: float, policy: Policy) -> Verdict:
+    """Return what is shown about one task's change.
+
+    Equivalence goes first: at thousands of items a loss of 0.2 points is real and still no change worth a name.
+    """
+    if -policy.equivalence <= interval_low and interval_high <= policy.equivalence:
+        return "unchanged"
+    if p_holm < policy.alpha and interval_low > 0:
+        return "improved"
+    if p_holm < policy.alpha and interval_high < 0:
+        return "regressed"
+    return "inconclusive"
+
+
+def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
+    level = 1 - policy.alpha
+    p_holm = holm(np.array([task.p_value for task in tasks]))
+    caps = [policy.cap_of(task.task) for task in tasks]
+    p_cap = holm(
+        np.array([task.draws.chance_at_least(TUNED, BASE, at=-cap) for task, cap in zip(tasks, caps, strict=True)])
+    )
+    verdicts = []
+    for place, task in enumerate(tasks):
+        delta = task.draws.difference(TUNED, BASE, level=level)
+        p = float(p_holm[place])
+        verdicts.append(
+            TaskVerdict(
+                task=task.task,
+                role=task.role,
+                metric=task.metric,
+                base=task.draws.value(BASE),
+                tuned=task.draws.value(TUNED),
+                delta=delta,
+                p_value=task.p_value,
+                p_holm=p,
+                verdict=verdict_of(delta.interval.low, delta.interval.high, p_holm=p, policy=policy),
+                cap=caps[place],
+                p_cap=float(p_cap[place]),
+                n=task.draws.n_items,
+                n_clusters=task.draws.n_clusters,
+                seeds=task.draws.n_seeds[task.draws.names.index(TUNED)],
+                improved=task.improved,
+                worse=task.worse,
+            )
+        )
+    return verdicts
+
+
+def _mean_change(tasks: Sequence[Evidence], role: Role, policy: Policy) -> Estimate | None:
+    draws = [task.draws for task in tasks if task.role == role]
+    return mean_over_tasks(draws).difference(TUNED, BASE, level=1 - policy.alpha) if draws else None
+
+
+def _missing(name: str) -> Violation:
+    return Violation("missing", name, True, f"{name} was not measured. Run it, or take it out of the policy or suite.")
+
+
+def _transfer_violations(transfer: Estimate | None, policy: Policy) -> list[Violation]:
+    if transfer is None:
+        message = "No general task was measured, so forgetting is unknown. Add one to the suite."
+        return [Violation("missing", "", True, message)]
+    low, high, level = transfer.interval
+    if low >= -policy.margin:
+        return []
+    found = f"Backward transfer is {transfer.value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%})"
+    if high < 0:
+        message = f"{found}: general tasks fell, and a loss beyond the margin of {policy.margin:g} is not ruled out."
+        return [Violation("backward_transfer", "", True, message)]
+    message = (
+        f"{found}: no fall is shown, but a loss beyond the margin of {policy.margin:g} is not ruled out. "
+        "Measure more items or tasks, or widen the margin."
+    )
+    return [Violation("backward_transfer", "", False, message)]
+
+
+def _cap_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:
+    # half of alpha: the other half is spent on backward transfer
+    if verdict.p_cap >= policy.alpha / 2:
+        return []
+    low, high, _ = verdict.delta.interval
+    message = (
+        f"{verdict.task} fell by {-verdict.delta.value:.2f} points [{low:+.2f}, {high:+.2f}], surely more than its cap "
+        f"of {verdict.cap:g} (p = {verdict.p_cap:.2g} after Holm)."
+    )
+    return [Violation("task_cap", verdict.task, True, message)]
+
+
+def _gain_violations(gain: Estimate | None, policy: Policy) -> list[Violation]:
+    if policy.required_gain is None:
+        return []
+    if gain is None:
+        return [Violation("missing", "", True, "No in_domain task was measured, so the gain is unknown.")]
+    reached = gain.interval.low if policy.gain_evidence == "interval" else gain.value
+    if reached > policy.required_gain:
+        return []
+    low, high, _ = gain.interval
+    message = (
+        f"The in-domain gain is {gain.value:+.2f} [{low:+.2f}, {high:+.2f}]; required is surely more than "
+        f"{policy.required_gain:g}."
+        if policy.gain_evidence == "interval"
+        else f"The in-domain gain is {gain.value:+.2f}; required is more than {policy.required_gain:g}."
+    )
+    return [Violation("gain", "", high <= policy.required_gain, message)]
+
+
+def _outcome(violations: Sequence[Violation]) -> Outcome:
+    if not violations:
+        return "pass"
+    if any(violation.rule == "missing" for violation in violations):
+        return "missing"
+    return "regression" if any(violation.certain for violation in violations) else "inconclusive"

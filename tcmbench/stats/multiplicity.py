@@ -1,0 +1,56 @@
+"""Corrections for looking at many tasks: Holm where one false alarm counts, Benjamini–Hochberg for looking around.
+
+Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979): the chance of any false alarm stays below α,
+however the tasks depend on each other. Benjamini and Hochberg (JRSS B 1995): of what is reported, the expected share
+of false alarms stays below α, for independent or positively dependent tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats import inputs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tcmbench.stats.inputs import FloatArray
+
+
+def holm(p_values: npt.ArrayLike) -> FloatArray:
+    """Return Holm-adjusted p values in the order given: p₍ᵢ₎ × (m − i + 1), made monotone, at most 1; empty for empty.
+
+    Raises:
+        EvaluationError: A p value lies outside [0, 1].
+        ScoreMissing: A p value is NaN.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    p = _checked(p_values)
+    return np.asarray(multipletests(p, method="holm")[1], dtype=np.float64) if len(p) else p
+
+
+def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
+    """Return Benjamini–Hochberg-adjusted p values (q values) in the order given; empty for empty.
+
+    Raises:
+        EvaluationError: A p value lies outside [0, 1].
+        ScoreMissing: A p value is NaN.
+    """
+    from scipy.stats import false_discovery_control
+
+    p = _checked(p_values)
+    return np.asarray(false_discovery_control(p, method="bh"), dtype=np.float64) if len(p) else p
+
+
+def _checked(p_values: npt.ArrayLike) -> FloatArray:
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.size == 0:
+        return np.empty(0)
+    p = inputs.row(p, what="p values") if p.ndim <= 1 else p
+    if p.ndim != 1 or p.min() < 0 or p.max() > 1:
+        raise EvaluationError(f"p values are one row of numbers between 0 and 1, got {p.tolist()}")
+    return p

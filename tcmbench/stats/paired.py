@@ -1,0 +1,211 @@
+"""Means of models over the same items: the paired bootstrap over clusters of items and over seeds.
+
+Items: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 6; paired for rankings: Smucker, Allan
+and Carterette, CIKM 2007; whole clusters: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), §3.8.
+Seeds and items together: Sellam et al., "The MultiBERTs" (ICLR 2022), the multi-bootstrap, with the correction for few
+seeds of Rao and Wu, "Resampling Inference with Complex Survey Data" (JASA 1988).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats import inputs
+from tcmbench.stats.draws import Draws
+from tcmbench.stats.estimates import LEVEL, Interval
+from tcmbench.stats.randomisation import sign_flip
+from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from tcmbench.stats.inputs import FloatArray
+    from tcmbench.stats.weighted import ItemStatistic
+
+_DEFAULT = Resampling()
+
+
+class Comparison(NamedTuple):
+    """One model against another on one task."""
+
+    delta: float
+    """Mean difference, in the unit of the scores."""
+
+    interval: Interval
+    """Percentile bootstrap interval of the difference, over clusters of items and over seeds."""
+
+    p_value: float
+    """Two-sided sign-flip test over clusters of items, of the mean over seeds."""
+
+    n: int
+    """Items."""
+
+    n_clusters: int
+    """Independent clusters of items."""
+
+    improved: int
+    """Items that score higher (mean over seeds)."""
+
+    worse: int
+    """Items that score lower (mean over seeds)."""
+
+
+def bootstrap(
+    models: Mapping[str, npt.ArrayLike],
+    *,
+    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    plan: Resampling = _DEFAULT,
+) -> Draws:
+    """Return the mean of every model in every resample of clusters and seeds.
+
+    Args:
+        models: Name → values, items or seeds × items, the same items in the same order for all.
+        clusters: Cluster of each item; each stands alone without. A resample with clusters of unequal size has its
+            own number of items: its mean is that of the items drawn.
+        plan: How often, which seed, which stream. A model's seeds are drawn by its name alone, so they are the same
+            draws on every task.
+
+    Raises:
+        EvaluationError: No models or items, or other numbers of items.
+        ScoreMissing: A value is NaN.
+    """
+    values, groups = _checked(models, clusters)
+    columns = np.concatenate([*values.values(), np.ones((1, len(groups.codes)))]).T
+    sums = cluster_sums(np.asarray(columns, dtype=np.float64), groups)
+    blocks = [counts @ sums for counts in count_blocks(groups.number, plan)]
+    totals = np.concatenate(blocks)
+    means = totals[:, :-1] / totals[:, -1:]
+    return _over_seeds(means, {name: array.mean(axis=1) for name, array in values.items()}, groups, plan)
+
+
+def bootstrap_statistic(
+    models: Mapping[str, Sequence[ItemStatistic]],
+    *,
+    items: int,
+    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    plan: Resampling = _DEFAULT,
+    scale: float = 1.0,
+) -> Draws:
+    """Return a statistic of every model in every resample of clusters and seeds (see `weighted`).
+
+    Args:
+        models: Name → the statistic of each seed.
+        items: Number of items.
+        clusters: Cluster of each item.
+        plan: How often, which seed, which stream.
+        scale: Factor on the statistic: 100 for points.
+
+    Raises:
+        EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
+    """
+    groups = inputs.clusters(clusters, items=items)
+    observed = {
+        name: scale * np.array([float(seed(np.ones((1, items)))[0]) for seed in seeds])
+        for name, seeds in models.items()
+    }
+    for name, values in observed.items():
+        if len(values) == 0 or np.isnan(values).any():
+            raise EvaluationError(
+                f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
+            )
+    blocks = []
+    for counts in count_blocks(groups.number, plan):
+        drawn = counts if groups.are_single_items else counts[:, groups.codes]
+        blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))
+    return _over_seeds(scale * np.concatenate(blocks), observed, groups, plan)
+
+
+def compare(
+    tuned: npt.ArrayLike,
+    base: npt.ArrayLike,
+    *,
+    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    plan: Resampling = _DEFAULT,
+    level: float = LEVEL,
+) -> Comparison:
+    """Return how one model's mean differs from another's over the same items; see `compare_all`."""
+    return compare_all({"tuned": tuned}, base, clusters=clusters, plan=plan, level=level)["tuned"]
+
+
+def compare_all(
+    models: Mapping[str, npt.ArrayLike],
+    base: npt.ArrayLike,
+    *,
+    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
+    plan: Resampling = _DEFAULT,
+    level: float = LEVEL,
+) -> dict[str, Comparison]:
+    """Return every model's difference from the base; what is drawn is shared, so it costs little more than one.
+
+    Raises:
+        EvaluationError: No models or items, other numbers of items, or fewer than two clusters.
+        ScoreMissing: A value is NaN.
+    """
+    reference = "\x00base"
+    draws = bootstrap({**models, reference: base}, clusters=clusters, plan=plan)
+    base_row = inputs.row(base, what="base")
+    deltas = np.stack([inputs.row(values, what=name) - base_row for name, values in models.items()])
+    p_values = sign_flip(deltas, clusters=clusters, plan=plan)
+    compared = {}
+    for delta, p_value, name in zip(deltas, p_values, models, strict=True):
+        found = draws.difference(name, reference, level=level)
+        compared[name] = Comparison(
+            delta=found.value,
+            interval=found.interval,
+            p_value=float(p_value),
+            n=draws.n_items,
+            n_clusters=draws.n_clusters,
+            improved=int(np.count_nonzero(delta > 0)),
+            worse=int(np.count_nonzero(delta < 0)),
+        )
+    return compared
+
+
+def _checked(
+    models: Mapping[str, npt.ArrayLike], ids: Sequence[object] | npt.NDArray[np.generic] | None
+) -> tuple[dict[str, FloatArray], inputs.Clusters]:
+    if not models:
+        raise EvaluationError("nothing to compare: no models were given")
+    values = {name: inputs.rows(array, what=name) for name, array in models.items()}
+    items = next(iter(values.values())).shape[1]
+    for name, array in values.items():
+        inputs.same_items(array.shape[1], items, what=name)
+    return values, inputs.clusters(ids, items=items)
+
+
+def _over_seeds(
+    columns: FloatArray, observed: Mapping[str, FloatArray], groups: inputs.Clusters, plan: Resampling
+) -> Draws:
+    """Return draws of models from draws of each model's seeds, side by side in the order of `observed`."""
+    means = np.empty((len(columns), len(observed)))
+    start = 0
+    for place, (name, seeds) in enumerate(observed.items()):
+        part = columns[:, start : start + len(seeds)]
+        means[:, place] = part[:, 0] if len(seeds) == 1 else (part * _seed_weights(name, len(seeds), plan)).sum(axis=1)
+        start += len(seeds)
+    return Draws(
+        names=tuple(observed),
+        observed=np.array([float(seeds.mean()) for seeds in observed.values()]),
+        resampled=means,
+        n_items=len(groups.codes),
+        n_clusters=groups.number,
+        n_seeds=tuple(len(seeds) for seeds in observed.values()),
+    )
+
+
+def _seed_weights(name: str, seeds: int, plan: Resampling) -> FloatArray:
+    """Return resamples × seeds: weights that sum to one and vary as much as the mean of so many seeds does.
+
+    Drawing k seeds of k understates the variance of their mean by (k − 1) / k: a third at k = 3. Deviations from
+    equal weights are therefore stretched by √(k / (k − 1)).
+    """
+    random = plan.generator("seeds", name)
+    drawn = random.integers(0, seeds, size=(plan.n_resamples, seeds))
+    counts = (drawn[:, :, None] == np.arange(seeds)).sum(axis=1)
+    return np.asarray(1 / seeds + math.sqrt(seeds / (seeds - 1)) * (counts - 1) / seeds, dtype=np.float64)

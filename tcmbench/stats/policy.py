@@ -1,0 +1,47 @@
+"""What a variant may lose and must gain before it may ship."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Policy(BaseModel):
+    """The rules of the gate; all sizes in points (0–100)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    margin: float = Field(default=1.0, ge=0)
+    """Points of backward transfer that may be lost: its lower bound must not lie below minus this."""
+
+    cap: float = Field(default=5.0, ge=0)
+    """Points that one task may fall. It fails only where it surely fell by more, corrected for the number of tasks."""
+
+    caps: dict[str, float] = Field(default_factory=dict)
+    """Task → its own cap."""
+
+    required_gain: float | None = 0.0
+    """Points that the mean over the in_domain tasks must surely gain more than; None asks for no gain."""
+
+    gain_evidence: Literal["interval", "estimate"] = "interval"
+    """Whether the lower bound of the gain must lie above the required one, or the figure itself is enough."""
+
+    equivalence: float = Field(default=1.0, ge=0)
+    """A task is unchanged where the whole interval of its change lies within plus and minus this."""
+
+    required_tasks: tuple[str, ...] = ()
+    """Tasks that must have been measured, besides all those of the suite that the gate is told of."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Chance of a false alarm. Each of the rules on backward transfer and on caps spends half of it."""
+
+    n_resamples: int = Field(default=10_000, ge=1_000)
+    """Bootstrap resamples and random flips."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of both."""
+
+    def cap_of(self, task: str) -> float:
+        """Return how many points a task may fall."""
+        return self.caps.get(task, self.cap)

@@ -1,0 +1,69 @@
+"""Which variants lead, and which of them can't be told apart.
+
+Borda (1781); for tables of tasks: Colombo et al., "What are the best Systems? New Perspectives on NLP Benchmarking"
+(NeurIPS 2022).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats import inputs
+from tcmbench.stats.estimates import LEVEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from tcmbench.stats.draws import Draws
+    from tcmbench.stats.inputs import FloatArray
+
+
+def borda(scores: npt.ArrayLike) -> FloatArray:
+    """Return each model's share of the Borda points (0–1) from models × tasks of scores.
+
+    On a task a model gets a point for every model below it and half a point for every equal one; 1: first everywhere.
+    A lone model gets 1. Scores of other tasks don't matter in size, only in order.
+    """
+    from scipy.stats import rankdata
+
+    table = inputs.rows(np.asarray(scores, dtype=np.float64), what="scores of models × tasks")
+    if len(table) == 1:
+        return np.ones(1)
+    points = rankdata(table, method="average", axis=0) - 1
+    return np.asarray(points.mean(axis=1) / (len(table) - 1), dtype=np.float64)
+
+
+def on_front(gain: npt.ArrayLike, backward_transfer: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return which models no other beats: none is at least as good in both and better in one.
+
+    Equal models are all on the front or all off it. The front goes by the figures, not by their intervals.
+    """
+    x, y = inputs.row(gain, what="gain"), inputs.row(backward_transfer, what="backward transfer")
+    inputs.same_items(len(x), len(y), what="gain")
+    as_good = (x[None, :] >= x[:, None]) & (y[None, :] >= y[:, None])
+    better = (x[None, :] > x[:, None]) | (y[None, :] > y[:, None])
+    return np.asarray(~(as_good & better).any(axis=1), dtype=np.bool_)
+
+
+def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
+    """Return whether two models can't be told apart: the paired interval of their difference holds zero."""
+    return one == other or draws.difference(one, other, level=level).interval.holds(0.0)
+
+
+def ties_of_neighbours(draws: Draws, order: Sequence[str], *, level: float = LEVEL) -> tuple[bool, ...]:
+    """Return for each model of a board, from the top, whether it can't be told apart from the one below it.
+
+    Being tied does not carry over: first with second and second with third, and yet first above third.
+
+    Raises:
+        EvaluationError: The order names a model twice.
+    """
+    if len(set(order)) != len(order):
+        raise EvaluationError(f"a board names each model once, got {list(order)}")
+    return tuple(tied(draws, upper, lower, level=level) for upper, lower in pairwise(order))
