@@ -110,8 +110,8 @@ class CachedEncoder(AbsEncoder):
         rows, lengths = missing[order], lengths[order]
         start = 0
         while start < rows.size:
-            saved = np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right")
-            stop = start + int(min(max(saved, 1), _SAVED_TEXTS))
+            saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
+            stop = start + min(max(saved, 1), _SAVED_TEXTS)
             chunk, chunk_lengths = rows[start:stop], lengths[start:stop]
             start = stop
             # Another process may have encoded some of these since.

@@ -78,16 +78,17 @@ def search_corpus(model: EncoderProtocol, split: Split, *, judged: Judgements) -
             order = judged.order[start:stop]
             for block, scores in _score_blocks(prepared, documents, rows=rows, columns=stop - start):
                 top = top_k(scores, k=split.top_k, order=order)
-                top.index[:] += np.int32(start)
+                top.documents[:] += np.int32(start)
                 if best is not None:
-                    before = TopK(*(array[block, : min(start, split.top_k)] for array in best))
+                    kept = min(start, split.top_k)
+                    before = TopK(best.scores[block, :kept], best.documents[block, :kept])
                     top = merge(before, top, k=split.top_k, order=judged.order)
                 if stop == count:
                     collector.add(np.arange(block.start, block.stop), top)
                     continue
                 best = best or _empty(rows, width, dtype=top.scores.dtype)
                 best.scores[block, : top.scores.shape[1]] = top.scores
-                best.index[block, : top.index.shape[1]] = top.index
+                best.documents[block, : top.documents.shape[1]] = top.documents
             del documents
     return collector.ranked()
 
@@ -119,7 +120,7 @@ def rerank(
             for start in range(0, len(members), _SORT_ROWS if size else len(members)):
                 rows = np.array(members[start : start + _SORT_ROWS] if size else members)
                 top = _rank_pools(prepared, documents, [pools[row] for row in rows], rows=rows, split=split)
-                settle_ties(top.scores, top.index, order=judged.order)
+                settle_ties(top.scores, top.documents, order=judged.order)
                 collector.add(rows, top)
     return collector.ranked()
 

@@ -18,7 +18,6 @@ import logging
 import shutil
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from tcmbench.store import key, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -246,7 +246,7 @@ class Space:
         with self._vectors_path.open("r+b") as file:
             file.truncate(self._records * rows.shape[1] * 4)
             file.seek(0, 2)
-            file.write(memoryview(rows).cast("B") if rows.size else b"")
+            file.write(rows.tobytes())
         with self._index_path.open("r+b") as file:
             file.truncate(self._records * _RECORD)
             file.seek(0, 2)

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     from tcmbench.evaluation.per_query import PerQuery
 
-    _Base = AbsTaskRetrieval
-else:
-    _Base = object
+# At run time a plain mixin: mteb takes seconds to import, and its tasks come after this class anyway.
+_Base: Any = object
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +42,12 @@ class FastRetrieval(_Base):
 
     # No fields of its own: `install` can then change the class of a task that exists.
     __slots__ = ()
-    _per_query: dict[tuple[str, str], PerQuery] | None = None
 
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
         """Per-query scores of the splits evaluated last, by (subset, split)."""
-        if self._per_query is None:
-            self._per_query = {}
-        return self._per_query
+        kept: dict[tuple[str, str], PerQuery] = vars(self).setdefault("_per_query", {})
+        return kept
 
     def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:  # noqa: ARG002
         """Return further scores of a split; none unless a task overrides this."""
@@ -142,8 +139,10 @@ def install(task: AbsTaskRetrieval) -> FastRetrieval:
         raise EvaluationError(
             f"{name}: expected a retrieval or reranking task, got {type(task).__name__}. Evaluate it as it is."
         )
-    task.__class__ = _fast_class(type(task))
-    return task  # type: ignore[return-value]
+    task_class: type = type(task)
+    task.__class__ = _fast_class(task_class)
+    fast: FastRetrieval = task
+    return fast
 
 
 @cache
@@ -263,14 +262,13 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
             ranked = dense_search.rerank(model, split, judged=judged, candidates=candidates, document_numbers=numbers)
     else:
         results = _run(model, split, top_ranked=data_split["top_ranked"])
+        if not results or not set(results) <= set(qrels):
+            raise NoParity("queries without judgements in the run", results=results)
         try:
-            if not results or not set(results) <= set(qrels):
-                raise NoParity("queries without judgements in the run")
             judged = judge(list(results))
             ranked = rank_run(results, judged=judged, document_numbers=numbers)
         except NoParity as reason:
-            reason.results = results
-            raise
+            raise NoParity(str(reason), results=results) from reason
     with split.timer("Scoring", split=split.split, subset=split.subset):
         return outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
 

@@ -29,8 +29,10 @@ _PAIRS = 4096
 class NoParity(Exception):
     """Why a split has to be scored by mteb itself; never leaves the evaluation package."""
 
-    results: dict[str, dict[str, float]] | None = None
-    """The run, where one was made already."""
+    def __init__(self, reason: str, *, results: dict[str, dict[str, float]] | None = None) -> None:
+        """Say why; `results` is the run, where one was made already."""
+        super().__init__(reason)
+        self.results = results
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,14 @@ class Collector:
         """
         if np.isnan(top.scores).any():
             raise NoParity("a score that is not a number")
-        dropped = self._dropped(rows, top.index)
-        self._exact.append(self._found(rows, top.index, dropped=dropped))
+        dropped = self._dropped(rows, top.documents)
+        self._exact.append(self._found(rows, top.documents, dropped=dropped))
         single = top.scores.astype(np.float32, copy=False)
         if single is top.scores or np.array_equal(single, top.scores):
             self._hits.append(self._exact[-1])
         else:
             # trec_eval keeps scores in single precision: doubles that are apart may be tied there.
-            index = top.index.copy()
+            index = top.documents.copy()
             settle_ties(single, index, order=self._judged.order)
             self._hits.append(self._found(rows, index, dropped=self._dropped(rows, index)))
         values = confidence or metrics.confidence(top.scores, dropped=dropped)
@@ -202,13 +204,13 @@ class Collector:
     def _keep_top(self, rows: Integers, top: TopK, *, dropped: Integers | None) -> None:
         """Keep the best documents of each query."""
         depth = self._top_ids.shape[1]
-        width = min(top.index.shape[1], depth)
+        width = min(top.documents.shape[1], depth)
         ids = self._judged.document_ids
         if dropped is None or not (dropped >= 0).any():
-            self._top_ids[rows, :width] = ids[top.index[:, :width]]
+            self._top_ids[rows, :width] = ids[top.documents[:, :width]]
             self._top_scores[rows, :width] = top.scores[:, :width]
             return
-        for row, place, index, scores in zip(rows, dropped, top.index, top.scores, strict=True):
+        for row, place, index, scores in zip(rows, dropped, top.documents, top.scores, strict=True):
             kept = np.delete(np.arange(index.size), place) if place >= 0 else np.arange(index.size)
             kept = kept[:depth]
             self._top_ids[row, : kept.size] = ids[index[kept]]

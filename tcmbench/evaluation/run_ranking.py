@@ -52,7 +52,7 @@ def rank_run(
             confidence = _confidence(scores, index, own=judged.own, rows=rows)
             by_score = np.argsort(scores, axis=1)[:, ::-1]
             top = TopK(np.take_along_axis(scores, by_score, axis=1), np.take_along_axis(index, by_score, axis=1))
-            settle_ties(top.scores, top.index, order=judged.order)
+            settle_ties(top.scores, top.documents, order=judged.order)
             collector.add(rows, top, confidence=confidence)
     return collector.ranked()
 

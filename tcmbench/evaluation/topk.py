@@ -24,7 +24,7 @@ class TopK(NamedTuple):
     scores: Floats
     """Scores, (queries, k)."""
 
-    index: Integers
+    documents: Integers
     """Document numbers, (queries, k)."""
 
 
@@ -78,7 +78,7 @@ def top_k(scores: Floats, *, k: int, order: Integers) -> TopK:
 def merge(first: TopK, second: TopK, *, k: int, order: Integers) -> TopK:
     """Return the `k` best of two lists over different documents, in the same order."""
     values = np.concatenate([first.scores, second.scores], axis=1)
-    index = np.concatenate([first.index, second.index], axis=1)
+    index = np.concatenate([first.documents, second.documents], axis=1)
     by_score = np.argsort(values, axis=1)[:, ::-1]
     values = np.take_along_axis(values, by_score, axis=1)
     index = np.take_along_axis(index, by_score, axis=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,42 +15,48 @@ from tcmbench.errors import StoreError
 from tcmbench.evaluation import embedding_cache
 from tcmbench.evaluation.embedding_cache import Space, digest
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
-def open_space(root, **identity):
+    from numpy.typing import NDArray
+
+
+def open_space(root: Path, **identity: Any) -> Space:
     """Return a space of one model."""
     chosen = {"model": "m", "revision": "r1", "max_length": 8, "dtype": "float32", **identity}
     return Space(root, **chosen)
 
 
-def vectors_of(texts, dimensions=4):
+def vectors_of(texts: Sequence[str], dimensions: int = 4) -> NDArray[np.float32]:
     """Return vectors that tell texts apart."""
     return np.array([[zlib_like(text, place) for place in range(dimensions)] for text in texts], dtype=np.float32)
 
 
-def zlib_like(text, place):
+def zlib_like(text: str, place: int) -> float:
     """Return a number that follows from text and place."""
     return float(sum((place + 1) * (number + 3) * ord(char) for number, char in enumerate(text)) % 9973)
 
 
-def add(space, texts):
+def add(space: Space, texts: Sequence[str]) -> None:
     """Put the vectors of texts into a space."""
     space.add([digest(text) for text in texts], vectors_of(texts))
 
 
-def get(space, texts):
+def get(space: Space, texts: Sequence[str]) -> dict[str, list[float]]:
     """Return the vectors of texts that are there, by text."""
     present, vectors = space.get([digest(text) for text in texts])
     return dict(zip([t for t, p in zip(texts, present, strict=True) if p], vectors.tolist(), strict=True))
 
 
-def expected(texts):
+def expected(texts: Sequence[str]) -> dict[str, list[float]]:
     """Return the vectors that texts must have, by text."""
     return dict(zip(texts, vectors_of(texts).tolist(), strict=True))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=4), max_size=5), max_size=5))
-def test_what_was_added_is_found(tmp_path_factory, rounds):
+def test_what_was_added_is_found(tmp_path_factory: pytest.TempPathFactory, rounds: list[list[str]]) -> None:
     """Every text added is found with its own vector, by this and by a fresh process, and stored once."""
     root = tmp_path_factory.mktemp("cache")
     space = open_space(root)
@@ -61,20 +69,20 @@ def test_what_was_added_is_found(tmp_path_factory, rounds):
 
 
 @pytest.mark.parametrize("change", [{"revision": "r2"}, {"max_length": 9}, {"dtype": "bfloat16"}])
-def test_models_are_kept_apart(tmp_path, change):
+def test_models_are_kept_apart(tmp_path: Path, change: dict[str, Any]) -> None:
     """Another revision, max length or precision finds nothing of this one."""
     add(open_space(tmp_path), ["寒热往来"])
     assert get(open_space(tmp_path, **change), ["寒热往来"]) == {}
 
 
-def test_names_do_not_matter(tmp_path):
+def test_names_do_not_matter(tmp_path: Path) -> None:
     """The same revision under another name is the same model."""
     add(open_space(tmp_path), ["头痛"])
     assert get(open_space(tmp_path, model="copy"), ["头痛"]) == expected(["头痛"])
 
 
 @pytest.mark.parametrize(("file", "cut"), [("vectors.f32", 5), ("index.bin", 7), ("index.bin", 20)])
-def test_a_torn_tail_is_ignored_and_written_over(tmp_path, file, cut):
+def test_a_torn_tail_is_ignored_and_written_over(tmp_path: Path, file: str, cut: int) -> None:
     """What a killed process left half-written does not count, and the next writer continues before it."""
     space = open_space(tmp_path)
     add(space, ["a", "b"])
@@ -87,7 +95,7 @@ def test_a_torn_tail_is_ignored_and_written_over(tmp_path, file, cut):
     assert get(open_space(tmp_path), ["a", "b", "c", "d"]) == expected(["a", "b", "c", "d"])
 
 
-def test_rows_without_records_are_written_over(tmp_path):
+def test_rows_without_records_are_written_over(tmp_path: Path) -> None:
     """Rows whose records were never written don't shift the rows that follow."""
     space = open_space(tmp_path)
     add(space, ["a"])
@@ -98,7 +106,7 @@ def test_rows_without_records_are_written_over(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["vectors.f32", "index.bin"])
-def test_damage_is_noticed(tmp_path, caplog, file):
+def test_damage_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str) -> None:
     """A flipped bit makes one text absent, never a wrong vector; adding it again mends it."""
     space = open_space(tmp_path)
     add(space, ["a", "b"])
@@ -113,7 +121,7 @@ def test_damage_is_noticed(tmp_path, caplog, file):
     assert get(open_space(tmp_path), ["a", "b"]) == expected(["a", "b"])
 
 
-def test_vectors_of_another_length_are_refused(tmp_path):
+def test_vectors_of_another_length_are_refused(tmp_path: Path) -> None:
     """A model that changed without a new revision is stopped."""
     space = open_space(tmp_path)
     add(space, ["a"])
@@ -122,7 +130,7 @@ def test_vectors_of_another_length_are_refused(tmp_path):
     assert get(open_space(tmp_path), ["a"]) == expected(["a"])
 
 
-def test_a_damaged_card_is_named(tmp_path):
+def test_a_damaged_card_is_named(tmp_path: Path) -> None:
     """A space whose card cannot be read says which folder to delete."""
     space = open_space(tmp_path)
     add(space, ["a"])
@@ -131,14 +139,14 @@ def test_a_damaged_card_is_named(tmp_path):
         open_space(tmp_path)
 
 
-def write_many(root, first, count):
+def write_many(root: Path, first: int, count: int) -> None:
     """Add texts one by one, as a process of its own."""
     space = open_space(root)
     for number in range(first, first + count):
         add(space, [f"text {number}"])
 
 
-def test_two_processes_write_side_by_side(tmp_path):
+def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
     """Two writers with half of their texts in common lose nothing and store nothing twice."""
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=write_many, args=(tmp_path, first, 60)) for first in (0, 30)]
@@ -152,7 +160,7 @@ def test_two_processes_write_side_by_side(tmp_path):
     assert [entry.texts for entry in embedding_cache.info(tmp_path)] == [90]
 
 
-def test_a_reader_sees_what_another_adds(tmp_path):
+def test_a_reader_sees_what_another_adds(tmp_path: Path) -> None:
     """After a refresh a space knows what was added elsewhere."""
     reader, writer = open_space(tmp_path), open_space(tmp_path)
     add(writer, ["a"])
@@ -161,10 +169,8 @@ def test_a_reader_sees_what_another_adds(tmp_path):
     assert get(reader, ["a"]) == expected(["a"])
 
 
-def test_prune_removes_what_was_used_longest_ago(tmp_path):
+def test_prune_removes_what_was_used_longest_ago(tmp_path: Path) -> None:
     """Spaces go, oldest first, until the rest fits."""
-    import os
-
     for age, revision in enumerate(["new", "middle", "old"]):
         space = open_space(tmp_path, revision=revision, model=revision)
         add(space, ["a", "b"])
@@ -179,7 +185,7 @@ def test_prune_removes_what_was_used_longest_ago(tmp_path):
     assert embedding_cache.info(tmp_path) == ()
 
 
-def test_prune_leaves_writers_alone(tmp_path):
+def test_prune_leaves_writers_alone(tmp_path: Path) -> None:
     """A space whose lock is held is reported as busy and stays."""
     space = open_space(tmp_path)
     add(space, ["a"])
@@ -191,7 +197,7 @@ def test_prune_leaves_writers_alone(tmp_path):
     assert get(open_space(tmp_path), ["a"]) == expected(["a"])
 
 
-def test_a_space_pruned_under_a_writer_starts_anew(tmp_path):
+def test_a_space_pruned_under_a_writer_starts_anew(tmp_path: Path) -> None:
     """A process whose space was removed writes a new one, without rows that are gone."""
     space = open_space(tmp_path)
     add(space, ["a", "b"])
@@ -202,7 +208,7 @@ def test_a_space_pruned_under_a_writer_starts_anew(tmp_path):
     assert get(open_space(tmp_path), ["a", "b", "c"]) == expected(["c"])
 
 
-def test_no_cache_has_no_spaces(tmp_path):
+def test_no_cache_has_no_spaces(tmp_path: Path) -> None:
     """A folder that does not exist holds nothing and needs no pruning."""
     assert embedding_cache.info(tmp_path / "none") == ()
     assert embedding_cache.prune(tmp_path / "none", max_bytes=0) == ((), (), 0)

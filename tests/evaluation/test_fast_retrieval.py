@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,24 @@ import sklearn
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mteb.models.model_meta import ScoringFunction
-from tests.evaluation.fakes import ArrayEncoder, FastTask, PlainTask, RunModel, WordOverlap, load, scores
 
 from tcmbench.errors import EvaluationError, ParityError
 from tcmbench.evaluation import fast_retrieval, per_query, topk
+from tests.evaluation.fakes import ArrayEncoder, FastTask, PlainTask, RunModel, WordOverlap, load, scores
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcmbench.evaluation.per_query import PerQuery
+
+Case = dict[str, Any]
+Vectors = dict[str, Any]
 # Shrinking a failure through mteb takes minutes; the case found is small enough as it is.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
-def assert_same(expected, actual):
+def assert_same(expected: dict[str, Any], actual: dict[str, Any]) -> None:
     """Both hold the same metrics with the same values to 1e-9, NaN equal to NaN."""
     assert expected.keys() == actual.keys()
     wrong = {
@@ -34,7 +42,7 @@ def assert_same(expected, actual):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick_loaders():
+def _quick_loaders() -> Iterator[None]:
     """Preparing a handful of rows and validating arguments takes mteb longer than all the rest."""
     with (
         sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
@@ -44,7 +52,7 @@ def _quick_loaders():
         yield
 
 
-def both(case, model, **attributes):
+def both(case: Case, model: Any, **attributes: Any) -> tuple[dict[str, Any], dict[str, Any], FastTask]:
     """Return a split scored by mteb and by us, and the task that holds our per-query scores."""
     results = []
     for task in (PlainTask(), FastTask()):
@@ -56,7 +64,7 @@ def both(case, model, **attributes):
 
 
 @st.composite
-def splits(draw, *, reranking=False):
+def splits(draw: st.DrawFn, *, reranking: bool = False) -> Case:
     """Small splits: ids that sort unlike their numbers, several graded positives, own ids, unknown documents."""
     documents = draw(st.lists(st.text("ab1方", min_size=1, max_size=3), min_size=1, max_size=14, unique=True))
     queries = draw(
@@ -80,13 +88,10 @@ def splits(draw, *, reranking=False):
 
 
 @st.composite
-def encoders(draw, case, **kwargs):
+def encoders(draw: st.DrawFn, case: Case, **kwargs: Any) -> ArrayEncoder:
     """Encoders with few distinct vectors (so that scores tie) or many."""
     dim = draw(st.integers(1, 3))
-    if draw(st.booleans()):
-        number = st.integers(-2, 2).map(float)
-    else:
-        number = st.floats(-1, 1, width=32)
+    number = st.integers(-2, 2).map(float) if draw(st.booleans()) else st.floats(-1, 1, width=32)
     vector = st.lists(number, min_size=dim, max_size=dim)
     texts = [f"text of {d}" for d in case["documents"]] + [f"query {q}" for q in case["queries"]]
     vectors = {text: np.array(draw(vector), dtype=np.float32) for text in texts}
@@ -99,7 +104,7 @@ SIMILARITY = st.sampled_from([ScoringFunction.COSINE, ScoringFunction.DOT_PRODUC
 
 @settings(max_examples=30, deadline=None, phases=PHASES)
 @given(data=st.data())
-def test_retrieval_is_equal(data):
+def test_retrieval_is_equal(data: st.DataObject) -> None:
     """A whole corpus is searched and scored as by mteb: ties, grades, fewer documents than k, own ids."""
     case = data.draw(splits())
     model = data.draw(encoders(case, similarity=data.draw(SIMILARITY)))
@@ -112,7 +117,7 @@ def test_retrieval_is_equal(data):
 
 @settings(max_examples=30, deadline=None, phases=PHASES)
 @given(data=st.data())
-def test_reranking_is_equal(data):
+def test_reranking_is_equal(data: st.DataObject) -> None:
     """Candidates are ranked and scored as by mteb, also when a query has few or none."""
     case = data.draw(splits(reranking=True))
     model = data.draw(encoders(case, similarity=data.draw(SIMILARITY)))
@@ -125,7 +130,7 @@ def test_reranking_is_equal(data):
 
 @settings(max_examples=30, deadline=None, phases=PHASES)
 @given(data=st.data())
-def test_runs_are_equal(data):
+def test_runs_are_equal(data: st.DataObject) -> None:
     """Runs of search models are scored as by mteb, also where doubles are tied in single precision."""
     case = data.draw(splits())
     number = st.one_of(
@@ -141,7 +146,7 @@ def test_runs_are_equal(data):
 
 
 @pytest.fixture
-def case():
+def case() -> Case:
     """A split of 40 queries and 1,200 documents in 16 dimensions, more documents than are kept."""
     documents = [f"d{number}" for number in range(1200)]
     queries = [f"q{number}" for number in range(40)]
@@ -150,7 +155,7 @@ def case():
 
 
 @pytest.fixture
-def vectors(case):
+def vectors(case: Case) -> Vectors:
     """Vectors of the texts of `case`; every tenth document is a copy of the first."""
     rng = np.random.default_rng(5)
     texts = [f"text of {d}" for d in case["documents"]] + [f"query {q}" for q in case["queries"]]
@@ -160,13 +165,13 @@ def vectors(case):
     return found
 
 
-def test_large_corpus_with_copies_is_equal(case, vectors):
+def test_large_corpus_with_copies_is_equal(case: Case, vectors: Vectors) -> None:
     """More documents than are kept, many of them copies: same numbers."""
     expected, actual, _ = both(case, ArrayEncoder(vectors))
     assert_same(expected, actual)
 
 
-def test_ties_at_the_last_place_are_equal(case, vectors):
+def test_ties_at_the_last_place_are_equal(case: Case, vectors: Vectors) -> None:
     """Where equal scores straddle the last place, the same documents are kept."""
     for number in range(0, 1200, 3):
         vectors[f"text of d{number}"] = vectors["text of d0"]
@@ -174,7 +179,7 @@ def test_ties_at_the_last_place_are_equal(case, vectors):
     assert_same(expected, actual)
 
 
-def test_chunks_are_equal(case, vectors, monkeypatch):
+def test_chunks_are_equal(case: Case, vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     """A corpus that is encoded in chunks is ranked as in one piece."""
     from mteb.models.search_wrappers import SearchEncoderWrapper
 
@@ -186,7 +191,7 @@ def test_chunks_are_equal(case, vectors, monkeypatch):
     assert_same(expected, actual)
 
 
-def test_cross_encoders_are_equal(case):
+def test_cross_encoders_are_equal(case: Case) -> None:
     """A cross-encoder's pairs are scored by it and ranked as by mteb."""
     pools = {query: case["documents"][row : row + 30] for row, query in enumerate(case["queries"])}
     expected, actual, task = both({**case, "top_ranked": pools}, WordOverlap())
@@ -199,13 +204,15 @@ def test_cross_encoders_are_equal(case):
     [{"skip_first_result": True}, {"task_specific_scores": lambda *_, **__: {"own": 1.0}}],
     ids=["skip_first_result", "own scores"],
 )
-def test_mteb_scores_what_we_cannot_promise(case, vectors, caplog, attributes):
+def test_mteb_scores_what_we_cannot_promise(
+    case: Case, vectors: Vectors, caplog: pytest.LogCaptureFixture, attributes: dict[str, Any]
+) -> None:
     """Tasks with another way of scoring are left to mteb, which is said in the log."""
     caplog.set_level(logging.INFO, logger="tcmbench")
     if "task_specific_scores" in attributes:
 
         class Own(FastTask):
-            def task_specific_scores(self, *args, **kwargs):
+            def task_specific_scores(self, *args: Any, **kwargs: Any) -> dict[str, float]:
                 return {**super().task_specific_scores(*args, **kwargs), "own": 1.0}
 
         actual = scores(load(Own(), **case), ArrayEncoder(vectors))
@@ -216,7 +223,7 @@ def test_mteb_scores_what_we_cannot_promise(case, vectors, caplog, attributes):
     assert "scored by mteb itself" in caplog.text
 
 
-def test_scores_that_are_not_numbers_go_to_mteb(case, vectors, caplog):
+def test_scores_that_are_not_numbers_go_to_mteb(case: Case, vectors: Vectors, caplog: pytest.LogCaptureFixture) -> None:
     """A NaN has no place in an order: mteb's answer is given, whatever it is."""
     caplog.set_level(logging.INFO, logger="tcmbench")
     vectors["text of d3"] = np.full(16, np.nan, dtype=np.float32)
@@ -225,21 +232,21 @@ def test_scores_that_are_not_numbers_go_to_mteb(case, vectors, caplog):
     assert "not a number" in caplog.text
 
 
-def test_scores_that_are_not_numbers_stop_a_reranking(case, vectors):
-    """mteb refuses to rerank by NaN, and so do we."""
+def test_scores_that_are_not_numbers_stop_a_reranking(case: Case, vectors: Vectors) -> None:
+    """Reranking by NaN is refused by mteb, and so by us."""
     vectors["text of d3"] = np.full(16, np.nan, dtype=np.float32)
-    pools = {query: case["documents"][:5] for query in case["queries"]}
+    pools = dict.fromkeys(case["queries"], case["documents"][:5])
     with pytest.raises(ValueError, match="NaN"):
         scores(load(FastTask(), **case, top_ranked=pools), ArrayEncoder(vectors))
 
 
-def test_a_run_with_nan_is_searched_once(case):
-    """mteb scores the run that was found, without a second search."""
+def test_a_run_with_nan_is_searched_once(case: Case) -> None:
+    """The run that was found is what mteb scores, without a second search."""
     run = {query: {"d1": float("nan"), "d2": 1.0} for query in case["queries"]}
     calls = []
 
     class Counting(RunModel):
-        def search(self, queries, **kwargs):
+        def search(self, queries: Any, **kwargs: Any) -> dict[str, dict[str, float]]:
             calls.append(1)
             return super().search(queries, **kwargs)
 
@@ -248,7 +255,7 @@ def test_a_run_with_nan_is_searched_once(case):
     assert calls == [1]
 
 
-def test_per_query_scores_of_both_paths_agree(case, vectors):
+def test_per_query_scores_of_both_paths_agree(case: Case, vectors: Vectors) -> None:
     """The columns kept on the fast path are those that mteb's scoring gives."""
     _, _, fast = both(case, ArrayEncoder(vectors))
     slow = load(FastTask(), **case)
@@ -268,7 +275,7 @@ def test_per_query_scores_of_both_paths_agree(case, vectors):
     np.testing.assert_array_equal(theirs.top_ids[:, 0], ours.top1)
 
 
-def test_own_ids_are_left_out_of_the_top_lists(vectors, case):
+def test_own_ids_are_left_out_of_the_top_lists(vectors: Vectors, case: Case) -> None:
     """With ignore_identical_ids a query's own document is in none of its lists."""
     case = {**case, "queries": case["documents"][:40]}
     case["qrels"] = {query: {"d5": 1, query: 1} for query in case["queries"]}
@@ -282,29 +289,29 @@ def test_own_ids_are_left_out_of_the_top_lists(vectors, case):
     assert (found.top_ids != "").all()
 
 
-def test_tasks_add_scores_of_their_own(case, vectors):
+def test_tasks_add_scores_of_their_own(case: Case, vectors: Vectors) -> None:
     """`query_scores` adds to what is reported and stays on the fast path."""
 
     class Own(FastTask):
-        def query_scores(self, per_query, *, split, subset):
+        def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, Any]:
             return {"answered": float(len(per_query.query_ids)), "where": f"{subset}/{split}"}
 
     actual = scores(load(Own(), **case), ArrayEncoder(vectors))
     assert (actual["answered"], actual["where"]) == (40.0, "default/test")
 
 
-def test_an_override_that_hides_the_queries_is_refused(case, vectors):
+def test_an_override_that_hides_the_queries_is_refused(case: Case, vectors: Vectors) -> None:
     """Without per-query scores nothing can be compared: an error, not a silent gap."""
 
     class Hiding(FastTask):
-        def task_specific_scores(self, *args, **kwargs):
+        def task_specific_scores(self, *args: Any, **kwargs: Any) -> dict[str, float]:
             return {}
 
     with pytest.raises(EvaluationError, match="super"):
         scores(load(Hiding(), **case), ArrayEncoder(vectors))
 
 
-def test_install_keeps_the_task(case, vectors):
+def test_install_keeps_the_task(case: Case, vectors: Vectors) -> None:
     """Any mteb retrieval task takes the fast path in place and keeps its name and numbers."""
     task = load(PlainTask(), **case)
     expected = scores(task, ArrayEncoder(vectors))
@@ -316,7 +323,7 @@ def test_install_keeps_the_task(case, vectors):
     assert ("default", "test") in fast.per_query
 
 
-def test_install_refuses_other_tasks():
+def test_install_refuses_other_tasks() -> None:
     """A task without a ranking is named in the error."""
     import mteb
 
@@ -324,18 +331,18 @@ def test_install_refuses_other_tasks():
         fast_retrieval.install(mteb.get_task("ATEC"))
 
 
-def test_a_wrong_mean_is_an_error():
+def test_a_wrong_mean_is_an_error() -> None:
     """A reported number that its queries don't average to is not passed on."""
     queries = np.array(["a", "b"], dtype=object)
     found = per_query.PerQuery(queries, {"ndcg_at_10": np.array([1.0, 0.5])}, np.full((2, 0), ""), np.zeros((2, 0)))
     per_query.check_means(found, {"ndcg_at_10": 0.75}, where="here")
-    with pytest.raises(ParityError, match="here: ndcg_at_10 is reported as 0.7501"):
+    with pytest.raises(ParityError, match=r"here: ndcg_at_10 is reported as 0\.7501"):
         per_query.check_means(found, {"ndcg_at_10": 0.7501}, where="here")
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 300), st.integers(1, 7))
-def test_row_blocks_cover_all_rows_and_never_one(rows, size):
+def test_row_blocks_cover_all_rows_and_never_one(rows: int, size: int) -> None:
     """Blocks follow each other without a gap, and a lone row is never cut off."""
     blocks = list(topk.row_blocks(rows, size=size))
     assert [row for block in blocks for row in range(block.start, block.stop)] == list(range(rows))
@@ -344,7 +351,7 @@ def test_row_blocks_cover_all_rows_and_never_one(rows, size):
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_top_k_is_the_sorted_list(data):
+def test_top_k_is_the_sorted_list(data: st.DataObject) -> None:
     """The best k by (score, id) descending, whatever ties."""
     rows, documents = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 12))
     ids = data.draw(st.lists(st.text("ab", max_size=4), min_size=documents, max_size=documents, unique=True))
@@ -355,5 +362,5 @@ def test_top_k_is_the_sorted_list(data):
     found = topk.top_k(table, k=documents, order=topk.id_order(ids))
     for row in range(rows):
         expected = sorted(((float(s), i) for s, i in zip(table[row], ids, strict=True)), reverse=True)
-        actual = [(float(s), ids[i]) for s, i in zip(found.scores[row], found.index[row], strict=True)]
+        actual = [(float(s), ids[i]) for s, i in zip(found.scores[row], found.documents[row], strict=True)]
         assert expected == actual
