@@ -125,8 +125,9 @@ class Variant(Spec):
     augmentation: Augmentation | None = None
     """How documents are varied; None leaves them as they are."""
 
-    batch_rule: Literal["label_unique", "plain"] = "label_unique"
-    """label_unique: no two examples of a batch share a positive, so no positive is pushed away."""
+    batch_rule: Literal["label_unique", "plain", "no_duplicates"] = "label_unique"
+    """label_unique: no two examples of a batch share a label, so no positive is pushed away; no_duplicates: no two
+    share a text (sentence-transformers' own sampler, which draws the batches itself)."""
 
     tuner: Tuner = "full"
     """What is trained: all weights, or adapters on float or on 4-bit weights."""

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.errors import TrainingError
+from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,11 +100,13 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def failure(console: Path, *, begin: int, code: int, what: str) -> TrainingError:
+def failure(console: Path, *, begin: int, code: int, what: str) -> TcmbenchError:
     """Return the error that explains why a process failed, from its exit code and the end of its output."""
     tail = _tail(console, begin=begin)
     lowered = tail.lower()
     last = last_error(tail)
+    if own := _own_error(last, console=console, what=what):
+        return own
     if any(word in lowered for word in _MEMORY_WORDS):
         advice = (
             "It ran out of memory. Lower training.batch_size (raise training.accumulation to match), lower "
@@ -118,6 +120,8 @@ def failure(console: Path, *, begin: int, code: int, what: str) -> TrainingError
     elif code < 0:
         name = signal.Signals(-code).name
         advice = f"It was ended by {name}. Run the same command again to go on from the last checkpoint."
+    elif "MaxLengthError" in last:
+        advice = "Texts are longer than training.max_length. Raise it, or build the training set again with it."
     elif missing := _missing_package(last):
         advice = f"{missing} is not installed. Run: pip install 'tcmbench[train]'"
     else:
@@ -135,6 +139,17 @@ def last_error(text: str) -> str:
         if line.startswith("[rank") and "Error" in line:
             return line.partition("]:")[2].strip() or line
     return lines[-1] if lines else "it said nothing"
+
+
+def _own_error(line: str, *, console: Path, what: str) -> TcmbenchError | None:
+    """Return the error of ours that ended a worker, as the same class; None when it was another's."""
+    head, _, message = line.partition(": ")
+    kinds = {f"{kind.__module__}.{kind.__name__}": kind for kind in (TrainingError, ParityError, SpecError)}
+    kind = kinds.get(head)
+    if kind is None:
+        return None
+    told = f"{what} was stopped: {message} All of its output: {console}"
+    return kind(told)
 
 
 def _missing_package(line: str) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from tcmbench.trainers import Job
 
+PACKAGE_ROOT = str(Path(__file__).parents[2])
+"""Where `tcmbench` is imported from; workers must find the same one."""
+
 GUARD = Path(_plugin_package).with_name("tcmbench_guard.py")
 
 _POINTS = 200
@@ -59,7 +62,7 @@ def environment(job: Job, *, negatives: int) -> dict[str, str]:
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": PACKAGE_ROOT,
         "MODELSCOPE_CACHE": str(job.work_dir / "modelscope"),
         "TCMBENCH_GUARD": str(job.work_dir / "guard.json"),
     }

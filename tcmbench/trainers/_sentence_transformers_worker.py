@@ -1,0 +1,266 @@
+"""One training by sentence-transformers: `python -m tcmbench.trainers._sentence_transformers_worker WORK ANSWER`.
+
+The examples are read in the order of the file: that order holds the batch rule (label-unique blocks, all passes), so
+a sampler that shuffles would undo it. Only the rule no_duplicates draws batches itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.errors import TrainingError
+from tcmbench.store import write_text
+from tcmbench.trainers import _hub_layout, _parity, _swift_log
+from tcmbench.trainers._job_file import Result, Work, read_work
+from tcmbench.trainers._tokens import count_tokens
+from tcmbench.trainers._train_file import SCORED_LOSSES, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+    from transformers import TrainerCallback
+
+_POINTS = 200
+_LORA_DROPOUT = 0.05
+_CACHED_MINI_BATCH = 32
+
+
+def train(work: Work) -> Result:
+    """Train, write the model in hub layout, and return what was measured on the way."""
+    import torch
+    from transformers import set_seed
+
+    from tcmbench.encoders.sentence_transformers import open_model
+
+    set_seed(work.seed)
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    before = _parity.evaluation_numbers(work.base_dir, work.base)
+    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
+    model = model.to("cpu" if work.device == "cpu" else "cuda")
+    if work.base.architecture != "static":
+        model.max_seq_length = work.variant.training.max_length
+    trained = _prepare(model, work)
+    history = _run_trainer(model, work)
+    _merge(model, work)
+    target = work.output / "model"
+    _save(model, work, target)
+    if work.base.architecture != "static":
+        model.max_seq_length = work.base.max_length
+    memory = model.eval().encode(_parity.canary_texts(work.base), prompt="", batch_size=2)
+    ways = {"memory": memory, "evaluation": _parity.evaluation_numbers(target, work.base)}
+    parity = _parity.differences(ways, reference="evaluation")
+    _parity.refuse_disparity(parity, tolerance=_parity.TOLERANCE, where=where)
+    parity["change"] = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
+    gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
+    return Result(
+        trained_parameters=trained,
+        tokens=_tokens(model, work),
+        gpu_memory_mib=gpu,
+        parity=parity,
+        curves=_swift_log.curves(history),
+    )
+
+
+def _prepare(model: SentenceTransformer, work: Work) -> int:
+    """Put adapters beside the weights where the recipe wants them; return how many parameters are trained."""
+    if work.variant.tuner == "lora":
+        from peft import LoraConfig, get_peft_model
+
+        training = work.variant.training
+        settings = LoraConfig(
+            r=training.lora_rank,
+            lora_alpha=training.lora_alpha,
+            lora_dropout=_LORA_DROPOUT,
+            target_modules="all-linear",
+        )
+        model[0].model = get_peft_model(model[0].model, settings)
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]:
+    """Train from the start or the checkpoint; return the trainer's log history."""
+    from safetensors.torch import load_model, save_model
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+    class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
+        """Keeps checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
+
+        def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
+            del state_dict
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_model(self.model, str(folder / "model.safetensors"))
+
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            load_model(self.model, f"{checkpoint_path}/model.safetensors")
+
+    training, run = work.variant.training, work.output / "run"
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(run),
+        num_train_epochs=1,
+        max_steps=work.steps if training.max_steps is not None else -1,
+        per_device_train_batch_size=training.batch_size,
+        gradient_accumulation_steps=training.accumulation,
+        gradient_checkpointing=training.gradient_checkpointing,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(work.steps * training.warmup_ratio),
+        weight_decay=training.weight_decay,
+        max_grad_norm=1.0,
+        seed=work.seed,
+        data_seed=work.seed,
+        bf16=training.dtype == "bfloat16",
+        use_cpu=work.device == "cpu",
+        batch_sampler="no_duplicates" if work.variant.batch_rule == "no_duplicates" else _file_order,
+        dataloader_drop_last=work.rows % training.batch_size == 1,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=work.device != "cpu",
+        logging_steps=max(1, work.steps // _POINTS),
+        logging_first_step=True,
+        save_steps=training.save_steps,
+        save_total_limit=2,
+        report_to="tensorboard",
+        disable_tqdm=True,
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=_dataset(work),
+        loss=_loss(model, work),
+        callbacks=[_log_writer(run / "logging.jsonl")],
+    )
+    trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
+    history: list[dict[str, Any]] = trainer.state.log_history
+    return history
+
+
+def _file_order(dataset: Dataset, *, batch_size: int, drop_last: bool, **_: object) -> Any:
+    """Return a batch sampler that takes the rows from the first to the last."""
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+    from torch.utils.data import SequentialSampler
+
+    return DefaultBatchSampler(SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last)
+
+
+def _dataset(work: Work) -> Dataset:
+    """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
+    from datasets import Dataset
+
+    rows = read_rows(work.train_file)
+    columns: dict[str, list[Any]] = {
+        "anchor": [row.query for row in rows],
+        "positive": [row.positive for row in rows],
+    }
+    if work.variant.training.loss in SCORED_LOSSES:
+        columns["label"] = [row.label for row in rows]
+    else:
+        for number in range(len(rows[0].negatives)):
+            columns[f"negative_{number + 1}"] = [row.negatives[number] for row in rows]
+    return Dataset.from_dict(columns)
+
+
+def _loss(model: SentenceTransformer, work: Work) -> Any:
+    from sentence_transformers.sentence_transformer import losses
+
+    training = work.variant.training
+    scale = 1.0 / training.temperature
+    if training.loss == "cosent":
+        return losses.CoSENTLoss(model, scale=scale)
+    if training.loss == "cached_mnrl":
+        size = min(training.batch_size, _CACHED_MINI_BATCH)
+        return losses.CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=size)
+    if training.loss == "gist":
+        from tcmbench.encoders.sentence_transformers import open_model
+
+        # the untuned base guides: what it finds closer than the positive is not taken for wrong
+        guide = open_model(work.base_dir, work.base).to(model.device)
+        return losses.GISTEmbedLoss(model, guide=guide, temperature=training.temperature)
+    ranking = losses.MultipleNegativesRankingLoss(model, scale=scale)
+    if training.matryoshka_dims:
+        return losses.MatryoshkaLoss(model, ranking, matryoshka_dims=list(training.matryoshka_dims))
+    return ranking
+
+
+def _log_writer(path: Path) -> TrainerCallback:
+    """Return a callback that writes the log as ms-swift does, one line a logged step."""
+    from transformers import TrainerCallback
+
+    class LogWriter(TrainerCallback):  # type: ignore[misc]
+        """Writes the log, and stops at a loss of exactly zero."""
+
+        _began = 0.0
+        _first = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
+            """Note when and where it began."""
+            del args, control
+            self._began, self._first = time.monotonic(), state.global_step
+
+        def on_log(self, args: Any, state: Any, control: Any, *, logs: dict[str, Any], **_: object) -> None:
+            """Add one line."""
+            del args, control
+            if "loss" not in logs:
+                return
+            if logs["loss"] == 0.0 and logs.get("grad_norm") == 0.0:
+                raise TrainingError("the loss and its gradient are exactly 0: the examples have no negatives.")
+            done = max(1, state.global_step - self._first)
+            seconds = (time.monotonic() - self._began) / done * (state.max_steps - state.global_step)
+            line = {
+                **logs,
+                "global_step/max_steps": f"{state.global_step}/{state.max_steps}",
+                "remaining_time": f"{round(seconds)}s",
+            }
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+    return LogWriter()
+
+
+def _merge(model: SentenceTransformer, work: Work) -> None:
+    if work.variant.tuner == "lora":
+        model[0].model = model[0].model.merge_and_unload()
+
+
+def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
+    """Write the model: sentence-transformers' own files, then its base's where the base has the same."""
+    model.save_pretrained(str(target), create_model_card=False)
+    if work.base.architecture == "static":
+        return
+    _hub_layout.copy_companions(work.base_dir, target)
+    _hub_layout.write_embedding_modules(target, base=work.base, dimensions=int(model.get_embedding_dimension() or 0))
+    _keep_architecture(work.base_dir, target)
+
+
+def _keep_architecture(base_dir: Path, target: Path) -> None:
+    """Name the base's class in config.json: Qwen3-Embedding says Qwen3ForCausalLM, and vLLM goes by it."""
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    before = json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
+    if "architectures" in before:
+        config["architectures"] = before["architectures"]
+        write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+
+
+def _tokens(model: SentenceTransformer, work: Work) -> int:
+    if work.base.architecture != "static":
+        return count_tokens(work, model.tokenizer)
+    texts: Iterator[str] = (
+        text for row in read_rows(work.train_file) for text in (row.query, row.positive, *row.negatives)
+    )
+    return sum(len(encoding.ids) for encoding in model.tokenizer.encode_batch(list(texts)))
+
+
+def main(arguments: list[str]) -> None:
+    """Read the work, do it, write the answer."""
+    work, answer = (Path(argument) for argument in arguments)
+    result = train(read_work(work))
+    write_text(answer, result.model_dump_json(indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,147 @@
+"""Train through sentence-transformers: BERT-like encoders, static models and small Qwen3, on a laptop too.
+
+The training runs in a process of its own (`_sentence_transformers_worker`) and writes the same log as ms-swift, so
+progress, curves and resuming are the same. Rerankers and 4-bit weights are ms-swift's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import MissingExtra, ModelAbsent, SpecError
+from tcmbench.store import write_json, write_text
+from tcmbench.trainers import Outcome, Plan, _process, _swift_command, _swift_log, _train_file
+from tcmbench.trainers._job_file import Result, work_of, worker_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcmbench.specs.variant import Training
+    from tcmbench.trainers import Job, Step
+
+REVISION = "1"
+
+LOSSES = ("infonce", "mnrl", "cached_mnrl", "gist", "matryoshka", "cosent")
+
+_RUN = "run"
+
+
+def plan(job: Job) -> Plan:
+    """Return the exact command and every file it will make.
+
+    Raises:
+        TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
+    """
+    _check_recipe(job)
+    _train_file.check(job)
+    work, answer = job.work_dir / "work.json", job.work_dir / "answer.json"
+    run, every = job.work_dir / _RUN, job.variant.training.save_steps
+    checkpoints = {run / f"checkpoint-{step}" for step in (job.steps - job.steps % every, job.steps) if step}
+    return Plan(
+        command=worker_command("_sentence_transformers_worker", work, answer),
+        environment={
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": _swift_command.PACKAGE_ROOT,
+            "TENSORBOARD_LOGGING_DIR": str(run / "runs"),
+        },
+        files=(
+            *(job.work_dir / name for name in ("console.log", "seconds.json", "work.json", "answer.json")),
+            *(run / name for name in ("logging.jsonl", "runs")),
+            *sorted(checkpoints),
+            job.work_dir / "model",
+        ),
+        steps=job.steps,
+    )
+
+
+def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
+    """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
+
+    Raises:
+        TrainingError: The training failed, or taught nothing.
+        ParityError: The model gives other numbers in evaluation than in training.
+        TcmbenchError: The recipe can't be trained (see `plan`).
+    """
+    planned = plan(job)
+    inherited, removed = _swift_command.scrub(os.environ)
+    run, answer, times = job.work_dir / _RUN, job.work_dir / "answer.json", job.work_dir / "seconds.json"
+    run.mkdir(parents=True, exist_ok=True)
+    work = work_of(
+        job,
+        device=job.device or _swift_command.device_present(),
+        output=job.work_dir,
+        checkpoint=_swift_log.last_checkpoint(run),
+    )
+    write_text(job.work_dir / "work.json", work.model_dump_json(indent=2) + "\n")
+    before = json.loads(times.read_text(encoding="utf-8")) if times.is_file() else {}
+    done = _process.run(
+        planned.command,
+        environment={**inherited, **planned.environment},
+        console=job.work_dir / "console.log",
+        what=f"Training variant {job.variant.name}, seed {job.seed},",
+        watch=_swift_log.Follower(run / "logging.jsonl", progress),
+    )
+    seconds = float(before.get("seconds", 0.0)) + done.seconds
+    peak = max(float(before.get("peak_memory_mib", 0.0)), done.peak_memory_mib)
+    write_json(times, {"seconds": seconds, "peak_memory_mib": peak})
+    result = Result.model_validate_json(answer.read_text(encoding="utf-8"))
+    _swift_log.refuse_zero_loss(result.curves, where=f"variant {job.variant.name}, seed {job.seed}")
+    return Outcome(
+        model_dir=job.work_dir / "model",
+        curves=result.curves,
+        seconds=seconds,
+        tokens=result.tokens,
+        peak_memory_mib=peak,
+        peak_gpu_memory_mib=result.gpu_memory_mib,
+        trained_parameters=result.trained_parameters,
+        parity=result.parity,
+        command=tuple(planned.command),
+        environment={**planned.environment, "scrubbed": " ".join(removed)},
+    )
+
+
+def _check_recipe(job: Job) -> None:
+    """Refuse what this trainer can't do, before anything is started."""
+    variant, base = job.variant, job.base
+    where = f"variant {variant.name}"
+    if base.kind == "baseline":
+        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
+    if variant.task == "reranker" or base.kind == "reranker":
+        raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
+    if variant.tuner == "qlora":
+        raise SpecError(f'{where}: the sentence_transformers trainer has no qlora. Use trainer = "swift", or lora.')
+    if base.architecture == "static" and variant.tuner == "lora":
+        raise SpecError(
+            f"{where}: a static model is one table of token vectors, so there is no layer that LoRA could adapt. "
+            'Use tuner = "full".'
+        )
+    if variant.tuner == "lora" and _swift_command.missing(["peft"]):
+        raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
+    _check_training(variant.training, where=where)
+    if not any(job.base_dir.rglob("*.safetensors")):
+        raise ModelAbsent(
+            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
+            "or download them where there is a network and copy the folder."
+        )
+
+
+def _check_training(training: Training, *, where: str) -> None:
+    """Refuse hyper-parameters that sentence-transformers has no way to follow."""
+    if training.loss not in LOSSES:
+        raise SpecError(
+            f"{where}: the sentence_transformers trainer has no loss {training.loss!r}. It has: {', '.join(LOSSES)}."
+        )
+    if training.loss == "matryoshka" and not training.matryoshka_dims:
+        raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
+    if not training.in_batch and training.loss != "cosent":
+        raise SpecError(
+            f"{where}: {training.loss} of sentence-transformers always takes the batch as negatives. "
+            'Set training.in_batch = true, or use trainer = "swift".'
+        )
+    if training.devices > 1 or training.deepspeed:
+        raise SpecError(f'{where}: several GPUs and DeepSpeed need trainer = "swift".')
