@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 
+# What transformers can make a fast tokenizer from; looked for first, as importing it takes seconds.
+_SLOW_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
+
 
 class FolderTokenizer:
     """The fast tokenizer in a model's folder."""
@@ -65,11 +68,14 @@ def _load(folder: Path) -> tokenizers.Tokenizer:
     path = folder / "tokenizer.json"
     if path.is_file():
         return tokenizers.Tokenizer.from_file(str(path))
+    absent = f"{folder}: expected a tokenizer. Put tokenizer.json there."
+    if not any((folder / name).is_file() for name in _SLOW_FILES):
+        raise ModelAbsent(absent)
     from transformers import AutoTokenizer
 
     try:
-        slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        converted = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise ModelAbsent(f"{folder}: expected a tokenizer, but: {error}. Put tokenizer.json there.") from error
-    backend: tokenizers.Tokenizer = slow.backend_tokenizer
+        raise ModelAbsent(f"{absent} The other files there don't make one: {error}") from error
+    backend: tokenizers.Tokenizer = converted.backend_tokenizer
     return backend
