@@ -62,8 +62,8 @@ class Document(NamedTuple):
     title: str = ""
 
     def full_text(self) -> str:
-        """Return title and text, as they are encoded."""
-        return f"{self.title} {self.text}".strip()
+        """Return title and text, as they are encoded; a text without title is left as it is."""
+        return f"{self.title} {self.text}" if self.title else self.text
 
 
 @dataclass(frozen=True, slots=True)

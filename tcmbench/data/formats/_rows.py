@@ -53,6 +53,16 @@ def write_rows(values: Iterable[Mapping[str, Json]], path: Path) -> None:
             file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def require_empty(folder: Path) -> None:
+    """Refuse a folder with files in it: those of another split would stay and be read as part of the new data.
+
+    Raises:
+        DataError: There are files in it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: expected a new or empty folder to write to. Choose another, or empty it.")
+
+
 def with_positives(rows: Iterable[TrainingRow], path: Path) -> Iterator[TrainingRow]:
     """Yield the rows.
 

@@ -51,7 +51,12 @@ def read(path: Path) -> Collection:
 
 
 def write(collection: Collection, path: Path) -> None:
-    """Write the folder; the judgements last, so that a folder with judgements is whole."""
+    """Write the folder; the judgements last, so that a folder with judgements is whole.
+
+    Raises:
+        DataError: The folder already holds files, or an id can't stand in a table.
+    """
+    _rows.require_empty(path)
     for key in (*collection.queries, *collection.corpus, *collection.qrels):
         if not key or any(character in key for character in "\t\r\n"):
             raise DataError(f"{path}: id {key!r} can't stand in a table: it is empty or holds a tab or line end.")
@@ -102,7 +107,7 @@ def _parse_text(row: Mapping[str, object]) -> tuple[str, Document]:
         if not isinstance(value, str):
             raise FieldProblem(f"{key}: {name}: expected text, got {type(value).__name__}")
     document = Document(text=clean(str(values["text"]), strip=False), title=clean(str(values["title"])))
-    if not document.full_text():
+    if not document.full_text().strip():
         raise FieldProblem(f"{key}: no text")
     return key, document
 

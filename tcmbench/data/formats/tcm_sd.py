@@ -51,8 +51,10 @@ def write(collection: Collection, path: Path) -> None:
     syndrome named by its id.
 
     Raises:
-        DataError: A split that TCM-SD has no file for, two documents of one name, or a query without answer.
+        DataError: The folder already holds files, a split that TCM-SD has no file for, two documents of one
+            name, or a query without answer.
     """
+    _rows.require_empty(path)
     names = _names(collection, path)
     for split, judged in collection.qrels.items():
         if not _SPLIT.fullmatch(split):

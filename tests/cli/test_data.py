@@ -1,0 +1,79 @@
+"""`tcmbench data` from the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from tcmbench.cli.data import app
+from tcmbench.errors import BadLines, DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A TCM-SD folder of one record."""
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "syndrome_knowledge.json").write_text('[{"Name": "甲虚证", "Definition": "不足。"}]', "utf-8")
+    (root / "test.json").write_text('[{"user_id": 1, "syndrome": "甲虚证", "chief_complaint": "倦怠"}]', "utf-8")
+    return root
+
+
+def test_validate_prints_the_report(folder: Path) -> None:
+    """For people by default."""
+    result = runner.invoke(app, ["validate", str(folder)])
+
+    assert result.exit_code == 0
+    assert "This is not the official TCM-SD" in result.output
+
+
+def test_validate_prints_json(folder: Path) -> None:
+    """And nothing but JSON for programs."""
+    result = runner.invoke(app, ["validate", str(folder), "--json"])
+
+    assert json.loads(result.output)["is_usable"] is True
+
+
+def test_validate_fails_on_bad_lines(folder: Path) -> None:
+    """The error, which the command line exits with 2 for, names them all."""
+    (folder / "test.json").write_text("3\n4\n", "utf-8")
+    result = runner.invoke(app, ["validate", str(folder)])
+
+    assert isinstance(result.exception, BadLines)
+    assert (result.exception.exit_code, len(result.exception.problems)) == (2, 2)
+
+
+def test_validate_fails_after_the_report_when_labels_are_not_covered(folder: Path) -> None:
+    """What is wrong is shown first."""
+    (folder / "test.json").write_text('{"syndrome": "乙实证", "chief_complaint": "胀满"}', "utf-8")
+    result = runner.invoke(app, ["validate", str(folder)])
+
+    assert "Not in the knowledge base, 1: 乙实证 (1 records)" in result.output
+    assert isinstance(result.exception, DataError)
+
+
+def test_convert_says_what_was_written_and_lost(folder: Path, tmp_path: Path) -> None:
+    """A file in the new format, and a line about it."""
+    target = tmp_path / "train.jsonl"
+    result = runner.invoke(app, ["convert", str(folder), str(target), "--from", "tcm_sd", "--to", "swift"])
+
+    assert result.exit_code == 0
+    assert "1 rows; the format has no place for: query_id (1)" in result.output
+    assert "主诉：倦怠\\n" in target.read_text("utf-8")
+
+
+def test_synth_writes_what_validate_finds_usable(tmp_path: Path) -> None:
+    """Invented data has the shape of real data."""
+    made = runner.invoke(app, ["synth", str(tmp_path / "synth"), "--records", "60", "--seed", "3"])
+    found = runner.invoke(app, ["validate", str(tmp_path / "synth"), "--json"])
+
+    assert made.exit_code == 0
+    assert sum(split["records"] for split in json.loads(found.output)["splits"]) == 60
