@@ -46,7 +46,7 @@ class FastRetrieval(_Base):
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
         """Per-query scores of the splits evaluated last, by (subset, split)."""
-        kept: dict[tuple[str, str], PerQuery] = vars(self).setdefault("_per_query", {})
+        kept: dict[tuple[str, str], PerQuery] = self.__dict__.setdefault("_per_query", {})
         return kept
 
     def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:  # noqa: ARG002
