@@ -9,13 +9,14 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tcmbench.boards import details as describe
+from tcmbench.boards import details
 from tcmbench.boards import items as item_tables
 from tcmbench.boards.comparison import Comparer
 from tcmbench.boards.entry import CellState, Entry, TaskCard
 from tcmbench.boards.recommend import recommend
 from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
 from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
@@ -33,14 +34,8 @@ _NO_REASON = CellState("not_measured", "no score is stored: run the set to measu
 class Options:
     """How a board is worked out."""
 
-    resamples: int = 10_000
-    """Bootstrap resamples behind every interval."""
-
-    seed: int = 0
-    """Seed of the resampling."""
-
-    margin: float = 1.0
-    """Points of backward transfer that a variant may lose and still ship."""
+    policy: Policy = field(default_factory=Policy)
+    """Rules of the gate, which decide what may ship; also the resamples behind every interval, and their seed."""
 
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
     """Column → what is known about the data."""
@@ -73,15 +68,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         for entry in entries
     }
     columns = _columns(suite, entries, items, options)
-    comparer = Comparer(
-        items,
-        {entry.name: _values(entry) for entry in entries},
-        reference=model_set.reference,
-        roles={column.name: column.role for column in columns},
-        resamples=options.resamples,
-        seed=options.seed,
-    )
-    rows = [_row(entry, columns, items, comparer, model_set.reference, options) for entry in entries]
+    comparer = Comparer(columns, items, reference=model_set.reference, policy=options.policy)
+    rows = [_row(entry, columns, items, comparer, model_set.reference) for entry in entries]
+    rows = _slice(rows, columns, items, comparer, options)
     rows = _mark_best(rows, columns, comparer)
     rows = _rank(rows, comparer)
     return Table(
@@ -94,9 +83,8 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order)),
-        recommendation=recommend(rows, margin=options.margin, tied=comparer.gain_tied),
-        resamples=options.resamples,
-        seed=options.seed,
+        recommendation=recommend(rows, tied=comparer.gain_tied),
+        policy=options.policy,
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
     )
@@ -131,7 +119,7 @@ def _columns(
                 revision=record.task_revision,
                 items=len(first.ids),
                 clusters=len(set(first.clusters)),
-                slice_sizes=describe.slice_sizes(first, card),
+                slice_sizes=details.slice_sizes(first, card),
             )
         columns.append(column)
     return tuple(columns)
@@ -153,7 +141,6 @@ def _row(
     items: Mapping[str, Mapping[str, Items]],
     comparer: Comparer,
     reference: str,
-    options: Options,
 ) -> Row:
     cells = {}
     for column in columns:
@@ -161,20 +148,19 @@ def _row(
         if not scores:
             cells[column.name] = _empty(entry, column.name)
             continue
-        cell = _measured(scores, items[entry.name][column.name])
-        cell = comparer.compare(entry.name, column.name, cell)
+        own = items[entry.name][column.name]
         base = items[reference].get(column.name) if entry.name != reference else None
-        details = describe.details(items[entry.name][column.name], base, card=options.cards.get(column.name))
+        found = details.details(own, base)
         cells[column.name] = replace(
-            cell,
-            histogram=details.histogram,
-            lowest=details.lowest,
-            highest=details.highest,
-            slices=details.slices,
-            confusions=details.confusions,
-            improved_share=details.improved_share,
-            worse_share=details.worse_share,
+            _measured(scores, own),
+            score=comparer.score(entry.name, column.name),
+            histogram=found.histogram,
+            lowest=found.lowest,
+            highest=found.highest,
+            confusions=found.confusions,
         )
+    judged = comparer.judge(entry.name, cells, variant=entry.kind == "variant")
+    trained = max((len(scores) for scores in entry.scores.values()), default=0)
     return Row(
         name=entry.name,
         title=entry.title or entry.name,
@@ -182,9 +168,10 @@ def _row(
         base=entry.base,
         description=entry.description,
         is_reference=entry.name == reference,
-        cells=comparer.correct(cells),
-        aggregates=comparer.aggregate(entry.name, cells),
-        seeds=max((len(scores) for scores in entry.scores.values()), default=0) if entry.kind == "variant" else 0,
+        cells=judged.cells,
+        aggregates=judged.aggregates,
+        gate=judged.gate,
+        seeds=trained if entry.kind == "variant" else 0,
         recipe=entry.recipe,
         cost=entry.cost,
         training=entry.training,
@@ -221,13 +208,23 @@ def _measured(scores: Sequence[Score], items: Items) -> Cell:
     )
 
 
-def _values(entry: Entry) -> dict[str, float]:
-    """Return column → reported figure in points, mean over seeds."""
-    return {
-        name: sum(score.record.value * 100 for score in scores) / len(scores)
-        for name, scores in entry.scores.items()
-        if scores
-    }
+def _slice(
+    rows: Sequence[Row],
+    columns: Sequence[TaskColumn],
+    items: Mapping[str, Mapping[str, Items]],
+    comparer: Comparer,
+    options: Options,
+) -> list[Row]:
+    """Return the rows with the slices of the in-domain tasks that are means."""
+    cells = {row.name: dict(row.cells) for row in rows}
+    for column in columns:
+        if column.role != "in_domain" or not column.slice_sizes:
+            continue
+        first = next(found[column.name] for found in items.values() if column.name in found)
+        parts = details.slicings(first, options.cards.get(column.name))
+        for name, slices in comparer.slices(column.name, parts).items():
+            cells[name][column.name] = replace(cells[name][column.name], slices=slices)
+    return [replace(row, cells=cells[row.name]) for row in rows]
 
 
 def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Comparer) -> list[Row]:

@@ -1,102 +1,308 @@
-"""The statistics of a board: asks `tcmbench.stats` and puts the answers into cells and aggregates."""
+"""The statistics of a board: asks `tcmbench.stats` and puts the answers into cells and aggregates.
+
+Every column is resampled once, all of its models together; a variant's differences are judged by the gate itself
+(`tcmbench.stats.gate`), so the board never says anything else than `tcmbench check`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.table import Aggregates, Cell, Estimate
+from tcmbench.boards.recommend import gain
+from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome
+from tcmbench.errors import NotComparable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
 
     from tcmbench.boards.items import Items
-    from tcmbench.boards.table import Row
-    from tcmbench.specs.suite import Role
+    from tcmbench.boards.table import Row, TaskColumn
+    from tcmbench.stats.draws import Draws
+    from tcmbench.stats.effect import Shares
+    from tcmbench.stats.estimates import Estimate as Figure
+    from tcmbench.stats.gate import Evidence, GateResult
+    from tcmbench.stats.policy import Policy
+    from tcmbench.stats.resampling import Resampling
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One row, compared with the reference."""
+
+    cells: Mapping[str, Cell]
+    """Column → cell, with differences, corrected p values and verdicts."""
+
+    aggregates: Aggregates
+    """Gain, backward transfer and what goes with them."""
+
+    gate: GateOutcome | None
+    """What the gate says; None for rows that are no variants."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column, resampled."""
+
+    draws: Draws
+    p_values: Mapping[str, float]
+    shares: Mapping[str, Shares]
 
 
 class Comparer:
-    """Compares every model with the reference, and models with one another, on the same items."""
+    """Compares every model with the reference, and models with one another, on the same resamples."""
 
     def __init__(
         self,
+        columns: Sequence[TaskColumn],
         items: Mapping[str, Mapping[str, Items]],
-        values: Mapping[str, Mapping[str, float]],
         *,
         reference: str,
-        roles: Mapping[str, Role],
-        resamples: int,
-        seed: int,
+        policy: Policy,
     ) -> None:
-        """Keep what is compared.
+        """Resample every column.
 
         Args:
+            columns: Columns of the board.
             items: Model → column → items.
-            values: Model → column → reported figure in points, mean over seeds.
             reference: Model that everything is compared with.
-            roles: Column → role.
-            resamples: Bootstrap resamples.
-            seed: Seed of the resampling.
+            policy: Rules, resamples and seed.
+
+        Raises:
+            NotComparable: Two models of a column were measured on different items.
         """
+        self._columns = {column.name: column for column in columns}
         self._items = items
-        self._values = values
         self._reference = reference
-        self._roles = roles
-        self._resamples = resamples
-        self._seed = seed
+        self._policy = policy
+        self._measured: dict[str, _Column] = {}
+        for column in columns:
+            found = {name: of_model[column.name] for name, of_model in items.items() if column.name in of_model}
+            if found:
+                _require_same_items(column.name, found)
+                self._measured[column.name] = self._resampled(found)
 
-    def compare(self, name: str, column: str, cell: Cell) -> Cell:
-        """Return the cell with its score, and its difference from the reference."""
-        value = self._values[name][column]
-        base = self._values[self._reference].get(column)
-        delta = None if base is None or name == self._reference else Estimate(value - base)
-        return replace(cell, score=Estimate(value), delta=delta)
+    def score(self, name: str, column: str) -> Estimate:
+        """Return a model's own figure."""
+        return _estimate(self._measured[column].draws.estimate(name))
 
-    def correct(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
-        """Return a row's cells with p values corrected over the row's tasks (Holm)."""
-        return dict(cells)
-
-    def aggregate(self, name: str, cells: Mapping[str, Cell]) -> Aggregates:
-        """Return gain, backward transfer and what goes with them."""
+    def judge(self, name: str, cells: Mapping[str, Cell], *, variant: bool) -> Judged:
+        """Return a row's cells, sums and verdicts; the reference is not compared with itself."""
         if name == self._reference:
-            return Aggregates()
-        general = self._deltas("general", cells)
-        worst = min(general, key=lambda column: (general[column].value, column)) if general else ""
-        return Aggregates(
-            in_domain=self._role_mean("in_domain", cells),
-            held_out=self._role_mean("held_out", cells),
-            general=self._role_mean("general", cells),
-            worst_task=worst,
-            worst_delta=general[worst] if worst else None,
+            return Judged(cells, Aggregates(), None)
+        applying = [column for column, cell in cells.items() if cell.status != "not_applicable"]
+        both = [
+            column
+            for column in applying
+            if cells[column].status == "measured" and self._reference in self._measured[column].draws.names
+        ]
+        from tcmbench.stats import gate
+
+        evidence = [self._evidence(name, column) for column in both]
+        missing = [column for column in applying if column not in both]
+        found = gate.judge(evidence, policy=self._policy, missing=missing)
+        judged = dict(cells)
+        for verdict in found.tasks:
+            shares = self._measured[verdict.task].shares.get(name)
+            judged[verdict.task] = replace(
+                cells[verdict.task],
+                delta=_estimate(verdict.delta),
+                p_value=verdict.p_holm,
+                verdict=verdict.verdict,
+                improved_share=shares.improved if shares else None,
+                worse_share=shares.worse if shares else None,
+            )
+        told = tuple(violation.message for violation in found.violations)
+        return Judged(
+            judged,
+            self._aggregates(name, found, applying, both),
+            GateOutcome(found.outcome, told) if variant else None,
         )
+
+    def slices(self, column: str, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, Estimate]]]:
+        """Return model → slicing → slice → difference from the reference with its interval.
+
+        Args:
+            column: Column whose reported value is a mean.
+            parts: Slicing → slice of each item; items with an empty string stand outside.
+        """
+        import numpy as np
+
+        from tcmbench.stats.paired import bootstrap
+
+        models = {name: of_model[column] for name, of_model in self._items.items() if column in of_model}
+        found: dict[str, dict[str, dict[str, Estimate]]] = {name: {} for name in models if name != self._reference}
+        if self._reference not in models:
+            return {}
+        clusters = models[self._reference].clusters
+        for slicing, membership in parts.items():
+            labels = np.array(membership, dtype=object)
+            for part in sorted(set(membership) - {""}):
+                chosen = np.flatnonzero(labels == part)
+                draws = bootstrap(
+                    {name: items.values[:, chosen] for name, items in models.items()},
+                    clusters=[clusters[place] for place in chosen],
+                    plan=self._plan(f"{column}/{slicing}/{part}"),
+                )
+                for name, slicings in found.items():
+                    slicings.setdefault(slicing, {})[part] = _estimate(draws.difference(name, self._reference))
+        return found
 
     def tied(self, best: str, other: str, column: str) -> bool:
         """Return whether two models can't be told apart on one column."""
-        return False
+        from tcmbench.stats.ranking import tied
+
+        return tied(self._measured[column].draws, best, other)
 
     def gain_tied(self, best: str, other: str) -> bool:
-        """Return whether the gains of two models can't be told apart."""
+        """Return whether the gains of two models, over the role that counts as gain, can't be told apart."""
+        from tcmbench.stats.draws import mean_over_tasks
+        from tcmbench.stats.ranking import tied
+
+        for role in ("in_domain", "held_out"):
+            draws = [
+                _only(measured.draws, {best: best, other: other})
+                for name, measured in self._measured.items()
+                if self._columns[name].role == role and {best, other} <= set(measured.draws.names)
+            ]
+            if draws:
+                return tied(mean_over_tasks(draws), best, other)
         return False
 
     def borda(self, rows: Sequence[Row]) -> dict[str, float]:
-        """Return the share of possible Borda points of every complete row."""
-        return {}
+        """Return the share of possible Borda points of every row with a score in every column."""
+        import numpy as np
 
-    def front(self, rows: Sequence[Row]) -> frozenset[str]:
-        """Return the names of the rows on the Pareto front of gain against backward transfer."""
-        return frozenset()
+        from tcmbench.stats.ranking import borda
 
-    def _deltas(self, role: Role, cells: Mapping[str, Cell]) -> dict[str, Estimate]:
-        return {
-            column: cell.delta
-            for column, cell in cells.items()
-            if self._roles[column] == role and cell.delta is not None
+        scores = {row.name: [cell.score.value for cell in row.cells.values() if cell.score is not None] for row in rows}
+        whole = {name: values for name, values in scores.items() if len(values) == len(self._columns)}
+        if not whole:
+            return {}
+        points = borda(np.array(list(whole.values())))
+        return {name: float(share) for name, share in zip(whole, points, strict=True)}
+
+    def front(self, rows: Iterable[Row]) -> frozenset[str]:
+        """Return the names of the variants on the Pareto front of gain against backward transfer."""
+        from tcmbench.stats.ranking import on_front
+
+        points = {
+            row.name: (gained.value, row.aggregates.general.value)
+            for row in rows
+            if row.kind == "variant" and (gained := gain(row)) is not None and row.aggregates.general is not None
         }
+        if not points:
+            return frozenset()
+        front = on_front([x for x, _ in points.values()], [y for _, y in points.values()])
+        return frozenset(name for name, leads in zip(points, front, strict=True) if leads)
 
-    def _role_mean(self, role: Role, cells: Mapping[str, Cell]) -> Estimate | None:
-        """Return the mean difference over a role's tasks; None when one that applies has no score."""
-        applying = [c for c in cells if self._roles[c] == role and cells[c].status != "not_applicable"]
-        deltas = self._deltas(role, cells)
-        if not applying or len(deltas) < len(applying):
-            return None
-        return Estimate(sum(deltas[c].value for c in applying) / len(applying))
+    def _plan(self, stream: str) -> Resampling:
+        from tcmbench.stats.resampling import Resampling
+
+        return Resampling(n_resamples=self._policy.n_resamples, seed=self._policy.seed, stream=stream)
+
+    def _resampled(self, found: Mapping[str, Items]) -> _Column:
+        from tcmbench.stats import effect, paired, weighted
+        from tcmbench.stats.gate_evidence import two_sided
+        from tcmbench.stats.randomisation import sign_flip
+
+        first = next(iter(found.values()))
+        # Tasks over the same patients in the same order are drawn together, as in the gate.
+        clusters = first.clusters
+        plan = self._plan("clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest())
+        base = found.get(self._reference)
+        others = [name for name in found if name != self._reference]
+        if first.gold is None:
+            draws = paired.bootstrap(
+                {name: items.values for name, items in found.items()}, clusters=clusters, plan=plan
+            )
+            if base is None or not others:
+                return _Column(draws, {}, {})
+            before = base.values.mean(axis=0)
+            deltas = _stacked([found[name].values.mean(axis=0) - before for name in others])
+            p_values = sign_flip(deltas, clusters=clusters, plan=plan)
+            shares = {name: effect.shares(found[name].values, base.values) for name in others}
+            return _Column(draws, dict(zip(others, map(float, p_values), strict=True)), shares)
+        make = weighted.spearman if first.statistic == "spearman" else weighted.average_precision
+        draws = paired.bootstrap_statistic(
+            {name: [make(values, first.gold) for values in items.values] for name, items in found.items()},
+            items=len(first.ids),
+            clusters=clusters,
+            plan=plan,
+            scale=100.0,
+        )
+        p_of = {name: two_sided(draws, name, self._reference) for name in others} if base is not None else {}
+        return _Column(draws, p_of, {})
+
+    def _evidence(self, name: str, column: str) -> Evidence:
+        from tcmbench.stats.gate import BASE, TUNED, Evidence
+
+        measured, about = self._measured[column], self._columns[column]
+        draws = _only(measured.draws, {name: TUNED, self._reference: BASE})
+        return Evidence(column, about.role, about.metric, draws, measured.p_values[name])
+
+    def _aggregates(self, name: str, found: GateResult, applying: Sequence[str], both: Sequence[str]) -> Aggregates:
+        from tcmbench.stats.forgetting import forgetting
+
+        whole = {
+            role: all(column in both for column in applying if self._columns[column].role == role)
+            for role in ("in_domain", "held_out", "general")
+        }
+        sums = Aggregates(
+            in_domain=_estimate(found.gain_in_domain) if found.gain_in_domain and whole["in_domain"] else None,
+            held_out=_estimate(found.gain_held_out) if found.gain_held_out and whole["held_out"] else None,
+        )
+        general = [column for column in both if self._columns[column].role == "general"]
+        if not general or not whole["general"]:
+            return sums
+        pair = {name: name, self._reference: self._reference}
+        kept = forgetting(
+            {column: _only(self._measured[column].draws, pair) for column in general},
+            name,
+            base=self._reference,
+            shares={c: share for c in general if (share := self._measured[c].shares.get(name)) is not None},
+        )
+        return replace(
+            sums,
+            general=_estimate(kept.backward_transfer),
+            worst_task=kept.worst_task,
+            worst_delta=_estimate(kept.worst),
+            retention=_estimate(kept.retention, scale=100) if kept.retention else None,
+            worse_share=kept.worse,
+        )
+
+
+def _require_same_items(column: str, found: Mapping[str, Items]) -> None:
+    first_name, first = next(iter(found.items()))
+    for name, items in found.items():
+        if items.ids != first.ids:
+            raise NotComparable(
+                f"column {column}: {name} was measured on {len(items.ids)} items, {first_name} on {len(first.ids)}, "
+                "and they are not the same. Measure both again."
+            )
+
+
+def _only(draws: Draws, renamed: Mapping[str, str]) -> Draws:
+    """Return the draws of some models under new names."""
+    places = [draws.names.index(name) for name in renamed]
+    return replace(
+        draws,
+        names=tuple(renamed.values()),
+        observed=draws.observed[places],
+        resampled=draws.resampled[:, places],
+        n_seeds=tuple(draws.n_seeds[place] for place in places),
+    )
+
+
+def _stacked(rows: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    return np.stack(rows)
+
+
+def _estimate(found: Figure, *, scale: float = 1.0) -> Estimate:
+    return Estimate(found.value * scale, found.interval.low * scale, found.interval.high * scale)

@@ -1,11 +1,11 @@
-"""What a panel shows of one model on one task beyond its score: distribution, slices, extreme items, mix-ups."""
+"""What a panel shows of one model on one task beyond its score: distribution, slices, extremes, mix-ups."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.table import Confusion, Estimate, ItemChange
+from tcmbench.boards.table import Confusion, ItemChange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,16 +28,13 @@ class Details(NamedTuple):
     histogram: tuple[int, ...]
     lowest: tuple[ItemChange, ...]
     highest: tuple[ItemChange, ...]
-    slices: dict[str, dict[str, Estimate]]
     confusions: tuple[Confusion, ...]
-    improved_share: float | None
-    worse_share: float | None
 
 
-def details(items: Items, base: Items | None, *, card: TaskCard | None) -> Details:
+def details(items: Items, base: Items | None) -> Details:
     """Return the details of one model's items against the reference's (None on the reference's own row)."""
     if items.statistic != "mean":
-        return Details((), (), (), {}, (), None, None)
+        return Details((), (), (), ())
     import numpy as np
 
     values = items.values.mean(axis=0)
@@ -48,10 +45,7 @@ def details(items: Items, base: Items | None, *, card: TaskCard | None) -> Detai
         histogram=tuple(int(count) for count in counts),
         lowest=_extreme(items, values, change, largest=False),
         highest=_extreme(items, values, change, largest=True),
-        slices=_slice_means(items, change, card),
         confusions=_confusions(items, base),
-        improved_share=None if before is None else float((change > 0).mean()),
-        worse_share=None if before is None else float((change < 0).mean()),
     )
 
 
@@ -93,19 +87,6 @@ def _by_frequency(groups: tuple[str, ...]) -> tuple[str, ...]:
         part[group] = "head" if seen < _HEAD * total else "mid" if seen < _MID * total else "tail"
         seen += count
     return tuple(part.get(group, "") for group in groups)
-
-
-def _slice_means(
-    items: Items, change: npt.NDArray[np.float64], card: TaskCard | None
-) -> dict[str, dict[str, Estimate]]:
-    import numpy as np
-
-    found: dict[str, dict[str, Estimate]] = {}
-    for name, membership in slicings(items, card).items():
-        labels = np.array(membership, dtype=object)
-        sizes = sorted(Counter(membership).items(), key=_slice_order)
-        found[name] = {part: Estimate(float(change[labels == part].mean())) for part, _ in sizes if part}
-    return found
 
 
 def _extreme(

@@ -1,11 +1,12 @@
 """`scores.json`: the whole board as data, with a schema that readers can rely on.
 
-The schema is `Document`; `tcmbench board SET --format schema` and docs/board.md show it as JSON Schema. Points
-are rounded to six decimals here and nowhere else; text is whole, however long.
+The schema is `Document`, and `schema` gives it as JSON Schema. Points are rounded to six decimals here and nowhere
+else; text is whole, however long.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -91,10 +92,12 @@ class ModelDocument(_Part):
     backward_transfer: Interval | None
     worst_general_task: str
     worst_general_delta: Interval | None
-    retention_percent: float | None
+    retention_percent: Interval | None
     worse_share: float | None
     borda: float | None
     on_front: bool
+    gate: Literal["pass", "regression", "inconclusive", "missing"] | None
+    gate_reasons: list[str]
     cost: dict[str, float | int | None]
     recipe: dict[str, JsonValue]
     provenance: dict[str, str]
@@ -107,7 +110,6 @@ class RecommendationDocument(_Part):
     outcome: Literal["ship", "none_safe", "no_gain", "incomplete", "no_variants"]
     model: str | None
     ties: list[str]
-    margin: float
 
 
 class Document(_Part):
@@ -121,8 +123,9 @@ class Document(_Part):
     suite: str
     synthetic: bool
     reference: str
-    resamples: int
-    seed: int
+    policy: dict[str, JsonValue]
+    """Rules of the gate, resamples and their seed."""
+
     command: str
     recommendation: RecommendationDocument
     tasks: list[TaskDocument]
@@ -141,12 +144,9 @@ def document(table: Table) -> Document:
         suite=table.suite,
         synthetic=table.synthetic,
         reference=table.reference,
-        resamples=table.resamples,
-        seed=table.seed,
+        policy=table.policy.model_dump(mode="json"),
         command=table.command,
-        recommendation=RecommendationDocument(
-            outcome=answer.outcome, model=answer.row, ties=list(answer.ties), margin=answer.margin
-        ),
+        recommendation=RecommendationDocument(outcome=answer.outcome, model=answer.row, ties=list(answer.ties)),
         tasks=[_task(column) for column in table.columns],
         models=[_model(row) for row in table.rows],
     )
@@ -155,6 +155,11 @@ def document(table: Table) -> Document:
 def to_json(table: Table) -> str:
     """Return the text of `scores.json`."""
     return document(table).model_dump_json(indent=1) + "\n"
+
+
+def schema() -> str:
+    """Return the JSON Schema of `scores.json`."""
+    return json.dumps(Document.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Document:
@@ -206,10 +211,12 @@ def _model(row: Row) -> ModelDocument:
         backward_transfer=_interval(sums.general),
         worst_general_task=sums.worst_task,
         worst_general_delta=_interval(sums.worst_delta),
-        retention_percent=_round(sums.retention),
+        retention_percent=_interval(sums.retention),
         worse_share=_round(sums.worse_share),
         borda=_round(sums.borda),
         on_front=sums.on_front,
+        gate=row.gate.outcome if row.gate else None,
+        gate_reasons=list(row.gate.reasons) if row.gate else [],
         cost={name: getattr(cost, name) for name in cost.__slots__} if cost else {},
         recipe={name: row.recipe[name] for name in sorted(row.recipe)},
         provenance={name: row.provenance[name] for name in sorted(row.provenance)},

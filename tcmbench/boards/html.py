@@ -17,7 +17,7 @@ from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.figures.featured import featured
 from tcmbench.boards.payload import payload
-from tcmbench.boards.recommend import gain, keeps
+from tcmbench.boards.recommend import gain
 from tcmbench.boards.texts import Text, clip, metric_title
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=_both, label=_label, signed=summary.signed, gain=gain, keeps=keeps, size=_size, mean_score=_mean_score
+        t=_both, label=_label, signed=summary.signed, gain=gain, size=_size, mean_score=_mean_score
     )
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup

@@ -12,47 +12,35 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Estimate, Row
 
 
-def recommend(rows: Sequence[Row], *, margin: float, tied: Callable[[str, str], bool]) -> Recommendation:
+def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recommendation:
     """Return the answer of the first screen.
 
-    A variant may ship when it has every score, its gain lies surely above zero, and its backward transfer lies
-    surely above `-margin` (95% intervals). Of those the one with the largest gain is named; its gain is that over
-    the in_domain tasks, or over the held_out tasks in a suite that has no in_domain ones. Variants that may ship
-    too and whose gain can't be told apart from the first's are ties.
+    A variant may ship when it passes the gate. Of those that do, the one with the largest gain is named; its gain is
+    that over the in_domain tasks, or over the held_out tasks in a suite that has no in_domain ones. Variants that
+    pass too and whose gain can't be told apart from the first's are ties.
 
     Args:
         rows: All rows, in any order.
-        margin: Points of backward transfer that may be lost.
         tied: Whether the gains of two rows, by name, can't be told apart.
     """
     variants = [row for row in rows if row.kind == "variant"]
     if not variants:
-        return Recommendation("no_variants", row=_best_model(rows), margin=margin)
+        return Recommendation("no_variants", row=_best_model(rows))
     whole = [row for row in variants if row.complete and gain(row) is not None]
     if not whole:
-        return Recommendation("incomplete", margin=margin)
+        return Recommendation("incomplete")
     ranked = sorted(whole, key=lambda row: (-_value(gain(row)), row.name))
-    gaining = [row for row in ranked if _lower(gain(row)) > 0]
-    if not gaining:
-        return Recommendation("no_gain", row=ranked[0].name, margin=margin)
-    safe = [row for row in gaining if keeps(row, margin=margin)]
+    safe = [row for row in ranked if row.gate is not None and row.gate.outcome == "pass"]
     if not safe:
-        return Recommendation("none_safe", row=gaining[0].name, margin=margin)
+        gaining = [row for row in ranked if _lower(gain(row)) > 0]
+        return Recommendation("none_safe" if gaining else "no_gain", row=(gaining or ranked)[0].name)
     ties = tuple(row.name for row in safe[1:] if tied(safe[0].name, row.name))
-    return Recommendation("ship", row=safe[0].name, ties=ties, margin=margin)
+    return Recommendation("ship", row=safe[0].name, ties=ties)
 
 
 def gain(row: Row) -> Estimate | None:
     """Return the gain that counts: in_domain, or held_out where a suite has no in_domain tasks."""
     return row.aggregates.in_domain or row.aggregates.held_out
-
-
-def keeps(row: Row, *, margin: float) -> bool:
-    """Return whether the row surely keeps its general abilities within the margin.
-
-    A suite without general tasks has nothing to forget.
-    """
-    return row.aggregates.general is None or _lower(row.aggregates.general) >= -margin
 
 
 def _best_model(rows: Sequence[Row]) -> str | None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.document import to_json
 from tcmbench.boards.html import to_html
+from tcmbench.boards.latex import to_latex
+from tcmbench.boards.markdown import to_markdown
 from tcmbench.boards.spreadsheet import to_csv
 from tcmbench.store import write_text
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.table import Table
 
-__all__ = ["to_csv", "to_html", "to_json", "write"]
+__all__ = ["to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
 
 
 def write(table: Table, folder: Path, *, reload_seconds: int | None = None) -> list[Path]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.entry import Cost, Kind, TaskCard, TrainingPoint
     from tcmbench.specs.suite import Role
+    from tcmbench.stats.policy import Policy
     from tcmbench.store import Json
 
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
@@ -95,7 +96,7 @@ class Cell:
     """Items that gained most."""
 
     slices: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
-    """Slicing → slice → mean difference from the reference (the score itself on the reference's row)."""
+    """Slicing → slice → mean difference from the reference; in-domain tasks only."""
 
     confusions: tuple[Confusion, ...] = ()
     """Gold and first-ranked document that were mixed up most often."""
@@ -183,8 +184,8 @@ class Aggregates:
     worst_delta: Estimate | None = None
     """Its difference."""
 
-    retention: float | None = None
-    """Mean of score / reference over the general tasks, in percent."""
+    retention: Estimate | None = None
+    """Mean over the general tasks of the score over that of the reference, in percent."""
 
     worse_share: float | None = None
     """Mean share of the general tasks' items that got worse (0–1)."""
@@ -194,6 +195,16 @@ class Aggregates:
 
     on_front: bool = False
     """On the Pareto front of gain against backward transfer."""
+
+
+class GateOutcome(NamedTuple):
+    """What the regression gate says about a variant."""
+
+    outcome: Literal["pass", "regression", "inconclusive", "missing"]
+    """pass: may ship; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured."""
+
+    reasons: tuple[str, ...]
+    """Every rule that is not met, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +223,9 @@ class Row:
     """Column → cell; every column of the table is there."""
 
     aggregates: Aggregates
+    gate: GateOutcome | None
+    """What the gate says; None for rows that are no variants."""
+
     seeds: int
     """Number of trained seeds; 0 for models that were not trained here."""
 
@@ -241,9 +255,6 @@ class Recommendation:
     ties: tuple[str, ...] = ()
     """Variants that may ship too and whose gain cannot be told apart from it."""
 
-    margin: float = 1.0
-    """Points of backward transfer that may be lost: its interval must lie above minus this."""
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -265,8 +276,9 @@ class Table:
     """Reference first, then variants by gain, then the other models by their mean score."""
 
     recommendation: Recommendation
-    resamples: int
-    seed: int
+    policy: Policy
+    """Rules of the gate, resamples and their seed."""
+
     command: str
     """How the board is made again."""
 

@@ -14,7 +14,7 @@ from tcmbench.boards import document
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.render import write
 
-from .fake import Fake, Shape, make
+from .fake import POLICY, Fake, Shape, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def table_of(fake: Fake) -> Table:
     """Return the table of a fake set."""
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, resamples=200))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policy=POLICY))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HEADING = Heading(
     position=10,
-    en="In-domain gain",
+    en="Gain in domain",
     zh="域内增益",
     help_en="Mean difference from the reference over the in-domain tasks, in points, with its 95% interval.",
     help_zh="域内任务上相对参照模型的平均差值（百分点），附 95% 置信区间。",

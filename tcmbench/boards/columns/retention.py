@@ -13,8 +13,8 @@ HEADING = Heading(
     position=50,
     en="Retention",
     zh="保持率",
-    help_en="Mean of score divided by the reference's score over the general tasks, in percent.",
-    help_zh="通用任务上得分与参照模型得分之比的平均值（%）。",
+    help_en="Mean score over the general tasks as a share of the reference’s, in percent.",
+    help_zh="通用任务平均分与参照模型平均分之比（%）。",
     better="higher",
     shown=False,
 )
@@ -22,7 +22,9 @@ HEADING = Heading(
 
 def figure(row: Row) -> Figure:
     """Return the retention in percent."""
-    value = row.aggregates.retention
-    if value is None:
-        return Figure(value=None, text="–", note="a general task has no score")
-    return Figure(value=value, text=f"{value:.1f}%")
+    found = row.aggregates.retention
+    if row.is_reference:
+        return Figure(value=100.0, text="ref.")
+    if found is None:
+        return Figure(value=None, text="–", note="a general task has no score, or the reference's may be zero")
+    return Figure(value=found.value, text=f"{found.value:.1f}%")

@@ -156,7 +156,7 @@ def place_labels(
         avoid: Points that no label should cover.
     """
     figure = axes.figure
-    figure.draw_without_rendering()
+    figure.draw_without_rendering()  # type: ignore[union-attr]  # axes of a figure, never of a part
     to_pixels = axes.transData.transform
     frame = axes.get_window_extent()
     pixels = figure.dpi / 72
@@ -199,6 +199,11 @@ def _drawable(shown: str) -> str:
     return "".join(character if ord(character) < 0x2E80 else "?" for character in shown)
 
 
+def _short_number(match: re.Match[str]) -> str:
+    shown = f"{float(match[0]):.1f}".removesuffix(".0")
+    return "0" if shown == "-0" else shown
+
+
 def _shrink(svg: str) -> str:
     """Return the svg element alone, without what a page doesn't need; numbers keep one decimal."""
     svg = svg[svg.index("<svg") :]
@@ -209,7 +214,8 @@ def _shrink(svg: str) -> str:
     svg = svg.replace("xlink:href", "href")
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r'\sid="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
-    svg = re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0").replace("-0.0", "0"), svg)
+    # Only inside tags: numbers between them are what the reader reads.
+    svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"-?\d+\.\d+", _short_number, m[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     svg = re.sub(r"\s*font-family:[^;\"]*;?", "", svg)
     svg = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", svg)

@@ -39,7 +39,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         axes.margins(x=0.02)
         if name == "learning_rate":
             axes.ticklabel_format(axis="y", style="plain")
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-") if value else "0")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("e-0", "e-"))
     _name(panels[0], rows, canvas)
     return Drawing(figure)
 

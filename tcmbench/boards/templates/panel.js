@@ -54,7 +54,7 @@
       }
       line.append(ids);
     });
-    const heads = ["task", "score", "delta", "", "distribution", "verdict", "items"].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
+    const heads = ["task", "score", "delta", "", "distribution", "verdict", "items_moved"].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
     return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
   }
 

@@ -1,0 +1,92 @@
+"""The board as a LaTeX table for a paper: booktabs, best bold, ties underlined, intervals beside the sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import signed
+from tcmbench.boards.texts import clip, metric_title, text
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Cell, Estimate, Row, Table
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+        "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+        ">": r"\textgreater{}", "\n": " ", "\r": " ",
+    }
+)  # fmt: skip
+
+
+def to_latex(table: Table) -> str:
+    """Return a `table*` environment that needs the package booktabs, and ctex or xeCJK for Chinese names."""
+    roles = list(dict.fromkeys(column.role for column in table.columns))
+    spans = {role: sum(column.role == role for column in table.columns) for role in roles}
+    groups = [" & \\multicolumn{3}{c}{Against the reference}"]
+    rules, first = ["\\cmidrule(lr){2-4}"], 5
+    for role in roles:
+        groups.append(f"\\multicolumn{{{spans[role]}}}{{c}}{{{text(f'role.{role}').en}}}")
+        rules.append(f"\\cmidrule(lr){{{first}-{first + spans[role] - 1}}}")
+        first += spans[role]
+    heads = ["Model", "In domain", "Held out", "BWT"]
+    heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
+    reference = escape(table.row(table.reference).title)
+    told = f"{escape(table.title)}: points (0--100), differences from {reference} with 95\\% intervals."
+    caption = f"\\caption{{{told}{' Synthetic data.' if table.synthetic else ''}}}"
+    lines = [
+        "\\begin{table*}",
+        "\\centering\\small",
+        caption,
+        f"\\label{{tab:{table.digest[:12]}}}",
+        f"\\begin{{tabular}}{{l{'r' * (3 + len(table.columns))}}}",
+        "\\toprule",
+        " & ".join(groups) + " \\\\",
+        "".join(rules),
+        " & ".join(heads) + " \\\\",
+        "\\midrule",
+        *(_line(row, table) for row in table.rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\end{table*}",
+        f"% sha256:{table.digest}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(value: str) -> str:
+    """Return text that LaTeX prints as it is."""
+    return clip(value).translate(_ESCAPES)
+
+
+def _line(row: Row, table: Table) -> str:
+    sums = row.aggregates
+    parts = [_title(row), *(_sum(estimate) for estimate in (sums.in_domain, sums.held_out, sums.general))]
+    parts += [_cell(row.cells[column.name]) for column in table.columns]
+    return " & ".join(parts) + " \\\\"
+
+
+def _title(row: Row) -> str:
+    return escape(row.title)
+
+
+def _sum(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "--"
+    shown = f"${_number(estimate.value)}$"
+    if estimate.low is None or estimate.high is None:
+        return shown
+    return f"{shown} {{\\scriptsize$[{_number(estimate.low)}, {_number(estimate.high)}]$}}"
+
+
+def _number(value: float) -> str:
+    return signed(value).replace("−", "-")
+
+
+def _cell(cell: Cell) -> str:
+    if cell.score is None:
+        return f"\\textit{{{text(f'state.{cell.status}').en}}}"
+    shown = f"{cell.score.value:.1f}"
+    if cell.best:
+        return f"\\textbf{{{shown}}}"
+    return f"\\underline{{{shown}}}" if cell.tied else shown

@@ -1,0 +1,64 @@
+"""The board as a Markdown table, for a README or a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import signed
+from tcmbench.boards.texts import clip, metric_title, text
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Cell, Estimate, Row, Table
+
+_ESCAPES = str.maketrans(
+    {character: f"\\{character}" for character in "\\`*_[]|#~"} | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+)
+
+
+def to_markdown(table: Table) -> str:
+    """Return a heading, the table, what is missing, and the digest."""
+    heads = ["Model", "Gain in domain", "Gain held out", "BWT"]
+    heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
+    lines = [f"**{escape(table.title)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
+    lines.append("| " + " | ".join(heads) + " |")
+    lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
+    lines += ["| " + " | ".join(_parts(row, table)) + " |" for row in table.rows]
+    lines += ["", "Points (0–100). **Best**, _tied with the best_. Differences from "]
+    lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
+    missing = [
+        f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason)}"
+        for row in table.rows
+        for column in table.columns
+        if (cell := row.cells[column.name]).status not in {"measured", "not_applicable"}
+    ]
+    if missing:
+        lines += ["", "Without a score:", "", *missing]
+    return "\n".join([*lines, "", f"`sha256:{table.digest}`"]) + "\n"
+
+
+def escape(value: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return clip(value).replace("&", "&amp;").translate(_ESCAPES)
+
+
+def _parts(row: Row, table: Table) -> list[str]:
+    sums = row.aggregates
+    found = [escape(row.title), *(_sum(estimate) for estimate in (sums.in_domain, sums.held_out, sums.general))]
+    return found + [_cell(row.cells[column.name]) for column in table.columns]
+
+
+def _sum(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return signed(estimate.value)
+    return f"{signed(estimate.value)} \\[{signed(estimate.low)}, {signed(estimate.high)}\\]"
+
+
+def _cell(cell: Cell) -> str:
+    if cell.score is None:
+        return text(f"state.{cell.status}").en
+    shown = f"{cell.score.value:.1f}"
+    if cell.best:
+        return f"**{shown}**"
+    return f"_{shown}_" if cell.tied else shown

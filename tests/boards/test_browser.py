@@ -1,0 +1,296 @@
+"""The page in a real browser, with the network off: it loads clean, sorts, filters, changes language and theme."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.render import write
+
+from .fake import POLICY, Shape, make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+IN_CI = bool(os.environ.get("CI"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+if not IN_CI:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)", allow_module_level=True)
+    pytest.importorskip("selenium", reason="needs selenium (pip install selenium)")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--lang=en",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a rendered board whose first variant has a hostile name."""
+    fake = make(
+        tmp_path_factory.mktemp("scores"),
+        Shape(variants=5, columns=7, items=50, labels={0: '<img src=x onerror="document.title=1">"\'\u202e'}),
+    )
+    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policy=POLICY))
+    return write(table, tmp_path_factory.mktemp("board"))[0]
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Return a headless Chromium with its network switched off."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options as ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    options = ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1440,1000"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+    )
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def board(chromium: Any, page: Path) -> Any:
+    """Return the browser with a fresh page: English, light, nothing chosen."""
+    emulate(chromium, "light")
+    chromium.get(page.as_uri())
+    chromium.execute_script("try { localStorage.clear() } catch {}")
+    chromium.get(page.as_uri())
+    return chromium
+
+
+def emulate(driver: Any, scheme: str) -> None:
+    """Make the browser prefer a colour scheme."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def all_of(driver: Any, selector: str) -> list[Any]:
+    """Return all elements of a CSS selector."""
+    from selenium.webdriver.common.by import By
+
+    return list(driver.find_elements(By.CSS_SELECTOR, selector))
+
+
+def one(driver: Any, selector: str) -> Any:
+    """Return the first element of a CSS selector."""
+    return all_of(driver, selector)[0]
+
+
+def names(driver: Any) -> list[str]:
+    """Return the names of the visible rows, the reference's excluded."""
+    return list(
+        driver.execute_script(
+            "return [...document.querySelectorAll('#rows tr[data-row]:not(.outside) .name')].map(n => n.textContent)"
+        )
+    )
+
+
+def column_values(driver: Any, column: str) -> list[float]:
+    """Return a column's numbers from top to bottom, cells without a score left out."""
+    found = driver.execute_script(
+        "return [...document.querySelectorAll('#rows td[data-c=\"' + arguments[0] + '\"]')].map(c => c.dataset.v)",
+        column,
+    )
+    return [float(value) for value in found if value is not None]
+
+
+def test_loads_without_error_or_request(board: Any, page: Path) -> None:
+    """No message on the console and no request but for the file itself."""
+    assert board.get_log("browser") == []
+    sent = [entry["message"] for entry in board.get_log("performance") if "requestWillBeSent" in entry["message"]]
+    assert all("file://" in message or "data:" in message for message in sent)
+    assert "http" not in "".join(board.execute_script("return performance.getEntries().map(e => e.name)"))
+
+
+def test_hostile_name_stays_text(board: Any) -> None:
+    """A name that is markup makes no element, in the table nor in its panel."""
+    row = board.execute_script(
+        "return [...document.querySelectorAll('tr[data-row]')].find(r => r.textContent.includes('onerror'))"
+    )
+    board.execute_script("arguments[0].querySelector('.open').click()", row)
+    assert all_of(board, "img") == []
+    assert board.title.startswith("Fake set")
+
+
+def test_sorts_by_mouse(board: Any) -> None:
+    """A head sorts from the best, again from the worst, says so, and cells without a score stay last."""
+    head = one(board, "th[data-c='6'] button")
+    board.execute_script("arguments[0].click()", head)
+    down = column_values(board, "6")
+    assert one(board, "th[data-c='6']").get_attribute("aria-sort") == "descending"
+    assert down == sorted(down, reverse=True)
+    last = board.execute_script("return document.querySelector('#rows tr:last-child td[data-c=\"6\"]').className")
+    assert last == "x"
+    board.execute_script("arguments[0].click()", head)
+    assert one(board, "th[data-c='6']").get_attribute("aria-sort") == "ascending"
+    assert column_values(board, "6") == sorted(down)
+
+
+def test_sorts_by_keyboard(board: Any) -> None:
+    """Enter on a focused head sorts."""
+    from selenium.webdriver.common.keys import Keys
+
+    one(board, "th[data-c='name'] button").send_keys(Keys.ENTER)
+    shown = names(board)
+    assert one(board, "th[data-c='name']").get_attribute("aria-sort") == "ascending"
+    assert [name for name in shown if name.isascii()] == sorted(
+        (name for name in shown if name.isascii()), key=str.lower
+    )
+
+
+def test_filters_by_name_recipe_and_value(board: Any) -> None:
+    """The filter finds words of names and recipes; a column's limit leaves the rows that reach it."""
+    one(board, "#filter").send_keys("negatives.miner=bm25")
+    assert names(board) == ["bm25-lora-01"]
+    one(board, "#reset").click()
+    assert len(names(board)) == 6
+    values = column_values(board, "0")
+    limit = sorted(values)[2]
+    board.execute_script(
+        "const c = document.querySelector('#by-column'); c.value = '0'; const v = document.querySelector('#by-value');"
+        "v.value = arguments[0]; v.dispatchEvent(new Event('input', {bubbles: true}))",
+        str(limit),
+    )
+    assert len(names(board)) == sum(value >= limit for value in values)
+
+
+def test_columns_can_be_chosen(board: Any) -> None:
+    """Unticking a column hides its head and all of its cells."""
+    board.execute_script("document.querySelector('#columns input[value=\"0\"]').click()")
+    hidden = board.execute_script(
+        'return [...document.querySelectorAll(\'th[data-c="0"], td[data-c="0"]\')].every(c => !c.offsetParent)'
+    )
+    assert hidden
+
+
+def test_language_changes_every_string(board: Any) -> None:
+    """One click and the page is Chinese: heads, figures, labels, and `lang`; another and it is English."""
+    english = one(board, "main").text
+    one(board, "#language").click()
+    chinese = one(board, "main").text
+    assert one(board, "html").get_attribute("lang") == "zh-Hans"
+    assert "域内增益" in chinese
+    assert "Gain in domain" not in chinese
+    assert "Training curves" not in chinese
+    assert one(board, "#filter").get_attribute("placeholder") == "按名称或配方筛选"
+    one(board, "#language").click()
+    assert one(board, "main").text == english
+
+
+def test_theme_follows_the_system_and_the_button(board: Any) -> None:
+    """Dark by preference, light at a click."""
+
+    def paper() -> str:
+        return str(board.execute_script("return getComputedStyle(document.documentElement).backgroundColor"))
+
+    light = paper()
+    emulate(board, "dark")
+    dark = paper()
+    one(board, "#theme").click()
+    assert dark != light
+    assert paper() == light
+
+
+def test_panel_opens_by_keyboard(board: Any) -> None:
+    """Enter on a row's button opens a panel with recipe, provenance and tasks; Enter again closes it."""
+    from selenium.webdriver.common.keys import Keys
+
+    button = one(board, "#rows .open")
+    button.send_keys(Keys.ENTER)
+    assert button.get_attribute("aria-expanded") == "true"
+    panel = one(board, "tr.panel").text
+    assert all(word in panel for word in ("Recipe", "Provenance", "Task by task", "training.batch_size"))
+    button.send_keys(Keys.ENTER)
+    assert all_of(board, "tr.panel") == []
+
+
+def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
+    """Arrow keys move between cells and the tooltip tells the focused one in full."""
+    from selenium.webdriver.common.keys import Keys
+
+    one(board, "td[data-c='0']").send_keys(Keys.ARROW_DOWN)
+    told = one(board, "#tip").text
+    assert "Score" in told
+    assert "items" in told
+
+
+def contrast(driver: Any) -> list[str]:
+    """Return visible texts whose contrast with their background is below WCAG AA."""
+    return list(
+        driver.execute_script(
+            """
+            const parse = (c) => (c.match(/[\\d.]+/g) ?? []).map(Number);
+            const f = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+            const lum = (c) => { return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
+            const ground = (e) => { for (; e; e = e.parentElement) {
+              const c = parse(getComputedStyle(e).backgroundColor);
+              if (c.length && (c.length < 4 || c[3] > .9)) return c; } return [255, 255, 255]; };
+            const bad = [];
+            for (const e of document.querySelectorAll('body *:not(svg *)')) {
+              const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+              if (!own || !e.offsetParent) continue;
+              const style = getComputedStyle(e), a = lum(parse(style.color)), b = lum(ground(e));
+              const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+              const what = `${e.tagName}.${e.className} ${ratio.toFixed(2)} ${e.textContent.slice(0, 30)}`;
+              if (ratio < 4.5) bad.push(what);
+            }
+            return bad;
+            """
+        )
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_aa(board: Any, scheme: str) -> None:
+    """Every text stands out from its background by 4.5 to 1, in both themes."""
+    emulate(board, scheme)
+    board.execute_script("document.querySelector('#rows .open').click()")
+    assert contrast(board) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_screenshots(board: Any, scheme: str, width: int, tmp_path: Path) -> None:
+    """Both themes at both widths fit the window without scrolling sideways; the pictures are kept for a look."""
+    emulate(board, scheme)
+    board.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    wide = board.execute_script("return document.documentElement.scrollWidth")
+    shot = board.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    path = tmp_path / f"board-{scheme}-{width}.png"
+    path.write_bytes(base64.b64decode(shot["data"]))
+    board.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide <= width
+    assert path.stat().st_size > 20_000
+
+
+def test_landmarks_and_heads(board: Any) -> None:
+    """The page has its landmarks, one h1, a caption, and scopes on every head of the table."""
+    assert [len(all_of(board, tag)) for tag in ("main", "header", "footer", "h1", "#board caption")] == [1] * 5
+    assert all_of(board, "#board > thead th:not([scope]), #board > tbody > tr > th:not([scope])") == []
+    unnamed = board.execute_script(
+        "return [...document.querySelectorAll('button, input, select')].filter(e => !(e.innerText || "
+        "e.getAttribute('aria-label') || e.labels?.length || e.title)).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
