@@ -138,9 +138,9 @@ def test_utf16_is_named_as_such(tmp_path: Path) -> None:
     """A file in UTF-16 says what it should be instead."""
     found = list(iter_objects(written(tmp_path, LINES.encode("utf-16"))))
 
-    assert [
-        row.reason for row in found if isinstance(row, Problem)
-    ] == ["expected UTF-8 or GB18030, got UTF-16. Save the file as UTF-8"]
+    assert [row.reason for row in found if isinstance(row, Problem)] == [
+        "expected UTF-8 or GB18030, got UTF-16. Save the file as UTF-8"
+    ]
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))

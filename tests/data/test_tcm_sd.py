@@ -178,9 +178,9 @@ def test_documents_are_written_from_every_spelling(make_folder: MakeFolder, dise
 
     folder = read_folder(make_folder(knowledge=[entry]))
 
-    assert [
-        syndrome.document() for syndrome in folder.knowledge
-    ] == ["名称：甲虚证。\n定义：不足。\n典型表现：倦怠。\n常见疾病：虚劳"]
+    assert [syndrome.document() for syndrome in folder.knowledge] == [
+        "名称：甲虚证。\n定义：不足。\n典型表现：倦怠。\n常见疾病：虚劳"
+    ]
 
 
 def test_missing_fields_are_left_out_of_the_document() -> None:
