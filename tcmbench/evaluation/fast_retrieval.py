@@ -3,6 +3,8 @@
 mteb spends nine seconds and a gigabyte on scoring 5,486 queries against 1,027 documents whose vectors are
 there already; the product of the matrices is 2% of that. `FastRetrieval` overrides `_evaluate_subset` and
 computes the same numbers from arrays. Where it cannot promise that they are the same, mteb scores.
+
+Imports mteb, which takes seconds: import this module inside functions.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from mteb.abstasks.retrieval import AbsTaskRetrieval
 
 from tcmbench.errors import EvaluationError
 from tcmbench.evaluation import dense_search, per_query
@@ -22,26 +26,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from datasets import Dataset
-    from mteb.abstasks.retrieval import AbsTaskRetrieval
     from mteb.models import MTEBModels
 
     from tcmbench.evaluation.per_query import PerQuery
 
-# At run time a plain mixin: mteb takes seconds to import, and its tasks come after this class anyway.
-_Base: Any = object
 
 logger = logging.getLogger(__name__)
 
 
-class FastRetrieval(_Base):
+class FastRetrieval(AbsTaskRetrieval):
     """Mixin before `AbsTaskRetrieval`: same scores, faster, and per-query scores in `per_query`.
 
     A task adds measures of its own by overriding `query_scores` (kept fast); overriding
     `task_specific_scores` works too, through mteb's own scoring, and must call `super()`.
     """
-
-    # No fields of its own: `install` can then change the class of a task that exists.
-    __slots__ = ()
 
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
@@ -130,8 +128,6 @@ def install(task: AbsTaskRetrieval) -> FastRetrieval:
     Raises:
         EvaluationError: The task is not a retrieval or reranking task.
     """
-    from mteb.abstasks.retrieval import AbsTaskRetrieval
-
     if isinstance(task, FastRetrieval):
         return task
     if not isinstance(task, AbsTaskRetrieval):
@@ -225,8 +221,6 @@ def _obstacle(task: FastRetrieval, *, prediction_folder: Path | None, further: b
 
 def _is_custom(task: FastRetrieval, method: str) -> bool:
     """Return whether a class of the task, other than this mixin and mteb's own, defines a method."""
-    from mteb.abstasks.retrieval import AbsTaskRetrieval
-
     plain = (FastRetrieval, AbsTaskRetrieval)
     first = next(c for c in type(task).__mro__ if method in vars(c) and c is not FastRetrieval)
     return method in vars(task) or first not in plain
