@@ -129,12 +129,10 @@ class GateResult(NamedTuple):
     """Mean change over the held_out tasks; shown, not judged."""
 
     violations: tuple[Violation, ...]
-    """Empty exactly where the gate passes."""
+    """Empty exactly where the outcome is pass."""
 
-    @property
-    def passed(self) -> bool:
-        """Whether the variant may ship."""
-        return self.outcome == "pass"
+    passed: bool
+    """Whether the variant may ship: the outcome is pass, or inconclusive where the policy lets that pass."""
 
 
 def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] = ()) -> GateResult:
@@ -161,13 +159,15 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
         *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
         *_gain_violations(gain, policy),
     ]
+    outcome = _outcome(violations)
     return GateResult(
-        outcome=_outcome(violations),
+        outcome=outcome,
         tasks=tuple(verdicts),
         backward_transfer=transfer,
         gain_in_domain=gain,
         gain_held_out=_mean_change(tasks, "held_out", policy),
         violations=tuple(violations),
+        passed=outcome == "pass" or (outcome == "inconclusive" and policy.inconclusive_passes),
     )
 
 

@@ -27,10 +27,13 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
         EvaluationError: A p value lies outside [0, 1].
         ScoreMissing: A p value is NaN.
     """
-    from statsmodels.stats.multitest import multipletests
-
     p = _checked(p_values)
-    return np.asarray(multipletests(p, method="holm")[1], dtype=np.float64) if len(p) else p
+    order = np.argsort(p, kind="stable")
+    # statsmodels has this too, and collects garbage on every call: 79 ms for six p values, after 1.9 s of imports.
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
 
 
 def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:

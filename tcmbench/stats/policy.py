@@ -27,6 +27,9 @@ class Policy(BaseModel):
     gain_evidence: Literal["interval", "estimate"] = "interval"
     """Whether the lower bound of the gain must lie above the required one, or the figure itself is enough."""
 
+    inconclusive_passes: bool = False
+    """Whether a variant passes when nothing is shown against it and only certainty is lacking (too few items)."""
+
     equivalence: float = Field(default=1.0, ge=0)
     """A task is unchanged where the whole interval of its change lies within plus and minus this."""
 
