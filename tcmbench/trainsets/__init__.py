@@ -83,5 +83,5 @@ class TrainSet:
 
     @property
     def rows(self) -> Path:
-        """Parquet with one row for each line of `train`: record_id, labels, positive, negatives, view."""
+        """Parquet with one row for each line of `train`, read by `tcmbench.trainsets.rows.read_rows`."""
         return self.folder / "rows.parquet"

@@ -6,14 +6,16 @@ another in its block. It is replaced by a random document: as that other positiv
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.miners._select import Forbidden
 from tcmbench.trainsets.examples import ALL, POSITIVE
 from tcmbench.trainsets.pairs import corpus_of, queries_of
+from tcmbench.trainsets.rows import Row, RowWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from tcmbench.trainsets.pairs import Pair, Pairs
     from tcmbench.trainsets.texts import Texts
 
-_ROWS_AT_ONCE = 20_000
 _BUFFER = 1 << 20
 
 
@@ -80,16 +81,21 @@ def write_examples(
     pairs = contents.pairs
     pieces = _Pieces(contents.texts, shape)
     replacer = _Replacer(pairs, label_map, seed=seed) if contents.order.is_label_unique else None
-    table = _RowTable(rows, pairs) if rows is not None else None
-    with train.open("wb", buffering=_BUFFER) as file:
+    with contextlib.ExitStack() as files:
+        file = files.enter_context(train.open("wb", buffering=_BUFFER))
+        table = files.enter_context(RowWriter(rows)) if rows is not None else None
         for line in _lines(contents, replacer, written):
             file.write(pieces.line(line))
             written.lines += 1
             if table is not None:
-                table.add(line)
-    if table is not None:
-        table.close()
+                table.add(_row(pairs, line))
     return written
+
+
+def _row(pairs: Pairs, line: _Line) -> Row:
+    record, names = pairs.records[line.pair.record], pairs.knowledge
+    negatives = tuple(names[document].doc_id for document in line.negatives)
+    return Row(record.record_id, record.labels, names[line.pair.positive].doc_id, negatives, line.view)
 
 
 def _lines(contents: Contents, replacer: _Replacer | None, written: Written) -> Iterator[_Line]:
@@ -151,8 +157,7 @@ class _Replacer:
             queries_of(pairs.records, split=""), corpus_of(pairs.knowledge, label_map), exclude_merged_labels=True
         )
         # Only documents that are in the set already have their texts ready.
-        self._pool = used_documents(pairs)
-        self._in_pool = np.array(self._pool)
+        self._pool = np.array(used_documents(pairs))
         self._random = random.Random(seed)
 
     def replace(
@@ -177,60 +182,9 @@ class _Replacer:
         return found
 
     def _draw(self, banned: NDArray[np.bool_], kept: Sequence[int]) -> int | None:
-        for _ in range(8):
-            document = self._pool[self._random.randrange(len(self._pool))]
-            if not banned[document] and document not in kept:
-                return document
-        free = [d for d in self._in_pool[~banned[self._in_pool]].tolist() if d not in kept]
-        return self._random.choice(free) if free else None
-
-
-@dataclass(slots=True)
-class _RowTable:
-    """The Parquet file beside the lines: where each comes from."""
-
-    path: Path
-    pairs: Pairs
-    _columns: dict[str, list[object]] = field(default_factory=dict)
-    _writer: object = None
-
-    def add(self, line: _Line) -> None:
-        record = self.pairs.records[line.pair.record]
-        name = self.pairs.knowledge
-        values: dict[str, object] = {
-            "record_id": record.record_id,
-            "labels": record.labels,
-            "positive": name[line.pair.positive].doc_id,
-            "negatives": [name[document].doc_id for document in line.negatives],
-            "view": line.view,
-        }
-        for column, value in values.items():
-            self._columns.setdefault(column, []).append(value)
-        if len(self._columns["view"]) >= _ROWS_AT_ONCE:
-            self._flush()
-
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()  # type: ignore[attr-defined]
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        names = pa.list_(pa.string())
-        schema = pa.schema(
-            [
-                ("record_id", pa.string()),
-                ("labels", names),
-                ("positive", pa.string()),
-                ("negatives", names),
-                ("view", pa.int16()),
-            ]
-        )
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, schema, compression="zstd")
-        self._writer.write_table(pa.table(self._columns or {n: [] for n in schema.names}, schema=schema))  # type: ignore[attr-defined]
-        self._columns = {}
+        free: list[int] = self._pool[~banned[self._pool]].tolist()
+        allowed = [document for document in free if document not in kept]
+        return self._random.choice(allowed) if allowed else None
 
 
 def used_documents(pairs: Pairs) -> list[int]:
