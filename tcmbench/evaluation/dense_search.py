@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tcmbench.errors import EvaluationError
+from tcmbench.evaluation import index_search
 from tcmbench.evaluation.loaders import text_loader
 from tcmbench.evaluation.ranking import Collector, Judgements, NoParity, Ranked
 from tcmbench.evaluation.topk import TopK, merge, row_blocks, settle_ties, top_k
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mteb.timing import TimingStack
     from mteb.types import Array, PromptType
 
+    from tcmbench.evaluation.index_search import Found, IndexOptions
     from tcmbench.evaluation.topk import Floats
 
 CORPUS_CHUNK = 50_000
@@ -91,6 +94,40 @@ def search_corpus(model: EncoderProtocol, split: Split, *, judged: Judgements) -
                 best.documents[block, : top.documents.shape[1]] = top.documents
             del documents
     return collector.ranked()
+
+
+def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, options: IndexOptions) -> Found:
+    """Return the corpus ranked through a FAISS index.
+
+    Raises:
+        EvaluationError: The model compares vectors by something else than mteb's cosine or dot product.
+    """
+    from mteb.models.model_meta import ScoringFunction
+
+    similarity = _plain_similarity(model)
+    if similarity is None:
+        raise EvaluationError(
+            f"{model.mteb_model_meta.name}: a search index needs mteb's cosine or dot product, and this model has a "
+            "similarity of its own. Leave `index_options` at None for it."
+        )
+
+    def vectors(embeddings: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
+        import torch
+
+        tensor = torch.as_tensor(embeddings).detach().cpu().to(torch.float32)
+        if similarity is ScoringFunction.COSINE:
+            tensor = torch.nn.functional.normalize(tensor, p=2, dim=1)
+        array: np.ndarray[Any, np.dtype[np.float32]] = tensor.numpy()
+        return array
+
+    queries = vectors(_encode_queries(model, split))
+    count = len(split.corpus)
+    chunks = (
+        vectors(_encode_documents(model, split, start=start, stop=min(start + CORPUS_CHUNK, count)))
+        for start in range(0, count, CORPUS_CHUNK)
+    )
+    with split.timer("Searching corpus", split=split.split, subset=split.subset):
+        return index_search.search(queries, chunks, judged=judged, k=split.top_k, options=options)
 
 
 def rerank(

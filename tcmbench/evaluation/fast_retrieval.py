@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from mteb.models import MTEBModels
 
+    from tcmbench.evaluation.index_search import IndexOptions
     from tcmbench.evaluation.per_query import PerQuery
 
 
@@ -40,6 +41,9 @@ class FastRetrieval(AbsTaskRetrieval):
     A task adds measures of its own by overriding `query_scores` (kept fast); overriding
     `task_specific_scores` works too, through mteb's own scoring, and must call `super()`.
     """
+
+    index_options: IndexOptions | None = None
+    """Search whole corpora through a FAISS index (encoders only); its recall is reported beside the scores."""
 
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
@@ -247,9 +251,12 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
     def judge(ids: Sequence[str]) -> Judgements:
         return judgements(ids, numbers, qrels, order=order, ignore_identical=task.ignore_identical_ids)
 
+    recall: dict[str, float] = {}
     if _is_plain_encoder(model):
         judged = judge(query_ids)
-        if data_split["top_ranked"] is None:
+        if data_split["top_ranked"] is None and task.index_options is not None:
+            ranked, recall = dense_search.search_index(model, split, judged=judged, options=task.index_options)
+        elif data_split["top_ranked"] is None:
             ranked = dense_search.search_corpus(model, split, judged=judged)
         else:
             candidates = data_split["top_ranked"]
@@ -264,7 +271,8 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
         except NoParity as reason:
             raise NoParity(str(reason), results=results) from reason
     with split.timer("Scoring", split=split.split, subset=split.subset):
-        return outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
+        found = outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
+    return found._replace(scores={**found.scores, **recall})
 
 
 def _is_plain_encoder(model: MTEBModels) -> bool:
