@@ -1,6 +1,6 @@
 """Does an augmented training set stream? 43,180 records x 24 field permutations in 500 MiB of memory.
 
-    python -m benchmarks.augmentation_stream --out DIR                all: about 2.9 GB are written to DIR, and removed
+    python -m benchmarks.augmentation_stream --out DIR                all: about 2.4 GB are written to DIR, and removed
     python -m benchmarks.augmentation_stream --out DIR --records 4000 --negatives 8
 
 Ours is `tcmbench.trainsets.build`, whole: views, label-unique order, lines, rows.parquet, statistics. The rival is

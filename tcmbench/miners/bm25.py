@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-# Share of documents from which a term counts as common. Measured at 43,180 x 1,027: anything from 0.02 to 0.1
-# takes the same time within a tenth.
+# Share of documents from which a term counts as common and goes through the dense product.
 _COMMON = 0.05
 
 
 class Options(RankedOptions):
-    """How strongly terms count; the defaults are those of Lucene and of tcmbench's BM25 baseline."""
+    """How strongly terms count; the defaults are those of bm25s and of tcmbench's BM25 baseline."""
 
     k1: float = Field(default=1.5, ge=0)
     """How slowly repeated terms saturate."""
