@@ -62,12 +62,14 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     environment = _environment()
     summaries = summary.load_all()
     drawn = pictures(table)
+    chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     template = environment.get_template("board.html.j2")
     return template.render(
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
-        chosen=table.row(table.recommendation.row) if table.recommendation.row else None,
+        chosen=chosen,
+        reach=_reach(chosen) if chosen else 1.0,
         summaries=[(name, module.HEADING) for name, module in summaries],
         groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
         figures={row.name: _figures(row, summaries) for row in table.rows},
@@ -101,7 +103,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=_both, label=_label, signed=summary.signed, gain=gain, size=_size, mean_score=_mean_score
+        t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size, mean_score=_mean_score
     )
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
@@ -189,6 +191,13 @@ def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
 def _size(delta: Estimate) -> int:
     """Return how strongly a sure difference is coloured: 1 below one point, 2 below four, else 3."""
     return 1 + (abs(delta.value) >= 1) + (abs(delta.value) >= 4)
+
+
+def _reach(row: Row) -> float:
+    """Return the largest end among a row's sums, with some room: they are drawn on one scale."""
+    sums = row.aggregates
+    found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
+    return 1.06 * max([0.5, *(abs(end) for e in found for end in e if end is not None)])
 
 
 def _mean_score(row: Row) -> float | None:

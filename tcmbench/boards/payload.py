@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards import texts
 from tcmbench.boards.texts import clip, metric_title
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.boards.entry import TrainingPoint
-    from tcmbench.boards.table import Cell, Estimate, ItemChange, Row, Table, TaskColumn
+    from tcmbench.boards.table import Cell, Estimate, ItemChange, Row, Table, TaskColumn, Verdict
     from tcmbench.store import Json
 
 KNOWN_METRICS = (
@@ -22,18 +22,40 @@ KNOWN_METRICS = (
 )  # fmt: skip
 """Metrics that panels show beside the main one; the rest is in `scores.json`."""
 
+_VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
+_LONG_ID = 40
 _SMALL_BOARD = 240
 _METRICS = 5
+
+
+class Shared(NamedTuple):
+    """What all variants have in common: written once."""
+
+    recipe: Mapping[str, str]
+    """Fields that every variant's recipe has with the same value."""
+
+    provenance: Mapping[str, str]
+    """Provenance that every variant has with the same value."""
+
+    @classmethod
+    def of(cls, table: Table) -> Shared:
+        """Return what a table's rows share; nothing where there is only one to share with."""
+        return cls(
+            _in_common([_recipe(row) for row in table.rows if row.kind == "variant"]),
+            _in_common([_provenance(row) for row in table.rows if row.kind == "variant"]),
+        )
 
 
 def payload(table: Table) -> str:
     """Return the JSON for the page, safe inside a script element whatever the data holds."""
     small = len(table.rows) * len(table.columns) <= _SMALL_BOARD
-    columns = [_column(column, table) for column in table.columns]
+    stems = {column.name: _stem(column, table) for column in table.columns}
+    shared = Shared.of(table)
     data: Json = {
         "reference": table.row(table.reference).title,
-        "columns": columns,
-        "rows": [_row(row, table, small=small) for row in table.rows],
+        "columns": [_column(column, table, stems[column.name]) for column in table.columns],
+        "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
+        "rows": [_row(row, table, stems=stems, shared=shared, small=small) for row in table.rows],
         "texts": {
             key.removeprefix("script."): [both.en, both.zh]
             for key, both in texts.load().items()
@@ -56,8 +78,9 @@ def column_metrics(column: TaskColumn, table: Table) -> list[str]:
     return [name for name in KNOWN_METRICS if name in everywhere][:_METRICS]
 
 
-def _column(column: TaskColumn, table: Table) -> Json:
+def _column(column: TaskColumn, table: Table, stem: str) -> Json:
     return {
+        "stem": clip(stem, 48),
         "title": clip(column.title, 60),
         "role": column.role,
         "metric": metric_title(column.metric),
@@ -65,7 +88,33 @@ def _column(column: TaskColumn, table: Table) -> Json:
     }
 
 
-def _row(row: Row, table: Table, *, small: bool) -> Json:
+def _in_common(found: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    if len(found) < 2:
+        return {}
+    return {name: value for name, value in found[0].items() if all(other.get(name) == value for other in found)}
+
+
+def _recipe(row: Row) -> dict[str, str]:
+    return {clip(name, 60): clip(_shown(value)) for name, value in sorted(row.recipe.items())}
+
+
+def _provenance(row: Row) -> dict[str, str]:
+    return {clip(name, 60): clip(value, 400) for name, value in sorted(row.provenance.items())}
+
+
+def _stem(column: TaskColumn, table: Table) -> str:
+    """Return what the ids of a column's items begin with, all of them that are shown: it is written once."""
+    cells = [row.cells[column.name] for row in table.rows]
+    ids = sorted({change.item for cell in cells for change in (*cell.lowest, *cell.highest)})
+    if not ids:
+        return ""
+    # What the first and the last in order begin with, all between them begin with.
+    first, last = ids[0], ids[-1]
+    stem = first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
+    return stem if len(stem) < _LONG_ID else ""
+
+
+def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, small: bool) -> Json:
     found: dict[str, Json] = {
         "title": clip(row.title),
         "name": clip(row.name),
@@ -73,24 +122,35 @@ def _row(row: Row, table: Table, *, small: bool) -> Json:
         "base": clip(row.base or ""),
         "about": clip(row.description, 400),
         "seeds": row.seeds,
-        "recipe": {clip(name, 60): clip(_shown(value)) for name, value in sorted(row.recipe.items())},
-        "provenance": {clip(name, 60): clip(value, 240) for name, value in sorted(row.provenance.items())},
+        "recipe": {
+            name: value
+            for name, value in _recipe(row).items()
+            if row.kind != "variant" or shared.recipe.get(name) != value
+        },
+        "provenance": {
+            name: value
+            for name, value in _provenance(row).items()
+            if row.kind != "variant" or shared.provenance.get(name) != value
+        },
         "cost": {
             name: getattr(row.cost, name)
             for name in (row.cost.__slots__ if row.cost else ())
             if getattr(row.cost, name) is not None
         },
-        "training": {
-            str(seed): _curve(points, limit=60 if small else 24) for seed, points in sorted(row.training.items())
-        },
-        "cells": [_cell(row.cells[column.name], column, table, extremes=3 if small else 2) for column in table.columns],
+        "training": _training(row.training, limit=60 if small else 14),
+        "cells": [
+            _cell(row.cells[column.name], column, table, stem=stems[column.name], extremes=3 if small else 2)
+            for column in table.columns
+        ],
     }
+    if row.gate and row.gate.reasons:
+        found["gate"] = [clip(reason, 300) for reason in row.gate.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
     return found
 
 
-def _cell(cell: Cell, column: TaskColumn, table: Table, *, extremes: int) -> Json:
+def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, extremes: int) -> Json:
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": clip(cell.reason, 300)}
     found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
@@ -103,13 +163,13 @@ def _cell(cell: Cell, column: TaskColumn, table: Table, *, extremes: int) -> Jso
     if metrics:
         found["m"] = [round(cell.metrics[name] * 100, 1) for name in metrics]
     if cell.histogram:
-        found["h"] = list(cell.histogram)
+        found["h"] = [round(100 * count / cell.items) for count in cell.histogram]
     if cell.worse_share is not None and cell.improved_share is not None:
         found["w"] = [round(cell.improved_share * 100), round(cell.worse_share * 100)]
     if cell.lowest:
         shown = column.card.texts if column.card else {}
-        found["lo"] = [_item(change, shown) for change in cell.lowest[:extremes]]
-        found["hi"] = [_item(change, shown) for change in cell.highest[:extremes]]
+        found["lo"] = [_item(change, stem, shown) for change in cell.lowest[:extremes]]
+        found["hi"] = [_item(change, stem, shown) for change in cell.highest[:extremes]]
     return found
 
 
@@ -120,13 +180,13 @@ def _difference(cell: Cell) -> dict[str, Json]:
     if cell.p_value is not None:
         found["p"] = float(f"{cell.p_value:.2g}")
     if cell.verdict:
-        found["v"] = cell.verdict
+        found["v"] = _VERDICTS.index(cell.verdict)
     return found
 
 
-def _item(change: ItemChange, shown: Mapping[str, str]) -> Json:
+def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
     """Return id, value, change, and the text where the user asked for texts."""
-    found: list[Json] = [clip(change.item, 48), round(change.value), round(change.delta)]
+    found: list[Json] = [clip(change.item.removeprefix(stem), 48), round(change.value), round(change.delta)]
     if change.item in shown:
         found.append(clip(shown[change.item], 400))
     return found
@@ -137,8 +197,23 @@ def _estimate(estimate: Estimate) -> Json:
     return [round(value, 2) for value in (estimate.value, *ends) if value is not None]
 
 
-def _curve(points: Sequence[TrainingPoint], *, limit: int) -> Json:
-    """Return steps, loss, margin and learning rate, thinned evenly to `limit` points, the last one kept."""
+def _training(seeds: Mapping[int, Sequence[TrainingPoint]], *, limit: int) -> Json:
+    """Return seed → series, thinned evenly to `limit` points, the last one kept.
+
+    The steps, and the learning rate, are those of the first seed where the others have the same.
+    """
+    found: dict[str, Json] = {}
+    first: dict[str, Json] = {}
+    for seed, points in sorted(seeds.items()):
+        series = _curve(points, limit=limit)
+        found[str(seed)] = {
+            name: values for name, values in series.items() if name in {"loss", "margin"} or first.get(name) != values
+        }
+        first = first or series
+    return found
+
+
+def _curve(points: Sequence[TrainingPoint], *, limit: int) -> dict[str, Json]:
     if len(points) > limit:
         places = sorted({round(i * (len(points) - 1) / (limit - 1)) for i in range(limit)})
         points = [points[place] for place in places]

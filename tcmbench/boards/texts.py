@@ -22,6 +22,11 @@ class Text(NamedTuple):
         return Text(self.en.format_map(values), self.zh.format_map(values))
 
 
+def same(value: str) -> Text:
+    """Return a text that reads the same in both languages: a number, a sign."""
+    return Text(value, value)
+
+
 @functools.cache
 def load() -> dict[str, Text]:
     """Return every string by its key, `section.name`."""

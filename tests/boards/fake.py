@@ -206,6 +206,7 @@ def _variant(number: int, shape: Shape, suite: Suite, score, rng) -> Entry:  # t
             "augmentation.name": None, "tuner": tuner, "trainer": "sentence_transformers", "training.epochs": 1.0,
             "training.batch_size": 32, "training.learning_rate": 2e-5, "training.temperature": 0.05,
             "training.loss": "infonce", "batch_rule": "label_unique", "seeds": list(range(shape.seeds)),
+            **{f"training.option_{place}": f"value {place}" for place in range(24)},
         },
         scores=scores, states=states, training=log,
         cost=Cost(
@@ -214,6 +215,7 @@ def _variant(number: int, shape: Shape, suite: Suite, score, rng) -> Entry:  # t
         ),
         provenance={
             "command": f"tcmbench train {name}", "commit": "0123456789abcdef", "hardware": "two cores",
-            "data sha256": "ab" * 32, "torch": "2.13.0",
+            "data sha256": "ab" * 32, "packages": ", ".join(f"package-{place} 1.{place}.0" for place in range(20)),
+            "model revision": f"{number:032x}",
         },
     )  # fmt: skip

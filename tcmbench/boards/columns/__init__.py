@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
+from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Estimate, Row
@@ -47,13 +48,13 @@ class Figure(NamedTuple):
     value: float | None
     """What the column sorts by; None sorts last."""
 
-    text: str
+    text: Text
     """What is shown; a dash with a reason in `note` when there is nothing."""
 
     estimate: Estimate | None = None
     """Figure with its interval, where there is one."""
 
-    note: str = ""
+    note: Text = Text("", "")
     """What the tooltip adds."""
 
 
@@ -73,13 +74,26 @@ def load_all() -> list[tuple[str, Column]]:
     return sorted(found, key=lambda pair: (pair[1].HEADING.position, pair[0]))
 
 
-def change(estimate: Estimate | None, *, is_reference: bool, missing: str) -> Figure:
+REFERENCE = Text("ref.", "参照")
+"""What stands in the reference's own row."""
+
+NOT_TRAINED = Text("not trained here", "未在此训练")
+NOT_RECORDED = Text("not recorded", "未记录")
+MISSING = Text("a task of this role has no score", "该类任务缺少分数")
+
+
+def change(estimate: Estimate | None, *, is_reference: bool) -> Figure:
     """Return the figure of a difference from the reference, in points with a sign."""
     if is_reference:
-        return Figure(value=0.0, text="ref.")
+        return Figure(value=0.0, text=REFERENCE)
     if estimate is None:
-        return Figure(value=None, text="–", note=missing)
-    return Figure(value=estimate.value, text=signed(estimate.value), estimate=estimate)
+        return nothing(MISSING)
+    return Figure(value=estimate.value, text=same(signed(estimate.value)), estimate=estimate)
+
+
+def nothing(why: Text) -> Figure:
+    """Return the figure of a cell that has none: a dash, and the reason in the tooltip."""
+    return Figure(value=None, text=same("–"), note=why)
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -24,5 +25,5 @@ def figure(row: Row) -> Figure:
     """Return the share of Borda points in percent."""
     value = row.aggregates.borda
     if value is None:
-        return Figure(value=None, text="–", note="a task has no score")
-    return Figure(value=value, text=f"{value * 100:.0f}%")
+        return nothing(Text("a task has no score", "有任务缺少分数"))
+    return Figure(value=value, text=same(f"{value * 100:.0f}%"))

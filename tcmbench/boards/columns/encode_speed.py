@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_RECORDED, Figure, Heading, nothing
 from tcmbench.boards.columns.trained_parameters import short
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -25,5 +26,5 @@ def figure(row: Row) -> Figure:
     """Return tokens a second."""
     speed = row.cost.encode_tokens_per_second if row.cost else None
     if speed is None:
-        return Figure(value=None, text="–", note="not recorded")
-    return Figure(value=speed, text=f"{short(speed)} tok/s")
+        return nothing(NOT_RECORDED)
+    return Figure(value=speed, text=same(f"{short(speed)} tok/s"))

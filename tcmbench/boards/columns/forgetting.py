@@ -15,11 +15,11 @@ HEADING = Heading(
     zh="遗忘（BWT）",
     help_en="Backward transfer: mean difference from the reference over the general tasks, in points. "
     "Below zero the model forgot.",
-    help_zh="反向迁移：通用任务上相对参照模型的平均差值（百分点）。小于零表示发生遗忘。",
+    help_zh="反向迁移：通用任务上相对参照模型的平均差值（分）。小于零表示发生遗忘。",
     better="higher",
 )
 
 
 def figure(row: Row) -> Figure:
     """Return the mean difference over the general tasks."""
-    return change(row.aggregates.general, is_reference=row.is_reference, missing="a general task has no score")
+    return change(row.aggregates.general, is_reference=row.is_reference)

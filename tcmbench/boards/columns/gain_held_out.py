@@ -14,11 +14,11 @@ HEADING = Heading(
     en="Gain held out",
     zh="留出增益",
     help_en="Mean difference from the reference over the held-out tasks, in points, with its 95% interval.",
-    help_zh="留出任务上相对参照模型的平均差值（百分点），附 95% 置信区间。",
+    help_zh="留出任务上相对参照模型的平均差值（分），附 95% 置信区间。",
     better="higher",
 )
 
 
 def figure(row: Row) -> Figure:
     """Return the gain over the held_out tasks."""
-    return change(row.aggregates.held_out, is_reference=row.is_reference, missing="a held-out task has no score")
+    return change(row.aggregates.held_out, is_reference=row.is_reference)

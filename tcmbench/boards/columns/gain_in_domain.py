@@ -14,11 +14,11 @@ HEADING = Heading(
     en="Gain in domain",
     zh="域内增益",
     help_en="Mean difference from the reference over the in-domain tasks, in points, with its 95% interval.",
-    help_zh="域内任务上相对参照模型的平均差值（百分点），附 95% 置信区间。",
+    help_zh="域内任务上相对参照模型的平均差值（分），附 95% 置信区间。",
     better="higher",
 )
 
 
 def figure(row: Row) -> Figure:
     """Return the gain over the in_domain tasks."""
-    return change(row.aggregates.in_domain, is_reference=row.is_reference, missing="an in-domain task has no score")
+    return change(row.aggregates.in_domain, is_reference=row.is_reference)

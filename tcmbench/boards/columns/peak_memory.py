@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -24,5 +25,5 @@ def figure(row: Row) -> Figure:
     """Return the memory in MiB or GiB."""
     mib = row.cost.peak_memory_mib if row.cost else None
     if mib is None:
-        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
-    return Figure(value=mib, text=f"{mib:.0f} MiB" if mib < 1000 else f"{mib / 1024:.1f} GiB")
+        return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
+    return Figure(value=mib, text=same(f"{mib:.0f} MiB" if mib < 1000 else f"{mib / 1024:.1f} GiB"))

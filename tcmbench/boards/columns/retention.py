@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -24,7 +25,7 @@ def figure(row: Row) -> Figure:
     """Return the retention in percent."""
     found = row.aggregates.retention
     if row.is_reference:
-        return Figure(value=100.0, text="ref.")
+        return Figure(value=100.0, text=REFERENCE)
     if found is None:
-        return Figure(value=None, text="–", note="a general task has no score, or the reference's may be zero")
-    return Figure(value=found.value, text=f"{found.value:.1f}%")
+        return nothing(MISSING)
+    return Figure(value=found.value, text=same(f"{found.value:.1f}%"))

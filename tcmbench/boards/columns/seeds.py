@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.texts import same, text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -21,5 +22,9 @@ HEADING = Heading(
 def figure(row: Row) -> Figure:
     """Return the number of seeds; a dash for models that were not trained here."""
     if row.kind != "variant":
-        return Figure(value=None, text="–", note="not trained here")
-    return Figure(value=float(row.seeds), text=str(row.seeds), note="single seed" if row.seeds == 1 else "")
+        return nothing(NOT_TRAINED)
+    return Figure(
+        value=float(row.seeds),
+        text=same(str(row.seeds)),
+        note=text("script.single_seed") if row.seeds == 1 else same(""),
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -23,8 +24,8 @@ def figure(row: Row) -> Figure:
     """Return the wall time in seconds, minutes or hours."""
     seconds = row.cost.train_seconds if row.cost else None
     if seconds is None:
-        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
-    return Figure(value=seconds, text=duration(seconds))
+        return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
+    return Figure(value=seconds, text=same(duration(seconds)))
 
 
 def duration(seconds: float) -> str:

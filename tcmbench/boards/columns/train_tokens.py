@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
 from tcmbench.boards.columns.trained_parameters import short
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -25,5 +26,5 @@ def figure(row: Row) -> Figure:
     """Return the number of tokens with a unit."""
     count = row.cost.train_tokens if row.cost else None
     if count is None:
-        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
-    return Figure(value=float(count), text=short(count))
+        return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
+    return Figure(value=float(count), text=same(short(count)))

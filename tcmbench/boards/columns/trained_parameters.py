@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -24,8 +25,8 @@ def figure(row: Row) -> Figure:
     """Return the number with a unit (k, M, B)."""
     count = row.cost.trained_parameters if row.cost else None
     if count is None:
-        return Figure(value=None, text="–", note="not recorded" if row.kind == "variant" else "not trained here")
-    return Figure(value=float(count), text=short(count))
+        return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
+    return Figure(value=float(count), text=same(short(count)))
 
 
 def short(count: float) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading
+from tcmbench.boards.columns import REFERENCE, Figure, Heading, nothing
+from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -24,7 +25,7 @@ def figure(row: Row) -> Figure:
     """Return the share in percent."""
     value = row.aggregates.worse_share
     if row.is_reference:
-        return Figure(value=0.0, text="ref.")
+        return Figure(value=0.0, text=REFERENCE)
     if value is None:
-        return Figure(value=None, text="–", note="no general task with a score an item")
-    return Figure(value=value, text=f"{value * 100:.0f}%")
+        return nothing(Text("no general task has scores of single items", "没有逐条评分的通用任务"))
+    return Figure(value=value, text=same(f"{value * 100:.0f}%"))

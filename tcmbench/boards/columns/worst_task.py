@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import Figure, Heading, change
+from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -14,12 +15,12 @@ HEADING = Heading(
     en="Worst task",
     zh="最差任务",
     help_en="Difference on the general task that lost most, in points.",
-    help_zh="损失最大的通用任务上的差值（百分点）。",
+    help_zh="损失最大的通用任务上的差值（分）。",
     better="higher",
 )
 
 
 def figure(row: Row) -> Figure:
     """Return the difference on the general task that lost most, named in the note."""
-    found = change(row.aggregates.worst_delta, is_reference=row.is_reference, missing="a general task has no score")
-    return found._replace(note=row.aggregates.worst_task) if found.estimate else found
+    found = change(row.aggregates.worst_delta, is_reference=row.is_reference)
+    return found._replace(note=same(row.aggregates.worst_task)) if found.estimate else found

@@ -212,6 +212,8 @@ def _shrink(svg: str) -> str:
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", svg)
     svg = re.sub(r'<svg([^>]*) width="[^"]*" height="[^"]*"', r"<svg\1", svg)
     svg = svg.replace("xlink:href", "href")
+    # Nothing is drawn outside the axes, so nothing needs clipping.
+    svg = re.sub(r' clip-path="[^"]*"|<clipPath.*?</clipPath>', "", svg, flags=re.DOTALL)
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r'\sid="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
     # Only inside tags: numbers between them are what the reader reads.

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from tcmbench.boards.entry import TrainingPoint
     from tcmbench.boards.table import Row, Table
 
-_SHOWN = 6
-_POINTS = 40
+_SHOWN = 5
+_POINTS = 360
+"""Points in a panel, shared by its curves: a large board's picture must not outweigh its table."""
 _SERIES = (("loss", "figures.axis_loss"), ("margin", "figures.axis_margin"), ("learning_rate", "figures.axis_rate"))
 
 
@@ -28,13 +29,14 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         return None
     from matplotlib.figure import Figure
 
+    limit = max(12, min(40, _POINTS // sum(len(row.training) for row in rows)))
     figure = Figure(figsize=(4.1 * len(series), 2.9), layout="constrained")
     panels = figure.subplots(1, len(series), squeeze=False)[0]
     for axes, (name, key) in zip(panels, series, strict=True):
         axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel(canvas.string("figures.axis_step"))
         for place, row in enumerate(rows):
-            for xs, ys in _curves(row, name):
+            for xs, ys in _curves(row, name, limit=limit):
                 axes.plot(xs, ys, color=canvas.series(place), linewidth=1.1, alpha=0.75)
         axes.margins(x=0.02)
         if name == "learning_rate":
@@ -53,12 +55,12 @@ def _name(axes: Axes, rows: Sequence[Row], canvas: Canvas) -> None:
         )  # fmt: skip
 
 
-def _curves(row: Row, name: str) -> list[tuple[list[int], list[float]]]:
+def _curves(row: Row, name: str, *, limit: int = 2) -> list[tuple[list[int], list[float]]]:
     curves = []
     for _, points in sorted(row.training.items()):
         known = [(point.step, value) for point in points if (value := _value(point, name)) is not None]
-        if len(known) > _POINTS:
-            places = sorted({round(i * (len(known) - 1) / (_POINTS - 1)) for i in range(_POINTS)})
+        if len(known) > limit:
+            places = sorted({round(i * (len(known) - 1) / (limit - 1)) for i in range(limit)})
             known = [known[place] for place in places]
         if known:
             curves.append(([step for step, _ in known], [value for _, value in known]))

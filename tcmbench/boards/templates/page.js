@@ -25,6 +25,8 @@ const minus = (number, digits = 1) => {
 };
 const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
   : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
+const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
 const languageListeners = [];
 
 function setLanguage(language) {

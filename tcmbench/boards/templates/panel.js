@@ -21,11 +21,11 @@
   }
   function histogram(counts) {
     const most = Math.max(...counts);
-    const drawn = make("svg", { class: "hist", viewBox: "0 0 64 18", role: "img", "aria-label": counts.join(", ") });
+    const drawn = make("svg", { class: "hist", viewBox: "0 0 64 18", role: "img", "aria-label": counts.join("%, ") + "%" });
     counts.forEach((count, bin) => drawn.append(make("rect", { x: bin * 6.4, width: 5.6, y: 18 - 17 * count / most, height: 17 * count / most })));
     return drawn;
   }
-  const moved = (items, sign) => items.map(([id, value, delta]) => `${id} (${sign ? minus(delta, 0) : value})`).join(", ");
+  const moved = (items, sign, stem) => items.map(([id, value, delta]) => `${stem}${id} (${sign ? minus(delta, 0) : value})`).join(", ");
 
   function tasks(row) {
     const reach = Math.max(1, ...row.cells.flatMap((cell) => cell.d ? cell.d.map(Math.abs) : []));
@@ -44,13 +44,13 @@
       line.append(make("td", {}, ...(cell.h ? [histogram(cell.h)] : ["–"])));
       const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
       const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
-      line.append(make("td", { class: "ids" }, [cell.v ? text(cell.v) : "", share].filter(Boolean).join("; "), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
+      line.append(make("td", { class: "ids" }, [cell.v === undefined ? "" : text(verdicts[cell.v]), share].filter(Boolean).join("; "), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
       const ids = make("td", { class: "ids" });
       if (cell.lo) {
         const own = !cell.d;
-        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), make("bdi", {}, moved(cell.lo, !own)), make("br"),
-          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), make("bdi", {}, moved(cell.hi, !own)));
-        for (const item of [...cell.lo, ...cell.hi]) if (item[3]) ids.append(make("p", {}, make("bdi", {}, `${item[0]}: ${item[3]}`)));
+        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), make("bdi", {}, moved(cell.lo, !own, column.stem)), make("br"),
+          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), make("bdi", {}, moved(cell.hi, !own, column.stem)));
+        for (const item of [...cell.lo, ...cell.hi]) if (item[3]) ids.append(make("p", {}, make("bdi", {}, `${column.stem}${item[0]}: ${item[3]}`)));
       }
       line.append(ids);
     });
@@ -58,8 +58,16 @@
     return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
   }
 
+  function recipe(row) {
+    const own = Object.entries(row.recipe), shared = row.kind === "variant" ? Object.entries(board.shared.recipe) : [];
+    if (!own.length || !shared.length) return pairs([...own, ...shared]);
+    const more = make("details", {}, make("summary", {}, text("shared_recipe")), pairs(shared));
+    return make("div", {}, pairs(own), more);
+  }
+
   function curve(training, name) {
-    const series = Object.entries(training).filter(([, points]) => points[name]);
+    const steps = Object.values(training)[0]?.step;
+    const series = Object.entries(training).filter(([, points]) => points[name]).map(([seed, points]) => [seed, { step: steps, ...points }]);
     const known = series.flatMap(([, points]) => points[name]).filter((value) => value !== null);
     if (!known.length) return null;
     const low = Math.min(...known), high = Math.max(...known), last = Math.max(...series.flatMap(([, points]) => points.step));
@@ -80,10 +88,11 @@
     const inside = make("div", { class: "inside" });
     const head = make("div", { class: "wide" }, make("h4", {}, make("bdi", {}, row.title)));
     if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, row.about)));
+    if (row.gate) for (const reason of row.gate) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text("gate")), " ", make("bdi", {}, reason)));
     if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
     inside.append(head, make("section", { class: "wide" }, make("h3", {}, text("tasks")), tasks(row)));
-    inside.append(section(text("recipe"), pairs(Object.entries(row.recipe))));
-    const right = make("div", {}, section(text("provenance"), pairs(Object.entries(row.provenance))));
+    inside.append(section(text("recipe"), recipe(row)));
+    const right = make("div", {}, section(text("provenance"), pairs(Object.entries(row.kind === "variant" ? { ...board.shared.provenance, ...row.provenance } : row.provenance))));
     right.append(section(text("cost"), pairs(Object.entries(row.cost).map(([name, value]) => [text(name), Math.round(value).toLocaleString("en")]))));
     inside.append(right);
     const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);

@@ -4,6 +4,15 @@
   const table = $("#board"), body = $("#rows"), tip = $("#tip");
   const heads = $$(".heads th", table);
   const rows = $$("tr[data-row]", body);
+  const columns = heads.slice(1).map((head) => head.dataset.c);
+  for (const row of $$("tr[data-row]", table)) {
+    $$("td", row).forEach((cell, place) => {
+      cell.dataset.c = columns[place];
+      const found = columns[place].startsWith("s") ? null : board.rows[row.dataset.row].cells[columns[place]];
+      if (found?.s) cell.dataset.v = found.s[0];
+      if (found?.d) cell.dataset.d = found.d[0];
+    });
+  }
   const cellsOf = new Map($$("tr[data-row]", table).map((row) => [row, new Map($$("td[data-c]", row).map((cell) => [cell.dataset.c, cell]))]));
   let sorted = { column: null, order: null }, view = "scores";
 
@@ -41,7 +50,7 @@
 
   const words = (row) => {
     const data = board.rows[row.dataset.row];
-    const recipe = Object.entries(data.recipe).map(([name, value]) => `${name}=${value}`);
+    const recipe = Object.entries(recipeOf(data)).map(([name, value]) => `${name}=${value}`);
     return [data.title, data.name, data.kind, data.about, ...recipe].join("\n").toLowerCase();
   };
   const searchable = new Map(rows.map((row) => [row, words(row)]));
@@ -118,8 +127,9 @@
     const name = $("button", head).innerText.split("\n")[0].trim();
     const parts = [make("b", {}, make("bdi", {}, row.title), " · ", make("bdi", {}, name))];
     if (cell.dataset.c.startsWith("s")) {
-      parts.push(line($("b", cell).textContent, $("small", cell)?.textContent ?? ""));
-      if (cell.dataset.note) parts.push(make("span", {}, cell.dataset.note));
+      parts.push(line($("b", cell).innerText, $("small", cell)?.textContent ?? ""));
+      const note = chinese() && cell.dataset.noteZh ? cell.dataset.noteZh : cell.dataset.note;
+      if (note) parts.push(make("bdi", {}, note));
       return parts;
     }
     const found = row.cells[cell.dataset.c];
@@ -127,7 +137,7 @@
     parts.push(line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`));
     if (found.d) parts.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
     if (found.p !== undefined) parts.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
-    if (found.v) parts.push(line(text("verdict"), text(found.v)));
+    if (found.v) parts.push(line(text("verdict"), text(verdicts[found.v])));
     if (found.b) parts.push(line("", text(found.b === 1 ? "best" : "tied")));
     if (found.k) parts.push(line(text("seeds"), found.k.map((value) => value.toFixed(1)).join(", ")));
     parts.push(line("n", `${found.n} ${text("items")}`));
