@@ -88,7 +88,7 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
     from safetensors.torch import load_model, save_model
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
-    class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
+    class Trainer(SentenceTransformerTrainer):
         """Keeps checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
 
         def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
@@ -191,7 +191,7 @@ def _log_writer(path: Path) -> TrainerCallback:
     """Return a callback that writes the log as ms-swift does, one line a logged step."""
     from transformers import TrainerCallback
 
-    class LogWriter(TrainerCallback):  # type: ignore[misc]
+    class LogWriter(TrainerCallback):
         """Writes the log, and stops at a loss of exactly zero."""
 
         _began = 0.0

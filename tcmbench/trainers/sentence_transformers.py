@@ -42,11 +42,7 @@ def plan(job: Job) -> Plan:
     return Plan(
         command=worker_command("_sentence_transformers_worker", work, answer),
         environment={
-            "HF_HUB_OFFLINE": "1",
-            "TRANSFORMERS_OFFLINE": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONHASHSEED": "0",
-            "PYTHONPATH": _swift_command.PACKAGE_ROOT,
+            **_swift_command.process_environment(),
             "TENSORBOARD_LOGGING_DIR": str(run / "runs"),
         },
         files=(

@@ -24,7 +24,7 @@ def test_refuses_no_negatives_at_all(tmp_path: Path, embedding_base: Base) -> No
     """Without mined and without in-batch negatives the loss is exactly 0: refused, with what to do."""
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(16, negatives=0))
     job = make_job(tmp_path, base=embedding_base, train_file=file, rows=16, training={"in_batch": False})
-    with pytest.raises(TrainingError, match="exactly 0.*in_batch = true"):
+    with pytest.raises(TrainingError, match=r"exactly 0.*in_batch = true"):
         _train_file.check(job)
 
 
@@ -60,7 +60,7 @@ def test_refuses_reranker_rows_that_teach_nothing(tmp_path: Path, reranker_base:
     for row in rows:
         row[gone] = []
     file = write_rows(tmp_path / "train.jsonl", rows)
-    with pytest.raises(BadLines, match="teaches nothing|learns to say yes"):
+    with pytest.raises(BadLines, match=r"teaches nothing|learns to say yes"):
         _train_file.check(make_job(tmp_path, base=reranker_base, train_file=file, rows=8))
 
 
@@ -97,7 +97,7 @@ def test_refuses_a_block_that_repeats_a_label(tmp_path: Path, embedding_base: Ba
 @pytest.mark.parametrize(
     ("write", "error"),
     [
-        (lambda path: None, DataAbsent),
+        (lambda _: None, DataAbsent),
         (lambda path: path.write_text("{not json}\n", encoding="utf-8"), BadLines),
         (lambda path: path.write_text('{"query": "q", "response": "p"}\n', encoding="utf-8"), BadLines),
         (lambda path: write_rows(path, embedding_rows(7)), TrainingError),

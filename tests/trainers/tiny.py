@@ -12,6 +12,8 @@ from tcmbench.specs.variant import Variant
 from tcmbench.trainers import Job
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
@@ -226,3 +228,59 @@ def _write_network(folder: Path, tokenizer: Tokenizer, *, chat_template: str | N
 def _json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def write_static(folder: Path) -> None:
+    """Write a static model: one random vector a token, their mean."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    torch.manual_seed(0)
+    model = SentenceTransformer(modules=[StaticEmbedding(_tokenizer(), embedding_dim=32)], device="cpu")
+    model.save_pretrained(str(folder), create_model_card=False)
+
+
+def write_bert(folder: Path) -> None:
+    """Write a random BERT without modules.json: the base must say how to pool."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    tokenizer = _tokenizer()
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=256, pad_token_id=tokenizer.token_to_id(SPECIAL[0]),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=SPECIAL[0], unk_token=SPECIAL[0], model_max_length=256
+    ).save_pretrained(folder)
+
+
+def info_nce(queries: NDArray[np.float64], documents: NDArray[np.float64], *, temperature: float) -> float:
+    """Return the loss of unit vectors; query i's positive is the first of its group of documents."""
+    import numpy as np
+
+    logits = queries @ documents.T / temperature
+    group = len(documents) // len(queries)
+    own = logits[np.arange(len(queries)), np.arange(0, len(documents), group)]
+    top = logits.max(axis=1)
+    return float(np.mean(np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - own))
+
+
+def row_vectors(folder: Path, base: Base, rows: Sequence[Mapping[str, object]]) -> list[NDArray[np.float64]]:
+    """Return the base's vectors of queries and of documents: positive and negatives of each row in turn."""
+    import numpy as np
+
+    from tcmbench.encoders.sentence_transformers import open_model
+
+    model = open_model(folder, base)
+    queries = [row["messages"][-1]["content"] for row in rows]  # type: ignore[index]
+    documents = [
+        messages[0]["content"]
+        for row in rows
+        for key in ("positive_messages", "negative_messages")
+        for messages in row.get(key, [])  # type: ignore[attr-defined]
+    ]
+    return [np.asarray(model.encode(texts, prompt=""), dtype=np.float64) for texts in (queries, documents)]

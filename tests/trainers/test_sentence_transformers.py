@@ -1,0 +1,182 @@
+"""sentence-transformers as a trainer: every loss and kind of base, exact resuming, refused recipes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tcmbench.errors import SpecError, TcmbenchError, TrainingError
+from tcmbench.specs.base import Base
+from tcmbench.trainers import Job, Step, _sentence_transformers_worker, _swift_log, sentence_transformers
+from tcmbench.trainers._job_file import Result, work_of
+from tests.trainers.tiny import (
+    embedding_rows,
+    info_nce,
+    make_job,
+    row_vectors,
+    write_bert,
+    write_rows,
+    write_static,
+)  # fmt: skip
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> Job:
+    """Return a job for this trainer."""
+    file = write_rows(folder / "train.jsonl", embedding_rows(rows, negatives=int(str(changes.pop("mined", 1)))))
+    return make_job(
+        folder, base=base, base_dir=base_dir, train_file=file, rows=rows, trainer="sentence_transformers",
+        **changes,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def in_process(job: Job) -> Result:
+    """Train without a process of its own."""
+    sentence_transformers.plan(job)
+    checkpoint = _swift_log.last_checkpoint(job.work_dir / "run")
+    (job.work_dir / "run").mkdir(parents=True, exist_ok=True)
+    return _sentence_transformers_worker.train(work_of(job, device="cpu", output=job.work_dir, checkpoint=checkpoint))
+
+
+@pytest.mark.parametrize(
+    ("loss", "tuner", "extra"),
+    [
+        ("mnrl", "lora", {}),
+        ("cached_mnrl", "full", {}),
+        ("gist", "full", {}),
+        ("matryoshka", "full", {"matryoshka_dims": [32, 16]}),
+    ],
+)
+def test_losses_teach_and_models_agree(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, loss: str, tuner: str, extra: dict[str, object]
+) -> None:
+    """Each loss falls, and what evaluation loads gives the numbers that the trained model gave in memory."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=64, tuner=tuner, training={"loss": loss, **extra})
+    result = in_process(job)
+    losses = [point.loss for point in result.curves if point.loss is not None]
+    assert losses[-1] < losses[0]
+    assert result.parity["memory=evaluation"] < 1e-5
+    assert result.trained_parameters == (4096 if tuner == "lora" else 34816)
+    files = {path.name for path in (job.work_dir / "model").rglob("*") if path.is_file()}
+    assert {"modules.json", "model.safetensors", "tokenizer.json", "config_sentence_transformers.json"} <= files
+    assert not {name for name in files if name.endswith((".bin", ".pt", ".py"))}
+    assert "adapter_config.json" not in files
+
+
+def test_scored_pairs_train_with_cosent(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """CoSENT takes two texts and their score."""
+    rows = embedding_rows(16, negatives=0)
+    for i, row in enumerate(rows):
+        row["label"] = float(i % 2)
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=16, mined=0, training={"loss": "cosent"})
+    write_rows(job.train_file, rows)
+    assert in_process(job).parity["change"] > 1e-4
+
+
+def test_batches_are_those_of_the_file(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """The first loss is InfoNCE of the first rows, over in-batch and mined negatives."""
+    result = in_process(job_of(tmp_path, embedding_base, embedding_dir))
+    queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
+    assert result.curves[0].loss == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+
+
+def test_no_duplicates_draws_its_own_batches(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """The rule no_duplicates is sentence-transformers' sampler: eight equal positives a file make batches without."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates")
+    result = in_process(job)
+    queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8, negatives=0))
+    assert result.curves[0].loss != pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+
+
+def test_static_models_train(tmp_path: Path) -> None:
+    """A table of token vectors trains, stays a static model, and its tokens are counted."""
+    write_static(tmp_path / "static")
+    base = Base.model_validate(
+        {"name": "table", "kind": "embedding", "path": "table", "architecture": "static", "normalize": False}
+    )
+    result = in_process(job_of(tmp_path, base, tmp_path / "static", training={"learning_rate": 0.1}))
+    assert result.parity["change"] > 1e-3
+    assert result.parity["memory=evaluation"] < 1e-6
+    assert result.tokens > 24 * 30
+
+
+def test_bert_without_modules_json_gets_one(tmp_path: Path) -> None:
+    """A plain encoder is pooled as its base says, and its tuned folder says so itself."""
+    write_bert(tmp_path / "bert")
+    base = Base.model_validate(
+        {"name": "bert", "kind": "embedding", "path": "bert", "architecture": "bert", "pooling": "cls",
+         "max_length": 128, "query_prompt": "Instruct: 找出证型\nQuery:"}
+    )  # fmt: skip
+    job = job_of(tmp_path, base, tmp_path / "bert")
+    assert in_process(job).parity["memory=evaluation"] < 1e-5
+    assert (job.work_dir / "model" / "modules.json").is_file()
+
+
+@pytest.mark.parametrize("tuner", ["full", "lora"])
+def test_resuming_ends_in_the_same_bytes(tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str) -> None:
+    """From a checkpoint on, the same weights come out as from an uninterrupted training: seeds and order hold."""
+    folders = [tmp_path / name for name in ("whole", "cut")]
+    jobs = []
+    for folder in folders:
+        folder.mkdir()
+        jobs.append(job_of(folder, embedding_base, embedding_dir, rows=80, tuner=tuner))
+    in_process(jobs[0])
+    shutil.copytree(jobs[0].work_dir / "run" / "checkpoint-5", jobs[1].work_dir / "run" / "checkpoint-5")
+    result = in_process(jobs[1])
+    weights = [(job.work_dir / "model" / "model.safetensors").read_bytes() for job in jobs]
+    assert weights[0] == weights[1]
+    assert [point.step for point in result.curves] == list(range(1, 11))
+
+
+def test_a_training_without_effect_fails(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """A tuned model that equals its base is an error, not a gain of 0."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, training={"learning_rate": 1e-30})
+    with pytest.raises(TrainingError, match="equals its base"):
+        in_process(job)
+
+
+@pytest.mark.slow
+def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """The whole way: progress, curves, cost, the files that the plan promised."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80)
+    steps: list[Step] = []
+    outcome = sentence_transformers.train(job, progress=steps.append)
+    assert [step.step for step in steps] == list(range(1, 11))
+    assert outcome.seconds > 1
+    assert outcome.peak_memory_mib > 100
+    assert all(path.exists() for path in sentence_transformers.plan(job).files)
+
+
+@pytest.mark.parametrize(
+    ("base_changes", "changes", "said"),
+    [
+        ({"architecture": "static"}, {"tuner": "lora"}, 'no layer that LoRA could adapt.*tuner = "full"'),
+        ({}, {"tuner": "qlora"}, "no qlora.*swift"),
+        ({"kind": "reranker"}, {}, "no rerankers.*swift"),
+        ({"kind": "baseline", "path": None}, {}, "nothing to tune"),
+        ({}, {"training": {"loss": "contrastive"}}, "no loss 'contrastive'.*cosent"),
+        ({}, {"training": {"loss": "matryoshka"}}, "needs training.matryoshka_dims"),
+        ({}, {"training": {"in_batch": False}}, "always takes the batch.*swift"),
+        ({}, {"training": {"devices": 2}}, "several GPUs.*swift"),
+    ],
+)
+def test_refuses_recipes_that_it_cant_follow(
+    tmp_path: Path, embedding_base: Base, base_changes: dict[str, object], changes: dict[str, object], said: str
+) -> None:
+    """Each refusal names what to use instead."""
+    job = job_of(tmp_path, embedding_base, tmp_path / "base", **changes)
+    base = embedding_base.model_copy(update=base_changes)
+    changed = Job(
+        variant=job.variant, base=base, base_dir=tmp_path, train_file=job.train_file, rows=24, seed=0, work_dir=tmp_path
+    )
+    with pytest.raises(SpecError, match=said):
+        sentence_transformers.plan(changed)
+
+
+def test_an_absent_base_is_named(tmp_path: Path, embedding_base: Base) -> None:
+    """Weights that aren't there are found before anything starts."""
+    with pytest.raises(TcmbenchError, match="expected the weights of base tiny"):
+        sentence_transformers.plan(job_of(tmp_path, embedding_base, tmp_path / "base"))

@@ -1,0 +1,231 @@
+"""ms-swift end to end: trained, resumed, merged, checked; and every recipe that can't work refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError, TrainingError
+from tcmbench.specs.base import Base
+from tcmbench.trainers import Job, Outcome, Step, _swift_command, swift
+from tests.trainers.tiny import embedding_rows, info_nce, make_job, reranker_rows, row_vectors, write_rows
+
+ROWS = 160
+
+
+@pytest.fixture(scope="module")
+def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, embedding_dir: Path) -> Job:
+    """Twenty steps of LoRA with a checkpoint after every five."""
+    folder = tmp_path_factory.mktemp("lora")
+    file = write_rows(folder / "train.jsonl", embedding_rows(ROWS))
+    dev = write_rows(folder / "dev.jsonl", embedding_rows(8))
+    return make_job(
+        folder, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=ROWS, tuner="lora", dev_file=dev
+    )
+
+
+@pytest.fixture(scope="module")
+def lora(lora_job: Job) -> tuple[Outcome, list[Step]]:
+    """Its outcome and the steps that were reported."""
+    steps: list[Step] = []
+    return swift.train(lora_job, progress=steps.append), steps
+
+
+@pytest.mark.slow
+def test_lora_reports_and_keeps_what_happened(lora_job: Job, lora: tuple[Outcome, list[Step]]) -> None:
+    """Progress comes through, the curves hold every step and the dev margin, the cost is told."""
+    outcome, steps = lora
+    assert [step.step for step in steps] == list(range(1, 21))
+    assert {step.total for step in steps} == {20}
+    assert [point.step for point in outcome.curves] == list(range(1, 21))
+    assert [p.step for p in outcome.curves if p.margin is not None] == [4, 8, 12, 16, 20]
+    losses = [point.loss for point in outcome.curves if point.loss is not None]
+    assert losses[-1] < losses[0] / 2
+    assert outcome.trained_parameters == 4096
+    assert outcome.tokens > ROWS * 30
+    assert outcome.peak_memory_mib > 100
+    assert list((lora_job.work_dir / "run" / "runs").glob("events.*"))
+    assert all(path.exists() for path in swift.plan(lora_job).files)
+
+
+@pytest.mark.slow
+def test_lora_is_merged_and_the_same_every_way(lora: tuple[Outcome, list[Step]]) -> None:
+    """Adapter, merged weights, ms-swift and evaluation agree in float32, and differ from the base."""
+    parity = dict(lora[0].parity)
+    assert parity.pop("change") > 1e-3
+    assert sorted(parity) == ["adapter=evaluation", "swift=evaluation", "weights=evaluation"]
+    assert max(parity.values()) < 1e-5
+
+
+@pytest.mark.slow
+def test_the_folder_is_complete_and_free_of_code(lora: tuple[Outcome, list[Step]], embedding_dir: Path) -> None:
+    """The base's files with other weights: safetensors and text only, no adapter left."""
+    files = {p.relative_to(lora[0].model_dir).as_posix() for p in lora[0].model_dir.rglob("*") if p.is_file()}
+    expected = {p.relative_to(embedding_dir).as_posix() for p in embedding_dir.rglob("*") if p.is_file()}
+    assert expected == files
+
+
+@pytest.mark.slow
+def test_batches_are_those_of_the_file(
+    lora: tuple[Outcome, list[Step]], embedding_base: Base, embedding_dir: Path
+) -> None:
+    """The first logged loss is InfoNCE of the first rows of the file, computed here from the base's vectors."""
+    queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
+    expected = info_nce(queries, documents, temperature=0.05)
+    assert lora[0].curves[0].loss == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_training_resumes_to_the_same_bytes(
+    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path
+) -> None:
+    """Interrupted after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
+    job = make_job(
+        tmp_path, base=lora_job.base, base_dir=lora_job.base_dir, train_file=lora_job.train_file, rows=ROWS,
+        tuner="lora", dev_file=lora_job.dev_file,
+    )  # fmt: skip
+    run = job.work_dir / "run"
+
+    def interrupt(step: Step) -> None:
+        if step.step >= 6 and (run / "checkpoint-5" / "trainer_state.json").is_file():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        swift.train(job, progress=interrupt)
+    for folder in run.glob("checkpoint-*"):
+        # the process may have got further before it was ended
+        if folder.name != "checkpoint-5":
+            shutil.rmtree(folder)
+    seen: list[Step] = []
+    again = swift.train(job, progress=seen.append)
+    assert seen[0].step == 6
+    for name in ("run/checkpoint-20/adapter_model.safetensors", "model/model.safetensors"):
+        assert (job.work_dir / name).read_bytes() == (lora_job.work_dir / name).read_bytes()
+    assert [p.loss for p in again.curves] == [p.loss for p in lora[0].curves]
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome, list[Step]]) -> None:
+    """Run again, only the model's folder is made again."""
+    before = (lora_job.work_dir / "run" / "logging.jsonl").stat().st_mtime_ns
+    again = swift.train(lora_job, progress=lambda _: None)
+    assert (lora_job.work_dir / "run" / "logging.jsonl").stat().st_mtime_ns == before
+    assert again.curves == lora[0].curves
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("head", "tuner", "loss"),
+    [("generative", "full", "pointwise_reranker"), ("classification", "lora", "listwise_reranker")],
+)
+def test_rerankers_agree_every_way(
+    tmp_path: Path, reranker_base: Base, reranker_dir: Path, head: str, tuner: str, loss: str
+) -> None:
+    """A tuned reranker's logits are the same in evaluation's CrossEncoder, plain transformers and ms-swift."""
+    file = write_rows(tmp_path / "train.jsonl", reranker_rows(24, negatives=2))
+    job = make_job(
+        tmp_path, base=reranker_base, base_dir=reranker_dir, train_file=file, rows=24, head=head, tuner=tuner,
+        training={"loss": loss, "batch_size": 4},
+    )  # fmt: skip
+    outcome = swift.train(job, progress=lambda _: None)
+    differences = {name: value for name, value in outcome.parity.items() if "=" in name}
+    assert "swift=evaluation" in differences
+    assert max(differences.values()) < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuner", ["full", "qlora"])
+def test_other_tuners_agree_every_way(tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str) -> None:
+    """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(24, negatives=0))
+    job = make_job(
+        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24, tuner=tuner,
+        training={"matryoshka_dims": [32, 16]},
+    )  # fmt: skip
+    outcome = swift.train(job, progress=lambda _: None)
+    assert max(value for name, value in outcome.parity.items() if "=" in name) < 1e-5
+
+
+@pytest.mark.slow
+def test_overlong_rows_stop_the_training(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """ms-swift would drop them; the message says what to do."""
+    rows = embedding_rows(16)
+    rows[9]["positive_messages"] = [[{"role": "user", "content": "很长的文本。" * 60}]]
+    file = write_rows(tmp_path / "train.jsonl", rows)
+    job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16)
+    with pytest.raises(TrainingError, match=r"longer than training\.max_length"):
+        swift.train(job, progress=lambda _: None)
+
+
+@pytest.mark.slow
+def test_another_template_stops_the_training(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """A tokenizer that doesn't end texts as ms-swift does is found before the first step."""
+    broken = tmp_path / "base"
+    shutil.copytree(embedding_dir, broken)
+    tokenizer = json.loads((broken / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["post_processor"] = None
+    (broken / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(16))
+    job = make_job(tmp_path, base=embedding_base, base_dir=broken, train_file=file, rows=16)
+    with pytest.raises(TcmbenchError, match="different tokens of"):
+        swift.train(job, progress=lambda _: None)
+    assert not list((job.work_dir / "run").glob("checkpoint-*"))
+
+
+def test_the_plan_is_the_command(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """A dry run shows the whole command, its environment and the files; it makes none."""
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(24))
+    job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24)
+    found = swift.plan(job)
+    assert found.command[1:3] == ["-m", "swift.cli.sft"]
+    assert found.environment["INFONCE_TEMPERATURE"] == "0.05"
+    assert job.work_dir / "model" in found.files
+    assert job.work_dir / "run" / "checkpoint-3" in found.files
+    assert found.steps == 3
+    assert not job.work_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"architecture": "static", "swift_model_type": None}, SpecError, "sentence_transformers.*one table"),
+        ({"architecture": "bert", "swift_model_type": None}, SpecError, "can't train.*sentence_transformers"),
+        ({"kind": "reranker"}, SpecError, "task is embedding, but base tiny is a base of kind reranker"),
+        ({"kind": "baseline", "path": None}, SpecError, "nothing to tune"),
+    ],
+)
+def test_refuses_bases_that_it_cant_train(
+    tmp_path: Path, embedding_base: Base, changes: dict[str, object], error: type[TcmbenchError], said: str
+) -> None:
+    """The message names the base and what to use instead."""
+    base = embedding_base.model_copy(update=changes)
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
+    job = make_job(tmp_path, base=embedding_base, train_file=file, rows=8, tuner="lora")
+    changed = Job(variant=job.variant, base=base, base_dir=tmp_path, train_file=file, rows=8, seed=0, work_dir=tmp_path)
+    with pytest.raises(error, match=said):
+        swift.plan(changed)
+
+
+def test_refuses_an_absent_base_and_a_foreign_loss(tmp_path: Path, embedding_base: Base) -> None:
+    """Weights that aren't there, and a loss of the other trainer, are found before anything starts."""
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
+    with pytest.raises(ModelAbsent, match=r"expected the weights of base tiny.*in .*base"):
+        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
+    with pytest.raises(SpecError, match=r"no loss 'gist'.*It has: infonce"):
+        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8, training={"loss": "gist"}))
+
+
+@pytest.mark.parametrize(
+    ("gone", "tuner", "package"), [("swift", "full", "ms-swift"), ("bitsandbytes", "qlora", "bitsandbytes")]
+)
+def test_names_the_extra_that_is_missing(
+    tmp_path: Path, embedding_base: Base, monkeypatch: pytest.MonkeyPatch, gone: str, tuner: str, package: str
+) -> None:
+    """Without ms-swift or bitsandbytes the message is the command that installs it."""
+    monkeypatch.setattr(_swift_command, "_installed", lambda module: module != gone)
+    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, tuner=tuner)
+    with pytest.raises(MissingExtra, match=rf"{package}.*pip install 'tcmbench\[train\]'"):
+        swift.plan(job)
