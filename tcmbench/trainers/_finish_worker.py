@@ -49,9 +49,10 @@ def finish(work: Work) -> Result:
         found["change"] = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
     ways["swift"] = _swift_numbers(work)
     parity = _parity.differences(ways, reference="evaluation")
+    tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
     tolerance = _parity.TOLERANCE if stored == torch.float32 else _parity.HALF_TOLERANCE
     _parity.refuse_disparity(parity, tolerance=tolerance, where=where)
-    return Result(trained_parameters=trained, tokens=count_tokens(work, tokenizer), parity={**parity, **found})
+    return Result(trained_parameters=trained, tokens=tokens, parity={**parity, **found})
 
 
 def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:

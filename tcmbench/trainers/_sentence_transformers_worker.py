@@ -20,8 +20,6 @@ from tcmbench.trainers._tokens import count_tokens
 from tcmbench.trainers._train_file import SCORED_LOSSES, read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerCallback
@@ -152,16 +150,18 @@ def _dataset(work: Work) -> Dataset:
     """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
     from datasets import Dataset
 
-    rows = read_rows(work.train_file)
-    columns: dict[str, list[Any]] = {
-        "anchor": [row.query for row in rows],
-        "positive": [row.positive for row in rows],
-    }
-    if work.variant.training.loss in SCORED_LOSSES:
-        columns["label"] = [row.label for row in rows]
-    else:
-        for number in range(len(rows[0].negatives)):
-            columns[f"negative_{number + 1}"] = [row.negatives[number] for row in rows]
+    scored = work.variant.training.loss in SCORED_LOSSES
+    # documents stand in many rows: one string each instead of one a row
+    known: dict[str, str] = {}
+    columns: dict[str, list[Any]] = {}
+    for row in read_rows(work.train_file):
+        texts = {"anchor": row.query, "positive": row.positive}
+        if not scored:
+            texts |= {f"negative_{number}": text for number, text in enumerate(row.negatives, start=1)}
+        for name, text in texts.items():
+            columns.setdefault(name, []).append(known.setdefault(text, text))
+        if scored:
+            columns.setdefault("label", []).append(row.label)
     return Dataset.from_dict(columns)
 
 
@@ -247,12 +247,9 @@ def _keep_architecture(base_dir: Path, target: Path) -> None:
 
 
 def _tokens(model: SentenceTransformer, work: Work) -> int:
-    if work.base.architecture != "static":
-        return count_tokens(work, model.tokenizer)
-    texts: Iterator[str] = (
-        text for row in read_rows(work.train_file) for text in (row.query, row.positive, *row.negatives)
-    )
-    return sum(len(encoding.ids) for encoding in model.tokenizer.encode_batch(list(texts)))
+    if work.base.architecture == "static":
+        return count_tokens(work, lambda texts: [len(e.ids) for e in model.tokenizer.encode_batch(texts)])
+    return count_tokens(work, lambda texts: [len(ids) for ids in model.tokenizer(texts)["input_ids"]])
 
 
 def main(arguments: list[str]) -> None:

@@ -13,6 +13,7 @@ from tcmbench.trainers._swift_plugin import __file__ as _plugin_package
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job
 
 PACKAGE_ROOT = str(Path(__file__).parents[2])
@@ -101,6 +102,16 @@ def environment(job: Job, *, negatives: int) -> dict[str, str]:
     return found
 
 
+def loss_of(variant: Variant) -> str:
+    """Return the loss in ms-swift's words: the default InfoNCE means pointwise for a reranker.
+
+    Its maintainers advise pointwise over listwise for Qwen3-Reranker.
+    """
+    if variant.task == "reranker" and variant.training.loss == "infonce":
+        return "pointwise_reranker"
+    return variant.training.loss
+
+
 def scrub(inherited: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return an environment without anything that would change a training, and the names that were removed."""
     removed = tuple(sorted(name for name in inherited if _is_scrubbed(name)))
@@ -112,7 +123,7 @@ def _is_scrubbed(name: str) -> bool:
 
 
 def _model_arguments(job: Job) -> dict[str, str]:
-    variant, loss = job.variant, job.variant.training.loss
+    variant, loss = job.variant, loss_of(job.variant)
     if variant.task == "embedding":
         task = "embedding"
     else:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from tcmbench.trainers._train_file import read_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcmbench.trainers._job_file import Work
 
 _BATCH = 1000
 
 
-def count_tokens(work: Work, tokenizer: Any) -> int:
-    """Return the tokens of all texts of the rows that were trained on, cut to the longest input, padding left out."""
+def count_tokens(work: Work, measure: Callable[[list[str]], list[int]]) -> int:
+    """Return the tokens of all texts of the rows that were trained on, cut to the longest input, padding left out.
+
+    Args:
+        work: Tells the file and how much of it was read.
+        measure: Gives the length of each of a few texts in tokens.
+    """
     training = work.variant.training
     seen = min(work.rows, work.steps * training.batch_size * training.devices * training.accumulation)
-    texts: list[str] = []
-    for row in read_rows(work.train_file)[:seen]:
+    # documents stand in many rows, and all texts in all passes: each is tokenised once
+    counts: Counter[str] = Counter()
+    for row in itertools.islice(read_rows(work.train_file), seen):
+        documents = (row.positive, *row.negatives)
         if work.variant.task == "embedding":
-            texts += [row.query, row.positive, *row.negatives]
+            counts.update((row.query, *documents))
         else:
-            texts += [f"{row.query}{document}" for document in (row.positive, *row.negatives)]
-    total = 0
+            counts.update(f"{row.query}{document}" for document in documents)
+    texts, total = list(counts), 0
     for start in range(0, len(texts), _BATCH):
-        encoded = tokenizer(texts[start : start + _BATCH], truncation=True, max_length=training.max_length)
-        total += sum(len(ids) for ids in encoded["input_ids"])
+        batch = texts[start : start + _BATCH]
+        lengths = [min(length, training.max_length) for length in measure(batch)]
+        total += sum(length * counts[text] for text, length in zip(batch, lengths, strict=True))
     return total

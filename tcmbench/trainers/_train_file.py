@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tcmbench.errors import BadLines, DataAbsent, TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tcmbench.trainers import Job
@@ -18,6 +18,7 @@ SCORED_LOSSES = ("cosine_similarity", "contrastive", "online_contrastive", "cose
 """Losses over pairs with a score instead of over positives and negatives."""
 
 _SHOWN = 5
+_ADVICE = "Build the training set again: tcmbench data build VARIANT."
 
 
 class Message(BaseModel):
@@ -59,22 +60,20 @@ class Row(BaseModel):
         return tuple(messages[0].content for messages in self.negative_messages)
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Return all rows.
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows one by one: all passes of a large set don't fit into memory.
 
     Raises:
-        BadLines: Lines that are not rows in ms-swift's format.
+        BadLines: A line that is not a row in ms-swift's format.
     """
-    rows, problems = [], []
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                rows.append(Row.model_validate(json.loads(line)))
-            except (json.JSONDecodeError, ValidationError) as error:
-                problems.append(f"{path}:{number}: {_first_line(error)}")
-    if problems:
-        raise BadLines(problems[:_SHOWN], advice="Build the training set again: tcmbench data build VARIANT --force.")
-    return rows
+                yield Row.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"])) or "row"
+                raise BadLines([f"{path}:{number}: {place}: {first['msg']}"], advice=_ADVICE) from error
 
 
 def check(job: Job) -> int:
@@ -91,19 +90,19 @@ def check(job: Job) -> int:
             what=f"The training set of variant {job.variant.name}",
             how=f"Run: tcmbench data build {job.variant.name}",
         )
-    rows = read_rows(job.train_file)
-    if len(rows) != job.rows:
-        raise TrainingError(
-            f"{job.train_file}: expected {job.rows} rows, found {len(rows)}. Build the training set again."
-        )
-    negatives = len(rows[0].negative_messages) if rows else 0
-    problems = [
-        f"{job.train_file}:{number}: {complaint}"
-        for number, row in enumerate(rows, start=1)
-        for complaint in _complaints(row, job=job, negatives=negatives)
-    ]
+    count, negatives = 0, 0
+    problems: list[str] = []
+    for count, row in enumerate(read_rows(job.train_file), start=1):
+        if count == 1:
+            negatives = len(row.negative_messages)
+        found = _complaints(row, job=job, negatives=negatives)
+        problems += [f"{job.train_file}:{count}: {complaint}" for complaint in found]
+        if len(problems) >= _SHOWN:
+            break
     if problems:
-        raise BadLines(problems[:_SHOWN], advice="Build the training set again: tcmbench data build VARIANT.")
+        raise BadLines(problems[:_SHOWN], advice=_ADVICE)
+    if count != job.rows:
+        raise TrainingError(f"{job.train_file}: expected {job.rows} rows, found {count}. {_ADVICE}")
     _refuse_nothing_to_learn(job, negatives=negatives)
     _refuse_repeated_labels(job)
     return negatives
@@ -176,10 +175,3 @@ def _refuse_repeated_labels(job: Job) -> None:
                 f"{job.train_file}: batch rule label_unique, but rows {start + 1} to {start + size} repeat "
                 f"{', '.join(twice[:3])}. The set was built for another batch size: build it again."
             )
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'row'}: {first['msg']}"
-    return str(error)

@@ -158,8 +158,13 @@ def _check_recipe(job: Job) -> None:
         )
     if (base.kind == "reranker") != (variant.task == "reranker"):
         raise SpecError(f"{where}: task is {variant.task}, but base {base.name} is a base of kind {base.kind}.")
+    if variant.task == "reranker" and not base.instruction:
+        raise SpecError(
+            f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
+            "sentence-transformers differ. Give the base its `instruction`."
+        )
     known = LOSSES[variant.task]
-    if variant.training.loss not in known:
+    if _swift_command.loss_of(variant) not in known:
         raise SpecError(
             f"{where}: the swift trainer has no loss {variant.training.loss!r} for task {variant.task}. "
             f"It has: {', '.join(known)}; the sentence_transformers trainer has others."

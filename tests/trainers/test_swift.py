@@ -137,13 +137,18 @@ def test_rerankers_agree_every_way(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tuner", ["full", "qlora"])
-def test_other_tuners_agree_every_way(tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str) -> None:
+@pytest.mark.parametrize(("tuner", "loss"), [("full", "cosine_similarity"), ("qlora", "matryoshka")])
+def test_other_tuners_and_losses_agree_every_way(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str, loss: str
+) -> None:
     """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
-    file = write_rows(tmp_path / "train.jsonl", embedding_rows(24, negatives=0))
+    rows = embedding_rows(24, negatives=0)
+    if loss == "cosine_similarity":
+        rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
+    file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
         tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24, tuner=tuner,
-        training={"matryoshka_dims": [32, 16]},
+        training={"loss": loss, "matryoshka_dims": [32, 16] if loss == "matryoshka" else []},
     )  # fmt: skip
     outcome = swift.train(job, progress=lambda _: None)
     assert max(value for name, value in outcome.parity.items() if "=" in name) < 1e-5
