@@ -16,7 +16,7 @@ from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.figures.featured import featured
-from tcmbench.boards.payload import payload
+from tcmbench.boards.payload import DETAILS, payload
 from tcmbench.boards.recommend import gain
 from tcmbench.boards.texts import Text, clip, metric_title
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
+_DATA = "%tcmbench-data%"
+
+LARGEST = 495_000
+"""Bytes that a page should keep to, whatever its board; panels show less where they must."""
 
 
 class Missing(NamedTuple):
@@ -64,7 +68,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     drawn = pictures(table)
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     template = environment.get_template("board.html.j2")
-    return template.render(
+    page = template.render(
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
@@ -77,7 +81,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         places={row.name: place for place, row in enumerate(table.rows)},
         missing=_missing(table),
         states=_states(table),
-        data=payload(table),
+        data=_DATA,
         paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
         reload_seconds=reload_seconds,
         css=_asset("board.css"),
@@ -89,6 +93,18 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
+    return _with_data(page, table)
+
+
+def _with_data(page: str, table: Table) -> str:
+    """Return the page with the data for its panels, as rich as the size of the page allows."""
+    before, _, after = page.partition(_DATA)
+    room = LARGEST - len(before.encode()) - len(after.encode())
+    for detail in DETAILS:
+        data = payload(table, detail=detail)
+        if len(data.encode()) <= room:
+            break
+    return before + data + after
 
 
 def _environment() -> jinja2.Environment:

@@ -24,8 +24,23 @@ KNOWN_METRICS = (
 
 _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
 _LONG_ID = 40
-_SMALL_BOARD = 240
-_METRICS = 5
+
+
+class Detail(NamedTuple):
+    """How much the panels show, so that a page of any board keeps to its size."""
+
+    extremes: int
+    """Items at either end of each task."""
+
+    points: int
+    """Points of a training curve."""
+
+    metrics: int
+    """Further metrics of each task."""
+
+
+DETAILS = (Detail(3, 60, 5), Detail(2, 16, 4), Detail(1, 12, 2), Detail(0, 8, 0))
+"""From rich to poor."""
 
 
 class Shared(NamedTuple):
@@ -46,16 +61,15 @@ class Shared(NamedTuple):
         )
 
 
-def payload(table: Table) -> str:
+def payload(table: Table, *, detail: Detail) -> str:
     """Return the JSON for the page, safe inside a script element whatever the data holds."""
-    small = len(table.rows) * len(table.columns) <= _SMALL_BOARD
     stems = {column.name: _stem(column, table) for column in table.columns}
     shared = Shared.of(table)
     data: Json = {
         "reference": table.row(table.reference).title,
-        "columns": [_column(column, table, stems[column.name]) for column in table.columns],
+        "columns": [_column(column, table, stem=stems[column.name], detail=detail) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
-        "rows": [_row(row, table, stems=stems, shared=shared, small=small) for row in table.rows],
+        "rows": [_row(row, table, stems=stems, shared=shared, detail=detail) for row in table.rows],
         "texts": {
             key.removeprefix("script."): [both.en, both.zh]
             for key, both in texts.load().items()
@@ -68,24 +82,24 @@ def payload(table: Table) -> str:
     return text
 
 
-def column_metrics(column: TaskColumn, table: Table) -> list[str]:
+def _column(column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
+    return {
+        "stem": clip(stem, 48),
+        "title": clip(column.title, 60),
+        "role": column.role,
+        "metric": metric_title(column.metric),
+        "metrics": [metric_title(name) for name in _metrics(column, table, detail)],
+    }
+
+
+def _metrics(column: TaskColumn, table: Table, detail: Detail) -> list[str]:
     """Return the further metrics that a task's panels show: known ones that every measured cell has."""
     cells = [row.cells[column.name] for row in table.rows]
     held = [set(cell.metrics) for cell in cells if cell.status == "measured"]
     if not held:
         return []
     everywhere = set.intersection(*held) - {column.metric}
-    return [name for name in KNOWN_METRICS if name in everywhere][:_METRICS]
-
-
-def _column(column: TaskColumn, table: Table, stem: str) -> Json:
-    return {
-        "stem": clip(stem, 48),
-        "title": clip(column.title, 60),
-        "role": column.role,
-        "metric": metric_title(column.metric),
-        "metrics": [metric_title(name) for name in column_metrics(column, table)],
-    }
+    return [name for name in KNOWN_METRICS if name in everywhere][: detail.metrics]
 
 
 def _in_common(found: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -114,7 +128,7 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, small: bool) -> Json:
+def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
     found: dict[str, Json] = {
         "title": clip(row.title),
         "name": clip(row.name),
@@ -137,9 +151,9 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, sm
             for name in (row.cost.__slots__ if row.cost else ())
             if getattr(row.cost, name) is not None
         },
-        "training": _training(row.training, limit=60 if small else 14),
+        "training": _training(row.training, limit=detail.points),
         "cells": [
-            _cell(row.cells[column.name], column, table, stem=stems[column.name], extremes=3 if small else 2)
+            _cell(row.cells[column.name], column, table, stem=stems[column.name], detail=detail)
             for column in table.columns
         ],
     }
@@ -150,7 +164,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, sm
     return found
 
 
-def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, extremes: int) -> Json:
+def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": clip(cell.reason, 300)}
     found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
@@ -159,17 +173,17 @@ def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, extremes: 
         found["b"] = 1 if cell.best else 2
     if len(cell.seed_values) > 1:
         found["k"] = [round(value, 1) for value in cell.seed_values]
-    metrics = column_metrics(column, table)
+    metrics = _metrics(column, table, detail)
     if metrics:
         found["m"] = [round(cell.metrics[name] * 100, 1) for name in metrics]
     if cell.histogram:
         found["h"] = [round(100 * count / cell.items) for count in cell.histogram]
     if cell.worse_share is not None and cell.improved_share is not None:
         found["w"] = [round(cell.improved_share * 100), round(cell.worse_share * 100)]
-    if cell.lowest:
+    if cell.lowest and detail.extremes:
         shown = column.card.texts if column.card else {}
-        found["lo"] = [_item(change, stem, shown) for change in cell.lowest[:extremes]]
-        found["hi"] = [_item(change, stem, shown) for change in cell.highest[:extremes]]
+        found["lo"] = [_item(change, stem, shown) for change in cell.lowest[: detail.extremes]]
+        found["hi"] = [_item(change, stem, shown) for change in cell.highest[: detail.extremes]]
     return found
 
 

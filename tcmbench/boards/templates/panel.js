@@ -25,7 +25,7 @@
     counts.forEach((count, bin) => drawn.append(make("rect", { x: bin * 6.4, width: 5.6, y: 18 - 17 * count / most, height: 17 * count / most })));
     return drawn;
   }
-  const moved = (items, sign, stem) => items.map(([id, value, delta]) => `${stem}${id} (${sign ? minus(delta, 0) : value})`).join(", ");
+  const moved = (items, sign, stem) => items.flatMap(([id, value, delta]) => [make("bdi", { class: "id" }, `${stem}${id} (${sign ? minus(delta, 0) : value})`), " "]);
 
   function tasks(row) {
     const reach = Math.max(1, ...row.cells.flatMap((cell) => cell.d ? cell.d.map(Math.abs) : []));
@@ -48,8 +48,8 @@
       const ids = make("td", { class: "ids" });
       if (cell.lo) {
         const own = !cell.d;
-        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), make("bdi", {}, moved(cell.lo, !own, column.stem)), make("br"),
-          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), make("bdi", {}, moved(cell.hi, !own, column.stem)));
+        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), ...moved(cell.lo, !own, column.stem), make("br"),
+          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), ...moved(cell.hi, !own, column.stem));
         for (const item of [...cell.lo, ...cell.hi]) if (item[3]) ids.append(make("p", {}, make("bdi", {}, `${column.stem}${item[0]}: ${item[3]}`)));
       }
       line.append(ids);

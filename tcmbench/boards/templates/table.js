@@ -156,7 +156,10 @@
   table.addEventListener("mouseleave", () => { tip.hidden = true; });
   table.addEventListener("focusin", (event) => { const cell = cellAt(event); if (cell) showTip(cell); });
   table.addEventListener("focusout", () => { tip.hidden = true; });
-  addEventListener("scroll", () => { tip.hidden = true; }, { capture: true, passive: true });
+  addEventListener("scroll", () => {
+    const cell = document.activeElement?.closest("td[data-c]");
+    if (cell && !tip.hidden) showTip(cell); else tip.hidden = true;
+  }, { capture: true, passive: true });
 
   // One cell is in the tab order; arrow keys move from it.
   for (const cells of cellsOf.values()) for (const cell of cells.values()) { cell.tabIndex = -1; cell.setAttribute("aria-describedby", "tip"); }
