@@ -1,0 +1,179 @@
+"""Paired means: against scipy, and what must hold whatever the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy.stats import bootstrap as scipy_bootstrap
+
+from tcmbench.errors import EvaluationError, ScoreMissing
+from tcmbench.stats.draws import mean_over_tasks
+from tcmbench.stats.estimates import Interval, monte_carlo_error, percentile
+from tcmbench.stats.paired import bootstrap, compare, compare_all
+from tcmbench.stats.resampling import Resampling
+from tests.stats.strategies import pairs
+
+PLAN = Resampling(n_resamples=200, seed=1)
+
+
+def _scores(items: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    base = random.choice([0.0, 100.0, 63.1, 50.0], items, p=[0.4, 0.4, 0.1, 0.1])
+    return np.where(random.random(items) < 0.3, random.permutation(base), base), base
+
+
+@pytest.mark.parametrize("items", [30, 200])
+def test_interval_equals_scipys_up_to_monte_carlo_error(items: int) -> None:
+    """scipy.stats.bootstrap (percentile) gives the same ends."""
+    tuned, base = _scores(items, items)
+    ours = compare(tuned, base, plan=Resampling(n_resamples=20_000))
+    theirs = scipy_bootstrap(
+        (tuned - base,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    error = 6 * monte_carlo_error(bootstrap({"d": tuned - base}).resampled[:, 0])
+    assert (ours.interval.low, ours.interval.high) == pytest.approx((theirs.low, theirs.high), abs=error)
+
+
+def test_draws_are_the_means_of_the_items_drawn() -> None:
+    """Each draw is what numpy gives on the items that were drawn, repeated as often."""
+    tuned, _ = _scores(50, 4)
+    draws = bootstrap({"m": tuned}, plan=PLAN)
+    random = PLAN.generator("items", PLAN.stream)
+    expected = [tuned[random.integers(0, 50, 50)].mean() for _ in range(200)]
+    np.testing.assert_allclose(draws.resampled[:, 0], expected, rtol=0, atol=1e-9)
+
+
+def test_clusters_are_drawn_whole() -> None:
+    """A resample's mean is over all items of the clusters drawn, so its denominator varies with their sizes."""
+    ids = ["a", "b", "b", "c", "c", "c"]
+    values = np.array([60.0, 10.0, 20.0, 1.0, 2.0, 3.0])
+    draws = bootstrap({"m": values}, clusters=ids, plan=PLAN)
+    random = PLAN.generator("items", PLAN.stream)
+    members = [np.flatnonzero(np.array(ids) == name) for name in "abc"]
+    expected = [values[np.concatenate([members[c] for c in random.integers(0, 3, 3)])].mean() for _ in range(200)]
+    np.testing.assert_allclose(draws.resampled[:, 0], expected, atol=1e-9)
+    assert draws.n_clusters == 3
+
+
+@given(pairs())
+@settings(max_examples=40, deadline=None)
+def test_swapping_the_models_turns_everything_round(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    """compare(a, b) is compare(b, a) with the sign changed."""
+    tuned, base = scores
+    there, back = compare(tuned, base, plan=PLAN), compare(base, tuned, plan=PLAN)
+    assert there.delta == pytest.approx(-back.delta, abs=1e-9)
+    assert there.interval.low == pytest.approx(-back.interval.high, abs=1e-9)
+    assert (there.p_value, there.improved, there.worse) == (back.p_value, back.worse, back.improved)
+
+
+@given(pairs())
+@settings(max_examples=40, deadline=None)
+def test_clusters_of_one_item_are_no_clusters(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    """Giving each item an id of its own changes nothing, bit for bit."""
+    tuned, base = scores
+    assert compare(tuned, base, plan=PLAN) == compare(
+        tuned, base, clusters=[f"q{i}" for i in range(len(base))], plan=PLAN
+    )
+
+
+@given(pairs(least=10))
+@settings(max_examples=10, deadline=None)
+def test_order_of_the_items_matters_only_as_much_as_the_draws(scores: tuple[np.ndarray, np.ndarray]) -> None:
+    """Reversed, the figures are equal and the ends differ by Monte-Carlo error only."""
+    tuned, base = scores
+    plan = Resampling(n_resamples=4_000, seed=1)
+    one, other = compare(tuned, base, plan=plan), compare(tuned[::-1], base[::-1], plan=plan)
+    assert one.delta == pytest.approx(other.delta, abs=1e-9)
+    assert (one.improved, one.worse) == (other.improved, other.worse)
+    spread = (tuned - base).std() / np.sqrt(len(base))
+    assert one.interval.low == pytest.approx(other.interval.low, abs=0.5 * spread + 1e-9)
+    assert one.p_value == pytest.approx(other.p_value, abs=0.06)
+
+
+def test_equal_models_differ_by_exactly_zero() -> None:
+    """A rerun has delta 0, interval [0, 0] and p 1."""
+    _, base = _scores(100, 2)
+    found = compare(base, base)
+    assert found[:3] == (0.0, Interval(0.0, 0.0), 1.0)
+
+
+def test_a_constant_change_has_an_interval_of_no_width() -> None:
+    """Where every item changes alike there is nothing to draw."""
+    _, base = _scores(100, 2)
+    found = compare(base + 5, base)
+    assert found.interval.low == pytest.approx(5, abs=1e-9)
+    assert found.interval.high == pytest.approx(5, abs=1e-9)
+
+
+def test_seeds_widen_the_interval() -> None:
+    """Three trainings that differ by points leave more doubt than their mean shows."""
+    _, base = _scores(200, 5)
+    seeds = np.stack([base + 3, base, base - 3])
+    assert compare(seeds, base).interval.high > 2
+    assert compare(seeds.mean(axis=0), base).interval.high == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_seeds_vary_as_much_as_the_mean_of_so_many_does(seeds: int) -> None:
+    """The variance over draws is s² / k with the unbiased s²."""
+    shifts = np.random.default_rng(seeds).normal(0, 2, seeds)
+    values = np.zeros((seeds, 50)) + shifts[:, None]
+    draws = bootstrap({"m": values}, plan=Resampling(n_resamples=20_000))
+    assert draws.resampled[:, 0].var() == pytest.approx(shifts.var(ddof=1) / seeds, rel=0.06)
+
+
+def test_one_seed_is_drawn_as_items_alone() -> None:
+    """A row of seeds × items with one seed is the same as the items."""
+    tuned, base = _scores(60, 3)
+    assert compare(tuned[None, :], base, plan=PLAN) == compare(tuned, base, plan=PLAN)
+
+
+def test_seeds_move_together_over_tasks() -> None:
+    """A good seed is good on every task, so averaging tasks doesn't average the seeds away."""
+    values = np.zeros((3, 40)) + np.array([[-3.0], [0.0], [3.0]])
+    tasks = [bootstrap({"v": values}, plan=PLAN.on(name)) for name in ("x", "y")]
+    np.testing.assert_allclose(mean_over_tasks(tasks).resampled, tasks[0].resampled, atol=1e-9)
+
+
+def test_tasks_over_other_items_are_independent() -> None:
+    """The variance of a mean of two tasks is half that of one."""
+    tuned, _ = _scores(500, 6)
+    tasks = [bootstrap({"v": tuned}, plan=Resampling(stream=name)) for name in ("x", "y")]
+    assert mean_over_tasks(tasks).resampled.var() == pytest.approx(tasks[0].resampled.var() / 2, rel=0.06)
+
+
+def test_many_models_are_compared_as_each_alone() -> None:
+    """Sharing draws changes nothing."""
+    tuned, base = _scores(80, 9)
+    together = compare_all({"a": tuned, "b": tuned[::-1]}, base, plan=PLAN)
+    assert together["b"] == compare_all({"b": tuned[::-1]}, base, plan=PLAN)["b"]
+
+
+def test_a_missing_score_stops_the_comparison() -> None:
+    """NaN is an error and no zero."""
+    with pytest.raises(ScoreMissing):
+        compare([1.0, np.nan, 3.0], [1.0, 2.0, 3.0])
+
+
+def test_other_items_cannot_be_paired() -> None:
+    """Both models need as many items."""
+    with pytest.raises(EvaluationError, match="2 items where 3"):
+        compare([1.0, 2.0, 3.0], [1.0, 2.0])
+
+
+def test_monte_carlo_error_is_that_of_repeated_runs() -> None:
+    """The error said is the deviation of the ends over other seeds."""
+    tuned, base = _scores(200, 8)
+    runs = [
+        bootstrap({"d": tuned - base}, plan=Resampling(n_resamples=1_000, seed=s)).resampled[:, 0] for s in range(40)
+    ]
+    ends = np.array([percentile(run)[:2] for run in runs])
+    assert np.mean([monte_carlo_error(run) for run in runs]) == pytest.approx(ends.std(axis=0).max(), rel=0.4)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
+def test_a_level_is_a_share(level: float) -> None:
+    """95 is not 0.95."""
+    with pytest.raises(EvaluationError, match="between 0 and 1"):
+        percentile(np.arange(10.0), level=level)

@@ -1,0 +1,105 @@
+"""Statistics that are no means: each draw is what scipy or scikit-learn gives on the items drawn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn import metrics
+
+from tcmbench.errors import EvaluationError
+from tcmbench.stats import weighted
+from tcmbench.stats.paired import bootstrap, bootstrap_statistic
+from tcmbench.stats.resampling import Resampling
+
+ITEMS = 60
+RANDOM = np.random.default_rng(11)
+SIMILARITY = RANDOM.random(ITEMS).round(1)
+SCORES = (SIMILARITY * 3 + RANDOM.random(ITEMS) * 2).round()
+BINARY = (SIMILARITY + RANDOM.random(ITEMS) > 1).astype(float)
+LABELS = RANDOM.integers(0, 12, ITEMS).tolist()
+GUESSES = [label if RANDOM.random() < 0.6 else int(RANDOM.integers(0, 14)) for label in LABELS]
+PLAN = Resampling(n_resamples=40, seed=2)
+
+Oracle = Callable[[np.ndarray], float]
+
+
+def _macro_f1(drawn: np.ndarray) -> float:
+    return metrics.f1_score(np.array(LABELS)[drawn], np.array(GUESSES)[drawn], average="macro", zero_division=0)
+
+
+def _macro_mean(drawn: np.ndarray) -> float:
+    groups = np.array(LABELS)[drawn]
+    return float(np.mean([SIMILARITY[drawn][groups == g].mean() for g in np.unique(groups)]))
+
+
+CASES: dict[str, tuple[weighted.ItemStatistic, Oracle]] = {
+    "mean": (weighted.mean(SIMILARITY), lambda d: SIMILARITY[d].mean()),
+    "spearman": (weighted.spearman(SIMILARITY, SCORES), lambda d: spearmanr(SIMILARITY[d], SCORES[d]).statistic),
+    "average_precision": (
+        weighted.average_precision(SIMILARITY, BINARY),
+        lambda d: metrics.average_precision_score(BINARY[d], SIMILARITY[d]),
+    ),
+    "macro_mean": (weighted.macro_mean(SIMILARITY, LABELS), _macro_mean),
+    "macro_f1": (weighted.macro_f1(GUESSES, LABELS), _macro_f1),
+    "v_measure": (
+        weighted.v_measure(GUESSES, LABELS),
+        lambda d: metrics.v_measure_score(np.array(LABELS)[d], np.array(GUESSES)[d]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_each_draw_is_the_plain_statistic_of_the_items_drawn(name: str) -> None:
+    """Counting how often an item was drawn equals repeating it."""
+    statistic, oracle = CASES[name]
+    draws = bootstrap_statistic({"m": [statistic]}, items=ITEMS, plan=PLAN)
+    random = PLAN.generator("items", PLAN.stream)
+    expected = [oracle(random.integers(0, ITEMS, ITEMS)) for _ in range(40)]
+    np.testing.assert_allclose(draws.resampled[:, 0], expected, atol=1e-10)
+    assert draws.value("m") == pytest.approx(oracle(np.arange(ITEMS)), abs=1e-12)
+
+
+def test_a_mean_is_drawn_the_same_both_ways() -> None:
+    """The general way and the product of matrices agree."""
+    general = bootstrap_statistic({"m": [weighted.mean(SIMILARITY)]}, items=ITEMS, plan=PLAN)
+    np.testing.assert_allclose(general.resampled, bootstrap({"m": SIMILARITY}, plan=PLAN).resampled, atol=1e-12)
+
+
+def test_clusters_are_drawn_whole_here_too() -> None:
+    """Clustered draws of the mean agree with those of the product of matrices."""
+    ids = [i // 4 for i in range(ITEMS)]
+    general = bootstrap_statistic({"m": [weighted.mean(SIMILARITY)]}, items=ITEMS, clusters=ids, plan=PLAN, scale=100)
+    product = bootstrap({"m": SIMILARITY * 100}, clusters=ids, plan=PLAN)
+    np.testing.assert_allclose(general.resampled, product.resampled, atol=1e-9)
+
+
+def test_the_difference_of_two_models_is_paired() -> None:
+    """A model against itself differs by nothing in every draw."""
+    models = {name: [weighted.spearman(SIMILARITY, SCORES)] for name in ("a", "b")}
+    draws = bootstrap_statistic(models, items=ITEMS, plan=PLAN)
+    np.testing.assert_array_equal(draws.differences("a", "b"), np.zeros(40))
+
+
+def test_a_constant_model_has_no_correlation() -> None:
+    """No figure is made up for what does not exist."""
+    with pytest.raises(EvaluationError, match="does not exist"):
+        bootstrap_statistic({"m": [weighted.spearman(np.ones(ITEMS), SCORES)]}, items=ITEMS, plan=PLAN)
+
+
+def test_rare_undefined_draws_are_left_out_and_many_refused() -> None:
+    """Two items out of hundreds are sometimes not drawn; two out of four too often."""
+    positive = np.zeros(400)
+    positive[:12] = 1
+    draws = bootstrap_statistic(
+        {"m": [weighted.average_precision(np.arange(400.0), positive)]}, items=400, plan=Resampling(n_resamples=1_000)
+    )
+    assert draws.estimate("m").interval.low >= 0
+    few = bootstrap_statistic(
+        {"m": [weighted.average_precision([1.0, 2.0, 3.0, 4.0], [1, 0, 0, 0])]}, items=4, plan=PLAN
+    )
+    with warnings.catch_warnings(), pytest.raises(EvaluationError, match="too few"):
+        few.estimate("m")
