@@ -94,7 +94,7 @@ def swift_numbers(model_dir: Path, *, base: Base, task_type: str, adapter: Path 
     from swift.infer_engine import InferRequest, TransformersEngine
     from swift.model.register import ModelLoader
 
-    ModelLoader.default_trust_remote_code = False
+    ModelLoader.default_trust_remote_code = base.trust_remote_code
     engine = TransformersEngine(
         str(model_dir),
         model_type=base.swift_model_type,

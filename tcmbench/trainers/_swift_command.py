@@ -78,6 +78,7 @@ def environment(job: Job, *, negatives: int) -> dict[str, str]:
         **process_environment(),
         "MODELSCOPE_CACHE": str(job.work_dir / "modelscope"),
         "TCMBENCH_GUARD": str(job.work_dir / "guard.json"),
+        "TCMBENCH_TRUST_REMOTE_CODE": "1" if job.base.trust_remote_code else "0",
     }
     if job.variant.task == "embedding":
         found |= {

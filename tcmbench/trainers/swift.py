@@ -171,10 +171,22 @@ def _check_recipe(job: Job) -> None:
         )
     if variant.training.loss == "matryoshka" and not variant.training.matryoshka_dims:
         raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
+    _refuse_code(job)
     if not any(job.base_dir.glob("*.safetensors")):
         raise ModelAbsent(
             f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
             "or download them where there is a network and copy the folder."
+        )
+
+
+def _refuse_code(job: Job) -> None:
+    """Refuse a base that brings code: ms-swift reads every configuration with trust_remote_code."""
+    config = job.base_dir / "config.json"
+    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    if "auto_map" in settings and not job.base.trust_remote_code:
+        raise SpecError(
+            f"variant {job.variant.name}: base {job.base.name} brings code of its own (auto_map in {config}), which "
+            "ms-swift would run. Read that code, then set trust_remote_code = true in the base, or use another base."
         )
 
 

@@ -234,3 +234,15 @@ def test_names_the_extra_that_is_missing(
     job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, tuner=tuner)
     with pytest.raises(MissingExtra, match=rf"{package}.*pip install 'tcmbench\[train\]'"):
         swift.plan(job)
+
+
+def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """ms-swift reads every configuration with trust_remote_code: only a base that says so may bring code."""
+    base_dir = tmp_path / "base"
+    shutil.copytree(embedding_dir, base_dir)
+    config = json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
+    (base_dir / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}), encoding="utf-8")
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
+    job = make_job(tmp_path, base=embedding_base, base_dir=base_dir, train_file=file, rows=8)
+    with pytest.raises(SpecError, match=r"brings code of its own.*trust_remote_code = true"):
+        swift.plan(job)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 SETTINGS = "TCMBENCH_GUARD"
 
+TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
+
 # ms-swift runs any code that comes with a model unless told otherwise.
-ModelLoader.default_trust_remote_code = False
+ModelLoader.default_trust_remote_code = os.environ.get(TRUST) == "1"
 
 
 class Guard(TrainerCallback):
