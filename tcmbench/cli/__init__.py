@@ -23,6 +23,7 @@ _HELP = "What did fine-tuning gain on TCM-SD, what did the model forget, is it r
 # Shown by --help without importing any command, which would cost half a second each.
 _SUMMARIES = {
     "run": "Train and evaluate what is missing of a model set and write its leaderboard.",
+    "train": "Train what is missing of a variant, one model a seed.",
     "list": "List tasks, suites, bases, variants, sets and plug-ins.",
     "eval": "Evaluate one model on a suite.",
     "board": "Write the leaderboard of a set from stored scores.",

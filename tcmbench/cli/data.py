@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli.place import DataOption
+
 app = typer.Typer(help="Look at data, convert it, make some.", no_args_is_help=True)
 
 
@@ -35,6 +37,24 @@ def validate(
             f"{folder}: {missing} gold syndromes are not in the knowledge base (see above), so records can't "
             "be scored. Add the entries, or a label_map.txt that renames the labels."
         )
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant.")],
+    seed: Annotated[int | None, typer.Option(help="Seed; the variant's first one if not given.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Build the training set of a variant and print what is in it."""
+    from tcmbench.cli.place import workspace
+    from tcmbench.specs.variant import Variant
+    from tcmbench.tuning import tune
+
+    place = workspace(data)
+    variant = place.spec(Variant, name)
+    made = tune.training_set(place, tune.resolve(place, variant), seed=variant.seeds[0] if seed is None else seed)
+    typer.echo(made.statistics.model_dump_json(indent=2))
+    typer.echo(made.train)
 
 
 @app.command()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tcmbench.evaluation.models import Model
     from tcmbench.evaluation.score import Score
     from tcmbench.specs.suite import SuiteTask
+    from tcmbench.trainers import Step
 
 
 class Progress:
@@ -53,6 +54,11 @@ class Progress:
     def describe(self, text: str) -> None:
         """Say what is being done."""
         self._bar.update(self._task, description=text)
+
+    def train(self, name: str, step: Step) -> None:
+        """Show how far a training is."""
+        minutes, seconds = divmod(round(step.remaining), 60)
+        self.describe(f"{name} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go")
 
     def begin(self, model: Model, column: SuiteTask) -> None:
         """Show what is being measured."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.entry import CellState, Cost, Entry, TaskCard
+from tcmbench.boards.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
 from tcmbench.evaluation import tasks
 
 if TYPE_CHECKING:
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from tcmbench.evaluation.run import Cells, Plan
+    from tcmbench.evaluation.run import Cells, Gap, Plan
     from tcmbench.specs.base import Base
+    from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
+    from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
 
 
@@ -32,6 +34,94 @@ def base_entry(base: Base, cells: Cells) -> Entry:
         cost=Cost(encode_tokens_per_second=_speed([cells])),
         provenance=_provenance([cells]),
     )
+
+
+def variant_entry(
+    variant: Variant,
+    planned: Plan,
+    *,
+    tuned: Sequence[Tuned],
+    cells: Sequence[Cells],
+    gaps: Mapping[str, Gap],
+    failure: str | None,
+) -> Entry:
+    """Return the row of a variant: a score a seed on every column that all its seeds have.
+
+    Args:
+        variant: The variant.
+        planned: The suite.
+        tuned: Its models, one a seed.
+        cells: Their cells, in the same order.
+        gaps: Column → why there is no score, for columns that some seed lacks.
+        failure: Why it could not be trained; None when it was.
+    """
+    columns = [column.column for column in planned.suite.tasks]
+    complete = [c for c in columns if cells and c not in gaps and all(c in one.scores for one in cells)]
+    return Entry(
+        name=variant.name,
+        title=variant.name,
+        kind="variant",
+        base=variant.base,
+        description=variant.description,
+        recipe=recipe(variant),
+        scores={column: tuple(one.scores[column] for one in cells) for column in complete},
+        states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
+        cost=_training_cost(tuned, cells),
+        training={one.model.seed: _curve(one) for one in tuned},
+        failure=failure,
+        provenance={**_provenance(cells), **_training_provenance(tuned)},
+    )
+
+
+def _training_cost(tuned: Sequence[Tuned], cells: Sequence[Cells]) -> Cost:
+    def mean(name: str) -> float | None:
+        values = [one.outcome.get(name) for one in tuned]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        return sum(numbers) / len(numbers) if numbers else None
+
+    trained, tokens = mean("trained_parameters"), mean("tokens")
+    return Cost(
+        train_seconds=mean("seconds"),
+        trained_parameters=None if trained is None else round(trained),
+        train_tokens=None if tokens is None else round(tokens),
+        peak_memory_mib=mean("peak_gpu_memory_mib") or mean("peak_memory_mib"),
+        encode_tokens_per_second=_speed(cells),
+    )
+
+
+def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
+    curves = tuned.outcome.get("curves")
+    points = [point for point in curves if isinstance(point, dict)] if isinstance(curves, list) else []
+
+    def number(point: Mapping[str, Json], name: str) -> float | None:
+        value = point.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    return tuple(
+        TrainingPoint(
+            step=int(number(point, "step") or 0),
+            loss=number(point, "loss"),
+            margin=number(point, "margin"),
+            learning_rate=number(point, "learning_rate"),
+        )
+        for point in points
+    )
+
+
+def _training_provenance(tuned: Sequence[Tuned]) -> dict[str, str]:
+    """Return what is worth knowing of the trainings: command, parity, leaks."""
+    if not tuned:
+        return {}
+    outcome = tuned[0].outcome
+    facts: dict[str, str] = {"training set": str(outcome.get("trainset", ""))}
+    command, parity = outcome.get("command"), outcome.get("parity")
+    if isinstance(command, list):
+        facts["training command"] = " ".join(str(word).rpartition("/")[2] for word in command)
+    if isinstance(parity, dict):
+        facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
+    if outcome.get("leaks"):
+        facts["leaks"] = str(outcome["leaks"])
+    return facts
 
 
 def failed_base_entry(base: Base, planned: Plan, reason: str) -> Entry:
@@ -96,9 +186,7 @@ def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
     def joined(values: set[str]) -> str:
         return ", ".join(sorted(value for value in values if value))
 
-    packages = {
-        f"{name} {version}" for record in records for name, version in record.provenance.packages.items()
-    }
+    packages = {f"{name} {version}" for record in records for name, version in record.provenance.packages.items()}
     return {
         "model revision": joined({record.model_revision for record in records}),
         "commit": joined({record.provenance.commit for record in records}),

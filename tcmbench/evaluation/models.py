@@ -44,8 +44,12 @@ class Model:
     seed: int = 0
     """Seed it was trained with."""
 
-    def load(self) -> MTEBModels:
-        """Return the loaded model as mteb is handed it."""
+    def load(self, *, cache: Path) -> MTEBModels:
+        """Return the loaded model as mteb is handed it.
+
+        Args:
+            cache: The store; vectors of texts are kept in its `embeddings` folder.
+        """
         from tcmbench.encoders import model_meta
 
         plugin = plugins.load("encoders", self.base.encoder, where=f"base {self.base.name}")
@@ -54,7 +58,11 @@ class Model:
         loaded: MTEBModels = plugin.load(
             self.base, options=options, model_dir=self.model_dir, meta=meta, seed=self.seed
         )
-        return loaded
+        if not hasattr(loaded, "encode_texts"):
+            return loaded
+        from tcmbench.evaluation.cached_encoder import CachedEncoder
+
+        return CachedEncoder(loaded, cache_dir=cache / "embeddings")
 
 
 def base_model(workspace: Workspace, name: str) -> Model:
@@ -106,9 +114,7 @@ def weights_hash(model_dir: Path) -> str:
     if not any(path.suffix == ".safetensors" for path in found):
         pickles = sorted(p.name for pattern in _PICKLES for p in model_dir.glob(pattern))
         came = f"only pickles ({', '.join(pickles)}), which could run code" if pickles else "no weights"
-        raise ModelAbsent(
-            f"{model_dir}: expected *.safetensors, got {came}. Convert or download them as safetensors."
-        )
+        raise ModelAbsent(f"{model_dir}: expected *.safetensors, got {came}. Convert or download them as safetensors.")
     return key("weights 1", {path.relative_to(model_dir).as_posix(): _sha256(path) for path in found})
 
 

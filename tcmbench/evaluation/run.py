@@ -104,7 +104,7 @@ def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watche
     if not pending:
         return cells
     scores, gaps = dict(cells.scores), dict(cells.gaps)
-    loaded = model.load()
+    loaded = model.load(cache=workspace.cache)
     for column in pending:
         watcher.begin(model, column)
         score: Score | None = None

@@ -1,24 +1,43 @@
-"""A model set from end to end: measure what is missing, gather the entries, write the board."""
+"""A model set from end to end: train and measure what is missing, gather the entries, write the board."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from tcmbench.errors import ModelAbsent, TcmbenchError
+from tcmbench.errors import TcmbenchError
 from tcmbench.evaluation import board_entries, models, run
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite
+from tcmbench.tuning import leaks, tune
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tcmbench.boards.entry import Entry
+    from tcmbench.evaluation.models import Model
+    from tcmbench.evaluation.run import Cells, Gap, Plan
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.variant import Variant
+    from tcmbench.trainers import Step
+    from tcmbench.tuning.tune import Recipe, Tuned
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+
+class Watcher(run.Watcher, Protocol):
+    """Who is told how a run goes."""
+
+    def train(self, name: str, step: Step) -> None:
+        """A training made a step."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +54,25 @@ class Result:
     """`model · column: reason` of every score that should be there and isn't."""
 
 
-def measure(
-    workspace: Workspace, model_set: ModelSet, planned: run.Plan, *, watcher: run.Watcher
-) -> list[Entry]:
-    """Measure what is missing of every model of a set; one that fails doesn't stop the others."""
+def measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watcher: Watcher) -> list[Entry]:
+    """Train and measure what is missing of every model of a set; one that fails doesn't stop the others."""
     entries = []
     for name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         try:
             model = models.base_model(workspace, name)
             cells = run.measure_missing(workspace, model, planned, watcher=watcher)
-        except (ModelAbsent, TcmbenchError) as error:
-            logger.error("%s: %s", name, error)
+        except TcmbenchError as error:
+            watcher.note(f"{name}: {error}")
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
             continue
         entries.append(board_entries.base_entry(base, cells))
+    entries.extend(_variant(workspace, v, planned, watcher=watcher) for v in workspace.variants(model_set))
     return entries
 
 
-def gather(workspace: Workspace, model_set: ModelSet, planned: run.Plan) -> list[Entry]:
-    """Return the entries of a set from what the store has, measuring nothing."""
+def gather(workspace: Workspace, model_set: ModelSet, planned: Plan) -> list[Entry]:
+    """Return the entries of a set from what the store has, training and measuring nothing."""
     entries = []
     for name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
@@ -64,10 +82,26 @@ def gather(workspace: Workspace, model_set: ModelSet, planned: run.Plan) -> list
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
             continue
         entries.append(board_entries.base_entry(base, cells))
+    entries.extend(_stored_variant(workspace, variant, planned) for variant in workspace.variants(model_set))
     return entries
 
 
-def write_board(workspace: Workspace, model_set: ModelSet, planned: run.Plan, entries: list[Entry]) -> Result:
+def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> Recipe:
+    """Return the recipe of a variant; with a suite, its leaks are looked for, and dropped where it says so.
+
+    Raises:
+        TcmbenchError: The recipe can't be followed.
+    """
+    if planned is None:
+        return tune.resolve(workspace, variant)
+    folder = tune.read_training_folder(workspace, variant)
+    found = leaks.report(folder, planned)
+    drop = leaks.leaking(folder, found) if variant.drop_leaks else frozenset()
+    summary = found.summary() + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
+    return tune.resolve(workspace, variant, drop=drop, leaks=summary)
+
+
+def write_board(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> Result:
     """Write the board of a set and say what is missing on it."""
     from tcmbench.boards import build, render
 
@@ -83,7 +117,7 @@ def write_board(workspace: Workspace, model_set: ModelSet, planned: run.Plan, en
     return Result(tuple(entries), tuple(files), tuple(missing))
 
 
-def pending(workspace: Workspace, model_set: ModelSet, planned: run.Plan) -> int:
+def pending(workspace: Workspace, model_set: ModelSet, planned: Plan) -> int:
     """Return how many scores of a set are still to be measured."""
     total = 0
     for name in model_set.models:
@@ -91,9 +125,74 @@ def pending(workspace: Workspace, model_set: ModelSet, planned: run.Plan) -> int
             total += run.pending(run.read(workspace, models.base_model(workspace, name), planned))
         except TcmbenchError:
             continue
+    for variant in workspace.variants(model_set):
+        entry = _stored_variant(workspace, variant, planned)
+        waiting = sum(state.state == "pending" for state in entry.states.values())
+        total += waiting * len(variant.seeds)
     return total
 
 
 def suite_of(workspace: Workspace, model_set: ModelSet) -> Suite:
     """Return the suite of a set."""
     return workspace.spec(Suite, model_set.suite, where=f"set {model_set.name}")
+
+
+def _variant(workspace: Workspace, variant: Variant, planned: Plan, *, watcher: Watcher) -> Entry:
+    """Train and measure all seeds of a variant; what fails stands in its row."""
+
+    def make(recipe: Recipe, seed: int) -> Tuned:
+        found = tune.stored(workspace, recipe, seed=seed)
+        if found is not None:
+            return found
+        name = f"{variant.name}/seed{seed}"
+        made = tune.tune(workspace, recipe, seed=seed, progress=lambda step: watcher.train(name, step))
+        watcher.note(f"{name}: trained in {float(str(made.outcome['seconds'])):.0f} s")
+        return made
+
+    def cells(model: Model) -> Cells:
+        return run.measure_missing(workspace, model, planned, watcher=watcher)
+
+    entry = _entry(workspace, variant, planned, make=make, cells=cells)
+    if entry.failure:
+        watcher.note(f"{variant.name}: {entry.failure}")
+    return entry
+
+
+def _stored_variant(workspace: Workspace, variant: Variant, planned: Plan) -> Entry:
+    return _entry(
+        workspace,
+        variant,
+        planned,
+        make=lambda recipe, seed: tune.stored(workspace, recipe, seed=seed),
+        cells=lambda model: run.read(workspace, model, planned),
+    )
+
+
+def _entry(
+    workspace: Workspace,
+    variant: Variant,
+    planned: Plan,
+    *,
+    make: Callable[[Recipe, int], Tuned | None],
+    cells: Callable[[Model], Cells],
+) -> Entry:
+    tuned: list[Tuned] = []
+    measured: list[Cells] = []
+    gaps: dict[str, Gap] = {}
+    failure = None
+    try:
+        recipe = recipe_of(workspace, variant, planned)
+        for seed in variant.seeds:
+            made = make(recipe, seed)
+            if made is None:
+                gaps.update(
+                    {c.column: run.Gap("pending", f"seed {seed} is not trained yet") for c in planned.suite.tasks}
+                )
+                break
+            tuned.append(made)
+            measured.append(cells(made.model))
+            gaps.update(measured[-1].gaps)
+    except TcmbenchError as error:
+        failure = str(error)
+        gaps.update({c.column: run.Gap("failed", failure) for c in planned.suite.tasks})
+    return board_entries.variant_entry(variant, planned, tuned=tuned, cells=measured, gaps=gaps, failure=failure)

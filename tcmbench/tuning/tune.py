@@ -1,0 +1,295 @@
+"""One variant, one seed: the training set, the training, the tuned model; kept under the hash of all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench import plugins
+from tcmbench.errors import ModelAbsent, SpecError, StoreError
+from tcmbench.evaluation.models import Model, tuned_model, weights_hash
+from tcmbench.evaluation.provenance import provenance
+from tcmbench.specs.base import Base
+from tcmbench.store import Json, key, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.data.tcm_sd import Folder
+    from tcmbench.miners import Context as MiningContext
+    from tcmbench.miners import TextKind
+    from tcmbench.specs.variant import Variant
+    from tcmbench.trainers import Job, Outcome, Plan, Step
+    from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.workspace import Workspace
+
+KIND = "models"
+
+_STAGE = "tuned 1"
+_TAG = re.compile(r"{[{%].*?[%}]}", re.DOTALL)
+_TEMPLATE_TOKENS = 8
+"""Special tokens beside the words of a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A variant with everything that its models are made from."""
+
+    variant: Variant
+    """What is declared."""
+
+    base: Base
+    """What is tuned."""
+
+    base_dir: Path
+    """Its weights."""
+
+    folder: Folder
+    """The data, its train and dev splits read."""
+
+    drop: frozenset[str]
+    """Training records that are left out because they leak."""
+
+    leaks: str
+    """What the training records share with the suite's tasks, in one line; empty when nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A tuned model in the store."""
+
+    model: Model
+    """What is evaluated."""
+
+    folder: Path
+    """model/, outcome.json and the logs."""
+
+    outcome: dict[str, Json]
+    """How it came about: curves, seconds, tokens, memory, parity, command, environment, provenance."""
+
+
+def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
+    """Return a variant with its base and data looked up.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: The base's weights aren't here.
+        SpecError: The base can't be tuned.
+        DataError: The data can't be used.
+    """
+    base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
+    if base.kind == "baseline":
+        raise SpecError(f"variant {variant.name}: base {base.name} is a baseline without weights; nothing can be tuned")
+    if base.kind != variant.task:
+        raise SpecError(
+            f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
+            f"Set task = {base.kind!r} or name another base."
+        )
+    return Recipe(variant, base, workspace.model_dir(base), read_training_folder(workspace, variant), drop, leaks)
+
+
+def read_training_folder(workspace: Workspace, variant: Variant) -> Folder:
+    """Return the folder that a variant is trained on, its train split and, if there is one, its dev split.
+
+    Raises:
+        DataError: It can't be used.
+    """
+    from tcmbench.data.tcm_sd import find_splits, read_folder
+
+    path = workspace.data_path(variant.data)
+    return read_folder(path, splits=["train", *(["dev"] if "dev" in find_splits(path) else [])])
+
+
+def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
+    """Return the training set, built unless it is in the store."""
+    from tcmbench.trainsets.build import build
+
+    return build(
+        recipe.variant, recipe.base, recipe.folder, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
+    )
+
+
+def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
+    """Return the key of a tuned model: trainer, recipe, training set, weights of the base, seed."""
+    from tcmbench.trainsets import build
+
+    variant = recipe.variant
+    trainer = plugins.load("trainers", variant.trainer, where=f"variant {variant.name}")
+    inputs = build.recipe(
+        variant, recipe.base, recipe.folder, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
+    )
+    fields = variant.model_dump(mode="json", include={"task", "head", "tuner", "trainer", "training", "batch_rule"})
+    return key(
+        f"{_STAGE} {variant.trainer} {trainer.REVISION}",
+        {
+            "trainset": key(build.STAGE, inputs),
+            "base": recipe.base.model_dump(mode="json", exclude={"name", "description", "license", "parameters"}),
+            "weights": weights_hash(recipe.base_dir),
+            "seed": seed,
+            **fields,
+        },
+    )
+
+
+def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
+    """Return the tuned model of the store, None when it was never trained."""
+    name = model_key(workspace, recipe, seed=seed)
+    if not workspace.store.has(KIND, name):
+        return None
+    folder = workspace.store.path(KIND, name)
+    outcome = read_json(folder / "outcome.json")
+    if not isinstance(outcome, dict):
+        raise StoreError(f"{folder}/outcome.json: expected an object. Delete the folder and run again.")
+    label = f"{recipe.variant.name}/seed{seed}"
+    model = tuned_model(recipe.base, name=label, model_dir=folder / "model", seed=seed)
+    return Tuned(model, folder, outcome)
+
+
+def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
+    """Return the tuned model, trained unless it is in the store; a killed training goes on from its checkpoint.
+
+    Raises:
+        TrainingError: The training failed or taught nothing.
+        ParityError: The model that was written isn't the one that was trained.
+        SpecError: The recipe can't be followed.
+    """
+    name = model_key(workspace, recipe, seed=seed)
+    store = workspace.store
+    with store.lock(KIND, name):
+        found = stored(workspace, recipe, seed=seed)
+        if found is not None:
+            return found
+        made = training_set(workspace, recipe, seed=seed)
+        job = _job(workspace, recipe, made, seed=seed, name=name)
+        trainer = plugins.load("trainers", recipe.variant.trainer)
+        outcome = trainer.train(job, progress=progress)
+        with store.build(KIND, name) as part:
+            shutil.move(outcome.model_dir, part / "model")
+            for log in ("run/logging.jsonl", "run/args.json", "console.log"):
+                if (job.work_dir / log).is_file():
+                    shutil.copy2(job.work_dir / log, part / log.rpartition("/")[2])
+            if (job.work_dir / "run/runs").is_dir():
+                shutil.copytree(job.work_dir / "run/runs", part / "runs")
+            origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
+            write_json(
+                part / "outcome.json",
+                {
+                    **_facts(outcome),
+                    "trainset": made.key,
+                    "statistics": made.statistics.model_dump(mode="json"),
+                    "leaks": recipe.leaks,
+                    "provenance": origin.model_dump(mode="json"),
+                },
+            )
+        shutil.rmtree(job.work_dir, ignore_errors=True)
+    found = stored(workspace, recipe, seed=seed)
+    if found is None:
+        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
+    return found
+
+
+def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
+    """Return the exact command of a training and every file it will make; the training set is built for it."""
+    made = training_set(workspace, recipe, seed=seed)
+    name = model_key(workspace, recipe, seed=seed)
+    trainer = plugins.load("trainers", recipe.variant.trainer, where=f"variant {recipe.variant.name}")
+    planned: Plan = trainer.plan(_job(workspace, recipe, made, seed=seed, name=name))
+    return planned
+
+
+def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> Job:
+    from tcmbench.trainers import Job
+    from tcmbench.trainsets.rows import read_rows
+
+    return Job(
+        variant=recipe.variant,
+        base=recipe.base,
+        base_dir=recipe.base_dir,
+        train_file=made.train,
+        rows=made.statistics.lines,
+        seed=seed,
+        work_dir=workspace.store.path("work", name),
+        dev_file=made.dev,
+        labels=[row.labels for row in read_rows(made.rows)],
+    )
+
+
+def _facts(outcome: Outcome) -> dict[str, Json]:
+    """Return what the trainer says of a training, as JSON."""
+    facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
+    curves = [point._asdict() for point in outcome.curves]
+    found: dict[str, Json] = json.loads(json.dumps({**facts, "curves": curves}))
+    return found
+
+
+def _context(workspace: Workspace, recipe: Recipe) -> Context:
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.tokens import FolderTokenizer
+
+    return Context(
+        store=workspace.store,
+        tokenizer=FolderTokenizer(recipe.base_dir, reserved=_reserved(recipe)),
+        mining=_mining(workspace, recipe),
+    )
+
+
+def _reserved(recipe: Recipe) -> int:
+    """Return how many tokens the trainer's template adds: two to a text, a reranker's whole chat template to a pair."""
+    if recipe.variant.task == "embedding":
+        return 2
+    from tcmbench.trainsets.tokens import FolderTokenizer
+
+    path = recipe.base_dir / "chat_template.jinja"
+    template = path.read_text(encoding="utf-8") if path.is_file() else ""
+    words = _TAG.sub("", template)
+    return FolderTokenizer(recipe.base_dir).lengths([words])[0] + _TEMPLATE_TOKENS
+
+
+def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
+    from tcmbench import miners
+
+    def embedder(name: str) -> _Embedder:
+        from tcmbench.evaluation.models import base_model
+
+        model = base_model(workspace, name or recipe.base.name)
+        if model.base.kind != "embedding":
+            raise SpecError(
+                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors. "
+                'Name an embedding base in the miner\'s options (model = "…").'
+            )
+        return _Embedder(model, workspace.cache)
+
+    return miners.Context(embedder=embedder)
+
+
+class _Embedder:
+    """A base as a miner uses it; loaded at the first text, its vectors shared with the evaluation's cache."""
+
+    def __init__(self, model: Model, cache: Path) -> None:
+        self._model = model
+        self._cache = cache
+        self._loaded: object = None
+
+    @property
+    def revision(self) -> str:
+        """Hash of all that the vectors depend on."""
+        return self._model.revision
+
+    def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
+        """Return one vector a text, with the prompt of the kind applied."""
+        from tcmbench.evaluation.cached_encoder import CachedEncoder
+
+        if self._loaded is None:
+            self._loaded = self._model.load(cache=self._cache)
+        if not isinstance(self._loaded, CachedEncoder):
+            raise ModelAbsent(f"{self._model.name} gives no vectors")
+        base = self._model.base
+        prompt = base.query_prompt if kind == "query" else base.document_prompt
+        return self._loaded.encode_list([prompt + text for text in texts])

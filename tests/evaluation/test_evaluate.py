@@ -1,0 +1,178 @@
+"""Scores equal mteb's own, are kept with their items, and are never shown for anything else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import mteb
+import numpy as np
+import pytest
+
+from tcmbench.errors import DataAbsent, StoreError, UnknownName
+from tcmbench.evaluation import evaluate, items, models, run, tasks
+from tcmbench.evaluation.registration import register_with_mteb
+from tcmbench.evaluation.run import Cells, Plan
+from tcmbench.specs.suite import Suite
+from tcmbench.workspace import Workspace
+
+MODELS = ("bm25", "hashed-chars", "tfidf", "random")
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def begin(self, *_: object) -> None:
+        """Do nothing."""
+
+    def end(self, *_: object) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture(scope="module")
+def planned(tiny: Workspace) -> Plan:
+    """The suite with its tasks looked up."""
+    return run.plan(tiny, tiny.spec(Suite, "tiny"))
+
+
+@pytest.fixture(scope="module")
+def measured(tiny: Workspace, planned: Plan) -> dict[str, Cells]:
+    """Every baseline on every column."""
+    return {
+        name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Silent()) for name in MODELS
+    }
+
+
+@pytest.mark.parametrize("name", ["bm25", "hashed-chars"])
+def test_scores_equal_a_plain_run_of_mteb(
+    name: str, tiny: Workspace, planned: Plan, measured: dict[str, Cells]
+) -> None:
+    """Every number mteb reports for a task and model is the one stored."""
+    register_with_mteb(workspace=tiny)
+    model = models.base_model(tiny, name)
+    loaded = model.load(cache=tiny.cache / "plain")
+    for column, score in measured[name].scores.items():
+        record = score.record
+        task = mteb.get_task(record.task, eval_splits=[record.split])
+        result = mteb.evaluate(loaded, task, cache=None, co2_tracker=False, show_progress_bar=False).task_results[0]
+        reported = result.scores[record.split][0]
+        for metric, value in record.metrics.items():
+            assert reported[metric] == pytest.approx(value, abs=1e-9), f"{column} {metric}"
+        assert round(record.value, 5) == pytest.approx(reported[record.metric], abs=1e-5)
+
+
+def test_every_column_has_a_score_or_a_reason(planned: Plan, measured: dict[str, Cells]) -> None:
+    """No cell is blank: a score, or why there is none."""
+    columns = {column.column for column in planned.suite.tasks}
+    for name, cells in measured.items():
+        assert columns == set(cells.scores) | set(cells.gaps)
+        assert all(gap.reason for gap in cells.gaps.values()), name
+    assert "not_measured" == measured["bm25"].gaps["TinyAbsent"].state
+    assert "Ask the author." in measured["bm25"].gaps["TinyAbsent"].reason
+    assert "not_applicable" == measured["bm25"].gaps["TinySTS"].state
+    assert {"TinyAbsent"} == set(measured["hashed-chars"].gaps)
+
+
+def test_items_give_the_value_and_name_patients(measured: dict[str, Cells]) -> None:
+    """The per-item table averages to the score and says which items belong together."""
+    for cells in measured.values():
+        for score in cells.scores.values():
+            table = score.items()
+            value = items.recompute(table, metric=score.record.metric, statistic=score.record.statistic)
+            assert value == pytest.approx(score.record.value, abs=1e-12)
+            assert table.num_rows == score.record.items
+    table = measured["bm25"].scores["TinyRetrieval"].items()
+    assert len(set(table["cluster"].to_pylist())) < table.num_rows, "some patients have several records"
+    assert all(table["group"].to_pylist())
+
+
+def test_models_rank_as_they_must(measured: dict[str, Cells]) -> None:
+    """Lexical baselines beat noise on every task where words help."""
+    for column in ("TinyRetrieval", "TinyQA", "TinySTS", "TinyReranking"):
+        assert measured["hashed-chars"].scores[column].record.value > measured["random"].scores[column].record.value
+
+
+def test_closed_pool_reports_what_a_classifier_would(measured: dict[str, Cells]) -> None:
+    """Accuracy of the closed pool is the share of records whose first document is right."""
+    score = measured["bm25"].scores["TinyClosed"]
+    assert "accuracy" == score.record.metric
+    hits = np.array(score.items()["accuracy"].to_pylist())
+    assert hits.mean() == pytest.approx(score.record.value)
+    assert {"macro_f1", "macro_recall_at_1"} <= set(score.record.metrics)
+
+
+def test_second_run_measures_nothing(
+    tiny: Workspace, planned: Plan, measured: dict[str, Cells], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored is taken from the store; the model isn't even loaded."""
+    monkeypatch.setattr(models.Model, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Silent())
+    assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
+
+
+def test_changed_data_is_another_task(tiny: Workspace, tmp_path: Path, measured: dict[str, Cells]) -> None:
+    """A changed data file changes the revision, so the old score isn't shown for it."""
+    root = tmp_path / "data"
+    shutil.copytree(tiny.data_root, root)
+    before = tasks.resolve(tiny, "TinyRetrieval")
+    path = root / "tcm-synth/test.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    changed = replace(tiny, data_root=root)
+    after = tasks.resolve(changed, "TinyRetrieval")
+    assert before.revision != after.revision
+    model = models.base_model(tiny, "bm25")
+    assert evaluate.stored(tiny.store, model, before, split="test", subset="default") is not None
+    assert evaluate.stored(tiny.store, model, after, split="test", subset="default") is None
+
+
+def test_changed_prompt_or_length_is_another_model(tiny: Workspace) -> None:
+    """Prompt, length, pooling and precision are part of what a model is."""
+    base = models.base_model(tiny, "hashed-chars").base
+    changes = (
+        {"query_prompt": "x"},
+        {"max_length": 64},
+        {"pooling": "cls"},
+        {"dtype": "bfloat16"},
+        {"options": {"dimensions": 64}},
+    )
+    revisions = {models.revision(base.model_copy(update=change), None) for change in ({}, *changes)}
+    assert 1 + len(changes) == len(revisions)
+
+
+def test_damaged_score_is_an_error(tiny: Workspace, measured: dict[str, Cells]) -> None:
+    """A score file that can't be read is named, never shown as something else."""
+    model, task = models.base_model(tiny, "random"), tasks.resolve(tiny, "TinySTS")
+    score = measured["random"].scores["TinySTS"]
+    path = score.folder / "score.json"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole[: len(whole) // 2], encoding="utf-8")
+    with pytest.raises(StoreError, match=r"score\.json.*Delete the folder"):
+        evaluate.stored(tiny.store, model, task, split="test", subset="default")
+    path.write_text(whole, encoding="utf-8")
+
+
+def test_mteb_reads_our_results(tiny: Workspace, measured: dict[str, Cells]) -> None:
+    """mteb's own result cache holds what was measured, under our model names."""
+    found = list((tiny.cache / "mteb").rglob("TinyQA.json"))
+    assert len(MODELS) == len(found)
+    assert {"TinyQA"} == {json.loads(path.read_text(encoding="utf-8"))["task_name"] for path in found}
+
+
+def test_unknown_task_suggests(tiny: Workspace) -> None:
+    """A misspelt task answers with the close one."""
+    with pytest.raises(UnknownName, match="Did you mean 'TinyRetrieval'"):
+        tasks.resolve(tiny, "TinyRetrival")
+
+
+def test_mteb_sees_tasks_and_benchmarks(tiny: Workspace) -> None:
+    """After registration mteb finds our tasks, those without data too, and our benchmarks."""
+    names = register_with_mteb(workspace=tiny)
+    assert {"TCMSDRetrieval", "TinyRetrieval"} <= set(names)
+    assert "TCMSDRetrieval" == mteb.get_task("TCMSDRetrieval").metadata.name
+    benchmark = mteb.get_benchmark("TCM(zho, v1)")
+    assert "TCMSDRetrieval" in {task.metadata.name for task in benchmark.tasks}
+    with pytest.raises(DataAbsent, match="TCMSDRetrieval"):
+        mteb.get_task("TCMSDRetrieval").load_data()
