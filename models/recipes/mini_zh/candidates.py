@@ -31,9 +31,9 @@ class Share(NamedTuple):
 
 
 SHARES: Mapping[str, Share] = {
-    "drcd-dev": Share(0.30, 8, 128),
-    "cmrc-trial": Share(0.25, 8, 128),
-    "heading-paragraph": Share(0.20, 12, 80),
+    "drcd-dev": Share(0.32, 8, 96),
+    "cmrc-trial": Share(0.25, 8, 96),
+    "heading-paragraph": Share(0.20, 12, 64),
     "lcqmc-dev": Share(0.09, 24, 32),
     "afqmc-train": Share(0.08, 24, 32),
     "oppo-dev": Share(0.04, 24, 32),

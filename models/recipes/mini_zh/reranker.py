@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pretrain/ and general/")
     parser.add_argument("--work", type=Path, required=True, help="folder of mini-zh's build")
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -88,7 +88,7 @@ def main() -> None:
         steps=arguments.steps,
         learning_rate=arguments.learning_rate,
         folder=arguments.work,
-        held_back=[group for name in _PASSAGES for group in _held_back_groups(held_back[name][:60])],
+        held_back=[group for name in _PASSAGES for group in _held_back_groups(held_back[name][:30])],
     )
     export_reranker(model, tokenizer, folder=arguments.work / "mini-zh-reranker")
 
@@ -122,7 +122,7 @@ def train_reranker(
             optimiser.step()
             schedule.step()
             smooth = loss.item() if step == 1 else 0.97 * smooth + 0.03 * loss.item()
-            if step % 100 == 0 or step == steps:
+            if step % 200 == 0 or step == steps:
                 first = _first(model, held_back, prompt=prompt)
                 seconds = round(time.monotonic() - started)
                 log.writerow([step, seconds, round(smooth, 4), round(first, 4)])
@@ -172,7 +172,7 @@ def _held_back_groups(pairs: Sequence[batches.Tokens]) -> list[candidates.Group]
     for pair, confused in candidates.mine(pairs, most=len(pairs), seed=SEED):
         texts = [pair.positive, *(pairs[number].positive for number in confused[:5])]
         groups.append(
-            candidates.Group(pair.query, tuple(candidates.best_window(pair.query, t, longest=128) for t in texts))
+            candidates.Group(pair.query, tuple(candidates.best_window(pair.query, t, longest=96) for t in texts))
         )
     return groups
 
