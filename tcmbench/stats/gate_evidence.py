@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.gate import GateResult, Role
     from tcmbench.stats.policy import Policy
+
+_REFERENCE = "\x00base"  # no variant is called that
 
 Statistic = Literal["mean", "spearman", "average_precision"]
 
@@ -55,6 +57,9 @@ class TaskItems:
     gold: npt.ArrayLike | None = None
     """Gold of each item, for statistics that are no mean."""
 
+    variant: str = TUNED
+    """Name of the variant. Its seeds are drawn by this name, so that the gate draws what a board draws."""
+
 
 def check(tasks: Sequence[TaskItems], *, policy: Policy, missing: Sequence[str] = ()) -> GateResult:
     """Return the decision of a policy on a variant, from the scores of its items.
@@ -73,10 +78,11 @@ def evidence(items: TaskItems, *, policy: Policy) -> Evidence:
     smaller share of resamples on either side of zero.
     """
     plan = Resampling(n_resamples=policy.n_resamples, seed=policy.seed, stream=_stream(items))
-    models = {TUNED: items.tuned, BASE: items.base}
     if items.statistic == "mean":
-        draws = bootstrap(models, clusters=items.clusters, plan=plan)
-        tuned, base = (inputs.row(values, what=f"{items.task}: {name}") for name, values in models.items())
+        models = {items.variant: items.tuned, _REFERENCE: items.base}
+        draws = replace(bootstrap(models, clusters=items.clusters, plan=plan), names=(TUNED, BASE))
+        tuned = inputs.row(items.tuned, what=f"{items.task}: {items.variant}")
+        base = inputs.row(items.base, what=f"{items.task}: base")
         delta = tuned - base
         p_value = float(sign_flip(delta, clusters=items.clusters, plan=plan)[0])
         improved, worse = int(np.count_nonzero(delta > 0)), int(np.count_nonzero(delta < 0))
@@ -97,10 +103,11 @@ def _statistic_draws(items: TaskItems, plan: Resampling) -> Draws:
         raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
     make = weighted.spearman if items.statistic == "spearman" else weighted.average_precision
     models = {}
-    for name, values in ((TUNED, items.tuned), (BASE, items.base)):
+    for name, values in ((items.variant, items.tuned), (_REFERENCE, items.base)):
         models[name] = [make(seed, items.gold) for seed in inputs.rows(values, what=f"{items.task}: {name}")]
     count = len(inputs.row(items.gold, what=f"{items.task}: gold"))
-    return bootstrap_statistic(models, items=count, clusters=items.clusters, plan=plan, scale=100.0)
+    draws = bootstrap_statistic(models, items=count, clusters=items.clusters, plan=plan, scale=100.0)
+    return replace(draws, names=(TUNED, BASE))
 
 
 def _stream(items: TaskItems) -> str:

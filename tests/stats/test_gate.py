@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -9,7 +11,9 @@ from pydantic import ValidationError
 from tcmbench.errors import EvaluationError, ScoreMissing
 from tcmbench.stats.gate import verdict_of
 from tcmbench.stats.gate_evidence import TaskItems, check
+from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.policy import Policy
+from tcmbench.stats.resampling import Resampling
 
 RANDOM = np.random.default_rng(21)
 ITEMS = 500
@@ -196,3 +200,19 @@ def test_a_wrong_policy_is_refused(wrong: dict[str, float]) -> None:
     """Negative sizes, impossible levels and misspelt rules are errors."""
     with pytest.raises(ValidationError):
         Policy(**wrong)
+
+
+def test_the_gate_draws_what_a_board_draws() -> None:
+    """A variant's interval is bit for bit that of many models resampled together, seeds included."""
+    ids = [f"p{i // 2}" for i in range(ITEMS)]
+    seeds = np.stack([SCORE + _exactly(delta, 10.0, ITEMS) for delta in (0.0, 1.0, 3.0)])
+    items = TaskItems("x", "general", "m", seeds, SCORE, clusters=ids, variant="lora")
+    judged = check([items], policy=_policy(required_gain=None)).tasks[0]
+    stream = "clusters:" + hashlib.sha256("\x00".join(ids).encode()).hexdigest()
+    board = bootstrap(
+        {"other": seeds[::-1], "mini": SCORE, "lora": seeds},
+        clusters=ids,
+        plan=Resampling(n_resamples=1_000, stream=stream),
+    )
+    assert judged.delta == board.difference("lora", "mini")
+    assert judged.seeds == 3
