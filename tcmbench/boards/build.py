@@ -13,14 +13,14 @@ from tcmbench.boards import details
 from tcmbench.boards import items as item_tables
 from tcmbench.boards.comparison import Comparer
 from tcmbench.boards.entry import CellState, Entry, TaskCard
-from tcmbench.boards.recommend import recommend
+from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcmbench.boards.items import Items
     from tcmbench.evaluation.score import Score
@@ -82,7 +82,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         synthetic=suite.synthetic,
         reference=model_set.reference,
         columns=columns,
-        rows=tuple(sorted(rows, key=_order)),
+        rows=tuple(sorted(rows, key=_order(rows))),
         recommendation=recommend(rows, tied=comparer.gain_tied),
         policy=options.policy,
         command=options.command or f"tcmbench board {model_set.name}",
@@ -258,15 +258,19 @@ def _value(cell: Cell) -> float:
     return cell.score.value if cell.score is not None else float("-inf")
 
 
-def _order(row: Row) -> tuple[int, float, str]:
-    """Return where a row stands: the reference, variants by gain, others by mean score; no score comes last."""
-    if row.is_reference:
-        return (0, 0.0, row.name)
-    gain = _gain(row.aggregates)
-    if row.kind == "variant":
-        return (1, -gain if gain is not None else float("inf"), row.name)
-    values = [cell.score.value for cell in row.cells.values() if cell.score is not None]
-    return (2, -sum(values) / len(values) if values else float("inf"), row.name)
+def _order(rows: Sequence[Row]) -> Callable[[Row], tuple[int, float, str]]:
+    """Return where rows stand: the reference, variants by gain, others by mean score; without either comes last."""
+    _, means = common_means(rows)
+
+    def place(row: Row) -> tuple[int, float, str]:
+        if row.is_reference:
+            return (0, 0.0, row.name)
+        if row.kind == "variant":
+            gained = _gain(row.aggregates)
+            return (1, float("inf") if gained is None else -gained, row.name)
+        return (2, -means.get(row.name, float("-inf")), row.name)
+
+    return place
 
 
 def _gain(aggregates: Aggregates) -> float | None:

@@ -17,7 +17,7 @@ from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.figures.featured import featured
 from tcmbench.boards.payload import DETAILS, payload
-from tcmbench.boards.recommend import gain
+from tcmbench.boards.recommend import common_means, gain
 from tcmbench.boards.texts import Text, clip, metric_title
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         answer=table.recommendation,
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
+        common=common_means(table.rows),
         summaries=[(name, module.HEADING) for name, module in summaries],
         groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
         figures={row.name: _figures(row, summaries) for row in table.rows},
@@ -118,9 +119,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size, mean_score=_mean_score
-    )
+    environment.globals.update(t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size)
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
     )
@@ -214,8 +213,3 @@ def _reach(row: Row) -> float:
     sums = row.aggregates
     found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
     return 1.06 * max([0.5, *(abs(end) for e in found for end in e if end is not None)])
-
-
-def _mean_score(row: Row) -> float | None:
-    values = [cell.score.value for cell in row.cells.values() if cell.score is not None]
-    return sum(values) / len(values) if values else None

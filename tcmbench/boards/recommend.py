@@ -25,7 +25,10 @@ def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recom
     """
     variants = [row for row in rows if row.kind == "variant"]
     if not variants:
-        return Recommendation("no_variants", row=_best_model(rows))
+        _, means = common_means(rows)
+        if not means:
+            return Recommendation("incomplete")
+        return Recommendation("no_variants", row=min(means, key=lambda name: (-means[name], name)))
     whole = [row for row in variants if row.complete and gain(row) is not None]
     if not whole:
         return Recommendation("incomplete")
@@ -43,13 +46,20 @@ def gain(row: Row) -> Estimate | None:
     return row.aggregates.in_domain or row.aggregates.held_out
 
 
-def _best_model(rows: Sequence[Row]) -> str | None:
-    means = []
-    for row in rows:
-        values = [cell.score.value for cell in row.cells.values() if cell.score is not None]
-        if values and row.complete:
-            means.append((-sum(values) / len(values), row.name))
-    return min(means)[1] if means else None
+def common_means(rows: Sequence[Row]) -> tuple[int, dict[str, float]]:
+    """Return how many tasks all complete models do, and each such model's mean over those; only they compare."""
+    complete = [row for row in rows if row.complete and any(cell.score for cell in row.cells.values())]
+    if not complete:
+        return 0, {}
+    shared = [name for name in complete[0].cells if all(row.cells[name].score is not None for row in complete)]
+    if not shared:
+        return 0, {}
+    means = {
+        row.name: sum(cell.score.value for name, cell in row.cells.items() if name in shared and cell.score)
+        / len(shared)
+        for row in complete
+    }
+    return len(shared), means
 
 
 def _lower(estimate: Estimate | None) -> float:

@@ -182,7 +182,7 @@ def place_labels(
 
         best = min(spots, key=cost)
         box = (best[0], best[1], best[0] + wide, best[1] + high)
-        if sum(_overlap(box, other) for other in taken) > 0.3 * wide * high:
+        if sum(_overlap(box, other) for other in taken) > 0.04 * wide * high:
             continue
         taken.append(box)
         anchor = {"left": best[0], "right": best[0] + wide, "center": best[0] + wide / 2}[best[2]]

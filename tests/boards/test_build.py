@@ -1,0 +1,174 @@
+"""From scores to the table: what is compared, what is marked, what is recommended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.entry import CellState, Entry
+from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.specs.suite import Suite, SuiteTask
+
+from .fake import POLICY, write_score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tcmbench.boards.table import Table
+    from tcmbench.evaluation.score import Score
+
+ITEMS = 200
+TASKS = (
+    SuiteTask(task="InDomain0", role="in_domain"),
+    SuiteTask(task="HeldOut1", role="held_out"),
+    SuiteTask(task="General2", role="general"),
+)
+SUITE = Suite(name="three", tasks=TASKS)
+SET = ModelSet(name="tiny", suite="three", reference="base", models=("base",))
+OPTIONS = Options(policy=POLICY)
+
+
+def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float = 0.02) -> dict[str, tuple[Score, ...]]:
+    """Write one model's scores: the base's items, shifted by role."""
+    rng = np.random.default_rng(7)
+    world = {task.column: rng.random(ITEMS) * 0.6 + 0.2 for task in TASKS}
+    own = np.random.default_rng(len(model))
+    return {
+        task.column: (
+            write_score(
+                root / model / task.task,
+                model=model,
+                task=task,
+                values=world[task.column] + shifts.get(task.role, 0.0) + noise * (own.random(ITEMS) - 0.5),
+                gold=world[task.column],
+            ),
+        )
+        for task in TASKS
+    }
+
+
+def entry(root: Path, name: str, *, kind: str = "variant", **shifts: float) -> Entry:
+    """Return an entry whose roles are shifted against the base's."""
+    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts))  # type: ignore[arg-type]
+
+
+def table(root: Path, *entries: Entry) -> Table:
+    """Return the table of the base and some entries."""
+    return build(SET, SUITE, [entry(root, "base", kind="base"), *entries], options=OPTIONS)
+
+
+def test_a_plain_gain_ships(tmp_path: Path) -> None:
+    """A variant that gains in domain and keeps the rest is recommended; its gain has an interval above zero."""
+    built = table(tmp_path, entry(tmp_path, "good", in_domain=0.15))
+    row = built.row("good")
+    assert built.recommendation.outcome == "ship"
+    assert built.recommendation.row == "good"
+    assert row.gate is not None
+    assert row.gate.outcome == "pass"
+    assert row.aggregates.in_domain is not None
+    assert row.aggregates.in_domain.low is not None
+    assert 0 < row.aggregates.in_domain.low < row.aggregates.in_domain.value
+    assert row.cells["InDomain0"].verdict == "improved"
+    assert row.cells["InDomain0"].best
+
+
+def test_what_forgets_is_not_recommended(tmp_path: Path) -> None:
+    """The variant that gains most but forgets loses to one that gains less and keeps."""
+    forgets = entry(tmp_path, "forgets", in_domain=0.25, general=-0.2)
+    built = table(tmp_path, forgets, entry(tmp_path, "keeps", in_domain=0.12))
+    assert built.recommendation.row == "keeps"
+    assert built.row("forgets").gate is not None
+    assert built.row("forgets").cells["General2"].verdict == "regressed"
+    alone = table(tmp_path, forgets)
+    assert (alone.recommendation.outcome, alone.recommendation.row) == ("none_safe", "forgets")
+
+
+def test_no_gain_is_said(tmp_path: Path) -> None:
+    """A variant equal to the base is not recommended, and its figures are zero rather than invented."""
+    same = replace(entry(tmp_path, "base", kind="base"), name="same", kind="variant")
+    built = table(tmp_path, same)
+    assert built.recommendation.outcome == "no_gain"
+    assert built.row("same").aggregates.general == (0.0, 0.0, 0.0)
+
+
+def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:
+    """Without one general score there is no backward transfer, the gate says missing, and nothing ships."""
+    whole = entry(tmp_path, "part", in_domain=0.2)
+    part = replace(
+        whole,
+        scores={name: found for name, found in whole.scores.items() if name != "General2"},
+        states={"General2": CellState("failed", "the disk was full")},
+    )
+    built = table(tmp_path, part)
+    row = built.row("part")
+    assert row.aggregates.general is None
+    assert row.aggregates.in_domain is not None
+    assert (row.cells["General2"].status, row.cells["General2"].score) == ("failed", None)
+    assert row.cells["General2"].reason == "the disk was full"
+    assert row.gate is not None
+    assert row.gate.outcome == "missing"
+    assert built.recommendation.outcome == "incomplete"
+
+
+def test_a_cell_without_a_word_still_has_a_reason(tmp_path: Path) -> None:
+    """A score that nobody accounts for is not measured, with a reason; a failed model is failed everywhere."""
+    built = table(
+        tmp_path,
+        Entry(name="silent", title="silent", kind="variant"),
+        Entry(name="broken", title="broken", kind="variant", failure="no such base"),
+    )
+    assert {cell.status for cell in built.row("silent").cells.values()} == {"not_measured"}
+    assert all(cell.reason for cell in built.row("silent").cells.values())
+    assert {(c.status, c.reason) for c in built.row("broken").cells.values()} == {("failed", "no such base")}
+
+
+def test_ties_are_marked(tmp_path: Path) -> None:
+    """Two variants that differ by noise are tied with the best; a clearly lower one is not."""
+    built = table(tmp_path, entry(tmp_path, "one", in_domain=0.15), entry(tmp_path, "other", in_domain=0.15))
+    cells = [built.row(name).cells["InDomain0"] for name in ("one", "other")]
+    assert sorted((cell.best, cell.tied) for cell in cells) in ([(False, True), (True, False)], [(True, False)] * 2)
+    assert not built.row("base").cells["InDomain0"].tied
+
+
+def test_other_data_is_refused(tmp_path: Path) -> None:
+    """Scores of another revision, or of other items under one revision, are not put side by side."""
+    good = entry(tmp_path, "good", in_domain=0.1)
+    score = good.scores["InDomain0"][0]
+    other = replace(score, record=score.record.model_copy(update={"task_revision": "r2"}))
+    with pytest.raises(NotComparable, match="column InDomain0: expected one revision"):
+        table(tmp_path, replace(good, scores={**good.scores, "InDomain0": (other,)}))
+    fewer = write_score(tmp_path / "fewer", model="good", task=TASKS[0], values=np.full(10, 0.5), gold=np.full(10, 0.5))
+    with pytest.raises(NotComparable, match="10 items"):
+        table(tmp_path, replace(good, scores={**good.scores, "InDomain0": (fewer,)}))
+
+
+def test_reference_must_be_there(tmp_path: Path) -> None:
+    """A board without its reference is an error that names it."""
+    with pytest.raises(ScoreMissing, match="'base'"):
+        build(SET, SUITE, [entry(tmp_path, "good")], options=OPTIONS)
+
+
+def test_digest_depends_on_scores_alone(tmp_path: Path) -> None:
+    """Titles don't change the result's name; a score does."""
+    good = entry(tmp_path, "good", in_domain=0.1)
+    name = table(tmp_path, good).digest
+    assert table(tmp_path, replace(good, title="Another title")).digest == name
+    assert table(tmp_path / "b", entry(tmp_path / "b", "good", in_domain=0.2)).digest != name
+
+
+def test_deltas_agree_with_scores(tmp_path: Path) -> None:
+    """The difference of a cell is its score minus the reference's, in points."""
+    built = table(tmp_path, entry(tmp_path, "good", in_domain=0.15, general=-0.05))
+    for column in built.columns:
+        cell, base = built.row("good").cells[column.name], built.row("base").cells[column.name]
+        assert cell.score is not None
+        assert base.score is not None
+        assert cell.delta is not None
+        assert cell.delta.value == pytest.approx(cell.score.value - base.score.value, abs=1e-9)
+        assert cell.score.value == pytest.approx(100 * sum(cell.seed_values) / 100 / len(cell.seed_values), abs=1e-9)

@@ -1,0 +1,67 @@
+"""Pictures: deterministic, small, in the page's colours, and safe."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.figures import pictures, save
+from tcmbench.boards.figures.canvas import width
+
+from .fake import POLICY, Shape, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.boards.table import Table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Return a table with a hostile, a mathematical and a Chinese name."""
+    labels = {0: '</text><script>alert("1")</script>', 3: "$\\frac{1}{0}$", 4: "脾胃虚弱增强版"}
+    fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=5, columns=4, items=30, broken=False, labels=labels))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+
+
+def test_pictures_are_clean_svg_twice_the_same(table: Table) -> None:
+    """Every picture parses, has no script, address or fixed colour, and comes out the same again."""
+    drawn = pictures(table)
+    assert [picture.name for picture in drawn] == ["pareto", "forest", "slices", "cost", "training"]
+    assert drawn == pictures(table)
+    for picture in drawn:
+        parsed = ET.fromstring(picture.svg)  # noqa: S314 - our own text
+        assert {element.tag for element in parsed.iter()} <= {"svg", "g", "path", "defs", "use", "text", "tspan"}
+        assert "http" not in picture.svg
+        assert set(re.findall(r"#[0-9a-f]{6}\b", picture.svg)) <= {"#ffffff", "#000000"}
+        assert not re.search(r"\bQ\d+q", picture.svg)
+    shown = drawn[0].svg
+    assert "脾胃虚弱增强版" in shown
+    assert "$\\frac{1}{0}$" in shown
+    assert "<script" not in shown
+
+
+def test_numbers_of_axes_are_whole(table: Table) -> None:
+    """Shortening the coordinates leaves the numbers that people read alone."""
+    training = next(picture for picture in pictures(table) if picture.name == "training")
+    read = re.findall(r">([\d.e−-]+)</text>", training.svg)
+    assert len(read) > 6
+    assert any(re.fullmatch(r"\d(\.\d)?e-[56]", number) for number in read)
+
+
+def test_save_writes_every_format(table: Table, tmp_path: Path) -> None:
+    """Pictures for papers come as SVG, PNG and PDF without a date inside."""
+    written = save(table, tmp_path)
+    assert {path.suffix for path in written} == {".svg", ".png", ".pdf"}
+    assert len(written) == 15
+    assert b"CreationDate" not in (tmp_path / "pareto.pdf").read_bytes()
+
+
+def test_width_counts_wide_characters() -> None:
+    """A Chinese character takes about as much room as two letters."""
+    assert width("ab") == 2
+    assert 3 < width("增益") < 4.1

@@ -1,0 +1,86 @@
+"""LaTeX, Markdown, CSV and BibTeX: hostile names stay names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.boards import latex, markdown
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.citation import to_bibtex
+from tcmbench.boards.columns import signed
+from tcmbench.boards.spreadsheet import to_csv
+from tcmbench.boards.texts import clip, load, metric_title
+
+from .fake import POLICY, Shape, make
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Return a small table with names that mean something to every format."""
+    labels = {0: "=1+1", 1: "a|b_c & 100% \\input{x} $y$ # ^ ~ <b>", 2: "two\nlines"}
+    fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=3, columns=4, items=30, seeds=1, labels=labels))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+
+
+def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:
+    """Every row has as many cells as the head, and nothing of a name is a command."""
+    text = latex.to_latex(table)
+    body = text[text.index("\\midrule") : text.index("\\bottomrule")].splitlines()[1:]
+    cells = 4 + len(table.columns)
+    assert len(body) == len(table.rows)
+    assert all(line.replace("\\&", "").count("&") == cells - 1 for line in body)
+    assert "\\input" not in text
+    assert table.digest in text
+
+
+def test_markdown_has_one_line_a_row_and_equal_columns(table: Table) -> None:
+    """A pipe or a line break in a name makes neither a column nor a row; missing scores are told below."""
+    text = markdown.to_markdown(table)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(lines) == len(table.rows) + 1
+    assert {line.replace("\\|", "").count("|") for line in lines} == {5 + len(table.columns)}
+    assert "<b>" not in text
+    assert "out of memory" in text
+
+
+def test_csv_cells_are_no_formulas(table: Table) -> None:
+    """A name that begins like a formula is quoted for spreadsheets."""
+    assert ",'=1+1," in to_csv(table)
+
+
+def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:
+    """The citation names the result by its hash, and no brace of a title unbalances it."""
+    line = to_bibtex(replace(table, title="A {strange} title\n%"))
+    assert "\n" not in line
+    assert line.count("{") == line.count("}")
+    assert table.digest in line
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.04, "0.0"), (-0.04, "0.0"), (1.26, "+1.3"), (-1.26, "−1.3")])
+def test_signed(value: float, shown: str) -> None:
+    """Zero has no sign, and minus is a true minus."""
+    assert signed(value) == shown
+
+
+def test_every_string_has_both_languages() -> None:
+    """No string is empty, and both languages have the same placeholders."""
+    for key, both in load().items():
+        assert both.en, key
+        assert both.zh, key
+        assert sorted(part.split("}")[0] for part in both.en.split("{")[1:]) == sorted(
+            part.split("}")[0] for part in both.zh.split("{")[1:]
+        ), key
+
+
+def test_clip_and_metric_titles() -> None:
+    """Long text is cut, control characters are replaced, and metrics read as people write them."""
+    assert len(clip("x" * 1000, 20)) == 20
+    assert clip("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert metric_title("ndcg_at_10") == "nDCG@10"
+    assert metric_title("something_new") == "something_new"
