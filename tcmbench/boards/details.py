@@ -106,11 +106,10 @@ def _extreme(
 def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
     if not items.top1 or not any(items.groups):
         return ()
-    here = _mixed_up(items)
-    before = _mixed_up(base) if base is not None else Counter()
+    here, seeds = _mixed_up(items), len(items.top1)
+    before = _mixed_up(base) if base is not None else here
     most = sorted(here.items(), key=lambda pair: (-pair[1], pair[0]))[:_CONFUSIONS]
-    seeds = len(items.top1)
-    before_seeds = len(base.top1) if base is not None and base.top1 else 1
+    before_seeds = len(base.top1) if base is not None and base.top1 else seeds
     return tuple(
         Confusion(gold, top, round(count / seeds), round(before[gold, top] / before_seeds))
         for (gold, top), count in most

@@ -9,8 +9,12 @@ if TYPE_CHECKING:
 
 
 def featured(table: Table, count: int) -> list[Row]:
-    """Return at most `count` variants: the recommended one, its ties, the Pareto front, then the others by gain."""
+    """Return at most `count` variants: the recommended one, its ties, the Pareto front, then the others by gain.
+
+    In a set without variants they are models: the leading one, then the others by their mean.
+    """
     variants = [row for row in table.rows if row.kind == "variant"]
+    variants = variants or [row for row in table.rows if not row.is_reference]
     answer = table.recommendation
     rank = {name: place for place, name in enumerate((answer.row, *answer.ties))}
     ordered = sorted(
