@@ -108,7 +108,8 @@ def _write_network(model: Qwen3ForCausalLM, *, tokenizer: Tokenizer, folder: Pat
     _write_json(folder / "config.json", {**config, "dtype": "float32"})
     (folder / "generation_config.json").unlink()
     (folder / "model.safetensors").chmod(0o644)
-    wrap(tokenizer, max_length=MAX_LENGTH, chat_template=chat_template).save_pretrained(folder)
+    longest = model.config.max_position_embeddings
+    wrap(tokenizer, max_length=longest, chat_template=chat_template).save_pretrained(folder)
     written = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     # transformers indents the file; without white space it is a quarter smaller.
     text = json.dumps(written, ensure_ascii=False, separators=(",", ":"))

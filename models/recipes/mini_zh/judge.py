@@ -9,11 +9,6 @@ if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
     from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3DecoderLayer
 
-_MATCHING_LAYERS = (1, 2)
-_MATCHING_HEAD = 3
-_SLOW = 20
-"""Rotary frequencies from this one on turn by less than a fifth of a radian in 60 tokens."""
-
 
 def judge(
     model: Qwen3ForCausalLM, prefix: torch.Tensor, ids: torch.Tensor, last: torch.Tensor, answers: tuple[int, int]
@@ -35,40 +30,6 @@ def judge(
     weights = model.lm_head.weight
     logits: torch.Tensor = hidden @ (weights[answers[0]] - weights[answers[1]])
     return logits
-
-
-def plant_matching(model: Qwen3ForCausalLM, *, seed: int) -> None:
-    """Make one head of two layers look for earlier copies of the token it stands on.
-
-    Keys and queries get one random projection, in the channels that rotary positions hardly turn: equal tokens
-    meet with the highest logit wherever they stand. Whether a document's words were asked for is what a
-    reranker must see, and too much for a network of this size to find out by itself in half an hour.
-    """
-    import torch
-
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for number in _MATCHING_LAYERS:
-            attention = model.model.layers[number].self_attn
-            width = attention.head_dim
-            rows = slice(_MATCHING_HEAD * width, (_MATCHING_HEAD + 1) * width)
-            half = width // 2
-            channels = [*range(_SLOW, half), *range(half + _SLOW, width)]
-            projection = torch.zeros(width, attention.q_proj.in_features)
-            shape = (len(channels), attention.q_proj.in_features)
-            projection[channels] = torch.randn(shape, generator=generator) / shape[1] ** 0.5
-            attention.q_proj.weight[rows] = projection
-            attention.k_proj.weight[rows] = projection
-
-
-def quiet_answers(model: Qwen3ForCausalLM, answers: tuple[int, int]) -> None:
-    """Give yes and no opposite small vectors, so that training begins at a logit near zero."""
-    import torch
-
-    with torch.no_grad():
-        vectors = model.model.embed_tokens.weight
-        vectors[answers[0]] *= 0.02
-        vectors[answers[1]] = -vectors[answers[0]]
 
 
 def _layer(

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.recipes.mini_zh import batches, candidates, network
+from models.recipes.mini_zh import batches, candidates
 from models.recipes.mini_zh.export import export_reranker
-from models.recipes.mini_zh.judge import judge, plant_matching, quiet_answers
+from models.recipes.mini_zh.judge import judge
+from models.recipes.mini_zh.matching import rarities, start_matching
 from models.recipes.mini_zh.pairs import Pair, read_corpus
 from models.recipes.mini_zh.templates import AFTER, reranker_head
 
@@ -69,8 +70,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pretrain/ and general/")
     parser.add_argument("--work", type=Path, required=True, help="folder of mini-zh's build")
-    parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from tokenizers import Tokenizer
@@ -80,7 +81,8 @@ def main() -> None:
     grouped = batches.tokenise(tokenizer, spaced(pair for pair in corpus.train if pair.source in candidates.SHARES))
     held_back = batches.tokenise(tokenizer, spaced(p for p in corpus.held_back if p.source in _PASSAGES))
     mined = {name: candidates.mine(grouped[name], most=_MOST, seed=SEED) for name in candidates.SHARES}
-    model = _start(arguments.work, tokenizer)
+    documents = [pair.positive for pairs in grouped.values() for pair in pairs]
+    model = _start(arguments.work, tokenizer, documents)
     train_reranker(
         model,
         candidates.stream(mined, grouped, seed=SEED),
@@ -114,6 +116,7 @@ def train_reranker(
     with (folder / "reranker.csv").open("w", encoding="utf-8", newline="") as file:
         log = csv.writer(file)
         log.writerow(["step", "seconds", "loss", "held_back_first"])
+        logger.info("start: first %.3f", _first(model, held_back, prompt=prompt))
         for step, groups in enumerate(itertools.islice(stream, steps), start=1):
             loss = _loss(_scores(model, groups, prompt=prompt))
             optimiser.zero_grad()
@@ -122,7 +125,7 @@ def train_reranker(
             optimiser.step()
             schedule.step()
             smooth = loss.item() if step == 1 else 0.97 * smooth + 0.03 * loss.item()
-            if step % 200 == 0 or step == steps:
+            if step % 100 == 0 or step == steps:
                 first = _first(model, held_back, prompt=prompt)
                 seconds = round(time.monotonic() - started)
                 log.writerow([step, seconds, round(smooth, 4), round(first, 4)])
@@ -130,17 +133,16 @@ def train_reranker(
                 logger.info("step %d of %d: loss %.3f, first %.3f, %d s", step, steps, smooth, first, seconds)
 
 
-def _start(work: Path, tokenizer: Tokenizer) -> Qwen3ForCausalLM:
+def _start(work: Path, tokenizer: Tokenizer, documents: Iterable[Sequence[int]]) -> Qwen3ForCausalLM:
     import torch
-    from transformers import Qwen3ForCausalLM
 
-    config = network.configuration(vocabulary=tokenizer.get_vocab_size(), end_id=batches.end_of_text(tokenizer))
-    config.max_position_embeddings = network.RERANKER_MAX_LENGTH
-    model = Qwen3ForCausalLM(config).float()
-    model.load_state_dict(torch.load(work / "checkpoint.pt", weights_only=True)["model"])
-    quiet_answers(model, Prompt(tokenizer).answers)
-    plant_matching(model, seed=SEED)
-    return model
+    prompt = Prompt(tokenizer)
+    vectors = torch.load(work / "checkpoint.pt", weights_only=True)["model"]["model.embed_tokens.weight"]
+    template = [*prompt.prefix, *prompt.between, *prompt.after]
+    rarity = rarities(documents, vocabulary=len(vectors), template=template)
+    return start_matching(
+        vectors, rarity, marker=prompt.between[0], sink=prompt.prefix[0], answers=prompt.answers, seed=SEED
+    )
 
 
 def _scores(model: Qwen3ForCausalLM, groups: Sequence[candidates.Group], *, prompt: Prompt) -> torch.Tensor:
