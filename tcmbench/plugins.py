@@ -43,10 +43,7 @@ def names(kind: Kind) -> list[str]:
     """Return the names of all plug-ins of a kind, sorted, without importing any."""
     package = importlib.import_module(_FOLDERS[kind])
     own = {
-        path.stem
-        for folder in package.__path__
-        for path in Path(folder).glob("*.py")
-        if not path.stem.startswith("_")
+        path.stem for folder in package.__path__ for path in Path(folder).glob("*.py") if not path.stem.startswith("_")
     }
     return sorted(own | {entry.name for entry in _entry_points(kind)})
 

@@ -101,9 +101,7 @@ class Workspace:
         names = [variant.name for variant in found]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise UnknownName(
-                f"{where}: variants that are declared twice: {', '.join(twice)}. Rename one of each."
-            )
+            raise UnknownName(f"{where}: variants that are declared twice: {', '.join(twice)}. Rename one of each.")
         return found
 
     def model_dir(self, base: Base) -> Path:
@@ -162,9 +160,7 @@ def find(start: Path, *, data: Path | None = None, cache: Path | None = None) ->
     root = own or start
     user_cache = Path.home() / ".cache" / "tcmbench"
     if data is not None and not data.is_dir():
-        raise DataAbsent(
-            data, what="The data root", how="Give an existing folder with --data or $TCMBENCH_DATA."
-        )
+        raise DataAbsent(data, what="The data root", how="Give an existing folder with --data or $TCMBENCH_DATA.")
     if data is None:
         data = root / "data" if (root / "data").is_dir() else user_cache / "data"
     return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")
@@ -186,9 +182,7 @@ def _hub_folder(base: Base) -> Path:
     if base.hub_id is None:
         raise ModelAbsent(f"base {base.name}: a baseline has no weights")
     # The layout of the hub's cache is documented; importing huggingface_hub to walk it takes a second.
-    cache = Path(
-        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub"
-    ).expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
     repository = cache / f"models--{base.hub_id.replace('/', '--')}"
     reference = repository / "refs" / (base.revision or "main")
     commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else base.revision

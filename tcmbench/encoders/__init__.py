@@ -61,8 +61,6 @@ def model_meta(base: Base, *, name: str, revision: str) -> ModelMeta:
             "similarity_fn_name": "cosine",
             "use_instructions": bool(base.query_prompt or base.instruction),
             "training_datasets": None,
-            "model_type": ["cross-encoder"]
-            if base.kind == "reranker"
-            else ["sparse" if searches else "dense"],
+            "model_type": ["cross-encoder"] if base.kind == "reranker" else ["sparse" if searches else "dense"],
         }
     )

@@ -18,9 +18,7 @@ class StatelessEncoder:
     max_length = 1 << 30
     dtype = "float32"
 
-    def __init__(
-        self, vector: Callable[[str], NDArray[np.float32]], *, dimensions: int, meta: ModelMeta
-    ) -> None:
+    def __init__(self, vector: Callable[[str], NDArray[np.float32]], *, dimensions: int, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.revision = str(meta.revision)
         self._vector = vector

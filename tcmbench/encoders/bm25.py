@@ -76,9 +76,7 @@ class BM25Search:
         return found
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> BM25Search:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> BM25Search:
     """Return the searcher; there are no weights to load."""
     del base, model_dir, seed
     if not isinstance(options, Options):
@@ -94,9 +92,7 @@ def tokenizer(tokens: Literal["char_bigrams", "words"]) -> Callable[[str], list[
         import jieba
 
         jieba.setLogLevel(logging.WARNING)
-        return lambda text: [
-            word for word in jieba.lcut(text) if word.strip() and any(c.isalnum() for c in word)
-        ]
+        return lambda text: [word for word in jieba.lcut(text) if word.strip() and any(c.isalnum() for c in word)]
     from tcmbench.text.ngrams import char_bigrams
 
     return char_bigrams

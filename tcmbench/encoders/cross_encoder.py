@@ -65,9 +65,7 @@ class Reranker:
         return scores[[position[pair] for pair in pairs]]
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> Reranker:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> Reranker:
     """Return the reranker, in the base's precision, on the GPU where there is one."""
     del seed
     import torch

@@ -28,9 +28,7 @@ class Options(PluginOptions):
     """Buckets."""
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> StatelessEncoder:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> StatelessEncoder:
     """Return the encoder: sublinear term frequency (1 + ln tf) in signed hash buckets."""
     del base, model_dir, seed
     if not isinstance(options, Options):

@@ -27,9 +27,7 @@ class Options(PluginOptions):
     """Dimensions."""
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> StatelessEncoder:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> StatelessEncoder:
     """Return the encoder; the vector of a text depends on the text and the seed alone."""
     del base, model_dir
     if not isinstance(options, Options):

@@ -77,9 +77,7 @@ class TextEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> TextEncoder:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TextEncoder:
     """Return the encoder, in the base's precision, on the GPU where there is one."""
     del seed
     if not isinstance(options, Options):

@@ -85,9 +85,7 @@ class TfidfEncoder:
         return pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
-) -> TfidfEncoder:
+def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TfidfEncoder:
     """Return the encoder, not yet fitted."""
     del model_dir, seed
     if not isinstance(options, Options):

@@ -93,22 +93,15 @@ def _confusable_order(folder: Folder) -> dict[str, list[str]]:
     """
     elements = {s.doc_id: frozenset(s.name.rstrip(_ENDINGS)) for s in folder.knowledge}
     diseases = {s.doc_id: _disease_names(s.definition) for s in folder.knowledge}
-    merged = {
-        name: folder.label_map.merged_with(name) if folder.label_map else frozenset({name})
-        for name in elements
-    }
+    merged = {name: folder.label_map.merged_with(name) if folder.label_map else frozenset({name}) for name in elements}
 
     def closeness(a: str, b: str) -> float:
         shared = len(elements[a] & elements[b]) / max(1, len(elements[a] | elements[b]))
         return shared + 1.0 * (b in merged[a]) + 0.3 * bool(diseases[a] & diseases[b])
 
     return {
-        name: sorted((other for other in elements if other != name), key=lambda o: (-closeness(name, o), o))[
-            :64
-        ]
-        for name in {
-            label for records in folder.splits.values() for record in records for label in record.labels
-        }
+        name: sorted((other for other in elements if other != name), key=lambda o: (-closeness(name, o), o))[:64]
+        for name in {label for records in folder.splits.values() for record in records for label in record.labels}
     }
 
 
@@ -132,7 +125,9 @@ def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candid
     with store.lock("candidates", name):
         if not store.has("candidates", name):
             with store.build("candidates", name) as part:
-                (part / "candidates.json").write_text(json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8")
+                (part / "candidates.json").write_text(
+                    json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8"
+                )
                 (part / "sha256").write_text(file_sha256(part / "candidates.json"), encoding="ascii")
     if file_sha256(folder / "candidates.json") != (folder / "sha256").read_text(encoding="ascii"):
         raise StoreError(f"{folder}: candidates differ from their hash. Delete the folder and run again.")

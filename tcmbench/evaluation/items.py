@@ -30,7 +30,7 @@ class Recorder:
         # On the instance: works for any task of mteb's, and leaves its class alone.
         task._save_task_predictions = self._keep
 
-    def _keep(self, predictions: Any, *args: object, **kwargs: object) -> None:  # noqa: ANN401 (mteb's signature)
+    def _keep(self, predictions: Any, *args: object, **kwargs: object) -> None:
         del args, kwargs
         self.predictions = predictions
 
@@ -115,9 +115,7 @@ def _classification_items(
     gold = rows[label]
     experiments = len(predictions)
     if metric != "accuracy":
-        raise EvaluationError(
-            f"classification is compared by accuracy, got metric {metric!r}: set metric = 'accuracy'"
-        )
+        raise EvaluationError(f"classification is compared by accuracy, got metric {metric!r}: set metric = 'accuracy'")
     # the share of mteb's probes (each on its own training sample) that get the text right
     correct = [sum(p[i] == g for p in predictions) / experiments for i, g in enumerate(gold)]
     return _table(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataAbsent
 from tcmbench.evaluation import tasks
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.workspace import Workspace, find
+
+if TYPE_CHECKING:
+    from mteb.abstasks import AbsTask
 
 ABSENT = "absent"
 """Revision of a task whose data isn't on this machine; loading it says so."""
@@ -26,40 +30,46 @@ def register_with_mteb(data_root: Path | str | None = None, *, workspace: Worksp
     get_tasks = tasks.importlib_get_tasks()
     names = workspace.names(TaskSpec)
     others = [t for t in get_tasks.TASK_LIST if t.metadata.name not in set(names)]
-    ours = [_task(workspace, name).mteb_class() for name in names]
+    ours = [_task_class(workspace, name) for name in names]
     setattr(get_tasks, "TASK_LIST", (*others, *ours))  # noqa: B010 (a module's attribute, unknown to mypy)
     get_tasks._TASKS_REGISTRY.update({t.metadata.name: t for t in ours})
     _register_benchmarks(workspace)
     return names
 
 
-def _task(workspace: Workspace, name: str) -> tasks.Task:
+def _task_class(workspace: Workspace, name: str) -> type[AbsTask]:
     """Return the task; one without data too, so that mteb can list it and say what is missing when it loads."""
     try:
-        return tasks.resolve(workspace, name)
-    except DataAbsent:
-        spec = workspace.spec(TaskSpec, name)
-        return tasks.Task(
-            name=name,
-            revision=ABSENT,
-            metric=spec.metric,
-            statistic="mean",
-            needs="documents",
-            spec=spec,
-            path=workspace.data_path(spec.path),
-            cache=workspace.cache,
-        )
+        return tasks.resolve(workspace, name).mteb_class()
+    except DataAbsent as error:
+        reason = error
+    spec = workspace.spec(TaskSpec, name)
+    task = tasks.Task(
+        name=name,
+        revision=ABSENT,
+        metric=spec.metric,
+        statistic="mean",
+        needs="documents",
+        spec=spec,
+        path=workspace.data_path(spec.path),
+        cache=workspace.cache,
+    )
+
+    def load_data(*_: object, **__: object) -> None:
+        raise reason
+
+    return type(name, (task.mteb_class(),), {"load_data": load_data})
 
 
 def _register_benchmarks(workspace: Workspace) -> None:
     """Add a Benchmark a suite to the module that mteb searches, and forget what it had found there."""
-    import mteb
     from mteb.benchmarks.benchmark import Benchmark
 
     # The names of the modules are hidden by functions of the same names.
     module = importlib.import_module("mteb.benchmarks.benchmarks")
     lookup = importlib.import_module("mteb.benchmarks.get_benchmark")
-    registry = tasks.importlib_get_tasks()._TASKS_REGISTRY
+    get_tasks = tasks.importlib_get_tasks()
+    registry = get_tasks._TASKS_REGISTRY
     for suite_name in workspace.names(Suite):
         suite = workspace.spec(Suite, suite_name)
         known = [t for t in dict.fromkeys(t.task for t in suite.tasks) if t in registry]
@@ -67,7 +77,7 @@ def _register_benchmarks(workspace: Workspace) -> None:
             continue
         benchmark = Benchmark(
             name=suite.benchmark or f"tcmbench({suite.name})",
-            tasks=mteb.MTEBTasks(registry[t]() for t in known),
+            tasks=get_tasks.MTEBTasks(registry[t]() for t in known),
             description=suite.description,
         )
         setattr(module, "TCMBENCH_" + re.sub(r"\W", "_", suite.name).upper(), benchmark)

@@ -171,9 +171,7 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         needs = "candidates"
     return Task(
         name=name,
-        revision=key(
-            "task mteb 1", {"dataset": str(meta.dataset["revision"]), "path": str(meta.dataset["path"])}
-        ),
+        revision=key("task mteb 1", {"dataset": str(meta.dataset["revision"]), "path": str(meta.dataset["path"])}),
         metric=_FOREIGN_METRIC.get(kind, str(meta.main_score)),
         statistic=_FOREIGN_STATISTIC.get(kind, "mean"),
         needs=needs,

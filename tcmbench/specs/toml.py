@@ -41,9 +41,7 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
             for e in error.errors()
         )
         known = ", ".join(schema.model_fields)
-        raise SpecError(
-            f"{where}: not a valid {schema.__name__}:\n{complaints}\nKnown fields: {known}."
-        ) from error
+        raise SpecError(f"{where}: not a valid {schema.__name__}:\n{complaints}\nKnown fields: {known}.") from error
 
 
 def read(schema: type[SpecT], path: Path) -> SpecT:
@@ -58,9 +56,7 @@ def read(schema: type[SpecT], path: Path) -> SpecT:
         raise SpecError(f"{path}: not valid TOML: {error}") from error
     spec = parse(schema, {"name": path.stem, **given}, where=str(path))
     if spec.name != path.stem:
-        raise SpecError(
-            f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree."
-        )
+        raise SpecError(f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree.")
     return spec
 
 

@@ -81,9 +81,7 @@ class Kind:
     """mteb's domains."""
 
 
-def metadata(
-    spec: TaskSpec, source: Source, kind: Kind, *, metric: str, prompt: str | None = None
-) -> TaskMetadata:
+def metadata(spec: TaskSpec, source: Source, kind: Kind, *, metric: str, prompt: str | None = None) -> TaskMetadata:
     """Return mteb's metadata of a local task."""
     from mteb.abstasks.task_metadata import TaskMetadata
 

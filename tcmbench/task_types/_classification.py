@@ -37,15 +37,11 @@ def linear_probe(
             if self.dataset is not None:
                 return
             splits = {split: read(split) for split in ("train", *self.eval_splits)}
-            codes = {
-                label: i for i, label in enumerate(sorted({x for s in splits.values() for x in s["label"]}))
-            }
+            codes = {label: i for i, label in enumerate(sorted({x for s in splits.values() for x in s["label"]}))}
             self.label_names = list(codes)
             self.dataset = DatasetDict(
                 {
-                    split: Dataset.from_dict(
-                        {**columns, "label": [codes[label] for label in columns["label"]]}
-                    )
+                    split: Dataset.from_dict({**columns, "label": [codes[label] for label in columns["label"]]})
                     for split, columns in splits.items()
                 }
             )

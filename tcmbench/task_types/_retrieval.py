@@ -54,8 +54,6 @@ class LocalRetrieval(AbsTaskRetrieval):
             corpus=Dataset.from_dict({"id": list(documents), "text": list(documents.values())}),
             queries=Dataset.from_dict({"id": list(queries), "text": list(queries.values())}),
             relevant_docs={query: dict(row) for query, row in qrels.items()},
-            top_ranked=None
-            if candidates is None
-            else {query: list(row) for query, row in candidates.items()},
+            top_ranked=None if candidates is None else {query: list(row) for query, row in candidates.items()},
         )
         self.items[split] = dict(items or {})

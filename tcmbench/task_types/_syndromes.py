@@ -52,9 +52,7 @@ def either(path: Path) -> Path:
     return other if other.is_file() and not path.is_file() else path
 
 
-def read_pool(
-    path: Path, split: str, *, pool: Literal["knowledge_base", "closed"] = "knowledge_base"
-) -> Pool:
+def read_pool(path: Path, split: str, *, pool: Literal["knowledge_base", "closed"] = "knowledge_base") -> Pool:
     """Read one split of a folder as a retrieval problem.
 
     Raises:
@@ -66,9 +64,7 @@ def read_pool(
     if pool == "closed":
         closed = set(folder.vocabulary)
         documents = {name: text for name, text in documents.items() if name in closed}
-        outside = [
-            f"{r.record_id} ({', '.join(r.labels)})" for r in records if not closed.issuperset(r.labels)
-        ]
+        outside = [f"{r.record_id} ({', '.join(r.labels)})" for r in records if not closed.issuperset(r.labels)]
         if outside:
             raise DataError(
                 f"{path}: {len(outside)} records of split {split} have labels outside syndrome_vocab.txt: "
@@ -83,9 +79,7 @@ def read_pool(
     )
 
 
-def extra_metrics(
-    per_query: PerQuery, qrels: Mapping[str, Mapping[str, int]], *, closed: bool
-) -> dict[str, float]:
+def extra_metrics(per_query: PerQuery, qrels: Mapping[str, Mapping[str, int]], *, closed: bool) -> dict[str, float]:
     """Return macro-R@1 and, for the closed pool, accuracy and macro-F1 of the first document.
 
     Macro figures weigh every gold syndrome alike, however many records it has. A record with several gold

@@ -55,9 +55,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             rows = read_rows(source.path, {"sentence1": str, "sentence2": str, "label": float})
             labels = rows.pop("label")
             if set(labels) != {0.0, 1.0}:
-                raise DataError(
-                    f"{source.path}: expected labels 0 and 1, both, got {sorted(set(labels), key=str)}"
-                )
+                raise DataError(f"{source.path}: expected labels 0 and 1, both, got {sorted(set(labels), key=str)}")
             columns = {**rows, "labels": [int(label) for label in labels]}
             self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
             self.data_loaded = True

@@ -55,9 +55,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             documents = read_texts(source.path / "corpus.jsonl")
             queries = read_texts(source.path / "queries.jsonl")
             qrels = read_qrels(source.path / "qrels" / f"{split}.tsv")
-            check_qrels(
-                qrels, queries=queries, documents=documents, path=source.path / "qrels" / f"{split}.tsv"
-            )
+            check_qrels(qrels, queries=queries, documents=documents, path=source.path / "qrels" / f"{split}.tsv")
             self.set_split(split, documents=documents, queries={q: queries[q] for q in qrels}, qrels=qrels)
 
     BeirRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t", options.domains), metric=METRIC)
@@ -79,9 +77,7 @@ def read_texts(path: Path) -> dict[str, str]:
             continue
         identifier, text, title = row.value.get("_id"), row.value.get("text"), row.value.get("title") or ""
         if not isinstance(identifier, str) or not isinstance(text, str):
-            problems.append(
-                f"{path}:{row.number}: expected strings `_id` and `text`, got keys {sorted(row.value)}"
-            )
+            problems.append(f"{path}:{row.number}: expected strings `_id` and `text`, got keys {sorted(row.value)}")
         elif identifier in texts:
             problems.append(f"{path}:{row.number} ({identifier}): this _id stands twice")
         else:

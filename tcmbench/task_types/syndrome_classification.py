@@ -60,9 +60,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         classes = {label for label, count in counts.items() if count >= minimum}
         records = [record for record in folder.splits[split] if record.labels[0] in classes]
         if not records:
-            raise DataError(
-                f"{source.path}: no syndrome has {minimum} training records and one in split {split}"
-            )
+            raise DataError(f"{source.path}: no syndrome has {minimum} training records and one in split {split}")
         return {
             "text": [record.query() for record in records],
             "label": [record.labels[0] for record in records],

@@ -56,9 +56,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         def load_split(self, split: str) -> None:
             """Read one split."""
             read = read_pool(source.path, split, pool=pool)
-            self.set_split(
-                split, documents=read.documents, queries=read.queries, qrels=read.qrels, items=read.items
-            )
+            self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, items=read.items)
 
         def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:
             """Return macro-R@1 and, for the closed pool, accuracy and macro-F1."""

@@ -45,6 +45,8 @@ def measured(tiny: Workspace, planned: Plan) -> dict[str, Cells]:
     }
 
 
+# mteb's own classification scores warn of classes that a probe never predicted
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("name", ["bm25", "hashed-chars"])
 def test_scores_equal_a_plain_run_of_mteb(
     name: str, tiny: Workspace, planned: Plan, measured: dict[str, Cells]
@@ -69,9 +71,9 @@ def test_every_column_has_a_score_or_a_reason(planned: Plan, measured: dict[str,
     for name, cells in measured.items():
         assert columns == set(cells.scores) | set(cells.gaps)
         assert all(gap.reason for gap in cells.gaps.values()), name
-    assert "not_measured" == measured["bm25"].gaps["TinyAbsent"].state
+    assert measured["bm25"].gaps["TinyAbsent"].state == "not_measured"
     assert "Ask the author." in measured["bm25"].gaps["TinyAbsent"].reason
-    assert "not_applicable" == measured["bm25"].gaps["TinySTS"].state
+    assert measured["bm25"].gaps["TinySTS"].state == "not_applicable"
     assert {"TinyAbsent"} == set(measured["hashed-chars"].gaps)
 
 
@@ -97,7 +99,7 @@ def test_models_rank_as_they_must(measured: dict[str, Cells]) -> None:
 def test_closed_pool_reports_what_a_classifier_would(measured: dict[str, Cells]) -> None:
     """Accuracy of the closed pool is the share of records whose first document is right."""
     score = measured["bm25"].scores["TinyClosed"]
-    assert "accuracy" == score.record.metric
+    assert score.record.metric == "accuracy"
     hits = np.array(score.items()["accuracy"].to_pylist())
     assert hits.mean() == pytest.approx(score.record.value)
     assert {"macro_f1", "macro_recall_at_1"} <= set(score.record.metrics)
@@ -149,13 +151,13 @@ def test_damaged_score_is_an_error(tiny: Workspace, measured: dict[str, Cells]) 
     path = score.folder / "score.json"
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole[: len(whole) // 2], encoding="utf-8")
-    with pytest.raises(StoreError, match=r"score\.json.*Delete the folder"):
+    with pytest.raises(StoreError, match=r"(?s)score\.json.*Delete the folder"):
         evaluate.stored(tiny.store, model, task, split="test", subset="default")
     path.write_text(whole, encoding="utf-8")
 
 
 def test_mteb_reads_our_results(tiny: Workspace, measured: dict[str, Cells]) -> None:
-    """mteb's own result cache holds what was measured, under our model names."""
+    """Mteb's own result cache holds what was measured, under our model names."""
     found = list((tiny.cache / "mteb").rglob("TinyQA.json"))
     assert len(MODELS) == len(found)
     assert {"TinyQA"} == {json.loads(path.read_text(encoding="utf-8"))["task_name"] for path in found}
@@ -171,7 +173,7 @@ def test_mteb_sees_tasks_and_benchmarks(tiny: Workspace) -> None:
     """After registration mteb finds our tasks, those without data too, and our benchmarks."""
     names = register_with_mteb(workspace=tiny)
     assert {"TCMSDRetrieval", "TinyRetrieval"} <= set(names)
-    assert "TCMSDRetrieval" == mteb.get_task("TCMSDRetrieval").metadata.name
+    assert mteb.get_task("TCMSDRetrieval").metadata.name == "TCMSDRetrieval"
     benchmark = mteb.get_benchmark("TCM(zho, v1)")
     assert "TCMSDRetrieval" in {task.metadata.name for task in benchmark.tasks}
     with pytest.raises(DataAbsent, match="TCMSDRetrieval"):
