@@ -1,4 +1,4 @@
-"""``python -m models.recipes.mini_zh.reranker --data DATA --work WORK``: train mini-zh-reranker from mini-zh."""
+"""``python -m models.recipes.mini_zh.reranker --data DATA --work WORK``: make mini-zh-reranker from mini-zh."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ def spaced(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def main() -> None:
-    """Mine negatives, train and write the model below ``--work``."""
+    """Set the start, train it for as many steps as asked and write the model below ``--work``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pretrain/ and general/")
     parser.add_argument("--work", type=Path, required=True, help="folder of mini-zh's build")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=0, help="0 keeps the start: what is bundled")
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -108,9 +108,11 @@ def train_reranker(
     """Train ``model`` in place: every document judged by itself, and the right one before its group."""
     import torch
 
+    # The zeros of a network set by hand become numbers below 1e-38, which a processor computes in software.
+    torch.set_flush_denormal(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1.0, (step + 1) / 50) * max(0.02, 1.0 - step / steps)
+        optimiser, lambda step: min(1.0, (step + 1) / 20) * max(0.02, 1.0 - step / max(1, steps))
     )
     started, smooth = time.monotonic(), 0.0
     with (folder / "reranker.csv").open("w", encoding="utf-8", newline="") as file:
@@ -125,8 +127,8 @@ def train_reranker(
             optimiser.step()
             schedule.step()
             smooth = loss.item() if step == 1 else 0.97 * smooth + 0.03 * loss.item()
-            if step % 100 == 0 or step == steps:
-                first = _first(model, held_back, prompt=prompt)
+            if step % 20 == 0 or step == steps:
+                first = _first(model, held_back, prompt=prompt) if step in {60, steps} else float("nan")
                 seconds = round(time.monotonic() - started)
                 log.writerow([step, seconds, round(smooth, 4), round(first, 4)])
                 file.flush()
