@@ -59,7 +59,11 @@ class TextEncoder:
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """Return the length of each text in tokens, special tokens included, at most `max_length`."""
-        found = self.model.tokenizer(list(texts), padding=False, truncation=True, max_length=self.max_length)
+        tokenizer = self.model.tokenizer
+        if hasattr(tokenizer, "encode_batch_fast"):
+            # A static embedding holds a bare tokenizer and never cuts.
+            return [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        found = tokenizer(list(texts), padding=False, truncation=True, max_length=self.max_length)
         return [len(ids) for ids in found["input_ids"]]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
