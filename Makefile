@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo test check mypy bench boards mini-zh gpu wheel-test clean
+.PHONY: demo test check mini-zh gpu wheel-test clean
 
 demo: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
@@ -18,13 +18,6 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/codespell README.md CHANGELOG.md docs tcmbench tests benchmarks
 	$(BIN)/python tests/file_rules.py
-
-bench: $(VENV)/.ready
-	$(OFFLINE) $(BIN)/python -m benchmarks
-
-boards: $(VENV)/.ready
-	$(OFFLINE) $(BIN)/tcmbench board demo
-	git diff --exit-code leaderboards/
 
 mini-zh: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/python -m models.recipes --data "$(DATA)"

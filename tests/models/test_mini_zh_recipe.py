@@ -129,7 +129,7 @@ def test_the_table_shows_a_dash_where_nothing_was_measured() -> None:
         {
             "tasks": [{"name": "T", "title": "Own", "role": "general", "metric": "ap"}],
             "models": [
-                {"name": "mini-zh", "scores": [{"task": "T", "score": 51.26, "metrics": {}}]},
+                {"name": "mini-zh", "scores": [{"task": "T", "score": {"value": 51.26}, "metrics": {}}]},
                 {"name": "bm25", "scores": [{"task": "T", "score": None, "metrics": {}}]},
             ],
         }

@@ -26,12 +26,23 @@ class Task(_Read):
     metric: str
 
 
+class Estimate(_Read):
+    """A figure of the board."""
+
+    value: float
+
+
 class Cell(_Read):
     """A model's score on a task, in points."""
 
     task: str
-    score: float | None
-    metrics: dict[str, float]
+    score: Estimate | None = None
+    metrics: dict[str, float] = {}
+
+    @property
+    def points(self) -> float | None:
+        """The score; None where nothing was measured."""
+        return None if self.score is None else self.score.value
 
 
 class Model(_Read):
@@ -61,12 +72,12 @@ def table(board: Board, *, rows: tuple[str, ...] = ROWS, averaged: tuple[str, ..
     cells = {(model.name, cell.task): cell for model in board.models for cell in model.scores}
     lines = [["task", "role", "metric", *names], ["---", "---", "---", *("---:" for _ in names)]]
     for task in board.tasks:
-        values = [_shown(cells[name, task.name].score) for name in names]
+        values = [_shown(cells[name, task.name].points) for name in names]
         lines.append([task.title, task.role.replace("_", " "), task.metric, *values])
-        recalls = [cells[name, task.name].metrics.get("recall_at_10") for name in names]
+        recalls = [_points(cells[name, task.name].metrics.get("recall_at_10")) for name in names]
         if task.name == "CMRC2018Retrieval" and any(value is not None for value in recalls):
             lines.append([task.title, task.role, "recall_at_10", *map(_shown, recalls)])
-    averages = [_average([cells[name, task].score for task in averaged]) for name in names]
+    averages = [_average([cells[name, task].points for task in averaged]) for name in names]
     lines.append(["average of the five general tasks without retrieval", "general", "", *map(_shown, averages)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -74,6 +85,11 @@ def table(board: Board, *, rows: tuple[str, ...] = ROWS, averaged: tuple[str, ..
 def _average(values: list[float | None]) -> float | None:
     measured = [value for value in values if value is not None]
     return sum(measured) / len(measured) if len(measured) == len(values) else None
+
+
+def _points(value: float | None) -> float | None:
+    """Return one of mteb's figures (0-1) in points."""
+    return None if value is None else 100 * value
 
 
 def _shown(value: float | None) -> str:
