@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tcmbench.errors import TcmbenchError
 from tcmbench.evaluation import board_entries, models, run
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite
+from tcmbench.store import atomic_write, key, tree_sha256
 from tcmbench.tuning import leaks, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tcmbench.boards.entry import Entry
     from tcmbench.evaluation.models import Model
@@ -103,11 +104,7 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> R
 
 def write_board(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> Result:
     """Write the board of a set and say what is missing on it."""
-    from tcmbench.boards import build, render
-
-    cards = board_entries.task_cards(workspace, planned)
-    table = build.build(model_set, planned.suite, entries, options=build.Options(cards=cards))
-    files = render.write(table, workspace.leaderboards / model_set.name)
+    files = _board_files(workspace, model_set, planned, entries)
     missing = [
         f"{entry.name} · {column}: {state.state.replace('_', ' ')}: {state.reason}"
         for entry in entries
@@ -115,6 +112,39 @@ def write_board(workspace: Workspace, model_set: ModelSet, planned: Plan, entrie
         if state.state != "not_applicable"
     ]
     return Result(tuple(entries), tuple(files), tuple(missing))
+
+
+def _board_files(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> list[Path]:
+    """Write the files of a board; an unchanged board is taken from the store, as its statistics take a minute."""
+    cards = board_entries.task_cards(workspace, planned)
+    package = Path(__file__).parent.parent
+    code = [
+        p for name in ("boards", "stats") for p in (package / name).rglob("*") if p.is_file() and p.suffix != ".pyc"
+    ]
+    name = key(
+        "board 1",
+        {
+            "entries": repr(entries),
+            "cards": repr(cards),
+            "set": model_set.model_dump_json(),
+            "suite": planned.suite.model_dump_json(),
+            "code": tree_sha256(code, root=package),
+        },
+    )
+    store = workspace.store
+    if not store.has("boards", name):
+        from tcmbench.boards import build, render
+
+        table = build.build(model_set, planned.suite, entries, options=build.Options(cards=cards))
+        with store.build("boards", name) as part:
+            render.write(table, part)
+    written = []
+    for made in sorted(store.path("boards", name).iterdir()):
+        target = workspace.leaderboards / model_set.name / made.name
+        with atomic_write(target) as part:
+            part.write_bytes(made.read_bytes())
+        written.append(target)
+    return written
 
 
 def pending(workspace: Workspace, model_set: ModelSet, planned: Plan) -> int:
