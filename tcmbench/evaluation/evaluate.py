@@ -6,11 +6,12 @@ import logging
 import math
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from tcmbench.errors import EvaluationError, StoreError
+from tcmbench.errors import DataAbsent, EvaluationError, StoreError
 from tcmbench.evaluation import items
 from tcmbench.evaluation.provenance import provenance
 from tcmbench.evaluation.score import Score, ScoreRecord
@@ -18,8 +19,8 @@ from tcmbench.store import Store, key, write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from mteb.abstasks import AbsTask
     from mteb.models.models_protocols import MTEBModels
     from mteb.results import TaskResult
 
@@ -84,7 +85,7 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
     recorder = items.Recorder(instance)
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
-    instance.load_data()
+    _load_data(instance, task)
     result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start
     where = f"{model.name} on {task.name}/{split}"
@@ -124,6 +125,27 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / "score.json", record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
+
+
+def _load_data(instance: AbsTask, task: Task) -> None:
+    """Load a task's data; that of mteb's own tasks comes from a hub or its cache.
+
+    Raises:
+        DataAbsent: It is in neither.
+    """
+    if task.spec is not None:
+        instance.load_data()
+        return
+    where = str(instance.metadata.dataset["path"])
+    try:
+        instance.load_data()
+    except OSError as error:  # what the hub's and datasets' errors of an absent network or file derive from
+        raise DataAbsent(
+            Path(where),
+            what=f"Data of mteb's task {task.name}",
+            how=f"It is on the Hugging Face hub, out of reach or switched off here ({type(error).__name__}). "
+            f"On a machine with a network run: hf download --repo-type dataset {where}; then copy the cache here.",
+        ) from error
 
 
 def _through_mteb(
