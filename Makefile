@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo test check mini-zh gpu wheel-test clean
+.PHONY: demo test check bench mini-zh gpu wheel-test clean
 
 demo: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
@@ -18,6 +18,10 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/codespell README.md CHANGELOG.md docs tcmbench tests benchmarks
 	$(BIN)/python tests/file_rules.py
+
+# All of them, and the report; some by name: make bench ONLY="encode stats"; only to see that they run: QUICK=--quick
+bench: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/python -m benchmarks $(QUICK) $(ONLY)
 
 mini-zh: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/python -m models.recipes --data "$(DATA)"

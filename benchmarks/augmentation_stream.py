@@ -9,26 +9,23 @@ on a tenth of the records, and its time and memory beyond the data are multiplie
 The disk is measured by writing the bytes of the finished file again from memory, in blocks of 1 MiB, with fsync.
 
 Tokens are characters here, so that no tokenizer is measured. Each way runs in a process of its own, for its peak
-memory. Exits 1 when ours needs more than 500 MiB.
+memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
-import multiprocessing
 import os
 import random
-import resource
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import made_up
+from benchmarks import _cost, _made_up, _result
+from benchmarks._result import Row
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
 from tcmbench.store import Store
@@ -36,8 +33,10 @@ from tcmbench.trainsets import Context
 from tcmbench.trainsets.build import build
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
+    from benchmarks._cost import Cost
     from tcmbench.data.tcm_sd import Syndrome
 
 MOST_MEMORY = 500
@@ -46,17 +45,10 @@ _PART = 10
 _BLOCK = 1 << 20
 
 
-class Cost(NamedTuple):
+class Written(NamedTuple):
     """What one way took."""
 
-    cpu: float
-    wall: float
-    peak: float
-    """MiB, the data and the interpreter counted."""
-
-    before: float
-    """MiB with the data read."""
-
+    cost: Cost
     bytes: int
 
 
@@ -75,9 +67,9 @@ class Characters:
         return text[:limit]
 
 
-def ours(records: int, negatives: int, out: Path) -> Cost:
+def ours(records: int, negatives: int, out: Path) -> Written:
     """Build the training set."""
-    folder = made_up.folder(records=records)
+    folder = _made_up.folder(records=records)
     mined = Negatives(miner="random", options={"count": negatives}) if negatives else Negatives()
     variant = Variant(
         name="stream",
@@ -95,12 +87,12 @@ def ours(records: int, negatives: int, out: Path) -> Cost:
         made = build(variant, base, folder, seed=0, context=context)
         return made.train.stat().st_size + made.rows.stat().st_size
 
-    return _cost(work)
+    return _written(work)
 
 
-def rival(records: int, negatives: int, out: Path) -> Cost:
+def rival(records: int, negatives: int, out: Path) -> Written:
     """Write the same lines from a list."""
-    folder = made_up.folder(records=records)
+    folder = _made_up.folder(records=records)
     at = {syndrome.doc_id: syndrome for syndrome in folder.knowledge}
     drawn = random.Random(0)
 
@@ -123,10 +115,10 @@ def rival(records: int, negatives: int, out: Path) -> Cost:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         return path.stat().st_size
 
-    return _cost(work)
+    return _written(work)
 
 
-def disk(size: int, out: Path) -> Cost:
+def disk(size: int, out: Path) -> Written:
     """Write so many bytes from memory."""
     block = os.urandom(_BLOCK)
 
@@ -137,7 +129,7 @@ def disk(size: int, out: Path) -> Cost:
             os.fsync(file.fileno())
         return size
 
-    return _cost(work)
+    return _written(work)
 
 
 def _message(syndrome: Syndrome, order: Sequence[int]) -> dict[str, str]:
@@ -145,50 +137,50 @@ def _message(syndrome: Syndrome, order: Sequence[int]) -> dict[str, str]:
     return {"role": "user", "content": "\n".join(lines[i] for i in order)}
 
 
-def _cost(work: Callable[[], int]) -> Cost:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    cpu, wall = time.process_time(), time.perf_counter()
-    size = work()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Cost(time.process_time() - cpu, time.perf_counter() - wall, peak, before, size)
+def _written(work: Callable[[], int]) -> Written:
+    size, cost = _cost.of(work)
+    return Written(cost, size)
 
 
-def _apart(way: Callable[..., Cost], *arguments: object) -> Cost:
-    """Return the cost of a way that runs in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(way, arguments)
-
-
-def main() -> int:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=made_up.RECORDS)
-    parser.add_argument("--negatives", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=None, help="folder on the disk to measure; default: temporary")
-    given = parser.parse_args()
+def figures(given: argparse.Namespace) -> list[Row]:
+    """Run all three ways."""
+    records = given.records or (2000 if given.quick else _made_up.RECORDS)
     out = Path(tempfile.mkdtemp(dir=given.out))
     try:
-        own = _apart(ours, given.records, given.negatives, out)
+        own = _cost.apart(ours, records, given.negatives, out)
         shutil.rmtree(out / "store")
-        plain = _apart(disk, own.bytes, out)
+        plain = _cost.apart(disk, own.bytes, out)
         (out / "plain.bin").unlink()
-        part = _apart(rival, given.records // _PART, given.negatives, out)
+        part = _cost.apart(rival, records // _PART, given.negatives, out)
     finally:
         shutil.rmtree(out)
-    memory = part.before + (part.peak - part.before) * _PART
-    print(f"{given.records} records x {VIEWS} permutations, {given.negatives} negatives: {own.bytes / 1e9:.2f} GB")
-    print(f"{'':34}{'CPU s':>10}{'wall s':>10}{'MB/s':>8}{'peak MiB':>10}")
-    rows = (
-        ("list and json.dumps, extrapolated", part.cpu * _PART, part.wall * _PART, part.bytes * _PART, memory),
-        ("tcmbench", own.cpu, own.wall, own.bytes, own.peak),
-        ("the bytes alone, with fsync", plain.cpu, plain.wall, plain.bytes, plain.peak),
+    case = f"{records:,} records × {VIEWS} permutations, {given.negatives} negatives: {own.bytes / 1e9:.2f} GB"
+    whole = Row(
+        case=case,
+        unit="processor s",
+        ours=own.cost.cpu,
+        rival=part.cost.cpu * _PART,
+        rival_name="list and json.dumps, extrapolated",
+        mib=own.cost.before + own.cost.mib,
+        rival_mib=part.cost.before + part.cost.mib * _PART,
+        most_mib=MOST_MEMORY,
+        note=f"MiB of this one: the whole process, interpreter and records ({own.cost.before:.0f} MiB) counted. The "
+        f"list is made for a tenth of the records, its time and memory multiplied by {_PART}. The disk: the same bytes "
+        "written from memory in blocks of 1 MiB, with fsync; ours computes views, order, "
+        "statistics and rows beside.",
     )
-    for name, cpu, wall, size, peak in rows:
-        print(f"{name:34}{cpu:10.1f}{wall:10.1f}{size / wall / 1e6:8.0f}{peak:10.0f}")
-    print(f"of tcmbench's peak, {own.before:.0f} MiB are the interpreter and the records (goal {MOST_MEMORY})")
-    print(made_up.environment(["numpy", "pyarrow"]))
-    return 0 if own.peak <= MOST_MEMORY else 1
+    written = Row(
+        case=case, unit="wall s", ours=own.cost.wall, rival=plain.cost.wall, rival_name="the bytes alone, with fsync"
+    )
+    return [whole, written]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the sizes."""
+    parser.add_argument("--records", type=int, help=f"how many; {_made_up.RECORDS:,} by default")
+    parser.add_argument("--negatives", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="folder on the disk to measure; a temporary one by default")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_result.command(__doc__, figures, packages=("numpy", "pyarrow"), options=options))

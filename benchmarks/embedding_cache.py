@@ -1,30 +1,28 @@
-"""What do vectors from the cache cost, and how much of a batch is padding? Ours against mteb's.
+"""What do vectors from the cache cost, and does a killed or a second process ever cost a text twice?
 
-    python benchmarks/embedding_cache.py [--texts 20000] [--json FILE]
+    python -m benchmarks.embedding_cache [--texts 20000]
 
-First part: the same texts through mteb's `CachedEmbeddingWrapper` and ours, vectors made by the same trivial
-encoder, so that what is timed is the cache: first pass (encode and keep), second pass by a fresh object (serve).
-Second part: tokens computed per token of text, padding included, for texts whose lengths spread as those of
-clinical records do (log-normal, median 300, cut at 1,024): 32 a batch in the order of the task, as mteb sends them,
-against a budget of tokens in order of length. Exits 1 when serving is slower than mteb's, or padding is above 3%.
+First part: the same texts through mteb's `CachedEmbeddingWrapper` and tcmbench's cache, vectors made by the same
+trivial encoder, so that what is timed is the cache: first pass (encode and keep), second pass by a fresh object
+(serve). Texts are as long as clinical records (log-normal, median 300, cut at 1,024 characters).
+
+Second part, without a rival (mteb writes its cache without a lock and its index only at the end): a process is
+killed while it encodes, and the next one counts what it still has to encode; two processes encode the same texts
+at the same time, and their vectors must be equal. The rows say how often a text was encoded, on average.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
+import multiprocessing
 import os
-import platform
+import signal
 import sys
 import tempfile
 import time
 import zlib
 from pathlib import Path
-from typing import Any
-
-os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datasets import Dataset
@@ -33,11 +31,21 @@ from mteb.models.abs_encoder import AbsEncoder
 from mteb.models.cache_wrappers import CachedEmbeddingWrapper
 from mteb.types import PromptType
 
+from benchmarks import _cost, _result
+from benchmarks._result import Row
 from tcmbench.evaluation.cached_encoder import CachedEncoder
 from tests.evaluation.fakes import PlainTask, model_meta
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from multiprocessing.synchronize import Event
+
+    from benchmarks._cost import Cost
+
 DIMENSIONS = 1024
-MOST_PADDING = 1.03
+_TEXTS, _QUICK = 20_000, 5_000
+_LARGEST_SAVE = 4096
 
 
 class Trivial(AbsEncoder):
@@ -45,7 +53,6 @@ class Trivial(AbsEncoder):
 
     max_length = 1024
     dtype = "float32"
-    batch_tokens = 16_384
 
     def __init__(self) -> None:
         self.mteb_model_meta = model_meta()
@@ -70,78 +77,149 @@ class Trivial(AbsEncoder):
         return self.encode_texts([text for batch in inputs for text in batch["text"]])
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=int, default=20_000)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    arguments = parser.parse_args()
+class Slow(Trivial):
+    """Takes as long for a batch as to be killed in it."""
+
+    def encode_texts(self, texts: Any) -> Any:
+        """Return one vector a text."""
+        time.sleep(0.0002 * len(texts))
+        return super().encode_texts(texts)
+
+
+def figures(given: argparse.Namespace) -> Iterator[Row]:
+    """Yield the rows."""
     logging.disable(logging.WARNING)
-    lengths = np.random.default_rng(3).lognormal(np.log(300), 0.6, arguments.texts).clip(8, 1024).astype(int)
-    texts = [f"{number:08d}" + "证" * int(length - 8) for number, length in enumerate(lengths)]
-    figures: dict[str, Any] = {"texts": arguments.texts, "dimensions": DIMENSIONS}
+    count = given.texts or (_QUICK if given.quick else _TEXTS)
     with tempfile.TemporaryDirectory() as folder:
-        makers = {
-            "mteb": lambda: CachedEmbeddingWrapper(Trivial(), Path(folder) / "mteb"),
-            "ours": lambda: CachedEncoder(Trivial(), cache_dir=Path(folder) / "ours"),
-        }
-        for who, make in makers.items():
-            first, vectors = timed(make(), texts)
-            again, served = timed(make(), texts)
-            np.testing.assert_array_equal(vectors, served)
-            size = sum(path.stat().st_size for path in (Path(folder) / who).rglob("*") if path.is_file())
-            figures[who] = {"first_pass_s": first, "second_pass_s": again, "mib": size / (1 << 20)}
-        sorted_model = CachedEncoder(Trivial(), cache_dir=Path(folder) / "padding")
-        sorted_model.encode_list(texts)
-    ours_padding = sorted_model.padded_tokens / sorted_model.encoded_tokens
-    batches = [lengths[start : start + 32] for start in range(0, len(lengths), 32)]
-    mteb_padding = sum(int(batch.max()) * len(batch) for batch in batches) / int(lengths.sum())
-    figures["padding"] = {"mteb": mteb_padding, "ours": ours_padding}
-    show(figures)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"environment": environment(), **figures}, indent=1) + "\n")
-    served_faster = figures["ours"]["second_pass_s"] <= figures["mteb"]["second_pass_s"]
-    return 0 if served_faster and ours_padding <= MOST_PADDING else 1
+        (first, again, size), (their_first, their_again, their_size) = (
+            _cost.apart(passes, who, count, Path(folder) / who) for who in ("ours", "mteb")
+        )
+        what = f"{count:,} texts, {DIMENSIONS:,} dimensions"
+        for case, ours, theirs in (("first pass", first, their_first), ("second pass", again, their_again)):
+            yield Row(
+                case=f"{case}: {what}",
+                unit="processor s",
+                ours=ours.cpu,
+                rival=theirs.cpu,
+                rival_name="mteb's cache",
+                mib=ours.mib,
+                rival_mib=theirs.mib,
+                least_ratio=1.0,
+            )
+        yield Row(case=f"on disk: {what}", unit="MiB", ours=size, rival=their_size, rival_name="mteb's cache")
+        yield Row(
+            case=f"killed while encoding {count:,} texts, then run again",
+            unit="times a text is encoded",
+            ours=after_a_kill(Path(folder) / "killed", count),
+            most=1.25,
+            note="A killed process loses the texts since it last saved (at most 4,096 texts or 262,144 tokens); what "
+            "it had saved is never encoded again.",
+        )
+        yield Row(
+            case=f"two processes with the same {count:,} texts at once, then a third",
+            unit="times a text is encoded",
+            ours=two_at_once(Path(folder) / "two", count),
+            most=2.0,
+            note="Two processes that meet the same new text in the same moment both encode it, and one vector is kept; "
+            "afterwards no process encodes it again.",
+        )
 
 
-def timed(model: Any, texts: list[str]) -> tuple[float, Any]:
-    """Return CPU seconds and vectors of one pass over the texts, as documents of a retrieval task."""
+def texts_of(count: int) -> list[str]:
+    """Return distinct texts as long as clinical records."""
+    lengths = np.random.default_rng(3).lognormal(np.log(300), 0.6, count).clip(8, 1024).astype(int)
+    return [f"{number:08d}" + "证" * int(length - 8) for number, length in enumerate(lengths)]
+
+
+def passes(who: str, count: int, folder: Path) -> tuple[Cost, Cost, float]:
+    """Return the costs of two passes by fresh objects, and the MiB on disk."""
+    texts = texts_of(count)
+
+    def make() -> Any:
+        if who == "mteb":
+            return CachedEmbeddingWrapper(Trivial(), folder)
+        return CachedEncoder(Trivial(), cache_dir=folder)
+
+    first, vectors = timed(make(), texts)
+    again, served = timed(make(), texts)
+    np.testing.assert_array_equal(vectors, served)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return first, again, size / (1 << 20)
+
+
+def after_a_kill(folder: Path, count: int) -> float:
+    """Return how often a text is encoded, on average, when the first process is killed half-way."""
+    spawn = multiprocessing.get_context("spawn")
+    process = spawn.Process(target=encode_all, args=(folder, count))
+    process.start()
+    third = 4 * DIMENSIONS * count // 3
+    while process.is_alive() and sum(path.stat().st_size for path in folder.glob("*/vectors.f32")) < third:
+        time.sleep(0.02)
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    kept = sum(path.stat().st_size for path in folder.glob("*/vectors.f32")) / (4 * DIMENSIONS)
+    model = CachedEncoder(Trivial(), cache_dir=folder)
+    texts = texts_of(count)
+    np.testing.assert_array_equal(Trivial().encode_texts(texts), model.encode_list(texts))
+    # What the killed process had encoded and not saved is at most one save; it is counted as a whole one.
+    lost = min(_LARGEST_SAVE, count - kept)
+    return (kept + lost + model.encoded_texts) / count
+
+
+def two_at_once(folder: Path, count: int) -> float:
+    """Return how often a text is encoded, on average, by two processes at once and a third afterwards."""
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Event()
+    counts = [spawn.Value("q", 0) for _ in range(2)]
+    processes = [spawn.Process(target=encode_all, args=(folder, count, start, number)) for number in counts]
+    for process in processes:
+        process.start()
+    start.set()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        _result.fail("a process that shared the cache failed")
+    third = CachedEncoder(Trivial(), cache_dir=folder)
+    texts = texts_of(count)
+    np.testing.assert_array_equal(Trivial().encode_texts(texts), third.encode_list(texts))
+    if third.encoded_texts:
+        _result.fail(f"{third.encoded_texts} texts were encoded again")
+    return float(sum(number.value for number in counts)) / count
+
+
+def encode_all(folder: Path, count: int, start: Event | None = None, encoded: Any = None) -> None:
+    """Encode all texts, once told to where somebody counts."""
+    model = CachedEncoder(Slow(), cache_dir=folder)
+    texts = texts_of(count)
+    if start is not None:
+        start.wait()
+    model.encode_list(texts)
+    if encoded is not None:
+        encoded.value = model.encoded_texts
+
+
+def timed(model: Any, texts: list[str]) -> tuple[Cost, Any]:
+    """Return the cost and the vectors of one pass over the texts, as documents of a retrieval task."""
     dataset = Dataset.from_dict({"id": [str(number) for number in range(len(texts))], "text": texts})
     loader = create_dataloader(dataset, task_metadata=PlainTask.metadata, prompt_type=PromptType.document)
-    start = time.process_time()
-    vectors = model.encode(
-        loader,
-        task_metadata=PlainTask.metadata,
-        hf_split="test",
-        hf_subset="default",
-        prompt_type=PromptType.document,
+    vectors, cost = _cost.of(
+        lambda: model.encode(
+            loader,
+            task_metadata=PlainTask.metadata,
+            hf_split="test",
+            hf_subset="default",
+            prompt_type=PromptType.document,
+        )
     )
-    return time.process_time() - start, np.asarray(vectors)
+    return cost, np.asarray(vectors)
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print the figures."""
-    print(environment())
-    print(f"{figures['texts']} texts, {figures['dimensions']} dimensions")
-    print(f"{'':24} {'mteb':>8} {'ours':>8} {'ratio':>7}")
-    for name, label in (
-        ("first_pass_s", "first pass, CPU s"),
-        ("second_pass_s", "second pass, CPU s"),
-        ("mib", "on disk, MiB"),
-    ):
-        rival, ours = figures["mteb"][name], figures["ours"][name]
-        print(f"{label:24} {rival:8.2f} {ours:8.2f} {rival / ours:6.1f}×")
-    rival, ours = figures["padding"]["mteb"], figures["padding"]["ours"]
-    print(f"{'tokens computed / needed':24} {rival:8.3f} {ours:8.3f} {rival / ours:6.2f}×")
-
-
-def environment() -> str:
-    """Return what the figures depend on."""
-    from importlib.metadata import version
-
-    packages = ", ".join(f"{name} {version(name)}" for name in ("mteb", "numpy", "datasets"))
-    return f"Python {platform.python_version()}, {packages}; {platform.machine()}, one thread"
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the number of texts."""
+    parser.add_argument("--texts", type=int, help=f"how many; {_TEXTS:,} by default")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    packages = ("mteb", "numpy", "datasets")
+    sys.exit(_result.command(__doc__, lambda given: list(figures(given)), packages=packages, options=options))

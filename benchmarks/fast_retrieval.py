@@ -1,29 +1,31 @@
-"""What does scoring cost once the vectors are there? Ours against mteb's own, on the same vectors.
+"""What does scoring cost once the vectors are there? tcmbench against mteb's own, on the same vectors.
 
-    python benchmarks/fast_retrieval.py                 all cases (minutes; the large ones need 3 GiB)
-    python benchmarks/fast_retrieval.py --case tcm-sd   one case
+    python -m benchmarks.fast_retrieval                 all cases (minutes; the large ones need 3 GiB)
+    python -m benchmarks.fast_retrieval --case tcm-sd   one case
 
-Every measurement runs in a process of its own on one thread. CPU seconds and the peak of resident memory above
-the moment before cover `task.evaluate`: loaders, the product of the matrices, ranking and all 149 numbers, which
-must be equal (to 1e-9) or the benchmark fails. Exits 1 when a goal is missed.
+Every measurement runs in a process of its own on one thread. Processor seconds and the peak of resident memory
+above the moment before cover `task.evaluate`: loaders, the product of the matrices, ranking and all 149 numbers,
+which must be equal (to 1e-9) or the benchmark stops.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import os
-import platform
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks import _cost, _result
+from benchmarks._result import Row
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from benchmarks._cost import Cost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One size and its goals."""
 
@@ -31,102 +33,85 @@ class Case:
     documents: int
     dimensions: int
     least_ratio: float | None
-    """mteb's CPU seconds over ours; None: mteb is not run."""
-    most_gib: float
+    """mteb's processor seconds over ours; None: mteb is not run."""
+    most_mib: float
+
+    def __str__(self) -> str:
+        """Return the size."""
+        return f"{self.queries:,} queries × {self.documents:,} documents × {self.dimensions:,} dimensions"
 
 
 CASES = {
-    "tcm-sd": Case(5486, 1027, 1024, 10.0, 0.1),
-    "large": Case(5000, 100_000, 1024, 1.6, 1.0),
-    "million": Case(100, 1_000_000, 1024, None, 6.0),
+    "tcm-sd": Case(5486, 1027, 1024, 10.0, 0.1 * 1024),
+    "large": Case(5000, 100_000, 1024, 1.6, 1024),
+    "million": Case(100, 1_000_000, 1024, None, 6 * 1024),
 }
+QUICK = {"tcm-sd": Case(200, 100, 64, 10.0, 102.4), "million": Case(20, 120_000, 64, None, 6144)}
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", choices=CASES, action="append")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--worker", nargs=2, metavar=("CASE", "WHO"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.worker:
-        print(json.dumps(measure(CASES[arguments.worker[0]], fast=arguments.worker[1] == "ours")))
-        return 0
-    rows = [row(name) for name in arguments.case or CASES]
-    print(environment())
-    print(f"{'case':8} {'size':>22} {'mteb CPU s':>11} {'ours':>7} {'ratio':>6} {'mteb GiB':>9} {'ours':>6}  goal")
-    for found in rows:
-        print(found["line"])
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n")
-    return 0 if all(found["met"] for found in rows) else 1
+class Evaluated(NamedTuple):
+    """One evaluation."""
+
+    cost: Cost
+    scores: dict[str, float | None]
 
 
-def row(name: str) -> dict[str, Any]:
-    """Return the figures of one case."""
-    case = CASES[name]
-    ours = worker(name, "ours")
-    rival = worker(name, "mteb") if case.least_ratio is not None else None
-    ratio = rival["cpu"] / ours["cpu"] if rival else math.nan
-    met = ours["gib"] <= case.most_gib and (case.least_ratio is None or ratio >= case.least_ratio)
-    goal = f"≤ {case.most_gib} GiB" + (f", ≥ {case.least_ratio}×" if case.least_ratio else "")
-    if rival:
-        compare(rival["scores"], ours["scores"])
-    line = (
-        f"{name:8} {f'{case.queries} × {case.documents} × {case.dimensions}':>22} "
-        f"{rival['cpu'] if rival else math.nan:11.2f} {ours['cpu']:7.2f} {ratio:6.1f} "
-        f"{rival['gib'] if rival else math.nan:9.2f} {ours['gib']:6.2f}  {goal}: {'met' if met else 'MISSED'}"
-    )
-    return {
-        "case": name, "met": met, "line": line, "ours": ours["cpu"], "mteb": rival and rival["cpu"],
-        "ours_gib": ours["gib"], "mteb_gib": rival and rival["gib"],
-    }  # fmt: skip
+def figures(given: argparse.Namespace) -> Iterator[Row]:
+    """Yield one row a case."""
+    cases = QUICK if given.quick else CASES
+    for name in given.case or cases:
+        case = cases.get(name, CASES[name])
+        ours = _cost.apart(measure, case, True)
+        rival = _cost.apart(measure, case, False) if case.least_ratio is not None else None
+        if rival is not None:
+            compare(rival.scores, ours.scores)
+        yield Row(
+            case=str(case),
+            unit="processor s",
+            ours=ours.cost.cpu,
+            rival=rival.cost.cpu if rival else None,
+            rival_name="mteb" if rival else "",
+            mib=ours.cost.mib,
+            rival_mib=rival.cost.mib if rival else None,
+            least_ratio=case.least_ratio,
+            most_mib=case.most_mib,
+            note=f"All {len(ours.scores)} numbers were compared: equal to 1e-9." if rival else UNCOMPARED,
+        )
+
+
+UNCOMPARED = "A million documents: mteb is not run; vectors are made as they are asked for, as if read from a cache."
 
 
 def compare(expected: dict[str, float | None], actual: dict[str, float | None]) -> None:
     """Stop when the two don't report the same numbers."""
-    wrong = {
-        name: (value, actual.get(name))
-        for name, value in expected.items()
-        if value != actual.get(name) and not (value and abs(value - (actual.get(name) or 0)) <= 1e-9)
-    }
+    wrong = {name for name, value in expected.items() if not _equal(value, actual.get(name))}
     if wrong or expected.keys() != actual.keys():
-        raise SystemExit(f"the numbers differ: {wrong}")
+        _result.fail(f"the numbers differ: {sorted(wrong | (expected.keys() ^ actual.keys()))}")
 
 
-def worker(case: str, who: str) -> dict[str, Any]:
-    """Return what a process of its own measures."""
-    command = [sys.executable, __file__, "--worker", case, who]
-    variables = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-    }
-    found = subprocess.run(command, env=variables, stdout=subprocess.PIPE, check=True, text=True)
-    measured: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
-    return measured
+def _equal(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and math.isclose(one, other, rel_tol=0, abs_tol=1e-9))
 
 
-def measure(case: Case, *, fast: bool) -> dict[str, Any]:
-    """Return CPU seconds, peak memory in GiB and the scores of one evaluation."""
+def measure(case: Case, fast: bool) -> Evaluated:
+    """Return the cost and the scores of one evaluation."""
     import numpy as np
     import torch
     from mteb.timing import TimingStack
 
     torch.set_num_threads(1)
+    options = {"batch_size": 32, "show_progress_bar": False}
+
+    def evaluate() -> dict[str, Any]:
+        found: dict[str, Any] = task.evaluate(model, "test", encode_kwargs=options, timer=TimingStack())["default"]
+        return found
+
     # Imports and first calls of both are paid for before.
-    for size in (Case(3, 5, case.dimensions, None, 0.0), case):
-        task, model = build(size, fast=fast)
-        before = peak_gib(reset=True)
-        start = time.process_time()
-        options = {"batch_size": 32, "show_progress_bar": False}
-        found = task.evaluate(model, "test", encode_kwargs=options, timer=TimingStack())["default"]
-        cpu = time.process_time() - start
-        gib = peak_gib() - before
-    scores = {name: None if np.isnan(value) else float(value) for name, value in found.items()}
-    return {"cpu": cpu, "gib": gib, "scores": scores}
+    task, model = build(Case(3, 5, case.dimensions, None, 0.0), fast=fast)
+    evaluate()
+    task, model = build(case, fast=fast)
+    found, cost = _cost.of(evaluate)
+    return Evaluated(cost, {name: None if np.isnan(value) else float(value) for name, value in found.items()})
 
 
 def build(case: Case, *, fast: bool) -> tuple[Any, Any]:
@@ -189,23 +174,11 @@ def build(case: Case, *, fast: bool) -> tuple[Any, Any]:
     return task, Precomputed()
 
 
-def peak_gib(*, reset: bool = False) -> float:
-    """Return the peak of resident memory so far; `reset` starts it anew at what is resident now (Linux)."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / (1 << 20)
-
-
-def environment() -> str:
-    """Return what the figures depend on."""
-    from importlib.metadata import version
-
-    names = ("mteb", "numpy", "torch", "pytrec_eval_terrier", "datasets")
-    packages = ", ".join(f"{name} {version(name)}" for name in names)
-    return f"Python {platform.python_version()}, {packages}; {platform.machine()}, one thread"
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of cases."""
+    parser.add_argument("--case", choices=CASES, action="append", help="only this one; may be given again")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    packages = ("mteb", "numpy", "torch", "pytrec_eval_terrier", "datasets")
+    sys.exit(_result.command(__doc__, lambda given: list(figures(given)), packages=packages, options=options))

@@ -1,28 +1,28 @@
 """How long do the statistics of a large board take, and how long would scipy's bootstrap?
 
-    python benchmarks/stats.py             20 variants × 12 tasks × 5,000 queries × 10,000 resamples
-    python benchmarks/stats.py --small     a fiftieth of it
+    python -m benchmarks.stats             20 variants × 12 tasks × 5,000 queries × 10,000 resamples
+    python -m benchmarks.stats --quick     a fiftieth of it
 
 Times are processor seconds, so a busy machine changes them little. scipy is timed on one difference and multiplied up.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import resource
 import sys
-import time
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 from scipy.stats import bootstrap as scipy_bootstrap
 
+from benchmarks import _cost, _result
+from benchmarks._result import Row
 from tcmbench.stats.draws import mean_over_tasks
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def scores(random: np.random.Generator, models: int, queries: int) -> dict[str, np.ndarray]:
@@ -51,34 +51,31 @@ def board(variants: int, tasks: int, queries: int, resamples: int) -> None:
         overall.difference(name, "base")
 
 
-def main() -> int:
-    """Time both and print a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a fiftieth")
-    small = parser.parse_args().small
-    variants, tasks, queries, resamples = (10, 4, 3_000, 2_000) if small else (20, 12, 5_000, 10_000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    started, wall = time.process_time(), time.perf_counter()
-    board(variants, tasks, queries, resamples)
-    ours, elapsed = time.process_time() - started, time.perf_counter() - wall
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def figures(given: argparse.Namespace) -> list[Row]:
+    """Time both."""
+    variants, tasks, queries, resamples = (10, 4, 3_000, 2_000) if given.quick else (20, 12, 5_000, 10_000)
+    _, ours = _cost.of(lambda: board(variants, tasks, queries, resamples))
     models = scores(np.random.default_rng(0), 1, queries)
     delta = models["variant0"] - models["base"]
-    started = time.process_time()
-    scipy_bootstrap((delta,), np.mean, n_resamples=resamples, method="percentile", batch=200)
-    theirs = (time.process_time() - started) * variants * tasks
-    print(
-        f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, {platform.machine()}, "
-        f"{os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')}"
+    _, theirs = _cost.of(
+        lambda: scipy_bootstrap((delta,), np.mean, n_resamples=resamples, method="percentile", batch=200)
     )
-    print(f"{variants} variants × {tasks} tasks × {queries:,} queries × {resamples:,} resamples\n")
-    print("| | processor s | elapsed s | peak memory MiB |")
-    print("|---|---|---|---|")
-    print(f"| tcmbench: intervals, sign-flip tests, means over tasks | {ours:.1f} | {elapsed:.1f} | {peak:.0f} |")
-    print(f"| scipy.stats.bootstrap, intervals alone (one timed, × {variants * tasks}) | {theirs:.0f} | | |")
-    print(f"\nMemory before: {before:.0f} MiB (Python, numpy, scipy).")
-    return 0
+    intervals = variants * tasks
+    return [
+        Row(
+            case=f"{variants} variants × {tasks} tasks × {queries:,} queries × {resamples:,} resamples",
+            unit="processor s",
+            ours=ours.cpu,
+            rival=theirs.cpu * intervals,
+            rival_name="scipy.stats.bootstrap, extrapolated",
+            mib=ours.mib,
+            rival_mib=theirs.mib,
+            most=60,
+            note=f"Intervals, sign-flip tests and means over tasks of a whole board; scipy's bootstrap makes the "
+            f"intervals alone, is timed on one difference and multiplied by {intervals}.",
+        )
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_result.command(__doc__, figures, packages=("numpy", "scipy")))

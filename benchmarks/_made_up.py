@@ -6,16 +6,11 @@ Phrases of two to five characters are drawn with frequencies that fall as one ov
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tcmbench.data.tcm_sd import Folder, Record, Syndrome
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 RECORDS, DOCUMENTS, LABELS = 43_180, 1_027, 148
 _CHARACTERS, _PHRASES = 2_000, 8_000
@@ -58,16 +53,6 @@ def folder(*, records: int = RECORDS, seed: int = 0) -> Folder:
     return Folder(Path("made-up"), {"train": made}, knowledge, (), None, f"made-up-{records}-{seed}")
 
 
-def environment(packages: Sequence[str]) -> str:
-    """Return one line on the machine and the versions that were measured."""
-    import importlib.metadata
-    import os
-
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return f"{platform.machine()}, {os.cpu_count()} cores, load {load}; Python {platform.python_version()}, {versions}"
-
-
 def _falling(count: int) -> np.ndarray:
-    weights = 1 / np.arange(1, count + 1)
-    return weights / weights.sum()
+    weights: np.ndarray = 1 / np.arange(1, count + 1)
+    return np.asarray(weights / weights.sum())

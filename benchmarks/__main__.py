@@ -1,0 +1,76 @@
+"""Runs the benchmarks, each in a process of its own, and writes what they found to reports/benchmarks.md.
+
+    python -m benchmarks                     all of them, about a quarter of an hour on two idle cores
+    python -m benchmarks encode stats        some: figures are printed, the report stays as it is
+    python -m benchmarks --quick             small sizes, to see that all run; the report stays as it is
+
+Every file of this folder is a benchmark, but for those that begin with an underscore and `gate_simulation`, which
+checks the promises of the gate and not its speed. Exits 1 when a goal is missed, 2 when a benchmark failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import _report
+from benchmarks._result import ONE_THREAD, Result, read
+
+ROOT = Path(__file__).parent.parent
+REPORT = ROOT / "reports" / "benchmarks.md"
+_NOT_SPEED = {"gate_simulation"}
+
+
+def names() -> list[str]:
+    """Return all benchmarks, sorted."""
+    found = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+    return sorted(found - _NOT_SPEED)
+
+
+def main() -> int:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", choices=[*names(), []], help="which; all without any")
+    parser.add_argument("--quick", action="store_true", help="small sizes; no goal is judged")
+    parser.add_argument("--out", type=Path, help=f"write a report here; all at full size: {REPORT.relative_to(ROOT)}")
+    given = parser.parse_args()
+    asked = given.name or names()
+    results: dict[str, Result] = {}
+    failed: list[str] = []
+    for name in asked:
+        found = run(name, quick=given.quick)
+        if found is None:
+            failed.append(name)
+        else:
+            results[name] = found
+    whole = not given.name and not given.quick
+    out = given.out or (REPORT if whole else None)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(_report.markdown(results, failed=failed, date=datetime.now(UTC).date()), encoding="utf-8")
+        print(f"written: {out.relative_to(ROOT) if out.is_relative_to(ROOT) else out}")
+    missed = [f"{name}: {row.case}: {row.goal}" for name, found in results.items() for row in found.missed]
+    for line in [*(f"goal missed: {m}" for m in missed), *(f"failed: {name}" for name in failed)]:
+        print(line)
+    return 2 if failed else 1 if missed else 0
+
+
+def run(name: str, *, quick: bool) -> Result | None:
+    """Run one benchmark in a process of its own and return what it found, None when it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        words = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(path), *(["--quick"] if quick else [])]
+        print(f"$ python -m benchmarks.{name}{' --quick' if quick else ''}", flush=True)
+        subprocess.run(words, cwd=ROOT, env={**os.environ, **ONE_THREAD}, check=False)
+        print(flush=True)
+        # A missed goal exits 1 and has figures all the same; only a crash leaves none.
+        return read(path) if path.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
