@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns"]
+Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs"]
 
 _FOLDERS: Mapping[Kind, str] = {
     "miners": "tcmbench.miners",
@@ -30,6 +30,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "task_types": "tcmbench.task_types",
     "formats": "tcmbench.data.formats",
     "columns": "tcmbench.boards.columns",
+    "outputs": "tcmbench.checks.outputs",
 }
 
 

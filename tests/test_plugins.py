@@ -10,12 +10,13 @@ from tcmbench import plugins
 from tcmbench.errors import SpecError, UnknownName
 
 KINDS: tuple[plugins.Kind, ...] = (
-    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns",
+    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs",
 )  # fmt: skip
 OFFERED = {
     "miners": ("mine",),
     "trainers": ("train", "plan"),
     "encoders": ("load", "REVISION"),
+    "outputs": ("render", "FILE"),
     "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES"),
 }
 ALL = [(kind, name) for kind in KINDS for name in plugins.names(kind)]

@@ -102,7 +102,7 @@ class Comparer:
         ]
         from tcmbench.stats import gate
 
-        evidence = [self._evidence(name, column) for column in both]
+        evidence = [self.evidence(name, column) for column in both]
         missing = [column for column in applying if column not in both]
         found = gate.judge(evidence, policy=self._policy, missing=missing)
         judged = dict(cells)
@@ -122,6 +122,14 @@ class Comparer:
             self._aggregates(name, found, applying, both),
             GateOutcome(found.outcome, told) if variant else None,
         )
+
+    def evidence(self, name: str, column: str) -> Evidence:
+        """Return what a column says about a model against the reference, as the gate takes it."""
+        from tcmbench.stats.gate import BASE, TUNED, Evidence
+
+        measured, about = self._measured[column], self._columns[column]
+        draws = _only(measured.draws, {name: TUNED, self._reference: BASE})
+        return Evidence(column, about.role, about.metric, draws, measured.p_values[name])
 
     def slices(self, column: str, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, Estimate]]]:
         """Return model → slicing → slice → difference from the reference with its interval.
@@ -237,13 +245,6 @@ class Comparer:
         )
         p_of = {name: two_sided(draws, name, self._reference) for name in others} if base is not None else {}
         return _Column(draws, p_of, {})
-
-    def _evidence(self, name: str, column: str) -> Evidence:
-        from tcmbench.stats.gate import BASE, TUNED, Evidence
-
-        measured, about = self._measured[column], self._columns[column]
-        draws = _only(measured.draws, {name: TUNED, self._reference: BASE})
-        return Evidence(column, about.role, about.metric, draws, measured.p_values[name])
 
     def _aggregates(self, name: str, found: GateResult, applying: Sequence[str], both: Sequence[str]) -> Aggregates:
         from tcmbench.stats.forgetting import forgetting

@@ -27,6 +27,8 @@ _SUMMARIES = {
     "list": "List tasks, suites, bases, variants, sets and plug-ins.",
     "eval": "Evaluate one model on a suite.",
     "board": "Write the leaderboard of a set from stored scores.",
+    "compare": "Compare two models query by query.",
+    "check": "Say whether anything got worse: the regression gate.",
     "data": "Validate, convert, generate and build data.",
     "doctor": "Say what is installed, what is missing, and how to get it.",
     "cache": "Say how large the store is, and shrink it.",

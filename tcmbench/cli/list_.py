@@ -28,6 +28,7 @@ class Kind(StrEnum):
     task_types = "task-types"
     formats = "formats"
     columns = "columns"
+    outputs = "outputs"
 
 
 def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:

@@ -83,8 +83,19 @@ def gather(workspace: Workspace, model_set: ModelSet, planned: Plan) -> list[Ent
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
             continue
         entries.append(board_entries.base_entry(base, cells))
-    entries.extend(_stored_variant(workspace, variant, planned) for variant in workspace.variants(model_set))
+    entries.extend(stored_variant(workspace, variant, planned) for variant in workspace.variants(model_set))
     return entries
+
+
+def stored_variant(workspace: Workspace, variant: Variant, planned: Plan) -> Entry:
+    """Return the entry of a variant from what the store has, training and measuring nothing."""
+    return _entry(
+        workspace,
+        variant,
+        planned,
+        make=lambda recipe, seed: tune.stored(workspace, recipe, seed=seed),
+        cells=lambda model: run.read(workspace, model, planned),
+    )
 
 
 def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> Recipe:
@@ -156,7 +167,7 @@ def pending(workspace: Workspace, model_set: ModelSet, planned: Plan) -> int:
         except TcmbenchError:
             continue
     for variant in workspace.variants(model_set):
-        entry = _stored_variant(workspace, variant, planned)
+        entry = stored_variant(workspace, variant, planned)
         waiting = sum(state.state == "pending" for state in entry.states.values())
         total += waiting * len(variant.seeds)
     return total
@@ -186,16 +197,6 @@ def _variant(workspace: Workspace, variant: Variant, planned: Plan, *, watcher: 
     if entry.failure:
         watcher.note(f"{variant.name}: {entry.failure}")
     return entry
-
-
-def _stored_variant(workspace: Workspace, variant: Variant, planned: Plan) -> Entry:
-    return _entry(
-        workspace,
-        variant,
-        planned,
-        make=lambda recipe, seed: tune.stored(workspace, recipe, seed=seed),
-        cells=lambda model: run.read(workspace, model, planned),
-    )
 
 
 def _entry(

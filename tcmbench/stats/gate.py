@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
-Rule = Literal["missing", "backward_transfer", "task_cap", "gain"]
+Rule = Literal["missing", "backward_transfer", "kept", "task_regressed", "task_cap", "gain"]
 Outcome = Literal["pass", "regression", "inconclusive", "missing"]
 
 TUNED = "tuned"
@@ -119,6 +119,9 @@ class GateResult(NamedTuple):
     tasks: tuple[TaskVerdict, ...]
     """In the order given."""
 
+    kept: Estimate | None
+    """Mean change over the tasks that the policy keeps, which is held against its margin; None where there are none."""
+
     backward_transfer: Estimate | None
     """Mean change over the general tasks; None where there are none."""
 
@@ -141,7 +144,8 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
     Args:
         tasks: Evidence of every task that was measured, resampled equally often.
         policy: The rules.
-        missing: Tasks that should have been measured and were not, beyond the policy's required ones.
+        missing: Tasks of the suite that were not measured. Those that the policy requires make the outcome `missing`;
+            so does a required task or one with a cap of its own that no suite has.
 
     Raises:
         EvaluationError: A task comes twice, or tasks were resampled differently.
@@ -152,10 +156,13 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
     verdicts = _verdicts(tasks, policy)
     transfer = _mean_change(tasks, "general", policy)
     gain = _mean_change(tasks, "in_domain", policy)
-    absent = sorted({*missing, *policy.required_tasks, *policy.caps} - set(names))
+    kept = transfer if policy.keep == "general" else _mean_change(tasks, None, policy)
+    required = {name for name in missing if policy.requires(name)}
+    absent = sorted({*required, *policy.required_tasks, *policy.caps} - set(names))
     violations = [
         *(_missing(name) for name in absent),
-        *_transfer_violations(transfer, policy),
+        *_kept_violations(kept, policy),
+        *(violation for verdict in verdicts for violation in _regressed_violations(verdict, policy)),
         *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
         *_gain_violations(gain, policy),
     ]
@@ -163,6 +170,7 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
     return GateResult(
         outcome=outcome,
         tasks=tuple(verdicts),
+        kept=kept,
         backward_transfer=transfer,
         gain_in_domain=gain,
         gain_held_out=_mean_change(tasks, "held_out", policy),
@@ -219,8 +227,8 @@ def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
     return verdicts
 
 
-def _mean_change(tasks: Sequence[Evidence], role: Role, policy: Policy) -> Estimate | None:
-    draws = [task.draws for task in tasks if task.role == role]
+def _mean_change(tasks: Sequence[Evidence], role: Role | None, policy: Policy) -> Estimate | None:
+    draws = [task.draws for task in tasks if role is None or task.role == role]
     return mean_over_tasks(draws).difference(TUNED, BASE, level=1 - policy.alpha) if draws else None
 
 
@@ -228,22 +236,43 @@ def _missing(name: str) -> Violation:
     return Violation("missing", name, True, f"{name} was not measured. Run it, or take it out of the policy or suite.")
 
 
-def _transfer_violations(transfer: Estimate | None, policy: Policy) -> list[Violation]:
-    if transfer is None:
-        message = "No general task was measured, so forgetting is unknown. Add one to the suite."
+def _kept_violations(kept: Estimate | None, policy: Policy) -> list[Violation]:
+    rule: Rule = "backward_transfer" if policy.keep == "general" else "kept"
+    if kept is None:
+        message = (
+            "No general task was measured, so forgetting is unknown. Add one to the suite."
+            if policy.keep == "general"
+            else "No task was measured."
+        )
         return [Violation("missing", "", True, message)]
-    low, high, level = transfer.interval
+    low, high, level = kept.interval
     if low >= -policy.margin:
         return []
-    found = f"Backward transfer is {transfer.value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%})"
+    what, fell = (
+        ("Backward transfer", "general tasks fell")
+        if policy.keep == "general"
+        else ("The mean change over all tasks", "scores fell")
+    )
+    found = f"{what} is {kept.value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%})"
     if high < 0:
-        message = f"{found}: general tasks fell, and a loss beyond the margin of {policy.margin:g} is not ruled out."
-        return [Violation("backward_transfer", "", True, message)]
+        message = f"{found}: {fell}, and a loss beyond the margin of {policy.margin:g} is not ruled out."
+        return [Violation(rule, "", True, message)]
     message = (
         f"{found}: no fall is shown, but a loss beyond the margin of {policy.margin:g} is not ruled out. "
         "Measure more items or tasks, or widen the margin."
     )
-    return [Violation("backward_transfer", "", False, message)]
+    return [Violation(rule, "", False, message)]
+
+
+def _regressed_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:
+    if policy.regressed_tasks == "tell" or verdict.verdict != "regressed":
+        return []
+    low, high, level = verdict.delta.interval
+    message = (
+        f"{verdict.task} went from {verdict.base:.2f} to {verdict.tuned:.2f}: {verdict.delta.value:+.2f} points "
+        f"[{low:+.2f}, {high:+.2f}] ({level:.0%}, p = {verdict.p_holm:.2g} after Holm)."
+    )
+    return [Violation("task_regressed", verdict.task, True, message)]
 
 
 def _cap_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:

@@ -1,0 +1,91 @@
+"""For programs: everything that was decided, with all figures unrounded to ten digits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.stats.estimates import Estimate
+    from tcmbench.stats.gate import TaskVerdict
+    from tcmbench.store import Json
+
+FILE = "check.json"
+FORMAT = "tcmbench check 1"
+_DIGITS = 10
+
+
+def render(report: Report) -> str:
+    """Return JSON; the keys of a figure are value, low, high."""
+    whole: dict[str, Json] = {
+        "format": FORMAT,
+        "version": report.version,
+        "set": report.set_name,
+        "suite": report.suite,
+        "synthetic": report.synthetic,
+        "against": report.against,
+        "reference": report.reference,
+        "baseline": report.baseline,
+        "policy": report.policy_file,
+        "outcome": report.outcome,
+        "exit_code": report.exit_code,
+        "models": [_model(model) for model in report.models],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _model(model: ModelVerdict) -> Json:
+    result = model.result
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "against": model.against,
+        "seeds": model.seeds,
+        "outcome": model.outcome,
+        "passed": model.passed,
+        "changed": model.changed,
+        "kept": _figure(result.kept if result else None),
+        "gain_in_domain": _figure(result.gain_in_domain if result else None),
+        "gain_held_out": _figure(result.gain_held_out if result else None),
+        "backward_transfer": _figure(result.backward_transfer if result else None),
+        "tasks": [_task(task) for task in model.tasks],
+        "findings": [
+            {
+                "rule": finding.rule,
+                "task": finding.column,
+                "level": finding.level,
+                "certain": finding.certain,
+                "message": finding.message,
+            }
+            for finding in model.findings
+        ],
+        "policy": json.loads(model.policy.model_dump_json()),
+    }
+
+
+def _task(task: TaskVerdict) -> Json:
+    return {
+        "task": task.task,
+        "role": task.role,
+        "metric": task.metric,
+        "before": round(task.base, _DIGITS),
+        "now": round(task.tuned, _DIGITS),
+        "change": _figure(task.delta),
+        "p_value": round(task.p_value, _DIGITS),
+        "p_holm": round(task.p_holm, _DIGITS),
+        "verdict": task.verdict,
+        "cap": task.cap,
+        "p_cap": round(task.p_cap, _DIGITS),
+        "items": task.n,
+        "clusters": task.n_clusters,
+        "improved": task.improved,
+        "worse": task.worse,
+    }
+
+
+def _figure(estimate: Estimate | None) -> Json:
+    if estimate is None:
+        return None
+    low, high, _ = estimate.interval
+    return {"value": round(estimate.value, _DIGITS), "low": round(low, _DIGITS), "high": round(high, _DIGITS)}

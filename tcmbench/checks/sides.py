@@ -1,0 +1,212 @@
+"""The two sides of `tcmbench compare`: models of a set, single seeds of a variant, or rows of a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcmbench.checks import baseline as baselines
+from tcmbench.checks import comparability
+from tcmbench.checks.state import Measured, measured
+from tcmbench.errors import NotComparable, SpecError, UnknownName
+from tcmbench.evaluation import board_entries, models, run, run_set
+from tcmbench.specs.base import Base
+from tcmbench.specs.model_set import ModelSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from tcmbench.boards.items import Items
+    from tcmbench.evaluation.run import Plan
+    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two models."""
+
+    label: str
+    """What the user called it."""
+
+    items: Mapping[str, Items]
+    """Column → items, one row a seed."""
+
+    metrics: Mapping[str, str]
+    """Column → main metric."""
+
+    reasons: Mapping[str, str]
+    """Column → why there is no score."""
+
+    missing: frozenset[str]
+    """Columns that should have been measured and weren't."""
+
+    hits: Mapping[str, npt.NDArray[np.float64]]
+    """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
+
+    is_rounded: bool = False
+    """Whether these are a baseline's values: the other side's are then rounded alike, or all would seem to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides and what they were measured on."""
+
+    before: Side
+    after: Side
+    model_set: ModelSet
+    planned: Plan
+
+    @property
+    def columns(self) -> tuple[SuiteTask, ...]:
+        """Columns of the suite."""
+        return self.planned.suite.tasks
+
+
+def read(workspace: Workspace, before: str, after: str, *, set_name: str | None) -> Pair:
+    """Return two sides from stored scores.
+
+    Args:
+        workspace: Where sets and scores are.
+        before: What is compared with: a base, `variant`, `variant/seed0`, or `FILE:model` for a baseline's row.
+        after: What is compared.
+        set_name: Set that both belong to; None takes the one set that has both.
+
+    Raises:
+        UnknownName: No set has both, or several do.
+        NotComparable: A baseline's row is of another task than today's.
+        SpecError: A baseline that can't be read.
+    """
+    model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
+    planned = run.plan(workspace, run_set.suite_of(workspace, model_set))
+    found = [_side(workspace, model_set, planned, name) for name in (before, after)]
+    return Pair(found[0], found[1], model_set, planned)
+
+
+def _side(workspace: Workspace, model_set: ModelSet, planned: Plan, name: str) -> Side:
+    file = _file_of(name)
+    if file is not None:
+        return _kept(workspace, model_set, planned, file, label=name)
+    model = _measured(workspace, model_set, planned, name)
+    return Side(
+        label=name,
+        items=model.items,
+        metrics={column: scores[0].record.metric for column, scores in model.entry.scores.items()},
+        reasons={column: f"{gap.state.replace('_', ' ')}: {gap.reason}" for column, gap in model.entry.states.items()},
+        missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
+        hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
+    )
+
+
+def _measured(workspace: Workspace, model_set: ModelSet, planned: Plan, name: str) -> Measured:
+    """Return a model of the set by its name, a single seed as a model of its own."""
+    stem, _, seed = name.rpartition("/seed")
+    variants = {variant.name: variant for variant in workspace.variants(model_set)}
+    if name in model_set.models:
+        base = workspace.spec(Base, name, where=f"set {model_set.name}")
+        cells = run.read(workspace, models.base_model(workspace, name), planned)
+        return measured(board_entries.base_entry(base, cells))
+    if name in variants:
+        return measured(run_set.stored_variant(workspace, variants[name], planned))
+    if stem in variants:
+        known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
+        if name not in known:
+            raise UnknownName.of("seed", name, known, where=f"variant {stem}")
+        only = variants[stem].model_copy(update={"seeds": (int(seed),)})
+        entry = run_set.stored_variant(workspace, only, planned)
+        return measured(replace(entry, name=name))
+    raise UnknownName.of("model", name, [*model_set.models, *variants], where=f"set {model_set.name}")
+
+
+def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
+    """Return whether the first document was right, mean over seeds, in the order of the items; None for other tasks."""
+    import numpy as np
+
+    rows = []
+    for score in model.entry.scores[column]:
+        table = score.items()
+        if not {"accuracy", "top1"} <= set(table.column_names):
+            return None
+        order = np.argsort(np.array([str(item) for item in table["item"].to_pylist()], dtype=object), kind="stable")
+        rows.append(np.asarray(table["accuracy"].to_numpy(), dtype=np.float64)[order])
+    return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
+
+
+def _kept(workspace: Workspace, model_set: ModelSet, planned: Plan, file: Path, *, label: str) -> Side:
+    """Return a row of a baseline; ids, patients and labels come from stored scores on the same items."""
+    kept = baselines.read(file)
+    name = label.removeprefix(f"{file}:")
+    if name not in kept.models:
+        raise UnknownName.of("model", name, kept.models, where=str(file))
+    if kept.suite != planned.suite.name:
+        raise NotComparable(f"{file}: a baseline of suite {kept.suite!r}, compared on suite {planned.suite.name!r}")
+    items: dict[str, Items] = {}
+    reasons: dict[str, str] = {}
+    for column in planned.suite.tasks:
+        if column.column not in kept.models[name].scores:
+            reasons[column.column] = f"{file} has no score of {name} on it"
+            continue
+        frame = _frame(workspace, model_set, planned, column.column)
+        if frame is None:
+            reasons[column.column] = "no model of the set has a stored score on it, so the items have no ids"
+            continue
+        told = comparability.difference(kept.tasks[column.column], baselines.describe(frame, column.column))
+        if told is not None:
+            raise NotComparable(f"{column.column} in {file}: {told}. Rebaseline: tcmbench check SET --update-baseline")
+        values = kept.row(name, column.column, where=str(file))
+        items[column.column] = replace(frame.items[column.column], values=values, top1=())
+    metrics = {column: task.metric for column, task in kept.tasks.items()}
+    return Side(
+        label=label, items=items, metrics=metrics, reasons=reasons, missing=frozenset(), hits={}, is_rounded=True
+    )
+
+
+def _frame(workspace: Workspace, model_set: ModelSet, planned: Plan, column: str) -> Measured | None:
+    """Return a base of the set with a stored score on a column, the reference first."""
+    for name in dict.fromkeys([model_set.reference, *model_set.models]):
+        found = _measured(workspace, model_set, planned, name)
+        if column in found.items:
+            return found
+    return None
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file of `FILE:model`; None for a model's name."""
+    path, colon, model = name.rpartition(":")
+    if not colon or not model:
+        return None
+    file = Path(path)
+    if not file.is_file():
+        raise SpecError(f"{name}: expected FILE:model with a baseline's file, but there is no {file}")
+    return file
+
+
+def _only_set(workspace: Workspace, before: str, after: str) -> ModelSet:
+    """Return the one set that has both models."""
+    sets = [workspace.spec(ModelSet, name) for name in workspace.names(ModelSet)]
+    having = [one for one in sets if _has(workspace, one, before) and _has(workspace, one, after)]
+    if len(having) == 1:
+        return having[0]
+    if not having:
+        known: Sequence[str] = sorted({name for one in sets for name in _names(workspace, one)})
+        for name in (before, after):
+            if _file_of(name) is None and not any(_has(workspace, one, name) for one in sets):
+                raise UnknownName.of("model", name, known, where="all sets")
+        raise UnknownName(f"no set has both {before!r} and {after!r}. Put them into one set, on one suite.")
+    listed = ", ".join(one.name for one in having)
+    raise UnknownName(f"{before!r} and {after!r} are both in the sets {listed}. Say which: --set {having[0].name}")
+
+
+def _has(workspace: Workspace, model_set: ModelSet, name: str) -> bool:
+    file = _file_of(name)
+    if file is not None:
+        return baselines.read(file).set == model_set.name
+    return name in _names(workspace, model_set) or name.rpartition("/seed")[0] in _names(workspace, model_set)
+
+
+def _names(workspace: Workspace, model_set: ModelSet) -> list[str]:
+    return [*model_set.models, *(variant.name for variant in workspace.variants(model_set))]

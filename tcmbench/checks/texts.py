@@ -1,0 +1,113 @@
+"""Figures and tables as every output writes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.checks.verdict import ModelVerdict, Outcome, Report
+    from tcmbench.stats.estimates import Estimate
+
+SAID: dict[Outcome, str] = {
+    "pass": "pass",
+    "inconclusive": "INCONCLUSIVE",
+    "regression": "REGRESSION",
+    "missing": "MISSING",
+    "not_comparable": "NOT COMPARABLE",
+}
+NOTHING = "–"
+
+
+def change(estimate: Estimate | None) -> str:
+    """Return a change with its interval: `−1.20 [−1.90, −0.50]`."""
+    if estimate is None:
+        return NOTHING
+    if estimate.value == estimate.interval.low == estimate.interval.high == 0:
+        return "0"
+    return f"{signed(estimate.value, 2)} [{signed(estimate.interval.low, 2)}, {signed(estimate.interval.high, 2)}]"
+
+
+def p_value(value: float) -> str:
+    """Return a p value to three decimals; smaller ones as `<0.001`."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def held_against(report: Report) -> str:
+    """Return what the models are held against, for a headline."""
+    if report.against == "baseline":
+        return f"each model against its own row in {report.baseline}"
+    return f"each variant against {report.reference}"
+
+
+def outcome(model: ModelVerdict) -> str:
+    """Return a model's outcome in words; one that the policy lets pass says so."""
+    said = SAID[model.outcome]
+    return f"pass ({said.lower()})" if model.passed and model.outcome != "pass" else said
+
+
+def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return head and rows of the table of models."""
+    if report.against == "baseline":
+        head: tuple[str, ...] = ("model", "verdict", "tasks", "changed", "mean change [95% interval]")
+    else:
+        head = ("model", "verdict", "gain in domain [95% interval]", "held out", "forgetting (general)", "seeds")
+    rows: list[tuple[str, ...]] = []
+    for model in report.models:
+        result = model.result
+        if report.against == "reference":
+            figures = (
+                (result.gain_in_domain, result.gain_held_out, result.backward_transfer)
+                if result
+                else (None, None, None)
+            )
+            rows.append((model.name, outcome(model), *map(change, figures), _seeds(model)))
+        elif model.against == "reference":
+            gain = change(result.backward_transfer if result else None)
+            rows.append(
+                (model.name, outcome(model), str(len(model.tasks)), "new", f"against {report.reference}: {gain}")
+            )
+        else:
+            moved = str(sum(verdict.improved != 0 or verdict.worse != 0 for verdict in model.tasks))
+            rows.append(
+                (model.name, outcome(model), str(len(model.tasks)), moved, change(result.kept if result else None))
+            )
+    return head, rows
+
+
+TASK_HEAD = ("task", "role", "metric", "before", "now", "change [95% interval]", "p (Holm)", "items", "verdict")
+
+
+def tasks(model: ModelVerdict, *, only_changed: bool) -> list[tuple[str, ...]]:
+    """Return the rows of a model's table of tasks."""
+    return [
+        (
+            task.task,
+            task.role,
+            task.metric,
+            f"{task.base:.2f}",
+            f"{task.tuned:.2f}",
+            change(task.delta),
+            p_value(task.p_holm),
+            str(task.n),
+            task.verdict,
+        )
+        for task in model.tasks
+        if not only_changed or task.improved != 0 or task.worse != 0
+    ]
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
+    """Return the lines of a table in plain text, columns as wide as their widest cell."""
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    return [
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in [head, *rows]
+    ]
+
+
+def _seeds(model: ModelVerdict) -> str:
+    return "1 (items only)" if model.seeds == 1 else str(model.seeds)

@@ -1,0 +1,115 @@
+"""`tcmbench check SET`: the regression gate. It reads stored scores and the baseline, and measures nothing."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from tcmbench.checks.check import Update
+    from tcmbench.checks.verdict import Report
+    from tcmbench.workspace import Workspace
+
+_SHOWN = 40
+_STDOUT = Path("-")
+
+
+class Against(StrEnum):
+    """What models are held against."""
+
+    baseline = "baseline"
+    reference = "reference"
+
+
+def _file(text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(metavar="PATH", help=text, show_default=False)
+    return option
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Baseline; else leaderboards/SET/baseline.json.", show_default=False),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the default.", show_default=False)
+    ] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(
+            help="baseline: each model against its own row there; reference: each variant against the "
+            "set's reference. Else the baseline where there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    update_baseline: Annotated[bool, typer.Option("--update-baseline", help="Write the baseline and stop.")] = False,
+    output_dir: Annotated[Path | None, _file("Write every output into this folder.")] = None,
+    json: Annotated[Path | None, _file("Write JSON; - for the terminal.")] = None,
+    junit: Annotated[Path | None, _file("Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, _file("Write SARIF 2.1.0.")] = None,
+    markdown: Annotated[Path | None, _file("Write Markdown.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Say whether anything got worse, from stored scores; run `tcmbench run SET` before it.
+
+    Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
+    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is written too.
+    """
+    from tcmbench.checks import check
+    from tcmbench.checks.outputs import load
+
+    place = workspace(data)
+    options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
+    if update_baseline:
+        _tell_update(place, check.update_baseline(place, name, options))
+        return
+    report = check.check(place, name, options)
+    wanted = {"json": json, "junit": junit, "sarif": sarif, "markdown": markdown}
+    files = {output: path for output, path in wanted.items() if path is not None}
+    _write(report, files, output_dir)
+    if _STDOUT not in files.values():
+        typer.echo(load("console").render(report), nl=False)
+    raise typer.Exit(report.exit_code)
+
+
+def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
+    """Write the outputs that were asked for, and GitHub's job summary where there is one."""
+    from tcmbench.checks import outputs
+    from tcmbench.store import write_text
+
+    for name, path in files.items():
+        rendered = outputs.load(name).render(report)
+        if path == _STDOUT:
+            typer.echo(rendered, nl=False)
+        else:
+            write_text(path, rendered)
+    if folder is not None:
+        for name in outputs.names():
+            output = outputs.load(name)
+            write_text(folder / output.FILE, output.render(report))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        # appended, not replaced: other steps of the job write there too
+        with Path(summary).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(outputs.load("markdown").render(report))
+
+
+def _tell_update(place: Workspace, update: Update) -> None:
+    from tcmbench.checks.check import shown
+
+    path = shown(place, update.path)
+    if not update.written:
+        typer.echo(f"{path} already says all of it; nothing was written")
+        return
+    for line in update.changes[:_SHOWN]:
+        typer.echo(f"  {line}")
+    if len(update.changes) > _SHOWN:
+        typer.echo(f"  and {len(update.changes) - _SHOWN} more changes")
+    typer.echo(f"{path}: {update.models} models on {update.tasks} tasks, {update.size / 1024:.0f} KiB. Commit it.")
