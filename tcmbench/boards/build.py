@@ -215,16 +215,18 @@ def _slice(
     comparer: Comparer,
     options: Options,
 ) -> list[Row]:
-    """Return the rows with the slices of the in-domain tasks that are means."""
-    cells = {row.name: dict(row.cells) for row in rows}
-    for column in columns:
-        if column.role != "in_domain" or not column.slice_sizes:
-            continue
-        first = next(found[column.name] for found in items.values() if column.name in found)
-        parts = details.slicings(first, options.cards.get(column.name))
-        for name, slices in comparer.slices(column.name, parts).items():
-            cells[name][column.name] = replace(cells[name][column.name], slices=slices)
-    return [replace(row, cells=cells[row.name]) for row in rows]
+    """Return the rows with the slices of the first in-domain task that is a mean and has any: the one that is drawn."""
+    column = next((c for c in columns if c.role == "in_domain" and c.slice_sizes), None)
+    if column is None:
+        return list(rows)
+    first = next(found[column.name] for found in items.values() if column.name in found)
+    found = comparer.slices(column.name, details.slicings(first, options.cards.get(column.name)))
+    return [
+        replace(row, cells={**row.cells, column.name: replace(row.cells[column.name], slices=found[row.name])})
+        if row.name in found
+        else row
+        for row in rows
+    ]
 
 
 def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Comparer) -> list[Row]:

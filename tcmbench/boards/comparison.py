@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from tcmbench.stats.resampling import Resampling
 
 
+_FEWEST_CLUSTERS = 2
+"""Below that nothing is known of the spread."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One row, compared with the reference."""
@@ -134,6 +138,8 @@ class Comparer:
     def slices(self, column: str, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, Estimate]]]:
         """Return model → slicing → slice → difference from the reference with its interval.
 
+        A slice of a single cluster has a difference but no interval.
+
         Args:
             column: Column whose reported value is a mean.
             parts: Slicing → slice of each item; items with an empty string stand outside.
@@ -151,11 +157,14 @@ class Comparer:
             labels = np.array(membership, dtype=object)
             for part in sorted(set(membership) - {""}):
                 chosen = np.flatnonzero(labels == part)
-                draws = bootstrap(
-                    {name: items.values[:, chosen] for name, items in models.items()},
-                    clusters=[clusters[place] for place in chosen],
-                    plan=self._plan(f"{column}/{slicing}/{part}"),
-                )
+                values = {name: items.values[:, chosen] for name, items in models.items()}
+                together = [clusters[place] for place in chosen]
+                if len(set(together)) < _FEWEST_CLUSTERS:
+                    before = float(values[self._reference].mean())
+                    for name, slicings in found.items():
+                        slicings.setdefault(slicing, {})[part] = Estimate(float(values[name].mean()) - before)
+                    continue
+                draws = bootstrap(values, clusters=together, plan=self._plan(f"{column}/{slicing}/{part}"))
                 for name, slicings in found.items():
                     slicings.setdefault(slicing, {})[part] = _estimate(draws.difference(name, self._reference))
         return found

@@ -20,6 +20,8 @@ BINS = 10
 _EXTREMES = 3
 _CONFUSIONS = 12
 _HEAD, _MID = 0.5, 0.8
+_ORDERED = ("head", "mid", "tail", "short", "medium", "long", "seen", "unseen")
+_LAST = {"other": len(_ORDERED) + 1}
 
 
 class Details(NamedTuple):
@@ -74,9 +76,8 @@ def slice_sizes(items: Items, card: TaskCard | None) -> dict[str, dict[str, int]
 
 
 def _slice_order(pair: tuple[str, int]) -> tuple[int, int, str]:
-    known = ("head", "mid", "tail")
     name, count = pair
-    return (known.index(name), 0, name) if name in known else (len(known), -count, name)
+    return (_ORDERED.index(name), 0, name) if name in _ORDERED else (_LAST.get(name, len(_ORDERED)), -count, name)
 
 
 def _by_frequency(groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -85,6 +85,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         data=_DATA,
         paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
         reload_seconds=reload_seconds,
+        shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
         scripts=[_asset(name) for name in ("page.js", "table.js", "panel.js")],
         lead_picture=next((p for p in drawn if p.name == "pareto"), None),

@@ -1,8 +1,8 @@
-"""Writes a board down: `index.html`, `scores.csv`, `scores.json`. The same scores give the same bytes."""
+"""Writes a board down: a page, data, and tables for papers. The same scores give the same bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tcmbench.boards.document import to_json
 from tcmbench.boards.html import to_html
@@ -12,26 +12,47 @@ from tcmbench.boards.spreadsheet import to_csv
 from tcmbench.store import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from tcmbench.boards.table import Table
 
-__all__ = ["to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
+__all__ = ["FILES", "PUBLISHED", "WRITERS", "to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
+
+Format = Literal["html", "latex", "markdown", "csv", "json"]
+
+FILES: Mapping[Format, str] = {
+    "html": "index.html",
+    "latex": "scores.tex",
+    "markdown": "scores.md",
+    "csv": "scores.csv",
+    "json": "scores.json",
+}
+"""Format → name of its file."""
+
+WRITERS: Mapping[str, Callable[[Table], str]] = {
+    "index.html": to_html,
+    "scores.csv": to_csv,
+    "scores.json": to_json,
+    "scores.md": to_markdown,
+    "scores.tex": to_latex,
+}
+"""Name of a file → what writes it."""
+
+PUBLISHED = ("index.html", "scores.csv", "scores.json")
+"""Files of a board; the others are made from the same scores on request."""
 
 
-def write(table: Table, folder: Path, *, reload_seconds: int | None = None) -> list[Path]:
-    """Write the board's files into a folder, each atomically, and return their paths.
+def write(table: Table, folder: Path, *, names: Iterable[str] = PUBLISHED) -> list[Path]:
+    """Write files of a board into a folder, each atomically, and return their paths.
 
     Args:
         table: The board.
         folder: Where to; made when absent.
-        reload_seconds: Make the page reload itself, for a look during a run.
+        names: Which files, of `WRITERS`.
     """
-    contents = {
-        "index.html": to_html(table, reload_seconds=reload_seconds),
-        "scores.csv": to_csv(table),
-        "scores.json": to_json(table),
-    }
-    for name, text in contents.items():
-        write_text(folder / name, text)
-    return [folder / name for name in contents]
+    written = []
+    for name in names:
+        write_text(folder / name, WRITERS[name](table))
+        written.append(folder / name)
+    return written

@@ -96,7 +96,7 @@ class Cell:
     """Items that gained most."""
 
     slices: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
-    """Slicing → slice → mean difference from the reference; in-domain tasks only."""
+    """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
 
     confusions: tuple[Confusion, ...] = ()
     """Gold and first-ranked document that were mixed up most often."""

@@ -1,24 +1,175 @@
-"""`tcmbench board SET`: the leaderboard again, from stored scores."""
+"""`tcmbench board SET`: the leaderboard again, from stored scores: as files, as a table for a paper, or live."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tcmbench.cli.place import DataOption, workspace
+from tcmbench.errors import SpecError, TcmbenchError
+
+if TYPE_CHECKING:
+    from tcmbench.boards.entry import Entry
+    from tcmbench.boards.table import Table
+    from tcmbench.evaluation.run import Plan
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.workspace import Workspace
+
+_LIVE_RESAMPLES = 1_000
+"""A look during a run should take seconds; the board says how many resamples are behind its intervals."""
+
+_RELOAD_SECONDS = 5
+
+
+class Format(StrEnum):
+    """What a board can be written as."""
+
+    HTML = "html"
+    LATEX = "latex"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
 
 
 def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
     data: DataOption = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Print the board in this format instead.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for --format, in place of stdout.", show_default=False)
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for the figures as SVG, PNG and PDF.", show_default=False)
+    ] = None,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="A page with the texts of items, in reports/generated/SET-text.")
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the board on this machine; the page reloads itself.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Port for --serve; 0 takes a free one.")] = 8765,
 ) -> None:
     """Write the leaderboard of a set from stored scores; nothing is measured."""
-    from tcmbench.cli.report import report
-    from tcmbench.evaluation import run, run_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
     model_set = place.spec(ModelSet, name)
+    asked = [
+        option
+        for option, given in (
+            ("--format", form), ("--figures", figures), ("--show-text", show_text), ("--serve", serve),
+        )
+        if given
+    ]  # fmt: skip
+    if len(asked) > 1:
+        raise SpecError(
+            f"{' and '.join(asked)} can't be combined: each makes something else. Call board once for each."
+        )
+    if output is not None and form is None:
+        raise SpecError("--output says where --format goes: give --format too, html, latex, markdown, csv or json.")
+    if form is not None:
+        _print(place, model_set, form, output)
+    elif figures is not None:
+        _draw(place, model_set, figures)
+    elif show_text:
+        _write_with_texts(place, model_set)
+    elif serve:
+        _serve(place, model_set, port)
+    else:
+        _write(place, model_set)
+
+
+def _write(place: Workspace, model_set: ModelSet) -> None:
+    from tcmbench.cli.report import report
+    from tcmbench.evaluation import run_set
+
+    planned, entries = _gathered(place, model_set)
+    report(run_set.write_board(place, model_set, planned, entries))
+
+
+def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None) -> None:
+    from tcmbench.boards.render import FILES
+    from tcmbench.cli.report import require_complete
+    from tcmbench.evaluation import run_set
+    from tcmbench.store import write_text
+
+    planned, entries = _gathered(place, model_set)
+    text = (run_set.stored_board(place, model_set, planned, entries) / FILES[form.value]).read_text(encoding="utf-8")
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(output, text)
+    require_complete(run_set.missing(entries))
+
+
+def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:
+    from tcmbench.boards import figures
+
+    planned, entries = _gathered(place, model_set)
+    written = figures.save(_table(place, model_set, planned, entries), folder)
+    typer.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
+
+
+def _write_with_texts(place: Workspace, model_set: ModelSet) -> None:
+    """Write where nothing is committed from: records must not leave by way of a leaderboard."""
+    from tcmbench.boards import render
+
+    planned, entries = _gathered(place, model_set)
+    table = _table(place, model_set, planned, entries, show_text=True)
+    page = render.write(table, place.reports / f"{model_set.name}-text", names=("index.html",))[0]
+    typer.echo(f"leaderboard with texts of records, not for publication: {page}")
+
+
+def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
+    from tcmbench.boards.serve import LOOPBACK, Board, server
+    from tcmbench.evaluation import run, run_set, status
+
     planned = run.plan(place, run_set.suite_of(place, model_set))
-    report(run_set.write_board(place, model_set, planned, run_set.gather(place, model_set, planned)))
+
+    def entries() -> list[Entry]:
+        return status.mark(run_set.gather(place, model_set, planned), status.running(place.store))
+
+    board = Board(
+        lambda: repr(entries()),
+        lambda: _table(place, model_set, planned, entries(), resamples=_LIVE_RESAMPLES),
+        reload_seconds=_RELOAD_SECONDS,
+    )
+    try:
+        listening = server(board, port=port)
+    except OSError as error:
+        raise TcmbenchError(
+            f"port {port} of {LOOPBACK} can't be had: {error.strerror}. Give another with --port, or 0 for any."
+        ) from error
+    with listening:
+        typer.echo(f"http://{LOOPBACK}:{listening.server_address[1]}/ shows set {model_set.name}; stop with Ctrl-C")
+        listening.serve_forever()
+
+
+def _gathered(place: Workspace, model_set: ModelSet) -> tuple[Plan, list[Entry]]:
+    from tcmbench.evaluation import run, run_set
+
+    planned = run.plan(place, run_set.suite_of(place, model_set))
+    return planned, run_set.gather(place, model_set, planned)
+
+
+def _table(
+    place: Workspace,
+    model_set: ModelSet,
+    planned: Plan,
+    entries: list[Entry],
+    *,
+    show_text: bool = False,
+    resamples: int | None = None,
+) -> Table:
+    from tcmbench.boards import build
+    from tcmbench.evaluation import board_cards
+    from tcmbench.stats.policy import Policy
+
+    cards = board_cards.task_cards(place, planned, variants=place.variants(model_set), show_text=show_text)
+    policy = Policy() if resamples is None else Policy(n_resamples=resamples)
+    return build.build(model_set, planned.suite, entries, options=build.Options(policy=policy, cards=cards))

@@ -9,6 +9,8 @@ import typer
 from tcmbench.errors import ScoreMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tcmbench.evaluation.run_set import Result
 
 _SHOWN = 12
@@ -22,9 +24,16 @@ def report(result: Result) -> None:
     """
     board = next((path for path in result.files if path.name == "index.html"), None)
     typer.echo(f"leaderboard: {board}")
-    if result.missing:
-        more = len(result.missing) - _SHOWN
-        lines = [f"  {line}" for line in result.missing[:_SHOWN]] + ([f"  and {more} more"] if more > 0 else [])
-        raise ScoreMissing(
-            f"{len(result.missing)} scores are missing; the board says so in their cells:\n" + "\n".join(lines)
-        )
+    require_complete(result.missing)
+
+
+def require_complete(missing: Sequence[str]) -> None:
+    """Check that no score is missing.
+
+    Raises:
+        ScoreMissing: Scores that should be there aren't; the message names them.
+    """
+    if missing:
+        more = len(missing) - _SHOWN
+        lines = [f"  {line}" for line in missing[:_SHOWN]] + ([f"  and {more} more"] if more > 0 else [])
+        raise ScoreMissing(f"{len(missing)} scores are missing; the board says so in their cells:\n" + "\n".join(lines))

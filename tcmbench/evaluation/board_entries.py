@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
-from tcmbench.evaluation import tasks
+from tcmbench.boards.entry import CellState, Cost, Entry, TrainingPoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
     from tcmbench.tuning.tune import Tuned
-    from tcmbench.workspace import Workspace
 
 
 def base_entry(base: Base, cells: Cells) -> Entry:
@@ -150,23 +148,6 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
 
     walk("", json.loads(spec.model_dump_json(exclude={"description"})))
     return flat
-
-
-def task_cards(workspace: Workspace, planned: Plan) -> Mapping[str, TaskCard]:
-    """Return what the board says about the data of each column."""
-    specs = {spec.name: spec for spec in tasks.specs(workspace)}
-    cards = {}
-    for column in planned.suite.tasks:
-        spec = specs.get(column.task)
-        if spec is not None:
-            cards[column.column] = TaskCard(
-                description=spec.description,
-                source=spec.source,
-                license=spec.license,
-                languages=spec.languages,
-                synthetic=spec.synthetic,
-            )
-    return cards
 
 
 def _speed(seeds: Sequence[Cells]) -> float | None:

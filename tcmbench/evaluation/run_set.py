@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tcmbench.errors import TcmbenchError
-from tcmbench.evaluation import board_entries, models, run
+from tcmbench.evaluation import board_cards, board_entries, models, run, status
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite
 from tcmbench.store import atomic_write, key, tree_sha256
@@ -57,6 +57,11 @@ class Result:
 
 def measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watcher: Watcher) -> list[Entry]:
     """Train and measure what is missing of every model of a set; one that fails doesn't stop the others."""
+    with status.Reporter(workspace.store, watcher).watching() as reporter:
+        return _measure(workspace, model_set, planned, watcher=reporter)
+
+
+def _measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watcher: Watcher) -> list[Entry]:
     entries = []
     for name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
@@ -116,24 +121,28 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> R
 def write_board(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> Result:
     """Write the board of a set and say what is missing on it."""
     files = _board_files(workspace, model_set, planned, entries)
-    missing = [
+    return Result(tuple(entries), tuple(files), missing(entries))
+
+
+def missing(entries: list[Entry]) -> tuple[str, ...]:
+    """Return `model · column: reason` of every score that should be there and isn't."""
+    return tuple(
         f"{entry.name} · {column}: {state.state.replace('_', ' ')}: {state.reason}"
         for entry in entries
         for column, state in entry.states.items()
         if state.state != "not_applicable"
-    ]
-    return Result(tuple(entries), tuple(files), tuple(missing))
+    )
 
 
-def _board_files(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> list[Path]:
-    """Write the files of a board; an unchanged board is taken from the store, as its statistics take a minute."""
-    cards = board_entries.task_cards(workspace, planned)
+def stored_board(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> Path:
+    """Return the folder of the store with the files of a board; it is worked out once, as that takes a minute."""
+    cards = board_cards.task_cards(workspace, planned, variants=workspace.variants(model_set))
     package = Path(__file__).parent.parent
     code = [
         p for name in ("boards", "stats") for p in (package / name).rglob("*") if p.is_file() and p.suffix != ".pyc"
     ]
     name = key(
-        "board 1",
+        "board 2",
         {
             "entries": repr(entries),
             "cards": repr(cards),
@@ -148,12 +157,19 @@ def _board_files(workspace: Workspace, model_set: ModelSet, planned: Plan, entri
 
         table = build.build(model_set, planned.suite, entries, options=build.Options(cards=cards))
         with store.build("boards", name) as part:
-            render.write(table, part)
+            render.write(table, part, names=render.WRITERS)
+    return store.path("boards", name)
+
+
+def _board_files(workspace: Workspace, model_set: ModelSet, planned: Plan, entries: list[Entry]) -> list[Path]:
+    from tcmbench.boards.render import PUBLISHED
+
+    made = stored_board(workspace, model_set, planned, entries)
     written = []
-    for made in sorted(store.path("boards", name).iterdir()):
-        target = workspace.leaderboards / model_set.name / made.name
+    for name in PUBLISHED:
+        target = workspace.leaderboards / model_set.name / name
         with atomic_write(target) as part:
-            part.write_bytes(made.read_bytes())
+            part.write_bytes((made / name).read_bytes())
         written.append(target)
     return written
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.render import write
 
+from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
 from .fake import POLICY, Shape, make
 
 if TYPE_CHECKING:
@@ -20,19 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IN_CI = bool(os.environ.get("CI"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 
 if not IN_CI:
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)", allow_module_level=True)
     pytest.importorskip("selenium", reason="needs selenium (pip install selenium)")
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--lang=en",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Return a headless Chromium with its network switched off."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options as ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    options = ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1440,1000"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
+    driver = start(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
@@ -75,12 +52,6 @@ def board(chromium: Any, page: Path) -> Iterator[Any]:
     chromium.get(page.as_uri())
     yield chromium
     chromium.execute_script("try { localStorage.clear() } catch {}")
-
-
-def emulate(driver: Any, scheme: str) -> None:
-    """Make the browser prefer a colour scheme."""
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def all_of(driver: Any, selector: str) -> list[Any]:
@@ -273,14 +244,10 @@ def test_contrast_is_aa(board: Any, scheme: str) -> None:
 def test_screenshots(board: Any, scheme: str, width: int, tmp_path: Path) -> None:
     """Both themes at both widths fit the window without scrolling sideways; the pictures are kept for a look."""
     emulate(board, scheme)
-    board.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
+    resize(board, width, 1400)
     wide = board.execute_script("return document.documentElement.scrollWidth")
-    shot = board.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     path = tmp_path / f"board-{scheme}-{width}.png"
-    path.write_bytes(base64.b64decode(shot["data"]))
+    picture(board, path)
     board.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= width
     assert path.stat().st_size > 20_000

@@ -139,4 +139,9 @@
   if (theme === "dark" || theme === "light") setTheme(theme);
   setLanguage(remembered.get("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh-Hans" : "en"));
   follow();
+  const reload = () => {
+    const busy = $("tr.panel") || $("#filter").value || $("#by-value").value || $("#columns").open;
+    if (busy) setTimeout(reload, 1000); else location.reload();
+  };
+  if (root.dataset.reload) setTimeout(reload, 1000 * root.dataset.reload);
 })();

@@ -1,0 +1,110 @@
+"""A board over HTTP for its own machine: worked out anew, when something changed, at every look."""
+
+from __future__ import annotations
+
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.render import WRITERS, to_html
+from tcmbench.errors import TcmbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from tcmbench.boards.table import Table
+
+LOOPBACK = "127.0.0.1"
+_NAMES = {LOOPBACK, "localhost"}
+_TYPES = {
+    "html": "text/html",
+    "csv": "text/csv",
+    "json": "application/json",
+    "md": "text/markdown",
+    "tex": "text/plain",
+}
+
+
+class Board:
+    """The latest state of a board."""
+
+    def __init__(self, state: Callable[[], Hashable], table: Callable[[], Table], *, reload_seconds: int) -> None:
+        """Keep how to look and how to work the board out.
+
+        Args:
+            state: Gives something that differs when the board does; cheap.
+            table: Works the board out from that state.
+            reload_seconds: How often the page reloads itself.
+        """
+        self._state = state
+        self._table = table
+        self._reload_seconds = reload_seconds
+        self._known: Hashable = None
+        self._made: Table | None = None
+        self._files: dict[str, bytes] = {}
+        # One look at a time: two browsers must not work the same board out twice.
+        self._lock = threading.Lock()
+
+    def file(self, name: str) -> bytes | None:
+        """Return a file of the board as it is now, None when a board has no such file."""
+        if name not in WRITERS:
+            return None
+        with self._lock:
+            state = self._state()
+            if self._made is None or state != self._known:
+                self._made, self._known, self._files = self._table(), state, {}
+            if name not in self._files:
+                text = (
+                    to_html(self._made, reload_seconds=self._reload_seconds)
+                    if name == "index.html"
+                    else WRITERS[name](self._made)
+                )
+                self._files[name] = text.encode()
+            return self._files[name]
+
+
+def server(board: Board, *, port: int) -> ThreadingHTTPServer:
+    """Return a server that listens on the loopback interface alone; the caller runs and closes it.
+
+    Args:
+        board: What is served.
+        port: Port; 0 takes any that is free.
+
+    Raises:
+        OSError: The port is taken.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers GET for the board's files and nothing else."""
+
+        def do_GET(self) -> None:
+            """Send a file of the board."""
+            # A page of another site can make a browser ask us under its own name (DNS rebinding).
+            if self.headers.get("Host", "").rpartition(":")[0] not in _NAMES:
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+                return
+            name = self.path.partition("?")[0].removeprefix("/") or "index.html"
+            try:
+                body = board.file(name)
+            except TcmbenchError as error:
+                self._send(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error).encode())
+                return
+            if body is None:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            self._send(HTTPStatus.OK, _TYPES[name.rpartition(".")[2]], body)
+
+        def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+            """Say nothing: a line every few seconds helps nobody."""
+
+    return ThreadingHTTPServer((LOOPBACK, port), Handler)

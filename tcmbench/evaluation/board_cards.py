@@ -1,0 +1,132 @@
+"""What a board says about the data of its tasks: the card of each, slices of their records, and texts on request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.entry import TaskCard
+from tcmbench.errors import TcmbenchError
+from tcmbench.evaluation import tasks
+from tcmbench.tuning import tune
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tcmbench.data.tcm_sd import Record
+    from tcmbench.evaluation.run import Plan
+    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.specs.task import TaskSpec
+    from tcmbench.specs.variant import Variant
+    from tcmbench.workspace import Workspace
+
+_RECORDS = "syndrome_"
+"""Task types whose names begin like this ask for the syndromes of records."""
+
+_DISEASES = 6
+
+
+def task_cards(
+    workspace: Workspace, planned: Plan, *, variants: Sequence[Variant] = (), show_text: bool = False
+) -> Mapping[str, TaskCard]:
+    """Return what the board says about the data of each column.
+
+    Args:
+        workspace: Where specs and data are.
+        planned: The suite.
+        variants: Variants of the board; their training records say which syndromes were seen.
+        show_text: Whether to hold the texts of queries and of texts to classify; only where the user asked for it.
+
+    Raises:
+        DataError: The data of a task or of a variant can't be read.
+    """
+    specs = {spec.name: spec for spec in tasks.specs(workspace)}
+    seen = _trained_labels(workspace, variants)
+    cards = {}
+    for column in planned.suite.tasks:
+        spec = specs.get(column.task)
+        if spec is None:
+            continue
+        task = planned.tasks.get(column.task)
+        path = task.path if task is not None else None
+        records = _records(path, spec, column) if path is not None else ()
+        cards[column.column] = TaskCard(
+            description=spec.description,
+            source=spec.source,
+            license=spec.license,
+            languages=spec.languages,
+            synthetic=spec.synthetic,
+            slices=slices(records, seen=seen) if column.role == "in_domain" else {},
+            texts=_texts(path, spec, column, records) if show_text and path is not None else {},
+        )
+    return cards
+
+
+def slices(records: Sequence[Record], *, seen: frozenset[str]) -> dict[str, dict[str, str]]:
+    """Return slicing → record id → slice.
+
+    `length` splits records into thirds by the characters of their query; `disease` names the most frequent diseases
+    and calls the rest other; `seen` says whether a gold syndrome of the record occurs in training, and is left out
+    when nothing was trained.
+
+    Args:
+        records: Records of one split.
+        seen: Gold syndromes of all training records.
+    """
+    found: dict[str, dict[str, str]] = {}
+    if not records:
+        return found
+    lengths = sorted(len(record.query()) for record in records)
+    short, medium = (lengths[len(lengths) * part // 3] for part in (1, 2))
+    found["length"] = {
+        record.record_id: "short" if size < short else "medium" if size < medium else "long"
+        for record in records
+        if (size := len(record.query()))
+    }
+    named = Counter(record.disease for record in records if record.disease)
+    frequent = {name for name, _ in sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))[:_DISEASES]}
+    found["disease"] = {
+        record.record_id: record.disease if record.disease in frequent else "other"
+        for record in records
+        if record.disease
+    }
+    if seen:
+        found["seen"] = {record.record_id: "unseen" if seen.isdisjoint(record.labels) else "seen" for record in records}
+    return found
+
+
+def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozenset[str]:
+    """Return the gold syndromes of everything that the variants are trained on."""
+    labels: set[str] = set()
+    for variant in {variant.data: variant for variant in variants}.values():
+        try:
+            folder = tune.read_training_folder(workspace, variant)
+        except TcmbenchError:
+            continue  # the row of the variant says so
+        labels.update(label for record in folder.splits["train"] for label in record.labels)
+    return frozenset(labels)
+
+
+def _records(path: Path, spec: TaskSpec, column: SuiteTask) -> Sequence[Record]:
+    if not spec.type.startswith(_RECORDS):
+        return ()
+    from tcmbench.data.tcm_sd import read_folder
+
+    return read_folder(path, splits=[column.split]).splits[column.split]
+
+
+def _texts(path: Path, spec: TaskSpec, column: SuiteTask, records: Sequence[Record]) -> dict[str, str]:
+    """Return item → text, for tasks whose items are single texts."""
+    if records:
+        return {record.record_id: record.query() for record in records}
+    if spec.type == "retrieval":
+        from tcmbench.task_types.retrieval import read_texts
+
+        return read_texts(path / "queries.jsonl")
+    if spec.type == "classification":
+        from tcmbench.task_types._rows import read_rows
+
+        rows = read_rows(path / f"{column.split}.jsonl", {"text": str})
+        return {str(number): str(text) for number, text in enumerate(rows["text"])}
+    return {}

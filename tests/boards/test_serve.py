@@ -1,0 +1,119 @@
+"""A board over HTTP: only for this machine, only its own files, and always the latest state."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tcmbench.boards.build import Options, build
+from tcmbench.boards.serve import LOOPBACK, Board, server
+from tcmbench.errors import StoreError
+
+from .fake import POLICY, Shape, make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcmbench.boards.table import Table
+
+
+class Answer(NamedTuple):
+    """What the server said."""
+
+    status: int
+    body: str
+
+
+class Run:
+    """A run whose state the test sets."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.state = "first"
+        self.made = 0
+        self.failure: StoreError | None = None
+
+    def look(self) -> str:
+        """Return the state, or fail."""
+        if self.failure is not None:
+            raise self.failure
+        return self.state
+
+    def work_out(self) -> Table:
+        """Count how often the board is worked out."""
+        self.made += 1
+        return self.table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Return a small table."""
+    fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=2, columns=4, items=30, seeds=1))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+
+
+@pytest.fixture
+def run(table: Table) -> Run:
+    """Return a run."""
+    return Run(table)
+
+
+@pytest.fixture
+def port(run: Run) -> Iterator[int]:
+    """Return the port that the run's board is served on."""
+    with server(Board(run.look, run.work_out, reload_seconds=7), port=0) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield int(listening.server_address[1])
+        listening.shutdown()
+        thread.join()
+
+
+def get(port: int, path: str, *, host: str = LOOPBACK) -> Answer:
+    """Ask for a path under a name."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+    found = connection.getresponse()
+    answer = Answer(found.status, found.read().decode())
+    connection.close()
+    return answer
+
+
+def test_page_reloads_itself_and_data_lies_beside_it(port: int) -> None:
+    """The page says that it is live and reloads; its links lead to the same board."""
+    page = get(port, "/")
+    assert page.status == 200
+    assert 'data-reload="7"' in page.body
+    assert "LIVE" in page.body
+    assert get(port, "/scores.csv").body.startswith("model,")
+    assert get(port, "/scores.json").body.startswith("{")
+
+
+def test_board_is_worked_out_once_a_state(port: int, run: Run) -> None:
+    """Looking again costs nothing until something changed."""
+    for path in ("/", "/", "/scores.csv"):
+        assert get(port, path).status == 200
+    assert run.made == 1
+    run.state = "second"
+    assert get(port, "/").status == 200
+    assert run.made == 2
+
+
+def test_nothing_but_the_board_is_served(port: int) -> None:
+    """Neither other files nor other names for this machine get an answer."""
+    assert get(port, "/../pyproject.toml").status == 404
+    assert get(port, "/etc/passwd").status == 404
+    assert get(port, "/", host="elsewhere.example").status == 421
+    assert get(port, "/", host="localhost").status == 200
+
+
+def test_a_failure_is_told_and_the_server_lives_on(port: int, run: Run) -> None:
+    """A damaged store is said in words; the next look works again."""
+    run.failure = StoreError("score.json: not a score that tcmbench wrote")
+    answer = get(port, "/")
+    assert answer == Answer(500, "score.json: not a score that tcmbench wrote")
+    run.failure = None
+    assert get(port, "/").status == 200
