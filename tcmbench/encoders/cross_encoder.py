@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders._batches import Batches, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -21,25 +22,41 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.base import Base
 
-REVISION = "1"
+REVISION = "2"
 
 
 class Options(PluginOptions):
     """How pairs are batched."""
 
-    batch_size: int = 32
-    """Pairs a batch; pairs are sorted by length first, so little is padding."""
+    batch_tokens: int = 8192
+    """Tokens a batch, padding included; pairs of like length share one. Unless it is given, the device decides."""
 
 
 class Reranker:
     """A cross-encoder as mteb wants it (CrossEncoderProtocol)."""
 
-    def __init__(self, model: Any, *, options: Options, instruction: str, meta: ModelMeta) -> None:
+    def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.model = model
-        self.encoded_texts = 0
-        self._options = options
-        self._instruction = instruction
+        self.max_length = base.max_length
+        self._instruction = base.instruction
+        given = "batch_tokens" in options.model_fields_set
+        self._batches = Batches(options.batch_tokens if given else _tokens(model, base))
+
+    @property
+    def encoded_texts(self) -> int:
+        """Pairs scored."""
+        return self._batches.texts
+
+    @property
+    def encoded_tokens(self) -> int:
+        """Tokens of those pairs."""
+        return self._batches.tokens
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens computed for them, padding included."""
+        return self._batches.padded
 
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
@@ -49,20 +66,41 @@ class Reranker:
 
         queries = [text for batch in inputs1 for text in batch["text"]]
         documents = [text for batch in inputs2 for text in batch["text"]]
-        pairs = list(zip(queries, documents, strict=True))
-        order = sorted(set(pairs), key=lambda pair: (-len(pair[0]) - len(pair[1]), pair))
-        scores = np.asarray(
-            self.model.predict(
-                order,
+        places: dict[tuple[str, str], int] = {}
+        inverse = [places.setdefault(pair, len(places)) for pair in zip(queries, documents, strict=True)]
+        if not places:
+            return np.zeros(0, dtype=np.float32)
+        pairs = list(places)
+        lengths = self.token_lengths(pairs)
+        order = np.argsort(-lengths, kind="stable")
+        arranged = [pairs[place] for place in order]
+
+        def compute(start: int, stop: int) -> NDArray[np.float32]:
+            found = self.model.predict(
+                arranged[start:stop],
                 prompt=self._instruction or None,
-                batch_size=self._options.batch_size,
+                batch_size=stop - start,
                 show_progress_bar=False,
-            ),
-            dtype=np.float32,
-        )
-        self.encoded_texts += len(order)
-        position = {pair: i for i, pair in enumerate(order)}
-        return scores[[position[pair] for pair in pairs]]
+            )
+            return np.asarray(found, dtype=np.float32)
+
+        scores = np.empty(len(pairs), dtype=np.float32)
+        scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
+        return scores[inverse]
+
+    def token_lengths(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+        """Return the length of each pair in tokens, with what the template puts around it, at most `max_length`."""
+        import numpy as np
+
+        tokens = dict.fromkeys(text for pair in pairs for text in pair)
+        found = self.model.tokenizer(list(tokens), padding=False, truncation=False, add_special_tokens=False)
+        for text, ids in zip(tokens, found["input_ids"], strict=True):
+            tokens[text] = len(ids)
+        counts = np.array([(tokens[query] or 0) + (tokens[document] or 0) for query, document in pairs], dtype=np.int64)
+        shortest = int(np.argmin(counts))
+        features = self.model.preprocess([pairs[shortest]], prompt=self._instruction or None)
+        around = max(int(features["input_ids"].shape[1]) - int(counts[shortest]), 0)
+        return np.minimum(counts + around, self.max_length)
 
 
 def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> Reranker:
@@ -82,4 +120,11 @@ def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: Mo
         local_files_only=True,
         model_kwargs={"dtype": getattr(torch, base.dtype), "use_safetensors": True},
     )
-    return Reranker(model, options=options, instruction=base.instruction, meta=meta)
+    return Reranker(model, base=base, options=options, meta=meta)
+
+
+def _tokens(model: Any, base: Base) -> int:
+    """Return the tokens a batch that suit the model's device."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    needed = bytes_per_token(config, bytes_per_number=4 if base.dtype == "float32" else 2)
+    return automatic_tokens(str(model.device), bytes_per_token=needed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders._batches import FREE_TOKENS, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 
@@ -32,7 +33,7 @@ class Options(PluginOptions):
     """How texts are batched."""
 
     batch_tokens: int = 8192
-    """Tokens a batch, padding included; texts of like length share one."""
+    """Tokens a batch, padding included; texts of like length share one. Unless it is given, the device decides."""
 
 
 class TextEncoder:
@@ -44,7 +45,7 @@ class TextEncoder:
         self.revision = str(meta.revision)
         self.max_length = base.max_length
         self.dtype = base.dtype
-        self.batch_tokens = options.batch_tokens
+        self.batch_tokens = options.batch_tokens if "batch_tokens" in options.model_fields_set else _tokens(model, base)
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
@@ -90,6 +91,16 @@ def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: Mo
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     model = open_model(model_dir, base)
     return TextEncoder(model, base=base, options=options, meta=meta)
+
+
+def _tokens(model: SentenceTransformer, base: Base) -> int:
+    """Return the tokens a batch that suit the model's device."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    if config is None:
+        return FREE_TOKENS
+    size = 4 if base.dtype == "float32" else 2
+    needed = bytes_per_token(config, bytes_per_number=size)
+    return automatic_tokens(str(model.device), bytes_per_token=needed)
 
 
 def open_model(model_dir: Path, base: Base) -> SentenceTransformer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mteb.models.abs_encoder import AbsEncoder
 
+from tcmbench.encoders._batches import FREE_TOKENS, Batches
 from tcmbench.errors import EvaluationError
 from tcmbench.evaluation.embedding_cache import Space, digest
 from tcmbench.evaluation.loaders import texts_of
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from tcmbench.evaluation.text_encoder import TextEncoder
 
 logger = logging.getLogger(__name__)
-
-BATCH_TOKENS = 8192
-"""Tokens a batch may hold, padding included, unless the encoder says otherwise."""
 
 _SAVED_TOKENS = 1 << 18
 _SAVED_TEXTS = 4096
@@ -51,10 +49,7 @@ class CachedEncoder(AbsEncoder):
         self.inner = inner
         self.model = inner
         self.mteb_model_meta = inner.mteb_model_meta
-        self.encoded_texts = 0
-        self.encoded_tokens = 0
-        self.padded_tokens = 0
-        self._batch_tokens = int(getattr(inner, "batch_tokens", BATCH_TOKENS))
+        self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
         self._space = Space(
             cache_dir,
             model=str(inner.mteb_model_meta.name),
@@ -62,6 +57,21 @@ class CachedEncoder(AbsEncoder):
             max_length=inner.max_length,
             dtype=inner.dtype,
         )
+
+    @property
+    def encoded_texts(self) -> int:
+        """Texts that were not in the cache."""
+        return self._batches.texts
+
+    @property
+    def encoded_tokens(self) -> int:
+        """Tokens of those texts."""
+        return self._batches.tokens
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens that were computed for them, padding included."""
+        return self._batches.padded
 
     def encode(
         self,
@@ -134,30 +144,14 @@ class CachedEncoder(AbsEncoder):
 
     def _encode_chunk(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return vectors of texts sorted by length, descending, batch by batch."""
-        import torch
 
-        parts: list[NDArray[np.float32]] = []
-        start = 0
-        while start < len(texts):
-            longest = max(int(lengths[start]), 1)
-            stop = min(start + max(self._batch_tokens // longest, 1), len(texts))
-            try:
-                part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
-            except torch.OutOfMemoryError:
-                if stop - start == 1:
-                    raise
-                torch.cuda.empty_cache()
-                self._batch_tokens = max(longest * (stop - start) // 2, longest)
-                logger.warning("out of memory: batches of %d tokens from here on", self._batch_tokens)
-                continue
+        def compute(start: int, stop: int) -> NDArray[np.float32]:
+            part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
             if part.ndim != 2 or len(part) != stop - start:
                 raise EvaluationError(
                     f"{self.inner.mteb_model_meta.name}: expected one vector for each of {stop - start} texts, "
                     f"got an array of shape {part.shape}."
                 )
-            parts.append(part)
-            self.encoded_texts += stop - start
-            self.encoded_tokens += int(lengths[start:stop].sum())
-            self.padded_tokens += longest * (stop - start)
-            start = stop
-        return np.concatenate(parts)
+            return part
+
+        return np.concatenate(list(self._batches.run(lengths, compute)))

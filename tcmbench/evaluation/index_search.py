@@ -3,7 +3,8 @@
 The default search (`dense_search`) is exact and needs memory for one chunk of the corpus only. What an index
 saves is time, and what it costs is recall: every score found through one carries `search_recall_at_10` and `_100`,
 the share of the exact neighbours that it found, measured on a sample of the queries in the same pass.
-`flat` is exact up to the rounding of FAISS's own products, which can swap documents whose scores are almost tied.
+`flat` is exact up to the rounding of FAISS's own products, which can swap documents whose scores are almost tied;
+it holds one chunk of the corpus at a time. The other two hold all vectors.
 """
 
 from __future__ import annotations
@@ -75,19 +76,16 @@ def search(
         k: Documents to keep per query.
         options: Which index.
     """
-    documents = len(judged.document_ids)
-    k = min(k, documents)
+    k = min(k, len(judged.document_ids))
     sampled = np.linspace(0, len(queries) - 1, min(options.sample, len(queries))).astype(np.int64)
-    index: Any = None
+    index = _Blocks(queries, k=k, judged=judged) if options.kind == "flat" else _Index(queries, k=k, options=options)
     exact: TopK | None = None
     start = 0
     for chunk in chunks:
-        if index is None:
-            index = _empty_index(chunk, documents=documents, options=options)
-        index.add(np.ascontiguousarray(chunk))
+        index.add(np.ascontiguousarray(chunk), start=start, documents=len(judged.document_ids))
         exact = _exact(exact, queries[sampled] @ chunk.T, start=start, k=max(_CUTS), order=judged.order)
         start += len(chunk)
-    scores, numbers = _on_gpus(index).search(np.ascontiguousarray(queries), k)
+    scores, numbers = index.found()
     collector = Collector(judged, width=k)
     counts = np.count_nonzero(numbers >= 0, axis=1)
     # An index may find fewer than k; what it did find stands in front.
@@ -104,13 +102,62 @@ def search(
     return Found(collector.ranked(), recall)
 
 
+class _Blocks:
+    """A flat search, block by block: the index holds one chunk of the corpus, however large the corpus is."""
+
+    def __init__(self, queries: NDArray[np.float32], *, k: int, judged: Judgements) -> None:
+        self._queries = np.ascontiguousarray(queries)
+        self._k = k
+        self._judged = judged
+        self._best: TopK | None = None
+
+    def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
+        """Search a chunk and keep the best of it and of those before."""
+        del documents
+        import faiss
+
+        index = faiss.IndexFlatIP(chunk.shape[1])
+        index.add(chunk)
+        # A list of more than the chunk holds would be filled up with -1.
+        scores, numbers = _on_gpus(index).search(self._queries, min(self._k, len(chunk)))
+        top = TopK(scores, (numbers + start).astype(np.int32))
+        settle_ties(top.scores, top.documents, order=self._judged.order)
+        self._best = top if self._best is None else merge(self._best, top, k=self._k, order=self._judged.order)
+
+    def found(self) -> TopK:
+        """Return the best documents."""
+        if self._best is None:
+            return TopK(np.zeros((len(self._queries), 0), np.float32), np.zeros((len(self._queries), 0), np.int32))
+        return self._best
+
+
+class _Index:
+    """A search through one index of the whole corpus."""
+
+    def __init__(self, queries: NDArray[np.float32], *, k: int, options: IndexOptions) -> None:
+        self._queries = np.ascontiguousarray(queries)
+        self._k = k
+        self._options = options
+        self._index: Any = None
+
+    def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
+        """Add a chunk to the index, which the first one trains."""
+        del start
+        if self._index is None:
+            self._index = _empty_index(chunk, documents=documents, options=self._options)
+        self._index.add(chunk)
+
+    def found(self) -> TopK:
+        """Return the best documents; -1 where the index found fewer."""
+        scores, numbers = _on_gpus(self._index).search(self._queries, self._k)
+        return TopK(scores, numbers)
+
+
 def _empty_index(chunk: NDArray[np.float32], *, documents: int, options: IndexOptions) -> Any:
     """Return an index of inner products, trained on the first chunk where it needs training."""
     import faiss
 
     dimensions = chunk.shape[1]
-    if options.kind == "flat":
-        return faiss.IndexFlatIP(dimensions)
     if options.kind == "hnsw":
         index = faiss.IndexHNSWFlat(dimensions, options.links, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efSearch = options.breadth

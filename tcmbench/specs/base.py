@@ -20,7 +20,7 @@ class Base(Spec):
     """What it does; a baseline has no weights and can't be tuned."""
 
     encoder: str = "sentence_transformers"
-    """Plug-in of `tcmbench/encoders` that runs it."""
+    """Plug-in of `tcmbench/encoders` that runs it; of a reranker that names none, `cross_encoder`."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the encoder plug-in."""
@@ -75,6 +75,13 @@ class Base(Spec):
 
     description: str = ""
     """One sentence for the board."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reranker_is_no_bi_encoder(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("kind") == "reranker":
+            return {"encoder": "cross_encoder", **given}
+        return given
 
     @model_validator(mode="after")
     def _weights_have_one_source(self) -> Base:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import EvaluationError
+from tcmbench.evaluation import dense_search
 from tcmbench.evaluation.index_search import IndexOptions
 from tests.evaluation.fakes import ArrayEncoder, FastTask, load, scores
 
@@ -40,8 +41,12 @@ def through(options: IndexOptions | None, case: dict[str, Any], model: Any) -> d
     return scores(task, model)
 
 
-def test_a_flat_index_is_exact(case: dict[str, Any], model: ArrayEncoder) -> None:
-    """Scores through the flat index are those of the exact search, and it says that it found everything."""
+@pytest.mark.parametrize("chunk", [50_000, 300])
+def test_a_flat_index_is_exact(
+    case: dict[str, Any], model: ArrayEncoder, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores through the flat index are those of the exact search, in one chunk and in seven; it found everything."""
+    monkeypatch.setattr(dense_search, "CORPUS_CHUNK", chunk)
     expected = through(None, case, model)
     actual = through(IndexOptions(), case, model)
     assert (actual.pop("search_recall_at_10"), actual.pop("search_recall_at_100")) == (1.0, 1.0)

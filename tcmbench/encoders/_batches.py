@@ -1,0 +1,113 @@
+"""Batches of texts of like length: sorted, filled up to a budget of tokens, smaller where memory runs out.
+
+What a batch costs is its longest text times their number. Texts sorted by length leave hardly any padding, and
+longest first shows lack of memory in the first batch and not after an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+CPU_TOKENS = 2048
+"""On a core a batch is fastest while it fits the caches (`python -m benchmarks.encode` compares)."""
+
+GPU_TOKENS = 8192
+FREE_TOKENS = 65_536
+"""Where nothing is computed per padded token: vectors are looked up and averaged."""
+
+_MOST_GPU_TOKENS = 65_536
+_GPU_SHARE = 0.5
+
+# What Linux and Windows builds of torch say when the processor's memory runs out, which has no error of its own.
+_CPU_MESSAGES = ("can't allocate memory", "not enough memory")
+
+
+class Batches:
+    """A budget of tokens, and what was computed under it."""
+
+    def __init__(self, tokens: int) -> None:
+        """Begin with a budget of so many tokens a batch, padding included."""
+        self.budget = tokens
+        self.texts = 0
+        self.tokens = 0
+        """Tokens of the texts."""
+        self.padded = 0
+        """Tokens computed, padding included."""
+
+    def run(
+        self, lengths: NDArray[np.int64], compute: Callable[[int, int], NDArray[np.float32]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield what `compute(start, stop)` gives for one batch after the other.
+
+        Args:
+            lengths: Tokens of each text, in the order of the texts, longest first.
+            compute: Gives the vectors or scores of texts `start` to `stop`.
+
+        Raises:
+            torch.OutOfMemoryError: One text alone doesn't fit into memory.
+        """
+        start = 0
+        while start < len(lengths):
+            longest = max(int(lengths[start]), 1)
+            stop = min(start + max(self.budget // longest, 1), len(lengths))
+            try:
+                part = compute(start, stop)
+            except RuntimeError as error:
+                if stop - start == 1 or not out_of_memory(error):
+                    raise
+                self._back_off(longest * (stop - start))
+                continue
+            self.texts += stop - start
+            self.tokens += int(lengths[start:stop].sum())
+            self.padded += longest * (stop - start)
+            start = stop
+            yield part
+
+    def _back_off(self, failed: int) -> None:
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.budget = max(failed // 2, 1)
+        logger.warning("out of memory: batches of %d tokens from here on", self.budget)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch ran out of memory, on a GPU or on the processor."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _CPU_MESSAGES)
+
+
+def automatic_tokens(device: str, *, bytes_per_token: int) -> int:
+    """Return a budget for a device: small on a processor; on a GPU what half of its free memory holds."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return CPU_TOKENS
+    free, _ = torch.cuda.mem_get_info()
+    return gpu_tokens(free, bytes_per_token=bytes_per_token)
+
+
+def gpu_tokens(free: int, *, bytes_per_token: int) -> int:
+    """Return how many tokens half of so many free bytes hold; at least 8,192, where the back-off takes over."""
+    return min(max(int(free * _GPU_SHARE) // max(bytes_per_token, 1), GPU_TOKENS), _MOST_GPU_TOKENS)
+
+
+def bytes_per_token(config: object, *, bytes_per_number: int) -> int:
+    """Return a generous guess of what a layer of a transformer keeps per token in inference; 1 for no transformer.
+
+    Four vectors of the model's width (residual, query, key and value), three of the feed-forward's, twice over.
+    """
+    width = getattr(config, "hidden_size", 0)
+    inner = getattr(config, "intermediate_size", 4 * width)
+    return max(2 * bytes_per_number * (4 * width + 3 * inner), 1)

@@ -1,0 +1,74 @@
+"""Rerankers score pairs whatever their order and batches, with next to no padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tcmbench.encoders.cross_encoder import Reranker
+from tcmbench.evaluation import models
+from tcmbench.workspace import bundled_content, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUERIES = ["头痛发热三日", "咳嗽", "今天天气很好，我们去公园散步吧！" * 4, "咳嗽"] * 6
+DOCUMENTS = ["风寒束表，头痛恶寒" * n for n in range(1, 24)] + ["风寒束表，头痛恶寒" * 2]
+
+
+@pytest.fixture(scope="module")
+def reranker(tmp_path_factory: pytest.TempPathFactory) -> Reranker:
+    """The bundled reranker, which names no encoder of its own."""
+    cache: Path = tmp_path_factory.mktemp("cache")
+    loaded = models.base_model(find(bundled_content(), cache=cache), "mini-zh-reranker").load(cache=cache)
+    assert isinstance(loaded, Reranker)
+    return loaded
+
+
+def batches(texts: list[str]) -> Any:
+    """Return texts as mteb's loader yields them."""
+    return [{"text": texts[start : start + 5]} for start in range(0, len(texts), 5)]
+
+
+def test_scores_are_those_of_the_model_in_the_order_asked(reranker: Reranker) -> None:
+    """Sorted, deduplicated and batched by tokens, each pair has the score that it has alone."""
+    actual = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
+    pairs = list(zip(QUERIES, DOCUMENTS, strict=True))
+    alone = [float(reranker.model.predict([pair], prompt=reranker._instruction)[0]) for pair in pairs]
+    np.testing.assert_allclose(actual, alone, atol=1e-5)
+    assert reranker.encoded_texts == len(set(pairs))
+
+
+def test_token_lengths_are_those_of_the_model_input(reranker: Reranker) -> None:
+    """A pair's length is what reaches the transformer, template included, give or take a token."""
+    pairs = list(dict.fromkeys(zip(QUERIES, DOCUMENTS, strict=True)))
+    actual = reranker.token_lengths(pairs)
+    expected = [
+        int(reranker.model.preprocess([pair], prompt=reranker._instruction)["input_ids"].shape[1]) for pair in pairs
+    ]
+    # Where two texts meet, a merge can cross the border: one token, seldom.
+    np.testing.assert_allclose(actual, expected, atol=1)
+
+
+def test_no_pairs_have_no_scores(reranker: Reranker) -> None:
+    """A task without candidates is no error."""
+    assert reranker.predict([], []).shape == (0,)
+
+
+def test_memory_that_runs_out_halves_the_batch(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch too large for the memory is scored in halves, to the same scores."""
+    expected = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
+    predict = reranker.model.predict
+
+    def scarce(pairs: list[tuple[str, str]], **options: Any) -> Any:
+        if len(pairs) > 2:
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            )
+        return predict(pairs, **options)
+
+    monkeypatch.setattr(reranker.model, "predict", scarce)
+    actual = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
