@@ -7,6 +7,7 @@ Other packages add plug-ins through the entry point group `tcmbench.<kind>`.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 from pathlib import Path
@@ -86,5 +87,14 @@ def options(module: ModuleType, given: Mapping[str, Any], *, where: str = "") ->
         raise SpecError(f"{where}: options of {short}: {complaints}. Known options: {known}.") from error
 
 
-def _entry_points(kind: Kind) -> list[importlib.metadata.EntryPoint]:
-    return list(importlib.metadata.entry_points(group=f"tcmbench.{kind}"))
+@functools.cache
+def _entry_points(kind: Kind) -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(point for point in _ours() if point.group == f"tcmbench.{kind}")
+
+
+@functools.cache
+def _ours() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Return what other packages offer; looked for once, since each look reads a file of every installed package."""
+    found = importlib.metadata.entry_points()
+    groups = [name for name in found.groups if name.startswith("tcmbench.")]
+    return tuple(point for name in groups for point in found.select(group=name))

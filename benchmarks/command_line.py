@@ -1,0 +1,67 @@
+"""How long does a person wait for an answer that needs no work?
+
+    python -m benchmarks.command_line
+
+`tcmbench --help` and `tcmbench list …`, and `tcmbench run demo` when nothing has changed since the last run: specs are
+read, keys are made out of every weight, data file and recipe, scores are read back, and the board is written. The
+run before (not timed) trains and measures what is missing; on a fresh machine that takes minutes.
+
+Wall time of the whole process, best of three, in a workspace of its own; nothing of this one's is touched.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import _result
+from benchmarks._result import Row
+
+if TYPE_CHECKING:
+    import argparse
+
+_GOALS = {
+    ("--help",): 0.4,
+    ("list", "tasks"): 0.4,
+    ("list", "bases"): 0.4,
+    ("run", "demo"): 3.0,
+}
+_TIMES = 3
+
+
+def figures(given: argparse.Namespace) -> list[Row]:
+    """Time every command."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for words, most in _GOALS.items():
+            if words[0] == "run":
+                # What is missing is made first.
+                timed(words, Path(folder))
+            taken = [timed(words, Path(folder)) for _ in range(1 if given.quick else _TIMES)]
+            rows.append(
+                Row(
+                    case=f"tcmbench {' '.join(words)}" + (", nothing changed" if words[0] == "run" else ""),
+                    unit="wall s",
+                    ours=min(taken),
+                    most=most,
+                )
+            )
+    return rows
+
+
+def timed(words: tuple[str, ...], folder: Path) -> float:
+    """Return the wall time of one command."""
+    start = time.perf_counter()
+    program = str(Path(sys.executable).with_name("tcmbench"))
+    found = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
+    if found.returncode:
+        _result.fail(f"tcmbench {' '.join(words)} ended with {found.returncode}: {found.stderr[-2000:]}")
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(_result.command(__doc__, figures, packages=("typer", "pydantic")))
