@@ -158,3 +158,12 @@ class Variant(Spec):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ from one another, got {list(self.seeds)}")
         return self
+
+    @model_validator(mode="after")
+    def _loss_fits_the_task(self) -> Variant:
+        loss, is_reranker = self.training.loss, self.task == "reranker"
+        # InfoNCE is the default of all variants, and means the pointwise loss for a reranker.
+        if loss.endswith("_reranker") != is_reranker and not (is_reranker and loss == "infonce"):
+            fitting = "pointwise_reranker or listwise_reranker" if is_reranker else "infonce, mnrl, cosent …"
+            raise ValueError(f"loss {loss!r} doesn't train a model of task {self.task!r}; expected {fitting}")
+        return self

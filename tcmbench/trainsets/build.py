@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 KIND = "trainsets"
 """Kind of artefact in the store."""
 
-STAGE = "trainset/1"
+STAGE = "trainset/2"
 """Raised whenever the same recipe gives another file."""
 
 _TRAIN, _DEV = "train", "dev"
