@@ -165,6 +165,8 @@ class Outcomes(NamedTuple):
     regression: Rate
     inconclusive: Rate
     any_task_regressed: Rate
+    regression_in_ci: Rate
+    """What the policy against a baseline calls a regression: all tasks kept, and no single one called regressed."""
 
 
 def gate(size: Size, *, items: int, delta: float) -> Outcomes:
@@ -174,16 +176,19 @@ def gate(size: Size, *, items: int, delta: float) -> Outcomes:
     """
     policy = Policy(required_gain=None)
     outcomes: list[str] = []
-    regressed = 0
+    regressed = alarms = 0
     for start in range(0, size.sets, _AT_ONCE):
         batch = min(_AT_ONCE, size.sets - start)
         tasks = [_task(size, task, sets=batch, items=items, delta=delta, start=start) for task in range(GENERAL_TASKS)]
         for i in range(batch):
             result = judge([_evidence(task, i) for task in tasks], policy=policy)
             outcomes.append(result.outcome)
-            regressed += any(verdict.verdict == "regressed" for verdict in result.tasks)
+            any_regressed = any(verdict.verdict == "regressed" for verdict in result.tasks)
+            regressed += any_regressed
+            # all tasks are general here, so what is kept is the same and one rule comes on top
+            alarms += any_regressed or result.outcome == "regression"
     counted = [Rate(outcomes.count(name), len(outcomes)) for name in ("pass", "regression", "inconclusive")]
-    return Outcomes(*counted, Rate(regressed, len(outcomes)))
+    return Outcomes(*counted, Rate(regressed, len(outcomes)), Rate(alarms, len(outcomes)))
 
 
 class _Task(NamedTuple):
@@ -250,16 +255,16 @@ def report_sources(size: Size) -> None:
 def report_gate(size: Size) -> bool:
     """Print what the gate says; return whether A/A comparisons raise at most 5% alarms."""
     print(f"\n## The gate: {GENERAL_TASKS} general tasks, {size.sets:,} variants each, default policy without a gain\n")
-    print("A/A rows (difference 0): every `regression` is a false alarm.\n")
-    print("| items a task | true difference | pass | regression | inconclusive | any task called regressed |")
-    print("|---|---|---|---|---|---|")
+    print("A/A rows (difference 0): every `regression` is a false alarm. `in CI`: by the policy against a baseline.\n")
+    print("| items a task | true difference | pass | regression | inconclusive | a task regressed | regression in CI |")
+    print("|---|---|---|---|---|---|---|")
     kept = True
     for items in size.items:
         for delta in (0.0, *size.drops):
             found = gate(size, items=items, delta=delta)
             print(f"| {items:,} | {delta:+.1f} | " + " | ".join(str(rate) for rate in found) + " |", flush=True)
             if delta == 0:
-                kept &= max(found.regression.share, found.any_task_regressed.share) <= MOST_ALARMS
+                kept &= found.regression_in_ci.share <= MOST_ALARMS
     return kept
 
 

@@ -183,14 +183,17 @@ class Report:
     @property
     def advice(self) -> str:
         """What to do next; empty where all is well."""
+        first = next((model for model in self.models if not model.passed), None)
+        before = self.reference
+        if first is not None and first.against == "baseline":
+            before = f"{self.baseline}:{first.name}"
+        look = f"Look closer: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
+        accept = f"Where the change is meant: tcmbench check {self.set_name} --update-baseline"
         return {
             "pass": "",
             "inconclusive": "No harm is shown and none is ruled out: measure more items or seeds, widen the margin, or "
-            "set inconclusive_passes = true in the policy.",
-            "regression": f"Look closer: tcmbench compare …; where the change is meant: tcmbench check {self.set_name} "
-            "--update-baseline"
-            if self.against == "baseline"
-            else "Look closer: tcmbench compare REFERENCE MODEL",
+            f"set inconclusive_passes = true in the policy. {look}",
+            "regression": f"{look}\n{accept}" if self.against == "baseline" else look,
             "missing": f"Measure what is missing: tcmbench run {self.set_name}",
             "not_comparable": f"Look at what changed and, where it is meant: tcmbench check {self.set_name} "
             "--update-baseline",

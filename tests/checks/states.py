@@ -1,0 +1,86 @@
+"""Sets whose scores were never measured, as the gate reads them; and the same sets with something changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcmbench.boards.entry import CellState
+from tcmbench.checks.state import Measured, Place, State, measured
+from tcmbench.evaluation.run import Plan
+from tcmbench.stats.policy import Policy
+from tests.boards.fake import Shape, make
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from tcmbench.checks.policy_file import Policies
+
+POLICY = Policy(n_resamples=1_000)
+
+
+def quick(policies: Policies) -> Policies:
+    """Return policies with few resamples."""
+    return policies._replace(
+        reference=policies.reference.model_copy(update={"n_resamples": 1_000}),
+        baseline=policies.baseline.model_copy(update={"n_resamples": 1_000}),
+    )
+
+
+def state(root: Path, *, variants: int = 1, seeds: int = 2, columns: int = 4, items: int = 120) -> State:
+    """Return a set of a reference, a baseline and variants, on tasks of all statistics."""
+    fake = make(root, Shape(variants=variants, columns=columns, items=items, seeds=seeds, broken=False))
+    return State(
+        fake.model_set,
+        Plan(fake.suite, {}),
+        tuple(measured(entry) for entry in fake.entries),
+        {entry.name: Place(f"models/{entry.kind}/{entry.name}.toml", 3) for entry in fake.entries},
+    )
+
+
+def with_model(of: State, name: str, change: Callable[[Measured], Measured]) -> State:
+    """Return the set with one model changed."""
+    return replace(of, models=tuple(change(model) if model.name == name else model for model in of.models))
+
+
+def with_values(of: State, name: str, column: str, values: Callable[[npt.NDArray[np.float64]], object]) -> State:
+    """Return the set with the values of a model on a column changed; its recorded score is not."""
+
+    def change(model: Measured) -> Measured:
+        items = dict(model.items)
+        items[column] = replace(items[column], values=np.asarray(values(items[column].values.copy()), dtype=np.float64))
+        return replace(model, items=items)
+
+    return with_model(of, name, change)
+
+
+def without(of: State, name: str, column: str, gap: CellState) -> State:
+    """Return the set with a score gone."""
+
+    def change(model: Measured) -> Measured:
+        entry = replace(
+            model.entry,
+            scores={c: s for c, s in model.entry.scores.items() if c != column},
+            states={**model.entry.states, column: gap},
+        )
+        return replace(model, entry=entry, items={c: i for c, i in model.items.items() if c != column})
+
+    return with_model(of, name, change)
+
+
+def with_record(of: State, column: str, **changes: object) -> State:
+    """Return the set with the records of a column changed in all models."""
+
+    def change(model: Measured) -> Measured:
+        scores = {
+            c: tuple(replace(s, record=s.record.model_copy(update=changes)) for s in found) if c == column else found
+            for c, found in model.entry.scores.items()
+        }
+        return replace(model, entry=replace(model.entry, scores=scores))
+
+    return replace(of, models=tuple(change(model) for model in of.models))
