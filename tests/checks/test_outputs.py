@@ -1,0 +1,153 @@
+"""Every output there is: whole, deterministic, parsed by its own format's reader, and safe with any text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tcmbench.boards.entry import CellState
+from tcmbench.checks import baseline as baselines
+from tcmbench.checks import outputs, policy_file, reference, regression
+from tcmbench.checks.verdict import RULES, Problem, Report
+from tests.checks.states import POLICY, quick, state, with_record, with_values, without
+
+if TYPE_CHECKING:
+    from tcmbench.checks.state import State
+    from tcmbench.checks.verdict import Against, ModelVerdict
+
+POLICIES = quick(policy_file.default())
+NASTY = "<b>&amp; | `x` ]]> \x00\x1b \ud83d\ude00 脾"
+
+
+def report(models: list[ModelVerdict], *, against: Against = "baseline") -> Report:
+    """Return a report on these models."""
+    return Report(
+        set_name="fake", suite="fake", synthetic=True, reference="mini-zh", against=against,
+        baseline="leaderboards/fake/baseline.json", policy_file="", models=tuple(models), version="0.1.0",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> State:
+    """A set with all its scores."""
+    return state(tmp_path_factory.mktemp("scores"))
+
+
+@pytest.fixture(scope="module")
+def mixed(whole: State) -> Report:
+    """One model that regressed, one without a score, one on another task, one that passes."""
+    kept = baselines.make(whole, policy=POLICY)
+    fell = with_values(whole, "random-full-00", "HeldOut1", lambda values: values * 0.5)
+    holed = without(fell, "bm25-words", "General2", CellState("failed", "out of memory"))
+    return report(regression.judge(holed, kept, policies=POLICIES, where="baseline.json"))
+
+
+@pytest.mark.parametrize("name", outputs.names())
+def test_every_output_is_deterministic_and_tells_the_verdict(mixed: Report, name: str) -> None:
+    """The same bytes each time, the regressed model and task in them, ended by one newline."""
+    text = outputs.load(name).render(mixed)
+    assert text == outputs.load(name).render(mixed)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert all(word in text for word in ("random-full-00", "HeldOut1", "out of memory"))
+
+
+@pytest.mark.parametrize("name", outputs.names())
+def test_every_output_survives_any_text(mixed: Report, name: str) -> None:
+    """Reasons come from anywhere: markup, control characters, other scripts."""
+    nasty = replace(
+        mixed.models[0],
+        problems=(Problem("missing", "General2", NASTY.encode("utf-16", "surrogatepass").decode("utf-16")),),
+    )
+    text = outputs.load(name).render(report([nasty]))
+    text.encode("utf-8")
+    if name == "junit":
+        ET.fromstring(text)  # noqa: S314 - our own file
+    if name in {"json", "sarif"}:
+        json.loads(text)
+    if name == "markdown":
+        assert "<b>" not in text
+
+
+def test_the_exit_code_is_that_of_the_most_serious_model(mixed: Report, whole: State) -> None:
+    """3 before 2 before 1 before 0."""
+    codes = {model.name: model.exit_code for model in mixed.models}
+    assert codes == {"mini-zh": 0, "bm25-words": 2, "random-full-00": 1}
+    assert (mixed.exit_code, mixed.outcome) == (2, "missing")
+    kept = baselines.make(whole, policy=POLICY)
+    other = regression.judge(with_record(whole, "General2", task_revision="x"), kept, policies=POLICIES, where="b")
+    assert report([*mixed.models, *other]).exit_code == 3
+    assert report([]).exit_code == 2
+
+
+def test_junit_counts_what_it_holds(mixed: Report) -> None:
+    """A suite a model, a case a task; a missing score is an error, a regression a failure."""
+    root = ET.fromstring(outputs.load("junit").render(mixed))  # noqa: S314 - our own file
+    for suite in root.iter("testsuite"):
+        cases = list(suite.iter("testcase"))
+        assert int(suite.get("tests", "")) == len(cases)
+        assert int(suite.get("failures", "")) == sum(case.find("failure") is not None for case in cases)
+        assert int(suite.get("errors", "")) == sum(case.find("error") is not None for case in cases)
+    error = root.find("testsuite[@name='fake.bm25-words']/testcase[@name='General2']/error")
+    assert error is not None
+    assert error.get("type") == "missing"
+    failure = root.find("testsuite[@name='fake.random-full-00']/testcase[@name='HeldOut1']/failure")
+    assert failure is not None
+    assert root.get("tests") == str(sum(1 for _ in root.iter("testcase")))
+
+
+def test_sarif_has_what_2_1_0_requires(mixed: Report) -> None:
+    """Required properties of the standard (§3.13–3.27) and what code scanning needs: a rule, a place, a fingerprint."""
+    log = json.loads(outputs.load("sarif").render(mixed))
+    assert (log["version"], len(log["runs"])) == ("2.1.0", 1)
+    run = log["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(RULES)
+    assert run["invocations"][0]["executionSuccessful"] is False
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in {"none", "note", "warning", "error"}
+        assert result["message"]["text"]
+        place = result["locations"][0]["physicalLocation"]
+        assert not place["artifactLocation"]["uri"].startswith(("/", ".."))
+        assert place["region"]["startLine"] >= 1
+        assert len(result["partialFingerprints"]["tcmbench/v1"]) == 64
+    assert len({result["partialFingerprints"]["tcmbench/v1"] for result in run["results"]}) == len(run["results"])
+
+
+def test_a_fingerprint_doesn_t_depend_on_figures(mixed: Report, whole: State) -> None:
+    """A regression that stays is the same alert, though its size moves."""
+    kept = baselines.make(whole, policy=POLICY)
+    fell = with_values(whole, "random-full-00", "HeldOut1", lambda values: values * 0.6)
+    other = report(regression.judge(fell, kept, policies=POLICIES, where="b"))
+
+    def prints(of: Report) -> set[str]:
+        results = json.loads(outputs.load("sarif").render(of))["runs"][0]["results"]
+        return {r["partialFingerprints"]["tcmbench/v1"] for r in results if r["ruleId"] == "task_regressed"}
+
+    assert prints(mixed) == prints(other) != set()
+
+
+def test_json_holds_every_task_of_every_model(mixed: Report, whole: State) -> None:
+    """With finite numbers only."""
+    found = json.loads(outputs.load("json").render(mixed))
+    assert (found["exit_code"], found["outcome"]) == (2, "missing")
+    by_name = {model["name"]: model for model in found["models"]}
+    assert [task["task"] for task in by_name["mini-zh"]["tasks"]] == [column.column for column in whole.columns]
+    fell = next(task for task in by_name["random-full-00"]["tasks"] if task["task"] == "HeldOut1")
+    assert fell["verdict"] == "regressed"
+    assert fell["change"]["low"] < fell["change"]["value"] < fell["change"]["high"] < 0
+
+
+def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole: State) -> None:
+    """The table of models has both, and how many seeds; one seed says what its interval covers."""
+    verdicts = reference.judge(whole, ["random-full-00"], policy=POLICIES.reference)
+    text = outputs.load("console").render(report(verdicts, against="reference"))
+    assert "each variant against mini-zh" in text
+    assert "gain in domain [95% interval]" in text
+    single = [replace(verdict, seeds=1) for verdict in verdicts]
+    assert "1 (items only)" in outputs.load("console").render(report(single, against="reference"))

@@ -1,0 +1,143 @@
+"""`tcmbench compare` from the command line, on the bundled encoder and what a few steps of learning made of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.cli import main
+from tests.cli import gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tcmbench.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> Workspace:
+    """A measured workspace."""
+    root = tmp_path_factory.mktemp("compare")
+    place = gate.make(root, passages=synthetic_root / "general-synth/qa-retrieval")
+    gate.measure(place)
+    return place
+
+
+@pytest.fixture
+def cli(
+    whole: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clean_environment: None
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs `tcmbench` in the workspace; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(whole.root)
+    monkeypatch.setenv("TCMBENCH_CACHE", str(whole.cache))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tcmbench", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return run
+
+
+def test_two_models_are_compared_task_by_task(cli: Callable[..., tuple[int, str, str]]) -> None:
+    """What was learned shows; the set that has both is found."""
+    code, out, _ = cli("compare", "stays", "tuned")
+    assert code == 0
+    assert out.startswith("tuned against stays: set small, suite small\n")
+    row = next(line for line in out.splitlines() if gate.TASK in line)
+    assert row.split()[0:3] == [gate.TASK, "general", "ndcg_at_10"]
+    assert row.endswith("improved")
+    assert f"--task {gate.TASK}" in out
+
+
+def test_the_other_way_round_is_the_opposite(cli: Callable[..., tuple[int, str, str]]) -> None:
+    """Differences are B minus A, query by query."""
+    _, there, _ = cli("compare", "stays", "tuned", "--json", "-")
+    _, back, _ = cli("compare", "tuned", "stays", "--json", "-")
+    first, second = (json.loads(said)["tasks"][gate.TASK] for said in (there, back))
+    assert first["change"]["value"] == pytest.approx(-second["change"]["value"])
+    assert set(first["first_hit"]["won"]) == set(second["first_hit"]["lost"])
+    moved = {row["item"]: row["after"] - row["before"] for row in first["moved"]}
+    assert moved == pytest.approx({row["item"]: row["before"] - row["after"] for row in second["moved"]})
+    assert sum(moved.values()) / first["items"] == pytest.approx(first["change"]["value"])
+    rounded = [round(change, 3) for change in moved.values()]
+    assert rounded == sorted(rounded)
+
+
+def test_a_task_is_shown_query_by_query(cli: Callable[..., tuple[int, str, str]], whole: Workspace) -> None:
+    """Ids only; the text of a query comes with --show-text alone."""
+    code, out, _ = cli("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3")
+    assert code == 0
+    assert "items better" in out
+    assert "first hit:" in out
+    shown = [line.split()[0] for line in out.splitlines() if line.startswith("    q")]
+    assert 3 <= len(shown) <= 6
+    texts = {row["_id"]: row["text"] for row in map(json.loads, (whole.root / "data/qa/queries.jsonl").open("r"))}
+    assert not any(texts[query][:20] in out for query in shown)
+    _, told, _ = cli("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3", "--show-text")
+    assert all(texts[query][:20] in told for query in shown)
+
+
+def test_a_run_of_another_day_is_its_baseline(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """FILE:model stands for a row of a baseline; the same scores differ by exactly nothing."""
+    kept = tmp_path / "kept.json"
+    assert cli("check", "small", "--update-baseline", "--baseline", str(kept))[0] == 0
+    _, out, _ = cli("compare", f"{kept}:tuned", "tuned", "--json", "-")
+    found = json.loads(out)["tasks"][gate.TASK]
+    assert (found["change"], found["moved"], found["verdict"]) == (
+        {"value": 0.0, "low": 0.0, "high": 0.0},
+        [],
+        "unchanged",
+    )
+    _, out, _ = cli("compare", f"{kept}:stays", f"{kept}:tuned", "--json", "-")
+    assert json.loads(out)["tasks"][gate.TASK]["verdict"] == "improved"
+
+
+def test_a_baseline_of_another_task_is_not_comparable(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """3, with what changed."""
+    kept = tmp_path / "kept.json"
+    cli("check", "small", "--update-baseline", "--baseline", str(kept))
+    text = json.loads(kept.read_text("utf-8"))
+    text["tasks"][gate.TASK]["revision"] = "0" * 32
+    kept.write_text(json.dumps(text), "utf-8")
+    code, _, err = cli("compare", f"{kept}:tuned", "tuned")
+    assert (code, "same items, but other texts" in err) == (3, True)
+
+
+def test_a_score_that_is_missing_is_told_and_exits_with_2(
+    cli: Callable[..., tuple[int, str, str]], whole: Workspace
+) -> None:
+    """Not left out in silence."""
+    folder = gate.score_folder(whole, "tuned")
+    folder.rename(whole.root / "kept")
+    try:
+        code, out, err = cli("compare", "stays", "tuned")
+    finally:
+        (whole.root / "kept").rename(folder)
+    assert code == 2
+    assert f"{gate.TASK}: not compared: tuned: pending: not measured yet" in out
+    assert "tcmbench run small" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("stays", "tunde"), "no model named 'tunde'. Did you mean 'tuned'"),
+        (("stays", "tuned", "--task", "SmalQA"), "suite small: no column named 'SmalQA'. Did you mean 'SmallQA'"),
+        (("stays", "nowhere.json:tuned"), "there is no nowhere.json"),
+        (("mini-zh", "tfidf"), "are both in the sets"),
+    ],
+)
+def test_mistakes_say_what_is_meant(
+    cli: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], message: str
+) -> None:
+    """A misspelt model or task, a file that isn't there, models of several sets."""
+    code, _, err = cli("compare", *arguments)
+    assert (code, message in err) == (2, True), err
