@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tcmbench.boards.entry import TaskCard
 from tcmbench.errors import TcmbenchError
 from tcmbench.evaluation import tasks
-from tcmbench.tuning import tune
+from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozen
     labels: set[str] = set()
     for variant in {variant.data: variant for variant in variants}.values():
         try:
-            folder = tune.read_training_folder(workspace, variant)
+            folder = training_data.find(workspace, variant).read()
         except TcmbenchError:
             continue  # the row of the variant says so
         labels.update(label for record in folder.splits["train"] for label in record.labels)

@@ -12,7 +12,7 @@ from tcmbench.evaluation import board_cards, board_entries, models, run, status
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite
 from tcmbench.store import atomic_write, key, tree_sha256
-from tcmbench.tuning import leaks, tune
+from tcmbench.tuning import leaks, training_data, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,10 +111,9 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> R
     """
     if planned is None:
         return tune.resolve(workspace, variant)
-    folder = tune.read_training_folder(workspace, variant)
-    found = leaks.report(folder, planned)
-    drop = leaks.leaking(folder, found) if variant.drop_leaks else frozenset()
-    summary = found.summary() + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
+    found = leaks.find(workspace, training_data.find(workspace, variant), planned)
+    drop = found.records if variant.drop_leaks else frozenset()
+    summary = found.summary + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
     return tune.resolve(workspace, variant, drop=drop, leaks=summary)
 
 

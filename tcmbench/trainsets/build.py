@@ -67,7 +67,7 @@ def build(
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lacks what the recipe needs.
     """
-    inputs = recipe(variant, base, folder, seed=seed, context=context, drop=drop)
+    inputs = recipe(variant, base, folder.sha256, seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
         if not context.store.has(KIND, name):
@@ -90,8 +90,10 @@ def load(folder: Path) -> TrainSet:
     return TrainSet(folder, folder.name, sha256, Statistics.model_validate(stats))
 
 
-def recipe(variant: Variant, base: Base, folder: Folder, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
+def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
     """Return all that the training set depends on, and nothing else: its key is the hash of this.
+
+    `data` is the hash of the folder's contents, `Folder.sha256`.
 
     Raises:
         UnknownName: No such miner or augmentation.
@@ -108,7 +110,7 @@ def recipe(variant: Variant, base: Base, folder: Folder, *, seed: int, context: 
         augmentation = {"name": variant.augmentation.name, "options": options.model_dump(mode="json")}
     training = variant.training
     return {
-        "data": folder.sha256,
+        "data": data,
         "seed": seed,
         "drop": [*sorted(drop)],
         "task": variant.task,

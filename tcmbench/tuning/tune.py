@@ -14,6 +14,7 @@ from tcmbench.evaluation.models import Model, tuned_model, weights_hash
 from tcmbench.evaluation.provenance import provenance
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key, read_json, write_json
+from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tcmbench.data.tcm_sd import Folder
     from tcmbench.miners import Context as MiningContext
     from tcmbench.miners import TextKind
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
     from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
 KIND = "models"
@@ -51,8 +52,8 @@ class Recipe:
     base_dir: Path
     """Its weights."""
 
-    folder: Folder
-    """The data, its train and dev splits read."""
+    data: TrainingData
+    """The records that are learned from."""
 
     drop: frozenset[str]
     """Training records that are left out because they leak."""
@@ -92,19 +93,7 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    return Recipe(variant, base, workspace.model_dir(base), read_training_folder(workspace, variant), drop, leaks)
-
-
-def read_training_folder(workspace: Workspace, variant: Variant) -> Folder:
-    """Return the folder that a variant is trained on, its train split and, if there is one, its dev split.
-
-    Raises:
-        DataError: It can't be used.
-    """
-    from tcmbench.data.tcm_sd import find_splits, read_folder
-
-    path = workspace.data_path(variant.data)
-    return read_folder(path, splits=["train", *(["dev"] if "dev" in find_splits(path) else [])])
+    return Recipe(variant, base, workspace.model_dir(base), training_data.find(workspace, variant), drop, leaks)
 
 
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
@@ -112,7 +101,12 @@ def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet
     from tcmbench.trainsets.build import build
 
     return build(
-        recipe.variant, recipe.base, recipe.folder, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
+        recipe.variant,
+        recipe.base,
+        recipe.data.read(),
+        seed=seed,
+        context=_context(workspace, recipe),
+        drop=recipe.drop,
     )
 
 
@@ -123,7 +117,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
     variant = recipe.variant
     trainer = plugins.load("trainers", variant.trainer, where=f"variant {variant.name}")
     inputs = build.recipe(
-        variant, recipe.base, recipe.folder, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
+        variant, recipe.base, recipe.data.sha256, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
     )
     fields = variant.model_dump(mode="json", include={"task", "head", "tuner", "trainer", "training", "batch_rule"})
     return key(

@@ -1,0 +1,69 @@
+"""The records that a variant learns from: known by their hash at once, read only when something is made of them.
+
+Every row of a board asks for the key of its model, and the key needs the hash of the data. Reading 43,180 records for
+each would make a run that has nothing to do take minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tcmbench.store import key, read_json, tree_sha256, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.data.tcm_sd import Folder
+    from tcmbench.specs.variant import Variant
+    from tcmbench.workspace import Workspace
+
+KIND = "contents"
+_STAGE = "contents 1"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The train split of a TCM-SD folder, and its dev split where there is one."""
+
+    root: Path
+
+    files: str
+    """Hash of the files' names and bytes."""
+
+    sha256: str
+    """Hash of what they say, whatever their format and order: what models are keyed by."""
+
+    def read(self) -> Folder:
+        """Return the records and the knowledge base; the last two folders read are kept.
+
+        Raises:
+            DataError: The data can't be used.
+        """
+        return _read(self.root, self.files)
+
+
+def find(workspace: Workspace, variant: Variant) -> TrainingData:
+    """Return what a variant is trained on; its content's hash is kept in the store under the hash of its bytes.
+
+    Raises:
+        DataError: The data can't be used.
+    """
+    root = workspace.data_path(variant.data)
+    found = sorted(p for p in root.iterdir() if p.is_file() and not p.name.startswith(".")) if root.is_dir() else []
+    files = tree_sha256(found, root=root)
+    name = key(_STAGE, files)
+    if not workspace.store.has(KIND, name):
+        sha256 = _read(root, files).sha256
+        with workspace.store.build(KIND, name) as part:
+            write_json(part / "sha256.json", sha256)
+    return TrainingData(root, files, str(read_json(workspace.store.path(KIND, name) / "sha256.json")))
+
+
+@lru_cache(maxsize=2)
+def _read(root: Path, _files: str) -> Folder:
+    """Read a folder; the hash of its files is part of what is remembered, so a changed folder is read again."""
+    from tcmbench.data.tcm_sd import find_splits, read_folder
+
+    return read_folder(root, splits=["train", *(["dev"] if "dev" in find_splits(root) else [])])
