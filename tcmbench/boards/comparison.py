@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.items import Items
     from tcmbench.boards.table import Row, TaskColumn
+    from tcmbench.specs.suite import Role
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.effect import Shares
     from tcmbench.stats.estimates import Estimate as Figure
@@ -258,11 +259,15 @@ class Comparer:
     def _aggregates(self, name: str, found: GateResult, applying: Sequence[str], both: Sequence[str]) -> Aggregates:
         from tcmbench.stats.forgetting import forgetting
 
-        whole = {
-            role: all(column in both for column in applying if self._columns[column].role == role)
-            for role in ("in_domain", "held_out", "general")
-        }
+        roles: tuple[Role, ...] = ("in_domain", "held_out", "general")
+        whole = {role: all(c in both for c in applying if self._columns[c].role == role) for role in roles}
+        able = {role: [c for c in applying if self._columns[c].role == role] for role in roles}
         sums = Aggregates(
+            partial=frozenset(
+                role
+                for role in roles
+                if 0 < len(able[role]) < sum(column.role == role for column in self._columns.values())
+            ),
             in_domain=_estimate(found.gain_in_domain) if found.gain_in_domain and whole["in_domain"] else None,
             held_out=_estimate(found.gain_held_out) if found.gain_held_out and whole["held_out"] else None,
         )

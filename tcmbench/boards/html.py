@@ -15,20 +15,23 @@ from tcmbench.boards import columns as summary
 from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
-from tcmbench.boards.figures.featured import featured
 from tcmbench.boards.payload import DETAILS, payload
 from tcmbench.boards.recommend import common_means, gain
-from tcmbench.boards.texts import Text, clip, metric_title
+from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import jinja2
     from markupsafe import Markup
 
     from tcmbench.boards.columns import Column, Figure
-    from tcmbench.boards.table import Cell, Confusion, Estimate, Row, Table, TaskColumn
+    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
+_LEADING = ("pareto", "forest")
+"""Pictures for the first screen, the best first."""
 _DATA = "%tcmbench-data%"
 
 LARGEST = 495_000
@@ -43,19 +46,6 @@ class Missing(NamedTuple):
     columns: tuple[TaskColumn, ...]
 
 
-class Mixed(NamedTuple):
-    """The most confused pairs of one model on one task."""
-
-    subject: str
-    """Model and task."""
-
-    pairs: tuple[Confusion, ...]
-    """Pairs, most frequent first."""
-
-    most: int
-    """The largest number, for the bars."""
-
-
 def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     """Return the page.
 
@@ -66,6 +56,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     environment = _environment()
     summaries = summary.load_all()
     drawn = pictures(table)
+    lead = next((picture for name in _LEADING for picture in drawn if picture.name == name), None)
+    figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     template = environment.get_template("board.html.j2")
     page = template.render(
@@ -77,7 +69,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         common=common_means(table.rows),
         summaries=[(name, module.HEADING) for name, module in summaries],
         groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
-        figures={row.name: _figures(row, summaries) for row in table.rows},
+        figures=figures,
         numbers={column.name: place for place, column in enumerate(table.columns)},
         places={row.name: place for place, row in enumerate(table.rows)},
         missing=_missing(table),
@@ -88,9 +80,10 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
         scripts=[_asset(name) for name in ("page.js", "table.js", "panel.js")],
-        lead_picture=next((p for p in drawn if p.name == "pareto"), None),
-        pictures=[p for p in drawn if p.name != "pareto"],
-        confusions=_confusions(table),
+        lead_picture=lead,
+        pictures=[p for p in drawn if p is not lead],
+        empty={name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)},
+        has_partial=any(row.aggregates.partial for row in table.rows),
         cost_place=[name for name, _ in summaries].index("train_time"),
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
@@ -120,7 +113,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size)
+    environment.globals.update(
+        t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size, slice_name=slice_name
+    )
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
     )
@@ -163,6 +158,11 @@ def _figures(row: Row, summaries: list[tuple[str, Column]]) -> list[Figure]:
     return [module.figure(row) for _, module in summaries]
 
 
+def _is_empty(figures: Mapping[str, list[Figure]], place: int) -> bool:
+    """Return whether a summary column has nothing to show but, perhaps, the reference's own mark."""
+    return all(row[place].value is None or row[place].text == summary.REFERENCE for row in figures.values())
+
+
 def _missing(table: Table) -> list[Missing]:
     """Return what has no score, row by row, cells with one reason together."""
     found: list[Missing] = []
@@ -174,17 +174,6 @@ def _missing(table: Table) -> list[Missing]:
                 reasons.setdefault((cell.status, cell.reason), []).append(column)
         found += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
     return found
-
-
-def _confusions(table: Table) -> Mixed | None:
-    """Return the mix-ups of the first featured model on the first in-domain task that has them."""
-    for row in [*featured(table, 1), table.row(table.reference)]:
-        for column in table.columns:
-            pairs = row.cells[column.name].confusions
-            if column.role == "in_domain" and pairs:
-                most = max(1, *(max(pair.times, pair.reference_times) for pair in pairs))
-                return Mixed(f"{row.title} · {column.title}", pairs, most)
-    return None
 
 
 def _states(table: Table) -> dict[str, int]:

@@ -193,6 +193,9 @@ class Aggregates:
     borda: float | None = None
     """Borda points over all tasks, as a share of what is possible (0–1)."""
 
+    partial: frozenset[Role] = frozenset()
+    """Roles with tasks that the model can't do: their sums are over the others."""
+
     on_front: bool = False
     """On the Pareto front of gain against backward transfer."""
 

@@ -44,6 +44,11 @@ def text(key: str, **values: str) -> Text:
     return found.filled(**values) if values else found
 
 
+def slice_name(name: str) -> Text:
+    """Return how people call a slicing or a slice; what data named stays as it is."""
+    return load().get(f"slices.{name}") or same(clip(name, 40))
+
+
 _METRICS = {
     "ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "recall": "R", "precision": "P", "hit_rate": "Hit", "ap": "AP",
     "max_ap": "AP", "cosine_spearman": "Spearman", "cosine_pearson": "Pearson", "v_measure": "V-measure",

@@ -109,10 +109,17 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
 
 def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:
     from tcmbench.boards import figures
+    from tcmbench.boards.figures.canvas import chinese_fonts
 
     planned, entries = _gathered(place, model_set)
     written = figures.save(_table(place, model_set, planned, entries), folder)
     typer.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
+    if not chinese_fonts():
+        typer.echo(
+            "No font with Chinese glyphs is installed here, so PNG and PDF show boxes for Chinese names; the SVG files "
+            "are whole. Install one (Debian: fonts-noto-cjk) and run again.",
+            err=True,
+        )
 
 
 def _write_with_texts(place: Workspace, model_set: ModelSet) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.figures import pictures, save
+from tcmbench.boards.figures import canvas, pictures, save
 from tcmbench.boards.figures.canvas import width
 
 from .fake import POLICY, Shape, make
@@ -31,7 +32,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 def test_pictures_are_clean_svg_twice_the_same(table: Table) -> None:
     """Every picture parses, has no script, address or fixed colour, and comes out the same again."""
     drawn = pictures(table)
-    assert [picture.name for picture in drawn] == ["pareto", "forest", "slices", "cost", "training"]
+    assert [picture.name for picture in drawn] == ["pareto", "forest", "slices", "confusions", "cost", "training"]
     assert drawn == pictures(table)
     for picture in drawn:
         parsed = ET.fromstring(picture.svg)  # noqa: S314 - our own text
@@ -57,11 +58,25 @@ def test_save_writes_every_format(table: Table, tmp_path: Path) -> None:
     """Pictures for papers come as SVG, PNG and PDF without a date inside."""
     written = save(table, tmp_path)
     assert {path.suffix for path in written} == {".svg", ".png", ".pdf"}
-    assert len(written) == 15
+    assert len(written) == 18
     assert b"CreationDate" not in (tmp_path / "pareto.pdf").read_bytes()
+    assert "脾胃虚弱增强版" in (tmp_path / "pareto.svg").read_text(encoding="utf-8")
+
+
+def test_files_without_a_chinese_font_show_boxes(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no font has the characters, PNG and PDF show boxes, not one warning is given, and SVG stays whole."""
+    monkeypatch.setattr(canvas, "chinese_fonts", tuple)
+    page = canvas.Canvas.for_paper("pareto")
+    assert page.data("脾虚 A") == "▯▯ A"
+    assert canvas.Canvas.for_paper("pareto", needs_glyphs=False).data("脾虚 A") == "脾虚 A"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(save(table, tmp_path, formats=("svg", "pdf"))) == 12
 
 
 def test_width_counts_wide_characters() -> None:
-    """A Chinese character takes about as much room as two letters."""
+    """A Chinese character takes about as much room as two letters, and text is cut by its width."""
+    assert canvas.cut("abc", 3) == "abc"
+    assert canvas.cut("脾胃虚弱证", 6) == "脾胃…"
     assert width("ab") == 2
     assert 3 < width("增益") < 4.1

@@ -82,13 +82,17 @@ NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("a task of this role has no score", "该类任务缺少分数")
 
 
-def change(estimate: Estimate | None, *, is_reference: bool) -> Figure:
-    """Return the figure of a difference from the reference, in points with a sign."""
+PARTIAL = Text("over the tasks that this model can do", "仅取该模型可完成的任务")
+
+
+def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = False) -> Figure:
+    """Return the figure of a difference from the reference, in points with a sign; `*` where it is not over all."""
     if is_reference:
         return Figure(value=0.0, text=REFERENCE)
     if estimate is None:
         return nothing(MISSING)
-    return Figure(value=estimate.value, text=same(signed(estimate.value)), estimate=estimate)
+    shown = signed(estimate.value) + ("*" if is_partial else "")
+    return Figure(estimate.value, same(shown), estimate, note=PARTIAL if is_partial else Text("", ""))
 
 
 def nothing(why: Text) -> Figure:

@@ -22,4 +22,4 @@ HEADING = Heading(
 
 def figure(row: Row) -> Figure:
     """Return the mean difference over the general tasks."""
-    return change(row.aggregates.general, is_reference=row.is_reference)
+    return change(row.aggregates.general, is_reference=row.is_reference, is_partial="general" in row.aggregates.partial)

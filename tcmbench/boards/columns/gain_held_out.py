@@ -21,4 +21,6 @@ HEADING = Heading(
 
 def figure(row: Row) -> Figure:
     """Return the gain over the held_out tasks."""
-    return change(row.aggregates.held_out, is_reference=row.is_reference)
+    return change(
+        row.aggregates.held_out, is_reference=row.is_reference, is_partial="held_out" in row.aggregates.partial
+    )

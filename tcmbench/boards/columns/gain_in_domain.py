@@ -21,4 +21,6 @@ HEADING = Heading(
 
 def figure(row: Row) -> Figure:
     """Return the gain over the in_domain tasks."""
-    return change(row.aggregates.in_domain, is_reference=row.is_reference)
+    return change(
+        row.aggregates.in_domain, is_reference=row.is_reference, is_partial="in_domain" in row.aggregates.partial
+    )

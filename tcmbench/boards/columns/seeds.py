@@ -16,6 +16,7 @@ HEADING = Heading(
     zh="随机种子",
     help_en="Trainings with different seeds. With a single seed the intervals cover the items only.",
     help_zh="不同随机种子的训练次数。只有一个种子时，置信区间仅反映条目的抽样误差。",
+    shown=False,
 )
 
 

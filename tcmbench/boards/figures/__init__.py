@@ -5,10 +5,11 @@ One file is one picture: `draw(table, canvas) -> Drawing | None`, None when ther
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.figures import cost, forest, pareto, slices, training
-from tcmbench.boards.figures.canvas import Canvas
+from tcmbench.boards.figures import confusions, cost, forest, pareto, slices, training
+from tcmbench.boards.figures.canvas import Canvas, Drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ _DRAWERS = {
     "pareto": pareto.draw,
     "forest": forest.draw,
     "slices": slices.draw,
+    "confusions": confusions.draw,
     "cost": cost.draw,
     "training": training.draw,
 }
@@ -53,26 +55,34 @@ def pictures(table: Table) -> list[Picture]:
 def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", "pdf")) -> list[Path]:
     """Write every picture to files, in English on white, and return their paths.
 
+    SVG keeps its text as text, in whatever font the reader has. PNG and PDF need a font for Chinese names; on a
+    machine without one (`canvas.chinese_fonts`) they show a box for each character.
+
     Args:
         table: The board.
         folder: Where to; made when absent.
         formats: Endings that matplotlib knows.
     """
-    from tcmbench.store import atomic_write
-
     written = []
     for name, draw in _DRAWERS.items():
-        canvas = Canvas.for_paper(name)
-        with canvas.settings():
-            drawing = draw(table, canvas)
-            if drawing is None:
-                continue
-            for ending in formats:
-                path = folder / f"{name}.{ending}"
-                with atomic_write(path) as part:
-                    drawing.figure.savefig(part, format=ending, dpi=200, metadata=_NO_DATE.get(ending, {}))
-                written.append(path)
+        for ending in formats:
+            canvas = Canvas.for_paper(name, needs_glyphs=ending != "svg")
+            with canvas.settings(), warnings.catch_warnings():
+                # Of an SVG: the reader's font has them.
+                warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+                drawing = draw(table, canvas)
+                if drawing is not None:
+                    written.append(_saved(drawing, folder / f"{name}.{ending}"))
     return written
+
+
+def _saved(drawing: Drawing, path: Path) -> Path:
+    from tcmbench.store import atomic_write
+
+    ending = path.suffix[1:]
+    with atomic_write(path) as part:
+        drawing.figure.savefig(part, format=ending, dpi=200, metadata=_NO_DATE.get(ending, {}))
+    return path
 
 
 _NO_DATE: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

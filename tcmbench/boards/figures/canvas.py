@@ -7,6 +7,7 @@ text of users ever reaches matplotlib's parser, and Chinese needs no font: the r
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from dataclasses import dataclass, field
@@ -33,6 +34,17 @@ _PAPER = {
 _STAND_INS = {name: f"#0{place:x}0e0{place:x}" for place, name in enumerate(_PAPER)}
 
 
+_CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Noto Sans CJK JP", "PingFang SC",
+    "Hiragino Sans GB", "Heiti SC", "Microsoft YaHei", "SimHei", "DengXian", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
+)  # fmt: skip
+
+
+_LAST_DRAWN = 0x2E7F
+"""What comes after, full-width characters, is not in the font that matplotlib brings along."""
+
+
 class Drawing(NamedTuple):
     """A finished figure."""
 
@@ -56,6 +68,9 @@ class Canvas:
     on_page: bool
     """Whether texts are stand-ins."""
 
+    boxes: bool = False
+    """Whether a box stands for each Chinese character."""
+
     _texts: list[Text] = field(default_factory=list)
 
     @classmethod
@@ -64,9 +79,14 @@ class Canvas:
         return cls(name, _STAND_INS, on_page=True)
 
     @classmethod
-    def for_paper(cls, name: str) -> Canvas:
-        """Return a canvas whose drawings become files."""
-        return cls(name, _PAPER, on_page=False)
+    def for_paper(cls, name: str, *, needs_glyphs: bool = True) -> Canvas:
+        """Return a canvas whose drawings become files.
+
+        Args:
+            name: Which picture.
+            needs_glyphs: Whether text becomes shapes, so that characters that no font has must be boxes.
+        """
+        return cls(name, _PAPER, on_page=False, boxes=needs_glyphs and not chinese_fonts())
 
     def settings(self) -> AbstractContextManager[None]:
         """Return matplotlib's settings for the time of drawing and saving."""
@@ -82,7 +102,7 @@ class Canvas:
                 "xtick.labelsize": 9, "ytick.labelsize": 9, "axes.labelsize": 9.5, "text.color": ink,
                 "axes.unicode_minus": True, "figure.facecolor": "none", "axes.facecolor": "none",
                 "savefig.facecolor": "none" if self.on_page else "white", "lines.solid_capstyle": "round",
-                "pdf.fonttype": 42, "font.sans-serif": ["DejaVu Sans"], "font.family": "sans-serif",
+                "pdf.fonttype": 42, "font.family": ["DejaVu Sans", *(() if self.on_page else chinese_fonts())],
             }
         )  # fmt: skip
 
@@ -99,9 +119,13 @@ class Canvas:
         return self._stand_in(text(key, **values))
 
     def data(self, value: str, limit: int = 28) -> str:
-        """Return text of users, for matplotlib, cut to `limit` characters."""
-        shown = clip(value, limit)
+        """Return text of users, for matplotlib, cut to the width of `limit` small letters."""
+        shown = cut(value, limit)
         return self._stand_in(Text(shown, shown))
+
+    def named(self, both: Text, suffix: str = "", *, limit: int = 30) -> str:
+        """Return a name in both languages with the same ending, for matplotlib."""
+        return self._stand_in(Text(clip(both.en, limit) + suffix, clip(both.zh, limit) + suffix))
 
     def to_svg(self, drawing: Drawing) -> str:
         """Return the drawing as an SVG element that takes the page's colours, language and fonts."""
@@ -114,7 +138,7 @@ class Canvas:
 
     def _stand_in(self, both: Text) -> str:
         if not self.on_page:
-            return _drawable(both.en)
+            return "".join("▯" if self.boxes and ord(c) > _LAST_DRAWN else c for c in both.en)
         self._texts.append(both)
         # As wide as the text will be, so that the layout fits; digits alone would be taken for a number.
         word = f"Q{len(self._texts) - 1}q"
@@ -128,14 +152,35 @@ class Canvas:
             both = self._texts[int(match[1])]
             if both.en == both.zh:
                 return html.escape(both.en)
-            return f'<tspan class="t" lang="en">{both.en}</tspan><tspan class="t" lang="zh-Hans">{both.zh}</tspan>'
+            en, zh = html.escape(both.en), html.escape(both.zh)
+            return f'<tspan class="t" lang="en">{en}</tspan><tspan class="t" lang="zh-Hans">{zh}</tspan>'
 
         return re.sub(r"\bQ(\d+)qx*\b", spelled, svg)
 
 
+@functools.cache
+def chinese_fonts() -> tuple[str, ...]:
+    """Return the first font with Chinese glyphs that this machine has, for PNG and PDF; empty where there is none.
+
+    SVG needs none: its text stays text.
+    """
+    from matplotlib import font_manager
+
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in _CHINESE if name in here)[:1]
+
+
+def cut(value: str, limit: int) -> str:
+    """Return text of at most the width of `limit` small letters; an ellipsis stands for what is cut off."""
+    shown = clip(value, limit)
+    while width(shown) > limit:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    return shown
+
+
 def width(shown: str) -> float:
     """Return how wide a text is in small letters: full-width characters count two."""
-    return sum(1.9 if ord(character) > 0x2E7F else 1.0 for character in shown)
+    return sum(1.9 if ord(character) > _LAST_DRAWN else 1.0 for character in shown)
 
 
 def bare(axes: Axes, *, keep: str = "bottom") -> None:
@@ -192,11 +237,6 @@ def place_labels(
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-
-
-def _drawable(shown: str) -> str:
-    """Return text that the font has; the rest becomes a question mark, for files only."""
-    return "".join(character if ord(character) < 0x2E80 else "?" for character in shown)
 
 
 def _short_number(match: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     from matplotlib.figure import Figure
 
     lines = _lines(table)
-    figure = Figure(figsize=(6.4, 0.9 + 0.25 * len(lines) + 0.18 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(5.2, 0.9 + 0.25 * len(lines) + 0.18 * len(rows)), layout="constrained")
     axes = figure.subplots()
     bare(axes)
     axes.plot([0, 0], [-0.45, len(lines) - 0.4], color=canvas.colour(MUTED), linewidth=0.9, zorder=0)
@@ -39,7 +39,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             _mark(axes, row, column, line + 0.2 * (place - (len(rows) - 1) / 2), canvas.series(place))
     axes.set_yticks(
         [line for line, (_, column) in enumerate(lines) if column],
-        [canvas.data(column.title, 24) for _, column in lines if column],
+        [canvas.data(column.title, 30) for _, column in lines if column],
     )
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.4, -0.6 - 0.6 * len(rows))

@@ -28,7 +28,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         return None
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.1), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.7), layout="constrained")
     axes = figure.subplots()
     axes.axhline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
     axes.axvline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
 from tcmbench.boards.figures.featured import featured
+from tcmbench.boards.texts import slice_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Row, Table, TaskColumn
 
 _SHOWN = 3
-_PARTS = 6
+_PARTS = 7
 
 
 def draw(table: Table, canvas: Canvas) -> Drawing | None:
@@ -28,14 +29,14 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     from matplotlib.figure import Figure
 
     lines = _lines(column)
-    figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(lines) + 0.18 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(5.2, 0.9 + 0.3 * len(lines) + 0.18 * len(rows)), layout="constrained")
     axes = figure.subplots()
     bare(axes)
     axes.plot([0, 0], [-0.45, len(lines) - 0.4], color=canvas.colour(MUTED), linewidth=0.9, zorder=0)
     for line, (slicing, part) in enumerate(lines):
         if not part:
             axes.text(
-                -0.015, line, canvas.data(slicing, 24), transform=axes.get_yaxis_transform(), ha="right",
+                -0.015, line, canvas.named(slice_name(slicing)), transform=axes.get_yaxis_transform(), ha="right",
                 va="center", fontsize=9, fontweight="bold", color=canvas.colour(INK),
             )  # fmt: skip
             continue
@@ -44,7 +45,11 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             _mark(axes, row, column, slicing, part, line + 0.2 * (place - (len(rows) - 1) / 2), canvas.series(place))
     axes.set_yticks(
         [line for line, (_, part) in enumerate(lines) if part],
-        [canvas.data(f"{part} (n = {column.slice_sizes[slicing][part]})", 30) for slicing, part in lines if part],
+        [
+            canvas.named(slice_name(part), f" ({column.slice_sizes[slicing][part]:,})")
+            for slicing, part in lines
+            if part
+        ],
     )
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.4, -0.6 - 0.6 * len(rows))

@@ -30,7 +30,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     from matplotlib.figure import Figure
 
     limit = max(12, min(40, _POINTS // sum(len(row.training) for row in rows)))
-    figure = Figure(figsize=(4.1 * len(series), 2.9), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(series), 2.7), layout="constrained")
     panels = figure.subplots(1, len(series), squeeze=False)[0]
     for axes, (name, key) in zip(panels, series, strict=True):
         axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
