@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tcmbench.checks import policy_file
 from tcmbench.errors import SpecError
+from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,14 @@ def test_rules_hold_for_both_and_tables_go_before_them(tmp_path: Path) -> None:
     assert (found.reference.margin, found.reference.required_gain, found.reference.alpha) == (2.0, 1.0, 0.1)
     assert (found.baseline.margin, found.baseline.required_gain, found.baseline.alpha) == (0.5, None, 0.05)
     assert found.reference.cap_of("X") == found.baseline.cap_of("X") == 3.0
+
+
+def test_the_example_in_the_docs_is_the_default(tmp_path: Path) -> None:
+    """But for the cap that it shows."""
+    (text,) = re.findall(r"```toml\n(.*?)```", (REPOSITORY / "docs/ci.md").read_text("utf-8"), re.DOTALL)
+    found = read(tmp_path, text)
+    for policy, default in zip(found, policy_file.default(), strict=True):
+        assert policy == default.model_copy(update={"caps": {"SynthQA": 3.0}})
 
 
 def test_no_gain_can_be_asked_for(tmp_path: Path) -> None:
