@@ -82,7 +82,10 @@ def options(module: ModuleType, given: Mapping[str, Any], *, where: str = "") ->
         return schema.model_validate(dict(given))
     except ValidationError as error:
         short = module.__name__.rpartition(".")[2]
-        complaints = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        complaints = "; ".join(
+            ": ".join(part for part in (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) if part)
+            for e in error.errors()
+        )
         known = ", ".join(schema.model_fields) or "none"
         raise SpecError(f"{where}: options of {short}: {complaints}. Known options: {known}.") from error
 

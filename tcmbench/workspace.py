@@ -122,9 +122,9 @@ class Workspace:
         return _hub_folder(base)
 
     def base_state(self, base: Base) -> str:
-        """Return `built in`, `here` or `absent`, for listings."""
-        if base.kind == "baseline":
-            return "built in"
+        """Return `built in`, `server`, `here` or `absent`, for listings."""
+        if not base.has_weights:
+            return "built in" if base.kind == "baseline" else "server"
         try:
             self.model_dir(base)
         except ModelAbsent:
@@ -186,11 +186,11 @@ def _hub_folder(base: Base) -> Path:
     repository = cache / f"models--{base.hub_id.replace('/', '--')}"
     reference = repository / "refs" / (base.revision or "main")
     commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else base.revision
-    snapshot = repository / "snapshots" / (commit or "none")
-    if (snapshot / "config.json").is_file():
+    snapshot = repository / "snapshots" / commit if commit else None
+    if snapshot is not None and (snapshot / "config.json").is_file():
         return snapshot
     revision = f" --revision {base.revision}" if base.revision else ""
     raise ModelAbsent(
-        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot}). On a machine with a "
+        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository}). On a machine with a "
         f"network run: hf download {base.hub_id}{revision}; then copy the cache here or set HF_HOME to it."
     )
