@@ -47,4 +47,28 @@ def linear_probe(
             )
             self.data_loaded = True
 
+        def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
+            # A column is read from Arrow row by row each time it is walked, and scikit-learn's metrics walk it often.
+            return super()._calculate_scores(list(y_test), y_pred)
+
+        def _undersample_data(self, dataset: Any, experiment_num: int, idxs: list[int] | None = None) -> Any:
+            return super()._undersample_data(_ReadOnce(dataset), experiment_num, idxs)
+
     return LinearProbe
+
+
+class _ReadOnce:
+    """A dataset whose columns are lists: mteb looks up one label after the other in a lazy column."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return list(self._dataset[name][:])
+
+    def select(self, rows: list[int]) -> Dataset:
+        """Return the rows as a dataset."""
+        return self._dataset.select(rows)
