@@ -85,6 +85,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
         baseline=shown(workspace, path) if is_kept else "",
         policy_file=shown(workspace, options.policy) if options.policy else "",
         models=tuple(sorted(verdicts, key=_seriousness)),
+        columns=len(found.columns),
         version=tcmbench.__version__,
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.columns import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import ModelVerdict, Outcome, Report
+    from tcmbench.checks.verdict import Level, ModelVerdict, Outcome, Report
     from tcmbench.stats.estimates import Estimate
 
 SAID: dict[Outcome, str] = {
@@ -20,6 +20,8 @@ SAID: dict[Outcome, str] = {
     "not_comparable": "NOT COMPARABLE",
 }
 NOTHING = "–"
+_LISTED = 12
+_UNNAMED = ("missing", "not_comparable")
 
 
 def change(estimate: Estimate | None) -> str:
@@ -98,6 +100,50 @@ def tasks(model: ModelVerdict, *, only_changed: bool) -> list[tuple[str, ...]]:
         for task in model.tasks
         if not only_changed or task.improved != 0 or task.worse != 0
     ]
+
+
+class Told(NamedTuple):
+    """A finding in words."""
+
+    rule: str
+    level: Level
+    text: str
+
+
+def findings(model: ModelVerdict, *, columns: int) -> tuple[Told, ...]:
+    """Return what is found against a model, what is said of several tasks said once.
+
+    Args:
+        model: The model.
+        columns: Columns of the suite; when all of them are meant, they aren't listed.
+    """
+    same: dict[tuple[str, Level, str], list[str]] = {}
+    for finding in model.findings:
+        same.setdefault((finding.rule, finding.level, finding.message), []).append(finding.column)
+    told = []
+    for (rule, level, message), named in same.items():
+        # the gate's own messages name their task
+        about = _listed([name for name in named if name], columns) if rule in _UNNAMED else ""
+        told.append(Told(rule, level, f"{about}: {message}" if about else message))
+    return tuple(told)
+
+
+def alike(report: Report) -> list[tuple[list[ModelVerdict], tuple[Told, ...]]]:
+    """Return the models with findings; those that could not be judged at all, for the same reasons, stand together."""
+    groups: dict[object, tuple[list[ModelVerdict], tuple[Told, ...]]] = {}
+    for model in report.models:
+        told = findings(model, columns=report.columns)
+        if told:
+            key = model.name if model.tasks else told
+            groups.setdefault(key, ([], told))[0].append(model)
+    return list(groups.values())
+
+
+def _listed(names: Sequence[str], columns: int) -> str:
+    if len(names) == columns > 1:
+        return f"all {columns} tasks"
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:

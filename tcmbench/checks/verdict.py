@@ -148,6 +148,9 @@ class Report:
     models: tuple[ModelVerdict, ...]
     """Failing ones first, then in the set's order."""
 
+    columns: int
+    """Columns of the suite."""
+
     version: str
     """tcmbench's version."""
 

@@ -27,7 +27,7 @@ def report(models: list[ModelVerdict], *, against: Against = "baseline") -> Repo
     """Return a report on these models."""
     return Report(
         set_name="fake", suite="fake", synthetic=True, reference="mini-zh", against=against,
-        baseline="leaderboards/fake/baseline.json", policy_file="", models=tuple(models), version="0.1.0",
+        baseline="leaderboards/fake/baseline.json", policy_file="", models=tuple(models), columns=4, version="0.1.0",
     )  # fmt: skip
 
 
@@ -71,6 +71,16 @@ def test_every_output_survives_any_text(mixed: Report, name: str) -> None:
         json.loads(text)
     if name == "markdown":
         assert "<b>" not in text
+
+
+@pytest.mark.parametrize("name", ["console", "markdown"])
+def test_what_is_said_of_many_is_said_once(mixed: Report, name: str) -> None:
+    """Ten variants that aren't trained yet are one line, not a hundred and ten."""
+    missing = tuple(Problem("missing", f"Task{number}", "pending: not trained yet") for number in range(4))
+    models = [replace(mixed.models[0], name=f"v{number}", problems=missing, result=None) for number in range(3)]
+    text = outputs.load(name).render(report(models))
+    assert text.count("not trained yet") == 1
+    assert all(words in text for words in ("v0, v1, v2", "all 4 tasks: pending"))
 
 
 def test_the_exit_code_is_that_of_the_most_serious_model(mixed: Report, whole: State) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from tcmbench.checks import texts
 
 if TYPE_CHECKING:
-    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
 
 FILE = "check.txt"
-_SHOWN = 12
 
 
 def render(report: Report) -> str:
@@ -21,26 +20,13 @@ def render(report: Report) -> str:
     if report.synthetic:
         lines.append("The data is generated: these figures say nothing about medicine.")
     lines += ["", *texts.aligned(head, rows)]
-    for model in report.models:
-        if model.findings or not model.passed:
-            lines += ["", *_details(model)]
+    for models, told in texts.alike(report):
+        lines += ["", f"{', '.join(model.name for model in models)}: {texts.outcome(models[0])}"]
+        rows = texts.tasks(models[0], only_changed=True)
+        if rows:
+            lines += texts.aligned(texts.TASK_HEAD, rows, indent="    ")
+        lines += [f"  ✗ {rule}: {text}" for rule, _, text in told]
     lines += ["", report.headline]
     if report.advice:
         lines.append(report.advice)
     return "\n".join(lines) + "\n"
-
-
-def _details(model: ModelVerdict) -> list[str]:
-    lines = [f"{model.name}: {texts.outcome(model)}"]
-    rows = texts.tasks(model, only_changed=True)
-    if rows:
-        lines += texts.aligned(texts.TASK_HEAD, rows, indent="    ")
-    same: dict[tuple[str, str], list[str]] = {}
-    for finding in model.findings:
-        same.setdefault((finding.rule, finding.message), []).append(finding.column)
-    for (rule, message), columns in same.items():
-        listed = ", ".join(columns[:_SHOWN]) + (f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else "")
-        # rules on missing and other tasks don't name the task in their message; the gate's do
-        named = f"{listed}: " if listed and rule in {"missing", "not_comparable"} else ""
-        lines.append(f"  ✗ {rule}: {named}{message}")
-    return lines

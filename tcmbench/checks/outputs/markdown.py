@@ -25,27 +25,22 @@ def render(report: Report) -> str:
     if report.synthetic:
         lines += ["The data is generated: these figures say nothing about medicine.", ""]
     lines += _table(head, rows)
+    for models, told in texts.alike(report):
+        lines += ["", f"**{_plain(', '.join(model.name for model in models))}**", ""]
+        lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in told]
     for model in report.models:
-        lines += _model(model)
+        lines += _tasks(model)
     if report.advice:
         lines += ["", _plain(report.advice)]
     return "\n".join(lines) + "\n"
 
 
-def _model(model: ModelVerdict) -> list[str]:
-    lines: list[str] = []
-    if model.findings:
-        lines += ["", f"**{_plain(model.name)}**", ""]
-        for finding in model.findings:
-            column = f"{_plain(finding.column)}: " if finding.column else ""
-            lines.append(
-                f"- {'❌' if finding.level == 'error' else '⚠️'} `{finding.rule}` {column}{_plain(finding.message)}"
-            )
+def _tasks(model: ModelVerdict) -> list[str]:
     rows = texts.tasks(model, only_changed=model.against == "baseline")
-    if rows:
-        lines += ["", f"<details><summary>{len(rows)} tasks of {_plain(model.name)}</summary>", ""]
-        lines += [*_table(texts.TASK_HEAD, rows), "", "</details>"]
-    return lines
+    if not rows:
+        return []
+    lines = ["", f"<details><summary>{len(rows)} tasks of {_plain(model.name)}</summary>", ""]
+    return [*lines, *_table(texts.TASK_HEAD, rows), "", "</details>"]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
