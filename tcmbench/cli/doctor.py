@@ -156,7 +156,7 @@ def _models(place: Workspace) -> Iterator[Finding]:
 
     for name in place.names(Base):
         base = place.spec(Base, name)
-        if base.kind == "baseline":
+        if not base.has_weights:
             continue
         try:
             place.model_dir(base)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.encoders._batches import FREE_TOKENS, automatic_tokens, bytes_per_token
+from tcmbench.encoders._prompts import prompt_for
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
-
-_RETRIEVAL = ("Retrieval", "Reranking")
 
 
 class Options(PluginOptions):
@@ -49,14 +48,8 @@ class TextEncoder:
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
-        """Return what is put before a text: queries get the query prompt, everything else the document prompt.
-
-        Retrieval and reranking share it, so that a query is encoded once for both.
-        """
-        kind = str(task_metadata.type)
-        if str(prompt_type) == "query" and any(word in kind for word in _RETRIEVAL):
-            return self._base.query_prompt
-        return self._base.document_prompt
+        """Return what is put before a text of this task and role."""
+        return prompt_for(self._base, task_metadata, prompt_type)
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """Return the length of each text in tokens, special tokens included, at most `max_length`."""

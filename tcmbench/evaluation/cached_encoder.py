@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LEAST_COSINE = 0.999
+"""Between the vectors of one text from one model, computed in another batch or in half precision."""
+
 _SAVED_TOKENS = 1 << 18
 _SAVED_TEXTS = 4096
 
@@ -49,6 +52,7 @@ class CachedEncoder(AbsEncoder):
         self.inner = inner
         self.model = inner
         self.mteb_model_meta = inner.mteb_model_meta
+        self._canaries_hold = False
         self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
         self._space = Space(
             cache_dir,
@@ -115,6 +119,7 @@ class CachedEncoder(AbsEncoder):
         self, texts: list[str], digests: list[bytes], missing: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Encode texts, longest first, saving as it goes; yield their numbers and vectors."""
+        self._check_canaries()
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         rows, lengths = missing[order], lengths[order]
@@ -142,6 +147,26 @@ class CachedEncoder(AbsEncoder):
                 self._space.add([digests[row] for row in chunk[sound]], encoded[sound])
                 yield chunk, encoded
 
+    def _check_canaries(self) -> None:
+        """Make sure that a model whose weights nobody sees is still the one that its revision stands for.
+
+        Raises:
+            EvaluationError: Its canary texts get other vectors than under this revision before.
+        """
+        canaries: Sequence[str] = getattr(self.inner, "canaries", ())
+        if self._canaries_hold or not canaries:
+            return
+        now = np.asarray(self.inner.encode_texts(list(canaries)), dtype=np.float32)
+        digests = [digest(text) for text in canaries]
+        present, before = self._space.get(digests)
+        if before.size and not _alike(before, now[present]):
+            raise EvaluationError(
+                f"{self.inner.mteb_model_meta.name}: the vectors of its canary texts have changed, so another model "
+                "answers under the same revision. Raise `revision` in the base's options."
+            )
+        self._space.add(digests, now)
+        self._canaries_hold = True
+
     def _encode_chunk(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return vectors of texts sorted by length, descending, batch by batch."""
 
@@ -155,3 +180,11 @@ class CachedEncoder(AbsEncoder):
             return part
 
         return np.concatenate(list(self._batches.run(lengths, compute)))
+
+
+def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+    """Return whether each vector points where it did before, but for rounding."""
+    if before.shape != now.shape:
+        return False
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(now, axis=1)
+    return bool((np.sum(before * now, axis=1) >= _LEAST_COSINE * lengths).all())

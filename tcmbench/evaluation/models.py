@@ -73,7 +73,7 @@ def base_model(workspace: Workspace, name: str) -> Model:
         ModelAbsent: Its weights aren't on this machine.
     """
     base = workspace.spec(Base, name)
-    model_dir = None if base.kind == "baseline" else workspace.model_dir(base)
+    model_dir = workspace.model_dir(base) if base.has_weights else None
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
 
 
@@ -95,7 +95,7 @@ def revision(base: Base, model_dir: Path | None) -> str:
     return key(
         f"model {base.encoder} {plugin.REVISION}",
         {
-            "options": options.model_dump(mode="json"),
+            "options": plugin.identity(options) if hasattr(plugin, "identity") else options.model_dump(mode="json"),
             "weights": None if model_dir is None else weights_hash(model_dir),
             "instruction": base.instruction,
             "padding_side": base.padding_side,

@@ -24,7 +24,7 @@ class Options(RankedOptions):
     """Which model is asked."""
 
     model: str = ""
-    """A base, a folder of a checkpoint or the URL of an OpenAI-compatible endpoint; "" is the variant's base."""
+    """Any base that gives vectors, one behind a server (encoder `endpoint`) too; "" is the variant's own base."""
 
     def model_name(self) -> str | None:
         """Return the model."""

@@ -83,11 +83,17 @@ class Base(Spec):
             return {"encoder": "cross_encoder", **given}
         return given
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether its weights are files: neither a baseline's nor those behind a server are."""
+        return self.kind != "baseline" and self.encoder != "endpoint"
+
     @model_validator(mode="after")
     def _weights_have_one_source(self) -> Base:
-        if self.kind == "baseline":
+        if not self.has_weights:
             if self.path or self.hub_id:
-                raise ValueError("a baseline has no weights: remove path and hub_id")
+                what = "a baseline" if self.kind == "baseline" else "a model behind a server"
+                raise ValueError(f"{what} has no weights here: remove path and hub_id")
         elif (self.path is None) == (self.hub_id is None):
             raise ValueError("give either path (weights in the workspace) or hub_id (weights on the hub)")
         return self

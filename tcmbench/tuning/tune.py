@@ -86,8 +86,8 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
         DataError: The data can't be used.
     """
     base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
-    if base.kind == "baseline":
-        raise SpecError(f"variant {variant.name}: base {base.name} is a baseline without weights; nothing can be tuned")
+    if not base.has_weights:
+        raise SpecError(f"variant {variant.name}: base {base.name} has no weights here; nothing can be tuned")
     if base.kind != variant.task:
         raise SpecError(
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "

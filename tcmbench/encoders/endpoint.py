@@ -1,0 +1,258 @@
+"""Models behind a server: OpenAI's `/embeddings`, which vLLM, TEI and infinity speak too, and `/rerank`.
+
+A base with `encoder = "endpoint"` has no weights here; its options name the server and the model:
+
+    kind = "embedding"                    # or "reranker"
+    encoder = "endpoint"
+    [options]
+    url = "http://localhost:8000/v1"      # TEI: without /v1
+    model = "Qwen/Qwen3-Embedding-0.6B"
+    revision = "1"                        # yours; raise it when the model behind the URL changes
+    api_key_env = "EMBEDDING_API_KEY"     # the variable that holds the key; the key itself stands in no file
+
+Nobody can see the weights behind a URL, so the declared revision is checked: before new vectors count, a few canary
+texts must still get the vectors that they got under this revision (see `CachedEncoder`).
+
+Rerankers come in two dialects: `documents` (vLLM, Jina, Cohere: `results[].relevance_score`) and `texts` (TEI:
+a list of `index, score`). All candidates of a query go in one request, up to `batch_texts`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from tcmbench.encoders._http import Server
+from tcmbench.encoders._prompts import prompt_for
+from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from mteb.models import ModelMeta
+    from numpy.typing import NDArray
+
+    from tcmbench.specs.base import Base
+
+REVISION = "1"
+
+CANARIES = ("主诉：咳嗽三日", "名称：气虚证。", "今天天气很好，我们去公园散步吧！", "The quick brown fox.")
+"""Texts whose vectors tell whether the model behind the URL is still the same."""
+
+
+class Options(PluginOptions):
+    """Which server, which model, and how it is asked."""
+
+    url: str
+    """Address up to, and without, `/embeddings` or `/rerank`."""
+
+    model: str
+    """Name that the server knows the model by."""
+
+    revision: str
+    """The user's own name of the model's version; part of the model's revision."""
+
+    api_key_env: str = ""
+    """Environment variable that holds the key; "" sends none."""
+
+    dialect: Literal["documents", "texts"] = "documents"
+    """How the server wants candidates to be reranked."""
+
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of every request, such as `truncate_prompt_tokens`; part of the model's revision."""
+
+    batch_texts: int = Field(default=64, ge=1)
+    """Texts a request."""
+
+    connections: int = Field(default=4, ge=1)
+    """Requests at the same time."""
+
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds that a request may take."""
+
+    tries: int = Field(default=5, ge=1)
+    """Requests until it is given up; the pause between them doubles."""
+
+    pause: float = Field(default=0.5, ge=0)
+    """Seconds before the second try."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"expected http:// or https://, got {url!r}")
+        return url.rstrip("/")
+
+
+def identity(options: PluginOptions) -> dict[str, Any]:
+    """Return the options that change vectors or scores; a server that moves keeps its model's revision."""
+    return options.model_dump(mode="json", include={"model", "revision", "dialect", "body"})
+
+
+class Endpoint:
+    """An encoder behind a server."""
+
+    dtype = "float32"
+
+    def __init__(self, server: Server, *, base: Base, options: Options, meta: ModelMeta) -> None:
+        self.mteb_model_meta = meta
+        self.revision = str(meta.revision)
+        self.max_length = base.max_length
+        self.canaries = CANARIES
+        self.batch_tokens = base.max_length * options.batch_texts * options.connections
+        self._server = server
+        self._base = base
+        self._options = options
+
+    def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
+        """Return what is put before a text of this task and role."""
+        return prompt_for(self._base, task_metadata, prompt_type)
+
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the length of each text in characters, which is near the tokens of Chinese; the server cuts."""
+        return [min(len(text), self.max_length) for text in texts]
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector a text, float32, shape (len(texts), dimensions); prompts are in the text.
+
+        Raises:
+            ModelAbsent: The server can't be reached. EvaluationError: It answers with something else.
+        """
+        import numpy as np
+
+        size = self._options.batch_texts
+        parts = [texts[start : start + size] for start in range(0, len(texts), size)]
+        with ThreadPoolExecutor(self._options.connections) as pool:
+            vectors = np.concatenate(list(pool.map(self._request, parts)))
+        if self._base.normalize:
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            np.divide(vectors, norms, out=vectors, where=norms > 0)
+        return vectors
+
+    def _request(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        body = {**self._options.body, "model": self._options.model, "input": list(texts)}
+        answer = self._server.post("/embeddings", body)
+        rows = answer.get("data") if isinstance(answer, dict) else None
+        try:
+            found = {int(row["index"]): _vector(row["embedding"]) for row in rows or ()}
+            return np.stack([found[place] for place in range(len(texts))])
+        except (KeyError, TypeError, ValueError) as error:
+            raise EvaluationError(
+                f"{self._server.url}/embeddings: expected `data` with `index` and `embedding` for each of {len(texts)} "
+                f"texts, got {_shape(answer)}"
+            ) from error
+
+
+class EndpointReranker:
+    """A reranker behind a server, as mteb wants it (CrossEncoderProtocol)."""
+
+    def __init__(self, server: Server, *, options: Options, meta: ModelMeta) -> None:
+        self.mteb_model_meta = meta
+        self.encoded_texts = 0
+        self._server = server
+        self._options = options
+
+    def predict(
+        self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
+    ) -> NDArray[np.float32]:
+        """Return one score a pair, in the order given; all documents of a query go in one request.
+
+        Raises:
+            ModelAbsent: The server can't be reached. EvaluationError: It answers with something else.
+        """
+        import numpy as np
+
+        queries = [text for batch in inputs1 for text in batch["text"]]
+        documents = [text for batch in inputs2 for text in batch["text"]]
+        wanted: dict[str, dict[str, None]] = defaultdict(dict)
+        for query, document in zip(queries, documents, strict=True):
+            wanted[query][document] = None
+        size = self._options.batch_texts
+        requests = [
+            (query, pool[start : start + size])
+            for query, found in wanted.items()
+            for pool in [list(found)]
+            for start in range(0, len(pool), size)
+        ]
+        with ThreadPoolExecutor(self._options.connections) as threads:
+            answers = list(threads.map(lambda request: self._request(*request), requests))
+        scores = {
+            (query, document): score
+            for (query, pool), found in zip(requests, answers, strict=True)
+            for document, score in zip(pool, found, strict=True)
+        }
+        self.encoded_texts += len(scores)
+        pairs = zip(queries, documents, strict=True)
+        return np.array([scores[pair] for pair in pairs], dtype=np.float32)
+
+    def _request(self, query: str, documents: list[str]) -> list[float]:
+        given = self._options
+        body: dict[str, Any] = {**given.body, "query": query}
+        if given.dialect == "texts":
+            answer = self._server.post("/rerank", {**body, "texts": documents})
+            rows, name = answer, "score"
+        else:
+            answer = self._server.post("/rerank", {**body, "model": given.model, "documents": documents})
+            rows, name = answer.get("results") if isinstance(answer, dict) else None, "relevance_score"
+        try:
+            found = {int(row["index"]): float(row[name]) for row in rows or ()}
+            return [found[place] for place in range(len(documents))]
+        except (KeyError, TypeError, ValueError) as error:
+            raise EvaluationError(
+                f"{self._server.url}/rerank: expected `index` and `{name}` for each of {len(documents)} documents "
+                f"(dialect {given.dialect!r}), got {_shape(answer)}"
+            ) from error
+
+
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+) -> Endpoint | EndpointReranker:
+    """Return the model; the server is first asked when a text must be encoded.
+
+    Raises:
+        ModelAbsent: The variable that should hold the key isn't set.
+        SpecError: An instruction, which no rerank dialect carries.
+    """
+    del model_dir, seed
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    key = os.environ.get(options.api_key_env, "") if options.api_key_env else ""
+    if options.api_key_env and not key:
+        raise ModelAbsent(
+            f"base {base.name}: the key of {options.url} is expected in ${options.api_key_env}, not set here"
+        )
+    server = Server(options.url, key, options.api_key_env, options.timeout, options.tries, options.pause)
+    if base.kind == "embedding":
+        return Endpoint(server, base=base, options=options, meta=meta)
+    if base.instruction:
+        raise SpecError(
+            f"base {base.name}: no rerank dialect carries an instruction. Put it into the server's template, or into "
+            "`body` in the way your server takes it, and leave `instruction` out."
+        )
+    return EndpointReranker(server, options=options, meta=meta)
+
+
+def _vector(value: object) -> NDArray[np.float32]:
+    """Return a vector out of numbers, or of their bytes in base64."""
+    import numpy as np
+
+    if isinstance(value, str):
+        return np.frombuffer(base64.b64decode(value), dtype="<f4")
+    return np.asarray(value, dtype=np.float32)
+
+
+def _shape(answer: object) -> str:
+    """Return what an answer looks like; never its texts."""
+    if isinstance(answer, dict):
+        return f"an object with {', '.join(map(repr, sorted(answer))) or 'nothing in it'}"
+    return f"a list of {len(answer)}" if isinstance(answer, list) else type(answer).__name__

@@ -1,0 +1,224 @@
+"""A model behind a server is a base like any other: cached, compared, refused when it changes under its name."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tcmbench import miners
+from tcmbench.encoders import model_meta
+from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
+from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
+from tcmbench.evaluation import models
+from tcmbench.evaluation.cached_encoder import CachedEncoder
+from tcmbench.miners import embedding
+from tcmbench.specs.base import Base
+from tcmbench.workspace import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEXTS = [f"第{n}段，" + "证" * (n % 7) for n in range(20)]
+
+
+def vector(text: str, turn: float) -> list[float]:
+    """Return a vector that follows from the text, turned by an angle."""
+    angle = sum(map(ord, text)) % 360 + turn
+    return [float(np.cos(angle)), float(np.sin(angle)), 0.5, 0.25]
+
+
+class Model:
+    """What the server serves, and what it saw."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.turn = 0.0
+        self.failures: list[int] = []
+        """Codes answered before the next right answer."""
+        self.answer: Any = None
+        """Answered instead, where set."""
+        self.seen: list[dict[str, Any]] = []
+        self.keys: Counter[str] = Counter()
+
+    def respond(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the answer to a request."""
+        if self.answer is not None:
+            return self.answer
+        if path.endswith("/embeddings"):
+            rows = [{"index": i, "embedding": vector(text, self.turn)} for i, text in enumerate(body["input"])]
+            return {"object": "list", "data": rows[::-1]}
+        shared = [len(set(body["query"]) & set(text)) for text in body.get("documents", body.get("texts"))]
+        if "texts" in body:
+            return [{"index": i, "score": n} for i, n in enumerate(shared)][::-1]
+        return {"results": [{"index": i, "relevance_score": n} for i, n in enumerate(shared)][::-1]}
+
+
+@pytest.fixture
+def server() -> Iterator[Model]:
+    """A server on this machine's own loopback address."""
+    model = Model()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            model.seen.append(body)
+            model.keys[self.headers.get("Authorization", "")] += 1
+            code = model.failures.pop(0) if model.failures else 200
+            data = json.dumps(model.respond(self.path, body) if code == 200 else {"error": "so it is"}).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        model.url = f"http://127.0.0.1:{http.server_port}/v1"
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield model
+        http.shutdown()
+
+
+def base(server: Model, *, kind: str = "embedding", **options: Any) -> Base:
+    """Return a base behind the server."""
+    given = {"url": server.url, "model": "m", "revision": "1", "batch_texts": 8, "pause": 0.0, **options}
+    return Base.model_validate({"name": "far", "kind": kind, "encoder": "endpoint", "options": given, "max_length": 64})
+
+
+def opened(base: Base, cache: Path) -> Any:
+    """Return the base as evaluation loads it."""
+    return models.Model("far", base, None, models.revision(base, None)).load(cache=cache)
+
+
+def test_vectors_come_in_order_and_once(server: Model, tmp_path: Path) -> None:
+    """Texts go in batches, answers in any order come back in the right one, and no text is asked for twice."""
+    model = opened(base(server), tmp_path)
+    assert isinstance(model, CachedEncoder)
+    actual = model.encode_list(TEXTS)
+    expected = np.array([vector(text, 0.0) for text in TEXTS], dtype=np.float32)
+    np.testing.assert_allclose(actual, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+    assert max(len(body["input"]) for body in server.seen) <= 8
+    asked = [text for body in server.seen for text in body["input"]]
+    assert sorted(asked) == sorted({*TEXTS, *CANARIES})
+    server.seen.clear()
+    opened(base(server), tmp_path).encode_list(TEXTS)
+    assert server.seen == []
+
+
+def test_another_model_under_the_same_revision_is_refused(server: Model, tmp_path: Path) -> None:
+    """Before new vectors count, the canary texts must get the vectors that they had."""
+    opened(base(server), tmp_path).encode_list(TEXTS[:3])
+    server.turn = 1.0
+    with pytest.raises(EvaluationError, match="Raise `revision`"):
+        opened(base(server), tmp_path).encode_list(TEXTS)
+    assert len(opened(base(server, revision="2"), tmp_path).encode_list(TEXTS)) == len(TEXTS)
+
+
+def test_a_server_that_moves_keeps_the_revision(server: Model) -> None:
+    """Address, key and batches don't change what a model is; model, revision and body do."""
+    same = models.revision(base(server), None)
+    assert same == models.revision(base(server, url="http://127.0.0.1:1", batch_texts=3), None)
+    others = [{"revision": "2"}, {"model": "n"}, {"body": {"truncate_prompt_tokens": 64}}]
+    assert len({same, *(models.revision(base(server, **other), None) for other in others)}) == 4
+
+
+def test_a_busy_server_is_asked_again(server: Model, tmp_path: Path) -> None:
+    """Overload passes; after the last try it is an error that names the server."""
+    server.failures = [503, 429]
+    assert len(opened(base(server), tmp_path).encode_list(TEXTS[:2])) == 2
+    server.failures = [503] * 50
+    with pytest.raises(ModelAbsent, match=r"/v1/embeddings: answer 503 .* 3 times"):
+        opened(base(server, tries=3, connections=1), tmp_path / "other").encode_list(TEXTS)
+
+
+def test_an_absent_server_says_what_to_do(server: Model, tmp_path: Path) -> None:
+    """Nobody at the address is no traceback."""
+    with pytest.raises(ModelAbsent, match="Start the server"):
+        opened(base(server, url="http://127.0.0.1:1/v1", tries=1), tmp_path).encode_list(TEXTS)
+
+
+@pytest.mark.parametrize("answer", [{"data": []}, {"data": [{"index": 0}]}, [], "text"])
+def test_answers_of_another_shape_are_refused(server: Model, tmp_path: Path, answer: Any) -> None:
+    """A missing vector is a failure and never a zero."""
+    server.answer = answer
+    with pytest.raises(EvaluationError, match="expected `data`"):
+        opened(base(server), tmp_path).encode_list(TEXTS)
+
+
+def test_a_refused_request_is_not_repeated(server: Model, tmp_path: Path) -> None:
+    """What can't get better is said at once."""
+    server.failures = [400]
+    with pytest.raises(EvaluationError, match="refuses the request: 400"):
+        opened(base(server), tmp_path).encode_list(TEXTS[:1])
+    assert len(server.seen) == 1
+
+
+def test_the_key_comes_from_the_environment(server: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file names a variable; without it nothing is asked, and a refused key is told by its name."""
+    named = base(server, api_key_env="SOME_KEY")
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(ModelAbsent, match=r"\$SOME_KEY, not set"):
+        opened(named, tmp_path)
+    monkeypatch.setenv("SOME_KEY", "sesame")
+    opened(named, tmp_path).encode_list(TEXTS[:1])
+    assert set(server.keys) == {"Bearer sesame"}
+    server.failures = [401]
+    with pytest.raises(ModelAbsent, match=r"refuses the key in \$SOME_KEY") as refused:
+        opened(named, tmp_path).encode_list(TEXTS)
+    assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize("dialect", ["documents", "texts"])
+def test_both_dialects_of_reranking_give_the_same_scores(server: Model, dialect: str, tmp_path: Path) -> None:
+    """All documents of a query go in one request, and scores come back in the order of the pairs."""
+    model = opened(base(server, kind="reranker", dialect=dialect), tmp_path)
+    assert isinstance(model, EndpointReranker)
+    queries, documents = ["头痛发热", "咳嗽", "头痛发热", "头痛发热"], ["头痛", "咳", "发热头", "头痛"]
+    actual = model.predict([{"text": queries}], [{"text": documents[:3]}, {"text": documents[3:]}])
+    assert actual.tolist() == [2.0, 1.0, 3.0, 2.0]
+    assert sorted(len(body.get("documents", body.get("texts"))) for body in server.seen) == [1, 2]
+
+
+def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
+    """Dropping it in silence would change every score."""
+    given = base(server, kind="reranker")
+    told = given.model_copy(update={"instruction": "检索"})
+    meta = model_meta(told, name="far", revision="r")
+    with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
+        from tcmbench import plugins
+
+        options = plugins.options(plugins.load("encoders", "endpoint"), told.options)
+        load(told, options=options, model_dir=None, meta=meta, seed=0)
+
+
+def test_negatives_are_mined_with_an_endpoint(server: Model, workspace_dir: Path, tmp_path: Path) -> None:
+    """The embedding miner takes a base behind a server as any other."""
+    (workspace_dir / "models/bases/far.toml").write_text(
+        f'kind = "embedding"\nencoder = "endpoint"\n[options]\nurl = "{server.url}"\nmodel = "m"\nrevision = "1"\n',
+        encoding="utf-8",
+    )
+    model = models.base_model(find(workspace_dir, cache=tmp_path), "far")
+    loaded = model.load(cache=tmp_path)
+
+    class Embedder:
+        revision = model.revision
+
+        def embed(self, texts: Any, *, kind: str) -> Any:
+            return loaded.encode_list(list(texts))
+
+    corpus = miners.Corpus(tuple(f"d{n}" for n in range(12)), tuple(TEXTS[:12]))
+    queries = miners.Queries(("q",), ("头痛发热",), (frozenset({"d3"}),))
+    context = miners.Context(embedder=lambda _: Embedder())
+    found = embedding.mine(queries, corpus, options=embedding.Options(count=4, model="far"), seed=0, context=context)
+    vectors = loaded.encode_list(["头痛发热", *TEXTS[:12]])
+    nearest = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")
+    assert {f"d{n}" for n in nearest.tolist() if n != 3} >= set(found.ids[0])
+    assert "d3" not in found.ids[0]
