@@ -44,6 +44,12 @@ def text(key: str, **values: str) -> Text:
     return found.filled(**values) if values else found
 
 
+def task_description(task: str, told: str) -> Text:
+    """Return what a task asks: in both languages for a bundled task, as told for any other."""
+    known = load().get(f"described.{task}")
+    return known if known is not None and known.en == told else same(clip(told, 600))
+
+
 def slice_name(name: str) -> Text:
     """Return how people call a slicing or a slice; what data named stays as it is."""
     return load().get(f"slices.{name}") or same(clip(name, 40))

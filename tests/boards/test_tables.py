@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,16 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.columns import signed
 from tcmbench.boards.spreadsheet import to_csv
-from tcmbench.boards.texts import clip, load, metric_title
+from tcmbench.boards.texts import clip, load, metric_title, task_description
+from tcmbench.workspace import bundled_content
 
 from .fake import POLICY, Shape, make
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
+
+
+TASKS = bundled_content() / "tasks"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +81,15 @@ def test_every_string_has_both_languages() -> None:
         assert sorted(part.split("}")[0] for part in both.en.split("{")[1:]) == sorted(
             part.split("}")[0] for part in both.zh.split("{")[1:]
         ), key
+
+
+def test_bundled_tasks_are_described_in_both_languages() -> None:
+    """Every bundled task has a Chinese description, and the English one is that of its file."""
+    found = {path.stem: tomllib.loads(path.read_text("utf-8"))["description"] for path in TASKS.glob("*.toml")}
+    known = {key.removeprefix("described."): both.en for key, both in load().items() if key.startswith("described.")}
+    assert known == found
+    assert task_description("SynthQA", found["SynthQA"]).zh != found["SynthQA"]
+    assert task_description("SynthQA", "Something else.").zh == "Something else."
 
 
 def test_clip_and_metric_titles() -> None:
