@@ -107,18 +107,35 @@ def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
 
 
 def _training_provenance(tuned: Sequence[Tuned]) -> dict[str, str]:
-    """Return what is worth knowing of the trainings: command, parity, leaks."""
+    """Return what is worth knowing of the trainings: seeds, data, command, settings, versions, parity, leaks."""
     if not tuned:
         return {}
     outcome = tuned[0].outcome
-    facts: dict[str, str] = {"training set": str(outcome.get("trainset", ""))}
-    command, parity = outcome.get("command"), outcome.get("parity")
+    facts: dict[str, str] = {
+        "trained seeds": ", ".join(str(one.model.seed) for one in tuned),
+        "training set": ", ".join(dict.fromkeys(str(one.outcome.get("trainset", "")) for one in tuned)),
+    }
+    command, parity, environment = outcome.get("command"), outcome.get("parity"), outcome.get("environment")
     if isinstance(command, list):
         facts["training command"] = " ".join(str(word).rpartition("/")[2] for word in command)
+    if isinstance(environment, dict):
+        # What ms-swift reads beside its arguments; paths of this machine tell nobody anything.
+        told = [f"{name}={value}" for name, value in environment.items() if "/" not in str(value) and value != ""]
+        facts["training environment"] = " ".join(told)
     if isinstance(parity, dict):
         facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
     if outcome.get("leaks"):
         facts["leaks"] = str(outcome["leaks"])
+    statistics, origin = outcome.get("statistics"), outcome.get("provenance")
+    if isinstance(statistics, dict):
+        facts["training data"] = ", ".join(
+            f"{statistics[n]} {n}" for n in ("records", "pairs", "lines") if n in statistics
+        )
+    if isinstance(origin, dict):
+        facts |= {f"training {name}": str(origin[name]) for name in ("commit", "hardware") if origin.get(name)}
+        packages = origin.get("packages")
+        if isinstance(packages, dict):
+            facts["training packages"] = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))
     return facts
 
 
