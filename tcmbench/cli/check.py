@@ -64,13 +64,15 @@ def command(
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load
+    from tcmbench.cli.progress import waiting
 
     place = workspace(data)
     options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
     if update_baseline:
         _tell_update(place, check.update_baseline(place, name, options))
         return
-    report = check.check(place, name, options)
+    with waiting(f"checking {name}"):
+        report = check.check(place, name, options)
     wanted = {"json": json, "junit": junit, "sarif": sarif, "markdown": markdown}
     files = {output: path for output, path in wanted.items() if path is not None}
     _write(report, files, output_dir)

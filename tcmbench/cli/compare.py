@@ -33,6 +33,7 @@ def command(
     baseline.json. Differences are B minus A, in points (0-100).
     """
     from tcmbench.checks import compare_texts, queries, sides
+    from tcmbench.cli.progress import waiting
     from tcmbench.errors import ScoreMissing, UnknownName
     from tcmbench.store import write_text
 
@@ -42,7 +43,8 @@ def command(
     for name in task or ():
         if name not in known:
             raise UnknownName.of("column", name, known, where=f"suite {pair.planned.suite.name}")
-    found = queries.compare(pair, only=task or None)
+    with waiting(f"resampling {len(task or known)} tasks"):
+        found = queries.compare(pair, only=task or None)
     if json is not None:
         rendered = compare_texts.as_json(pair, found)
         if json == Path("-"):

@@ -6,12 +6,20 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from tcmbench.evaluation.models import Model
     from tcmbench.evaluation.score import Score
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.trainers import Step
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """Show that something takes its time; nothing where stderr is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(text)
 
 
 class Progress:

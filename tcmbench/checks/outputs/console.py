@@ -1,4 +1,4 @@
-"""For people at a terminal: a line a model, and details of those that don't pass."""
+"""For people at a terminal: a line a model, and details of those that changed or don't pass."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def render(report: Report) -> str:
         if rows:
             lines += texts.aligned(texts.TASK_HEAD, rows, indent="    ")
         lines += [f"  ✗ {rule}: {text}" for rule, _, text in told]
+    for model in report.models:
+        rows = texts.tasks(model, only_changed=True)
+        if model.against == "baseline" and rows and not model.findings:
+            lines += ["", f"{model.name}: {texts.outcome(model)}", *texts.aligned(texts.TASK_HEAD, rows, indent="    ")]
     lines += ["", report.headline]
     if report.advice:
         lines.append(report.advice)
