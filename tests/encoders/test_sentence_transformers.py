@@ -32,3 +32,21 @@ def test_vectors_have_unit_length_and_are_cached(name: str, tmp_path: Path) -> N
     assert loaded.encoded_texts == len(TEXTS)
     fresh = models.base_model(place, name).load(cache=tmp_path / "other")
     np.testing.assert_allclose(fresh.encode_list(TEXTS[:1])[0], together[0], atol=1e-5)
+
+
+def test_half_precision_is_another_revision_near_the_same_vectors(tmp_path: Path) -> None:
+    """A base in bfloat16 computes in it, keeps its scores apart, and its vectors point where float32's do."""
+    place = find(bundled_content(), cache=tmp_path)
+    full = models.base_model(place, "mini-zh")
+    half = models.Model(
+        "half",
+        base := full.base.model_copy(update={"dtype": "bfloat16"}),
+        full.model_dir,
+        models.revision(base, full.model_dir),
+    )
+    assert full.revision != half.revision
+    loaded = half.load(cache=tmp_path)
+    assert isinstance(loaded, CachedEncoder)
+    assert str(next(loaded.inner.model.parameters()).dtype) == "torch.bfloat16"
+    expected = full.load(cache=tmp_path).encode_list(TEXTS)
+    assert (np.sum(expected * loaded.encode_list(TEXTS), axis=1) > 0.99).all()
