@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
 MOST_MEMORY = 500
+_LEAST_OF_DISK = 0.9
+"""At disk speed: as long as writing the bytes takes, but for a tenth."""
+
 VIEWS = 24
 _PART = 10
 _BLOCK = 1 << 20
@@ -170,7 +173,12 @@ def figures(given: argparse.Namespace) -> list[Row]:
         "statistics and rows beside.",
     )
     written = Row(
-        case=case, unit="wall s", ours=own.cost.wall, rival=plain.cost.wall, rival_name="the bytes alone, with fsync"
+        case=case,
+        unit="wall s",
+        ours=own.cost.wall,
+        rival=plain.cost.wall,
+        rival_name="the bytes alone, with fsync",
+        least_ratio=_LEAST_OF_DISK,
     )
     return [whole, written]
 

@@ -9,6 +9,7 @@ of memory shows at once.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ _LEAST_COSINE = 0.999
 
 _SAVED_TOKENS = 1 << 18
 _SAVED_TEXTS = 4096
+_CLAIM_SECONDS = 600.0
 
 
 class CachedEncoder(AbsEncoder):
@@ -123,29 +125,38 @@ class CachedEncoder(AbsEncoder):
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         rows, lengths = missing[order], lengths[order]
-        start = 0
-        while start < rows.size:
-            saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
-            stop = start + min(max(saved, 1), _SAVED_TEXTS)
-            chunk, chunk_lengths = rows[start:stop], lengths[start:stop]
-            start = stop
-            # Another process may have encoded some of these since.
-            self._space.refresh()
-            present, vectors = self._space.get([digests[row] for row in chunk])
-            if present.any():
-                yield chunk[present], vectors
-            chunk, chunk_lengths = chunk[~present], chunk_lengths[~present]
-            if chunk.size:
-                encoded = self._encode_chunk([texts[row] for row in chunk], chunk_lengths)
-                sound = np.isfinite(encoded).all(axis=1)
-                if not sound.all():
-                    logger.warning(
-                        "%s: %d vectors hold NaN or infinity and are not kept",
-                        self.inner.mteb_model_meta.name,
-                        np.count_nonzero(~sound),
-                    )
-                self._space.add([digests[row] for row in chunk[sound]], encoded[sound])
-                yield chunk, encoded
+        waiting = deque((chunk, False) for chunk in _chunks(lengths))
+        while waiting:
+            chunk, is_second_look = waiting.popleft()
+            first = digests[rows[chunk.start]]
+            with self._space.claim(first, seconds=_CLAIM_SECONDS if is_second_look else 0.0) as mine:
+                if not mine and not is_second_look:
+                    # Another process is at it; by the time the others are done, so may it be.
+                    waiting.append((chunk, True))
+                    continue
+                found = self._encode_rows(texts, digests, rows[chunk], lengths[chunk])
+            yield from found
+
+    def _encode_rows(
+        self, texts: list[str], digests: list[bytes], rows: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return vectors of some texts, of which other processes may have encoded some since; keep the new ones."""
+        self._space.refresh()
+        present, vectors = self._space.get([digests[row] for row in rows])
+        found = [(rows[present], vectors)] if present.any() else []
+        rows, lengths = rows[~present], lengths[~present]
+        if not rows.size:
+            return found
+        encoded = self._encode_chunk([texts[row] for row in rows], lengths)
+        sound = np.isfinite(encoded).all(axis=1)
+        if not sound.all():
+            logger.warning(
+                "%s: %d vectors hold NaN or infinity and are not kept",
+                self.inner.mteb_model_meta.name,
+                np.count_nonzero(~sound),
+            )
+        self._space.add([digests[row] for row in rows[sound]], encoded[sound])
+        return [*found, (rows, encoded)]
 
     def _check_canaries(self) -> None:
         """Make sure that a model whose weights nobody sees is still the one that its revision stands for.
@@ -180,6 +191,16 @@ class CachedEncoder(AbsEncoder):
             return part
 
         return np.concatenate(list(self._batches.run(lengths, compute)))
+
+
+def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
+    """Yield parts of a list of lengths, each of which is saved when it is encoded."""
+    start = 0
+    while start < lengths.size:
+        saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
+        stop = min(start + min(max(saved, 1), _SAVED_TEXTS), lengths.size)
+        yield slice(start, stop)
+        start = stop
 
 
 def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:

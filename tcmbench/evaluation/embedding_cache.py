@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import logging
 import shutil
+import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench.errors import StoreError
 from tcmbench.store import key, write_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has no locks on bytes of a file
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +44,7 @@ _DIGEST = 16
 _RECORD = _DIGEST + 4
 _STAGE = "embeddings 1"
 _LOCK_SECONDS = 600.0
+_CLAIM_PAUSE = 0.05
 
 
 class SpaceCard(BaseModel):
@@ -208,6 +215,24 @@ class Space:
             self._append(rows, records)
             self.refresh()
 
+    @contextlib.contextmanager
+    def claim(self, name: bytes, *, seconds: float) -> Iterator[bool]:
+        """Claim the encoding of a batch, known by its first text, so that two processes don't both do it.
+
+        Yields whether it was free within so many seconds. A claim ends with its process; nothing depends on it but
+        time, so where a system has no byte locks everything is free.
+        """
+        if fcntl is None:
+            yield True
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        place = int.from_bytes(name[:4], "little") >> 1
+        with self.folder.with_name(f".{self.folder.name}.claims").open("ab") as file:
+            end = time.monotonic() + seconds
+            while not (mine := _byte_locked(file.fileno(), place)) and time.monotonic() < end:
+                time.sleep(_CLAIM_PAUSE)
+            yield mine
+
     @property
     def _index_path(self) -> Path:
         return self.folder / "index.bin"
@@ -306,6 +331,17 @@ def _locked(folder: Path, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
         raise StoreError(
             f"{folder}: another process has been writing for over {seconds:g} seconds. Wait for it, or stop it."
         ) from error
+
+
+def _byte_locked(descriptor: int, place: int) -> bool:
+    """Lock a byte, whether the file has it or not, until the file is closed; return False where another has it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    except OSError:
+        return False
+    return True
 
 
 def _checksum(name: bytes, row: NDArray[np.float32]) -> int:

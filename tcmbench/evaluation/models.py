@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _RELEVANT = re.compile(r".*\.(safetensors|json|txt|jinja|model)$")
 _IRRELEVANT = re.compile(r"(README.*|args\.json|trainer_state\.json|training_.*|.*\.log|all_results\.json)")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
+_SETTLED_SECONDS = 5.0
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -123,4 +126,15 @@ def _sha256(path: Path) -> str:
     real = path.resolve()
     if real.parent.name == "blobs" and _BLOB.fullmatch(real.name):
         return real.name
-    return file_sha256(real)
+    status = real.stat()
+    if time.time() - status.st_mtime < _SETTLED_SECONDS:
+        # A second write could leave size and time as they are: clocks of file systems tick in milliseconds.
+        return file_sha256(real)
+    return _settled_sha256(real, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _settled_sha256(path: Path, inode: int, size: int, changed: int) -> str:
+    """Return a file's sha256; a run asks for that of the same gigabytes several times."""
+    del inode, size, changed
+    return file_sha256(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import mteb
@@ -16,7 +18,9 @@ from mteb.models import EncoderProtocol, SearchProtocol
 from mteb.types import PromptType
 
 from tcmbench.errors import EvaluationError
+from tcmbench.evaluation import cached_encoder
 from tcmbench.evaluation.cached_encoder import CachedEncoder
+from tcmbench.evaluation.embedding_cache import digest
 from tcmbench.evaluation.loaders import text_loader, texts_of
 from tests.evaluation.fakes import FastTask, PlainTask, load, model_meta, scores
 
@@ -273,3 +277,33 @@ def test_mteb_evaluates_with_it(tmp_path: Path) -> None:
     model = CachedEncoder(CountingEncoder(), cache_dir=tmp_path)
     found = mteb.evaluate(model, load(FastTask(), **case), cache=None, co2_tracker=False, show_progress_bar=False)
     assert (found.model_name, len(found.task_results)) == ("fake/encoder", 1)
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "ab")
+fcntl.lockf(file.fileno(), fcntl.LOCK_EX, 1, int(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks on bytes of a file")
+def test_what_another_process_is_encoding_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that another process has claimed is left for later, and encoded here when that one never gives it."""
+    monkeypatch.setattr(cached_encoder, "_SAVED_TEXTS", 2)
+    monkeypatch.setattr(cached_encoder, "_CLAIM_SECONDS", 0.1)
+    inner = CountingEncoder()
+    model = CachedEncoder(inner, cache_dir=tmp_path)
+    texts = ["最长的四个", "四个字哦", "三个字", "二字", "一"]
+    model._space.folder.mkdir(parents=True)
+    claims = model._space.folder.with_name(f".{model._space.folder.name}.claims")
+    place = int.from_bytes(digest(texts[0])[:4], "little") >> 1
+    command = [sys.executable, "-c", HOLDER, str(claims), str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        vectors = model.encode_list(texts)
+        other.terminate()
+    assert [text for batch in inner.batches for text in batch] == [*texts[2:], *texts[:2]]
+    np.testing.assert_array_equal(CountingEncoder().encode_texts(texts), vectors)
