@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench.boards import figures
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.figures import canvas, pictures, save
+from tcmbench.boards.figures import canvas, confusions, pareto, pictures, save
 from tcmbench.boards.figures.canvas import width
 
 from .fake import POLICY, Shape, make
@@ -54,11 +55,12 @@ def test_numbers_of_axes_are_whole(table: Table) -> None:
     assert any(re.fullmatch(r"\d(\.\d)?e-[56]", number) for number in read)
 
 
-def test_save_writes_every_format(table: Table, tmp_path: Path) -> None:
+def test_save_writes_every_format(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures for papers come as SVG, PNG and PDF without a date inside."""
+    monkeypatch.setattr(figures, "_DRAWERS", {"pareto": pareto.draw, "confusions": confusions.draw})
     written = save(table, tmp_path)
     assert {path.suffix for path in written} == {".svg", ".png", ".pdf"}
-    assert len(written) == 18
+    assert len(written) == 6
     assert b"CreationDate" not in (tmp_path / "pareto.pdf").read_bytes()
     assert "脾胃虚弱增强版" in (tmp_path / "pareto.svg").read_text(encoding="utf-8")
 
@@ -66,12 +68,14 @@ def test_save_writes_every_format(table: Table, tmp_path: Path) -> None:
 def test_files_without_a_chinese_font_show_boxes(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no font has the characters, PNG and PDF show boxes, not one warning is given, and SVG stays whole."""
     monkeypatch.setattr(canvas, "chinese_fonts", tuple)
-    page = canvas.Canvas.for_paper("pareto")
-    assert page.data("脾虚 A") == "▯▯ A"
-    assert canvas.Canvas.for_paper("pareto", needs_glyphs=False).data("脾虚 A") == "脾虚 A"
+    monkeypatch.setattr(figures, "chinese_fonts", tuple)
+    monkeypatch.setattr(figures, "_DRAWERS", {"pareto": pareto.draw})
+    assert canvas.Canvas.for_paper("pareto", boxes=True).data("脾虚 A") == "▯▯ A"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(save(table, tmp_path, formats=("svg", "pdf"))) == 12
+        written = save(table, tmp_path, formats=("svg", "pdf"))
+    assert [path.name for path in written] == ["pareto.svg", "pareto.pdf"]
+    assert "脾胃虚弱增强版" in written[0].read_text(encoding="utf-8")
 
 
 def test_width_counts_wide_characters() -> None:

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.figures import confusions, cost, forest, pareto, slices, training
-from tcmbench.boards.figures.canvas import Canvas, Drawing
+from tcmbench.boards.figures.canvas import Canvas, Drawing, chinese_fonts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +64,19 @@ def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", 
         formats: Endings that matplotlib knows.
     """
     written = []
+    as_text = [ending for ending in formats if ending == "svg"]
+    as_shapes = [ending for ending in formats if ending != "svg"]
+    # Laying out takes longer than writing: one drawing serves all formats that show the same.
+    groups = [(as_text, False), (as_shapes, True)] if not chinese_fonts() else [(list(formats), False)]
     for name, draw in _DRAWERS.items():
-        for ending in formats:
-            canvas = Canvas.for_paper(name, needs_glyphs=ending != "svg")
+        for endings, boxes in groups:
+            canvas = Canvas.for_paper(name, boxes=boxes)
             with canvas.settings(), warnings.catch_warnings():
                 # Of an SVG: the reader's font has them.
                 warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-                drawing = draw(table, canvas)
+                drawing = draw(table, canvas) if endings else None
                 if drawing is not None:
-                    written.append(_saved(drawing, folder / f"{name}.{ending}"))
+                    written += [_saved(drawing, folder / f"{name}.{ending}") for ending in endings]
     return written
 
 

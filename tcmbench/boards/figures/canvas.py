@@ -79,14 +79,14 @@ class Canvas:
         return cls(name, _STAND_INS, on_page=True)
 
     @classmethod
-    def for_paper(cls, name: str, *, needs_glyphs: bool = True) -> Canvas:
+    def for_paper(cls, name: str, *, boxes: bool = False) -> Canvas:
         """Return a canvas whose drawings become files.
 
         Args:
             name: Which picture.
-            needs_glyphs: Whether text becomes shapes, so that characters that no font has must be boxes.
+            boxes: Whether a box stands for each Chinese character, because no font here has them.
         """
-        return cls(name, _PAPER, on_page=False, boxes=needs_glyphs and not chinese_fonts())
+        return cls(name, _PAPER, on_page=False, boxes=boxes)
 
     def settings(self) -> AbstractContextManager[None]:
         """Return matplotlib's settings for the time of drawing and saving."""
