@@ -10,7 +10,7 @@ demo: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
 
 test: $(VENV)/.ready
-	$(OFFLINE) $(BIN)/python -m pytest
+	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .

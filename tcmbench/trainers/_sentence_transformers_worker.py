@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 _POINTS = 200
+_DEV_POINTS = 5
 _LORA_DROPOUT = 0.05
 _CACHED_MINI_BATCH = 32
 
@@ -99,6 +100,10 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
             load_model(self.model, f"{checkpoint_path}/model.safetensors")
 
     training, run = work.variant.training, work.output / "run"
+    watched: dict[str, Any] = {}
+    if work.dev_file is not None:
+        watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // _DEV_POINTS)}
+        watched["per_device_eval_batch_size"] = training.batch_size
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run),
         num_train_epochs=1,
@@ -125,11 +130,13 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         save_total_limit=2,
         report_to="tensorboard",
         disable_tqdm=True,
+        **watched,
     )
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(work),
+        train_dataset=_dataset(work, work.train_file),
+        eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
         loss=_loss(model, work),
         callbacks=[_log_writer(run / "logging.jsonl")],
     )
@@ -146,7 +153,7 @@ def _file_order(dataset: Dataset, *, batch_size: int, drop_last: bool, **_: obje
     return DefaultBatchSampler(SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last)
 
 
-def _dataset(work: Work) -> Dataset:
+def _dataset(work: Work, path: Path) -> Dataset:
     """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
     from datasets import Dataset
 
@@ -154,7 +161,7 @@ def _dataset(work: Work) -> Dataset:
     # documents stand in many rows: one string each instead of one a row
     known: dict[str, str] = {}
     columns: dict[str, list[Any]] = {}
-    for row in read_rows(work.train_file):
+    for row in read_rows(path):
         texts = {"anchor": row.query, "positive": row.positive}
         if not scored:
             texts |= {f"negative_{number}": text for number, text in enumerate(row.negatives, start=1)}

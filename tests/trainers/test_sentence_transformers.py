@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -101,6 +102,26 @@ def test_static_models_train(tmp_path: Path) -> None:
     assert result.parity["change"] > 1e-3
     assert result.parity["memory=evaluation"] < 1e-6
     assert result.tokens > 24 * 30
+
+
+def test_the_dev_split_is_watched_and_changes_nothing(tmp_path: Path) -> None:
+    """A dev file gives a curve of its own; the weights are those of a training without one."""
+    write_static(tmp_path / "static")
+    base = Base.model_validate(
+        {"name": "table", "kind": "embedding", "path": "table", "architecture": "static", "normalize": False}
+    )
+    weights = []
+    for name in ("alone", "watched"):
+        (tmp_path / name).mkdir()
+        job = job_of(tmp_path / name, base, tmp_path / "static", training={"learning_rate": 0.1})
+        if name == "watched":
+            job = dataclasses.replace(job, dev_file=write_rows(tmp_path / "dev.jsonl", embedding_rows(8)))
+        result = in_process(job)
+        weights.append((job.work_dir / "model/model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    watched = [point.dev_loss for point in result.curves if point.dev_loss is not None]
+    assert len(watched) == 3
+    assert watched[-1] < watched[0]
 
 
 def test_bert_without_modules_json_gets_one(tmp_path: Path) -> None:
