@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 1024
 _TEXTS, _QUICK = 20_000, 5_000
-_LARGEST_SAVE = 4096
 
 
 class Trivial(AbsEncoder):
@@ -78,10 +77,15 @@ class Trivial(AbsEncoder):
 
 
 class Slow(Trivial):
-    """Takes as long for a batch as to be killed in it."""
+    """Takes as long for a batch as to be killed in it, and counts where somebody reads it."""
+
+    def __init__(self, encoded: Any) -> None:
+        super().__init__()
+        self._encoded = encoded
 
     def encode_texts(self, texts: Any) -> Any:
         """Return one vector a text."""
+        self._encoded.value += len(texts)
         time.sleep(0.0002 * len(texts))
         return super().encode_texts(texts)
 
@@ -150,7 +154,8 @@ def passes(who: str, count: int, folder: Path) -> tuple[Cost, Cost, float]:
 def after_a_kill(folder: Path, count: int) -> float:
     """Return how often a text is encoded, on average, when the first process is killed half-way."""
     spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=encode_all, args=(folder, count))
+    encoded = spawn.Value("q", 0, lock=False)
+    process = spawn.Process(target=encode_all, args=(folder, count, encoded))
     process.start()
     third = 4 * DIMENSIONS * count // 3
     while process.is_alive() and sum(path.stat().st_size for path in folder.glob("*/vectors.f32")) < third:
@@ -158,13 +163,10 @@ def after_a_kill(folder: Path, count: int) -> float:
     if process.pid is not None and process.is_alive():
         os.kill(process.pid, signal.SIGKILL)
     process.join()
-    kept = sum(path.stat().st_size for path in folder.glob("*/vectors.f32")) / (4 * DIMENSIONS)
     model = CachedEncoder(Trivial(), cache_dir=folder)
     texts = texts_of(count)
     np.testing.assert_array_equal(Trivial().encode_texts(texts), model.encode_list(texts))
-    # What the killed process had encoded and not saved is at most one save; it is counted as a whole one.
-    lost = min(_LARGEST_SAVE, count - kept)
-    return (kept + lost + model.encoded_texts) / count
+    return float(encoded.value + model.encoded_texts) / count
 
 
 def two_at_once(folder: Path, count: int) -> float:
@@ -172,7 +174,7 @@ def two_at_once(folder: Path, count: int) -> float:
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Event()
     counts = [spawn.Value("q", 0) for _ in range(2)]
-    processes = [spawn.Process(target=encode_all, args=(folder, count, start, number)) for number in counts]
+    processes = [spawn.Process(target=encode_all, args=(folder, count, number, start)) for number in counts]
     for process in processes:
         process.start()
     start.set()
@@ -188,15 +190,13 @@ def two_at_once(folder: Path, count: int) -> float:
     return float(sum(number.value for number in counts)) / count
 
 
-def encode_all(folder: Path, count: int, start: Event | None = None, encoded: Any = None) -> None:
-    """Encode all texts, once told to where somebody counts."""
-    model = CachedEncoder(Slow(), cache_dir=folder)
+def encode_all(folder: Path, count: int, encoded: Any, start: Event | None = None) -> None:
+    """Encode all texts, once told to where there is something to wait for; count them in `encoded`."""
+    model = CachedEncoder(Slow(encoded), cache_dir=folder)
     texts = texts_of(count)
     if start is not None:
         start.wait()
     model.encode_list(texts)
-    if encoded is not None:
-        encoded.value = model.encoded_texts
 
 
 def timed(model: Any, texts: list[str]) -> tuple[Cost, Any]:
