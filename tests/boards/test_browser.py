@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcmbench.boards.build import Options, build
+from tcmbench.boards.entry import TaskCard
 from tcmbench.boards.render import write
 
 from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
@@ -193,6 +194,21 @@ def test_panel_opens_by_keyboard(board: Any) -> None:
     assert all(word in panel for word in ("Recipe", "Provenance", "Task by task", "negatives.miner"))
     button.send_keys(Keys.ENTER)
     assert all_of(board, "tr.panel") == []
+
+
+def test_texts_of_items_are_shown_on_request(chromium: Any, tmp_path: Path) -> None:
+    """A board with texts says so, and a panel shows them, as text, when they are opened."""
+    fake = make(tmp_path / "scores", Shape(variants=1, columns=3, items=30, seeds=1, broken=False))
+    hostile = "<img src=x onerror=alert(1)></script>"
+    ids = [f"InDomain0-{number:05d}" for number in range(30)]
+    cards = {**fake.cards, "InDomain0": TaskCard(texts=dict.fromkeys(ids, hostile))}
+    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=cards, policy=POLICY))
+    chromium.get(write(table, tmp_path / "board")[0].as_uri())
+    chromium.execute_script("document.querySelector('#rows .open').click()")
+    chromium.execute_script("document.querySelector('.texts details').open = true")
+    assert any("SHOWS TEXT OF RECORDS" in note.text for note in all_of(chromium, "[role=note]"))
+    assert one(chromium, ".texts p").text.endswith(hostile)
+    assert all_of(chromium, "img") == []
 
 
 def test_cells_are_reached_by_arrow_keys(board: Any) -> None:

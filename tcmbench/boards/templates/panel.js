@@ -50,9 +50,13 @@
         const own = !cell.d;
         ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), ...moved(cell.lo, !own, column.stem), make("br"),
           make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), ...moved(cell.hi, !own, column.stem));
-        for (const item of [...cell.lo, ...cell.hi]) if (item[3]) ids.append(make("p", {}, make("bdi", {}, `${column.stem}${item[0]}: ${item[3]}`)));
       }
       line.append(ids);
+      const told = [...(cell.lo ?? []), ...(cell.hi ?? [])].filter((item) => item[3]);
+      if (told.length) {
+        const texts = told.map((item) => make("p", {}, make("b", {}, make("bdi", {}, column.stem + item[0])), " ", make("bdi", {}, item[3])));
+        body.append(make("tr", {}, make("td", { colspan: 7, class: "texts" }, make("details", {}, make("summary", {}, `${text("texts")} · ${column.title}`), ...texts))));
+      }
     });
     const heads = ["task", "score", "delta", "", "distribution", "verdict", "items_moved"].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
     return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
