@@ -41,6 +41,11 @@ STAGE = "trainset/2"
 """Raised whenever the same recipe gives another file."""
 
 _TRAIN, _DEV = "train", "dev"
+_WATCHED = 256
+"""Dev examples that a training is watched by, at most: it is at several of its steps, and all 5,486 dev records of
+TCM-SD would take longer than the training."""
+_WATCHED_SHARE = 8
+"""A training on a sample is watched by no more than an eighth of it."""
 
 
 def build(
@@ -163,7 +168,7 @@ def _write(
     if _DEV in made:
         # What a model is watched by stays the same whatever varies the documents it learns from.
         plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
-        dev = _contents(plain, base, made[_DEV], seed=seed, tokenizer=context.tokenizer, in_file_order=True)
+        dev = _contents(plain, base, made[_DEV], seed=seed, tokenizer=context.tokenizer, most=_watched(variant))
         path = part / "dev.jsonl"
         dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
     stats = measure(contents, written, dev_lines=dev_lines)
@@ -177,12 +182,20 @@ def _contents(
     *,
     seed: int,
     tokenizer: Tokenizer,
-    in_file_order: bool = False,
+    most: int | None = None,
 ) -> Contents:
     texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=tokenizer, seed=seed)
     examples = make_examples(variant, pairs, texts, seed=seed)
-    order = file_order(variant, examples) if in_file_order else make_order(variant, pairs, examples, seed=seed)
+    if most is None:
+        order = make_order(variant, pairs, examples, seed=seed)
+    else:
+        order = file_order(variant, examples, most=most)
     return Contents(pairs, texts, examples, order)
+
+
+def _watched(variant: Variant) -> int:
+    sample = variant.max_samples
+    return _WATCHED if sample is None else min(_WATCHED, max(1, sample // _WATCHED_SHARE))
 
 
 def _shape(variant: Variant, base: Base) -> Shape:

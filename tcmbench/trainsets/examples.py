@@ -26,9 +26,6 @@ ALL = -1
 POSITIVE = -2
 """A scored example: query and positive alone."""
 
-_WATCHED = 256
-"""Dev examples that a training is watched by, at most."""
-
 _SCORED_LOSSES = frozenset({"cosine_similarity", "contrastive", "online_contrastive", "cosent"})
 
 
@@ -134,14 +131,11 @@ def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, seed: int)
     return Order((*passes[:-1], last), block, unit == block, dropped)
 
 
-def file_order(variant: Variant, examples: Examples) -> Order:
-    """Return one pass over the examples as they come; of many, `_WATCHED` evenly spread ones.
-
-    A training is watched at several of its steps: all 5,486 dev records of TCM-SD would take longer than the training.
-    """
+def file_order(variant: Variant, examples: Examples, *, most: int) -> Order:
+    """Return one pass over the examples as they come; of more than `most`, that many evenly spread ones."""
     total = len(examples.pair)
-    watched = [number * total // _WATCHED for number in range(_WATCHED)] if total > _WATCHED else list(range(total))
-    return Order((watched,), variant.training.batch_size, False, (0,))
+    kept = [number * total // most for number in range(most)] if total > most else list(range(total))
+    return Order((kept,), variant.training.batch_size, False, (0,))
 
 
 def loss(variant: Variant) -> str:
