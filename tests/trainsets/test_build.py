@@ -188,6 +188,18 @@ def test_augmented_positive_and_negatives_stand_in_the_same_view(base: Base, fol
     assert len(lines(made.dev)) == made.statistics.dev_lines < 50
 
 
+def test_a_sample_is_watched_by_an_eighth_of_it(base: Base, folder: Folder, context: Context) -> None:
+    """The dev file is bounded by the sample and spread over the dev split, in its order."""
+    whole = build(recipe(), base, folder, seed=0, context=context)
+    some = build(recipe(max_samples=40), base, folder, seed=0, context=context)
+    assert whole.dev is not None
+    assert some.dev is not None
+    every = whole.dev.read_text(encoding="utf-8").splitlines()
+    kept = some.dev.read_text(encoding="utf-8").splitlines()
+    assert len(kept) == some.statistics.dev_lines == 5 < len(every)
+    assert [every[number * len(every) // 5] for number in range(5)] == kept
+
+
 def test_split_negatives_make_one_line_each(base: Base, folder: Folder, context: Context) -> None:
     """Eight negatives become eight lines with one."""
     made = build(recipe(negatives=HYBRID, split_negatives=True), base, folder, seed=0, context=context)
