@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from models.recipes.mini_zh import batches, candidates, network, table
 from models.recipes.mini_zh.bag import bag
 from models.recipes.mini_zh.batches import Tokens
+from models.recipes.mini_zh.export import scale_stream
 from models.recipes.mini_zh.loss import info_nce
 from models.recipes.mini_zh.pairs import fingerprint, read_corpus
 
@@ -58,9 +59,9 @@ def test_a_fingerprint_is_its_own_fingerprint(text: str) -> None:
 
 def _start() -> tuple[network.Qwen3ForCausalLM, torch.Tensor]:
     config = network.configuration(vocabulary=64, end_id=END)
-    vectors = torch.nn.functional.rms_norm(
-        torch.randn(64, network.HIDDEN, generator=torch.Generator()), (network.HIDDEN,)
-    )
+    drawn = torch.randn(64, network.HIDDEN, generator=torch.Generator())
+    drawn[:, network.UNIT] = drawn[:, network.UNIT].abs() + 0.5
+    vectors = torch.nn.functional.rms_norm(drawn, (network.HIDDEN,))
     return network.start(config, vectors=vectors, seed=0), vectors
 
 
@@ -70,6 +71,26 @@ def test_the_network_starts_as_the_bag() -> None:
     ids, last = batches.pad([[1, 2, 3, 4], [5, 6]], end=END)
     cosine = (network.encode(model, ids, last) * bag(vectors, ids, last, end=END)).sum(dim=1)
     assert cosine.min().item() > 0.95
+
+
+def test_an_important_token_decides_the_vector() -> None:
+    """The start weighs tokens: what it leaves out of a text hardly matters, what it counts does."""
+    model, vectors = _start()
+    vectors[:, network.IMPORTANCE] = -2.0
+    vectors[7, network.IMPORTANCE] = 6.0
+    model.model.embed_tokens.weight.data.copy_(vectors)
+    ids, last = batches.pad([[1, 2, 7, 3], [4, 5, 7, 6], [1, 2, 8, 3]], end=END)
+    found = network.encode(model, ids, last)
+    assert (found[0] @ found[1]).item() > 0.9 > 0.7 > (found[0] @ found[2]).item()
+
+
+def test_scaling_the_stream_changes_no_vector() -> None:
+    """One learning rate can then suit token vectors and matrices, and nothing else is different."""
+    model, _ = _start()
+    ids, last = batches.pad([[1, 2, 3, 4, 9, 8], [5, 6]], end=END)
+    scaled = scale_stream(model, 0.1)
+    assert scaled.model.embed_tokens.weight.std() < 0.2 * model.model.embed_tokens.weight.std()
+    torch.testing.assert_close(network.encode(scaled, ids, last), network.encode(model, ids, last), atol=1e-3, rtol=0)
 
 
 def test_the_short_forward_pass_equals_the_whole_network() -> None:

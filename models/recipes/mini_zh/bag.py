@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from models.recipes.mini_zh.loss import info_nce
+from models.recipes.mini_zh.network import IMPORTANCE, MEAN_GAIN, REACH, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +21,13 @@ logger = logging.getLogger(__name__)
 def train_bag(
     batches: Iterator[Batch], *, vocabulary: int, width: int, end: int, steps: int, seed: int
 ) -> torch.Tensor:
-    """Return token vectors of root mean square one whose mean over a text is already an embedding."""
+    """Return token vectors of root mean square one whose weighted mean over a text is already an embedding."""
     import torch
 
     torch.manual_seed(seed)
-    vectors = torch.nn.Parameter(torch.randn(vocabulary, width))
+    start = torch.randn(vocabulary, width)
+    start[:, IMPORTANCE], start[:, UNIT] = 0.0, 1.0
+    vectors = torch.nn.Parameter(start)
     optimiser = torch.optim.AdamW([vectors], lr=0.02, weight_decay=0.0, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - 0.95 * step / steps)
     for step in range(1, steps + 1):
@@ -42,11 +45,13 @@ def train_bag(
 
 
 def bag(vectors: torch.Tensor, ids: torch.Tensor, last: torch.Tensor, *, end: int) -> torch.Tensor:
-    """Return what ``network.start`` makes the last position hold: its own vector and twice the mean of all."""
+    """Return what ``network.start`` makes the last position hold: its own vector and the weighted mean of all."""
     import torch
     from torch.nn import functional
 
     table = functional.rms_norm(vectors, (vectors.shape[1],))
-    inside = (torch.arange(ids.shape[1])[None] <= last[:, None]).to(table.dtype)
-    mean = functional.embedding_bag(ids, table, mode="sum", per_sample_weights=inside) / (last[:, None] + 1)
-    return functional.normalize(table[end] + 2.0 * mean, dim=-1)
+    logits = REACH * functional.normalize(table[:, [IMPORTANCE, UNIT]], dim=1)[:, 0]
+    inside = torch.arange(ids.shape[1])[None] <= last[:, None]
+    weights = logits[ids].masked_fill(~inside, float("-inf")).softmax(dim=1)
+    mean = functional.embedding_bag(ids, table, mode="sum", per_sample_weights=weights)
+    return functional.normalize(table[end] + MEAN_GAIN * mean, dim=-1)

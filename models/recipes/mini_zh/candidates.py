@@ -39,7 +39,7 @@ SHARES: Mapping[str, Share] = {
     "oppo-dev": Share(0.04, 24, 32),
     "snli-zh": Share(0.04, 16, 32),
 }
-_LONG = 0.15
+_LONG = 0.5
 """Share of the passage batches with long documents and fewer groups: what evaluation meets."""
 _LONG_FACTOR = 3
 

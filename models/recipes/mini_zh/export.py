@@ -24,6 +24,9 @@ NORMALIZE: Mapping[str, object] = {
     "module_input_name": "sentence_embedding",
     "module_output_name": "sentence_embedding",
 }
+_STREAM = 0.1
+"""What the residual stream is scaled by."""
+
 _RERANKER_TRANSFORMER: Mapping[str, object] = {
     "transformer_task": "text-generation",
     "modality_config": {
@@ -37,7 +40,7 @@ _RERANKER_TRANSFORMER: Mapping[str, object] = {
 
 def export_embedding(model: Qwen3ForCausalLM, tokenizer: Tokenizer, *, folder: Path) -> None:
     """Write a folder that sentence-transformers, transformers, mteb and ms-swift read alike."""
-    _write_network(model, tokenizer=append_end(tokenizer), folder=folder, chat_template=None)
+    _write_network(scale_stream(model, _STREAM), tokenizer=append_end(tokenizer), folder=folder, chat_template=None)
     modules = [
         {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for number, (path, kind) in enumerate(_MODULES)
@@ -65,6 +68,25 @@ def export_embedding(model: Qwen3ForCausalLM, tokenizer: Tokenizer, *, folder: P
         },
     )
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": MAX_LENGTH, "do_lower_case": False})
+
+
+def scale_stream(model: Qwen3ForCausalLM, factor: float) -> Qwen3ForCausalLM:
+    """Return the same function with everything that adds to the residual stream multiplied by ``factor``.
+
+    Every layer normalises what it reads, so no vector changes. But the recipe trains token vectors of size one at ten
+    times the rate of the matrices, and trainers have one rate for all: scaled, it fits both.
+    """
+    import copy
+
+    import torch
+
+    scaled = copy.deepcopy(model)
+    with torch.no_grad():
+        scaled.model.embed_tokens.weight.mul_(factor)
+        for layer in scaled.model.layers:
+            layer.self_attn.o_proj.weight.mul_(factor)
+            layer.mlp.down_proj.weight.mul_(factor)
+    return scaled
 
 
 def export_reranker(model: Qwen3ForCausalLM, tokenizer: Tokenizer, *, folder: Path) -> None:

@@ -8,7 +8,7 @@ import itertools
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from models.recipes.mini_zh import batches, candidates
 from models.recipes.mini_zh.export import export_reranker
@@ -32,6 +32,11 @@ _MOST = 4_000
 
 _PASSAGES = ("drcd-dev", "cmrc-trial")
 """Sources of questions and passages: what the held-back figure is measured on."""
+_HELD_BACK = 30
+"""Held-back queries a source."""
+_CONFUSED = 10
+_FULL = 400
+"""Tokens of a held-back passage: about what evaluation meets."""
 _HERE = "QUERY"
 
 
@@ -65,13 +70,24 @@ def spaced(pairs: Iterable[Pair]) -> list[Pair]:
     return [Pair(pair.source, f" {pair.query}\n", f" {pair.positive}") for pair in pairs]
 
 
+class Rates(NamedTuple):
+    """Peak learning rates."""
+
+    matrices: float
+    """Small: the start is set by hand and easily blurred."""
+
+    vectors: float
+    """Large: a token's rarity lies between 0 and 2 and is only a first guess at what finding it is worth."""
+
+
 def main() -> None:
     """Set the start, train it for as many steps as asked and write the model below ``--work``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pretrain/ and general/")
     parser.add_argument("--work", type=Path, required=True, help="folder of mini-zh's build")
-    parser.add_argument("--steps", type=int, default=0, help="0 keeps the start: what is bundled")
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--steps", type=int, default=300, help="0 keeps the start")
+    parser.add_argument("--learning-rate", type=float, default=5e-5, help="of the matrices")
+    parser.add_argument("--vector-rate", type=float, default=2e-3, help="of the token vectors, rarities among them")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from tokenizers import Tokenizer
@@ -88,9 +104,9 @@ def main() -> None:
         candidates.stream(mined, grouped, seed=SEED),
         prompt=Prompt(tokenizer),
         steps=arguments.steps,
-        learning_rate=arguments.learning_rate,
+        rates=Rates(arguments.learning_rate, arguments.vector_rate),
         folder=arguments.work,
-        held_back=[group for name in _PASSAGES for group in _held_back_groups(held_back[name][:30])],
+        held_back=[group for name in _PASSAGES for group in _held_back_groups(held_back[name])],
     )
     export_reranker(model, tokenizer, folder=arguments.work / "mini-zh-reranker")
 
@@ -101,7 +117,7 @@ def train_reranker(
     *,
     prompt: Prompt,
     steps: int,
-    learning_rate: float,
+    rates: Rates,
     folder: Path,
     held_back: Sequence[candidates.Group],
 ) -> None:
@@ -110,7 +126,12 @@ def train_reranker(
 
     # The zeros of a network set by hand become numbers below 1e-38, which a processor computes in software.
     torch.set_flush_denormal(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    vectors = model.model.embed_tokens.weight
+    groups = [
+        {"params": [vectors], "lr": rates.vectors},
+        {"params": [p for p in model.parameters() if p is not vectors], "lr": rates.matrices},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.0, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / 20) * max(0.02, 1.0 - step / max(1, steps))
     )
@@ -119,8 +140,8 @@ def train_reranker(
         log = csv.writer(file)
         log.writerow(["step", "seconds", "loss", "held_back_first"])
         logger.info("start: first %.3f", _first(model, held_back, prompt=prompt))
-        for step, groups in enumerate(itertools.islice(stream, steps), start=1):
-            loss = _loss(_scores(model, groups, prompt=prompt))
+        for step, batch in enumerate(itertools.islice(stream, steps), start=1):
+            loss = _loss(_scores(model, batch, prompt=prompt))
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -128,7 +149,7 @@ def train_reranker(
             schedule.step()
             smooth = loss.item() if step == 1 else 0.97 * smooth + 0.03 * loss.item()
             if step % 20 == 0 or step == steps:
-                first = _first(model, held_back, prompt=prompt) if step in {60, steps} else float("nan")
+                first = _first(model, held_back, prompt=prompt) if step % 100 == 0 or step == steps else float("nan")
                 seconds = round(time.monotonic() - started)
                 log.writerow([step, seconds, round(smooth, 4), round(first, 4)])
                 file.flush()
@@ -139,7 +160,7 @@ def _start(work: Path, tokenizer: Tokenizer, documents: Iterable[Sequence[int]])
     import torch
 
     prompt = Prompt(tokenizer)
-    vectors = torch.load(work / "checkpoint.pt", weights_only=True)["model"]["model.embed_tokens.weight"]
+    vectors = torch.load(work / "vectors.pt", weights_only=True)
     template = [*prompt.prefix, *prompt.between, *prompt.after]
     rarity = rarities(documents, vocabulary=len(vectors), template=template)
     return start_matching(
@@ -171,12 +192,12 @@ def _loss(scores: torch.Tensor) -> torch.Tensor:
 
 
 def _held_back_groups(pairs: Sequence[batches.Tokens]) -> list[candidates.Group]:
-    """Return every held-back query with the five documents that BM25 confuses most, or fewer."""
+    """Return held-back queries with their passage and the ten that BM25 confuses most with it, at full length."""
     groups = []
-    for pair, confused in candidates.mine(pairs, most=len(pairs), seed=SEED):
-        texts = [pair.positive, *(pairs[number].positive for number in confused[:5])]
+    for pair, confused in candidates.mine(pairs, most=_HELD_BACK, seed=SEED):
+        texts = [pair.positive, *(pairs[number].positive for number in confused[:_CONFUSED])]
         groups.append(
-            candidates.Group(pair.query, tuple(candidates.best_window(pair.query, t, longest=96) for t in texts))
+            candidates.Group(pair.query, tuple(candidates.best_window(pair.query, t, longest=_FULL) for t in texts))
         )
     return groups
 

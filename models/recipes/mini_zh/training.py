@@ -30,8 +30,8 @@ class Schedule:
     """What a run of stage two is made of."""
 
     steps: int
-    learning_rate: float = 3e-4
-    """Peak rate of the matrices: at 1e-3 they lose what the start gave them faster than they learn."""
+    learning_rate: float = 1e-4
+    """Peak rate of the matrices: at 5e-4 they lose what the start gave them faster than they learn."""
 
     vector_rate: float = 1e-3
     """Peak rate of the token vectors, which are a hundred times larger than a matrix's entries."""
