@@ -191,6 +191,7 @@ def _hub_folder(base: Base) -> Path:
         return snapshot
     revision = f" --revision {base.revision}" if base.revision else ""
     raise ModelAbsent(
-        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository}). On a machine with a "
-        f"network run: hf download {base.hub_id}{revision}; then copy the cache here or set HF_HOME to it."
+        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository}). On a "
+        f"machine with a network run: hf download {base.hub_id}{revision}; then copy the cache here or set "
+        "HF_HOME to it."
     )
