@@ -44,13 +44,19 @@ def task_cards(
     specs = {spec.name: spec for spec in tasks.specs(workspace)}
     seen = _trained_labels(workspace, variants)
     cards = {}
+    read: dict[tuple[Path, str], Sequence[Record]] = {}
     for column in planned.suite.tasks:
         spec = specs.get(column.task)
         if spec is None:
             continue
         task = planned.tasks.get(column.task)
         path = task.path if task is not None else None
-        records = _records(path, spec, column) if path is not None else ()
+        records: Sequence[Record] = ()
+        if path is not None and spec.type.startswith(_RECORDS) and (show_text or column.role == "in_domain"):
+            # Retrieval, reranking and two-stage tasks ask about the same records.
+            if (path, column.split) not in read:
+                read[path, column.split] = _records(path, column)
+            records = read[path, column.split]
         cards[column.column] = TaskCard(
             description=spec.description,
             source=spec.source,
@@ -101,16 +107,13 @@ def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozen
     labels: set[str] = set()
     for variant in {variant.data: variant for variant in variants}.values():
         try:
-            folder = training_data.find(workspace, variant).read()
+            labels |= training_data.find(workspace, variant).labels
         except TcmbenchError:
             continue  # the row of the variant says so
-        labels.update(label for record in folder.splits["train"] for label in record.labels)
     return frozenset(labels)
 
 
-def _records(path: Path, spec: TaskSpec, column: SuiteTask) -> Sequence[Record]:
-    if not spec.type.startswith(_RECORDS):
-        return ()
+def _records(path: Path, column: SuiteTask) -> Sequence[Record]:
     from tcmbench.data.tcm_sd import read_folder
 
     return read_folder(path, splits=[column.split]).splits[column.split]

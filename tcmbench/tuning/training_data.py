@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from tcmbench.store import key, read_json, tree_sha256, write_json
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
-_STAGE = "contents 1"
+_STAGE = "contents 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class TrainingData:
     sha256: str
     """Hash of what they say, whatever their format and order: what models are keyed by."""
 
+    labels: frozenset[str]
+    """Gold syndromes of all training records."""
+
     def read(self) -> Folder:
         """Return the records and the knowledge base; the last two folders read are kept.
 
@@ -44,8 +49,15 @@ class TrainingData:
         return _read(self.root, self.files)
 
 
+class _Contents(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    labels: frozenset[str]
+
+
 def find(workspace: Workspace, variant: Variant) -> TrainingData:
-    """Return what a variant is trained on; its content's hash is kept in the store under the hash of its bytes.
+    """Return what a variant is trained on; what has to be read for that is kept in the store, under its bytes' hash.
 
     Raises:
         DataError: The data can't be used.
@@ -55,10 +67,12 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     files = tree_sha256(found, root=root)
     name = key(_STAGE, files)
     if not workspace.store.has(KIND, name):
-        sha256 = _read(root, files).sha256
+        folder = _read(root, files)
+        labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
         with workspace.store.build(KIND, name) as part:
-            write_json(part / "sha256.json", sha256)
-    return TrainingData(root, files, str(read_json(workspace.store.path(KIND, name) / "sha256.json")))
+            write_json(part / "contents.json", {"sha256": folder.sha256, "labels": [*labels]})
+    kept = _Contents.model_validate(read_json(workspace.store.path(KIND, name) / "contents.json"))
+    return TrainingData(root, files, kept.sha256, kept.labels)
 
 
 @lru_cache(maxsize=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tcmbench.data import tcm_sd
 from tcmbench.data.tcm_sd import Record
 from tcmbench.evaluation import run
 from tcmbench.evaluation.board_cards import slices, task_cards
@@ -12,6 +13,11 @@ from tcmbench.specs.suite import Suite
 from tcmbench.specs.variant import Variant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
+
     from tcmbench.workspace import Workspace
 
 
@@ -61,3 +67,20 @@ def test_cards_hold_texts_only_on_request(tiny: Workspace) -> None:
     }
     assert "主诉：" in next(iter(told["TinyRetrieval"].texts.values()))
     assert told["TinyAbsent"].texts == {}
+
+
+def test_the_records_of_a_split_are_read_once(tiny: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks that ask about the same records share them, training records are not read, nor what nothing is said of."""
+    planned = run.plan(tiny, tiny.spec(Suite, "tiny"))
+    variant = Variant(name="v", base="hashed-chars", data="tcm-synth", tuner="full")
+    task_cards(tiny, planned, variants=[variant])
+    asked: list[tuple[str, ...]] = []
+    real = tcm_sd.read_folder
+
+    def counted(root: Path, *, splits: Sequence[str]) -> tcm_sd.Folder:
+        asked.append(tuple(splits))
+        return real(root, splits=splits)
+
+    monkeypatch.setattr(tcm_sd, "read_folder", counted)
+    task_cards(tiny, planned, variants=[variant])
+    assert asked == [("test",)]

@@ -19,6 +19,7 @@ def test_data_that_was_hashed_once_is_not_read_again(
 ) -> None:
     """A run that has nothing to do parses no record."""
     first = training_data.find(place, variant)
+    assert first.labels == {label for record in first.read().splits["train"] for label in record.labels}
     training_data._read.cache_clear()
     monkeypatch.delattr(tcm_sd, "read_folder")
     assert training_data.find(place, variant) == first
