@@ -1,7 +1,8 @@
 """``python -m models.recipes --data DATA``: make the bundled bases anew, as ``make mini-zh DATA=…`` does.
 
-Three stages, each a process of its own with a fixed seed: mini-zh, the reranker that starts from it, and the
-static model. What a stage has finished below ``--work`` is not done again, so a stopped run can be taken up.
+Three stages, each a process of its own with a fixed seed: mini-zh, the reranker that starts from its first
+stage, and the static model. What a stage has finished below ``--work`` is not done again, so a stopped run can be
+taken up.
 """
 
 from __future__ import annotations

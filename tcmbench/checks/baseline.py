@@ -220,14 +220,18 @@ def write(path: Path, baseline: Baseline) -> bool:
     Raises:
         OSError: The folder can't be written.
     """
-    if path.is_file():
-        try:
-            if _same(read(path), baseline):
-                return False
-        except SpecError:
-            pass  # a damaged file is what this replaces
+    if path.is_file() and _says(path, baseline):
+        return False
     write_text(path, text(baseline))
     return True
+
+
+def _says(path: Path, baseline: Baseline) -> bool:
+    """Return whether a file says the same; a damaged one, which is there to be replaced, says nothing."""
+    try:
+        return _same(read(path), baseline)
+    except SpecError:
+        return False
 
 
 def text(baseline: Baseline) -> str:

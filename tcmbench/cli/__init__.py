@@ -1,6 +1,6 @@
 """The command line: one command a file, found by its file name and imported only when it is called.
 
-Exit codes: 0 done; 1 is kept for a regression; 2 a mistake that can be mended, or a score that is missing;
+Exit codes: 0 done; 1 a regression (`check`); 2 a mistake that can be mended, or a score that is missing;
 3 scores that can't be compared. Anything else is a bug and keeps its traceback.
 """
 

@@ -81,6 +81,27 @@ class Batches:
         logger.warning("out of memory: batches of %d tokens from here on", self.budget)
 
 
+class Counted:
+    """Tells what a model has computed so far: what a score's provenance and the board's cost are made of."""
+
+    _batches: Batches
+
+    @property
+    def encoded_texts(self) -> int:
+        """Texts, or pairs, that were computed, repeats and those of the cache not counted."""
+        return self._batches.texts
+
+    @property
+    def encoded_tokens(self) -> int:
+        """Tokens of those."""
+        return self._batches.tokens
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens computed for them, padding included."""
+        return self._batches.padded
+
+
 def out_of_memory(error: RuntimeError) -> bool:
     """Return whether torch ran out of memory, on a GPU or on the processor."""
     import torch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.encoders._batches import Batches, automatic_tokens, bytes_per_token
+from tcmbench.encoders._batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
 
@@ -32,7 +32,7 @@ class Options(PluginOptions):
     """Tokens a batch, padding included; pairs of like length share one. Unless it is given, the device decides."""
 
 
-class Reranker:
+class Reranker(Counted):
     """A cross-encoder as mteb wants it (CrossEncoderProtocol)."""
 
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
@@ -42,21 +42,6 @@ class Reranker:
         self._instruction = base.instruction
         given = "batch_tokens" in options.model_fields_set
         self._batches = Batches(options.batch_tokens if given else _tokens(model, base))
-
-    @property
-    def encoded_texts(self) -> int:
-        """Pairs scored."""
-        return self._batches.texts
-
-    @property
-    def encoded_tokens(self) -> int:
-        """Tokens of those pairs."""
-        return self._batches.tokens
-
-    @property
-    def padded_tokens(self) -> int:
-        """Tokens computed for them, padding included."""
-        return self._batches.padded
 
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object

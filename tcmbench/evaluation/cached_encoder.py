@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mteb.models.abs_encoder import AbsEncoder
 
-from tcmbench.encoders._batches import FREE_TOKENS, Batches
+from tcmbench.encoders._batches import FREE_TOKENS, Batches, Counted
 from tcmbench.errors import EvaluationError
 from tcmbench.evaluation.embedding_cache import Space, digest
 from tcmbench.evaluation.loaders import texts_of
@@ -41,7 +41,7 @@ _SAVED_TEXTS = 4096
 _CLAIM_SECONDS = 600.0
 
 
-class CachedEncoder(AbsEncoder):
+class CachedEncoder(Counted, AbsEncoder):
     """A `TextEncoder` as mteb's encoder, with vectors kept on disk."""
 
     def __init__(self, inner: TextEncoder, *, cache_dir: Path) -> None:
@@ -63,21 +63,6 @@ class CachedEncoder(AbsEncoder):
             max_length=inner.max_length,
             dtype=inner.dtype,
         )
-
-    @property
-    def encoded_texts(self) -> int:
-        """Texts that were not in the cache."""
-        return self._batches.texts
-
-    @property
-    def encoded_tokens(self) -> int:
-        """Tokens of those texts."""
-        return self._batches.tokens
-
-    @property
-    def padded_tokens(self) -> int:
-        """Tokens that were computed for them, padding included."""
-        return self._batches.padded
 
     def encode(
         self,

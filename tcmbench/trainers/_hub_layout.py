@@ -139,10 +139,3 @@ def reranker_chat_template(instruction: str) -> str:
         json.dumps("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
     ]
     return "{{- " + " ~ ".join(parts) + " -}}"
-
-
-def remove_pickles(folder: Path) -> None:
-    """Remove what could run code when it is loaded: a model's folder holds safetensors and text only."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in {".bin", ".pt", ".pth", ".pkl", ".pickle", ".py"} and path.is_file():
-            path.unlink()

@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 BASELINE = "leaderboards/small/baseline.json"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> Workspace:
-    """A measured workspace with a baseline."""
-    root = tmp_path_factory.mktemp("gate")
-    place = gate.make(root, passages=synthetic_root / "general-synth/qa-retrieval")
-    gate.measure(place)
-    return place
-
-
 @pytest.fixture
 def cli(
     whole: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clean_environment: None

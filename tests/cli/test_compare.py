@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> Workspace:
-    """A measured workspace."""
-    root = tmp_path_factory.mktemp("compare")
-    place = gate.make(root, passages=synthetic_root / "general-synth/qa-retrieval")
-    gate.measure(place)
-    return place
-
-
 @pytest.fixture
 def cli(
     whole: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clean_environment: None
