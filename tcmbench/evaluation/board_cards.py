@@ -123,7 +123,7 @@ def _texts(path: Path, spec: TaskSpec, column: SuiteTask, records: Sequence[Reco
     """Return item → text, for tasks whose items are single texts."""
     if records:
         return {record.record_id: record.query() for record in records}
-    if spec.type == "retrieval":
+    if spec.type in {"retrieval", "two_stage"}:
         from tcmbench.task_types.retrieval import read_texts
 
         return read_texts(path / "queries.jsonl")

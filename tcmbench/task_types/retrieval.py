@@ -52,15 +52,27 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
         def load_split(self, split: str) -> None:
             """Read one split."""
-            documents = read_texts(source.path / "corpus.jsonl")
-            queries = read_texts(source.path / "queries.jsonl")
-            qrels = read_qrels(source.path / "qrels" / f"{split}.tsv")
-            check_qrels(qrels, queries=queries, documents=documents, path=source.path / "qrels" / f"{split}.tsv")
-            self.set_split(split, documents=documents, queries={q: queries[q] for q in qrels}, qrels=qrels)
+            documents, queries, qrels = read_split(source.path, split)
+            self.set_split(split, documents=documents, queries=queries, qrels=qrels)
 
     BeirRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t", options.domains), metric=METRIC)
     BeirRetrieval.__name__ = BeirRetrieval.__qualname__ = spec.name
     return BeirRetrieval
+
+
+def read_split(folder: Path, split: str) -> tuple[dict[str, str], dict[str, str], dict[str, dict[str, int]]]:
+    """Return documents, the queries that are judged, and their grades; all in the order of their files.
+
+    Raises:
+        BadLines: A line isn't what its file should hold.
+        DataError: A grade names what doesn't exist, or there is none.
+    """
+    documents = read_texts(folder / "corpus.jsonl")
+    queries = read_texts(folder / "queries.jsonl")
+    path = folder / "qrels" / f"{split}.tsv"
+    qrels = read_qrels(path)
+    check_qrels(qrels, queries=queries, documents=documents, path=path)
+    return documents, {query: queries[query] for query in qrels}, qrels
 
 
 def read_texts(path: Path) -> dict[str, str]:

@@ -94,7 +94,7 @@ def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[Evaluati
                 if same
                 else EvaluationTexts(texts.task, texts.kind, texts.texts, may_be_learnt=texts.may_be_learnt)
             )
-    elif spec.type == "retrieval":
+    elif spec.type in {"retrieval", "two_stage"}:
         from tcmbench.task_types.retrieval import read_texts
 
         yield EvaluationTexts(spec.name, "queries", read_texts(path / "queries.jsonl"))

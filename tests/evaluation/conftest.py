@@ -16,6 +16,7 @@ TASKS = {
     "TinyTwoStage": 'type = "syndrome_two_stage"\npath = "tcm-synth"\n[options]\ndepth = 20\n',
     "TinyProbe": 'type = "syndrome_classification"\npath = "tcm-synth"\n[options]\nminimum = 10\nexperiments = 2\n',
     "TinyQA": 'type = "retrieval"\npath = "general-synth/qa-retrieval"\n',
+    "TinyQATwoStage": 'type = "two_stage"\npath = "general-synth/qa-retrieval"\n[options]\ndepth = 10\nqueries = 40\n',
     "TinySTS": 'type = "sts"\npath = "general-synth/sts.jsonl"\n',
     "TinyPairs": 'type = "pair_classification"\npath = "general-synth/pairs.jsonl"\n',
     "TinyHeadlines": 'type = "classification"\npath = "general-synth/headlines-classification"\n'

@@ -45,7 +45,7 @@ def assert_parity(workspace: Workspace, model_name: str, task_name: str, *, spli
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("task", ["TinyRetrieval", "TinyReranking", "TinyTwoStage", "TinyQA"])
+@pytest.mark.parametrize("task", ["TinyRetrieval", "TinyReranking", "TinyTwoStage", "TinyQA", "TinyQATwoStage"])
 def test_generated_tasks(task: str, model: str, tiny: Workspace) -> None:
     """Retrieval, reranking, two stages and a folder of local data."""
     assert_parity(tiny, model, task, split="test")

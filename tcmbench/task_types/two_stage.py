@@ -1,0 +1,87 @@
+"""Two stages over a folder in BEIR layout: BM25 finds documents, the model orders them.
+
+What rerankers are measured by outside their domain. A reranker reads each pair on its own, which costs as much as
+encoding a document for every candidate: a spec may ask for a part of the queries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from tcmbench.task_types import Kind, Source, metadata, retrieval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.plugins import PluginOptions
+    from tcmbench.specs.task import TaskSpec
+
+REVISION = "1"
+METRIC = "ndcg_at_10"
+STATISTIC = "mean"
+SCORES = "candidates"
+
+files = retrieval.files
+
+
+class Options(retrieval.Options):
+    """The first stage, and how much of the data is judged."""
+
+    first_stage: Literal["bm25", "bm25-words"] = "bm25"
+    """BM25 over characters and bigrams, or over words: the same for every model, so that they compare."""
+
+    depth: int = Field(default=100, ge=1)
+    """Documents handed to the second stage."""
+
+    queries: int | None = Field(default=None, ge=1)
+    """Judge at most so many queries: those whose ids hash lowest, whatever their order in the file. None: all."""
+
+
+def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+    """Return the task as a class."""
+    from tcmbench.evaluation.candidates import first_stage
+    from tcmbench.evaluation.fast_retrieval import FastRetrieval
+    from tcmbench.task_types._retrieval import LocalRetrieval
+
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    tokens: Literal["char_bigrams", "words"] = "char_bigrams" if options.first_stage == "bm25" else "words"
+    depth, limit = options.depth, options.queries
+
+    class TwoStage(FastRetrieval, LocalRetrieval):
+        """Query → first stage → order."""
+
+        def load_split(self, split: str) -> None:
+            """Read one split and run the first stage, once."""
+            documents, queries, qrels = retrieval.read_split(source.path, split)
+            kept = sample(qrels, limit)
+            queries = {query: queries[query] for query in kept}
+            candidates = first_stage(
+                queries, documents, tokens=tokens, depth=depth, revision=source.revision, split=split,
+                cache=source.cache,
+            )  # fmt: skip
+            self.set_split(
+                split,
+                documents=documents,
+                queries=queries,
+                qrels={query: qrels[query] for query in kept},
+                candidates=candidates,
+            )
+
+    TwoStage.metadata = metadata(spec, source, Kind("Reranking", "t2t", options.domains), metric=METRIC)
+    TwoStage.__name__ = TwoStage.__qualname__ = spec.name
+    return TwoStage
+
+
+def sample(ids: Iterable[str], limit: int | None) -> list[str]:
+    """Return at most `limit` ids, in the order given; adding a query to the data changes at most one of them."""
+    found = list(ids)
+    if limit is None or limit >= len(found):
+        return found
+    lowest = set(sorted(found, key=lambda name: (hashlib.sha256(name.encode()).digest(), name))[:limit])
+    return [name for name in found if name in lowest]
