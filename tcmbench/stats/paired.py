@@ -9,16 +9,18 @@ seeds of Rao and Wu, "Resampling Inference with Complex Survey Data" (JASA 1988)
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tcmbench.errors import EvaluationError
 from tcmbench.stats import inputs
+from tcmbench.stats.drawn import Drawn
 from tcmbench.stats.draws import Draws
 from tcmbench.stats.estimates import LEVEL, Interval
 from tcmbench.stats.randomisation import sign_flip
-from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks
+from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks, count_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,18 +107,17 @@ def bootstrap_statistic(
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
     """
     groups = inputs.clusters(clusters, items=items)
-    observed = {
-        name: scale * np.array([float(seed(np.ones((1, items)))[0]) for seed in seeds])
-        for name, seeds in models.items()
-    }
+    once = Drawn(np.ones((items, 1), dtype=np.uint32))
+    observed = {name: scale * np.array([float(seed(once)[0]) for seed in seeds]) for name, seeds in models.items()}
     for name, values in observed.items():
         if len(values) == 0 or np.isnan(values).any():
             raise EvaluationError(
                 f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
             )
     blocks = []
-    for counts in count_blocks(groups.number, plan):
-        drawn = counts if groups.are_single_items else counts[:, groups.codes]
+    # What walks through the items pays by the row: four times as many resamples in each are twice as fast.
+    for counts in count_columns(groups.number, replace(plan, block_bytes=4 * plan.block_bytes)):
+        drawn = Drawn(counts if groups.are_single_items else counts[groups.codes])
         blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))
     return _over_seeds(scale * np.concatenate(blocks), observed, groups, plan)
 

@@ -14,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tcmbench.stats import inputs
+from tcmbench.stats.drawn import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.stats.drawn import CountArray
     from tcmbench.stats.inputs import FloatArray, IntArray
 
-ItemStatistic = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
-"""From resamples × items (counts) to one value a resample."""
+ItemStatistic = Callable[[Drawn], npt.NDArray[np.float64]]
+"""From how often each item was drawn to one value a resample."""
 
 
 class _Ordered(NamedTuple):
@@ -29,32 +31,62 @@ class _Ordered(NamedTuple):
 
     order: IntArray
     ends: IntArray
-    group: IntArray
+    """Last place of each value."""
+
+
+class _Levels(NamedTuple):
+    """The gold: items of each value, lowest first."""
+
+    codes: IntArray
+    members: list[IntArray]
+    key: bytes
+
+
+class _Step(NamedTuple):
+    """Items from one threshold with a positive down to the next."""
+
+    negatives: list[int]
+    positives: list[int]
+
+
+_Stretch = dict[int, list[int]]
+"""Gold level → items next to one another by value: of one level, or of several and then all of one value."""
 
 
 def mean(values: npt.ArrayLike) -> ItemStatistic:
     """Return the plain mean of items: accuracy where they are right or wrong."""
     row = inputs.row(values, what="items")
 
-    def statistic(counts: FloatArray) -> FloatArray:
+    def statistic(drawn: Drawn) -> FloatArray:
+        counts = drawn.by_resample
         return np.asarray((counts @ row) / counts.sum(axis=1), dtype=np.float64)
 
     return statistic
 
 
 def spearman(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
-    """Return Spearman's rank correlation, ties at their mean rank (Spearman 1904; as scipy.stats.spearmanr)."""
+    """Return Spearman's rank correlation, ties at their mean rank (Spearman 1904; as scipy.stats.spearmanr).
+
+    An item of the middle rank (before + after + 1) / 2, between how many were drawn below it and up to it, stands
+    for after − before draws: its share in a sum of ranks is (after² − before²) / 2, and a stretch of items of one
+    gold level telescopes to its two ends. All sums are whole numbers, so nothing is rounded before the last division.
+    """
     left, right = inputs.row(values, what="similarities"), inputs.row(gold, what="gold")
     inputs.same_items(len(left), len(right), what="similarities")
-    by_left, by_right = _ordered(left), _ordered(right)
+    levels = _levels(right)
+    order = _ordered(left)
+    stretches, ties = _stretches(order, levels), _ties(order)
 
-    def statistic(counts: FloatArray) -> FloatArray:
-        middle = (counts.sum(axis=1, keepdims=True) + 1) / 2
-        a, b = _ranks(counts, by_left) - middle, _ranks(counts, by_right) - middle
-        weighted = counts * a
-        covariance = np.einsum("ij,ij->i", weighted, b)
-        spread_a = np.einsum("ij,ij->i", weighted, a)
-        spread_b = np.einsum("ij,ij,ij->i", counts, b, b)
+    def statistic(drawn: Drawn) -> FloatArray:
+        total = drawn.total
+        sizes = drawn.once(levels.key, lambda: _level_sizes(drawn, levels))
+        upto = np.cumsum(sizes, axis=0)
+        rank_sums = (_squares(drawn, stretches, len(sizes)) - sizes * total) / 2
+        gold_ranks = (2 * upto - sizes - total) / 2
+        covariance = (rank_sums * gold_ranks).sum(axis=0)
+        # A group of t equal values takes (t³ − t) / 12 from the spread (N³ − N) / 12 of N ranks (Kendall 1945).
+        spread_a = (total**3 - drawn.cubes - _tie_cubes(drawn, ties)) / 12
+        spread_b = (total**3 - (sizes**3).sum(axis=0)) / 12
         return _ratio(covariance, np.sqrt(spread_a * spread_b))
 
     return statistic
@@ -64,16 +96,20 @@ def average_precision(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatist
     """Return Σ (recall step × precision) over falling thresholds, equal scores at once (as scikit-learn's)."""
     scores, positive = inputs.row(values, what="similarities"), inputs.row(gold, what="gold") > 0
     inputs.same_items(len(scores), len(positive), what="similarities")
-    ordered = _ordered(-scores)
-    sorted_positive = positive[ordered.order].astype(np.float64)
+    steps = _recall_steps(_ordered(-scores), positive)
 
-    def statistic(counts: FloatArray) -> FloatArray:
-        drawn = counts[:, ordered.order]
-        retrieved = np.cumsum(drawn, axis=1)[:, ordered.ends]
-        hits = np.cumsum(drawn * sorted_positive, axis=1)[:, ordered.ends]
-        precision = np.divide(hits, retrieved, out=np.zeros_like(hits), where=retrieved > 0)
-        steps = np.diff(hits, axis=1, prepend=0.0)
-        return _ratio((steps * precision).sum(axis=1), hits[:, -1])
+    def statistic(drawn: Drawn) -> FloatArray:
+        rows = drawn.rows
+        retrieved, hits = np.zeros((2, len(drawn.total)), dtype=drawn.by_item.dtype)
+        area = np.zeros(len(drawn.total))
+        for step in steps:
+            for item in step.negatives:
+                np.add(retrieved, rows[item], retrieved)
+            found = _row_sum(rows, step.positives)
+            retrieved += found
+            hits += found
+            area += found * hits / np.maximum(retrieved, 1)
+        return _ratio(area, hits.astype(np.float64))
 
     return statistic
 
@@ -84,7 +120,8 @@ def macro_mean(values: npt.ArrayLike, groups: Sequence[object]) -> ItemStatistic
     inputs.same_items(len(groups), len(row), what="groups")
     member = _one_hot(groups)
 
-    def statistic(counts: FloatArray) -> FloatArray:
+    def statistic(drawn: Drawn) -> FloatArray:
+        counts = drawn.by_resample
         size, total = counts @ member, (counts * row) @ member
         means = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
         return _ratio(means.sum(axis=1), (size > 0).sum(axis=1).astype(np.float64))
@@ -103,7 +140,8 @@ def macro_f1(predicted: Sequence[object], gold: Sequence[object]) -> ItemStatist
     said, true = both[: len(gold)], both[len(gold) :]
     hit = said * true
 
-    def statistic(counts: FloatArray) -> FloatArray:
+    def statistic(drawn: Drawn) -> FloatArray:
+        counts = drawn.by_resample
         support = counts @ (said + true)
         f1 = np.divide(2 * (counts @ hit), support, out=np.zeros_like(support), where=support > 0)
         return _ratio(f1.sum(axis=1), (support > 0).sum(axis=1).astype(np.float64))
@@ -120,7 +158,8 @@ def v_measure(assigned: Sequence[object], gold: Sequence[object]) -> ItemStatist
     found, true = _one_hot(assigned), _one_hot(gold)
     pairs = _one_hot(list(zip(assigned, gold, strict=True)))
 
-    def statistic(counts: FloatArray) -> FloatArray:
+    def statistic(drawn: Drawn) -> FloatArray:
+        counts = drawn.by_resample
         joint = _entropy(counts @ pairs)
         by_cluster, by_class = _entropy(counts @ found), _entropy(counts @ true)
         # mutual information over the mean of both entropies; with one class and one cluster everything agrees
@@ -133,18 +172,117 @@ def v_measure(assigned: Sequence[object], gold: Sequence[object]) -> ItemStatist
 
 def _ordered(values: FloatArray) -> _Ordered:
     order = np.argsort(values, kind="stable")
-    is_new = np.diff(values[order]) != 0
-    ends = np.append(np.flatnonzero(is_new), len(values) - 1)
-    group = np.empty(len(values), dtype=np.int64)
-    group[order] = np.concatenate([[0], np.cumsum(is_new)])
-    return _Ordered(order.astype(np.int64), ends.astype(np.int64), group)
+    ends = np.append(np.flatnonzero(np.diff(values[order]) != 0), len(values) - 1)
+    return _Ordered(order.astype(np.int64), ends.astype(np.int64))
 
 
-def _ranks(counts: FloatArray, ordered: _Ordered) -> FloatArray:
-    """Return resamples × items: mean rank of each item among the items drawn."""
-    last = np.cumsum(counts[:, ordered.order], axis=1)[:, ordered.ends]
-    middle = last - (np.diff(last, axis=1, prepend=0.0) - 1) / 2
-    return middle[:, ordered.group]
+def _levels(gold: FloatArray) -> _Levels:
+    _, of_item = np.unique(gold, return_inverse=True)
+    codes = of_item.astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return _Levels(codes, members, codes.tobytes())
+
+
+def _level_sizes(drawn: Drawn, levels: _Levels) -> FloatArray:
+    """Return levels × resamples: how many items of each gold level were drawn."""
+    return np.stack([drawn.by_item[members].sum(axis=0, dtype=np.float64) for members in levels.members])
+
+
+def _stretches(ordered: _Ordered, levels: _Levels) -> list[_Stretch]:
+    """Return all items from the lowest value up, as few stretches as there can be."""
+    found: list[_Stretch] = []
+    codes = levels.codes.tolist()
+    order = ordered.order.tolist()
+    start = 0
+    for end in (ordered.ends + 1).tolist():
+        equal: dict[int, list[int]] = {}
+        for item in order[start:end]:
+            equal.setdefault(codes[item], []).append(item)
+        start = end
+        if len(equal) == 1 and found and found[-1].keys() == equal.keys():
+            for level, items in equal.items():
+                found[-1][level] += items
+        else:
+            found.append(equal)
+    return found
+
+
+def _recall_steps(ordered: _Ordered, positive: npt.NDArray[np.bool_]) -> list[_Step]:
+    """Return what each threshold with a positive adds to those before it; what comes after the last adds nothing."""
+    found: list[_Step] = []
+    order, hit = ordered.order.tolist(), positive[ordered.order].tolist()
+    negatives: list[int] = []
+    start = 0
+    for end in (ordered.ends + 1).tolist():
+        positives = [order[place] for place in range(start, end) if hit[place]]
+        negatives += [order[place] for place in range(start, end) if not hit[place]]
+        start = end
+        if positives:
+            found.append(_Step(negatives, positives))
+            negatives = []
+    return found
+
+
+def _row_sum(rows: Sequence[CountArray], items: Sequence[int]) -> CountArray:
+    total = rows[items[0]]
+    for item in items[1:]:
+        total = total + rows[item]
+    return total
+
+
+def _ties(ordered: _Ordered) -> list[IntArray]:
+    """Return the groups of more than one item of the same value."""
+    starts, ends = np.concatenate([[0], ordered.ends[:-1] + 1]), ordered.ends + 1
+    several = ends - starts > 1
+    return [ordered.order[start:end] for start, end in zip(starts[several], ends[several], strict=True)]
+
+
+def _tie_cubes(drawn: Drawn, ties: Sequence[IntArray]) -> FloatArray:
+    """Return what equal values add to the sum of cubes: that of the group less those of its items."""
+    more = np.zeros(len(drawn.total))
+    for group in ties:
+        counts = drawn.by_item[group].astype(np.float64)
+        more += counts.sum(axis=0) ** 3 - (counts**3).sum(axis=0)
+    return more
+
+
+def _add_mixed(stretch: _Stretch, rows: Sequence[CountArray], upto: CountArray, sums: CountArray) -> None:
+    """Add items of one value and several gold levels: draws of each level times before + after."""
+    ends = upto.copy()
+    parts = {
+        level: np.sum([rows[item] for item in items], axis=0, dtype=upto.dtype) for level, items in stretch.items()
+    }
+    for part in parts.values():
+        upto += part
+    ends += upto
+    for level, part in parts.items():
+        if level:
+            sums[level] += part * ends
+
+
+def _squares(drawn: Drawn, stretches: Sequence[_Stretch], levels: int) -> FloatArray:
+    """Return levels × resamples: sum of after² − before² over the items of each gold level."""
+    rows, add, subtract, multiply = drawn.rows, np.add, np.subtract, np.multiply
+    upto, before, after = np.zeros((3, len(drawn.total)), dtype=drawn.by_item.dtype)
+    sums = np.zeros((levels, len(drawn.total)), dtype=drawn.by_item.dtype)
+    for stretch in stretches:
+        if len(stretch) > 1:
+            _add_mixed(stretch, rows, upto, sums)
+            np.multiply(upto, upto, out=before)
+            continue
+        for level, items in stretch.items():
+            for item in items:
+                add(upto, rows[item], upto)
+            multiply(upto, upto, after)
+            if level:
+                own = sums[level]
+                add(own, after, own)
+                subtract(own, before, own)
+        before, after = after, before
+    # All levels together telescope to the square of the total.
+    sums[0] = upto * upto - sums[1:].sum(axis=0, dtype=sums.dtype)
+    return sums.astype(np.float64)
 
 
 def _one_hot(labels: Sequence[object]) -> FloatArray:

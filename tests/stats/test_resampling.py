@@ -9,7 +9,7 @@ from tcmbench.errors import EvaluationError, ScoreMissing
 from tcmbench.stats import inputs
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.randomisation import sign_flip
-from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks, on_grid, sign_blocks
+from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks, count_columns, on_grid, sign_blocks
 
 RANDOM = np.random.default_rng(3)
 
@@ -24,6 +24,14 @@ def test_blocks_of_any_size_hold_the_same_draws(blocks: object) -> None:
     whole = np.concatenate(list(blocks(37, _plan())))
     rows = np.concatenate(list(blocks(37, _plan(block_bytes=1))))
     np.testing.assert_array_equal(whole, rows)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4 * 37 * 50, 32 << 20])
+def test_columns_hold_the_draws_of_rows(block_bytes: int) -> None:
+    """Statistics that walk through items see the same resamples as means do, whatever the blocks."""
+    rows = np.concatenate(list(count_blocks(37, _plan())))
+    columns = np.concatenate(list(count_columns(37, _plan(block_bytes=block_bytes))), axis=1)
+    np.testing.assert_array_equal(columns.T, rows)
 
 
 def test_blocked_means_equal_unblocked_ones_bit_for_bit() -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn import metrics
 
 from tcmbench.errors import EvaluationError
 from tcmbench.stats import weighted
+from tcmbench.stats.drawn import Drawn
 from tcmbench.stats.paired import bootstrap, bootstrap_statistic
-from tcmbench.stats.resampling import Resampling
+from tcmbench.stats.resampling import Resampling, count_columns
 
 ITEMS = 60
 RANDOM = np.random.default_rng(11)
@@ -61,6 +64,47 @@ def test_each_draw_is_the_plain_statistic_of_the_items_drawn(name: str) -> None:
     expected = [oracle(random.integers(0, ITEMS, ITEMS)) for _ in range(40)]
     np.testing.assert_allclose(draws.resampled[:, 0], expected, atol=1e-10)
     assert draws.value("m") == pytest.approx(oracle(np.arange(ITEMS)), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    items=st.integers(4, 40),
+    value_decimals=st.sampled_from([0, 1, 6]),
+    gold_levels=st.sampled_from([2, 3, 1000]),
+    seed=st.integers(0, 2**16),
+)
+def test_rank_statistics_hold_for_any_ties(items: int, value_decimals: int, gold_levels: int, seed: int) -> None:
+    """Few or many equal values, a gold of two, three or any number of levels: what the items drawn give."""
+    random = np.random.default_rng(seed)
+    values, gold = random.random(items).round(value_decimals), random.integers(0, gold_levels, items).astype(float)
+    counts = random.integers(0, 4, (items, 3)).astype(np.uint32)
+    found = weighted.spearman(values, gold)(Drawn(counts))
+    precision = weighted.average_precision(values, gold)(Drawn(counts))
+    for column, own, area in zip(counts.T, found, precision, strict=True):
+        drawn = np.repeat(np.arange(items), column)
+        if len(np.unique(values[drawn])) < 2 or len(np.unique(gold[drawn])) < 2:
+            assert np.isnan(own)
+        else:
+            assert own == pytest.approx(spearmanr(values[drawn], gold[drawn]).statistic, abs=1e-10)
+        if gold[drawn].any():
+            assert area == pytest.approx(metrics.average_precision_score(gold[drawn] > 0, values[drawn]), abs=1e-10)
+
+
+@pytest.mark.parametrize("times", [1_000, 100_000])
+def test_rank_correlations_do_not_overflow(times: int) -> None:
+    """Millions of draws give what one of each does: ranks of many items exceed 32 bits when squared."""
+    statistic = weighted.spearman(SIMILARITY, SCORES)
+    few, many = (statistic(Drawn(np.full((ITEMS, 2), n, dtype=np.uint32))) for n in (1, times))
+    np.testing.assert_allclose(many, few, atol=1e-12)
+
+
+def test_models_share_the_gold_and_change_nothing_of_it() -> None:
+    """A model's draws are the same alone, and after others with the same and with another gold."""
+    block = Drawn(np.concatenate(list(count_columns(ITEMS, PLAN)), axis=1))
+    model, other = weighted.spearman(SIMILARITY, SCORES), weighted.spearman(SIMILARITY, BINARY)
+    alone = [model(Drawn(block.by_item)), other(Drawn(block.by_item))]
+    np.testing.assert_array_equal([model(block), other(block)], alone)
+    np.testing.assert_array_equal([model(block), other(block)], alone)
 
 
 def test_a_mean_is_drawn_the_same_both_ways() -> None:
