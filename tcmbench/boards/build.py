@@ -15,6 +15,7 @@ from tcmbench.boards.comparison import Comparer
 from tcmbench.boards.entry import CellState, Entry, TaskCard
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
+from tcmbench.boards.texts import text
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import Role, Suite
 
-_NO_REASON = CellState("not_measured", "no score is stored: run the set to measure it")
+_UNKNOWN = CellState("not_measured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +184,13 @@ def _row(
 def _empty(entry: Entry, column: str) -> Cell:
     state = entry.states.get(column)
     if state is None:
-        state = CellState("failed", entry.failure) if entry.failure else _NO_REASON
-    return Cell(status=state.state, reason=state.reason or _default_reason(state))
+        state = CellState("failed", entry.failure) if entry.failure else _UNKNOWN
+    return Cell(status=state.state, reason=state.reason or default_reason(state))
 
 
-def _default_reason(state: CellState) -> str:
-    return {
-        "pending": "waits for its turn",
-        "running": "is being measured",
-        "failed": "failed without a message: see the log of the run",
-        "not_measured": _NO_REASON.reason,
-        "not_applicable": "this kind of model does not do this kind of task",
-    }[state.state]
+def default_reason(state: CellState) -> str:
+    """Return why a cell has no score where nobody says so."""
+    return text(f"reasons.{state.state}").en
 
 
 def _measured(scores: Sequence[Score], items: Items) -> Cell:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.recommend import gain
 from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome
+from tcmbench.boards.texts import gate_reason
 from tcmbench.errors import NotComparable
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Comparer:
                 improved_share=shares.improved if shares else None,
                 worse_share=shares.worse if shares else None,
             )
-        told = tuple(violation.message for violation in found.violations)
+        told = tuple(gate_reason(violation) for violation in found.violations)
         return Judged(
             judged,
             self._aggregates(name, found, applying, both),

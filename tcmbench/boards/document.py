@@ -216,7 +216,7 @@ def _model(row: Row) -> ModelDocument:
         borda=_round(sums.borda),
         on_front=sums.on_front,
         gate=row.gate.outcome if row.gate else None,
-        gate_reasons=list(row.gate.reasons) if row.gate else [],
+        gate_reasons=[reason.en for reason in row.gate.reasons] if row.gate else [],
         cost={name: getattr(cost, name) for name in cost.__slots__} if cost else {},
         recipe={name: row.recipe[name] for name in sorted(row.recipe)},
         provenance={name: row.provenance[name] for name in sorted(row.provenance)},

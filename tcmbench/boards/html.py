@@ -17,7 +17,7 @@ from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.payload import DETAILS, payload
 from tcmbench.boards.recommend import common_means, gain
-from tcmbench.boards.texts import Text, clip, metric_title, slice_name, task_description
+from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size, slice_name=slice_name
     )
-    environment.globals["described"] = task_description
+    environment.globals.update(bundled=texts.bundled, reason=texts.reason)
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
     )

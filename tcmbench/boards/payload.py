@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.entry import TrainingPoint
     from tcmbench.boards.table import Cell, Estimate, ItemChange, Row, Table, TaskColumn, Verdict
+    from tcmbench.boards.texts import Text
     from tcmbench.store import Json
 
 KNOWN_METRICS = (
@@ -134,7 +135,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
         "name": clip(row.name),
         "kind": row.kind,
         "base": clip(row.base or ""),
-        "about": clip(row.description, 400),
+        "about": _both(texts.bundled("described", row.name, row.description, limit=400)),
         "seeds": row.seeds,
         "recipe": {
             name: value
@@ -158,7 +159,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
         ],
     }
     if row.gate and row.gate.reasons:
-        found["gate"] = [clip(reason, 300) for reason in row.gate.reasons]
+        found["gate"] = [_both(reason.clipped(300)) for reason in row.gate.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
     return found
@@ -166,7 +167,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
 
 def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
     if cell.status != "measured" or cell.score is None:
-        return {"x": cell.status, "why": clip(cell.reason, 300)}
+        return {"x": cell.status, "why": _both(texts.reason(cell.reason, limit=300))}
     found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
     found |= _difference(cell)
     if cell.best or cell.tied:
@@ -185,6 +186,11 @@ def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: De
         found["lo"] = [_item(change, stem, shown) for change in cell.lowest[: detail.extremes]]
         found["hi"] = [_item(change, stem, shown) for change in cell.highest[: detail.extremes]]
     return found
+
+
+def _both(both: Text) -> Json:
+    """Return a text for the script: English and Chinese, or one string where they are the same."""
+    return both.en if both.en == both.zh else [both.en, both.zh]
 
 
 def _difference(cell: Cell) -> dict[str, Json]:

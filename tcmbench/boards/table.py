@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.boards.entry import Cost, Kind, TaskCard, TrainingPoint
+    from tcmbench.boards.texts import Text
     from tcmbench.specs.suite import Role
     from tcmbench.stats.policy import Policy
     from tcmbench.store import Json
@@ -206,7 +207,7 @@ class GateOutcome(NamedTuple):
     outcome: Literal["pass", "regression", "inconclusive", "missing"]
     """pass: may ship; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured."""
 
-    reasons: tuple[str, ...]
+    reasons: tuple[Text, ...]
     """Every rule that is not met, in a sentence."""
 
 

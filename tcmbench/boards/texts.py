@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.stats.gate import Violation
 
 
 class Text(NamedTuple):
@@ -21,6 +27,10 @@ class Text(NamedTuple):
         """Return the text with its `{placeholders}` filled."""
         return Text(self.en.format_map(values), self.zh.format_map(values))
 
+    def clipped(self, limit: int) -> Text:
+        """Return the text cut to so many characters in each language."""
+        return Text(clip(self.en, limit), clip(self.zh, limit))
+
 
 def same(value: str) -> Text:
     """Return a text that reads the same in both languages: a number, a sign."""
@@ -30,11 +40,11 @@ def same(value: str) -> Text:
 @functools.cache
 def load() -> dict[str, Text]:
     """Return every string by its key, `section.name`."""
-    raw = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
     return {
         f"{section}.{name}": Text(en=both["en"], zh=both["zh"])
-        for section, strings in raw.items()
+        for section, strings in _file().items()
         for name, both in strings.items()
+        if not isinstance(both, str)
     }
 
 
@@ -44,15 +54,54 @@ def text(key: str, **values: str) -> Text:
     return found.filled(**values) if values else found
 
 
-def task_description(task: str, told: str) -> Text:
-    """Return what a task asks: in both languages for a bundled task, as told for any other."""
-    known = load().get(f"described.{task}")
-    return known if known is not None and known.en == told else same(clip(told, 600))
+Section = Literal["described", "titled", "sets"]
+
+
+def bundled(section: Section, name: str, told: str, *, limit: int = 600) -> Text:
+    """Return what a file tells: in both languages where it is a bundled one, as told for any other.
+
+    Args:
+        section: described: of a task, base or variant; titled: headline of a set; sets: what a set is about.
+        name: Name of the file.
+        told: What the file says; where it is no longer what the Chinese was written for, it stands alone.
+        limit: Characters that are kept.
+    """
+    known = load().get(f"{section}.{name}")
+    return (known if known is not None and known.en == told else same(told)).clipped(limit)
+
+
+def reason(told: str, *, limit: int = 400) -> Text:
+    """Return why a cell has no score: in both languages where it is no error's own message."""
+    for pattern, zh in _reasons():
+        found = pattern.fullmatch(told)
+        if found:
+            return Text(told, zh.format_map(found.groupdict())).clipped(limit)
+    return same(told).clipped(limit)
+
+
+def gate_reason(violation: Violation) -> Text:
+    """Return why the gate says no: its own sentence, and the same in Chinese."""
+    return Text(violation.message, violation.told(_file()["gate"][violation.said]))
 
 
 def slice_name(name: str) -> Text:
     """Return how people call a slicing or a slice; what data named stays as it is."""
     return load().get(f"slices.{name}") or same(clip(name, 40))
+
+
+@functools.cache
+def _file() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _reasons() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return a pattern for each English sentence, its placeholders as groups, and the Chinese one."""
+    return tuple(
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(both.en)), re.DOTALL), both.zh)
+        for key, both in load().items()
+        if key.startswith("reasons.")
+    )
 
 
 _METRICS = {

@@ -17,7 +17,7 @@ from tcmbench.stats.draws import Draws, mean_over_tasks
 from tcmbench.stats.multiplicity import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.policy import Policy
@@ -26,6 +26,10 @@ Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 Rule = Literal["missing", "backward_transfer", "kept", "task_regressed", "task_cap", "gain"]
 Outcome = Literal["pass", "regression", "inconclusive", "missing"]
+Said = Literal[
+    "not_measured", "no_general", "no_task", "no_in_domain", "general_fell", "general_unsure", "all_fell", "all_unsure",
+    "task_fell", "beyond_cap", "gain_unsure", "gain_below",
+]  # fmt: skip
 
 TUNED = "tuned"
 BASE = "base"
@@ -96,6 +100,31 @@ class TaskVerdict(NamedTuple):
     worse: int | None
 
 
+SENTENCES: Mapping[Said, str] = {
+    "not_measured": "{task} was not measured. Run it, or take it out of the policy or suite.",
+    "no_general": "No general task was measured, so forgetting is unknown. Add one to the suite.",
+    "no_task": "No task was measured.",
+    "no_in_domain": "No in_domain task was measured, so the gain is unknown.",
+    "general_fell": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
+    "and a loss beyond the margin of {limit:g} is not ruled out.",
+    "general_unsure": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
+    "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
+    "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): scores fell, "
+    "and a loss beyond the margin of {limit:g} is not ruled out.",
+    "all_unsure": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is "
+    "shown, but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the "
+    "margin.",
+    "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value:+.2f} points [{low:+.2f}, {high:+.2f}] "
+    "({level:.0%}, p = {p:.2g} after Holm).",
+    "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], surely more than its cap of {limit:g} "
+    "(p = {p:.2g} after Holm).",
+    "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is surely more than "
+    "{limit:g}.",
+    "gain_below": "The in-domain gain is {value:+.2f}; required is more than {limit:g}.",
+}
+"""What a violation says, for its task and facts to fill: what was expected, what came, what to do."""
+
+
 class Violation(NamedTuple):
     """A rule of the policy that is not met."""
 
@@ -106,8 +135,20 @@ class Violation(NamedTuple):
     certain: bool
     """Whether harm is shown (True), or only cannot be ruled out with so many items (False)."""
 
-    message: str
-    """What was expected, what came, what to do."""
+    said: Said
+    """Which of the sentences tells it."""
+
+    facts: Mapping[str, float] = {}
+    """The numbers that the sentence names; points, levels and p values as they are, unrounded."""
+
+    @property
+    def message(self) -> str:
+        """The sentence in English."""
+        return self.told(SENTENCES[self.said])
+
+    def told(self, sentence: str) -> str:
+        """Return a sentence of any language, filled with the task and the facts."""
+        return sentence.format(task=self.task, **self.facts)
 
 
 class GateResult(NamedTuple):
@@ -233,76 +274,51 @@ def _mean_change(tasks: Sequence[Evidence], role: Role | None, policy: Policy) -
 
 
 def _missing(name: str) -> Violation:
-    return Violation("missing", name, True, f"{name} was not measured. Run it, or take it out of the policy or suite.")
+    return Violation("missing", name, True, "not_measured")
 
 
 def _kept_violations(kept: Estimate | None, policy: Policy) -> list[Violation]:
-    rule: Rule = "backward_transfer" if policy.keep == "general" else "kept"
+    general = policy.keep == "general"
     if kept is None:
-        message = (
-            "No general task was measured, so forgetting is unknown. Add one to the suite."
-            if policy.keep == "general"
-            else "No task was measured."
-        )
-        return [Violation("missing", "", True, message)]
-    low, high, level = kept.interval
-    if low >= -policy.margin:
+        return [Violation("missing", "", True, "no_general" if general else "no_task")]
+    if kept.interval.low >= -policy.margin:
         return []
-    what, fell = (
-        ("Backward transfer", "general tasks fell")
-        if policy.keep == "general"
-        else ("The mean change over all tasks", "scores fell")
-    )
-    found = f"{what} is {kept.value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%})"
-    if high < 0:
-        message = f"{found}: {fell}, and a loss beyond the margin of {policy.margin:g} is not ruled out."
-        return [Violation(rule, "", True, message)]
-    message = (
-        f"{found}: no fall is shown, but a loss beyond the margin of {policy.margin:g} is not ruled out. "
-        "Measure more items or tasks, or widen the margin."
-    )
-    return [Violation(rule, "", False, message)]
+    fell = kept.interval.high < 0
+    said: Said = ("general_fell" if fell else "general_unsure") if general else ("all_fell" if fell else "all_unsure")
+    return [Violation("backward_transfer" if general else "kept", "", fell, said, _facts(kept, limit=policy.margin))]
 
 
 def _regressed_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:
     if policy.regressed_tasks == "tell" or verdict.verdict != "regressed":
         return []
-    low, high, level = verdict.delta.interval
-    message = (
-        f"{verdict.task} went from {verdict.base:.2f} to {verdict.tuned:.2f}: {verdict.delta.value:+.2f} points "
-        f"[{low:+.2f}, {high:+.2f}] ({level:.0%}, p = {verdict.p_holm:.2g} after Holm)."
-    )
-    return [Violation("task_regressed", verdict.task, True, message)]
+    facts = _facts(verdict.delta, base=verdict.base, tuned=verdict.tuned, p=verdict.p_holm)
+    return [Violation("task_regressed", verdict.task, True, "task_fell", facts)]
 
 
 def _cap_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:
     # half of alpha: the other half is spent on backward transfer
     if verdict.p_cap >= policy.alpha / 2:
         return []
-    low, high, _ = verdict.delta.interval
-    message = (
-        f"{verdict.task} fell by {-verdict.delta.value:.2f} points [{low:+.2f}, {high:+.2f}], surely more than its cap "
-        f"of {verdict.cap:g} (p = {verdict.p_cap:.2g} after Holm)."
-    )
-    return [Violation("task_cap", verdict.task, True, message)]
+    facts = _facts(verdict.delta, fall=-verdict.delta.value, limit=verdict.cap, p=verdict.p_cap)
+    return [Violation("task_cap", verdict.task, True, "beyond_cap", facts)]
 
 
 def _gain_violations(gain: Estimate | None, policy: Policy) -> list[Violation]:
     if policy.required_gain is None:
         return []
     if gain is None:
-        return [Violation("missing", "", True, "No in_domain task was measured, so the gain is unknown.")]
-    reached = gain.interval.low if policy.gain_evidence == "interval" else gain.value
-    if reached > policy.required_gain:
+        return [Violation("missing", "", True, "no_in_domain")]
+    by_interval = policy.gain_evidence == "interval"
+    if (gain.interval.low if by_interval else gain.value) > policy.required_gain:
         return []
-    low, high, _ = gain.interval
-    message = (
-        f"The in-domain gain is {gain.value:+.2f} [{low:+.2f}, {high:+.2f}]; required is surely more than "
-        f"{policy.required_gain:g}."
-        if policy.gain_evidence == "interval"
-        else f"The in-domain gain is {gain.value:+.2f}; required is more than {policy.required_gain:g}."
-    )
-    return [Violation("gain", "", high <= policy.required_gain, message)]
+    shown = gain.interval.high <= policy.required_gain
+    said: Said = "gain_unsure" if by_interval else "gain_below"
+    return [Violation("gain", "", shown, said, _facts(gain, limit=policy.required_gain))]
+
+
+def _facts(found: Estimate, **more: float) -> dict[str, float]:
+    low, high, level = found.interval
+    return {"value": found.value, "low": low, "high": high, "level": level, **more}
 
 
 def _outcome(violations: Sequence[Violation]) -> Outcome:

@@ -156,7 +156,11 @@ def test_columns_can_be_chosen(board: Any) -> None:
 
 
 def test_language_changes_every_string(board: Any) -> None:
-    """One click and the page is Chinese: heads, figures, labels, and `lang`; another and it is English."""
+    """One click and the page is Chinese: heads, figures, labels, reasons, and `lang`; another and it is English."""
+    board.execute_script(
+        "$$('#rows tr').find((row) => board.rows[row.dataset.row].gate?.some(([en]) => en.includes('not ruled out')))"
+        ".querySelector('.open').click()"
+    )
     english = one(board, "main").text
     one(board, "#language").click()
     chinese = one(board, "main").text
@@ -164,6 +168,7 @@ def test_language_changes_every_string(board: Any) -> None:
     assert "域内增益" in chinese
     assert "Gain in domain" not in chinese
     assert "Training curves" not in chinese
+    assert ("is not ruled out" in english, "is not ruled out" in chinese, "不能排除" in chinese) == (True, False, True)
     assert one(board, "#filter").get_attribute("placeholder") == "按名称或配方筛选"
     one(board, "#language").click()
     assert one(board, "main").text == english

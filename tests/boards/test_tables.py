@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,11 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.columns import signed
 from tcmbench.boards.spreadsheet import to_csv
-from tcmbench.boards.texts import clip, load, metric_title, task_description
-from tcmbench.workspace import bundled_content
 
 from .fake import POLICY, Shape, make
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
-
-
-TASKS = bundled_content() / "tasks"
 
 
 @pytest.fixture(scope="module")
@@ -71,30 +65,3 @@ def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:
 def test_signed(value: float, shown: str) -> None:
     """Zero has no sign, and minus is a true minus."""
     assert signed(value) == shown
-
-
-def test_every_string_has_both_languages() -> None:
-    """No string is empty, and both languages have the same placeholders."""
-    for key, both in load().items():
-        assert both.en, key
-        assert both.zh, key
-        assert sorted(part.split("}")[0] for part in both.en.split("{")[1:]) == sorted(
-            part.split("}")[0] for part in both.zh.split("{")[1:]
-        ), key
-
-
-def test_bundled_tasks_are_described_in_both_languages() -> None:
-    """Every bundled task has a Chinese description, and the English one is that of its file."""
-    found = {path.stem: tomllib.loads(path.read_text("utf-8"))["description"] for path in TASKS.glob("*.toml")}
-    known = {key.removeprefix("described."): both.en for key, both in load().items() if key.startswith("described.")}
-    assert known == found
-    assert task_description("SynthQA", found["SynthQA"]).zh != found["SynthQA"]
-    assert task_description("SynthQA", "Something else.").zh == "Something else."
-
-
-def test_clip_and_metric_titles() -> None:
-    """Long text is cut, control characters are replaced, and metrics read as people write them."""
-    assert len(clip("x" * 1000, 20)) == 20
-    assert clip("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
-    assert metric_title("ndcg_at_10") == "nDCG@10"
-    assert metric_title("something_new") == "something_new"

@@ -41,7 +41,8 @@ def test_the_gate_says_what_the_board_says(whole: State, rows: dict[str, Row], n
     row = rows[name]
     assert row.gate is not None
     assert verdict.result is not None
-    assert (verdict.outcome, tuple(finding.message for finding in verdict.findings)) == row.gate
+    said = tuple(reason.en for reason in row.gate.reasons)
+    assert (verdict.outcome, tuple(finding.message for finding in verdict.findings)) == (row.gate.outcome, said)
     assert verdict.result.gain_in_domain is not None
     gain = verdict.result.gain_in_domain
     assert row.aggregates.in_domain == (gain.value, gain.interval.low, gain.interval.high)

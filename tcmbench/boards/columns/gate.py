@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, nothing
-from tcmbench.boards.texts import Text, clip, same
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -32,4 +32,4 @@ def figure(row: Row) -> Figure:
     if row.gate is None:
         return nothing(NOT_TRAINED)
     value, said = _SAID[row.gate.outcome]
-    return Figure(value=value, text=said, note=same(clip(row.gate.reasons[0], 130) if row.gate.reasons else ""))
+    return Figure(value=value, text=said, note=row.gate.reasons[0].clipped(130) if row.gate.reasons else Text("", ""))

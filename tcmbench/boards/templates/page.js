@@ -19,6 +19,7 @@ const remembered = {
 };
 const chinese = () => root.lang === "zh-Hans";
 const text = (key, values = {}) => board.texts[key][chinese() ? 1 : 0].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const either = (both) => Array.isArray(both) ? both[chinese() ? 1 : 0] : both;
 const minus = (number, digits = 1) => {
   const shown = number.toFixed(digits);
   return Number(shown) === 0 ? (0).toFixed(digits) : number > 0 ? "+" + shown : shown.replace("-", "−");
@@ -39,6 +40,7 @@ function setLanguage(language) {
     }
   }
   for (const option of $$("option[data-label]")) option.textContent = option.getAttribute("data-label");
+  document.title = `${$("h1").innerText} · tcmbench`;
   remembered.set("language", language);
   languageListeners.forEach((listener) => listener());
 }

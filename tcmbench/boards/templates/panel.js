@@ -35,7 +35,7 @@
       const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#task-${place}` }, make("bdi", {}, column.title))));
       body.append(line);
       if (cell.x) {
-        line.append(make("td", { colspan: 6 }, make("span", { class: `chip ${cell.x}` }, text(cell.x)), " ", make("bdi", {}, cell.why)));
+        line.append(make("td", { colspan: 6 }, make("span", { class: `chip ${cell.x}` }, text(cell.x)), " ", make("bdi", {}, either(cell.why))));
         return;
       }
       line.append(make("td", { class: "n" }, `${cell.s[0].toFixed(1)} `, make("span", { class: "muted" }, range(cell.s))));
@@ -91,8 +91,8 @@
     const row = board.rows[place];
     const inside = make("div", { class: "inside" });
     const head = make("div", { class: "wide" }, make("h4", {}, make("bdi", {}, row.title)));
-    if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, row.about)));
-    if (row.gate) for (const reason of row.gate) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text("gate")), " ", make("bdi", {}, reason)));
+    if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
+    if (row.gate) for (const reason of row.gate) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text("gate")), " ", make("bdi", {}, either(reason))));
     if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
     inside.append(head, make("section", { class: "wide" }, make("h3", {}, text("tasks")), tasks(row)));
     inside.append(section(text("recipe"), recipe(row)));

@@ -51,7 +51,7 @@
   const words = (row) => {
     const data = board.rows[row.dataset.row];
     const recipe = Object.entries(recipeOf(data)).map(([name, value]) => `${name}=${value}`);
-    return [data.title, data.name, data.kind, data.about, ...recipe].join("\n").toLowerCase();
+    return [data.title, data.name, data.kind, ...[data.about].flat(), ...recipe].join("\n").toLowerCase();
   };
   const searchable = new Map(rows.map((row) => [row, words(row)]));
 
@@ -133,7 +133,7 @@
       return parts;
     }
     const found = row.cells[cell.dataset.c];
-    if (found.x) return [...parts, make("span", {}, text(found.x), found.why ? ": " : "", make("bdi", {}, found.why))];
+    if (found.x) return [...parts, make("span", {}, text(found.x), found.why ? ": " : "", make("bdi", {}, either(found.why)))];
     parts.push(line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`));
     if (found.d) parts.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
     if (found.p !== undefined) parts.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
