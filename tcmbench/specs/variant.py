@@ -58,6 +58,10 @@ class Training(_Part):
     learning_rate: float = Field(default=2e-5, gt=0)
     """Peak learning rate."""
 
+    token_learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of the token vectors, where all weights are tuned; None: `learning_rate`. A step moves all
+    matrices but the vectors of its own tokens only, so a small training set wants a higher one here."""
+
     warmup_ratio: float = Field(default=0.05, ge=0, le=1)
     """Share of steps over which the learning rate rises."""
 
@@ -157,6 +161,12 @@ class Variant(Spec):
     def _seeds_are_distinct(self) -> Variant:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must differ from one another, got {list(self.seeds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_leave_token_vectors(self) -> Variant:
+        if self.training.token_learning_rate is not None and self.tuner != "full":
+            raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
         return self
 
     @model_validator(mode="after")

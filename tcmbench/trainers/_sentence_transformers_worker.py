@@ -7,6 +7,7 @@ a sampler that shuffles would undo it. Only the rule no_duplicates draws batches
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -112,6 +113,7 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         gradient_accumulation_steps=training.accumulation,
         gradient_checkpointing=training.gradient_checkpointing,
         learning_rate=training.learning_rate,
+        learning_rate_mapping=_rates(model, training.token_learning_rate),
         lr_scheduler_type="cosine",
         warmup_steps=round(work.steps * training.warmup_ratio),
         weight_decay=training.weight_decay,
@@ -143,6 +145,16 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
+
+
+def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
+    """Return the learning rates of weights, by pattern of their names, that have one of their own."""
+    if token_rate is None:
+        return {}
+    first = model[0]
+    table = first.auto_model.get_input_embeddings() if hasattr(first, "auto_model") else first.embedding
+    own = {id(weight) for weight in table.parameters()}
+    return {rf"(^|\.){re.escape(name)}$": token_rate for name, weight in model.named_parameters() if id(weight) in own}
 
 
 def _file_order(dataset: Dataset, *, batch_size: int, drop_last: bool, **_: object) -> Any:

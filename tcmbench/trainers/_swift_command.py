@@ -198,6 +198,8 @@ def _optimizer_arguments(job: Job) -> dict[str, str]:
         found["warmup_ratio"] = repr(min(training.warmup_ratio, 0.999))
     if training.max_steps is not None:
         found["max_steps"] = str(job.steps)
+    if training.token_learning_rate is not None:
+        found["optimizer"] = "tcmbench_token_rate"
     return found
 
 

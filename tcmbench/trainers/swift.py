@@ -99,6 +99,7 @@ def _trained(
     write_json(job.work_dir / "guard.json", {
         "rows": job.rows, "task": job.variant.task,
         "query_prompt": job.base.query_prompt, "instruction": job.base.instruction,
+        "token_learning_rate": job.variant.training.token_learning_rate,
     })  # fmt: skip
     done = _process.run(
         _swift_command.command(job, device=_device(job), resume=resume),

@@ -120,6 +120,8 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
         variant, recipe.base, recipe.data.sha256, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
     )
     fields = variant.model_dump(mode="json", include={"task", "head", "tuner", "trainer", "training", "batch_rule"})
+    if variant.training.token_learning_rate is None:
+        del fields["training"]["token_learning_rate"]  # a later field: models that were trained without it stay known
     return key(
         f"{_STAGE} {variant.trainer} {trainer.REVISION}",
         {

@@ -92,6 +92,13 @@ def test_variant_refuses_batches_of_one() -> None:
         toml.parse(Variant, given, where="v.toml")
 
 
+def test_adapters_have_no_rate_for_token_vectors() -> None:
+    """They leave the table as it is, so a rate for it would do nothing."""
+    given = {"name": "v", "base": "b", "data": "d", "tuner": "lora", "training": {"token_learning_rate": 1e-3}}
+    with pytest.raises(SpecError, match="'lora' doesn't tune the token vectors"):
+        toml.parse(Variant, given, where="v.toml")
+
+
 def test_every_bundled_spec_is_valid() -> None:
     """All files that come with tcmbench fit their schemas, and sets name only what exists."""
     place = find(bundled_content())

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
+import tcmbench.plugins as plugins
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
 from tcmbench.trainers import Job, Outcome, Step, _swift_command, swift
@@ -152,6 +154,27 @@ def test_other_tuners_and_losses_agree_every_way(
     )  # fmt: skip
     outcome = swift.train(job, progress=lambda _: None)
     assert max(value for name, value in outcome.parity.items() if "=" in name) < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trainer", ["swift", "sentence_transformers"])
+def test_token_vectors_can_learn_at_a_rate_of_their_own(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, trainer: str
+) -> None:
+    """With next to no rate for the matrices only the token vectors move."""
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(16))
+    job = make_job(
+        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16, trainer=trainer,
+        training={"learning_rate": 1e-12, "token_learning_rate": 1e-2},
+    )  # fmt: skip
+    outcome = plugins.load("trainers", trainer).train(job, progress=lambda _: None)
+    before, after = (
+        {name.removeprefix("model."): weights for name, weights in load_file(folder / "model.safetensors").items()}
+        for folder in (embedding_dir, outcome.model_dir)
+    )
+    moved = {name: float((after[name] - weights).abs().max()) for name, weights in before.items()}
+    assert moved.pop("embed_tokens.weight") > 5e-3
+    assert max(moved.values()) < 1e-6
 
 
 @pytest.mark.slow

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from swift.callbacks import callbacks_map
 from swift.callbacks.base import TrainerCallback
 from swift.model.register import ModelLoader
+from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
 from tcmbench.trainers._canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+from tcmbench.trainers._swift_plugin.token_rate import SETTINGS, TokenRate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SETTINGS = "TCMBENCH_GUARD"
 
 TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
 
@@ -88,3 +88,4 @@ def check_template(template: Any, settings: Mapping[str, Any]) -> None:
 
 
 callbacks_map["tcmbench_guard"] = Guard
+optimizers_map["tcmbench_token_rate"] = TokenRate
