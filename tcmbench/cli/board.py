@@ -117,7 +117,7 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:
     if not chinese_fonts():
         typer.echo(
             "No font with Chinese glyphs is installed here, so PNG and PDF show boxes for Chinese names; the SVG files "
-            "are whole. Install one (Debian: fonts-noto-cjk) and run again.",
+            "are whole. Install one (pip install 'tcmbench[paper]', or Debian's fonts-noto-cjk) and run again.",
             err=True,
         )
 

@@ -27,6 +27,7 @@ _EXTRAS = {
     "gpu": (("faiss-gpu-cu12", "faiss"),),
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
+    "paper": (("mplfonts", "mplfonts"),),
     "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn")),
     "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +19,6 @@ from tcmbench.boards.figures.canvas import width
 from .fake import POLICY, Shape, make
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tcmbench.boards.table import Table
 
 
@@ -76,6 +76,28 @@ def test_files_without_a_chinese_font_show_boxes(table: Table, tmp_path: Path, m
         written = save(table, tmp_path, formats=("svg", "pdf"))
     assert [path.name for path in written] == ["pareto.svg", "pareto.pdf"]
     assert "脾胃虚弱增强版" in written[0].read_text(encoding="utf-8")
+
+
+def test_the_font_of_the_extra_is_taken_where_the_system_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mplfonts' font serves where no other has Chinese glyphs; its code, which changes settings, does not run."""
+    from matplotlib import font_manager, get_data_path
+
+    known = font_manager.fontManager
+    latin = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    monkeypatch.setattr(known, "ttflist", [])
+    font = tmp_path / "mplfonts" / "fonts" / "NotoSansCJKsc-Regular.otf"
+    font.parent.mkdir(parents=True)
+    (tmp_path / "mplfonts" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert canvas.chinese_fonts.__wrapped__() == ()
+    shutil.copy(latin, font)
+    (name,) = canvas.chinese_fonts.__wrapped__()
+    assert {(entry.fname, entry.weight) for entry in known.ttflist if entry.name == name} == {
+        (str(font), 400),
+        (str(font), 700),
+    }
 
 
 def test_width_counts_wide_characters() -> None:

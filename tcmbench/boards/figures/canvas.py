@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import html
+import importlib.util
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.texts import Text, clip, text
@@ -160,14 +162,31 @@ class Canvas:
 
 @functools.cache
 def chinese_fonts() -> tuple[str, ...]:
-    """Return the first font with Chinese glyphs that this machine has, for PNG and PDF; empty where there is none.
+    """Return a font with Chinese glyphs for PNG and PDF: this machine's, else that of the extra `paper`, else nothing.
 
     SVG needs none: its text stays text.
     """
     from matplotlib import font_manager
 
     here = {font.name for font in font_manager.fontManager.ttflist}
-    return tuple(name for name in _CHINESE if name in here)[:1]
+    return tuple(name for name in _CHINESE if name in here)[:1] or _font_of_extra()
+
+
+def _font_of_extra() -> tuple[str, ...]:
+    """Make matplotlib know the font that mplfonts brings along and return its name; empty without that package."""
+    from matplotlib import font_manager
+
+    # Found and not imported: importing it changes matplotlib's settings.
+    found = importlib.util.find_spec("mplfonts")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder) / "fonts" / "NotoSansCJKsc-Regular.otf"
+        if path.is_file():
+            font_manager.fontManager.addfont(path)
+            regular = font_manager.fontManager.ttflist[-1]
+            # There is no bold one: the regular one stands in for it, or each bold label would come with a warning.
+            font_manager.fontManager.ttflist.append(replace(regular, weight=700))
+            return (regular.name,)
+    return ()
 
 
 def cut(value: str, limit: int) -> str:
