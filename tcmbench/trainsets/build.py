@@ -8,7 +8,7 @@ import tcmbench.plugins as plugins
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.miners.embedding import embedder
-from tcmbench.store import file_sha256, key, read_json, write_json
+from tcmbench.store import key, read_json, write_json
 from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.examples import (
     Contents,
@@ -18,10 +18,12 @@ from tcmbench.trainsets.examples import (
     make_order,
     scored,
 )
+from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import make_pairs
+from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
-from tcmbench.trainsets.write import Shape, used_documents, write_examples
+from tcmbench.trainsets.write import write_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,7 +174,7 @@ def _write(
         path = part / "dev.jsonl"
         dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
     stats = measure(contents, written, dev_lines=dev_lines)
-    write_json(part / "stats.json", {"sha256": file_sha256(train), **stats.model_dump(mode="json")})
+    write_json(part / "stats.json", {"sha256": written.sha256, **stats.model_dump(mode="json")})
 
 
 def _contents(

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.trainsets.lines import ABSENT, Lines
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from tcmbench.data.tcm_sd import Record, Syndrome
+    from tcmbench.trainsets.lines import IntArray
 
 _ROWS_AT_ONCE = 20_000
 
@@ -38,10 +44,15 @@ class Row(NamedTuple):
 class RowWriter:
     """Writes rows as they come, a few thousand in memory at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, records: Sequence[Record], knowledge: Sequence[Syndrome]) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._rows: list[Row] = []
+        self._record_ids = pa.array([record.record_id for record in records], pa.string())
+        self._labels = pa.array([record.labels for record in records], pa.list_(pa.string()))
+        self._documents = pa.array([syndrome.doc_id for syndrome in knowledge], pa.string())
+        self._waiting: list[Lines] = []
+        self._count = 0
         self._writer: pq.ParquetWriter = pq.ParquetWriter(path, _schema(), compression="zstd")
 
     def __enter__(self) -> RowWriter:
@@ -50,21 +61,46 @@ class RowWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._flush()
+        if kind is None:
+            self._write(self._count)
         self._writer.close()
 
-    def add(self, row: Row) -> None:
-        """Write a row, now or with the next ones."""
-        self._rows.append(row)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self._flush()
+    def add(self, lines: Lines) -> None:
+        """Write the rows of lines, now or with the next ones."""
+        self._waiting.append(lines)
+        self._count += len(lines.record)
+        while self._count >= _ROWS_AT_ONCE:
+            self._write(_ROWS_AT_ONCE)
 
-    def _flush(self) -> None:
+    def _write(self, count: int) -> None:
+        import numpy as np
         import pyarrow as pa
 
-        columns = {name: [row[i] for row in self._rows] for i, name in enumerate(Row._fields)}
-        self._writer.write_table(pa.table(columns, schema=_schema()))
-        self._rows = []
+        if not self._waiting:
+            self._writer.write_table(_schema().empty_table())
+            return
+        parts = zip(*(lines[:4] for lines in self._waiting), strict=True)
+        record, positive, negatives, view = (np.concatenate(part) for part in parts)
+        self._count = len(record) - count
+        left = Lines(record[count:], positive[count:], negatives[count:], view[count:], self._waiting[0].is_scored)
+        self._waiting = [left] if self._count else []
+        record, positive, negatives, view = record[:count], positive[:count], negatives[:count], view[:count]
+        columns = (
+            self._record_ids.take(pa.array(record)),
+            self._labels.take(pa.array(record)),
+            self._documents.take(pa.array(positive)),
+            self._listed(negatives),
+            pa.array(view.astype(np.int16)),
+        )
+        self._writer.write_table(pa.table(list(columns), schema=_schema()))
+
+    def _listed(self, negatives: IntArray) -> pa.ListArray:
+        import numpy as np
+        import pyarrow as pa
+
+        is_there = negatives != ABSENT
+        offsets = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), self._documents.take(pa.array(negatives[is_there])))
 
 
 def read_rows(path: Path) -> list[Row]:

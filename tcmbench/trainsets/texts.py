@@ -1,8 +1,4 @@
-"""The texts of a training set: with prompts, cut to length, as JSON, each made once however often it is written.
-
-Lines are then put together from these pieces, so that a million of them are written as fast as the disk
-takes them.
-"""
+"""The texts of a training set: with prompts, cut to length, as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ _FEWEST_TOKENS = 8
 
 
 class Cutter:
-    """Texts that are cut to whatever length a line leaves them, each cut made once."""
+    """Texts that are cut to whatever length a line leaves them."""
 
     def __init__(self, texts: Sequence[str], tokenizer: Tokenizer) -> None:
         self.lengths = tuple(tokenizer.lengths(texts))
@@ -38,18 +34,13 @@ class Cutter:
 
         self._texts = tuple(texts)
         self._tokenizer = tokenizer
-        self._cuts: dict[tuple[int, int], bytes] = {}
 
     def piece(self, position: int, limit: int) -> bytes:
         """Return a text of at most `limit` tokens as a JSON string in UTF-8."""
-        longest = min(limit, self.lengths[position])
-        cut = self._cuts.get((position, longest))
-        if cut is None:
-            text = self._texts[position]
-            if longest < self.lengths[position]:
-                text = self._tokenizer.cut(text, longest)
-            cut = self._cuts[position, longest] = json.dumps(text, ensure_ascii=False).encode()
-        return cut
+        text = self._texts[position]
+        if limit < self.lengths[position]:
+            text = self._tokenizer.cut(text, limit)
+        return json.dumps(text, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True, slots=True)

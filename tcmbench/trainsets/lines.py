@@ -1,0 +1,130 @@
+"""The lines of a training file as arrays: which record, documents and view, in the order they are written.
+
+Where other examples' documents are negatives too, a mined negative of one example may be the positive of
+another in its block. It is replaced by a random document: as that other positive it is in the batch anyway.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tcmbench.miners._select import Forbidden
+from tcmbench.trainsets.examples import ALL
+from tcmbench.trainsets.pairs import corpus_of, queries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tcmbench.data.label_map import LabelMap
+    from tcmbench.trainsets.examples import Contents
+    from tcmbench.trainsets.pairs import Pairs
+
+IntArray = npt.NDArray[np.int64]
+
+ABSENT = -1
+"""No negative: a scored line of query and positive."""
+
+_LINES_AT_ONCE = 2048
+
+
+@dataclass(slots=True)
+class Replaced:
+    """What was done to negatives."""
+
+    replaced: int = 0
+    """Negatives that were the positive of another example in their block."""
+
+    kept_conflicts: int = 0
+    """Such negatives that had to stay, because no other document was left."""
+
+
+class Lines(NamedTuple):
+    """Some lines, one after the other."""
+
+    record: IntArray
+    """Position of the record."""
+
+    positive: IntArray
+    """Position of the right document."""
+
+    negatives: IntArray
+    """Lines × negatives: positions of the wrong documents that stand in the line, or ABSENT."""
+
+    view: IntArray
+    """View that all documents of the line stand in."""
+
+    is_scored: bool
+    """Whether a line is one pair of texts: the negative where there is one, else the positive."""
+
+
+def lines_in_order(contents: Contents, *, label_map: LabelMap | None, seed: int, replaced: Replaced) -> Iterator[Lines]:
+    """Yield all lines in training order, some thousand at once; counts what is replaced in `replaced`."""
+    pairs, _, examples, order = contents
+    replacer = _Replacer(pairs, label_map, seed=seed, counted=replaced) if order.is_label_unique else None
+    record_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)
+    positive_of = np.array([pair.positive for pair in pairs.pairs], dtype=np.int64)
+    negatives_of = np.array([pair.negatives for pair in pairs.pairs], dtype=np.int64)
+    step = order.block_size * max(1, _LINES_AT_ONCE // order.block_size)
+    for one_pass in order.passes:
+        for start in range(0, len(one_pass), step):
+            chosen = np.array(one_pass[start : start + step])
+            pair, which = examples.pair[chosen], examples.negative[chosen].astype(np.int64)
+            negatives = negatives_of[pair]
+            if not (which == ALL).all():
+                alone = np.take_along_axis(negatives, np.maximum(which, 0)[:, None], axis=1)
+                negatives = np.where(which[:, None] >= 0, alone, ABSENT)
+            record = record_of[pair]
+            if replacer is not None and negatives.shape[1]:
+                blocks = range(0, len(chosen), order.block_size)
+                cut = [slice(at, at + order.block_size) for at in blocks]
+                negatives = np.concatenate([replacer.replace(record[block], negatives[block]) for block in cut])
+            view = examples.view[chosen].astype(np.int64)
+            yield Lines(record, positive_of[pair], negatives, view, examples.is_scored)
+
+
+def used_documents(pairs: Pairs) -> list[int]:
+    """Return the positions of all documents that are a positive or a negative, sorted."""
+    return sorted({d for pair in pairs.pairs for d in (pair.positive, *pair.negatives)})
+
+
+class _Replacer:
+    """Takes negatives out of a block that are right for another of its examples."""
+
+    def __init__(self, pairs: Pairs, label_map: LabelMap | None, *, seed: int, counted: Replaced) -> None:
+        self._forbidden = Forbidden.of(
+            queries_of(pairs.records, split=""), corpus_of(pairs.knowledge, label_map), exclude_merged_labels=True
+        )
+        # Only documents that are in the set already have their texts ready.
+        self._pool = np.array(used_documents(pairs))
+        self._random = random.Random(seed)
+        self._counted = counted
+
+    def replace(self, records: IntArray, negatives: IntArray) -> IntArray:
+        """Return the negatives (lines × negatives) of the lines of one block."""
+        groups = self._forbidden.groups[records.tolist()]
+        banned: npt.NDArray[np.bool_] = np.logical_or.reduce(self._forbidden.banned[groups], axis=0)
+        hits = banned[negatives]
+        if not hits.any():
+            return negatives
+        found = negatives.copy()
+        for row in np.flatnonzero(hits.any(axis=1)).tolist():
+            kept: list[int] = negatives[row].tolist()
+            for column in np.flatnonzero(hits[row]).tolist():
+                other = self._draw(banned, kept)
+                if other is None:
+                    self._counted.kept_conflicts += 1
+                else:
+                    kept[column] = other
+                    self._counted.replaced += 1
+            found[row] = kept
+        return found
+
+    def _draw(self, banned: npt.NDArray[np.bool_], kept: Sequence[int]) -> int | None:
+        free: list[int] = self._pool[~banned[self._pool]].tolist()
+        allowed = [document for document in free if document not in kept]
+        return self._random.choice(allowed) if allowed else None
