@@ -187,8 +187,14 @@ def gate(size: Size, *, items: int, delta: float) -> Outcomes:
             regressed += any_regressed
             # all tasks are general here, so what is kept is the same and one rule comes on top
             alarms += any_regressed or result.outcome == "regression"
-    counted = [Rate(outcomes.count(name), len(outcomes)) for name in ("pass", "regression", "inconclusive")]
-    return Outcomes(*counted, Rate(regressed, len(outcomes)), Rate(alarms, len(outcomes)))
+    sets = len(outcomes)
+    return Outcomes(
+        passed=Rate(outcomes.count("pass"), sets),
+        regression=Rate(outcomes.count("regression"), sets),
+        inconclusive=Rate(outcomes.count("inconclusive"), sets),
+        any_task_regressed=Rate(regressed, sets),
+        regression_in_ci=Rate(alarms, sets),
+    )
 
 
 class _Task(NamedTuple):
