@@ -101,12 +101,28 @@ def meeting_share(labels: Sequence[Collection[str]], *, batch_size: int) -> floa
 
 def measured_share(labels: Sequence[Collection[str]], order: Sequence[int], *, batch_size: int) -> float:
     """Return the share of examples of an order that meet a label of their own in their block."""
-    meeting = 0
-    for start in range(0, len(order), batch_size):
-        block = [labels[i] for i in order[start : start + batch_size]]
+    meeting, start = 0, 0
+    if all(len(given) == 1 for given in labels):
+        whole = len(order) - len(order) % batch_size
+        meeting, start = _meeting_in_blocks([next(iter(given)) for given in labels], order[:whole], batch_size), whole
+    for first in range(start, len(order), batch_size):
+        block = [labels[i] for i in order[first : first + batch_size]]
         frequency = Counter(label for given in block for label in given)
         meeting += sum(any(frequency[label] > 1 for label in given) for given in block)
     return meeting / len(order) if order else 0.0
+
+
+def _meeting_in_blocks(labels: Sequence[str], order: Sequence[int], batch_size: int) -> int:
+    """Return how many examples of whole blocks share their one label with another of their block."""
+    import numpy as np
+
+    numbers: dict[str, int] = {}
+    codes = np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int32)
+    blocks = np.sort(codes[np.array(order, dtype=np.int64)].reshape(-1, batch_size), axis=1)
+    is_next = blocks[:, 1:] == blocks[:, :-1]
+    outside = np.zeros((len(blocks), 1), dtype=np.bool_)
+    shares = np.hstack([is_next, outside]) | np.hstack([outside, is_next])
+    return int(np.count_nonzero(shares))
 
 
 class _Queue:

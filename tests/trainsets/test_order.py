@@ -112,6 +112,16 @@ def test_meeting_share_is_the_mean_over_random_batches(labels: list[set[str]], b
     assert expected == pytest.approx(np.mean(shares), abs=5 * max(np.std(shares), 0.01) / 600**0.5)
 
 
+@pytest.mark.parametrize("labels", [list("aabbbcdeafg"), ["a", "ab", "b", "cd", "d", "e", "ea", "f", "gf", "a", "h"]])
+@pytest.mark.parametrize("size", [1, 3, 4, 11, 20])
+def test_the_measured_share_counts_who_meets_its_own_label(labels: list[str], size: int) -> None:
+    """One label each or several, whole blocks or not: as counted one by one."""
+    order = [int(i) for i in np.random.default_rng(size).permutation(len(labels))]
+    blocks = [order[start : start + size] for start in range(0, len(order), size)]
+    meets = [any(set(labels[i]) & set(labels[j]) for j in block if j != i) for block in blocks for i in block]
+    assert sum(meets) / len(meets) == measured_share([frozenset(given) for given in labels], order, batch_size=size)
+
+
 def test_plain_order_holds_everything_in_each_pass() -> None:
     """Each pass is a shuffle of all, and no two are alike."""
     order = plain_order(50, seed=3, passes=2)
