@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
 from tcmbench.specs import toml
-from tcmbench.specs.base import Base
-from tcmbench.specs.model_set import ModelSet
-from tcmbench.specs.suite import Suite
-from tcmbench.specs.task import TaskSpec
-from tcmbench.specs.variant import Variant
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.variant import Variant
 
 SpecT = TypeVar("SpecT", bound=toml.Spec)
 
@@ -30,13 +29,14 @@ SYNTHETIC = "synthetic/"
 
 _HF_HOME = "~/.cache/huggingface"
 
-_FOLDERS: dict[type[toml.Spec], str] = {
-    Base: "models/bases",
-    Variant: "models/variants",
-    ModelSet: "models/sets",
-    Suite: "tasks/suites",
-    TaskSpec: "tasks",
+_FOLDERS = {
+    "Base": "models/bases",
+    "Variant": "models/variants",
+    "ModelSet": "models/sets",
+    "Suite": "tasks/suites",
+    "TaskSpec": "tasks",
 }
+"""Kind of spec → where its files are. By name, as importing all of them takes longer than reading one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,13 @@ class Workspace:
             path = folder / f"{name}.toml"
             if path.is_file():
                 return toml.read(schema, path)
-        kind = "model set" if schema is ModelSet else schema.__name__.removesuffix("Spec").lower()
+        kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)
 
     def variants(self, model_set: ModelSet) -> list[Variant]:
         """Return all variants of a set: named, inline and spelled as a matrix, in this order."""
+        from tcmbench.specs.variant import Variant
+
         where = f"set {model_set.name}"
         named = [self.spec(Variant, name, where=where) for name in model_set.variants]
         inline = [
@@ -140,7 +142,7 @@ class Workspace:
         return demo_root(self.store) / path.removeprefix(SYNTHETIC)
 
     def _folders(self, schema: type[toml.Spec]) -> list[Path]:
-        return [content / _FOLDERS[schema] for content in self.content]
+        return [content / _FOLDERS[schema.__name__] for content in self.content]
 
 
 def find(start: Path, *, data: Path | None = None, cache: Path | None = None) -> Workspace:

@@ -41,22 +41,24 @@ def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: D
 
 
 def _rows(place: Workspace, kind: Kind) -> list[tuple[str, str, str]]:
-    from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.suite import Suite
-    from tcmbench.specs.variant import Variant
-
     match kind:
         case Kind.tasks:
             return _tasks(place)
         case Kind.bases:
             return _bases(place)
         case Kind.suites:
+            from tcmbench.specs.suite import Suite
+
             suites = [place.spec(Suite, name) for name in place.names(Suite)]
             return [(s.name, f"{len(s.tasks)} columns", s.description) for s in suites]
         case Kind.sets:
+            from tcmbench.specs.model_set import ModelSet
+
             sets = [place.spec(ModelSet, name) for name in place.names(ModelSet)]
             return [(s.name, f"suite {s.suite}", s.description) for s in sets]
         case Kind.variants:
+            from tcmbench.specs.variant import Variant
+
             variants = [place.spec(Variant, name) for name in place.names(Variant)]
             return [(v.name, v.tuner, f"{v.base} on {v.data}: {v.description}") for v in variants]
         case _:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tcmbench.data.tcm_sd import read_folder
 from tcmbench.errors import DataError
 from tcmbench.task_types import ItemInfo
 
@@ -58,6 +57,8 @@ def read_pool(path: Path, split: str, *, pool: Literal["knowledge_base", "closed
     Raises:
         DataError: The closed pool lacks the gold label of a record.
     """
+    from tcmbench.data.tcm_sd import read_folder
+
     folder = read_folder(path, splits=[split])
     documents = {syndrome.doc_id: syndrome.document() for syndrome in folder.knowledge}
     records = folder.splits[split]
