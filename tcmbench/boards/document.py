@@ -1,7 +1,7 @@
 """`scores.json`: the whole board as data, with a schema that readers can rely on.
 
-The schema is `Document`, and `schema` gives it as JSON Schema. Points are rounded to six decimals here and nowhere
-else; text is whole, however long.
+The schema is `Document`; `tcmbench board SET --format schema` prints it as JSON Schema. Points are rounded to six
+decimals here and nowhere else; text is whole, however long.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ _DIGITS = 6
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Interval(_Part):
     """A figure in points (0–100) with its 95% interval; the ends are null where none can be given."""
 
     value: float
+    """The figure, rounded to six decimals."""
+
     low: float | None
     high: float | None
 
@@ -38,16 +40,28 @@ class TaskDocument(_Part):
     """A column of the board."""
 
     name: str
+    """`Task`, or `Task/split`: what `task` of a score names."""
+
     title: str
     task: str
     split: str
     role: Literal["in_domain", "held_out", "general"]
+    """in_domain and held_out measure gain, general measures forgetting."""
+
     metric: str
+    """Main metric as mteb names it; empty where nobody has been measured."""
+
     task_type: str
     revision: str
+    """Hash of the task's data and settings."""
+
     items: int
     clusters: int
+    """Groups of items that are resampled together: patients."""
+
     synthetic: bool
+    """Whether the data is generated."""
+
     description: str
     source: str
     license: str
@@ -60,20 +74,33 @@ class ScoreDocument(_Part):
     status: Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
     reason: str
     score: Interval | None
+    """Main metric, mean over seeds."""
+
     delta: Interval | None
+    """The same minus the reference's, item by item."""
+
     p_value: float | None
     """Two-sided paired test against the reference, Holm-corrected over the model's tasks."""
 
     verdict: Literal["improved", "unchanged", "inconclusive", "regressed"] | None
     best: bool
+    """The highest of its task."""
+
     tied: bool
+    """Can't be told apart from the highest."""
+
     items: int
     seed_values: list[float]
+    """Main metric of each seed, in points."""
+
     metrics: dict[str, float]
     """All metrics on the task's own scale (0–1), mean over seeds."""
 
     improved_share: float | None
+    """Share of the items that score higher than the reference's (0–1)."""
+
     worse_share: float | None
+    """Share of the items that score lower (0–1)."""
 
 
 class ModelDocument(_Part):
@@ -90,16 +117,30 @@ class ModelDocument(_Part):
     gain_in_domain: Interval | None
     gain_held_out: Interval | None
     backward_transfer: Interval | None
+    """Mean difference over the general tasks; negative is forgetting."""
+
     worst_general_task: str
     worst_general_delta: Interval | None
     retention_percent: Interval | None
+    """Mean over the general tasks of the score in percent of the reference's."""
+
     worse_share: float | None
     borda: float | None
+    """Borda points over all tasks, as a share of what is possible (0–1)."""
+
     on_front: bool
+    """On the Pareto front of gain against backward transfer."""
+
     gate: Literal["pass", "regression", "inconclusive", "missing"] | None
+    """What the gate says of a variant; null for other models."""
+
     gate_reasons: list[str]
+    """Every rule that is not met, in a sentence."""
+
     cost: dict[str, float | int | None]
     recipe: dict[str, JsonValue]
+    """Fields of its file, tables flattened with dots."""
+
     provenance: dict[str, str]
     scores: list[ScoreDocument]
 
@@ -117,12 +158,16 @@ class Document(_Part):
 
     format: Literal["tcmbench-board/1"]
     digest: str
+    """sha256 over what was measured: the permanent name of the result."""
+
     set: str
     title: str
     description: str
     suite: str
     synthetic: bool
     reference: str
+    """Name of the model that differences are taken from."""
+
     policy: dict[str, JsonValue]
     """Rules of the gate, resamples and their seed."""
 

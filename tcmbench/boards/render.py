@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tcmbench.boards.document import to_json
 from tcmbench.boards.html import to_html
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILES", "PUBLISHED", "WRITERS", "to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
 
-Format = Literal["html", "latex", "markdown", "csv", "json"]
-
-FILES: Mapping[Format, str] = {
+FILES: Mapping[str, str] = {
     "html": "index.html",
     "latex": "scores.tex",
     "markdown": "scores.md",

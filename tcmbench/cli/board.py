@@ -32,13 +32,17 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     CSV = "csv"
     JSON = "json"
+    SCHEMA = "schema"
 
 
 def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
     data: DataOption = None,
     form: Annotated[
-        Format | None, typer.Option("--format", help="Print the board in this format instead.", show_default=False)
+        Format | None,
+        typer.Option(
+            "--format", help="Print the board in this format instead; schema: that of json.", show_default=False
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="File for --format, in place of stdout.", show_default=False)
@@ -71,7 +75,9 @@ def command(
             f"{' and '.join(asked)} can't be combined: each makes something else. Call board once for each."
         )
     if output is not None and form is None:
-        raise SpecError("--output says where --format goes: give --format too, html, latex, markdown, csv or json.")
+        raise SpecError(
+            "--output says where --format goes: give --format too, html, latex, markdown, csv, json or schema."
+        )
     if form is not None:
         _print(place, model_set, form, output)
     elif figures is not None:
@@ -96,15 +102,25 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
     from tcmbench.boards.render import FILES
     from tcmbench.cli.report import require_complete
     from tcmbench.evaluation import run_set
+
+    if form is Format.SCHEMA:
+        from tcmbench.boards.document import schema
+
+        _put(schema(), output)
+        return
+    planned, entries = _gathered(place, model_set)
+    made = run_set.stored_board(place, model_set, planned, entries) / FILES[form.value]
+    _put(made.read_text(encoding="utf-8"), output)
+    require_complete(run_set.missing(entries))
+
+
+def _put(text: str, output: Path | None) -> None:
     from tcmbench.store import write_text
 
-    planned, entries = _gathered(place, model_set)
-    text = (run_set.stored_board(place, model_set, planned, entries) / FILES[form.value]).read_text(encoding="utf-8")
     if output is None:
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
-    require_complete(run_set.missing(entries))
 
 
 def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:

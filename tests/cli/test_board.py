@@ -70,6 +70,18 @@ def test_format_prints_and_writes_no_board(place: Path, form: str, begins: str) 
         assert json.loads(printed.stdout)["models"][0]["scores"][0]["status"] == "pending"
 
 
+def test_the_schema_describes_what_json_holds(place: Path) -> None:
+    """Every field of scores.json is in the schema, at every level."""
+    found = json.loads(board("--format", "schema").stdout)
+    held = json.loads(board("--format", "json").stdout)
+    parts = {name: set(part["properties"]) for name, part in found["$defs"].items() if "properties" in part}
+    assert place.is_dir()
+    assert set(found["properties"]) == set(held)
+    assert parts["TaskDocument"] == set(held["tasks"][0])
+    assert parts["ModelDocument"] == set(held["models"][0])
+    assert parts["ScoreDocument"] == set(held["models"][0]["scores"][0])
+
+
 def test_texts_go_where_nothing_is_committed(place: Path) -> None:
     """A page with texts says so, lies under reports/generated, and leaves the leaderboard alone."""
     result = board("--show-text")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
-from tcmbench.boards.texts import same
+from tcmbench.boards.texts import Text, text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -25,13 +25,13 @@ def figure(row: Row) -> Figure:
     seconds = row.cost.train_seconds if row.cost else None
     if seconds is None:
         return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
-    return Figure(value=seconds, text=same(duration(seconds)))
+    return Figure(value=seconds, text=duration(seconds))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Text:
     """Return a span of time with one unit: 9.5 s, 12 min, 3.1 h."""
     if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+        return text("answer.seconds", count=f"{seconds:.0f}" if seconds >= 9.95 else f"{seconds:.1f}")
     if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return text("answer.minutes", count=f"{seconds / 60:.0f}")
+    return text("answer.hours", count=f"{seconds / 3600:.1f}")

@@ -219,6 +219,11 @@ def place_labels(
         size: Font size.
         avoid: Points that no label should cover.
     """
+    import matplotlib as mpl
+
+    # Lines stop short of labels: on the page by its style sheet, on paper by a ground of the paper's colour.
+    paper = mpl.rcParams["savefig.facecolor"]
+    ground = None if paper == "none" else {"facecolor": paper, "edgecolor": "none", "pad": 0.8}
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]  # axes of a figure, never of a part
     to_pixels = axes.transData.transform
@@ -251,7 +256,7 @@ def place_labels(
         taken.append(box)
         anchor = {"left": best[0], "right": best[0] + wide, "center": best[0] + wide / 2}[best[2]]
         ax, ay = axes.transData.inverted().transform((anchor, best[1] + high / 2))
-        axes.text(ax, ay, label, color=colour, fontsize=size, ha=best[2], va="center", zorder=6)
+        axes.text(ax, ay, label, color=colour, fontsize=size, ha=best[2], va="center", zorder=6, bbox=ground)
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
