@@ -106,6 +106,29 @@ class Workspace:
             raise UnknownName(f"{where}: variants that are declared twice: {', '.join(twice)}. Rename one of each.")
         return found
 
+    def variant(self, name: str, *, of: ModelSet | None = None) -> Variant:
+        """Return a variant by name: one with a file, or one that a set spells.
+
+        Raises:
+            UnknownName: No such variant; where a set spells one, the message names the set.
+        """
+        from tcmbench.specs.model_set import ModelSet
+        from tcmbench.specs.variant import Variant
+
+        if of is not None:
+            found = {variant.name: variant for variant in self.variants(of)}
+            if name not in found:
+                raise UnknownName.of("variant", name, found, where=f"set {of.name}")
+            return found[name]
+        if name not in self.names(Variant):
+            sets = [self.spec(ModelSet, each) for each in self.names(ModelSet)]
+            spelling = [each.name for each in sets if name in {variant.name for variant in self.variants(each)}]
+            if spelling:
+                raise UnknownName(
+                    f"no variant file named {name!r}, but set {spelling[0]} spells one: add --set {spelling[0]}."
+                )
+        return self.spec(Variant, name)
+
     def model_dir(self, base: Base) -> Path:
         """Return the folder of a base's weights.
 

@@ -75,3 +75,20 @@ def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:
     place = find(workspace_dir)
     with pytest.raises(UnknownName, match="declared twice: v"):
         place.variants(place.spec(ModelSet, "s"))
+
+
+def test_variants_of_a_matrix_are_found_through_their_set(workspace_dir: Path) -> None:
+    """A name that has no file leads to the set that spells it."""
+    (workspace_dir / "models/sets/s.toml").write_text(
+        'suite = "demo"\nreference = "bm25"\nmodels = ["bm25"]\n[[matrix]]\nname = "v-{rate}"\n'
+        '[matrix.common]\nbase = "bm25"\ndata = "d"\n'
+        "[matrix.axes.rate]\nlow = { training = { learning_rate = 1e-5 } }\n",
+        encoding="utf-8",
+    )
+    place = find(workspace_dir)
+    with pytest.raises(UnknownName, match="set s spells one: add --set s"):
+        place.variant("v-low")
+    model_set = place.spec(ModelSet, "s")
+    assert place.variant("v-low", of=model_set).training.learning_rate == 1e-5
+    with pytest.raises(UnknownName, match=r"(?s)set s: no variant named 'v-high'.*Known: v-low"):
+        place.variant("v-high", of=model_set)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tcmbench.cli.place import DataOption
+from tcmbench.cli.place import DataOption, SetOption
 
 app = typer.Typer(help="Look at data, convert it, make some.", no_args_is_help=True)
 
@@ -42,17 +42,24 @@ def validate(
 @app.command()
 def build(
     name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant.")],
+    set_name: SetOption = "",
     seed: Annotated[int | None, typer.Option(help="Seed; the variant's first one if not given.")] = None,
     data: DataOption = None,
 ) -> None:
-    """Build the training set of a variant and print what is in it."""
-    from tcmbench.cli.place import workspace
-    from tcmbench.specs.variant import Variant
+    """Build the training set of a variant and print what is in it.
+
+    With --set it is the one that the set trains on: leaks into the set's tasks are looked for, and dropped where the
+    variant says so.
+    """
+    from tcmbench.cli.place import variant_and_set, workspace
+    from tcmbench.evaluation import run, run_set
     from tcmbench.tuning import tune
 
     place = workspace(data)
-    variant = place.spec(Variant, name)
-    made = tune.training_set(place, tune.resolve(place, variant), seed=variant.seeds[0] if seed is None else seed)
+    variant, model_set = variant_and_set(place, name, set_name)
+    planned = run.plan(place, run_set.suite_of(place, model_set)) if model_set else None
+    recipe = run_set.recipe_of(place, variant, planned)
+    made = tune.training_set(place, recipe, seed=variant.seeds[0] if seed is None else seed)
     typer.echo(made.statistics.model_dump_json(indent=2))
     typer.echo(made.train)
 

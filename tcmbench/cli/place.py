@@ -9,12 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
 
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Data root; else $TCMBENCH_DATA, ./data or the user's cache.", show_default=False),
 ]
+
+SetOption = Annotated[
+    str, typer.Option("--set", help="Set that spells the variant, inline or in a matrix; its suite is used.")
+]
+
+
+def variant_and_set(place: Workspace, name: str, set_name: str) -> tuple[Variant, ModelSet | None]:
+    """Return a variant and the set that was named, if one was.
+
+    Raises:
+        UnknownName: No such variant or set.
+    """
+    from tcmbench.specs.model_set import ModelSet
+
+    model_set = place.spec(ModelSet, set_name) if set_name else None
+    return place.variant(name, of=model_set), model_set
 
 
 def workspace(data: Path | None = None) -> Workspace:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tcmbench.cli.place import DataOption, workspace
+from tcmbench.cli.place import DataOption, SetOption, variant_and_set, workspace
 
 
 def command(
@@ -15,18 +15,21 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the exact command and every file it will make.")
     ] = False,
-    suite: Annotated[str, typer.Option("--suite", help="Look for leaks into the tasks of this suite.")] = "",
+    set_name: SetOption = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Look for leaks into the tasks of this suite; else the set's.")
+    ] = "",
     data: DataOption = None,
 ) -> None:
     """Train what is missing of a variant, one model a seed."""
     from tcmbench.cli.progress import Progress
     from tcmbench.evaluation import run, run_set
     from tcmbench.specs.suite import Suite
-    from tcmbench.specs.variant import Variant
     from tcmbench.tuning import tune
 
     place = workspace(data)
-    variant = place.spec(Variant, name)
+    variant, model_set = variant_and_set(place, name, set_name)
+    suite = suite or (model_set.suite if model_set else "")
     planned = run.plan(place, place.spec(Suite, suite)) if suite else None
     recipe = run_set.recipe_of(place, variant, planned)
     if recipe.leaks:
