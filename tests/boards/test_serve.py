@@ -74,7 +74,7 @@ def port(run: Run) -> Iterator[int]:
 
 def get(port: int, path: str, *, host: str = LOOPBACK) -> Answer:
     """Ask for a path under a name."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=120)
     connection.request("GET", path, headers={"Host": f"{host}:{port}"})
     found = connection.getresponse()
     answer = Answer(found.status, found.read().decode())

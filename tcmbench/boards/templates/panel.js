@@ -90,7 +90,7 @@
   function build(place) {
     const row = board.rows[place];
     const inside = make("div", { class: "inside" });
-    const head = make("div", { class: "wide" }, make("h4", {}, make("bdi", {}, row.title)));
+    const head = make("div", { class: "wide" }, make("h4", {}, make("a", { href: `#model-${place}` }, make("bdi", {}, row.title))));
     if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
     if (row.gate) for (const reason of row.gate) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text("gate")), " ", make("bdi", {}, either(reason))));
     if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
