@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import signed
 from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.specs.suite import ROLES
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Cell, Estimate, Row, Table
@@ -33,6 +34,8 @@ def to_latex(table: Table) -> str:
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
     reference = escape(table.row(table.reference).title)
     told = f"{escape(table.title)}: points (0--100), differences from {reference} with 95\\% intervals."
+    if any(row.aggregates.partial for row in table.rows):
+        told += f" $^*$ {text('table.partial').en}."
     caption = f"\\caption{{{told}{' Synthetic data.' if table.synthetic else ''}}}"
     lines = [
         "\\begin{table*}",
@@ -61,7 +64,7 @@ def escape(value: str) -> str:
 
 def _line(row: Row, table: Table) -> str:
     sums = row.aggregates
-    parts = [_title(row), *(_sum(estimate) for estimate in (sums.in_domain, sums.held_out, sums.general))]
+    parts = [_title(row), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
     return " & ".join(parts) + " \\\\"
 
@@ -70,10 +73,10 @@ def _title(row: Row) -> str:
     return escape(row.title)
 
 
-def _sum(estimate: Estimate | None) -> str:
+def _sum(estimate: Estimate | None, *, partial: bool) -> str:
     if estimate is None:
         return "--"
-    shown = f"${_number(estimate.value)}$"
+    shown = f"${_number(estimate.value)}{'^*' if partial else ''}$"
     if estimate.low is None or estimate.high is None:
         return shown
     return f"{shown} {{\\scriptsize$[{_number(estimate.low)}, {_number(estimate.high)}]$}}"

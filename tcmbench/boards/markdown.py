@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import signed
 from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.specs.suite import ROLES
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Cell, Estimate, Row, Table
@@ -25,6 +26,8 @@ def to_markdown(table: Table) -> str:
     lines += ["| " + " | ".join(_parts(row, table)) + " |" for row in table.rows]
     lines += ["", "Points (0–100). **Best**, _tied with the best_. Differences from "]
     lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
+    if any(row.aggregates.partial for row in table.rows):
+        lines[-1] += f" \\* {text('table.partial').en}."
     missing = [
         f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason)}"
         for row in table.rows
@@ -43,16 +46,17 @@ def escape(value: str) -> str:
 
 def _parts(row: Row, table: Table) -> list[str]:
     sums = row.aggregates
-    found = [escape(row.title), *(_sum(estimate) for estimate in (sums.in_domain, sums.held_out, sums.general))]
+    found = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     return found + [_cell(row.cells[column.name]) for column in table.columns]
 
 
-def _sum(estimate: Estimate | None) -> str:
+def _sum(estimate: Estimate | None, *, partial: bool) -> str:
     if estimate is None:
         return "–"
+    shown = signed(estimate.value) + ("\\*" if partial else "")
     if estimate.low is None or estimate.high is None:
-        return signed(estimate.value)
-    return f"{signed(estimate.value)} \\[{signed(estimate.low)}, {signed(estimate.high)}\\]"
+        return shown
+    return f"{shown} \\[{signed(estimate.low)}, {signed(estimate.high)}\\]"
 
 
 def _cell(cell: Cell) -> str:

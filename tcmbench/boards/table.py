@@ -200,6 +200,10 @@ class Aggregates:
     on_front: bool = False
     """On the Pareto front of gain against backward transfer."""
 
+    def of(self, role: Role) -> Estimate | None:
+        """Return the mean difference over the tasks of a role."""
+        return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
+
 
 class GateOutcome(NamedTuple):
     """What the regression gate says about a variant."""

@@ -48,6 +48,17 @@ def test_markdown_has_one_line_a_row_and_equal_columns(table: Table) -> None:
     assert "out of memory" in text
 
 
+def test_sums_over_a_part_of_the_tasks_are_marked(table: Table) -> None:
+    """Where a model can't do all tasks of a role, its mean is no other model's mean: a star and a note say so."""
+    variant = next(row for row in table.rows if row.kind == "variant" and row.aggregates.general is not None)
+    aggregates = replace(variant.aggregates, partial=frozenset({"general"}))
+    rows = tuple(replace(row, aggregates=aggregates) if row is variant else row for row in table.rows)
+    for render, star in ((markdown.to_markdown, "\\*"), (latex.to_latex, "^*")):
+        marked = render(replace(table, rows=rows))
+        assert marked.count(star) == render(table).count(star) + 2
+        assert "over the tasks that the model can do" in marked
+
+
 def test_csv_cells_are_no_formulas(table: Table) -> None:
     """A name that begins like a formula is quoted for spreadsheets."""
     assert ",'=1+1," in to_csv(table)
