@@ -51,7 +51,7 @@ def _machines(results: Mapping[str, Result]) -> str:
 
 
 def _goals(results: Mapping[str, Result], failed: Sequence[str]) -> str:
-    """Return how many goals are met, and every one that isn't."""
+    """Return how many goals are met, every one that isn't, and what was not measured."""
     rows = [(name, row, found.quick) for name, found in results.items() for row in found.rows if row.goal]
     judged = [(name, row) for name, row, quick in rows if not quick]
     missed = [(name, row) for name, row in judged if row.is_met is False]
@@ -60,6 +60,8 @@ def _goals(results: Mapping[str, Result], failed: Sequence[str]) -> str:
         lines.append(f"{len(rows) - len(judged)} are not judged: they were run at small sizes.")
     lines += [f"- missed: {name}: {_cell(row.case)}: {row.goal}" for name, row in missed]
     lines += [f"- failed, no figures: {name}" for name in failed]
+    left = [(name, left) for name, found in results.items() for left in found.left_out]
+    lines += [f"- not measured: {name}: {_cell(one.case)}: {_cell(one.reason)}" for name, one in left]
     return "\n".join([*lines, ""])
 
 
@@ -67,7 +69,8 @@ def _section(name: str, found: Result) -> str:
     lines = "".join(_line(row, quick=found.quick) for row in found.rows)
     size = " --quick" if found.quick else ""
     title = f"## {found.question}\n\n`python -m benchmarks.{name}{size}` ({found.seconds:.0f} s)"
-    return f"{title}\n\n{_HEADER}{lines}{_notes(found)}"
+    table = f"{_HEADER}{lines}" if lines else ""
+    return f"{title}\n\n{table}{_notes(found)}"
 
 
 def _line(row: Row, *, quick: bool) -> str:
@@ -81,6 +84,7 @@ def _line(row: Row, *, quick: bool) -> str:
 
 def _notes(found: Result) -> str:
     notes = dict.fromkeys(row.note for row in found.rows if row.note)
+    notes |= dict.fromkeys(f"Not measured: {left.case}: {left.reason}" for left in found.left_out)
     return "".join(f"\n{note}\n" for note in notes)
 
 

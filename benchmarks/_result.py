@@ -98,6 +98,17 @@ class Row(BaseModel):
         return all(checks) if checks else None
 
 
+class LeftOut(BaseModel):
+    """What could not be measured on this machine, and why: it is told, and meets no goal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+
+    reason: str
+    """What is missing and how to get it."""
+
+
 class Environment(BaseModel):
     """What the figures depend on beside the code."""
 
@@ -137,6 +148,8 @@ class Result(BaseModel):
 
     rows: tuple[Row, ...]
 
+    left_out: tuple[LeftOut, ...] = ()
+
     seconds: float
     """Wall time of the whole benchmark."""
 
@@ -150,7 +163,7 @@ class Result(BaseModel):
 
 def command(
     doc: str | None,
-    measure: Callable[[argparse.Namespace], Sequence[Row]],
+    measure: Callable[[argparse.Namespace], Sequence[Row | LeftOut]],
     *,
     packages: Sequence[str],
     options: Callable[[argparse.ArgumentParser], None] | None = None,
@@ -159,7 +172,7 @@ def command(
 
     Args:
         doc: The module's docstring; its first line is the question.
-        measure: Makes the figures.
+        measure: Makes the figures, and says what it can't measure here.
         packages: Distributions whose versions the figures depend on.
         options: Adds the benchmark's own options.
     """
@@ -172,12 +185,13 @@ def command(
     given = parser.parse_args()
     os.environ.update(ONE_THREAD)
     start = time.perf_counter()
-    rows = tuple(measure(given))
+    found = measure(given)
     seconds = time.perf_counter() - start
     result = Result(
         question=doc.strip().splitlines()[0],
         quick=given.quick,
-        rows=rows,
+        rows=tuple(row for row in found if isinstance(row, Row)),
+        left_out=tuple(row for row in found if isinstance(row, LeftOut)),
         seconds=seconds,
         environment=environment(packages),
     )
@@ -214,6 +228,8 @@ def show(result: Result) -> None:
             print(f"    goal: {row.goal}: {verdict(row, quick=result.quick)}")
         if row.note:
             print(f"    {row.note}")
+    for left in result.left_out:
+        print(f"  {left.case}: not measured: {left.reason}")
     found = result.environment
     print(f"  {described(found)}")
     print(f"  {', '.join(f'{name} {number}' for name, number in found.packages.items())}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as runner
 from benchmarks import _report
-from benchmarks._result import Environment, Result, Row, number
+from benchmarks._result import Environment, LeftOut, Result, Row, number
 
 WHERE = Environment(
     processor="A processor",
@@ -68,11 +71,31 @@ def test_the_report_names_missed_goals_and_failures_first() -> None:
     assert "not judged at this size" in quick
 
 
+def test_the_report_says_what_was_not_measured() -> None:
+    """What is absent on a machine stands beside the goals with its reason, and counts as no figure."""
+    found = result().model_copy(update={"left_out": (LeftOut(case="set demo", reason="No scores. Run `make demo`."),)})
+    head, _, section = _report.markdown({"fast": found}, failed=[], date=date(2026, 1, 2)).partition("## ")
+    assert "**Goals: 0 of 0 met.**" in head
+    assert "- not measured: fast: set demo: No scores. Run `make demo`." in head
+    assert "Not measured: set demo: No scores. Run `make demo`." in section
+    assert "|" not in section
+
+
 def test_every_benchmark_is_found_by_its_file() -> None:
     """The folder is the list; what checks promises and not speed stays out."""
     found = runner.names()
     assert {"fast_retrieval", "embedding_cache", "hybrid_mining", "stats"} <= set(found)
     assert not {"gate_simulation", "_result"} & set(found)
+
+
+def test_a_benchmark_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    """Its time is up, and neither it nor a process of its own goes on."""
+    told = tmp_path / "told"
+    inner = f"import pathlib, time; time.sleep(1.5); pathlib.Path({str(told)!r}).write_text('still here')"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    runner.finish([sys.executable, "-c", outer], within=0.5)
+    time.sleep(2)
+    assert not told.exists()
 
 
 @pytest.mark.parametrize(
