@@ -44,7 +44,7 @@ class Base(Spec):
     """Whether vectors have unit length."""
 
     max_length: int = Field(default=512, ge=8)
-    """Longest input in tokens; what is longer is cut."""
+    """Longest input in tokens; what is longer is cut. A static table of token vectors reads all of a text."""
 
     dtype: Dtype = "float32"
     """Precision of the weights in evaluation."""
