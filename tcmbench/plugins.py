@@ -43,11 +43,7 @@ class PluginOptions(BaseModel):
 
 def names(kind: Kind) -> list[str]:
     """Return the names of all plug-ins of a kind, sorted, without importing any."""
-    package = importlib.import_module(_FOLDERS[kind])
-    own = {
-        path.stem for folder in package.__path__ for path in Path(folder).glob("*.py") if not path.stem.startswith("_")
-    }
-    return sorted(own | {entry.name for entry in _entry_points(kind)})
+    return sorted(_own(kind) | {entry.name for entry in _entry_points(kind)})
 
 
 def load(kind: Kind, name: str, *, where: str = "") -> ModuleType:
@@ -61,14 +57,14 @@ def load(kind: Kind, name: str, *, where: str = "") -> ModuleType:
     Raises:
         UnknownName: No such plug-in; the message lists the close and the known ones.
     """
-    known = names(kind)
-    if name not in known:
-        raise UnknownName.of(kind.rstrip("s").replace("_", " "), name, known, where=where)
+    # Ours first: no installed package changes what `bm25` means, and none has to be looked at to find it.
+    if name in _own(kind):
+        return importlib.import_module(f"{_FOLDERS[kind]}.{name}")
     for entry in _entry_points(kind):
         if entry.name == name:
             module: ModuleType = entry.load()
             return module
-    return importlib.import_module(f"{_FOLDERS[kind]}.{name}")
+    raise UnknownName.of(kind.rstrip("s").replace("_", " "), name, names(kind), where=where)
 
 
 def options(module: ModuleType, given: Mapping[str, Any], *, where: str = "") -> PluginOptions:
@@ -88,6 +84,13 @@ def options(module: ModuleType, given: Mapping[str, Any], *, where: str = "") ->
         )
         known = ", ".join(schema.model_fields) or "none"
         raise SpecError(f"{where}: options of {short}: {complaints}. Known options: {known}.") from error
+
+
+@functools.cache
+def _own(kind: Kind) -> frozenset[str]:
+    package = importlib.import_module(_FOLDERS[kind])
+    files = (path.stem for folder in package.__path__ for path in Path(folder).glob("*.py"))
+    return frozenset(stem for stem in files if not stem.startswith("_"))
 
 
 @functools.cache

@@ -45,6 +45,8 @@ def text(row: Mapping[str, object], names: Aliases) -> str:
     """
     for name in names:
         value = row.get(name)
+        if value is None:
+            continue
         if isinstance(value, str):
             cleaned = clean(value)
             if len(cleaned) > _LONGEST_MISSING or cleaned not in _MISSING:
@@ -62,6 +64,8 @@ def identifier(row: Mapping[str, object], names: Aliases) -> str:
     """
     for name in names:
         value = row.get(name)
+        if value is None:
+            continue
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         found = text(row, (name,))

@@ -21,6 +21,8 @@ _CHUNK = 1 << 20
 
 # A UTF-8 file with damaged bytes keeps nearly all its characters; GB18030 read as UTF-8 loses most of them.
 _SHARE_OF_DAMAGE = 0.25
+_ENOUGH_TO_TELL = 1 << 20
+"""Characters beyond ASCII after which no more are looked at."""
 
 _NEXT_ELEMENT = re.compile(r"^[ \t]*,?[ \t]*(?=\{)", re.MULTILINE)
 _GAP = re.compile(r"[\s,]*")
@@ -92,7 +94,7 @@ def encoding_of(path: Path) -> str | None:
     foreign = damaged = 0
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while foreign < _ENOUGH_TO_TELL and (chunk := file.read(_CHUNK)):
             text = decoder.decode(chunk)
             damaged += text.count("\ufffd")
             foreign += len(text) - len(text.encode("ascii", errors="ignore"))
