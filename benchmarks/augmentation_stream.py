@@ -6,7 +6,8 @@
 Ours is `tcmbench.trainsets.build`, whole: views, label-unique order, lines, rows.parquet, statistics. The rival is
 what such scripts do, written here in our own words: all lines in a list, shuffled, dumped with json.dumps; it runs
 on a tenth of the records, and its time and memory beyond the data are multiplied by ten, which is what a list takes.
-The disk is measured by writing the bytes of the finished file again from memory, in blocks of 1 MiB, with fsync.
+The disk is measured by writing the bytes of the finished file again from memory, in blocks of 1 MiB, with fsync;
+ours has to keep up with a hard disk.
 
 Tokens are characters here, so that no tokenizer is measured. Each way runs in a process of its own, for its peak
 memory.
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
 MOST_MEMORY = 500
-_LEAST_OF_DISK = 0.9
-"""At disk speed: as long as writing the bytes takes, but for a tenth."""
+_DISK = 150e6
+"""Bytes a second. Hard disks and shared folders over a gigabit take no more, and what keeps up with them is written at
+disk speed; the row beside says how far it is from the disk of this machine, which may be several times as fast."""
 
 VIEWS = 24
 _PART = 10
@@ -185,7 +187,9 @@ def figures(given: argparse.Namespace) -> list[Row]:
         ours=own.cost.wall,
         rival=plain.cost.wall,
         rival_name="the bytes alone, with fsync",
-        least_ratio=_LEAST_OF_DISK,
+        most=own.bytes / _DISK,
+        note=f"Goal: {_DISK / 1e6:.0f} MB/s, which hard disks and shared folders over a gigabit take. Ours: "
+        f"{own.bytes / own.cost.wall / 1e6:.0f} MB/s; this machine's disk: {own.bytes / plain.cost.wall / 1e6:.0f} MB/s.",
     )
     return [whole, script, written]
 
