@@ -147,6 +147,10 @@ def _written(work: Callable[[], int]) -> Written:
     return Written(cost, size)
 
 
+def _speed(written: Written) -> str:
+    return f"{written.bytes / written.cost.wall / 1e6:.0f} MB/s"
+
+
 def figures(given: argparse.Namespace) -> list[Row]:
     """Run all three ways."""
     records = given.records or (2000 if given.quick else _made_up.RECORDS)
@@ -187,9 +191,9 @@ def figures(given: argparse.Namespace) -> list[Row]:
         ours=own.cost.wall,
         rival=plain.cost.wall,
         rival_name="the bytes alone, with fsync",
-        most=own.bytes / _DISK,
-        note=f"Goal: {_DISK / 1e6:.0f} MB/s, which hard disks and shared folders over a gigabit take. Ours: "
-        f"{own.bytes / own.cost.wall / 1e6:.0f} MB/s; this machine's disk: {own.bytes / plain.cost.wall / 1e6:.0f} MB/s.",
+        most=round(own.bytes / _DISK, 1),
+        note=f"Goal: {_DISK / 1e6:.0f} MB/s, which hard disks and shared folders over a gigabit take. "
+        f"Ours: {_speed(own)}; this machine's disk: {_speed(plain)}.",
     )
     return [whole, script, written]
 
