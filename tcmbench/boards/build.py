@@ -243,10 +243,13 @@ def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Com
 def _rank(rows: Sequence[Row], comparer: Comparer) -> list[Row]:
     borda = comparer.borda(rows)
     front = comparer.front(rows)
+    ranks = comparer.rank_ranges(rows)
     return [
         replace(
             row,
-            aggregates=replace(row.aggregates, borda=borda.get(row.name), on_front=row.name in front),
+            aggregates=replace(
+                row.aggregates, ranks=ranks.get(row.name), borda=borda.get(row.name), on_front=row.name in front
+            ),
         )
         for row in rows
     ]

@@ -192,6 +192,21 @@ class Comparer:
                 return tied(mean_over_tasks(draws), best, other)
         return False
 
+    def rank_ranges(self, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
+        """Return the best and worst rank by gain of every row with a score on all tasks that count as gain."""
+        from tcmbench.stats.draws import mean_over_tasks
+        from tcmbench.stats.ranking import rank_ranges
+
+        for role in ("in_domain", "held_out"):
+            columns = [name for name, column in self._columns.items() if column.role == role]
+            if columns:
+                whole = [row.name for row in rows if all(row.cells[column].score for column in columns)]
+                draws = [
+                    _only(self._measured[column].draws, {name: name for name in whole}) for column in columns if whole
+                ]
+                return rank_ranges(mean_over_tasks(draws)) if draws else {}
+        return {}
+
     def borda(self, rows: Sequence[Row]) -> dict[str, float]:
         """Return the share of possible Borda points of every row with a score in every column."""
         import numpy as np

@@ -125,6 +125,9 @@ class ModelDocument(_Part):
     """Mean over the general tasks of the score in percent of the reference's."""
 
     worse_share: float | None
+    ranks: tuple[int, int] | None
+    """Best and worst rank by gain among all models with every score that counts; null for the others."""
+
     borda: float | None
     """Borda points over all tasks, as a share of what is possible (0–1)."""
 
@@ -258,6 +261,7 @@ def _model(row: Row) -> ModelDocument:
         worst_general_delta=_interval(sums.worst_delta),
         retention_percent=_interval(sums.retention),
         worse_share=_round(sums.worse_share),
+        ranks=sums.ranks,
         borda=_round(sums.borda),
         on_front=sums.on_front,
         gate=row.gate.outcome if row.gate else None,

@@ -191,6 +191,9 @@ class Aggregates:
     worse_share: float | None = None
     """Mean share of the general tasks' items that got worse (0–1)."""
 
+    ranks: tuple[int, int] | None = None
+    """Best and worst rank by gain among all rows; those whose ranks overlap can't be put in order."""
+
     borda: float | None = None
     """Borda points over all tasks, as a share of what is possible (0–1)."""
 

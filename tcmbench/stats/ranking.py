@@ -6,18 +6,15 @@ Borda (1781); for tables of tasks: Colombo et al., "What are the best Systems? N
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcmbench.errors import EvaluationError
 from tcmbench.stats import inputs
 from tcmbench.stats.estimates import LEVEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from tcmbench.stats.draws import Draws
@@ -56,14 +53,19 @@ def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
     return one == other or draws.difference(one, other, level=level).interval.holds(0.0)
 
 
-def ties_of_neighbours(draws: Draws, order: Sequence[str], *, level: float = LEVEL) -> tuple[bool, ...]:
-    """Return for each model of a board, from the top, whether it can't be told apart from the one below it.
+def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank that each model may have: models whose ranges overlap are no order.
 
-    Being tied does not carry over: first with second and second with third, and yet first above third.
-
-    Raises:
-        EvaluationError: The order names a model twice.
+    A model ranks behind those that are surely better, and before those that are surely worse, each by the paired
+    interval of the difference (Chiang et al., "Chatbot Arena", ICML 2024, whose rank is the first of the two). Being
+    tied does not carry over: first with second and second with third, and yet first above third.
     """
-    if len(set(order)) != len(order):
-        raise EvaluationError(f"a board names each model once, got {list(order)}")
-    return tuple(tied(draws, upper, lower, level=level) for upper, lower in pairwise(order))
+    best = dict.fromkeys(draws.names, 1)
+    worst = dict.fromkeys(draws.names, len(draws.names))
+    for one, other in combinations(draws.names, 2):
+        low, high, _ = draws.difference(one, other, level=level).interval
+        if low > 0 or high < 0:
+            upper, lower = (one, other) if low > 0 else (other, one)
+            best[lower] += 1
+            worst[upper] -= 1
+    return {name: (best[name], worst[name]) for name in draws.names}

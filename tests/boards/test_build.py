@@ -146,6 +146,23 @@ def test_ties_are_marked(tmp_path: Path) -> None:
     assert not built.row("base").cells["InDomain0"].tied
 
 
+def test_rows_that_cannot_be_told_apart_share_ranks(tmp_path: Path) -> None:
+    """A sure gain stands before the reference; two variants that differ by less than their noise are tied."""
+    entries = [
+        entry(tmp_path, "base", kind="base"),
+        entry(tmp_path, "better", in_domain=0.1),
+        entry(tmp_path, "as good", in_domain=0.1),
+        Entry(name="half", title="half", kind="variant", scores=dict([*scores(tmp_path, "half", {}).items()][1:])),
+    ]
+    table = build(SET, SUITE, entries, options=OPTIONS)
+    assert {row.name: row.aggregates.ranks for row in table.rows} == {
+        "base": (3, 3),
+        "better": (1, 2),
+        "as good": (1, 2),
+        "half": None,
+    }
+
+
 def test_other_data_is_refused(tmp_path: Path) -> None:
     """Scores of another revision, or of other items under one revision, are not put side by side."""
     good = entry(tmp_path, "good", in_domain=0.1)

@@ -12,7 +12,7 @@ from tcmbench.stats.draws import mean_over_tasks
 from tcmbench.stats.effect import shares
 from tcmbench.stats.forgetting import forgetting, gain
 from tcmbench.stats.paired import bootstrap
-from tcmbench.stats.ranking import borda, on_front, tied, ties_of_neighbours
+from tcmbench.stats.ranking import borda, on_front, rank_ranges, tied
 from tcmbench.stats.resampling import Resampling
 
 RANDOM = np.random.default_rng(8)
@@ -121,13 +121,25 @@ def test_the_front_holds_exactly_what_nobody_beats(table: list[list[float]]) -> 
     assert on_front(x, y).any()
 
 
-def test_neighbours_that_cannot_be_told_apart_are_tied() -> None:
-    """Ties go by the interval of the difference, not by whether two intervals overlap."""
+def test_models_that_cannot_be_told_apart_share_ranks() -> None:
+    """Ranks go by the interval of the difference, not by whether two intervals overlap."""
     noise = RANDOM.normal(0, 20, 500)
-    draws = bootstrap({"a": noise + 1.0, "b": noise, "c": noise - 0.01 + RANDOM.normal(0, 1, 500)})
-    assert ties_of_neighbours(draws, ["a", "b", "c"]) == (False, True)
+    draws = bootstrap({"b": noise, "a": noise + 1.0, "c": noise - 0.01 + RANDOM.normal(0, 1, 500)})
+    assert rank_ranges(draws) == {"a": (1, 1), "b": (2, 3), "c": (2, 3)}
     assert tied(draws, "a", "a")
+    assert tied(draws, "b", "c")
     overlap = draws.estimate("a").interval.low < draws.estimate("b").interval.high
     assert overlap
-    with pytest.raises(EvaluationError):
-        ties_of_neighbours(draws, ["a", "a"])
+
+
+def test_being_tied_does_not_carry_over() -> None:
+    """First with second and second with third are tied, and yet first is above third."""
+    noise = RANDOM.normal(0, 20, 400)
+    step = np.where(np.arange(400) % 2 == 0, 4.2, -3.8)
+    draws = bootstrap({"low": noise, "middle": noise + step, "high": noise + 0.4})
+    assert rank_ranges(draws) == {"low": (2, 3), "middle": (1, 3), "high": (1, 2)}
+
+
+def test_a_lone_model_is_first() -> None:
+    """There is nobody to be told apart from."""
+    assert rank_ranges(bootstrap({"a": RANDOM.normal(0, 1, 20)})) == {"a": (1, 1)}

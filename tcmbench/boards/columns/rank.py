@@ -1,0 +1,29 @@
+"""Rank by gain, as a range: what can't be told apart shares ranks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.texts import Text, same
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import Row
+
+HEADING = Heading(
+    position=3,
+    en="Rank",
+    zh="排名",
+    help_en="Rank by gain among all models: behind those that are surely better, before those that are surely worse. "
+    "Models whose ranks overlap are tied.",
+    help_zh="按增益在全部模型中的排名：排在确有更优者之后、确有更差者之前。名次区间重叠即为并列。",
+    better="lower",
+)
+
+
+def figure(row: Row) -> Figure:
+    """Return the best and the worst rank, one number where they are the same."""
+    if row.aggregates.ranks is None:
+        return nothing(Text("a task that counts as gain has no score", "计入增益的任务缺少分数"))
+    best, worst = row.aggregates.ranks
+    return Figure(value=(best + worst) / 2, text=same(f"{best}" if best == worst else f"{best}–{worst}"))
