@@ -17,7 +17,7 @@ OFFERED = {
     "trainers": ("train", "plan"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
-    "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES"),
+    "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES", "LAYOUT"),
 }
 ALL = [(kind, name) for kind in KINDS for name in plugins.names(kind)]
 

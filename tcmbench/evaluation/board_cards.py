@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
     from tcmbench.data.tcm_sd import Record
     from tcmbench.evaluation.run import Plan
-    from tcmbench.specs.suite import SuiteTask
-    from tcmbench.specs.task import TaskSpec
     from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
-
-_RECORDS = "syndrome_"
-"""Task types whose names begin like this ask for the syndromes of records."""
 
 _DISEASES = 6
 
@@ -52,11 +47,17 @@ def task_cards(
         task = planned.tasks.get(column.task)
         path = task.path if task is not None else None
         records: Sequence[Record] = ()
-        if path is not None and spec.type.startswith(_RECORDS) and (show_text or column.role == "in_domain"):
+        texts: Mapping[str, str] = {}
+        if path is not None and (show_text or column.role == "in_domain"):
+            layout = tasks.layout(spec)
             # Retrieval, reranking and two-stage tasks ask about the same records.
             if (path, column.split) not in read:
-                read[path, column.split] = _records(path, column)
+                read[path, column.split] = layout.records(path, column.split)
             records = read[path, column.split]
+            if show_text:
+                texts = {record.record_id: record.query() for record in records} or layout.item_texts(
+                    path, column.split
+                )
         cards[column.column] = TaskCard(
             description=spec.description,
             source=spec.source,
@@ -64,7 +65,7 @@ def task_cards(
             languages=spec.languages,
             synthetic=spec.synthetic,
             slices=slices(records, seen=seen) if column.role == "in_domain" else {},
-            texts=_texts(path, spec, column, records) if show_text and path is not None else {},
+            texts=texts,
         )
     return cards
 
@@ -111,25 +112,3 @@ def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozen
         except TcmbenchError:
             continue  # the row of the variant says so
     return frozenset(labels)
-
-
-def _records(path: Path, column: SuiteTask) -> Sequence[Record]:
-    from tcmbench.data.tcm_sd import read_folder
-
-    return read_folder(path, splits=[column.split]).splits[column.split]
-
-
-def _texts(path: Path, spec: TaskSpec, column: SuiteTask, records: Sequence[Record]) -> dict[str, str]:
-    """Return item → text, for tasks whose items are single texts."""
-    if records:
-        return {record.record_id: record.query() for record in records}
-    if spec.type in {"retrieval", "two_stage"}:
-        from tcmbench.task_types.retrieval import read_texts
-
-        return read_texts(path / "queries.jsonl")
-    if spec.type == "classification":
-        from tcmbench.task_types._rows import read_rows
-
-        rows = read_rows(path / f"{column.split}.jsonl", {"text": str})
-        return {str(number): str(text) for number, text in enumerate(rows["text"])}
-    return {}

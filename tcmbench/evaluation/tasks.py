@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.evaluation.score import Statistic
+    from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
 
 Ability = Literal["documents", "candidates", "texts"]
@@ -111,6 +112,12 @@ def resolve(workspace: Workspace, name: str) -> Task:
 def specs(workspace: Workspace) -> list[TaskSpec]:
     """Return the specs of all local tasks, by name."""
     return [workspace.spec(TaskSpec, name) for name in workspace.names(TaskSpec)]
+
+
+def layout(spec: TaskSpec) -> Layout:
+    """Return how the files of a local task are laid out."""
+    found: Layout = _module(spec).LAYOUT
+    return found
 
 
 def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcmbench.evaluation.score import Statistic
     from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
+    from tcmbench.task_types._layouts import Layout
 
 
 class Source(NamedTuple):
@@ -57,6 +58,9 @@ class TaskType(Protocol):
 
     SCORES: Literal["documents", "candidates", "texts"]
     """What a model must do: search all documents, order candidates, or give vectors of texts."""
+
+    LAYOUT: Layout
+    """How the files are laid out, for leaks, slices and texts on a board; the ready ones are in `_layouts.py`."""
 
     def files(self, path: Path, spec: TaskSpec) -> list[Path]:
         """Return the files that are read, whether or not they exist."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ REVISION = "1"
 METRIC = "accuracy"
 STATISTIC = "mean"
 SCORES = "texts"
+LAYOUT = Rows(("text",), item="text")
 
 
 class Options(PluginOptions):

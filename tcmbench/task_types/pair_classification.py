@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ REVISION = "1"
 METRIC = "cosine_ap"
 STATISTIC = "average_precision"
 SCORES = "texts"
+LAYOUT = Rows(("sentence1", "sentence2"))
 
 
 class Options(PluginOptions):

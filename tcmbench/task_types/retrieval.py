@@ -9,6 +9,7 @@ from tcmbench.data.lines import Problem, describe, iter_objects
 from tcmbench.errors import BadLines, DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import Beir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ REVISION = "1"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "documents"
+LAYOUT = Beir()
 
 
 class Options(PluginOptions):

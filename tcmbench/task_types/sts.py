@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ REVISION = "1"
 METRIC = "cosine_spearman"
 STATISTIC = "spearman"
 SCORES = "texts"
+LAYOUT = Rows(("sentence1", "sentence2"))
 
 
 class Options(PluginOptions):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ REVISION = "1"
 METRIC = "accuracy"
 STATISTIC = "mean"
 SCORES = "texts"
+LAYOUT = TcmSd()
 
 
 class Options(PluginOptions):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ REVISION = "1"
 METRIC = "map_at_10"
 STATISTIC = "mean"
 SCORES = "candidates"
+LAYOUT = TcmSd()
 
 
 class Options(PluginOptions):

@@ -5,10 +5,11 @@ What the first stage misses is lost: nothing is added to its candidates, so the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._first_stage import FirstStage
+from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
 if TYPE_CHECKING:
@@ -16,22 +17,18 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
+    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "candidates"
+LAYOUT = TcmSd()
 
 
-class Options(PluginOptions):
+class Options(FirstStage):
     """The first stage."""
-
-    first_stage: Literal["bm25", "bm25-words"] = "bm25"
-    """BM25 over characters and bigrams, or over words: the same for every model, so that they compare."""
-
-    depth: int = 100
-    """Documents handed to the second stage."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -41,15 +38,13 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.evaluation.candidates import first_stage
     from tcmbench.evaluation.fast_retrieval import FastRetrieval
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import read_pool
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    tokens: Literal["char_bigrams", "words"] = "char_bigrams" if options.first_stage == "bm25" else "words"
-    depth = options.depth
+    stage = options
 
     class SyndromeTwoStage(FastRetrieval, LocalRetrieval):
         """Record → first stage → order."""
@@ -57,16 +52,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
             read = read_pool(source.path, split)
-            candidates = first_stage(
-                read.queries, read.documents, tokens=tokens, depth=depth, revision=source.revision, split=split,
-                cache=source.cache,
-            )  # fmt: skip
             self.set_split(
                 split,
                 documents=read.documents,
                 queries=read.queries,
                 qrels=read.qrels,
-                candidates=candidates,
+                candidates=stage.candidates(read.queries, read.documents, source=source, split=split),
                 items=read.items,
             )
 

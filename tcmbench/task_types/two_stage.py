@@ -7,11 +7,12 @@ encoding a document for every candidate: a spec may ask for a part of the querie
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from tcmbench.task_types import Kind, Source, metadata, retrieval
+from tcmbench.task_types._first_stage import FirstStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,18 +26,13 @@ REVISION = "1"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "candidates"
+LAYOUT = retrieval.LAYOUT
 
 files = retrieval.files
 
 
-class Options(retrieval.Options):
+class Options(retrieval.Options, FirstStage):
     """The first stage, and how much of the data is judged."""
-
-    first_stage: Literal["bm25", "bm25-words"] = "bm25"
-    """BM25 over characters and bigrams, or over words: the same for every model, so that they compare."""
-
-    depth: int = Field(default=100, ge=1)
-    """Documents handed to the second stage."""
 
     queries: int | None = Field(default=None, ge=1)
     """Judge at most so many queries: those whose ids hash lowest, whatever their order in the file. None: all."""
@@ -44,14 +40,12 @@ class Options(retrieval.Options):
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.evaluation.candidates import first_stage
     from tcmbench.evaluation.fast_retrieval import FastRetrieval
     from tcmbench.task_types._retrieval import LocalRetrieval
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    tokens: Literal["char_bigrams", "words"] = "char_bigrams" if options.first_stage == "bm25" else "words"
-    depth, limit = options.depth, options.queries
+    stage = options
 
     class TwoStage(FastRetrieval, LocalRetrieval):
         """Query → first stage → order."""
@@ -59,18 +53,14 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
             documents, queries, qrels = retrieval.read_split(source.path, split)
-            kept = sample(qrels, limit)
+            kept = sample(qrels, stage.queries)
             queries = {query: queries[query] for query in kept}
-            candidates = first_stage(
-                queries, documents, tokens=tokens, depth=depth, revision=source.revision, split=split,
-                cache=source.cache,
-            )  # fmt: skip
             self.set_split(
                 split,
                 documents=documents,
                 queries=queries,
                 qrels={query: qrels[query] for query in kept},
-                candidates=candidates,
+                candidates=stage.candidates(queries, documents, source=source, split=split),
             )
 
     TwoStage.metadata = metadata(spec, source, Kind("Reranking", "t2t", options.domains), metric=METRIC)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks, texts_of_folder
+from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
 from tcmbench.errors import StoreError
+from tcmbench.evaluation.tasks import layout
 from tcmbench.store import key, read_json, write_json
 
 if TYPE_CHECKING:
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
     from tcmbench.evaluation.run import Plan
     from tcmbench.evaluation.tasks import Task
     from tcmbench.specs.suite import SuiteTask
-    from tcmbench.specs.task import TaskSpec
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
 
 KIND = "leaks"
-_STAGE = "leaks 1"
+_STAGE = "leaks 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +83,7 @@ def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[Evaluati
     spec, path = task.spec, task.path
     if spec is None or path is None:
         return
-    if spec.type.startswith("syndrome_"):
-        from tcmbench.data.tcm_sd import read_folder
-
-        same = path.resolve() == trained_on.resolve()
-        for texts in texts_of_folder(spec.name, read_folder(path, splits=splits), splits):
-            # Patient ids mean the same patient only within one folder.
-            yield (
-                texts
-                if same
-                else EvaluationTexts(texts.task, texts.kind, texts.texts, may_be_learnt=texts.may_be_learnt)
-            )
-    elif spec.type in {"retrieval", "two_stage"}:
-        from tcmbench.task_types.retrieval import read_texts
-
-        yield EvaluationTexts(spec.name, "queries", read_texts(path / "queries.jsonl"))
-        yield EvaluationTexts(spec.name, "documents", read_texts(path / "corpus.jsonl"))
-    else:
-        yield EvaluationTexts(spec.name, "queries", dict(_plain_texts(spec, path, splits)))
-
-
-def _plain_texts(spec: TaskSpec, path: Path, splits: list[str]) -> Iterator[tuple[str, str]]:
-    from tcmbench.task_types._rows import read_rows
-
-    fields = ("sentence1", "sentence2") if spec.type in {"sts", "pair_classification"} else ("text",)
-    files = [path / f"{split}.jsonl" for split in splits] if path.is_dir() else [path]
-    for file in files:
-        columns = read_rows(file, dict.fromkeys(fields, str))
-        for field in fields:
-            for number, text in enumerate(columns[field]):
-                yield f"{file.name}:{number + 1}:{field}", str(text)
+    same = path.resolve() == trained_on.resolve()
+    for texts in layout(spec).evaluation_texts(spec.name, path, splits):
+        # Patient ids mean the same patient only within one folder.
+        yield texts if same else replace(texts, patients=frozenset())

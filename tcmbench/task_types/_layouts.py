@@ -1,0 +1,120 @@
+"""How a task's files are laid out, for what is asked of their texts besides scores: leaks, slices, texts on a board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tcmbench.data.leakage import EvaluationTexts
+    from tcmbench.data.tcm_sd import Record
+
+
+class Layout(Protocol):
+    """What a task type says of its files; every task type names one as `LAYOUT`."""
+
+    def records(self, path: Path, split: str) -> Sequence[Record]:
+        """Return the clinical records that are the items; empty where the items are something else."""
+        ...
+
+    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
+        """Return item → text; empty where an item is a record, or more than one text."""
+        ...
+
+    def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
+        """Return what training must not have seen."""
+        ...
+
+
+class TcmSd:
+    """A folder of records and a knowledge base, as TCM-SD has it."""
+
+    def records(self, path: Path, split: str) -> Sequence[Record]:
+        """Return the records of a split."""
+        from tcmbench.data.tcm_sd import read_folder
+
+        return read_folder(path, splits=[split]).splits[split]
+
+    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
+        """Return nothing: the items are records."""
+        del path, split
+        return {}
+
+    def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
+        """Return the records, with their patients, and the knowledge base, which may be learnt."""
+        from tcmbench.data.leakage import texts_of_folder
+        from tcmbench.data.tcm_sd import read_folder
+
+        yield from texts_of_folder(task, read_folder(path, splits=splits), splits)
+
+
+class Beir:
+    """A folder of queries.jsonl and corpus.jsonl."""
+
+    def records(self, path: Path, split: str) -> Sequence[Record]:
+        """Return nothing: the items are queries."""
+        del path, split
+        return ()
+
+    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
+        """Return the queries of all splits."""
+        from tcmbench.task_types.retrieval import read_texts
+
+        del split
+        return read_texts(path / "queries.jsonl")
+
+    def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
+        """Return the queries and the documents of all splits."""
+        from tcmbench.data.leakage import EvaluationTexts
+        from tcmbench.task_types.retrieval import read_texts
+
+        del splits
+        yield EvaluationTexts(task, "queries", read_texts(path / "queries.jsonl"))
+        yield EvaluationTexts(task, "documents", read_texts(path / "corpus.jsonl"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One .jsonl file, or a folder of one a split."""
+
+    fields: tuple[str, ...]
+    """Fields that hold text."""
+
+    item: str = ""
+    """Field that is the text of an item, where rows are items; empty where they aren't."""
+
+    def records(self, path: Path, split: str) -> Sequence[Record]:
+        """Return nothing: the items are rows."""
+        del path, split
+        return ()
+
+    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
+        """Return the texts by the number of their row, from 0."""
+        if not self.item:
+            return {}
+        return {str(number): text for number, text in enumerate(_column(_file(path, split), self.item))}
+
+    def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
+        """Return the texts of all fields by file, line and field."""
+        from tcmbench.data.leakage import EvaluationTexts
+
+        texts = {
+            f"{file.name}:{number}:{field}": text
+            for file in dict.fromkeys(_file(path, split) for split in splits)
+            for field in self.fields
+            for number, text in enumerate(_column(file, field), start=1)
+        }
+        yield EvaluationTexts(task, "pairs", texts)
+
+
+def _file(path: Path, split: str) -> Path:
+    return path / f"{split}.jsonl" if path.is_dir() else path
+
+
+def _column(file: Path, field: str) -> list[str]:
+    from tcmbench.task_types._rows import read_rows
+
+    return [str(value) for value in read_rows(file, {field: str})[field]]
