@@ -17,6 +17,7 @@ from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
 from tcmbench.boards.texts import text
 from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.specs.suite import ROLES
 from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.items import Items
     from tcmbench.evaluation.score import Score
     from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.suite import Role, Suite
+    from tcmbench.specs.suite import Suite
 
 _UNKNOWN = CellState("not_measured")
 
@@ -94,9 +95,8 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
 def _columns(
     suite: Suite, entries: Sequence[Entry], items: Mapping[str, Mapping[str, Items]], options: Options
 ) -> tuple[TaskColumn, ...]:
-    order: tuple[Role, ...] = ("in_domain", "held_out", "general")
     columns = []
-    for task in sorted(suite.tasks, key=lambda task: order.index(task.role)):
+    for task in sorted(suite.tasks, key=lambda task: ROLES.index(task.role)):
         name = task.column
         measured = [entry for entry in entries if entry.scores.get(name)]
         _require_one_revision(name, measured)

@@ -14,16 +14,17 @@ from tcmbench.boards.recommend import gain
 from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome
 from tcmbench.boards.texts import gate_reason
 from tcmbench.errors import NotComparable
+from tcmbench.specs.suite import GAIN_ROLES, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import numpy as np
     import numpy.typing as npt
 
     from tcmbench.boards.items import Items
     from tcmbench.boards.table import Row, TaskColumn
-    from tcmbench.specs.suite import Role
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.effect import Shares
     from tcmbench.stats.estimates import Estimate as Figure
@@ -182,30 +183,20 @@ class Comparer:
         from tcmbench.stats.draws import mean_over_tasks
         from tcmbench.stats.ranking import tied
 
-        for role in ("in_domain", "held_out"):
-            draws = [
-                _only(measured.draws, {best: best, other: other})
-                for name, measured in self._measured.items()
-                if self._columns[name].role == role and {best, other} <= set(measured.draws.names)
-            ]
-            if draws:
-                return tied(mean_over_tasks(draws), best, other)
-        return False
+        pair = {best: best, other: other}
+        draws = [_only(self._measured[column].draws, pair) for column in self._gain_columns({best, other})]
+        return bool(draws) and tied(mean_over_tasks(draws), best, other)
 
     def rank_ranges(self, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
         """Return the best and worst rank by gain of every row with a score on all tasks that count as gain."""
         from tcmbench.stats.draws import mean_over_tasks
         from tcmbench.stats.ranking import rank_ranges
 
-        for role in ("in_domain", "held_out"):
-            columns = [name for name, column in self._columns.items() if column.role == role]
-            if columns:
-                whole = [row.name for row in rows if all(row.cells[column].score for column in columns)]
-                draws = [
-                    _only(self._measured[column].draws, {name: name for name in whole}) for column in columns if whole
-                ]
-                return rank_ranges(mean_over_tasks(draws)) if draws else {}
-        return {}
+        columns = self._gain_columns()
+        whole = {row.name: row.name for row in rows if all(row.cells[column].score for column in columns)}
+        if not columns or not whole:
+            return {}
+        return rank_ranges(mean_over_tasks([_only(self._measured[column].draws, whole) for column in columns]))
 
     def borda(self, rows: Sequence[Row]) -> dict[str, float]:
         """Return the share of possible Borda points of every row with a score in every column."""
@@ -233,6 +224,21 @@ class Comparer:
             return frozenset()
         front = on_front([x for x, _ in points.values()], [y for _, y in points.values()])
         return frozenset(name for name, leads in zip(points, front, strict=True) if leads)
+
+    def _gain_columns(self, names: AbstractSet[str] = frozenset()) -> list[str]:
+        """Return the columns that count as gain: of the first such role with any on which all `names` were measured."""
+        for role in GAIN_ROLES:
+            found = [
+                name
+                for name, column in self._columns.items()
+                if column.role == role and (not names or names <= self._names(name))
+            ]
+            if found:
+                return found
+        return []
+
+    def _names(self, column: str) -> frozenset[str]:
+        return frozenset(self._measured[column].draws.names) if column in self._measured else frozenset()
 
     def _plan(self, stream: str) -> Resampling:
         from tcmbench.stats.resampling import Resampling
@@ -275,13 +281,12 @@ class Comparer:
     def _aggregates(self, name: str, found: GateResult, applying: Sequence[str], both: Sequence[str]) -> Aggregates:
         from tcmbench.stats.forgetting import forgetting
 
-        roles: tuple[Role, ...] = ("in_domain", "held_out", "general")
-        whole = {role: all(c in both for c in applying if self._columns[c].role == role) for role in roles}
-        able = {role: [c for c in applying if self._columns[c].role == role] for role in roles}
+        able = {role: [c for c in applying if self._columns[c].role == role] for role in ROLES}
+        whole = {role: all(column in both for column in able[role]) for role in ROLES}
         sums = Aggregates(
             partial=frozenset(
                 role
-                for role in roles
+                for role in ROLES
                 if 0 < len(able[role]) < sum(column.role == role for column in self._columns.values())
             ),
             in_domain=_estimate(found.gain_in_domain) if found.gain_in_domain and whole["in_domain"] else None,

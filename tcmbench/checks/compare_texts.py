@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import signed
 from tcmbench.checks import texts as figures
+from tcmbench.specs.suite import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 FORMAT = "tcmbench compare 1"
 _CLIP = 160
-_ROLES = (("in_domain", "in domain"), ("held_out", "held out"), ("general", "general"))
 
 Texts = dict[str, dict[str, str]]
 """Column → item → text."""
@@ -141,7 +141,7 @@ def _means(found: Comparison) -> list[str]:
         "held_out": result.gain_held_out,
         "general": result.backward_transfer,
     }
-    told = [f"{said} {figures.change(mean)}" for role, said in _ROLES if (mean := of_role[role]) is not None]
+    told = [f"{role.replace('_', ' ')} {figures.change(mean)}" for role in ROLES if (mean := of_role[role]) is not None]
     return ["", f"mean change over tasks: {'; '.join(told)}"] if told else []
 
 

@@ -11,6 +11,10 @@ from tcmbench.specs.toml import Spec
 Role = Literal["in_domain", "held_out", "general"]
 
 ROLES: tuple[Role, ...] = ("in_domain", "held_out", "general")
+"""All roles, in the order of the board."""
+
+GAIN_ROLES: tuple[Role, ...] = ("in_domain", "held_out")
+"""What counts as gain: the first of these that a suite has tasks of."""
 
 
 class SuiteTask(BaseModel):

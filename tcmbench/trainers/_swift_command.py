@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.trainers._swift_plugin import __file__ as _plugin_package
+from tcmbench.trainers._swift_plugin import guard_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ _LORA_DROPOUT = 0.05
 _SCRUBBED = (
     "INFONCE_", "LISTWISE_", "GENERATIVE_RERANKER_", "SWIFT_", "WANDB_", "MAX_POSITIVE_SAMPLES",
     "MAX_NEGATIVE_SAMPLES", "NPROC_PER_NODE", "NNODES", "NODE_RANK", "MASTER_", "RANK", "LOCAL_RANK", "WORLD_SIZE",
-    "LOCAL_WORLD_SIZE", "ACCELERATE_", "FSDP_", "TENSORBOARD_LOGGING_DIR", "LOG_LEVEL", "TCMBENCH_GUARD",
+    "LOCAL_WORLD_SIZE", "ACCELERATE_", "FSDP_", "TENSORBOARD_LOGGING_DIR", "LOG_LEVEL", guard_file.VARIABLE,
 )  # fmt: skip
 """Beginnings of the variables that ms-swift, its losses or its launcher read."""
 
@@ -77,7 +78,7 @@ def environment(job: Job, *, negatives: int) -> dict[str, str]:
     found = {
         **process_environment(),
         "MODELSCOPE_CACHE": str(job.work_dir / "modelscope"),
-        "TCMBENCH_GUARD": str(job.work_dir / "guard.json"),
+        guard_file.VARIABLE: str(job.work_dir / guard_file.NAME),
         "TCMBENCH_TRUST_REMOTE_CODE": "1" if job.base.trust_remote_code else "0",
     }
     if job.variant.task == "embedding":

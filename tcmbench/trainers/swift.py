@@ -16,6 +16,7 @@ from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
 from tcmbench.trainers import Outcome, Plan, _process, _swift_command, _swift_log, _train_file
 from tcmbench.trainers._job_file import Result, work_of, worker_command
+from tcmbench.trainers._swift_plugin import guard_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ def plan(job: Job) -> Plan:
         command=_swift_command.command(job, device=_device(job)),
         environment=_swift_command.environment(job, negatives=negatives),
         files=(
-            *(job.work_dir / name for name in ("console.log", "guard.json", _TIMES, "work.json", "answer.json")),
+            *(job.work_dir / name for name in ("console.log", guard_file.NAME, _TIMES, "work.json", "answer.json")),
             *(run / name for name in ("args.json", "logging.jsonl", "runs", "images")),
             *checkpoints,
             job.work_dir / "model",
@@ -96,7 +97,7 @@ def _trained(
     resume = _swift_log.last_checkpoint(run)
     if resume is not None and resume.name == f"checkpoint-{planned.steps}" and _is_finished(log):
         return _swift_log.summary(log), *before
-    write_json(job.work_dir / "guard.json", {
+    write_json(job.work_dir / guard_file.NAME, {
         "rows": job.rows, "task": job.variant.task,
         "query_prompt": job.base.query_prompt, "instruction": job.base.instruction,
         "token_learning_rate": job.variant.training.token_learning_rate,

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 KIND = "models"
 
 _STAGE = "tuned 1"
+_AS_BEFORE = (("token_learning_rate", None),)
+"""Settings of training that came later, each with the value that changes nothing: models made before stay known."""
+
 _TAG = re.compile(r"{[{%].*?[%}]}", re.DOTALL)
 _TEMPLATE_TOKENS = 8
 """Special tokens beside the words of a template."""
@@ -120,8 +123,8 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
         variant, recipe.base, recipe.data.sha256, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
     )
     fields = variant.model_dump(mode="json", include={"task", "head", "tuner", "trainer", "training", "batch_rule"})
-    if variant.training.token_learning_rate is None:
-        del fields["training"]["token_learning_rate"]  # a later field: models that were trained without it stay known
+    training = fields["training"]
+    fields["training"] = {name: value for name, value in training.items() if (name, value) not in _AS_BEFORE}
     return key(
         f"{_STAGE} {variant.trainer} {trainer.REVISION}",
         {

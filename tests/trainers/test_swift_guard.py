@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 def test_rows_that_were_dropped_stop_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer examples after preprocessing than in the file are an error before the first step."""
-    from tcmbench.trainers._swift_plugin import tcmbench_guard
+    from tcmbench.trainers._swift_plugin import guard_file, tcmbench_guard
 
-    settings = tmp_path / "guard.json"
+    settings = tmp_path / guard_file.NAME
     settings.write_text(json.dumps({"rows": 24, "task": "embedding", "query_prompt": "", "instruction": ""}))
-    monkeypatch.setenv(tcmbench_guard.SETTINGS, str(settings))
+    monkeypatch.setenv(guard_file.VARIABLE, str(settings))
     guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(23)))
     with pytest.raises(TrainingError, match=r"expected 24 examples after ms-swift's preprocessing, found 23"):
         guard.on_train_begin()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
-from tcmbench.boards.texts import Text, same
+from tcmbench.boards.texts import Text, same, text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Estimate, Row
@@ -82,9 +82,6 @@ NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("a task of this role has no score", "该类任务缺少分数")
 
 
-PARTIAL = Text("over the tasks that this model can do", "仅取该模型可完成的任务")
-
-
 def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = False) -> Figure:
     """Return the figure of a difference from the reference, in points with a sign; `*` where it is not over all."""
     if is_reference:
@@ -92,7 +89,7 @@ def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = 
     if estimate is None:
         return nothing(MISSING)
     shown = signed(estimate.value) + ("*" if is_partial else "")
-    return Figure(estimate.value, same(shown), estimate, note=PARTIAL if is_partial else Text("", ""))
+    return Figure(estimate.value, same(shown), estimate, note=text("table.partial") if is_partial else Text("", ""))
 
 
 def nothing(why: Text) -> Figure:

@@ -182,7 +182,7 @@ def _font_of_extra() -> tuple[str, ...]:
         path = Path(folder) / "fonts" / "NotoSansCJKsc-Regular.otf"
         if path.is_file():
             font_manager.fontManager.addfont(path)
-            regular = font_manager.fontManager.ttflist[-1]
+            regular = next(font for font in font_manager.fontManager.ttflist if font.fname == str(path))
             # There is no bold one: the regular one stands in for it, or each bold label would come with a warning.
             font_manager.fontManager.ttflist.append(replace(regular, weight=700))
             return (regular.name,)

@@ -7,9 +7,7 @@ zero. None of that changes a number.
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.callbacks import callbacks_map
@@ -19,7 +17,8 @@ from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
 from tcmbench.trainers._canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
-from tcmbench.trainers._swift_plugin.token_rate import SETTINGS, TokenRate
+from tcmbench.trainers._swift_plugin import guard_file
+from tcmbench.trainers._swift_plugin.token_rate import TokenRate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +34,14 @@ class Guard(TrainerCallback):
 
     def on_train_begin(self, *_: object, **__: object) -> None:
         """Compare template and row count with what evaluation and the training set say."""
-        settings = json.loads(Path(os.environ[SETTINGS]).read_text(encoding="utf-8"))
+        told = guard_file.read()
         rows = len(self.trainer.train_dataset)
-        if rows != settings["rows"]:
+        if rows != told["rows"]:
             raise TrainingError(
-                f"expected {settings['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
+                f"expected {told['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
                 "that are longer than training.max_length or that it can't read. Build the training set again."
             )
-        check_template(self.trainer.template, settings)
+        check_template(self.trainer.template, told)
 
     def on_log(self, *_: object, logs: Mapping[str, Any], **__: object) -> None:
         """Stop at a loss of exactly zero: nothing would be learnt from here on."""
@@ -53,7 +52,7 @@ class Guard(TrainerCallback):
             )
 
 
-def check_template(template: Any, settings: Mapping[str, Any]) -> None:
+def check_template(template: Any, told: Mapping[str, Any]) -> None:
     """Compare ms-swift's token ids of the canaries with evaluation's.
 
     Raises:
@@ -61,24 +60,24 @@ def check_template(template: Any, settings: Mapping[str, Any]) -> None:
     """
     tokenizer = template.tokenizer
     for query, document in zip(QUERIES, DOCUMENTS, strict=True):
-        if settings["task"] == "embedding":
+        if told["task"] == "embedding":
             row = {
-                "messages": [{"role": "user", "content": settings["query_prompt"] + query}],
+                "messages": [{"role": "user", "content": told["query_prompt"] + query}],
                 "positive_messages": [[{"role": "user", "content": document}]],
             }
             encoded = template.encode(row)
             found = [list(encoded["anchor_input_ids"]), list(encoded["positive_input_ids"])]
-            expected = [text_ids(tokenizer, settings["query_prompt"] + query), text_ids(tokenizer, document)]
+            expected = [text_ids(tokenizer, told["query_prompt"] + query), text_ids(tokenizer, document)]
         else:
             row = {
                 "messages": [
-                    {"role": "system", "content": settings["instruction"]},
+                    {"role": "system", "content": told["instruction"]},
                     {"role": "user", "content": query},
                 ],
                 "positive_messages": [[{"role": "assistant", "content": document}]],
             }
             found = [list(ids) for ids in template.encode(row)["input_ids"]]
-            expected = [pair_ids(tokenizer, query, document, instruction=settings["instruction"])]
+            expected = [pair_ids(tokenizer, query, document, instruction=told["instruction"])]
         if found != expected:
             raise ParityError(
                 f"ms-swift's template and evaluation make different tokens of {query!r}: {found} against {expected}. "

@@ -6,18 +6,15 @@ only by those that hold it: at one rate for both a small training set wrecks the
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.optimizers import OptimizerCallback
 
+from tcmbench.trainers._swift_plugin import guard_file
+
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
-
-SETTINGS = "TCMBENCH_GUARD"
 
 
 class TokenRate(OptimizerCallback):
@@ -28,7 +25,7 @@ class TokenRate(OptimizerCallback):
         from transformers import Trainer
 
         trained = self.trainer.model if model is None else model
-        rate = float(json.loads(Path(os.environ[SETTINGS]).read_text(encoding="utf-8"))["token_learning_rate"])
+        rate = float(guard_file.read()["token_learning_rate"])
         decayed = set(Trainer.get_decay_parameter_names(self.trainer, trained))
         tokens = {id(weight) for weight in trained.get_input_embeddings().parameters()}
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}

@@ -1,0 +1,23 @@
+"""What the training tells its plug-ins: a JSON file whose path stands in a variable.
+
+The process that starts ms-swift reads this file too, so it imports nothing of ms-swift's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "TCMBENCH_GUARD"
+"""Environment variable with the path of the file."""
+
+NAME = "guard.json"
+"""Name of the file in the folder of a training."""
+
+
+def read() -> dict[str, Any]:
+    """Return the settings of this process's training."""
+    found: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
+    return found
