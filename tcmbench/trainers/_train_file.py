@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench.errors import BadLines, DataAbsent, TrainingError
+from tcmbench.trainsets.examples import has_in_batch_negatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +163,8 @@ def _refuse_nothing_to_learn(job: Job, *, negatives: int) -> None:
 
 
 def _refuse_repeated_labels(job: Job) -> None:
-    if job.labels is None or job.variant.batch_rule != "label_unique" or not job.variant.training.in_batch:
+    # Where other examples' documents are no negatives, labels may repeat, and the file is in plain order.
+    if job.labels is None or job.variant.batch_rule != "label_unique" or not has_in_batch_negatives(job.variant):
         return
     if len(job.labels) != job.rows:
         raise TrainingError(f"variant {job.variant.name}: {len(job.labels)} label rows for {job.rows} examples.")

@@ -94,6 +94,20 @@ def test_refuses_a_block_that_repeats_a_label(tmp_path: Path, embedding_base: Ba
         _train_file.check(broken)
 
 
+def test_labels_may_repeat_where_documents_are_no_negatives_of_others(
+    tmp_path: Path, embedding_base: Base, reranker_base: Base
+) -> None:
+    """Rerankers and losses that see each example on its own take any order of the file."""
+    labels = [("one",)] * 8
+    reranking = write_rows(tmp_path / "reranking.jsonl", reranker_rows(8))
+    _train_file.check(make_job(tmp_path, base=reranker_base, train_file=reranking, rows=8, labels=labels))
+    alone = make_job(
+        tmp_path, base=embedding_base, train_file=write_rows(tmp_path / "train.jsonl", embedding_rows(8)), rows=8,
+        labels=labels, training={"in_batch": False},
+    )  # fmt: skip
+    _train_file.check(alone)
+
+
 @pytest.mark.parametrize(
     ("write", "error"),
     [
