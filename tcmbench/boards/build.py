@@ -14,7 +14,7 @@ from tcmbench.boards import items as item_tables
 from tcmbench.boards.comparison import Comparer
 from tcmbench.boards.entry import CellState, Entry, TaskCard
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import Aggregates, Cell, Row, Table, TaskColumn
+from tcmbench.boards.table import Cell, Row, Table, TaskColumn
 from tcmbench.boards.texts import text
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.specs.suite import ROLES
@@ -267,18 +267,13 @@ def _order(rows: Sequence[Row]) -> Callable[[Row], tuple[int, float, str]]:
         if row.is_reference:
             return (0, 0.0, row.name)
         if row.kind == "variant":
-            gained = _gain(row.aggregates)
-            return (1, float("inf") if gained is None else -gained, row.name)
+            sums = row.aggregates
+            # a suite of general tasks alone has no gain to go by
+            gained = sums.gain if sums.gain_role else sums.general
+            return (1, float("inf") if gained is None else -gained.value, row.name)
         return (2, -means.get(row.name, float("-inf")), row.name)
 
     return place
-
-
-def _gain(aggregates: Aggregates) -> float | None:
-    for estimate in (aggregates.in_domain, aggregates.held_out, aggregates.general):
-        if estimate is not None:
-            return estimate.value
-    return None
 
 
 def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:

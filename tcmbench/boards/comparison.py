@@ -6,11 +6,9 @@ Every column is resampled once, all of its models together; a variant's differen
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.recommend import gain
 from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome
 from tcmbench.boards.texts import gate_reason
 from tcmbench.errors import NotComparable
@@ -18,7 +16,6 @@ from tcmbench.specs.suite import GAIN_ROLES, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     import numpy as np
     import numpy.typing as npt
@@ -86,6 +83,9 @@ class Comparer:
         self._items = items
         self._reference = reference
         self._policy = policy
+        roles = {column.role for column in columns}
+        self._gain_role = next((role for role in GAIN_ROLES if role in roles), None)
+        self._gain_columns = [column.name for column in columns if column.role == self._gain_role]
         self._measured: dict[str, _Column] = {}
         for column in columns:
             found = {name: of_model[column.name] for name, of_model in items.items() if column.name in of_model}
@@ -110,8 +110,9 @@ class Comparer:
         from tcmbench.stats import gate
 
         evidence = [self.evidence(name, column) for column in both]
-        missing = [column for column in applying if column not in both]
-        found = gate.judge(evidence, policy=self._policy, missing=missing)
+        missing = [column for column in applying if cells[column].status != "measured"]
+        without_base = [column for column in applying if column not in both and column not in missing]
+        found = gate.judge(evidence, policy=self._policy, missing=missing, without_base=without_base)
         judged = dict(cells)
         for verdict in found.tasks:
             shares = self._measured[verdict.task].shares.get(name)
@@ -184,7 +185,8 @@ class Comparer:
         from tcmbench.stats.ranking import tied
 
         pair = {best: best, other: other}
-        draws = [_only(self._measured[column].draws, pair) for column in self._gain_columns({best, other})]
+        measured = [self._measured[column].draws for column in self._gain_columns if column in self._measured]
+        draws = [_only(of_column, pair) for of_column in measured if pair.keys() <= set(of_column.names)]
         return bool(draws) and tied(mean_over_tasks(draws), best, other)
 
     def rank_ranges(self, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
@@ -192,7 +194,7 @@ class Comparer:
         from tcmbench.stats.draws import mean_over_tasks
         from tcmbench.stats.ranking import rank_ranges
 
-        columns = self._gain_columns()
+        columns = self._gain_columns
         whole = {row.name: row.name for row in rows if all(row.cells[column].score for column in columns)}
         if not columns or not whole:
             return {}
@@ -218,27 +220,14 @@ class Comparer:
         points = {
             row.name: (gained.value, row.aggregates.general.value)
             for row in rows
-            if row.kind == "variant" and (gained := gain(row)) is not None and row.aggregates.general is not None
+            if row.kind == "variant"
+            and (gained := row.aggregates.gain) is not None
+            and row.aggregates.general is not None
         }
         if not points:
             return frozenset()
         front = on_front([x for x, _ in points.values()], [y for _, y in points.values()])
         return frozenset(name for name, leads in zip(points, front, strict=True) if leads)
-
-    def _gain_columns(self, names: AbstractSet[str] = frozenset()) -> list[str]:
-        """Return the columns that count as gain: of the first such role with any on which all `names` were measured."""
-        for role in GAIN_ROLES:
-            found = [
-                name
-                for name, column in self._columns.items()
-                if column.role == role and (not names or names <= self._names(name))
-            ]
-            if found:
-                return found
-        return []
-
-    def _names(self, column: str) -> frozenset[str]:
-        return frozenset(self._measured[column].draws.names) if column in self._measured else frozenset()
 
     def _plan(self, stream: str) -> Resampling:
         from tcmbench.stats.resampling import Resampling
@@ -246,20 +235,18 @@ class Comparer:
         return Resampling(n_resamples=self._policy.n_resamples, seed=self._policy.seed, stream=stream)
 
     def _resampled(self, found: Mapping[str, Items]) -> _Column:
-        from tcmbench.stats import effect, paired, weighted
-        from tcmbench.stats.gate_evidence import two_sided
+        from tcmbench.stats import effect, paired
+        from tcmbench.stats.gate_evidence import statistic_draws, stream_of, two_sided
         from tcmbench.stats.randomisation import sign_flip
 
         first = next(iter(found.values()))
-        # Tasks over the same patients in the same order are drawn together, as in the gate.
         clusters = first.clusters
-        plan = self._plan("clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest())
+        plan = self._plan(stream_of(clusters))
         base = found.get(self._reference)
         others = [name for name in found if name != self._reference]
+        values = {name: items.values for name, items in found.items()}
         if first.gold is None:
-            draws = paired.bootstrap(
-                {name: items.values for name, items in found.items()}, clusters=clusters, plan=plan
-            )
+            draws = paired.bootstrap(values, clusters=clusters, plan=plan)
             if base is None or not others:
                 return _Column(draws, {}, {})
             before = base.values.mean(axis=0)
@@ -267,14 +254,7 @@ class Comparer:
             p_values = sign_flip(deltas, clusters=clusters, plan=plan)
             shares = {name: effect.shares(found[name].values, base.values) for name in others}
             return _Column(draws, dict(zip(others, map(float, p_values), strict=True)), shares)
-        make = weighted.spearman if first.statistic == "spearman" else weighted.average_precision
-        draws = paired.bootstrap_statistic(
-            {name: [make(values, first.gold) for values in items.values] for name, items in found.items()},
-            items=len(first.ids),
-            clusters=clusters,
-            plan=plan,
-            scale=100.0,
-        )
+        draws = statistic_draws(values, first.gold, statistic=first.statistic, clusters=clusters, plan=plan)
         p_of = {name: two_sided(draws, name, self._reference) for name in others} if base is not None else {}
         return _Column(draws, p_of, {})
 
@@ -284,6 +264,7 @@ class Comparer:
         able = {role: [c for c in applying if self._columns[c].role == role] for role in ROLES}
         whole = {role: all(column in both for column in able[role]) for role in ROLES}
         sums = Aggregates(
+            gain_role=self._gain_role,
             partial=frozenset(
                 role
                 for role in ROLES

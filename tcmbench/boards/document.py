@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from tcmbench.errors import StoreError
+from tcmbench.specs.suite import ROLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +119,9 @@ class ModelDocument(_Part):
     gain_held_out: Interval | None
     backward_transfer: Interval | None
     """Mean difference over the general tasks; negative is forgetting."""
+
+    partial_roles: list[Literal["in_domain", "held_out", "general"]]
+    """Roles with tasks that the model can't do: its sums, and what follows from them, are over the others."""
 
     worst_general_task: str
     worst_general_delta: Interval | None
@@ -257,6 +261,7 @@ def _model(row: Row) -> ModelDocument:
         gain_in_domain=_interval(sums.in_domain),
         gain_held_out=_interval(sums.held_out),
         backward_transfer=_interval(sums.general),
+        partial_roles=[role for role in ROLES if role in sums.partial],
         worst_general_task=sums.worst_task,
         worst_general_delta=_interval(sums.worst_delta),
         retention_percent=_interval(sums.retention),

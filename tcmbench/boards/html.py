@@ -16,7 +16,7 @@ from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.payload import DETAILS, payload
-from tcmbench.boards.recommend import common_means, gain
+from tcmbench.boards.recommend import common_means
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=summary.signed, gain=gain, size=_size, slice_name=slice_name
+        t=_both, spans=_spans, label=_label, signed=summary.signed, size=_size, slice_name=slice_name
     )
     environment.globals.update(bundled=texts.bundled, reason=texts.reason)
     environment.filters.update(

@@ -16,6 +16,7 @@ _ESCAPES = str.maketrans(
         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
         "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
         ">": r"\textgreater{}", "\n": " ", "\r": " ",
+        "[": "{[}", "*": "{*}",  # at the start of a row they would be read as an argument of the row before
     }
 )  # fmt: skip
 
@@ -64,13 +65,9 @@ def escape(value: str) -> str:
 
 def _line(row: Row, table: Table) -> str:
     sums = row.aggregates
-    parts = [_title(row), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
+    parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
     return " & ".join(parts) + " \\\\"
-
-
-def _title(row: Row) -> str:
-    return escape(row.title)
 
 
 def _sum(estimate: Estimate | None, *, partial: bool) -> str:

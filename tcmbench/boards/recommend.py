@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recommendation:
     """Return the answer of the first screen.
 
-    A variant may ship when it passes the gate. Of those that do, the one with the largest gain is named; its gain is
-    that over the in_domain tasks, or over the held_out tasks in a suite that has no in_domain ones. Variants that
-    pass too and whose gain can't be told apart from the first's are ties.
+    A variant may ship when it passes the gate. Of those that do, the one with the largest gain is named; a gain over
+    a part of the tasks, where a model can't do the others, comes after those over all. Variants that pass too and
+    whose gain can't be told apart from the first's are ties.
 
     Args:
         rows: All rows, in any order.
@@ -29,21 +29,16 @@ def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recom
         if not means:
             return Recommendation("incomplete")
         return Recommendation("no_variants", row=min(means, key=lambda name: (-means[name], name)))
-    whole = [row for row in variants if row.complete and gain(row) is not None]
+    whole = [row for row in variants if row.complete and row.aggregates.gain is not None]
     if not whole:
         return Recommendation("incomplete")
-    ranked = sorted(whole, key=lambda row: (-_value(gain(row)), row.name))
+    ranked = sorted(whole, key=lambda row: (row.aggregates.gain_is_partial, -_value(row.aggregates.gain), row.name))
     safe = [row for row in ranked if row.gate is not None and row.gate.outcome == "pass"]
     if not safe:
-        gaining = [row for row in ranked if _lower(gain(row)) > 0]
+        gaining = [row for row in ranked if _lower(row.aggregates.gain) > 0]
         return Recommendation("none_safe" if gaining else "no_gain", row=(gaining or ranked)[0].name)
     ties = tuple(row.name for row in safe[1:] if tied(safe[0].name, row.name))
     return Recommendation("ship", row=safe[0].name, ties=ties)
-
-
-def gain(row: Row) -> Estimate | None:
-    """Return the gain that counts: in_domain, or held_out where a suite has no in_domain tasks."""
-    return row.aggregates.in_domain or row.aggregates.held_out
 
 
 def common_means(rows: Sequence[Row]) -> tuple[int, dict[str, float]]:

@@ -3,7 +3,8 @@
 Columns, in points (0–100) with four decimals: model, title, kind, base, seeds, task, split, role, metric, status,
 reason, score, score_low, score_high, delta, delta_low, delta_high, p_value, verdict, best, tied, items.
 `task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the sums of a row, whose figure
-stands in the delta columns. Empty numbers mean that there is none, and status and reason say why.
+stands in the delta columns, and whose reason says so where they leave tasks out. Empty numbers mean that there is
+none, and status and reason say why.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from tcmbench.boards.texts import text
+
 if TYPE_CHECKING:
     from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+    from tcmbench.specs.suite import Role
 
 FIELDS = (
     "model", "title", "kind", "base", "seeds", "task", "split", "role", "metric", "status", "reason",
@@ -24,15 +28,15 @@ FIELDS = (
 
 def to_csv(table: Table) -> str:
     """Return the text of `scores.csv`, UTF-8, lines ended by a line feed."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n", restval="")
+    written = io.StringIO()
+    writer = csv.DictWriter(written, FIELDS, lineterminator="\n", restval="")
     writer.writeheader()
     for row in table.rows:
         for column in table.columns:
             writer.writerow(_line(row, column, row.cells[column.name]))
         for line in _sums(row):
             writer.writerow(line)
-    return text.getvalue()
+    return written.getvalue()
 
 
 def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
@@ -58,7 +62,7 @@ def _sums(row: Row) -> list[dict[str, str]]:
     if row.is_reference:
         return []
     sums = row.aggregates
-    named = (
+    named: tuple[tuple[str, Role, Estimate | None], ...] = (
         ("gain_in_domain", "in_domain", sums.in_domain),
         ("gain_held_out", "held_out", sums.held_out),
         ("backward_transfer", "general", sums.general),
@@ -69,11 +73,15 @@ def _sums(row: Row) -> list[dict[str, str]]:
             "task": name,
             "role": role,
             "status": "measured" if estimate else "not_measured",
-            "reason": "" if estimate else "the role has no task, or one of its tasks has no score",
+            "reason": _why(role, row) if estimate else "the role has no task, or one of its tasks has no score",
             **_numbers("delta", estimate),
         }
         for name, role, estimate in named
     ]
+
+
+def _why(role: Role, row: Row) -> str:
+    return text("table.partial").en if role in row.aggregates.partial else ""
 
 
 def _who(row: Row) -> dict[str, str]:

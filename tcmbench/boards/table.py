@@ -179,6 +179,9 @@ class Aggregates:
     general: Estimate | None = None
     """Backward transfer: mean difference over the general tasks; negative means forgetting."""
 
+    gain_role: Role | None = None
+    """Role that counts as gain in this suite: in_domain, or held_out where there are no in_domain tasks."""
+
     worst_task: str = ""
     """General task with the largest loss."""
 
@@ -192,7 +195,7 @@ class Aggregates:
     """Mean share of the general tasks' items that got worse (0–1)."""
 
     ranks: tuple[int, int] | None = None
-    """Best and worst rank by gain among all rows; those whose ranks overlap can't be put in order."""
+    """Best and worst rank by gain among the rows with all scores that count; overlapping ranks have no order."""
 
     borda: float | None = None
     """Borda points over all tasks, as a share of what is possible (0–1)."""
@@ -202,6 +205,16 @@ class Aggregates:
 
     on_front: bool = False
     """On the Pareto front of gain against backward transfer."""
+
+    @property
+    def gain(self) -> Estimate | None:
+        """Gain that counts; None where a score of it is missing, whatever other roles say."""
+        return self.of(self.gain_role) if self.gain_role else None
+
+    @property
+    def gain_is_partial(self) -> bool:
+        """Whether the gain leaves out tasks that the model can't do."""
+        return self.gain_role in self.partial
 
     def of(self, role: Role) -> Estimate | None:
         """Return the mean difference over the tasks of a role."""

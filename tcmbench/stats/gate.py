@@ -27,8 +27,8 @@ Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 Rule = Literal["missing", "backward_transfer", "kept", "task_regressed", "task_cap", "gain"]
 Outcome = Literal["pass", "regression", "inconclusive", "missing"]
 Said = Literal[
-    "not_measured", "no_general", "no_task", "no_in_domain", "general_fell", "general_unsure", "all_fell", "all_unsure",
-    "task_fell", "beyond_cap", "gain_unsure", "gain_below",
+    "not_measured", "base_not_measured", "no_general", "no_task", "no_in_domain", "general_fell", "general_unsure",
+    "all_fell", "all_unsure", "task_fell", "beyond_cap", "gain_unsure", "gain_below",
 ]  # fmt: skip
 
 TUNED = "tuned"
@@ -102,9 +102,11 @@ class TaskVerdict(NamedTuple):
 
 SENTENCES: Mapping[Said, str] = {
     "not_measured": "{task} was not measured. Run it, or take it out of the policy or suite.",
+    "base_not_measured": "{task}: the reference was not measured, so the change is unknown. Run it.",
     "no_general": "No general task was measured, so forgetting is unknown. Add one to the suite.",
     "no_task": "No task was measured.",
-    "no_in_domain": "No in_domain task was measured, so the gain is unknown.",
+    "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
+    'required_gain = "none" in the policy.',
     "general_fell": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
     "general_unsure": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
@@ -179,7 +181,9 @@ class GateResult(NamedTuple):
     """Whether the variant may ship: the outcome is pass, or inconclusive where the policy lets that pass."""
 
 
-def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] = ()) -> GateResult:
+def judge(
+    tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] = (), without_base: Sequence[str] = ()
+) -> GateResult:
     """Return the decision of a policy on a variant.
 
     Args:
@@ -187,6 +191,7 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
         policy: The rules.
         missing: Tasks of the suite that were not measured. Those that the policy requires make the outcome `missing`;
             so does a required task or one with a cap of its own that no suite has.
+        without_base: Tasks on which the variant was measured and its base was not; they count as missing too.
 
     Raises:
         EvaluationError: A task comes twice, or tasks were resampled differently.
@@ -198,10 +203,10 @@ def judge(tasks: Sequence[Evidence], *, policy: Policy, missing: Sequence[str] =
     transfer = _mean_change(tasks, "general", policy)
     gain = _mean_change(tasks, "in_domain", policy)
     kept = transfer if policy.keep == "general" else _mean_change(tasks, None, policy)
-    required = {name for name in missing if policy.requires(name)}
+    required = {name for name in (*missing, *without_base) if policy.requires(name)}
     absent = sorted({*required, *policy.required_tasks, *policy.caps} - set(names))
     violations = [
-        *(_missing(name) for name in absent),
+        *(_missing(name, without_base=without_base) for name in absent),
         *_kept_violations(kept, policy),
         *(violation for verdict in verdicts for violation in _regressed_violations(verdict, policy)),
         *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
@@ -273,8 +278,8 @@ def _mean_change(tasks: Sequence[Evidence], role: Role | None, policy: Policy) -
     return mean_over_tasks(draws).difference(TUNED, BASE, level=1 - policy.alpha) if draws else None
 
 
-def _missing(name: str) -> Violation:
-    return Violation("missing", name, True, "not_measured")
+def _missing(name: str, *, without_base: Sequence[str]) -> Violation:
+    return Violation("missing", name, True, "base_not_measured" if name in without_base else "not_measured")
 
 
 def _kept_violations(kept: Estimate | None, policy: Policy) -> list[Violation]:

@@ -16,7 +16,7 @@ from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -77,7 +77,11 @@ def evidence(items: TaskItems, *, policy: Policy) -> Evidence:
     The p value is that of the sign-flip test for means; for other statistics it is read off the bootstrap: twice the
     smaller share of resamples on either side of zero.
     """
-    plan = Resampling(n_resamples=policy.n_resamples, seed=policy.seed, stream=_stream(items))
+    plan = Resampling(
+        n_resamples=policy.n_resamples,
+        seed=policy.seed,
+        stream=f"task:{items.task}" if items.clusters is None else stream_of(items.clusters),
+    )
     if items.statistic == "mean":
         models = {items.variant: items.tuned, _REFERENCE: items.base}
         draws = replace(bootstrap(models, clusters=items.clusters, plan=plan), names=(TUNED, BASE))
@@ -98,20 +102,45 @@ def two_sided(draws: Draws, name: str, reference: str) -> float:
     return min(1.0, 2 * min(upper, lower))
 
 
+def statistic_draws(
+    models: Mapping[str, npt.ArrayLike],
+    gold: npt.ArrayLike,
+    *,
+    statistic: Statistic,
+    clusters: Sequence[str] | None,
+    plan: Resampling,
+) -> Draws:
+    """Return a statistic that is no mean, in points, of every model in every resample.
+
+    Args:
+        models: Name → similarities, items or seeds × items.
+        gold: Gold of each item.
+        statistic: Which one.
+        clusters: Cluster of each item.
+        plan: How often, which seed, which stream.
+
+    Raises:
+        EvaluationError: The statistic is a mean, which needs no gold, or doesn't exist over all items.
+    """
+    if statistic == "mean":
+        raise EvaluationError("a mean is resampled from the values of its items alone, by `paired.bootstrap`")
+    make = weighted.spearman if statistic == "spearman" else weighted.average_precision
+    of_items = inputs.row(gold, what="gold")
+    made = {name: [make(seed, of_items) for seed in inputs.rows(values, what=name)] for name, values in models.items()}
+    levels = len(np.unique(of_items)) if statistic == "spearman" else 0
+    return bootstrap_statistic(
+        made, items=len(of_items), clusters=clusters, plan=plan, scale=100.0, rows=weighted.ROWS_A_LEVEL * levels
+    )
+
+
+def stream_of(clusters: Sequence[str]) -> str:
+    """Return one name for tasks over the same clusters in the same order, so that they are drawn together."""
+    return "clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest()
+
+
 def _statistic_draws(items: TaskItems, plan: Resampling) -> Draws:
     if items.gold is None:
         raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
-    make = weighted.spearman if items.statistic == "spearman" else weighted.average_precision
-    models = {}
-    for name, values in ((items.variant, items.tuned), (_REFERENCE, items.base)):
-        models[name] = [make(seed, items.gold) for seed in inputs.rows(values, what=f"{items.task}: {name}")]
-    count = len(inputs.row(items.gold, what=f"{items.task}: gold"))
-    draws = bootstrap_statistic(models, items=count, clusters=items.clusters, plan=plan, scale=100.0)
+    models = {items.variant: items.tuned, _REFERENCE: items.base}
+    draws = statistic_draws(models, items.gold, statistic=items.statistic, clusters=items.clusters, plan=plan)
     return replace(draws, names=(TUNED, BASE))
-
-
-def _stream(items: TaskItems) -> str:
-    """Return one name for tasks over the same clusters in the same order, so that they are drawn together."""
-    if items.clusters is None:
-        return f"task:{items.task}"
-    return "clusters:" + hashlib.sha256("\x00".join(items.clusters).encode()).hexdigest()

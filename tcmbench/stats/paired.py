@@ -93,6 +93,7 @@ def bootstrap_statistic(
     clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
     plan: Resampling = _DEFAULT,
     scale: float = 1.0,
+    rows: int = 0,
 ) -> Draws:
     """Return a statistic of every model in every resample of clusters and seeds (see `weighted`).
 
@@ -102,6 +103,7 @@ def bootstrap_statistic(
         clusters: Cluster of each item.
         plan: How often, which seed, which stream.
         scale: Factor on the statistic: 100 for points.
+        rows: Memory that the statistic needs beside the counts, in rows of them; blocks become smaller by as much.
 
     Raises:
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
@@ -115,8 +117,10 @@ def bootstrap_statistic(
                 f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
             )
     blocks = []
-    # What walks through the items pays by the row: four times as many resamples in each are twice as fast.
-    for counts in count_columns(groups.number, replace(plan, block_bytes=4 * plan.block_bytes)):
+    # What walks through the items pays by the row, so long rows are faster: blocks of four times the usual memory.
+    held = groups.number + rows + (0 if groups.are_single_items else items)
+    block_bytes = max(1, 4 * plan.block_bytes * groups.number // held)
+    for counts in count_columns(groups.number, replace(plan, block_bytes=block_bytes)):
         drawn = Drawn(counts if groups.are_single_items else counts[groups.codes])
         blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))
     return _over_seeds(scale * np.concatenate(blocks), observed, groups, plan)

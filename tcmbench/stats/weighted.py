@@ -49,6 +49,9 @@ class _Step(NamedTuple):
     positives: list[int]
 
 
+ROWS_A_LEVEL = 16
+"""Memory of a correlation for each gold level, in rows of counts of items: sums of its ranks at full precision."""
+
 _Stretch = dict[int, list[int]]
 """Gold level → items next to one another by value: of one level, or of several and then all of one value."""
 
@@ -69,7 +72,7 @@ def spearman(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
 
     An item of the middle rank (before + after + 1) / 2, between how many were drawn below it and up to it, stands
     for after − before draws: its share in a sum of ranks is (after² − before²) / 2, and a stretch of items of one
-    gold level telescopes to its two ends. All sums are whole numbers, so nothing is rounded before the last division.
+    gold level telescopes to its two ends. All sums are whole and exact; only spreads and ratio are rounded.
     """
     left, right = inputs.row(values, what="similarities"), inputs.row(gold, what="gold")
     inputs.same_items(len(left), len(right), what="similarities")

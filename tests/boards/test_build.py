@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from tcmbench.boards.build import Options, build
+from tcmbench.boards.columns import rank
 from tcmbench.boards.entry import CellState, Entry
+from tcmbench.boards.recommend import recommend
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
@@ -124,6 +126,61 @@ def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:
     assert row.gate is not None
     assert row.gate.outcome == "missing"
     assert built.recommendation.outcome == "incomplete"
+
+
+def test_a_missing_gain_is_not_taken_from_another_role(tmp_path: Path) -> None:
+    """A variant without its in-domain score has no gain: it is behind those that have one, unranked, on no front."""
+    lost = entry(tmp_path, "lost", in_domain=0.1, held_out=0.3)
+    lost = replace(lost, scores={name: found for name, found in lost.scores.items() if name != "InDomain0"})
+    built = table(tmp_path, entry(tmp_path, "gains", in_domain=0.1), lost)
+    assert [row.name for row in built.rows] == ["base", "gains", "lost"]
+    sums = built.row("lost").aggregates
+    assert sums.held_out is not None
+    assert (sums.gain, sums.ranks, sums.on_front) == (None, None, False)
+    assert built.row("gains").aggregates.on_front
+
+
+def test_held_out_counts_where_nothing_is_in_domain(tmp_path: Path) -> None:
+    """A suite without in_domain tasks has its gain over the held_out ones, but the gate asks for more."""
+    suite = Suite(name="three", tasks=TASKS[1:])
+    entries = [entry(tmp_path, "base", kind="base"), entry(tmp_path, "good", held_out=0.1)]
+    entries = [replace(e, scores={t.column: e.scores[t.column] for t in suite.tasks}) for e in entries]
+    row = build(SET, suite, entries, options=OPTIONS).row("good")
+    assert row.aggregates.gain == row.aggregates.held_out
+    assert row.aggregates.ranks == (1, 1)
+    assert row.gate is not None
+    assert [reason.en for reason in row.gate.reasons if "required_gain" in reason.en]
+
+
+def test_a_gain_over_a_part_comes_after_those_over_all(tmp_path: Path) -> None:
+    """The larger mean of fewer tasks is not recommended before the smaller one of all."""
+    built = table(tmp_path, entry(tmp_path, "more", in_domain=0.2), entry(tmp_path, "less", in_domain=0.1))
+    assert built.recommendation.row == "more"
+    part = replace(built.row("more").aggregates, partial=frozenset({"in_domain"}))
+    rows = [replace(row, aggregates=part) if row.name == "more" else row for row in built.rows]
+    assert recommend(rows, tied=lambda *_: False).row == "less"
+
+
+def test_a_missing_reference_is_not_the_variants_fault(tmp_path: Path) -> None:
+    """The gate's reason names the reference where the variant was measured."""
+    base = entry(tmp_path, "base", kind="base")
+    base = replace(base, scores={name: found for name, found in base.scores.items() if name != "General2"})
+    row = build(SET, SUITE, [base, entry(tmp_path, "good", in_domain=0.1)], options=OPTIONS).row("good")
+    assert row.cells["General2"].score is not None
+    assert row.gate is not None
+    assert row.gate.outcome == "missing"
+    assert row.gate.reasons[0].en.startswith("General2: the reference was not measured")
+
+
+@pytest.mark.parametrize(("ranks", "shown", "value"), [((1, 2), "1–2", 1.0), ((3, 3), "3", 3.0), (None, "–", None)])
+def test_ranks_are_shown_as_a_range(
+    tmp_path: Path, ranks: tuple[int, int] | None, shown: str, value: float | None
+) -> None:
+    """One number where best and worst rank are the same, a dash with a reason where there is none."""
+    row = table(tmp_path, entry(tmp_path, "good", in_domain=0.1)).row("good")
+    found = rank.figure(replace(row, aggregates=replace(row.aggregates, ranks=ranks)))
+    assert (found.text.en, found.value) == (shown, value)
+    assert bool(found.note.en) == (ranks is None)
 
 
 def test_a_cell_without_a_word_still_has_a_reason(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import csv
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from html import unescape
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.html import to_html
 from tcmbench.boards.render import write
 from tcmbench.boards.table import Recommendation
+from tcmbench.boards.texts import text
 
 from .fake import POLICY, Fake, Shape, make
 
@@ -129,7 +131,26 @@ def test_a_board_that_ships_says_what_to_do_next(table: Table) -> None:
     page = to_html(replace(table, recommendation=Recommendation("ship", row.name)))
     assert f"tcmbench compare {table.reference} {row.name} --set {table.name}" in page
     assert f"tcmbench check {table.name} --update-baseline" in page
-    assert 'class="next"' in to_html(replace(table, recommendation=Recommendation("none_safe", row.name)))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told", "advice"),
+    [
+        ("none_safe", "none_safe_note", "next_safe"),
+        ("no_gain", "no_gain_note", "next_gain"),
+        ("incomplete", "incomplete_note", "next_run"),
+        ("no_variants", "no_variants_note", "next_variant"),
+    ],
+)
+def test_every_other_outcome_says_why_and_what_to_do_next(
+    table: Table, outcome: Literal["none_safe", "no_gain", "incomplete", "no_variants"], told: str, advice: str
+) -> None:
+    """Each answer has its own explanation and its own advice, and no command of a shipping one."""
+    row = next(row for row in table.rows if row.complete and not row.is_reference)
+    page = unescape(to_html(replace(table, recommendation=Recommendation(outcome, row.name))))
+    assert text(f"answer.{told}").en in page
+    assert text(f"answer.{advice}").en in page
+    assert "--update-baseline" not in page
 
 
 def test_large_board_fits_its_budget(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.boards import latex, markdown
+from tcmbench.boards import document, latex, markdown
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.columns import signed
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Return a small table with names that mean something to every format."""
-    labels = {0: "=1+1", 1: "a|b_c & 100% \\input{x} $y$ # ^ ~ <b>", 2: "two\nlines"}
-    fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=3, columns=4, items=30, seeds=1, labels=labels))
+    labels = {0: "=1+1", 1: "a|b_c & 100% \\input{x} $y$ # ^ ~ <b>", 2: "two\nlines", 3: "[x] *"}
+    fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=4, columns=4, items=30, seeds=1, labels=labels))
     return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
 
 
@@ -35,6 +35,7 @@ def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:
     assert len(body) == len(table.rows)
     assert all(line.replace("\\&", "").count("&") == cells - 1 for line in body)
     assert "\\input" not in text
+    assert not any(line.startswith(("[", "*")) for line in body)
     assert table.digest in text
 
 
@@ -57,6 +58,18 @@ def test_sums_over_a_part_of_the_tasks_are_marked(table: Table) -> None:
         marked = render(replace(table, rows=rows))
         assert marked.count(star) == render(table).count(star) + 2
         assert "over the tasks that the model can do" in marked
+
+
+def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
+    """scores.csv tells it as the reason of the sum, scores.json as the model's roles."""
+    row = next(row for row in table.rows if row.kind == "variant" and row.aggregates.general is not None)
+    part = replace(row, aggregates=replace(row.aggregates, partial=frozenset({"general"})))
+    marked = replace(table, rows=tuple(part if other is row else other for other in table.rows))
+    lines = [line for line in to_csv(marked).splitlines() if "over the tasks that the model can do" in line]
+    assert len(lines) == 1
+    assert ",backward_transfer," in lines[0]
+    roles = {model.name: model.partial_roles for model in document.document(marked).models}
+    assert roles == {other.name: ["general"] if other is row else [] for other in table.rows}
 
 
 def test_csv_cells_are_no_formulas(table: Table) -> None:

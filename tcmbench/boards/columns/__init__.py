@@ -79,7 +79,7 @@ REFERENCE = Text("ref.", "参照")
 
 NOT_TRAINED = Text("not trained here", "未在此训练")
 NOT_RECORDED = Text("not recorded", "未记录")
-MISSING = Text("a task of this role has no score", "该类任务缺少分数")
+MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
 
 
 def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = False) -> Figure:
@@ -88,8 +88,16 @@ def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = 
         return Figure(value=0.0, text=REFERENCE)
     if estimate is None:
         return nothing(MISSING)
-    shown = signed(estimate.value) + ("*" if is_partial else "")
-    return Figure(estimate.value, same(shown), estimate, note=text("table.partial") if is_partial else Text("", ""))
+    return starred(Figure(estimate.value, same(signed(estimate.value)), estimate), is_partial=is_partial)
+
+
+def starred(figure: Figure, *, is_partial: bool) -> Figure:
+    """Return the figure with `*` and a note where it leaves out tasks that the model can't do."""
+    if not is_partial or figure.value is None:
+        return figure
+    said = text("table.partial")
+    note = Text(f"{figure.note.en}; {said.en}", f"{figure.note.zh}；{said.zh}") if figure.note.en else said
+    return figure._replace(text=Text(f"{figure.text.en}*", f"{figure.text.zh}*"), note=note)
 
 
 def nothing(why: Text) -> Figure:

@@ -14,9 +14,9 @@ HEADING = Heading(
     position=3,
     en="Rank",
     zh="排名",
-    help_en="Rank by gain among all models: behind those that are surely better, before those that are surely worse. "
-    "Models whose ranks overlap are tied.",
-    help_zh="按增益在全部模型中的排名：排在确有更优者之后、确有更差者之前。名次区间重叠即为并列。",
+    help_en="Rank by gain among the models with all scores that count: behind those that are surely better, before "
+    "those that are surely worse. Models whose ranks overlap are tied.",
+    help_zh="按增益在计入增益的分数齐全的模型中的排名：排在确有更优者之后、确有更差者之前。名次区间重叠即为并列。",
     better="lower",
 )
 
@@ -26,4 +26,4 @@ def figure(row: Row) -> Figure:
     if row.aggregates.ranks is None:
         return nothing(Text("a task that counts as gain has no score", "计入增益的任务缺少分数"))
     best, worst = row.aggregates.ranks
-    return Figure(value=(best + worst) / 2, text=same(f"{best}" if best == worst else f"{best}–{worst}"))
+    return Figure(value=float(best), text=same(f"{best}" if best == worst else f"{best}–{worst}"))

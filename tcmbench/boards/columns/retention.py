@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing
-from tcmbench.boards.texts import same
+from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing, starred
+from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -20,6 +20,8 @@ HEADING = Heading(
     shown=False,
 )
 
+_NO_RATIO = Text("the reference's mean is not surely above zero", "参照模型的平均分并非确定大于零")
+
 
 def figure(row: Row) -> Figure:
     """Return the retention in percent."""
@@ -27,5 +29,6 @@ def figure(row: Row) -> Figure:
     if row.is_reference:
         return Figure(value=100.0, text=REFERENCE)
     if found is None:
-        return nothing(MISSING)
-    return Figure(value=found.value, text=same(f"{found.value:.1f}%"))
+        return nothing(MISSING if row.aggregates.general is None else _NO_RATIO)
+    shown = Figure(value=found.value, text=same(f"{found.value:.1f}%"))
+    return starred(shown, is_partial="general" in row.aggregates.partial)

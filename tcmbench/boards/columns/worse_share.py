@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import REFERENCE, Figure, Heading, nothing
+from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing, starred
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ HEADING = Heading(
     shown=False,
 )
 
+_NO_ITEMS = Text("no general task has scores of single items", "没有逐条评分的通用任务")
+
 
 def figure(row: Row) -> Figure:
     """Return the share in percent."""
@@ -27,5 +29,6 @@ def figure(row: Row) -> Figure:
     if row.is_reference:
         return Figure(value=0.0, text=REFERENCE)
     if value is None:
-        return nothing(Text("no general task has scores of single items", "没有逐条评分的通用任务"))
-    return Figure(value=value, text=same(f"{value * 100:.0f}%"))
+        return nothing(MISSING if row.aggregates.general is None else _NO_ITEMS)
+    shown = Figure(value=value, text=same(f"{value * 100:.0f}%"))
+    return starred(shown, is_partial="general" in row.aggregates.partial)

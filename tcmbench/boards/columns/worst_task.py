@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, change
+from tcmbench.boards.columns import Figure, Heading, change, starred
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
@@ -23,4 +23,7 @@ HEADING = Heading(
 def figure(row: Row) -> Figure:
     """Return the difference on the general task that lost most, named in the note."""
     found = change(row.aggregates.worst_delta, is_reference=row.is_reference)
-    return found._replace(note=same(row.aggregates.worst_task)) if found.estimate else found
+    if not found.estimate:
+        return found
+    named = found._replace(note=same(row.aggregates.worst_task))
+    return starred(named, is_partial="general" in row.aggregates.partial)

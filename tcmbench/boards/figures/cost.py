@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.figures.canvas import INK, RULE, Canvas, Drawing, place_labels
-from tcmbench.boards.recommend import gain
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
@@ -22,7 +21,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         if row.kind == "variant"
         and row.cost is not None
         and row.cost.train_seconds
-        and (gained := gain(row)) is not None
+        and (gained := row.aggregates.gain) is not None
     ]
     if len(points) < _FEWEST:
         return None

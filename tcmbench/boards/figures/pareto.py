@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
-from tcmbench.boards.recommend import gain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +21,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         for row in table.rows
         if row.kind == "variant"
         and (general := row.aggregates.general) is not None
-        and (gained := gain(row)) is not None
+        and (gained := row.aggregates.gain) is not None
     ]
     if not points:
         return None

@@ -137,7 +137,7 @@
     parts.push(line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`));
     if (found.d) parts.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
     if (found.p !== undefined) parts.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
-    if (found.v) parts.push(line(text("verdict"), text(verdicts[found.v])));
+    if (found.v !== undefined) parts.push(line(text("verdict"), text(verdicts[found.v])));
     if (found.b) parts.push(line("", text(found.b === 1 ? "best" : "tied")));
     if (found.k) parts.push(line(text("seeds"), found.k.map((value) => value.toFixed(1)).join(", ")));
     parts.push(line("n", `${found.n} ${text("items")}`));
