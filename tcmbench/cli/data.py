@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tcmbench.cli.place import DataOption, SetOption
+from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
 app = typer.Typer(help="Look at data, convert it, make some.", no_args_is_help=True)
 
@@ -43,23 +44,23 @@ def validate(
 def build(
     name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant.")],
     set_name: SetOption = "",
+    suite: SuiteOption = "",
+    drop_leaks: DropLeaksOption = False,
     seed: Annotated[int | None, typer.Option(help="Seed; the variant's first one if not given.")] = None,
     data: DataOption = None,
 ) -> None:
     """Build the training set of a variant and print what is in it.
 
     With --set it is the one that the set trains on: leaks into the set's tasks are looked for, and dropped where the
-    variant says so.
+    variant says so. With --suite, leaks into that suite's tasks.
     """
-    from tcmbench.cli.place import variant_and_set, workspace
-    from tcmbench.evaluation import run, run_set
+    from tcmbench.cli.place import workspace
+    from tcmbench.cli.recipe import recipe_and_leaks
     from tcmbench.tuning import tune
 
     place = workspace(data)
-    variant, model_set = variant_and_set(place, name, set_name)
-    planned = run.plan(place, run_set.suite_of(place, model_set)) if model_set else None
-    recipe = run_set.recipe_of(place, variant, planned)
-    made = tune.training_set(place, recipe, seed=variant.seeds[0] if seed is None else seed)
+    recipe = recipe_and_leaks(place, name, set_name=set_name, suite=suite, drop_leaks=drop_leaks)
+    made = tune.training_set(place, recipe, seed=recipe.variant.seeds[0] if seed is None else seed)
     typer.echo(made.statistics.model_dump_json(indent=2))
     typer.echo(made.train)
 

@@ -57,15 +57,29 @@ def _rows(place: Workspace, kind: Kind) -> list[tuple[str, str, str]]:
             sets = [place.spec(ModelSet, name) for name in place.names(ModelSet)]
             return [(s.name, f"suite {s.suite}", s.description) for s in sets]
         case Kind.variants:
-            from tcmbench.specs.variant import Variant
-
-            variants = [place.spec(Variant, name) for name in place.names(Variant)]
-            return [(v.name, v.tuner, f"{v.base} on {v.data}: {v.description}") for v in variants]
+            return _variants(place)
         case _:
             from tcmbench import plugins
 
             # the enum holds the plug-in kinds under their folder's name
             return [(name, "", "") for name in plugins.names(kind.name)]  # type: ignore[arg-type]
+
+
+def _variants(place: Workspace) -> list[tuple[str, str, str]]:
+    """Return the variants of files, then those that sets spell themselves, which `--set` names."""
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.variant import Variant
+
+    def told(variant: Variant, of_set: str = "") -> tuple[str, str, str]:
+        text = f"{of_set}{variant.base} on {variant.data}: {variant.description}"
+        return variant.name, variant.tuner, text.rstrip(": ")
+
+    filed = set(place.names(Variant))
+    rows = [told(place.spec(Variant, name)) for name in place.names(Variant)]
+    for name in place.names(ModelSet):
+        spelled = [v for v in place.variants(place.spec(ModelSet, name)) if v.name not in filed]
+        rows += [told(variant, f"set {name}, ") for variant in spelled]
+    return rows
 
 
 def _tasks(place: Workspace) -> list[tuple[str, str, str]]:

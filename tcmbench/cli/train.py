@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tcmbench.cli.place import DataOption, SetOption, variant_and_set, workspace
+from tcmbench.cli.place import DataOption, SetOption, workspace
+from tcmbench.cli.recipe import DropLeaksOption, SuiteOption, recipe_and_leaks
 
 
 def command(
@@ -16,26 +17,18 @@ def command(
         bool, typer.Option("--dry-run", help="Print the exact command and every file it will make.")
     ] = False,
     set_name: SetOption = "",
-    suite: Annotated[
-        str, typer.Option("--suite", help="Look for leaks into the tasks of this suite; else the set's.")
-    ] = "",
+    suite: SuiteOption = "",
+    drop_leaks: DropLeaksOption = False,
     data: DataOption = None,
 ) -> None:
     """Train what is missing of a variant, one model a seed."""
     from tcmbench.cli.progress import Progress
-    from tcmbench.evaluation import run, run_set
-    from tcmbench.specs.suite import Suite
     from tcmbench.tuning import tune
 
     place = workspace(data)
-    variant, model_set = variant_and_set(place, name, set_name)
-    suite = suite or (model_set.suite if model_set else "")
-    planned = run.plan(place, place.spec(Suite, suite)) if suite else None
-    recipe = run_set.recipe_of(place, variant, planned)
-    if recipe.leaks:
-        typer.echo(f"leaks: {recipe.leaks}", err=True)
-    for seed in variant.seeds:
-        label = f"{variant.name}/seed{seed}"
+    recipe = recipe_and_leaks(place, name, set_name=set_name, suite=suite, drop_leaks=drop_leaks)
+    for seed in recipe.variant.seeds:
+        label = f"{recipe.variant.name}/seed{seed}"
         if dry_run:
             plan = tune.plan(place, recipe, seed=seed)
             typer.echo(f"# {label}: {plan.steps} steps")

@@ -30,6 +30,8 @@ Side = Literal["query", "positive"]
 
 _SIDES: tuple[Side, ...] = ("query", "positive")
 _EXAMPLES = 5
+_NAMED = 4
+"""Tasks that a summary names, at most; the report names all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,18 @@ class LeakageReport:
     leaking_rows: tuple[int, ...]
     """Positions of the rows that leak, by a counted copy or a shared patient; rising."""
 
+    not_looked_into: tuple[str, ...] = ()
+    """Tasks that the training set will be scored on too, whose texts aren't here to compare with."""
+
     def summary(self) -> str:
-        """Return the report in one line."""
+        """Return the report in one line, with the first of the tasks that it says nothing about."""
+        unseen = ", ".join(self.not_looked_into[:_NAMED])
+        more = len(self.not_looked_into) - _NAMED
+        return self._found() + (f"; not looked into: {unseen}" if unseen else "") + (f" and {more} more" * (more > 0))
+
+    def _found(self) -> str:
+        if not self.leaks:
+            return "no evaluation text was looked into"
         if not self.leaking_rows:
             return f"none of {self.rows:,} training rows is in an evaluation text"
         counted = {leak.task for leak in self.leaks if leak.is_counted and leak.exact + leak.near}

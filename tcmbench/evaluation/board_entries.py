@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.entry import CellState, Cost, Entry, TrainingPoint
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
     from tcmbench.tuning.tune import Tuned
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What was trained of a variant."""
+
+    tuned: Sequence[Tuned]
+    """Its models, one a seed."""
+
+    leaks: str
+    """What the training records share with the tasks of the board's suite, in one line. Not a fact of the models: one
+    that was trained for another suite is the same model, and stands on this board too."""
 
 
 def base_entry(base: Base, cells: Cells) -> Entry:
@@ -38,7 +51,7 @@ def variant_entry(
     variant: Variant,
     planned: Plan,
     *,
-    tuned: Sequence[Tuned],
+    trained: Trained,
     cells: Sequence[Cells],
     gaps: Mapping[str, Gap],
     failure: str | None,
@@ -48,7 +61,7 @@ def variant_entry(
     Args:
         variant: The variant.
         planned: The suite.
-        tuned: Its models, one a seed.
+        trained: Its models.
         cells: Their cells, in the same order.
         gaps: Column → why there is no score, for columns that some seed lacks.
         failure: Why it could not be trained; None when it was.
@@ -64,10 +77,10 @@ def variant_entry(
         recipe=recipe(variant),
         scores={column: tuple(one.scores[column] for one in cells) for column in complete},
         states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
-        cost=_training_cost(tuned, cells),
-        training={one.model.seed: _curve(one) for one in tuned},
+        cost=_training_cost(trained.tuned, cells),
+        training={one.model.seed: _curve(one) for one in trained.tuned},
         failure=failure,
-        provenance={**_provenance(cells), **_training_provenance(tuned)},
+        provenance={**_provenance(cells), **_training_provenance(trained)},
     )
 
 
@@ -106,8 +119,9 @@ def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
     )
 
 
-def _training_provenance(tuned: Sequence[Tuned]) -> dict[str, str]:
+def _training_provenance(trained: Trained) -> dict[str, str]:
     """Return what is worth knowing of the trainings: seeds, data, command, settings, versions, parity, leaks."""
+    tuned = trained.tuned
     if not tuned:
         return {}
     outcome = tuned[0].outcome
@@ -124,8 +138,8 @@ def _training_provenance(tuned: Sequence[Tuned]) -> dict[str, str]:
         facts["training environment"] = " ".join(told)
     if isinstance(parity, dict):
         facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
-    if outcome.get("leaks"):
-        facts["leaks"] = str(outcome["leaks"])
+    if trained.leaks:
+        facts["leaks"] = trained.leaks
     statistics, origin = outcome.get("statistics"), outcome.get("provenance")
     if isinstance(statistics, dict):
         facts["training data"] = ", ".join(

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.evaluation.run import Plan
     from tcmbench.evaluation.tasks import Task
-    from tcmbench.specs.suite import SuiteTask
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
 
 KIND = "leaks"
-_STAGE = "leaks 2"
+_STAGE = "leaks 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,19 @@ class Leaks:
     records: frozenset[str]
     """Ids of the training records that leak."""
 
+    path: Path
+    """The whole report, with examples by id."""
+
 
 def find(workspace: Workspace, data: TrainingData, planned: Plan) -> Leaks:
     """Return what the train split shares with the suite's local tasks, exactly or nearly; looked for once.
 
-    The whole report, with examples by id, stays in the store. Tasks of mteb's are not looked into: their data is on a
-    hub. Documents of a knowledge base may be learned and are counted apart.
+    The whole report, with examples by id, stays in the store. Tasks of mteb's are not looked into, as their data is on
+    a hub, nor are tasks whose data is absent; the summary names both. Documents of a knowledge base may be learned and
+    are counted apart.
     """
-    looked = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in _columns(planned))
-    store = workspace.store
-    name = key(_STAGE, {"data": data.sha256, "root": data.root.name, "tasks": [list(column) for column in looked]})
+    store, name = workspace.store, _key(data, planned)
+    path = store.path(KIND, name) / "report.json"
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             folder = data.read()
@@ -53,27 +55,53 @@ def find(workspace: Workspace, data: TrainingData, planned: Plan) -> Leaks:
             leaking = sorted(folder.splits["train"][number].record_id for number in found.leaking_rows)
             with store.build(KIND, name) as part:
                 write_json(part / "report.json", {"summary": found.summary(), "records": [*leaking], **found.to_json()})
-    kept = read_json(store.path(KIND, name) / "report.json")
+    kept = read_json(path)
     if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):
-        raise StoreError(f"{store.path(KIND, name)}: expected a leakage report. Delete the folder and run again.")
-    return Leaks(str(kept["summary"]), frozenset(str(record) for record in cast("list[str]", kept["records"])))
+        raise StoreError(f"{path.parent}: expected a leakage report. Delete the folder and run again.")
+    return Leaks(str(kept["summary"]), frozenset(str(record) for record in cast("list[str]", kept["records"])), path)
+
+
+def report_path(workspace: Workspace, data: TrainingData, planned: Plan) -> Path:
+    """Return where the whole report is once leaks have been looked for."""
+    return workspace.store.path(KIND, _key(data, planned)) / "report.json"
 
 
 def report(folder: Folder, planned: Plan) -> LeakageReport:
-    """Return the whole report on a folder's train split."""
+    """Return the whole report on a folder's train split: its records, and the documents of their syndromes."""
     from tcmbench.data.formats import TrainingRow
 
     records = folder.splits["train"]
-    rows = [TrainingRow(query=record.query(), positives=(), query_id=record.record_id) for record in records]
+    documents = {syndrome.doc_id: syndrome.document() for syndrome in folder.knowledge}
+    rows = [
+        TrainingRow(record.query(), tuple(documents[label] for label in record.labels), query_id=record.record_id)
+        for record in records
+    ]
     evaluations = [texts for task, splits in _tasks(planned) for texts in _texts(task, splits, folder.root)]
-    return find_leaks(rows, evaluations, patients=[record.patient_id for record in records])
+    found = find_leaks(rows, evaluations, patients=[record.patient_id for record in records])
+    return replace(found, not_looked_into=_not_looked_into(planned))
 
 
-def _columns(planned: Plan) -> list[SuiteTask]:
-    return [column for column in planned.suite.tasks if column.task in planned.tasks]
+def _key(data: TrainingData, planned: Plan) -> str:
+    columns = [column for column in planned.suite.tasks if column.task in planned.tasks]
+    tasks = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in columns)
+    return key(
+        _STAGE,
+        {
+            "data": data.sha256,
+            "root": data.root.name,
+            "tasks": [list(task) for task in tasks],
+            "not_looked_into": [*_not_looked_into(planned)],
+        },
+    )
+
+
+def _not_looked_into(planned: Plan) -> tuple[str, ...]:
+    looked_into = {task.name for task, _ in _tasks(planned)}
+    return tuple(sorted({column.task for column in planned.suite.tasks} - looked_into))
 
 
 def _tasks(planned: Plan) -> Iterator[tuple[Task, list[str]]]:
+    """Yield the tasks whose texts are on this machine, each with the splits that are measured."""
     for name, task in planned.tasks.items():
         if task.spec is not None and task.path is not None:
             yield task, [column.split for column in planned.suite.tasks if column.task == name]

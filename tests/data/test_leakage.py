@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,28 @@ def test_documents_that_may_be_learnt_are_shown_and_kept() -> None:
     assert leak_of(report.leaks, "positive").exact == 1
     assert report.leaking_rows == ()
     assert report.summary() == "none of 4 training rows is in an evaluation text"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "expected"),
+    [
+        ((), "none of 4 training rows is in an evaluation text"),
+        (("A", "B"), "none of 4 training rows is in an evaluation text; not looked into: A, B"),
+        (tuple("ABCDEF"), "none of 4 training rows is in an evaluation text; not looked into: A, B, C, D and 2 more"),
+    ],
+)
+def test_the_summary_names_what_was_not_looked_into(unseen: tuple[str, ...], expected: str) -> None:
+    """It claims nothing about tasks whose texts aren't here, and names the first of them."""
+    report = find_leaks(ROWS, [EvaluationTexts("task", "queries", {"q": "闲话。"})])
+
+    assert expected == replace(report, not_looked_into=unseen).summary()
+
+
+def test_a_report_on_nothing_says_so() -> None:
+    """Where no task's texts are here, no row is called clean."""
+    report = replace(find_leaks(ROWS, []), not_looked_into=("A",))
+
+    assert report.summary() == "no evaluation text was looked into; not looked into: A"
 
 
 def test_patients_of_the_evaluation_leak() -> None:

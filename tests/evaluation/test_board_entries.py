@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tcmbench.evaluation.board_entries import variant_entry
+from tcmbench.evaluation.board_entries import Trained, variant_entry
 from tcmbench.evaluation.run import Gap, Plan
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.specs.variant import Variant
@@ -20,7 +20,6 @@ OUTCOME: dict[str, Any] = {
     "command": ["/opt/python", "-m", "worker", "/opt/store/work.json"],
     "environment": {"INFONCE_TEMPERATURE": "0.05", "TENSORBOARD_LOGGING_DIR": "/opt/store", "scrubbed": ""},
     "parity": {"memory=evaluation": 0.0},
-    "leaks": "2 of 9 records; 2 dropped",
     "statistics": {"records": 9, "pairs": 9, "lines": 18},
     "provenance": {"commit": "abc", "hardware": "two cores", "packages": {"torch": "2.13", "numpy": "2.4"}},
     "curves": [{"step": 1, "loss": 2.5, "margin": None, "learning_rate": 1e-3}],
@@ -37,7 +36,8 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     """Seeds, sets, data, versions, settings and leaks are there; no path of the machine is."""
     variant = Variant(name="v", base="mini-zh", data="records", tuner="full", seeds=(0, 1))
     gaps = {"Records": Gap("pending", "seed 1 is not measured yet")}
-    entry = variant_entry(variant, Plan(SUITE, {}), tuned=[tuned(0), tuned(1)], cells=[], gaps=gaps, failure=None)
+    trained = Trained([tuned(0), tuned(1)], "2 of 9 records; 2 dropped")
+    entry = variant_entry(variant, Plan(SUITE, {}), trained=trained, cells=[], gaps=gaps, failure=None)
     told = entry.provenance
     assert told["trained seeds"] == "0, 1"
     assert told["training set"] == "aa0, aa1"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tcmbench.data import tcm_sd
+from tcmbench.errors import SpecError
 from tcmbench.evaluation import run, run_set
-from tcmbench.specs.suite import Suite
-from tcmbench.tuning import leaks, training_data
+from tcmbench.evaluation.tasks import Task
+from tcmbench.specs.suite import Suite, SuiteTask
+from tcmbench.trainers import Outcome, sentence_transformers
+from tcmbench.tuning import leaks, training_data, tune
 
 if TYPE_CHECKING:
-    import pytest
-
     from tcmbench.specs.variant import Variant
+    from tcmbench.trainers import Job
     from tcmbench.workspace import Workspace
 
 
@@ -60,3 +66,86 @@ def test_other_tasks_are_looked_into_anew(place: Workspace, variant: Variant) ->
     data = training_data.find(place, variant)
     after = leaks.find(place, data, run.plan(place, place.spec(Suite, "tiny")))
     assert len(after.records) > len(before.records)
+
+
+def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -> None:
+    """Tasks of mteb's and tasks whose data is absent stand in the summary, and other ones give another report."""
+    data = training_data.find(place, variant)
+    tiny = run.plan(place, place.spec(Suite, "tiny"))
+    foreign = Task("Foreign", "1", "ndcg_at_10", "mean", "documents", None)
+    wider = _with(tiny, "Gone", "Foreign", tasks={"Foreign": foreign}, absent={"Gone": "ask the author"})
+    summary = "none of 60 training rows is in an evaluation text"
+    assert leaks.find(place, data, tiny).summary == summary
+    assert leaks.find(place, data, wider).summary == f"{summary}; not looked into: Foreign, Gone"
+    absent = _with(tiny, "Lost", tasks={}, absent={"Lost": "ask the author"})
+    assert leaks.find(place, data, absent).summary == f"{summary}; not looked into: Lost"
+
+
+def _with(planned: run.Plan, *names: str, tasks: dict[str, Task], absent: dict[str, str]) -> run.Plan:
+    columns = tuple(SuiteTask(task=name, role="general") for name in names)
+    suite = planned.suite.model_copy(update={"tasks": (*planned.suite.tasks, *columns)})
+    return run.Plan(suite, {**planned.tasks, **tasks}, absent)
+
+
+def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Workspace, variant: Variant) -> None:
+    """A record whose document is searched elsewhere leaks; one whose document is searched in its own task doesn't."""
+    folder = training_data.find(place, variant).read()
+    label = folder.splits["train"][0].labels[0]
+    (document,) = (entry.document() for entry in folder.knowledge if entry.doc_id == label)
+    theirs = {record.record_id for record in folder.splits["train"] if label in record.labels}
+    before = leaks.report(folder, run.plan(place, place.spec(Suite, "tiny")))
+    learnt = {leak.exact: leak.is_counted for leak in before.leaks if leak.task == "Tiny" and leak.side == "positive"}
+    assert learnt == {0: True, 60: False}
+    assert before.leaking_rows == ()
+
+    general = place.data_path("general-synth/qa-retrieval")
+    with (general / "corpus.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"_id": "copy", "text": document}, ensure_ascii=False) + "\n")
+    (place.root / "tasks/QA.toml").write_text('type = "retrieval"\npath = "general-synth/qa-retrieval"\n', "utf-8")
+    (place.root / "tasks/suites/qa.toml").write_text('[[tasks]]\ntask = "QA"\nrole = "general"\n', "utf-8")
+    found = leaks.find(place, training_data.find(place, variant), run.plan(place, place.spec(Suite, "qa")))
+    assert found.records == theirs
+    assert "leak into QA" in found.summary
+
+
+def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: Variant) -> None:
+    """The path that commands print holds the summary and the ids."""
+    planned = run.plan(place, place.spec(Suite, "tiny"))
+    data = training_data.find(place, variant)
+    found = leaks.find(place, data, planned)
+    assert found.path == leaks.report_path(place, data, planned)
+    kept = json.loads(found.path.read_text(encoding="utf-8"))
+    assert (kept["summary"], kept["not_looked_into"]) == (found.summary, [])
+
+
+def test_dropping_leaks_needs_a_suite(place: Workspace, variant: Variant) -> None:
+    """Without one nothing would be dropped, so the recipe is refused, with what to add."""
+    assert run_set.recipe_of(place, variant, None).leaks == ""
+    with pytest.raises(SpecError, match=r"variant tuned: drop_leaks .* Add --set SET or --suite SUITE"):
+        run_set.recipe_of(place, variant.model_copy(update={"drop_leaks": True}), None)
+
+
+def test_a_row_shows_the_leaks_into_its_own_suite(
+    place: Workspace, variant: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was trained for another suite is taken from the store, its leaks are not; old outcomes had them."""
+
+    def train(job: Job, **_: object) -> Outcome:
+        made = shutil.copytree(job.base_dir, job.work_dir / "model")
+        return Outcome(made, (), 1.0, 1, 1.0, 0.0, 1, {}, ("train",), {})
+
+    monkeypatch.setattr(sentence_transformers, "train", train)
+    _plant(place)
+    (place.root / "tasks/suites/sts.toml").write_text('[[tasks]]\ntask = "TinySTS"\nrole = "general"\n', "utf-8")
+    elsewhere = run_set.recipe_of(place, variant, run.plan(place, place.spec(Suite, "sts")))
+    made = tune.tune(place, elsewhere, seed=0, progress=lambda _: None)
+    assert "leaks" not in made.outcome
+
+    planned = run.plan(place, place.spec(Suite, "tiny"))
+    here = run_set.recipe_of(place, variant, planned)
+    assert "leak into Tiny" in here.leaks
+    assert here.leaks != elsewhere.leaks
+    for outcome in (made.outcome, {**made.outcome, "leaks": elsewhere.leaks}):
+        (made.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+        entry = run_set.stored_variant(place, variant, planned)
+        assert (entry.provenance["trained seeds"], entry.provenance["leaks"]) == ("0", here.leaks)

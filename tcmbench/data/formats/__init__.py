@@ -14,7 +14,7 @@ Bad lines are all named, in one BadLines, once the last line has been read.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
@@ -53,6 +53,9 @@ class TrainingRow:
 
     system: str = ""
     """Instruction of a reranker, where it differs from the model's own."""
+
+    line: int = field(default=0, compare=False)
+    """Line of its file, from 1, for messages about it; 0 where it comes from no file or its reader doesn't say."""
 
 
 class Document(NamedTuple):
@@ -136,7 +139,8 @@ def convert(
     Raises:
         UnknownName: No such format.
         BadLines: The source has lines that can't be read; nothing was written.
-        DataError: Several splits and a target without splits, or a split that is not there.
+        DataError: Several splits and a target without splits, a split that is not there, or a row with a score and a
+            target without scores: a pair that is scored 0 would be taught as a positive. Nothing was written.
     """
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
@@ -147,6 +151,8 @@ def convert(
         nonlocal total
         for row in rows:
             total += 1
+            if row.score is not None and "score" not in writer.KEEPS:
+                raise _scored(row, f"{source}:{row.line}" if row.line else f"{source}: row {total}", target_format)
             counts.update(_parts(row))
             yield row
 
@@ -232,6 +238,15 @@ def _chosen(collection: Collection, split: str | None, source: Path) -> Collecti
     judged = collection.qrels[split]
     queries = {query_id: collection.queries[query_id] for query_id in judged}
     return replace(collection, queries=queries, qrels={split: judged})
+
+
+def _scored(row: TrainingRow, where: str, target_format: str) -> DataError:
+    keeping = [name for name in plugins.names("formats") if "score" in plugins.load("formats", name).KEEPS]
+    return DataError(
+        f"{where}: expected a pair without a score, as {target_format} has no place for one and would make a positive "
+        f"of it; got score {row.score:g}. Convert to a format that keeps scores ({', '.join(keeping)}), or take the "
+        "scores out where all pairs are positives."
+    )
 
 
 def _parts(row: TrainingRow) -> list[Part]:

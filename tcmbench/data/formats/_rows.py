@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.data.fields import FieldProblem
@@ -31,6 +32,15 @@ def parsed(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[T
         BadLines: After the last row: all lines that are not JSON objects or at which `parse` raised a
             FieldProblem.
     """
+    return (value for _, value in _numbered(path, parse))
+
+
+def training_rows(path: Path, parse: Callable[[Mapping[str, object]], TrainingRow]) -> Iterator[TrainingRow]:
+    """Yield what `parse` makes of each object, as `parsed` does, with the line it stands on."""
+    return (replace(row, line=line) for line, row in _numbered(path, parse))
+
+
+def _numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[tuple[int, T]]:
     if not path.is_file():
         raise DataAbsent(path, what="The file to read", how="Check the path.")
     problems: list[str] = []
@@ -39,7 +49,7 @@ def parsed(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[T
             problems.append(describe(path, row))
             continue
         try:
-            yield parse(row.value)
+            yield row.number, parse(row.value)
         except FieldProblem as problem:
             problems.append(describe(path, Problem(row.number, str(problem))))
     if problems:

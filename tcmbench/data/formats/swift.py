@@ -27,7 +27,7 @@ KEEPS: frozenset[Part] = frozenset({"negatives", "score", "system"})
 
 def read(path: Path) -> Iterator[TrainingRow]:
     """Yield the rows of a file, of this form or of the older query/response/rejected_response."""
-    return _rows.parsed(path, _parse)
+    return _rows.training_rows(path, _parse)
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:

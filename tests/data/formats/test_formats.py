@@ -206,6 +206,39 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
     assert str(conversion) == "2 rows; the format has no place for: grades (1), weights (2)"
 
 
+@pytest.mark.parametrize("target", ["pos_doc", "pos_neg", "weighted", "beir", "rag_json", "tcm_sd"])
+def test_a_scored_pair_never_becomes_a_positive(tmp_path: Path, target: str) -> None:
+    """A format without scores refuses the first pair that has one, by file and line, and names those with scores."""
+    source = tmp_path / "train.jsonl"
+    plain = (
+        '{"messages": [{"role": "user", "content": "问"}], "positive_messages": [[{"role": "user", "content": "答"}]]'
+    )
+    source.write_text(f'{plain}}}\n\n{plain}, "label": 0.0}}\n', "utf-8")
+
+    with pytest.raises(DataError) as caught:
+        convert(source, tmp_path / "target", source_format="swift", target_format=target)
+    assert str(caught.value).startswith(f"{source}:3: ")
+    assert f"{target} has no place for one" in str(caught.value)
+    assert "got score 0." in str(caught.value)
+    assert "(swift, swift_reranker)" in str(caught.value)
+    assert [path for path in tmp_path.iterdir() if path != source] == []
+
+
+def test_scores_survive_where_there_is_a_place(tmp_path: Path) -> None:
+    """Positives and negatives of scored pairs come back from the formats that keep scores, 0 as 0."""
+    from tcmbench.data.formats import swift
+
+    rows = [TrainingRow("问", ("答",), score=1.0), TrainingRow("问", ("错",), score=0.0)]
+    start, middle, end = (tmp_path / name for name in ("start.jsonl", "middle.jsonl", "end.jsonl"))
+    swift.write(rows, start)
+    conversion = convert(start, middle, source_format="swift", target_format="swift_reranker")
+    convert(middle, end, source_format="swift_reranker", target_format="swift")
+
+    assert Conversion(2, {}) == conversion
+    assert rows == list(swift.read(end))
+    assert start.read_bytes() == end.read_bytes()
+
+
 def test_splits_are_never_merged(tmp_path: Path) -> None:
     """A training file is not made of train and test; one split is, when it is named."""
     from tcmbench.data.formats import beir

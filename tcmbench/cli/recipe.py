@@ -1,0 +1,46 @@
+"""What `train` and `data build` share: a variant's recipe, and what its records share with a suite's tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tcmbench.cli.place import variant_and_set
+
+if TYPE_CHECKING:
+    from tcmbench.tuning.tune import Recipe
+    from tcmbench.workspace import Workspace
+
+SuiteOption = Annotated[
+    str, typer.Option("--suite", help="Look for leaks into the tasks of this suite; else of the set's.")
+]
+
+DropLeaksOption = Annotated[
+    bool, typer.Option("--drop-leaks", help="Leave out the records that leak, as drop_leaks = true in the recipe does.")
+]
+
+
+def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, drop_leaks: bool) -> Recipe:
+    """Return the recipe of a variant; with a suite, print its leaks and the path of the whole report on stderr.
+
+    Raises:
+        UnknownName: No such variant, set or suite.
+        SpecError: Leaks are to be dropped, but neither a set nor a suite is named.
+        TcmbenchError: The recipe can't be followed.
+    """
+    from tcmbench.evaluation import run, run_set
+    from tcmbench.specs.suite import Suite
+    from tcmbench.tuning import leaks
+
+    variant, model_set = variant_and_set(place, name, set_name)
+    if drop_leaks:
+        variant = variant.model_copy(update={"drop_leaks": True})
+    where = f"set {model_set.name}" if model_set and not suite else ""
+    suite = suite or (model_set.suite if model_set else "")
+    planned = run.plan(place, place.spec(Suite, suite, where=where)) if suite else None
+    recipe = run_set.recipe_of(place, variant, planned)
+    if planned is not None:
+        typer.echo(f"leaks: {recipe.leaks}", err=True)
+        typer.echo(f"leak report: {leaks.report_path(place, recipe.data, planned)}", err=True)
+    return recipe
