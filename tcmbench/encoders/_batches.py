@@ -6,7 +6,9 @@ longest first shows lack of memory in the first batch and not after an hour.
 
 from __future__ import annotations
 
+import gc
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,6 +81,14 @@ class Batches:
             torch.cuda.empty_cache()
         self.budget = max(failed // 2, 1)
         logger.warning("out of memory: batches of %d tokens from here on", self.budget)
+
+
+def release() -> None:
+    """Give the GPU memory of models that are gone back to others: a training runs in a process of its own."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 class Counted:

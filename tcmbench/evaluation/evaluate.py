@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from tcmbench import failures
 from tcmbench.errors import DataAbsent, EvaluationError, StoreError
 from tcmbench.evaluation import items
 from tcmbench.evaluation.provenance import provenance
@@ -86,7 +87,8 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
     _load_data(instance, task)
-    result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
+    with failures.explained(f"{model.name} on {task.name}/{split}"):
+        result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start
     where = f"{model.name} on {task.name}/{split}"
     scores = _scores_of(result, split=split, subset=subset, where=where)

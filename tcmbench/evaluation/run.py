@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from tcmbench import failures
 from tcmbench.errors import DataAbsent, TcmbenchError
 from tcmbench.evaluation import evaluate, tasks
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+TO_DO = frozenset({"pending", "failed"})
+"""States of columns that a run measures: what failed is tried again."""
 
 
 class Gap(NamedTuple):
@@ -91,21 +95,28 @@ def read(workspace: Workspace, model: Model, planned: Plan) -> Cells:
         task = planned.tasks[column.task]
         score = evaluate.stored(workspace.store, model, task, split=column.split, subset=column.subset)
         if score is None:
-            gaps[column.column] = Gap("pending", "not measured yet")
+            why = failures.last(workspace.store, _key(model, column, planned))
+            gaps[column.column] = Gap("failed", why) if why else Gap("pending", "not measured yet")
         else:
             scores[column.column] = score
     return Cells(scores, gaps)
 
 
 def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watcher: Watcher) -> Cells:
-    """Measure what is pending of a model and return all its cells; a failed column doesn't stop the others."""
+    """Measure what is missing of a model and return all its cells; a failed column doesn't stop the others."""
     cells = read(workspace, model, planned)
-    pending = [c for c in planned.suite.tasks if _is_pending(cells, c)]
-    if not pending:
+    to_do = [c for c in planned.suite.tasks if _is_to_do(cells, c)]
+    if not to_do:
         return cells
     scores, gaps = dict(cells.scores), dict(cells.gaps)
-    loaded = model.load(cache=workspace.cache)
-    for column in pending:
+    try:
+        with failures.explained(f"{model.name} can't be loaded"):
+            loaded = model.load(cache=workspace.cache)
+    except TcmbenchError as error:
+        for column in to_do:
+            gaps[column.column] = _failed(workspace, model, column, planned, error=error)
+        return Cells(scores, gaps)
+    for column in to_do:
         watcher.begin(model, column)
         score: Score | None = None
         try:
@@ -114,18 +125,29 @@ def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watche
             )
             scores[column.column] = score
             del gaps[column.column]
+            failures.forget(workspace.store, _key(model, column, planned))
         except DataAbsent as error:
             gaps[column.column] = Gap("not_measured", str(error))
         except TcmbenchError as error:
-            logger.error("%s on %s: %s", model.name, column.column, error)
-            gaps[column.column] = Gap("failed", str(error))
+            gaps[column.column] = _failed(workspace, model, column, planned, error=error)
         watcher.end(model, column, score)
     return Cells(scores, gaps)
 
 
-def _is_pending(cells: Cells, column: SuiteTask) -> bool:
+def _failed(workspace: Workspace, model: Model, column: SuiteTask, planned: Plan, *, error: Exception) -> Gap:
+    logger.error("%s on %s: %s", model.name, column.column, error)
+    failures.note(workspace.store, _key(model, column, planned), str(error))
+    return Gap("failed", str(error))
+
+
+def _key(model: Model, column: SuiteTask, planned: Plan) -> str:
+    task = planned.tasks[column.task]
+    return evaluate.score_key(model.revision, task, split=column.split, subset=column.subset)
+
+
+def _is_to_do(cells: Cells, column: SuiteTask) -> bool:
     gap = cells.gaps.get(column.column)
-    return gap is not None and gap.state == "pending"
+    return gap is not None and gap.state in TO_DO
 
 
 def _gap(model: Model, column: SuiteTask, planned: Plan) -> Gap | None:
@@ -142,4 +164,4 @@ def _gap(model: Model, column: SuiteTask, planned: Plan) -> Gap | None:
 
 def pending(cells: Cells) -> int:
     """Return how many columns are still to be measured."""
-    return sum(gap.state == "pending" for gap in cells.gaps.values())
+    return sum(gap.state in TO_DO for gap in cells.gaps.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tcmbench.errors import TcmbenchError
+from tcmbench.errors import SpecError, TcmbenchError
 from tcmbench.evaluation import board_cards, board_entries, models, run, status
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite
@@ -107,9 +107,15 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: Plan | None) -> R
     """Return the recipe of a variant; with a suite, its leaks are looked for, and dropped where it says so.
 
     Raises:
+        SpecError: Leaks are to be dropped, but there is no suite to look for them in.
         TcmbenchError: The recipe can't be followed.
     """
     if planned is None:
+        if variant.drop_leaks:
+            raise SpecError(
+                f"variant {variant.name}: drop_leaks leaves out the records that stand in the tasks of a suite, and no "
+                "suite is given. Add --set SET or --suite SUITE."
+            )
         return tune.resolve(workspace, variant)
     found = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = found.records if variant.drop_leaks else frozenset()
@@ -183,7 +189,7 @@ def pending(workspace: Workspace, model_set: ModelSet, planned: Plan) -> int:
             continue
     for variant in workspace.variants(model_set):
         entry = stored_variant(workspace, variant, planned)
-        waiting = sum(state.state == "pending" for state in entry.states.values())
+        waiting = sum(state.state in run.TO_DO for state in entry.states.values())
         total += waiting * len(variant.seeds)
     return total
 
@@ -226,14 +232,17 @@ def _entry(
     measured: list[Cells] = []
     gaps: dict[str, Gap] = {}
     failure = None
+    shared = ""
     try:
         recipe = recipe_of(workspace, variant, planned)
+        shared = recipe.leaks
         for seed in variant.seeds:
             made = make(recipe, seed)
             if made is None:
-                gaps.update(
-                    {c.column: run.Gap("pending", f"seed {seed} is not trained yet") for c in planned.suite.tasks}
-                )
+                why = tune.failure(workspace, recipe, seed=seed)
+                gap = run.Gap("failed", why) if why else run.Gap("pending", f"seed {seed} is not trained yet")
+                gaps.update({c.column: gap for c in planned.suite.tasks})
+                failure = why
                 break
             tuned.append(made)
             measured.append(cells(made.model))
@@ -241,4 +250,5 @@ def _entry(
     except TcmbenchError as error:
         failure = str(error)
         gaps.update({c.column: run.Gap("failed", failure) for c in planned.suite.tasks})
-    return board_entries.variant_entry(variant, planned, tuned=tuned, cells=measured, gaps=gaps, failure=failure)
+    trained = board_entries.Trained(tuned, shared)
+    return board_entries.variant_entry(variant, planned, trained=trained, cells=measured, gaps=gaps, failure=failure)

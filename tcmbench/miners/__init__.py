@@ -76,7 +76,7 @@ class Context:
     """What a miner may use beside its data."""
 
     embedder: Callable[[str], Embedder] | None = None
-    """Gives the model of a name (base, folder of a checkpoint, URL); "" is the variant's own base."""
+    """Gives the model of a base, whose file may name a checkpoint's folder or an endpoint; "" is the variant's own."""
 
 
 class MinerOptions(PluginOptions):

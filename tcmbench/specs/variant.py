@@ -136,8 +136,8 @@ class Variant(Spec):
     tuner: Tuner = "full"
     """What is trained: all weights, or adapters on float or on 4-bit weights."""
 
-    trainer: Literal["swift", "sentence_transformers"] = "swift"
-    """Plug-in of `tcmbench/trainers`."""
+    trainer: str = "swift"
+    """Plug-in of `tcmbench/trainers`: swift, sentence_transformers, or one of another package."""
 
     training: Training = Training()
     """Hyper-parameters."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench import plugins
-from tcmbench.errors import ModelAbsent, SpecError, StoreError
+from tcmbench import failures, plugins
+from tcmbench.encoders._batches import release
+from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
 from tcmbench.evaluation.models import Model, tuned_model, weights_hash
 from tcmbench.evaluation.provenance import provenance
 from tcmbench.specs.base import Base
@@ -37,7 +37,6 @@ _STAGE = "tuned 1"
 _AS_BEFORE = (("token_learning_rate", None),)
 """Settings of training that came later, each with the value that changes nothing: models made before stay known."""
 
-_TAG = re.compile(r"{[{%].*?[%}]}", re.DOTALL)
 _TEMPLATE_TOKENS = 8
 """Special tokens beside the words of a template."""
 
@@ -151,6 +150,11 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
     return Tuned(model, folder, outcome)
 
 
+def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> str | None:
+    """Return why the last training failed, None where it didn't or hasn't been tried."""
+    return failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
+
+
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
     """Return the tuned model, trained unless it is in the store; a killed training goes on from its checkpoint.
 
@@ -165,10 +169,11 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         found = stored(workspace, recipe, seed=seed)
         if found is not None:
             return found
-        made = training_set(workspace, recipe, seed=seed)
-        job = _job(workspace, recipe, made, seed=seed, name=name)
-        trainer = plugins.load("trainers", recipe.variant.trainer)
-        outcome = trainer.train(job, progress=progress)
+        try:
+            made, job, outcome = _trained(workspace, recipe, seed=seed, name=name, progress=progress)
+        except TcmbenchError as error:
+            failures.note(store, name, str(error))
+            raise
         with store.build(KIND, name) as part:
             shutil.move(outcome.model_dir, part / "model")
             for log in ("run/logging.jsonl", "run/args.json", "console.log"):
@@ -183,15 +188,28 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                     **_facts(outcome),
                     "trainset": made.key,
                     "statistics": made.statistics.model_dump(mode="json"),
-                    "leaks": recipe.leaks,
                     "provenance": origin.model_dump(mode="json"),
                 },
             )
+        failures.forget(store, name)
         shutil.rmtree(job.work_dir, ignore_errors=True)
     found = stored(workspace, recipe, seed=seed)
     if found is None:
         raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
     return found
+
+
+def _trained(
+    workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
+) -> tuple[TrainSet, Job, Outcome]:
+    with failures.explained(f"variant {recipe.variant.name}, training set"):
+        made = training_set(workspace, recipe, seed=seed)
+    job = _job(workspace, recipe, made, seed=seed, name=name)
+    trainer = plugins.load("trainers", recipe.variant.trainer)
+    release()
+    with failures.explained(f"variant {recipe.variant.name}, training"):
+        outcome = trainer.train(job, progress=progress)
+    return made, job, outcome
 
 
 def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
@@ -200,7 +218,9 @@ def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
     name = model_key(workspace, recipe, seed=seed)
     trainer = plugins.load("trainers", recipe.variant.trainer, where=f"variant {recipe.variant.name}")
     planned: Plan = trainer.plan(_job(workspace, recipe, made, seed=seed, name=name))
-    return planned
+    kept = workspace.store.path(KIND, name)
+    files = (*sorted(made.train.parent.iterdir()), *planned.files, kept / "model", kept / "outcome.json")
+    return planned._replace(files=files)
 
 
 def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> Job:
@@ -245,10 +265,33 @@ def _reserved(recipe: Recipe) -> int:
         return 2
     from tcmbench.trainsets.tokens import FolderTokenizer
 
+    return FolderTokenizer(recipe.base_dir).lengths([_empty_pair(recipe)])[0] + _TEMPLATE_TOKENS
+
+
+def _empty_pair(recipe: Recipe) -> str:
+    """Return what a reranker's chat template says of a query and a document of one character each."""
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    from tcmbench.trainers._hub_layout import reranker_chat_template
+
     path = recipe.base_dir / "chat_template.jinja"
-    template = path.read_text(encoding="utf-8") if path.is_file() else ""
-    words = _TAG.sub("", template)
-    return FolderTokenizer(recipe.base_dir).lengths([words])[0] + _TEMPLATE_TOKENS
+    if path.is_file():
+        template = path.read_text(encoding="utf-8")
+    elif recipe.base.architecture not in {"bert", "xlm-roberta"}:
+        template = reranker_chat_template(recipe.base.instruction)
+    else:
+        return ""
+    messages = [{"role": role, "content": "."} for role in ("system", "query", "document")]
+    # as transformers sets it up
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    try:
+        return environment.from_string(template).render(messages=messages)
+    except TemplateError as error:
+        raise SpecError(
+            f"{path}: expected a template over messages of roles system, query and document, as "
+            f"sentence-transformers' CrossEncoder has it; it says: {error}"
+        ) from error
 
 
 def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:

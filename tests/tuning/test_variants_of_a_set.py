@@ -1,0 +1,183 @@
+"""A set with variants from recipe to row: what fails stands with its reason, what was done is not done again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.evaluation import run, run_set
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.trainers import sentence_transformers
+
+if TYPE_CHECKING:
+    from tcmbench.boards.entry import Entry
+    from tcmbench.workspace import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+MODELS = Path(__file__).parents[2] / "models"
+HEAD = 'suite = "tiny"\nreference = "mini-zh-static"\nmodels = ["mini-zh-static"]\n'
+STATIC = """
+[[variant]]
+name = "{name}"
+base = "mini-zh-static"
+data = "tcm-synth"
+tuner = "{tuner}"
+trainer = "sentence_transformers"
+training = {{ batch_size = 16, learning_rate = {rate}, max_length = 64 }}
+"""
+RERANKER = """
+[[variant]]
+name = "orders"
+base = "mini-zh-reranker"
+data = "tcm-synth"
+task = "reranker"
+tuner = "full"
+negatives = { miner = "bm25", options = { count = 2 } }
+training = { batch_size = 4, max_steps = 2, max_length = 160, loss = "listwise_reranker" }
+"""
+
+
+class Told:
+    """Keeps what a run says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def begin(self, *_: object) -> None:
+        """Do nothing."""
+
+    def end(self, *_: object) -> None:
+        """Do nothing."""
+
+    def train(self, *_: object) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes.append(text)
+
+
+def _write(place: Workspace, text: str) -> None:
+    (place.root / "models/sets/tiny.toml").write_text(text, encoding="utf-8")
+
+
+def _measured(place: Workspace) -> tuple[dict[str, Entry], list[str]]:
+    """Run the set and return its entries by name, and what was said."""
+    model_set, told = place.spec(ModelSet, "tiny"), Told()
+    planned = run.plan(place, run_set.suite_of(place, model_set))
+    return {e.name: e for e in run_set.measure(place, model_set, planned, watcher=told)}, told.notes
+
+
+def _stored(place: Workspace) -> dict[str, Entry]:
+    """Return the entries that a later look at the store finds."""
+    model_set = place.spec(ModelSet, "tiny")
+    planned = run.plan(place, run_set.suite_of(place, model_set))
+    return {entry.name: entry for entry in run_set.gather(place, model_set, planned)}
+
+
+def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong recipe and a training that breaks are rows of their own; the next run tries again and forgets."""
+    _write(
+        place,
+        HEAD
+        + STATIC.format(name="wrong", tuner="lora", rate="2e-2")
+        + STATIC.format(name="breaks", tuner="full", rate="1e-2")
+        + STATIC.format(name="works", tuner="full", rate="2e-2"),
+    )
+    real = sentence_transformers.train
+
+    def train(job: sentence_transformers.Job, **more: object) -> object:
+        if job.variant.name == "breaks":
+            raise RuntimeError("the disk made a noise")
+        return real(job, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sentence_transformers, "train", train)
+    entries, _ = _measured(place)
+    assert set(entries["works"].scores) == {"Tiny", "TinySTS"}
+    assert "lora" in (entries["wrong"].failure or "").lower()
+    assert "the disk made a noise" in (entries["breaks"].failure or "")
+    later = _stored(place)
+    assert later["breaks"].failure == entries["breaks"].failure
+    assert {state.state for state in later["breaks"].states.values()} == {"failed"}
+    monkeypatch.undo()
+    entries, notes = _measured(place)
+    assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
+    assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
+    assert _stored(place)["breaks"].failure is None
+
+
+def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's error on one task is that cell's reason, now and later, and another run measures it."""
+    from tcmbench.evaluation import evaluate
+
+    _write(place, HEAD)
+    real = evaluate._through_mteb
+
+    def broken(loaded: object, instance: object, *args: object, **more: object) -> object:
+        if type(instance).__name__ == "TinySTS":
+            raise MemoryError("no more")
+        return real(loaded, instance, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluate, "_through_mteb", broken)
+    for entries in (_measured(place)[0], _stored(place)):
+        assert set(entries["mini-zh-static"].scores) == {"Tiny"}
+        state = entries["mini-zh-static"].states["TinySTS"]
+        assert state.state == "failed"
+        assert "MemoryError: no more" in state.reason
+    monkeypatch.undo()
+    assert set(_measured(place)[0]["mini-zh-static"].scores) == {"Tiny", "TinySTS"}
+    assert _stored(place)["mini-zh-static"].states == {}
+
+
+def test_a_killed_run_goes_on(place: Workspace) -> None:
+    """What was trained before the kill is not trained again, and everything is there in the end."""
+    _write(
+        place, HEAD + "".join(STATIC.format(name=n, tuner="full", rate=r) for n, r in (("a", "1e-2"), ("b", "2e-2")))
+    )
+    command = [str(Path(sys.executable).with_name("tcmbench")), "run", "tiny", "--data", str(place.data_root)]
+    environment = {**os.environ, "TCMBENCH_CACHE": str(place.cache)}
+    running = subprocess.Popen(command, cwd=place.root, env=environment, start_new_session=True)
+    models = place.cache / "models"
+    until = time.monotonic() + 400
+    while not list(models.glob("*/*/outcome.json")):
+        assert running.poll() is None, "the run ended before a model was there"
+        assert time.monotonic() < until, "no model was trained"
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    (first,) = models.glob("*/*/outcome.json")
+    written = first.stat().st_mtime_ns
+    entries, notes = _measured(place)
+    assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["b/seed0"]
+    assert first.stat().st_mtime_ns == written
+    assert all(set(entries[name].scores) == {"Tiny", "TinySTS"} for name in ("a", "b"))
+
+
+def test_a_reranker_goes_from_recipe_to_row(place: Workspace) -> None:
+    """Pairs are built, trained with ms-swift and measured on candidates; what it can't do is not applicable."""
+    name = "mini-zh-reranker"
+    shutil.copy(MODELS / f"bases/{name}.toml", place.root / "models/bases")
+    (place.root / f"models/{name}").symlink_to(MODELS / name)
+    (place.root / "tasks/TinyReranking.toml").write_text(
+        'type = "syndrome_reranking"\npath = "tcm-synth"\n[options]\nconfusable = 2\nbm25 = 2\n', encoding="utf-8"
+    )
+    (place.root / "tasks/suites/tiny.toml").write_text(
+        '[[tasks]]\ntask = "TinyReranking"\nrole = "in_domain"\n[[tasks]]\ntask = "TinySTS"\nrole = "general"\n',
+        encoding="utf-8",
+    )
+    _write(place, 'suite = "tiny"\nreference = "mini-zh-reranker"\nmodels = ["mini-zh-reranker"]\n' + RERANKER)
+    entry = _measured(place)[0]["orders"]
+    assert entry.failure is None
+    assert set(entry.scores) == {"TinyReranking"}
+    assert entry.states["TinySTS"].state == "not_applicable"
