@@ -226,6 +226,13 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
     assert "items" in told
 
 
+def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
+    """The first of the verdicts is told like the others."""
+    cell = one(board, "#rows td.s[class*=' u']")
+    board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
+    assert "improved" in one(board, "#tip").text
+
+
 def contrast(driver: Any) -> list[str]:
     """Return visible texts whose contrast with their background is below WCAG AA."""
     return list(
