@@ -24,7 +24,10 @@ _CORE = (
 )  # fmt: skip
 _EXTRAS = {
     "train": (("ms-swift", "swift"), ("bitsandbytes", "bitsandbytes")),
-    "gpu": (("faiss-gpu-cu12", "faiss"),),
+    "gpu": (
+        ("deepspeed", "deepspeed"),
+        ("faiss-gpu-cu12", "faiss"),
+    ),
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),

@@ -49,10 +49,17 @@ class Job:
     """cpu or cuda; empty takes what is there."""
 
     @property
+    def drops_last(self) -> bool:
+        """Whether the last batch would be one example without anything to be told apart from; it is left out then."""
+        return self.rows % (self.variant.training.batch_size * self.variant.training.devices) == 1
+
+    @property
     def steps(self) -> int:
-        """Optimiser steps."""
+        """Optimiser steps, as the trainers count them: the last checkpoint is known by this number."""
         training = self.variant.training
-        batches = -(-self.rows // (training.batch_size * training.devices))
+        # ms-swift gives each device the same number of rows and leaves the few beyond that out (dataloader/shard.py)
+        share = self.rows // training.devices
+        batches = share // training.batch_size if self.drops_last else -(-share // training.batch_size)
         steps = -(-batches // training.accumulation)
         return min(steps, training.max_steps or steps)
 

@@ -38,21 +38,19 @@ def finish(work: Work) -> Result:
         ways["adapter"] = _own_numbers(work, tuned, tokenizer)
         tuned = tuned.merge_and_unload()
     ways["weights"] = _own_numbers(work, tuned, tokenizer)
+    behind_head = _behind_head(work, tuned.base_model, tokenizer)
     stored = _stored_dtype(tuned)
     tuned.to(stored).save_pretrained(work.output)
     _companions(work, tokenizer, dimensions=int(tuned.config.hidden_size))
     del tuned
     ways["evaluation"] = _parity.evaluation_numbers(work.output, work.base)
-    found = {}
-    if work.variant.task == "embedding" or work.variant.head == "generative":
-        before = _parity.evaluation_numbers(work.base_dir, work.base)
-        found["change"] = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
+    change = _change(work, tokenizer, evaluation=ways["evaluation"], behind_head=behind_head)
     ways["swift"] = _swift_numbers(work)
     parity = _parity.differences(ways, reference="evaluation")
     tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
     tolerance = _parity.TOLERANCE if stored == torch.float32 else _parity.HALF_TOLERANCE
     _parity.refuse_disparity(parity, tolerance=tolerance, where=where)
-    return Result(trained_parameters=trained, tokens=tokens, parity={**parity, **found})
+    return Result(trained_parameters=trained, tokens=tokens, parity={**parity, "change": change})
 
 
 def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
@@ -62,7 +60,7 @@ def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
 
     kind = "AutoModelForCausalLM"
     extra: dict[str, Any] = {}
-    if work.variant.task == "reranker" and work.variant.head == "classification":
+    if _has_new_head(work):
         kind = "AutoModelForSequenceClassification"
         extra = {"num_labels": 1}
     open_network = getattr(transformers, kind).from_pretrained
@@ -99,6 +97,36 @@ def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
     if work.variant.head == "generative":
         answers = (tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no"))
     return _parity.own_scores(inner, tokenizer, base=work.base, answers=answers)
+
+
+def _has_new_head(work: Work) -> bool:
+    return work.variant.task == "reranker" and work.variant.head == "classification"
+
+
+def _behind_head(work: Work, backbone: Any, tokenizer: Any) -> NDArray[np.float32] | None:
+    """Return what a new one-label head reads its scores from; None for models whose base has scores of its own."""
+    return _parity.pair_vectors(backbone, tokenizer, base=work.base) if _has_new_head(work) else None
+
+
+def _change(
+    work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32], behind_head: NDArray[np.float32] | None
+) -> float:
+    """Return how far the tuned model is from its base; one that learnt nothing, or gives no numbers, is refused.
+
+    A new head gives other scores than its base even if nothing was learnt: there the network behind it is compared.
+    """
+    import torch
+    from transformers import AutoModel
+
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    if behind_head is None:
+        return _parity.refuse_unchanged(evaluation, _parity.evaluation_numbers(work.base_dir, work.base), where=where)
+    _parity.refuse_nan(evaluation, where=where)
+    network = AutoModel.from_pretrained(
+        work.base_dir, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    ).eval()
+    before = _parity.pair_vectors(network, tokenizer, base=work.base)
+    return _parity.refuse_unchanged(behind_head, before, where=where)
 
 
 def _stored_dtype(model: Any) -> Any:

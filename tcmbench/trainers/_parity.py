@@ -32,13 +32,23 @@ def canary_texts(base: Base) -> list[str]:
 
 def own_vectors(backbone: Any, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
     """Return unit vectors by plain transformers: one text at a time, no padding, the last token's state."""
+    return _last_states(backbone, [text_ids(tokenizer, text) for text in texts])
+
+
+def pair_vectors(backbone: Any, tokenizer: Any, *, base: Base) -> NDArray[np.float32]:
+    """Return the unit vectors that a reranker's one-label head reads its scores from, one a canary pair."""
+    pairs = zip(QUERIES, DOCUMENTS, strict=True)
+    return _last_states(backbone, [pair_ids(tokenizer, q, d, instruction=base.instruction) for q, d in pairs])
+
+
+def _last_states(backbone: Any, inputs: list[list[int]]) -> NDArray[np.float32]:
     import numpy as np
     import torch
 
     rows = []
     with torch.inference_mode():
-        for text in texts:
-            ids = torch.tensor([text_ids(tokenizer, text)], device=backbone.device)
+        for row in inputs:
+            ids = torch.tensor([row], device=backbone.device)
             state = backbone(input_ids=ids).last_hidden_state[0, -1].float()
             rows.append(torch.nn.functional.normalize(state, dim=-1).cpu().numpy())
     return np.stack(rows)
@@ -147,17 +157,28 @@ def refuse_disparity(found: Mapping[str, float], *, tolerance: float, where: str
         )
 
 
+def refuse_nan(tuned: NDArray[np.float32], *, where: str) -> None:
+    """Refuse a model whose vectors or scores aren't numbers.
+
+    Raises:
+        TrainingError: One of them is NaN or infinite.
+    """
+    import numpy as np
+
+    if not np.isfinite(tuned).all():
+        raise TrainingError(f"{where}: the tuned model gives NaN. Lower training.learning_rate.")
+
+
 def refuse_unchanged(tuned: NDArray[np.float32], before: NDArray[np.float32], *, where: str) -> float:
     """Return the largest change of the canaries' vectors or scores through training.
 
     Raises:
-        TrainingError: Nothing changed, so every gain on the board would be a false 0.
+        TrainingError: Nothing changed, so every gain on the board would be a false 0; or the tuned ones aren't numbers.
     """
     import numpy as np
 
+    refuse_nan(tuned, where=where)
     change = float(np.max(np.abs(tuned - before)))
-    if not np.isfinite(tuned).all():
-        raise TrainingError(f"{where}: the tuned model gives NaN. Lower training.learning_rate.")
     if change <= _UNCHANGED:
         raise TrainingError(
             f"{where}: the tuned model equals its base (largest change {change:.2g} on canary texts): training had no "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,11 +24,19 @@ _MIB = 1024 * 1024
 
 _MEMORY_WORDS = ("out of memory", "outofmemory", "cannot allocate memory", "memoryerror", "can't allocate")
 
-_PACKAGES = {"swift": "ms-swift", "bitsandbytes": "bitsandbytes", "peft": "peft", "deepspeed": "deepspeed"}
+_PACKAGES = {"swift": "ms-swift"}
+_EXTRAS = {"deepspeed": "gpu"}
+"""Extras of tcmbench by the modules they bring; all others come with `train`."""
+
+_RANK = re.compile(r"^\[rank\d+\]:\s*")
+"""What torch.distributed puts before each line of a process's traceback."""
+
+_LAUNCHER_ERROR = "ChildFailedError"
+"""How torchrun ends whatever went wrong in the processes that it started."""
 
 
 class Finished(NamedTuple):
-    """A process that ended well."""
+    """What a process has cost."""
 
     seconds: float
 
@@ -42,6 +51,7 @@ def run(
     console: Path,
     what: str,
     watch: Callable[[], None] = lambda: None,
+    sample: Callable[[Finished], None] = lambda _: None,
 ) -> Finished:
     """Run a command to its end; its output is added to `console`.
 
@@ -51,6 +61,7 @@ def run(
         console: File for its output, both streams.
         what: Names the work in messages.
         watch: Called twice a second while it runs, and once after.
+        sample: Told as often what it has cost by then, and once at its end, however it ends.
 
     Raises:
         TrainingError: It failed; the message holds the error it ended with and what to do.
@@ -71,11 +82,13 @@ def run(
             while process.poll() is None:
                 peak = max(peak, _resident_mib(process.pid))
                 watch()
+                sample(Finished(time.monotonic() - start, peak))
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL_SECONDS)
             watch()
         finally:
             end_group(process)
+            sample(Finished(time.monotonic() - start, peak))
     if process.returncode != 0:
         raise failure(console, begin=begin, code=process.returncode, what=what)
     return Finished(seconds=time.monotonic() - start, peak_memory_mib=peak)
@@ -112,7 +125,7 @@ def failure(console: Path, *, begin: int, code: int, what: str) -> TcmbenchError
             "It ran out of memory. Lower training.batch_size (raise training.accumulation to match), lower "
             "training.max_length, set training.gradient_checkpointing = true, or use tuner lora or qlora."
         )
-    elif code == -signal.SIGKILL or code == 128 + signal.SIGKILL:
+    elif code in {-signal.SIGKILL, 128 + signal.SIGKILL} or "(SIGKILL) received" in last:
         advice = (
             "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again "
             "to go on from the last checkpoint; if it dies again, lower training.batch_size."
@@ -123,21 +136,27 @@ def failure(console: Path, *, begin: int, code: int, what: str) -> TcmbenchError
     elif "MaxLengthError" in last:
         advice = "Texts are longer than training.max_length. Raise it, or build the training set again with it."
     elif missing := _missing_package(last):
-        advice = f"{missing} is not installed. Run: pip install 'tcmbench[train]'"
+        package, extra = missing
+        advice = f"{package} is not installed. Run: pip install 'tcmbench[{extra}]'"
     else:
         advice = "Mend that and run the same command again; it goes on from the last checkpoint."
     return TrainingError(f"{what} failed (exit code {code}): {last}\n{advice} All of its output: {console}")
 
 
 def last_error(text: str) -> str:
-    """Return the line of an output that says what went wrong: the last exception, or the last line."""
-    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    """Return the line of an output that says what went wrong: the last exception, or the last line.
+
+    torchrun closes with an error of its own and a report that says no more than which process ended first, and by which
+    signal if it was one; what that process said stands before.
+    """
+    lines = [_RANK.sub("", line.strip()) for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    reported = next((line for line in reversed(lines) if line.startswith("traceback :")), "")
+    if "Signal" in reported:
+        return reported.partition(":")[2].strip()
     for line in reversed(lines):
         head = line.partition(":")[0]
-        if head.rpartition(".")[2].endswith(("Error", "Exception", "Interrupt")) and " " not in head:
+        if head.endswith(("Error", "Exception", "Interrupt")) and " " not in head and _LAUNCHER_ERROR not in head:
             return line
-        if line.startswith("[rank") and "Error" in line:
-            return line.partition("]:")[2].strip() or line
     return lines[-1] if lines else "it said nothing"
 
 
@@ -152,11 +171,17 @@ def _own_error(line: str, *, console: Path, what: str) -> TcmbenchError | None:
     return kind(told)
 
 
-def _missing_package(line: str) -> str:
+class _Missing(NamedTuple):
+    package: str
+
+    extra: str
+
+
+def _missing_package(line: str) -> _Missing | None:
     if "No module named" not in line:
-        return ""
+        return None
     module = line.rpartition("No module named")[2].strip(" '\"").partition(".")[0]
-    return _PACKAGES.get(module, module)
+    return _Missing(_PACKAGES.get(module, module), _EXTRAS.get(module, "train"))
 
 
 def _tail(console: Path, *, begin: int) -> str:

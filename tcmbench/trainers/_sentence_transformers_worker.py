@@ -21,7 +21,9 @@ from tcmbench.trainers._tokens import count_tokens
 from tcmbench.trainers._train_file import SCORED_LOSSES, read_rows
 
 if TYPE_CHECKING:
+    import numpy as np
     from datasets import Dataset
+    from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerCallback
 
@@ -46,23 +48,27 @@ def train(work: Work) -> Result:
     if work.base.architecture != "static":
         model.max_seq_length = work.variant.training.max_length
     trained = _prepare(model, work)
-    history = _run_trainer(model, work)
-    _merge(model, work)
+    if work.checkpoint is not None and _swift_log.is_last(work.checkpoint, steps=work.steps):
+        history = _restore(model, work.checkpoint)
+    else:
+        history = _run_trainer(model, work)
+    ways: dict[str, NDArray[np.float32]] = {}
+    if work.variant.tuner == "lora":
+        ways["adapter"] = _numbers(model, work)
+        model[0].model = model[0].model.merge_and_unload()
     target = work.output / "model"
     _save(model, work, target)
-    if work.base.architecture != "static":
-        model.max_seq_length = work.base.max_length
-    memory = model.eval().encode(_parity.canary_texts(work.base), prompt="", batch_size=2)
-    ways = {"memory": memory, "evaluation": _parity.evaluation_numbers(target, work.base)}
+    ways["memory"] = _numbers(model, work)
+    ways["evaluation"] = _parity.evaluation_numbers(target, work.base)
+    change = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
     parity = _parity.differences(ways, reference="evaluation")
     _parity.refuse_disparity(parity, tolerance=_parity.TOLERANCE, where=where)
-    parity["change"] = _parity.refuse_unchanged(ways["evaluation"], before, where=where)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     return Result(
         trained_parameters=trained,
         tokens=_tokens(model, work),
         gpu_memory_mib=gpu,
-        parity=parity,
+        parity={**parity, "change": change},
         curves=_swift_log.curves(history),
     )
 
@@ -143,8 +149,32 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         callbacks=[_log_writer(run / "logging.jsonl")],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
+    # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
+    trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
+
+
+def _restore(model: SentenceTransformer, checkpoint: Path) -> list[dict[str, Any]]:
+    """Take the weights of the last checkpoint; return what was logged up to it."""
+    from safetensors.torch import load_model
+
+    load_model(model, str(checkpoint / "model.safetensors"))
+    return _swift_log.log_history(checkpoint)
+
+
+def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
+    """Return the canaries' vectors by the model in memory, cut where evaluation cuts."""
+    import numpy as np
+
+    is_static = work.base.architecture == "static"
+    trained_length = None if is_static else model.max_seq_length
+    if not is_static:
+        model.max_seq_length = work.base.max_length
+    found = model.eval().encode(_parity.canary_texts(work.base), prompt="", batch_size=2)
+    if not is_static:
+        model.max_seq_length = trained_length
+    return np.asarray(found, dtype=np.float32)
 
 
 def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
@@ -239,11 +269,6 @@ def _log_writer(path: Path) -> TrainerCallback:
                 file.write(json.dumps(line) + "\n")
 
     return LogWriter()
-
-
-def _merge(model: SentenceTransformer, work: Work) -> None:
-    if work.variant.tuner == "lora":
-        model[0].model = model[0].model.merge_and_unload()
 
 
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:

@@ -193,7 +193,7 @@ def _optimizer_arguments(job: Job) -> dict[str, str]:
         "max_grad_norm": "1.0",
         "seed": str(job.seed),
         "data_seed": str(job.seed),
-        "dataloader_drop_last": _flag(_drops_last(job)),
+        "dataloader_drop_last": _flag(job.drops_last),
     }
     if training.warmup_ratio:
         found["warmup_ratio"] = repr(min(training.warmup_ratio, 0.999))
@@ -202,11 +202,6 @@ def _optimizer_arguments(job: Job) -> dict[str, str]:
     if training.token_learning_rate is not None:
         found["optimizer"] = "tcmbench_token_rate"
     return found
-
-
-def _drops_last(job: Job) -> bool:
-    """Return whether the last batch would be one example without anything to be told apart from."""
-    return job.rows % (job.variant.training.batch_size * job.variant.training.devices) == 1
 
 
 def _device_arguments(job: Job, *, device: str) -> dict[str, str]:
@@ -257,9 +252,3 @@ def _installed(*modules: str) -> bool:
 def missing(modules: Iterable[str]) -> list[str]:
     """Return those of the modules that are not installed, without importing any."""
     return [module for module in modules if not _installed(module)]
-
-
-def device_present() -> str:
-    """Return cuda where an NVIDIA GPU is visible to this process, else cpu, without importing torch."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return "cuda" if hidden not in {"", "-1"} and Path("/dev/nvidia0").exists() else "cpu"

@@ -17,7 +17,7 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 class Summary(NamedTuple):
-    """The last line of a finished training."""
+    """What a finished training says about itself."""
 
     rows: int
     """Examples that were trained on, after preprocessing."""
@@ -26,9 +26,8 @@ class Summary(NamedTuple):
 
     step: int
 
-    trained_parameters: int
-
     gpu_memory_mib: float
+    """Most memory reserved on one GPU, in all parts of the training; 0 without one."""
 
     curves: tuple[Point, ...]
 
@@ -58,27 +57,54 @@ class Follower:
 
 
 def summary(path: Path) -> Summary:
-    """Return what a finished training says about itself.
+    """Return what the last line of a training says that has just finished.
 
     Raises:
         TrainingError: The log has no summary: the training didn't finish.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    last: Mapping[str, Any] = json.loads(lines[-1]) if lines else {}
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    last: Mapping[str, Any] = json.loads(text.splitlines()[-1]) if text else {}
     if "last_model_checkpoint" not in last or last["last_model_checkpoint"] is None:
         raise TrainingError(f"{path}: expected the summary of a finished training in the last line. Train again.")
     size = re.search(r"size=(\d+)", str(last.get("train_dataset", "")))
-    trained = re.search(r"\(([\d.]+)M Trainable", str(last.get("model_parameter_info", "")))
-    if size is None or trained is None:
-        raise TrainingError(f"{path}: expected `size=` and the parameters in the last line: is it ms-swift 4.6?")
+    if size is None:
+        raise TrainingError(f"{path}: expected `size=` in the last line: is it ms-swift 4.6?")
     return Summary(
         rows=int(size.group(1)),
         checkpoint=Path(last["last_model_checkpoint"]),
         step=int(last["global_step"]),
-        trained_parameters=round(float(trained.group(1)) * 1e6),
-        gpu_memory_mib=float(last.get("memory") or 0.0) * 1024,
+        gpu_memory_mib=max(float(last.get("memory") or 0.0) * 1024, _gpu_memory_mib(text)),
         curves=curves(last["log_history"]),
     )
+
+
+def trained(path: Path, *, checkpoint: Path, rows: int) -> Summary:
+    """Return the same of a training whose last checkpoint is there, whether or not it lived to write its summary.
+
+    Args:
+        path: The log.
+        checkpoint: The checkpoint of the last step.
+        rows: Examples that went in: the guard compared them with what was left of them before the first step.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    history = log_history(checkpoint)
+    step = int(checkpoint.name.rpartition("-")[2])
+    return Summary(rows, checkpoint, step, gpu_memory_mib=_gpu_memory_mib(text), curves=curves(history))
+
+
+def log_history(checkpoint: Path) -> list[dict[str, Any]]:
+    """Return all that was logged up to a checkpoint, its own step included."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = state["log_history"]
+    return found
+
+
+def is_last(checkpoint: Path, *, steps: int) -> bool:
+    """Return whether a checkpoint is that of the last step, so that nothing is left to be trained.
+
+    A trainer that is started from it all the same runs no epoch, or one step too many where max_steps ends the epoch.
+    """
+    return checkpoint.name == f"checkpoint-{steps}"
 
 
 def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
@@ -137,6 +163,11 @@ def _step(row: Mapping[str, Any]) -> Step | None:
         return None
     done, _, total = str(row["global_step/max_steps"]).partition("/")
     return Step(int(done), int(total), float(row["loss"]), _seconds(str(row.get("remaining_time", ""))))
+
+
+def _gpu_memory_mib(text: str) -> float:
+    # by pattern: a kill may have left half a line
+    return max((float(found) * 1024 for found in re.findall(r'"memory\(GiB\)": ([\d.]+)', text)), default=0.0)
 
 
 def _seconds(text: str) -> float:

@@ -6,13 +6,12 @@ progress, curves and resuming are the same. Rerankers and 4-bit weights are ms-s
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError
-from tcmbench.store import write_json, write_text
-from tcmbench.trainers import Outcome, Plan, _process, _swift_command, _swift_log, _train_file
+from tcmbench.store import write_text
+from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 
 if TYPE_CHECKING:
@@ -44,9 +43,10 @@ def plan(job: Job) -> Plan:
         environment={
             **_swift_command.process_environment(),
             "TENSORBOARD_LOGGING_DIR": str(run / "runs"),
+            **_gpus.environment(job),
         },
         files=(
-            *(job.work_dir / name for name in ("console.log", "seconds.json", "work.json", "answer.json")),
+            *(job.work_dir / name for name in ("console.log", _costs.NAME, "work.json", "answer.json")),
             *(run / name for name in ("logging.jsonl", "runs")),
             *sorted(checkpoints),
             job.work_dir / "model",
@@ -65,34 +65,33 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
     """
     planned = plan(job)
     inherited, removed = _swift_command.scrub(os.environ)
-    run, answer, times = job.work_dir / _RUN, job.work_dir / "answer.json", job.work_dir / "seconds.json"
+    run, answer = job.work_dir / _RUN, job.work_dir / "answer.json"
     run.mkdir(parents=True, exist_ok=True)
     work = work_of(
         job,
-        device=job.device or _swift_command.device_present(),
+        device=_gpus.device(job),
         output=job.work_dir,
         checkpoint=_swift_log.last_checkpoint(run),
     )
     write_text(job.work_dir / "work.json", work.model_dump_json(indent=2) + "\n")
-    before = json.loads(times.read_text(encoding="utf-8")) if times.is_file() else {}
-    done = _process.run(
+    before = _costs.so_far(job.work_dir)
+    _process.run(
         planned.command,
         environment={**inherited, **planned.environment},
         console=job.work_dir / "console.log",
         what=f"Training variant {job.variant.name}, seed {job.seed},",
         watch=_swift_log.Follower(run / "logging.jsonl", progress),
+        sample=lambda part: _costs.keep(job.work_dir, before=before, part=part),
     )
-    seconds = float(before.get("seconds", 0.0)) + done.seconds
-    peak = max(float(before.get("peak_memory_mib", 0.0)), done.peak_memory_mib)
-    write_json(times, {"seconds": seconds, "peak_memory_mib": peak})
+    cost = _costs.so_far(job.work_dir)
     result = Result.model_validate_json(answer.read_text(encoding="utf-8"))
     _swift_log.refuse_zero_loss(result.curves, where=f"variant {job.variant.name}, seed {job.seed}")
     return Outcome(
         model_dir=job.work_dir / "model",
         curves=result.curves,
-        seconds=seconds,
+        seconds=cost.seconds,
         tokens=result.tokens,
-        peak_memory_mib=peak,
+        peak_memory_mib=cost.peak_memory_mib,
         peak_gpu_memory_mib=result.gpu_memory_mib,
         trained_parameters=result.trained_parameters,
         parity=result.parity,
@@ -124,6 +123,7 @@ def _check_recipe(job: Job) -> None:
             f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
             "or download them where there is a network and copy the folder."
         )
+    _gpus.refuse_too_few(job)
 
 
 def _check_training(training: Training, *, where: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
-from tcmbench.trainers import Outcome, Plan, _process, _swift_command, _swift_log, _train_file
+from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 from tcmbench.trainers._swift_plugin import guard_file
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Step
 
 REVISION = "1"
@@ -30,8 +31,6 @@ LOSSES = {
     "embedding": ("infonce", "matryoshka", "cosine_similarity", "contrastive", "online_contrastive"),
     "reranker": ("pointwise_reranker", "listwise_reranker"),
 }
-
-_TIMES = "seconds.json"
 
 
 def plan(job: Job) -> Plan:
@@ -47,10 +46,13 @@ def plan(job: Job) -> Plan:
     kept = [step for step in (final - final % every, final) if step]
     checkpoints = sorted({run / f"checkpoint-{step}" for step in kept})
     return Plan(
-        command=_swift_command.command(job, device=_device(job)),
-        environment=_swift_command.environment(job, negatives=negatives),
+        command=_swift_command.command(job, device=_gpus.device(job)),
+        environment={**_swift_command.environment(job, negatives=negatives), **_gpus.environment(job)},
         files=(
-            *(job.work_dir / name for name in ("console.log", guard_file.NAME, _TIMES, "work.json", "answer.json")),
+            *(
+                job.work_dir / name
+                for name in ("console.log", guard_file.NAME, _costs.NAME, "work.json", "answer.json")
+            ),
             *(run / name for name in ("args.json", "logging.jsonl", "runs", "images")),
             *checkpoints,
             job.work_dir / "model",
@@ -70,15 +72,16 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
     planned = plan(job)
     inherited, removed = _swift_command.scrub(os.environ)
     environment = {**inherited, **planned.environment}
-    summary, seconds, peak = _trained(job, planned, environment=environment, progress=progress)
+    summary = _trained(job, planned, environment=environment, progress=progress)
+    cost = _costs.so_far(job.work_dir)
     _check_log(job, summary)
     result = _finished(job, checkpoint=summary.checkpoint, environment=environment)
     return Outcome(
         model_dir=job.work_dir / "model",
         curves=summary.curves,
-        seconds=seconds,
+        seconds=cost.seconds,
         tokens=result.tokens,
-        peak_memory_mib=peak,
+        peak_memory_mib=cost.peak_memory_mib,
         peak_gpu_memory_mib=summary.gpu_memory_mib,
         trained_parameters=result.trained_parameters,
         parity=result.parity,
@@ -89,36 +92,35 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
 
 def _trained(
     job: Job, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
-) -> tuple[_swift_log.Summary, float, float]:
-    """Return the summary, seconds and peak memory of the training, of all its parts if it was resumed."""
+) -> _swift_log.Summary:
+    """Train what is left to be trained; return what is said of all of it."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
     run.mkdir(parents=True, exist_ok=True)
-    before = _times(job)
     resume = _swift_log.last_checkpoint(run)
-    if resume is not None and resume.name == f"checkpoint-{planned.steps}" and _is_finished(log):
-        return _swift_log.summary(log), *before
+    if resume is not None and _swift_log.is_last(resume, steps=planned.steps):
+        return _swift_log.trained(log, checkpoint=resume, rows=job.rows)
+    before = _costs.so_far(job.work_dir)
     write_json(job.work_dir / guard_file.NAME, {
         "rows": job.rows, "task": job.variant.task,
         "query_prompt": job.base.query_prompt, "instruction": job.base.instruction,
         "token_learning_rate": job.variant.training.token_learning_rate,
     })  # fmt: skip
-    done = _process.run(
-        _swift_command.command(job, device=_device(job), resume=resume),
+    _process.run(
+        _swift_command.command(job, device=_gpus.device(job), resume=resume),
         environment=environment,
         console=job.work_dir / "console.log",
         what=f"Training variant {job.variant.name}, seed {job.seed},",
         watch=_swift_log.Follower(log, progress),
+        sample=lambda part: _costs.keep(job.work_dir, before=before, part=part),
     )
-    seconds, peak = before[0] + done.seconds, max(before[1], done.peak_memory_mib)
-    write_json(job.work_dir / _TIMES, {"seconds": seconds, "peak_memory_mib": peak})
-    return _swift_log.summary(log), seconds, peak
+    return _swift_log.summary(log)
 
 
 def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Result:
     """Merge, write and check the model in a process of its own."""
     work, answer, model = (job.work_dir / name for name in ("work.json", "answer.json", "model"))
     shutil.rmtree(model, ignore_errors=True)
-    task = work_of(job, device=_device(job), output=model, checkpoint=checkpoint)
+    task = work_of(job, device=_gpus.device(job), output=model, checkpoint=checkpoint)
     write_text(work, task.model_dump_json(indent=2) + "\n")
     _process.run(
         worker_command("_finish_worker", work, answer),
@@ -144,10 +146,7 @@ def _check_recipe(job: Job) -> None:
     """Refuse what ms-swift can't do, before anything is started."""
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
-    missing = _swift_command.missing(["swift", "peft", *(["bitsandbytes"] if variant.tuner == "qlora" else [])])
-    if missing:
-        package = {"swift": "ms-swift"}.get(missing[0], missing[0])
-        raise MissingExtra.of(package, "train", purpose=f"{where}: the swift trainer")
+    _refuse_missing_packages(variant, where=where)
     if base.kind == "baseline":
         raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.swift_model_type is None:
@@ -165,6 +164,33 @@ def _check_recipe(job: Job) -> None:
             f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
             "sentence-transformers differ. Give the base its `instruction`."
         )
+    _check_training(variant, where=where)
+    _refuse_code(job)
+    if not any(job.base_dir.glob("*.safetensors")):
+        raise ModelAbsent(
+            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
+            "or download them where there is a network and copy the folder."
+        )
+    _gpus.refuse_too_few(job)
+
+
+def _refuse_missing_packages(variant: Variant, *, where: str) -> None:
+    """Refuse a recipe whose packages aren't installed; the message names the extra that brings them."""
+    needed = {"swift": "train", "peft": "train"}
+    if variant.tuner == "qlora":
+        needed["bitsandbytes"] = "train"
+    if variant.training.deepspeed is not None:
+        needed["deepspeed"] = "gpu"
+    for module in _swift_command.missing(needed):
+        package = {"swift": "ms-swift"}.get(module, module)
+        purpose = (
+            f"training.deepspeed = {variant.training.deepspeed!r}" if module == "deepspeed" else "the swift trainer"
+        )
+        raise MissingExtra.of(package, needed[module], purpose=f"{where}: {purpose}")
+
+
+def _check_training(variant: Variant, *, where: str) -> None:
+    """Refuse a loss or a batch rule that ms-swift has no way to follow."""
     known = LOSSES[variant.task]
     if _swift_command.loss_of(variant) not in known:
         raise SpecError(
@@ -173,11 +199,11 @@ def _check_recipe(job: Job) -> None:
         )
     if variant.training.loss == "matryoshka" and not variant.training.matryoshka_dims:
         raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
-    _refuse_code(job)
-    if not any(job.base_dir.glob("*.safetensors")):
-        raise ModelAbsent(
-            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
-            "or download them where there is a network and copy the folder."
+    if variant.batch_rule == "no_duplicates":
+        other = "" if variant.task == "reranker" else ', or use trainer = "sentence_transformers"'
+        raise SpecError(
+            f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
+            f'batches as they stand in the training set. Set batch_rule = "label_unique" or "plain"{other}.'
         )
 
 
@@ -190,23 +216,3 @@ def _refuse_code(job: Job) -> None:
             f"variant {job.variant.name}: base {job.base.name} brings code of its own (auto_map in {config}), which "
             "ms-swift would run. Read that code, then set trust_remote_code = true in the base, or use another base."
         )
-
-
-def _device(job: Job) -> str:
-    return job.device or _swift_command.device_present()
-
-
-def _times(job: Job) -> tuple[float, float]:
-    path = job.work_dir / _TIMES
-    if not path.is_file():
-        return 0.0, 0.0
-    times = json.loads(path.read_text(encoding="utf-8"))
-    return float(times["seconds"]), float(times["peak_memory_mib"])
-
-
-def _is_finished(log: Path) -> bool:
-    try:
-        _swift_log.summary(log)
-    except TrainingError:
-        return False
-    return True

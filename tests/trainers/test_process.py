@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcmbench.errors import ParityError, TcmbenchError, TrainingError
-from tcmbench.trainers import _process
+from tcmbench.trainers import _costs, _process
 
 
 def run(code: str, folder: Path, **options: object) -> _process.Finished:
@@ -56,6 +57,82 @@ def test_explains_a_failure(tmp_path: Path, code: str, said: str) -> None:
         run(noise + code, tmp_path)
     assert len(str(raised.value).splitlines()) <= 3
     assert str(tmp_path / "console.log") in str(raised.value)
+
+
+TORCHRUN = """
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "sft.py", line 7, in <module>
+[rank1]: {said}
+E0101 00:00:00.1 9 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: 1) local_rank: 1 (pid: 7)
+Traceback (most recent call last):
+  File "torch/distributed/launcher/api.py", line 383, in launch_agent
+    raise ChildFailedError(
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+swift.cli.sft FAILED
+------------------------------------------------------------
+Root Cause (first observed failure):
+[0]:
+  rank      : 1 (local_rank: 1)
+  exitcode  : 1 (pid: 7)
+  error_file: <N/A>
+  traceback : {reported}
+============================================================
+"""
+"""How torchrun 2.13 ends when one of its processes has failed."""
+
+
+@pytest.mark.parametrize(
+    ("said", "reported", "kind", "expected"),
+    [
+        ("ValueError: no such column", "To enable traceback see: docs", TrainingError, r"1\): ValueError: no such col"),
+        (
+            "torch.OutOfMemoryError: CUDA out of memory.",
+            "To enable traceback see: docs",
+            TrainingError,
+            "Lower training",
+        ),
+        ("tcmbench.errors.ParityError: tokens differ", "To enable traceback see: docs", ParityError, ": tokens differ"),
+        ("", "Signal 9 (SIGKILL) received by PID 7", TrainingError, r"Signal 9.*\n.*killed from outside"),
+    ],
+)
+def test_torchrun_does_not_hide_what_went_wrong(
+    tmp_path: Path, said: str, reported: str, kind: type[TcmbenchError], expected: str
+) -> None:
+    """On several GPUs the message is what a process said, or how it was killed, not that one of them failed."""
+    console = tmp_path / "console.log"
+    console.write_text(TORCHRUN.format(said=said, reported=reported))
+    found = _process.failure(console, begin=0, code=1, what="Training")
+    assert type(found) is kind
+    assert re.search(expected, str(found), re.DOTALL)
+    assert "ChildFailedError" not in str(found)
+
+
+@pytest.mark.parametrize(("module", "extra"), [("swift", "train"), ("deepspeed", "gpu")])
+def test_names_the_extra_of_a_missing_package(tmp_path: Path, module: str, extra: str) -> None:
+    """A package that only the process missed is installed by the extra that brings it."""
+    console = tmp_path / "console.log"
+    console.write_text(f"ModuleNotFoundError: No module named '{module}'\n")
+    found = _process.failure(console, begin=0, code=1, what="Training")
+    assert f"pip install 'tcmbench[{extra}]'" in str(found)
+
+
+def test_the_cost_of_a_part_is_kept_however_it_ends(tmp_path: Path) -> None:
+    """While it runs and after a failure, the file holds all parts so far: seconds added, the highest memory."""
+    _costs.keep(tmp_path, before=_costs.so_far(tmp_path), part=_process.Finished(100.0, 7.0))
+    before = _costs.so_far(tmp_path)
+    seen: list[_process.Finished] = []
+
+    def sample(part: _process.Finished) -> None:
+        _costs.keep(tmp_path, before=before, part=part)
+        seen.append(_costs.so_far(tmp_path))
+
+    with pytest.raises(TrainingError):
+        run("import time; time.sleep(0.7); raise ValueError('x')", tmp_path, sample=sample)
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+    assert 100.6 < _costs.so_far(tmp_path).seconds < 160
+    assert _costs.so_far(tmp_path).peak_memory_mib > 7
 
 
 def test_an_error_of_ours_keeps_its_kind(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tcmbench.errors import SpecError, TcmbenchError, TrainingError
+from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
 from tcmbench.trainers import Job, Step, _sentence_transformers_worker, _swift_log, sentence_transformers
 from tcmbench.trainers._job_file import Result, work_of
@@ -59,7 +59,9 @@ def test_losses_teach_and_models_agree(
     result = in_process(job)
     losses = [point.loss for point in result.curves if point.loss is not None]
     assert losses[-1] < losses[0]
-    assert result.parity["memory=evaluation"] < 1e-5
+    ways = {"memory=evaluation", "adapter=evaluation"} if tuner == "lora" else {"memory=evaluation"}
+    assert result.parity.keys() == {*ways, "change"}
+    assert max(result.parity[way] for way in ways) < 1e-5
     assert result.trained_parameters == (4096 if tuner == "lora" else 34816)
     files = {path.name for path in (job.work_dir / "model").rglob("*") if path.is_file()}
     assert {"modules.json", "model.safetensors", "tokenizer.json", "config_sentence_transformers.json"} <= files
@@ -150,6 +152,50 @@ def test_resuming_ends_in_the_same_bytes(tmp_path: Path, embedding_base: Base, e
     weights = [(job.work_dir / "model" / "model.safetensors").read_bytes() for job in jobs]
     assert weights[0] == weights[1]
     assert [point.step for point in result.curves] == list(range(1, 11))
+
+
+def test_nothing_is_trained_twice(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """Killed after its last checkpoint and run again, it trains no step beyond max_steps and ends the same."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80, training={"max_steps": 5})
+    results, weights = [], []
+    for _ in range(2):
+        results.append(in_process(job))
+        weights.append((job.work_dir / "model" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    assert results[0].curves == results[1].curves
+    assert [path.name for path in (job.work_dir / "run").glob("checkpoint-*")] == ["checkpoint-5"]
+
+
+def test_half_precision_ends_with_the_model(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """A model trained in bfloat16 is measured in float32, as evaluation does."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, tuner="lora", training={"dtype": "bfloat16"})
+    parity = in_process(job).parity
+    assert max(parity["memory=evaluation"], parity["adapter=evaluation"]) < 1e-5
+
+
+def test_a_merge_that_loses_the_adapter_is_found(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the adapter gave before it was merged is compared with what evaluation loads."""
+    from peft import PeftModel
+
+    def half(model: PeftModel) -> object:
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.data *= 0.5
+        return model.base_model.merge_and_unload()
+
+    monkeypatch.setattr(PeftModel, "merge_and_unload", half, raising=False)
+    job = job_of(tmp_path, embedding_base, embedding_dir, tuner="lora")
+    with pytest.raises(ParityError, match="adapter=evaluation"):
+        in_process(job)
+
+
+def test_a_model_of_nan_is_called_that(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """NaN is no disparity between two ways: the message says to lower the learning rate."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, training={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match=r"gives NaN\. Lower training\.learning_rate"):
+        in_process(job)
 
 
 def test_a_training_without_effect_fails(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:

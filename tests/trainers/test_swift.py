@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -110,12 +111,20 @@ def test_a_killed_training_resumes_to_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome, list[Step]]) -> None:
-    """Run again, only the model's folder is made again."""
-    before = (lora_job.work_dir / "run" / "logging.jsonl").stat().st_mtime_ns
-    again = swift.train(lora_job, progress=lambda _: None)
-    assert (lora_job.work_dir / "run" / "logging.jsonl").stat().st_mtime_ns == before
+def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path) -> None:
+    """With the last checkpoint there, only the model is made again: even if the kill came before ms-swift's summary."""
+    job = dataclasses.replace(lora_job, work_dir=tmp_path / "work")
+    shutil.copytree(lora_job.work_dir, job.work_dir, ignore=shutil.ignore_patterns("model"))
+    log = job.work_dir / "run" / "logging.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert "last_model_checkpoint" in lines[-1]
+    log.write_text("".join(lines[:-1]), encoding="utf-8")
+    again = swift.train(job, progress=lambda _: None)
+    assert log.read_text(encoding="utf-8") == "".join(lines[:-1])
     assert again.curves == lora[0].curves
+    assert (again.seconds, again.peak_memory_mib) == (lora[0].seconds, lora[0].peak_memory_mib)
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (again.model_dir, lora_job.work_dir / "model")]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.slow
@@ -135,6 +144,7 @@ def test_rerankers_agree_every_way(
     outcome = swift.train(job, progress=lambda _: None)
     differences = {name: value for name, value in outcome.parity.items() if "=" in name}
     assert "swift=evaluation" in differences
+    assert outcome.parity["change"] > 1e-3
     assert max(differences.values()) < 1e-5
 
 
@@ -144,16 +154,18 @@ def test_other_tuners_and_losses_agree_every_way(
     tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str, loss: str
 ) -> None:
     """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
-    rows = embedding_rows(24, negatives=0)
+    rows = embedding_rows(25, negatives=0)
     if loss == "cosine_similarity":
         rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
-        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24, tuner=tuner,
+        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=25, tuner=tuner,
         training={"loss": loss, "matryoshka_dims": [32, 16] if loss == "matryoshka" else []},
     )  # fmt: skip
     outcome = swift.train(job, progress=lambda _: None)
     assert max(value for name, value in outcome.parity.items() if "=" in name) < 1e-5
+    # the last row alone is no batch, and no step is planned for it
+    assert all(path.exists() for path in swift.plan(job).files)
 
 
 @pytest.mark.slow
@@ -247,16 +259,31 @@ def test_refuses_an_absent_base_and_a_foreign_loss(tmp_path: Path, embedding_bas
 
 
 @pytest.mark.parametrize(
-    ("gone", "tuner", "package"), [("swift", "full", "ms-swift"), ("bitsandbytes", "qlora", "bitsandbytes")]
+    ("gone", "changes", "said"),
+    [
+        ("swift", {}, r"the swift trainer needs ms-swift.*tcmbench\[train\]"),
+        ("bitsandbytes", {"tuner": "qlora"}, r"needs bitsandbytes.*tcmbench\[train\]"),
+        ("deepspeed", {"training": {"deepspeed": "zero2"}}, r"deepspeed = 'zero2' needs deepspeed.*tcmbench\[gpu\]"),
+    ],
 )
 def test_names_the_extra_that_is_missing(
-    tmp_path: Path, embedding_base: Base, monkeypatch: pytest.MonkeyPatch, gone: str, tuner: str, package: str
-) -> None:
-    """Without ms-swift or bitsandbytes the message is the command that installs it."""
+    tmp_path: Path, embedding_base: Base, monkeypatch: pytest.MonkeyPatch, gone: str, changes: dict[str, object],
+    said: str,
+) -> None:  # fmt: skip
+    """Without a package that the recipe needs the message is the command that installs it."""
     monkeypatch.setattr(_swift_command, "_installed", lambda module: module != gone)
-    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, tuner=tuner)
-    with pytest.raises(MissingExtra, match=rf"{package}.*pip install 'tcmbench\[train\]'"):
+    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, **changes)  # type: ignore[arg-type]
+    with pytest.raises(MissingExtra, match=said):
         swift.plan(job)
+
+
+def test_refuses_a_batch_rule_that_it_would_ignore(tmp_path: Path, embedding_base: Base, reranker_base: Base) -> None:
+    """no_duplicates is the other trainer's, which has no rerankers: each message names what there is."""
+    changes = {"train_file": tmp_path / "t", "rows": 8, "batch_rule": "no_duplicates"}
+    with pytest.raises(SpecError, match=r'no_duplicates.*"label_unique" or "plain", or use trainer = "sentence_tr'):
+        swift.plan(make_job(tmp_path, base=embedding_base, **changes))  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=r'no_duplicates.*Set batch_rule = "label_unique" or "plain"\.$'):
+        swift.plan(make_job(tmp_path, base=reranker_base, **changes))  # type: ignore[arg-type]
 
 
 def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:

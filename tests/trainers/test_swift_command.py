@@ -112,11 +112,24 @@ def test_bfloat16_on_a_cpu_says_so(tmp_path: Path, embedding_base: Base) -> None
     assert (arguments["bf16"], arguments["use_cpu"]) == ("true", "true")
 
 
-def test_steps_count_devices_and_accumulation(tmp_path: Path, embedding_base: Base) -> None:
-    """A step takes batch size × devices × accumulation examples, and the last may be short."""
-    job = make_job(
-        tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=100,
-        training={"batch_size": 8, "devices": 2, "accumulation": 3},
-    )  # fmt: skip
-    expected = 3
+@pytest.mark.parametrize(
+    ("rows", "training", "expected"),
+    [
+        (100, {"devices": 2, "accumulation": 3}, 3),
+        (24, {}, 3),
+        (26, {}, 4),
+        (25, {}, 3),
+        (25, {"accumulation": 3}, 1),
+        (25, {"max_steps": 9}, 3),
+        (33, {"devices": 2}, 2),
+        (34, {"devices": 2}, 3),
+        (35, {"devices": 4}, 1),
+        (36, {"devices": 4}, 2),
+    ],
+)
+def test_steps_are_those_that_are_trained(
+    tmp_path: Path, embedding_base: Base, rows: int, training: dict[str, object], expected: int
+) -> None:
+    """The last step may be short; a lone last example and rows beyond an equal share of the devices make none."""
+    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=rows, training=training)
     assert expected == job.steps

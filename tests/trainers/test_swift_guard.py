@@ -1,4 +1,4 @@
-"""The checks inside ms-swift's process, on a trainer that stands in for its own."""
+"""What happens inside ms-swift's process: our checks on a trainer that stands in for its own, and its own counting."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tcmbench.errors import TrainingError
+from tcmbench.specs.base import Base
+from tests.trainers.tiny import make_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -22,7 +24,30 @@ def test_rows_that_were_dropped_stop_the_training(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv(guard_file.VARIABLE, str(settings))
     guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(23)))
     with pytest.raises(TrainingError, match=r"expected 24 examples after ms-swift's preprocessing, found 23"):
-        guard.on_train_begin()
+        guard.on_train_begin(SimpleNamespace(resume_from_checkpoint=None), SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [({}, "run/checkpoint-5"), ({"last_model_checkpoint": "run/checkpoint-9"}, "run/checkpoint-9")],
+)
+def test_a_resumed_training_has_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: dict[str, str], expected: str
+) -> None:
+    """Resumed where nothing is left to train, ms-swift writes no checkpoint: the one it began with is its last."""
+    from tcmbench.trainers._swift_plugin import guard_file, tcmbench_guard
+
+    settings = tmp_path / guard_file.NAME
+    settings.write_text(json.dumps({"rows": 24, "task": "embedding", "query_prompt": "", "instruction": ""}))
+    monkeypatch.setenv(guard_file.VARIABLE, str(settings))
+    monkeypatch.setattr(tcmbench_guard, "check_template", lambda *_: None)
+    guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(24), template=None))
+    begun = SimpleNamespace(**state)
+    guard.on_train_begin(SimpleNamespace(resume_from_checkpoint="run/checkpoint-5"), begun)
+    assert expected == begun.last_model_checkpoint
+    fresh = SimpleNamespace()
+    guard.on_train_begin(SimpleNamespace(resume_from_checkpoint=None), fresh)
+    assert not hasattr(fresh, "last_model_checkpoint")
 
 
 def test_a_loss_of_exactly_zero_stops_the_training() -> None:
@@ -44,3 +69,21 @@ def test_code_that_comes_with_a_model_does_not_run() -> None:
 
     assert tcmbench_guard.Guard.__doc__
     assert ModelLoader.default_trust_remote_code is False
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 4])
+def test_steps_are_those_that_ms_swift_counts(
+    tmp_path: Path, embedding_base: Base, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    """For every size of the last batch, its sampler gives as many batches as we plan steps."""
+    from swift.dataloader.shard import BatchSamplerShard
+
+    monkeypatch.setattr(BatchSamplerShard, "world_size", devices)
+    jobs = [
+        make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=rows, training={"devices": devices})
+        for rows in range(8 * devices, 16 * devices + 1)
+    ]
+    counted = [
+        len(BatchSamplerShard(job.rows, 8, shuffle=False, drop_last=job.drops_last, data_seed=None)) for job in jobs
+    ]
+    assert counted == [job.steps for job in jobs]

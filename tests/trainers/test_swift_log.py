@@ -72,6 +72,28 @@ def test_an_unfinished_log_is_no_model(tmp_path: Path) -> None:
             _swift_log.summary(path)
 
 
+def test_a_training_is_finished_with_its_last_checkpoint(tmp_path: Path) -> None:
+    """Killed before its summary, with half a line in its log, it says the same by its checkpoint."""
+    log, checkpoint = tmp_path / "log", tmp_path / "checkpoint-2"
+    write_summary(log)
+    expected = _swift_log.summary(log)
+    log.write_text(row(1, 2.0)[:-2] + ', "memory(GiB)": 1.5}\n{"loss": 1.0, "lea', encoding="utf-8")
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"log_history": HISTORY[:3]}), encoding="utf-8")
+    assert _swift_log.trained(log, checkpoint=checkpoint, rows=24) == expected._replace(checkpoint=checkpoint)
+    assert _swift_log.is_last(checkpoint, steps=2)
+    assert not _swift_log.is_last(checkpoint, steps=20)
+
+
+def test_memory_is_that_of_all_parts(tmp_path: Path) -> None:
+    """A resumed training's summary knows its last part only; the lines before it know the others."""
+    log = tmp_path / "log"
+    write_summary(log, memory=0.5)
+    log.write_text(row(1, 2.0)[:-2] + ', "memory(GiB)": 2.0}\n' + log.read_text(encoding="utf-8"), encoding="utf-8")
+    expected = 2048.0
+    assert expected == _swift_log.summary(log).gpu_memory_mib
+
+
 def test_a_loss_of_exactly_zero_is_refused() -> None:
     """Zero at any step means that nothing was learnt there."""
     with pytest.raises(TrainingError, match="exactly 0 at step 7"):

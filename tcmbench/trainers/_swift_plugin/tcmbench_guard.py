@@ -32,8 +32,8 @@ ModelLoader.default_trust_remote_code = os.environ.get(TRUST) == "1"
 class Guard(TrainerCallback):
     """Stops a training that would teach something else than evaluation measures, or nothing."""
 
-    def on_train_begin(self, *_: object, **__: object) -> None:
-        """Compare template and row count with what evaluation and the training set say."""
+    def on_train_begin(self, args: Any, state: Any, *_: object, **__: object) -> None:
+        """Compare template and row count with what evaluation and the training set say; name the checkpoint."""
         told = guard_file.read()
         rows = len(self.trainer.train_dataset)
         if rows != told["rows"]:
@@ -42,6 +42,9 @@ class Guard(TrainerCallback):
                 "that are longer than training.max_length or that it can't read. Build the training set again."
             )
         check_template(self.trainer.template, told)
+        # ms-swift notes a checkpoint only where it writes one: resumed at its own last step it would end without any
+        if args.resume_from_checkpoint and not hasattr(state, "last_model_checkpoint"):
+            state.last_model_checkpoint = args.resume_from_checkpoint
 
     def on_log(self, *_: object, logs: Mapping[str, Any], **__: object) -> None:
         """Stop at a loss of exactly zero: nothing would be learnt from here on."""
