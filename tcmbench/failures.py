@@ -48,10 +48,13 @@ def explained(what: str) -> Iterator[None]:
         yield
     except TcmbenchError:
         raise
-    except Exception as error:
+    except Exception as error:  # a library may raise anything: none of it may cost the other models of a set
         logger.debug("%s", what, exc_info=True)
         first = next(iter(str(error).strip().splitlines()), "")
-        raise EvaluationError(f"{what}: {type(error).__name__}{f': {first}' if first else ''}") from error
+        raise EvaluationError(
+            f"{what}: {type(error).__name__}{f': {first}' if first else ''}. Run again to try again; with "
+            "TCMBENCH_LOG=DEBUG it shows where."
+        ) from error
 
 
 def _path(store: Store, name: str) -> Path:

@@ -42,5 +42,5 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
     recipe = run_set.recipe_of(place, variant, planned)
     if planned is not None:
         typer.echo(f"leaks: {recipe.leaks}", err=True)
-        typer.echo(f"leak report: {leaks.report_path(place, recipe.data, planned)}", err=True)
+        typer.echo(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)
     return recipe

@@ -45,7 +45,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    stage = options
+    stage = options  # what the check above says of its type does not reach into the class
 
     class TwoStage(FastRetrieval, LocalRetrieval):
         """Query → first stage → order."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import MissingExtra, ModelAbsent, SpecError
+from tcmbench.errors import MissingExtra, SpecError
 from tcmbench.store import write_text
-from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file
+from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file, _weights
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 
 if TYPE_CHECKING:
@@ -118,11 +118,7 @@ def _check_recipe(job: Job) -> None:
     if variant.tuner == "lora" and _swift_command.missing(["peft"]):
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _check_training(variant.training, where=where)
-    if not any(job.base_dir.rglob("*.safetensors")):
-        raise ModelAbsent(
-            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
-            "or download them where there is a network and copy the folder."
-        )
+    _weights.refuse_absent(job, pattern="**/*.safetensors")
     _gpus.refuse_too_few(job)
 
 

@@ -12,9 +12,9 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TrainingError
+from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
-from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file
+from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file, _weights
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 from tcmbench.trainers._swift_plugin import guard_file
 
@@ -166,11 +166,7 @@ def _check_recipe(job: Job) -> None:
         )
     _check_training(variant, where=where)
     _refuse_code(job)
-    if not any(job.base_dir.glob("*.safetensors")):
-        raise ModelAbsent(
-            f"{where}: expected the weights of base {base.name} (*.safetensors) in {job.base_dir}. Put them there, "
-            "or download them where there is a network and copy the folder."
-        )
+    _weights.refuse_absent(job)
     _gpus.refuse_too_few(job)
 
 

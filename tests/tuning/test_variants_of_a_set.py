@@ -16,6 +16,7 @@ import pytest
 from tcmbench.evaluation import run, run_set
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.trainers import sentence_transformers
+from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from tcmbench.boards.entry import Entry
@@ -46,33 +47,13 @@ training = { batch_size = 4, max_steps = 2, max_length = 160, loss = "listwise_r
 """
 
 
-class Told:
-    """Keeps what a run says."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def begin(self, *_: object) -> None:
-        """Do nothing."""
-
-    def end(self, *_: object) -> None:
-        """Do nothing."""
-
-    def train(self, *_: object) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Keep it."""
-        self.notes.append(text)
-
-
 def _write(place: Workspace, text: str) -> None:
     (place.root / "models/sets/tiny.toml").write_text(text, encoding="utf-8")
 
 
 def _measured(place: Workspace) -> tuple[dict[str, Entry], list[str]]:
     """Run the set and return its entries by name, and what was said."""
-    model_set, told = place.spec(ModelSet, "tiny"), Told()
+    model_set, told = place.spec(ModelSet, "tiny"), Quiet()
     planned = run.plan(place, run_set.suite_of(place, model_set))
     return {e.name: e for e in run_set.measure(place, model_set, planned, watcher=told)}, told.notes
 
