@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ def waiting(text: str) -> AbstractContextManager[object]:
     from rich.console import Console
 
     return Console(stderr=True).status(text)
+
+
+_EVERY_SECONDS = 60.0
+"""Between two lines of one training, where no bar can move."""
 
 
 class Progress:
@@ -41,6 +46,7 @@ class Progress:
         )
         self._total = total
         self._done = 0
+        self._told = 0.0
         self._task = self._bar.add_task("starting", total=total)
 
     def __enter__(self) -> Self:
@@ -64,9 +70,13 @@ class Progress:
         self._bar.update(self._task, description=text)
 
     def train(self, name: str, step: Step) -> None:
-        """Show how far a training is."""
+        """Show how far a training is; without a terminal, in a line a minute."""
         minutes, seconds = divmod(round(step.remaining), 60)
-        self.describe(f"{name} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go")
+        text = f"{name} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go"
+        self.describe(text)
+        if self._bar.disable and time.monotonic() - self._told >= _EVERY_SECONDS:
+            self._told = time.monotonic()
+            self.note(text)
 
     def begin(self, model: Model, column: SuiteTask) -> None:
         """Show what is being measured."""

@@ -44,7 +44,7 @@ class Record:
     """Unique within its split."""
 
     patient_id: str
-    """Records of one patient share it; the record's own id where the data names no patient."""
+    """Records of one patient share it; where the data names no patient, the split and the record's own id."""
 
     labels: tuple[str, ...]
     """Gold syndromes, at least one, without repeats."""
@@ -293,7 +293,7 @@ def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: Lab
         try:
             given = fields.identifier(row.value, fields.RECORD_ID)
             record_id = _unique(given or f"{split}-{row.number}", taken)
-            record = _record(row.value, record_id, given, known=known, label_map=label_map)
+            record = _record(row.value, record_id, split=split, known=known, label_map=label_map)
         except fields.FieldProblem as problem:
             who = f"record {record_id}: " if record_id else ""
             problems.append(Problem(row.number, f"{who}{problem}"))
@@ -307,8 +307,8 @@ def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: Lab
 def _record(
     row: Mapping[str, object],
     record_id: str,
-    given_id: str,
     *,
+    split: str,
     known: frozenset[str],
     label_map: LabelMap | None,
 ) -> Record:
@@ -320,7 +320,7 @@ def _record(
         raise fields.FieldProblem(f"no label: expected one of {expected}; {_keys(row)}")
     record = Record(
         record_id=record_id,
-        patient_id=fields.identifier(row, fields.PATIENT_ID) or given_id or record_id,
+        patient_id=fields.identifier(row, fields.PATIENT_ID) or f"{split}/{record_id}",
         labels=labels,
         chief_complaint=fields.text(row, fields.CHIEF_COMPLAINT),
         history=fields.text(row, fields.HISTORY),

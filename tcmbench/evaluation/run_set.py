@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from tcmbench import failures
 from tcmbench.errors import SpecError, TcmbenchError
 from tcmbench.evaluation import board_cards, board_entries, models, run, status
 from tcmbench.specs.base import Base
@@ -66,8 +67,9 @@ def _measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watche
     for name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         try:
-            model = models.base_model(workspace, name)
-            cells = run.measure_missing(workspace, model, planned, watcher=watcher)
+            with failures.explained(f"base {name}"):
+                model = models.base_model(workspace, name)
+                cells = run.measure_missing(workspace, model, planned, watcher=watcher)
         except TcmbenchError as error:
             watcher.note(f"{name}: {error}")
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
@@ -83,7 +85,8 @@ def gather(workspace: Workspace, model_set: ModelSet, planned: Plan) -> list[Ent
     for name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         try:
-            cells = run.read(workspace, models.base_model(workspace, name), planned)
+            with failures.explained(f"base {name}"):
+                cells = run.read(workspace, models.base_model(workspace, name), planned)
         except TcmbenchError as error:
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
             continue
@@ -184,7 +187,8 @@ def pending(workspace: Workspace, model_set: ModelSet, planned: Plan) -> int:
     total = 0
     for name in model_set.models:
         try:
-            total += run.pending(run.read(workspace, models.base_model(workspace, name), planned))
+            with failures.explained(f"base {name}"):
+                total += run.pending(run.read(workspace, models.base_model(workspace, name), planned))
         except TcmbenchError:
             continue
     for variant in workspace.variants(model_set):
@@ -234,19 +238,20 @@ def _entry(
     failure = None
     shared = ""
     try:
-        recipe = recipe_of(workspace, variant, planned)
-        shared = recipe.leaks
-        for seed in variant.seeds:
-            made = make(recipe, seed)
-            if made is None:
-                why = tune.failure(workspace, recipe, seed=seed)
-                gap = run.Gap("failed", why) if why else run.Gap("pending", f"seed {seed} is not trained yet")
-                gaps.update({c.column: gap for c in planned.suite.tasks})
-                failure = why
-                break
-            tuned.append(made)
-            measured.append(cells(made.model))
-            gaps.update(measured[-1].gaps)
+        with failures.explained(f"variant {variant.name}"):
+            recipe = recipe_of(workspace, variant, planned)
+            shared = recipe.leaks
+            for seed in variant.seeds:
+                made = make(recipe, seed)
+                if made is None:
+                    why = tune.failure(workspace, recipe, seed=seed)
+                    gap = run.Gap("failed", why) if why else run.Gap("pending", f"seed {seed} is not trained yet")
+                    gaps.update({c.column: gap for c in planned.suite.tasks})
+                    failure = why
+                    break
+                tuned.append(made)
+                measured.append(cells(made.model))
+                gaps.update(measured[-1].gaps)
     except TcmbenchError as error:
         failure = str(error)
         gaps.update({c.column: run.Gap("failed", failure) for c in planned.suite.tasks})

@@ -131,7 +131,8 @@ class Forbidden(NamedTuple):
                 banned[row, copies[position]] = True
             if exclude_merged_labels:
                 merged = {m for doc_id in positives for m in corpus.merged.get(doc_id, ())}
-                banned[row, [at[doc_id] for doc_id in merged if doc_id in at]] = True
+                for position in (at[doc_id] for doc_id in merged if doc_id in at):
+                    banned[row, copies[position]] = True
         groups = np.fromiter((sets[p] for p in queries.positives), dtype=np.int64, count=len(queries.ids))
         return cls(groups, banned, positive)
 

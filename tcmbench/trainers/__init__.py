@@ -50,7 +50,13 @@ class Job:
 
     @property
     def drops_last(self) -> bool:
-        """Whether the last batch would be one example without anything to be told apart from; it is left out then."""
+        """Whether a last batch that isn't full is left out.
+
+        It is where it would be one example without anything to be told apart from, and under no_duplicates, which
+        puts what is left of a frequent label into ever smaller batches.
+        """
+        if self.variant.batch_rule == "no_duplicates":
+            return True
         return self.rows % (self.variant.training.batch_size * self.variant.training.devices) == 1
 
     @property
@@ -142,8 +148,12 @@ class Trainer(Protocol):
     REVISION: str
     """Raised whenever the same job gives other weights; part of every key."""
 
+    def check(self, job: Job) -> None:
+        """Refuse a recipe or base that can't be trained; asked before the training set is built, with no rows yet."""
+        ...
+
     def plan(self, job: Job) -> Plan:
-        """Return the exact command and every file it will make, after the recipe has been checked."""
+        """Return the exact command and every file it will make, after the job has been checked."""
         ...
 
     def train(self, job: Job, *, progress: Callable[[Step], None]) -> Outcome:

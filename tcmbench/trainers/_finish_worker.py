@@ -43,37 +43,60 @@ def finish(work: Work) -> Result:
     tuned.to(stored).save_pretrained(work.output)
     _companions(work, tokenizer, dimensions=int(tuned.config.hidden_size))
     del tuned
+    ways["transformers"] = _own_numbers(work, _open(work, work.output), tokenizer)
     ways["evaluation"] = _parity.evaluation_numbers(work.output, work.base)
     change = _change(work, tokenizer, evaluation=ways["evaluation"], behind_head=behind_head)
     ways["swift"] = _swift_numbers(work)
     parity = _parity.differences(ways, reference="evaluation")
+    quantised = _quantised(work, tokenizer, evaluation=ways["evaluation"])
     tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
     tolerance = _parity.TOLERANCE if stored == torch.float32 else _parity.HALF_TOLERANCE
     _parity.refuse_disparity(parity, tolerance=tolerance, where=where)
-    return Result(trained_parameters=trained, tokens=tokens, parity={**parity, "change": change})
+    return Result(trained_parameters=trained, tokens=tokens, parity={**parity, **quantised, "change": change})
 
 
 def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
     """Return the tuned network in float32, adapters still beside the weights, and how much of it was trained."""
-    import torch
-    import transformers
-
-    kind = "AutoModelForCausalLM"
-    extra: dict[str, Any] = {}
-    if _has_new_head(work):
-        kind = "AutoModelForSequenceClassification"
-        extra = {"num_labels": 1}
-    open_network = getattr(transformers, kind).from_pretrained
-    source = work.checkpoint if work.variant.tuner == "full" else work.base_dir
-    network = open_network(source, dtype=torch.float32, local_files_only=True, use_safetensors=True, **extra)
+    source = work.checkpoint if work.variant.tuner == "full" and work.checkpoint else work.base_dir
+    network = _open(work, source)
     if network.config.pad_token_id is None:
         network.config.pad_token_id = tokenizer.pad_token_id
     if work.variant.tuner == "full":
-        return network.eval(), sum(p.numel() for p in network.parameters())
+        return network, sum(p.numel() for p in network.parameters())
     from peft import PeftModel
 
     adapted = PeftModel.from_pretrained(network, str(work.checkpoint)).eval()
     return adapted, _adapter_size(work.checkpoint)
+
+
+def _open(work: Work, folder: Path, **more: Any) -> Any:
+    """Return a network with the head that the recipe trains, by plain transformers, in float32."""
+    import torch
+    import transformers
+
+    kind, head = "AutoModelForCausalLM", {}
+    if _has_new_head(work):
+        kind, head = "AutoModelForSequenceClassification", {"num_labels": 1}
+    open_network = getattr(transformers, kind).from_pretrained
+    return open_network(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **head, **more).eval()
+
+
+def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -> dict[str, float]:
+    """Return how far the 4-bit network that QLoRA trained is from the model that it becomes: told, not judged.
+
+    The adapter learnt to make up for the rounding of four bits; merged into float weights it is another model.
+    """
+    if work.variant.tuner != "qlora":
+        return {}
+    import torch
+    from peft import PeftModel
+    from transformers import BitsAndBytesConfig
+
+    bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32)
+    network = PeftModel.from_pretrained(_open(work, work.base_dir, quantization_config=bits), str(work.checkpoint))
+    return _parity.differences(
+        {"quantised": _own_numbers(work, network.eval(), tokenizer), "evaluation": evaluation}, reference="evaluation"
+    )
 
 
 def _adapter_size(checkpoint: Path | None) -> int:

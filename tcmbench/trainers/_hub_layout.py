@@ -34,15 +34,16 @@ _SYSTEM = (
 def copy_companions(base_dir: Path, target: Path) -> None:
     """Copy all files of a base except the weights of its network, which `target` has its own of.
 
-    Modules that ms-swift doesn't train (a dense layer after pooling) keep theirs, in their folders. Code that comes
-    with a model is not copied.
+    Modules that ms-swift doesn't train (a dense layer after pooling) keep theirs, in their folders, unless `target` has
+    weights there: sentence-transformers trains and writes them. Code that comes with a model is not copied.
     """
     target.mkdir(parents=True, exist_ok=True)
     for entry in sorted(base_dir.iterdir()):
         if entry.name in _LEFT_OUT:
             continue
         if entry.is_dir():
-            ignored = shutil.ignore_patterns("*.bin", "*.pt", "*.py", "*.pkl")
+            written = ("*.safetensors",) if any((target / entry.name).rglob("*.safetensors")) else ()
+            ignored = shutil.ignore_patterns("*.bin", "*.pt", "*.py", "*.pkl", *written)
             shutil.copytree(entry, target / entry.name, ignore=ignored, dirs_exist_ok=True)
         elif not entry.name.endswith((*_WEIGHTS, ".py", ".pkl")) and entry.name != "config.json":
             # the hub's cache holds links into a folder of blobs; the copy must stand alone

@@ -29,6 +29,7 @@ class Work(BaseModel):
     rows: int
     seed: int
     steps: int
+    drops_last: bool
     device: str
     output: Path
     """Folder that the worker writes: checkpoints or the finished model."""
@@ -60,6 +61,7 @@ def work_of(job: Job, *, device: str, output: Path, checkpoint: Path | None = No
         rows=job.rows,
         seed=job.seed,
         steps=job.steps,
+        drops_last=job.drops_last,
         device=device,
         output=output,
         checkpoint=checkpoint,

@@ -28,6 +28,12 @@ _PACKAGES = {"swift": "ms-swift"}
 _EXTRAS = {"deepspeed": "gpu"}
 """Extras of tcmbench by the modules they bring; all others come with `train`."""
 
+LESS_MEMORY = (
+    "Lower training.batch_size (raise training.accumulation to match), lower training.max_length, set "
+    "training.gradient_checkpointing = true, or use tuner lora or qlora."
+)
+"""What to do when a training runs out of memory."""
+
 _RANK = re.compile(r"^\[rank\d+\]:\s*")
 """What torch.distributed puts before each line of a process's traceback."""
 
@@ -52,6 +58,7 @@ def run(
     what: str,
     watch: Callable[[], None] = lambda: None,
     sample: Callable[[Finished], None] = lambda _: None,
+    on_memory: str = LESS_MEMORY,
 ) -> Finished:
     """Run a command to its end; its output is added to `console`.
 
@@ -62,6 +69,7 @@ def run(
         what: Names the work in messages.
         watch: Called twice a second while it runs, and once after.
         sample: Told as often what it has cost by then, and once at its end, however it ends.
+        on_memory: What to do when it runs out of memory.
 
     Raises:
         TrainingError: It failed; the message holds the error it ended with and what to do.
@@ -90,7 +98,7 @@ def run(
             end_group(process)
             sample(Finished(time.monotonic() - start, peak))
     if process.returncode != 0:
-        raise failure(console, begin=begin, code=process.returncode, what=what)
+        raise failure(console, begin=begin, code=process.returncode, what=what, on_memory=on_memory)
     return Finished(seconds=time.monotonic() - start, peak_memory_mib=peak)
 
 
@@ -113,7 +121,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def failure(console: Path, *, begin: int, code: int, what: str) -> TcmbenchError:
+def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str = LESS_MEMORY) -> TcmbenchError:
     """Return the error that explains why a process failed, from its exit code and the end of its output."""
     tail = _tail(console, begin=begin)
     lowered = tail.lower()
@@ -121,14 +129,11 @@ def failure(console: Path, *, begin: int, code: int, what: str) -> TcmbenchError
     if own := _own_error(last, console=console, what=what):
         return own
     if any(word in lowered for word in _MEMORY_WORDS):
-        advice = (
-            "It ran out of memory. Lower training.batch_size (raise training.accumulation to match), lower "
-            "training.max_length, set training.gradient_checkpointing = true, or use tuner lora or qlora."
-        )
+        advice = f"It ran out of memory. {on_memory}"
     elif code in {-signal.SIGKILL, 128 + signal.SIGKILL} or "(SIGKILL) received" in last:
         advice = (
             "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again "
-            "to go on from the last checkpoint; if it dies again, lower training.batch_size."
+            f"to go on from the last checkpoint. If it dies again: {on_memory}"
         )
     elif code < 0:
         name = signal.Signals(-code).name

@@ -129,7 +129,7 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         bf16=training.dtype == "bfloat16",
         use_cpu=work.device == "cpu",
         batch_sampler="no_duplicates" if work.variant.batch_rule == "no_duplicates" else _file_order,
-        dataloader_drop_last=work.rows % training.batch_size == 1,
+        dataloader_drop_last=work.drops_last,
         dataloader_num_workers=0,
         dataloader_pin_memory=work.device != "cpu",
         logging_steps=max(1, work.steps // _POINTS),
@@ -151,6 +151,11 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+    if trainer.state.global_step < work.steps:
+        raise TrainingError(
+            f"expected {work.steps} steps, found batches for {trainer.state.global_step}: there are too few different "
+            "texts to fill more without a duplicate. Lower training.batch_size."
+        )
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
 
@@ -241,7 +246,7 @@ def _log_writer(path: Path) -> TrainerCallback:
     from transformers import TrainerCallback
 
     class LogWriter(TrainerCallback):
-        """Writes the log, and stops at a loss of exactly zero."""
+        """Writes the log, and stops where nothing was learnt up to here."""
 
         _began = 0.0
         _first = 0
@@ -256,8 +261,8 @@ def _log_writer(path: Path) -> TrainerCallback:
             del args, control
             if "loss" not in logs:
                 return
-            if logs["loss"] == 0.0 and logs.get("grad_norm") == 0.0:
-                raise TrainingError("the loss and its gradient are exactly 0: the examples have no negatives.")
+            if _swift_log.learns_nothing(state.log_history):
+                raise TrainingError(_swift_log.ZERO_LOSS)
             done = max(1, state.global_step - self._first)
             seconds = (time.monotonic() - self._began) / done * (state.max_steps - state.global_step)
             line = {

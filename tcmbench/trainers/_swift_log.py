@@ -13,6 +13,12 @@ from tcmbench.trainers import Point, Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+ZERO_LOSS = (
+    "the loss and its gradient are exactly 0: the examples of a batch have no negatives. Choose a miner under "
+    "[negatives], set training.in_batch = true, or raise training.batch_size."
+)
+"""Why a training is stopped that learns nothing."""
+
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -125,18 +131,24 @@ def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
     return tuple(point for _, point in sorted(points.items()) if any(v is not None for v in point[1:]))
 
 
+def learns_nothing(history: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether loss and gradient were exactly zero whenever they were logged, so far.
+
+    One zero among others says little: ms-swift rounds to eight digits, and a batch may well be told apart that far.
+    """
+    rows = [row for row in history if "loss" in row]
+    return bool(rows) and all(row["loss"] == 0.0 and row.get("grad_norm", 0.0) == 0.0 for row in rows)
+
+
 def refuse_zero_loss(points: Iterable[Point], *, where: str) -> None:
-    """Refuse a training that logged a loss of exactly zero.
+    """Refuse a training whose loss was exactly zero from the first step to the last.
 
     Raises:
-        TrainingError: Nothing was learnt in at least one stretch.
+        TrainingError: Nothing was learnt.
     """
-    zero = [point.step for point in points if point.loss == 0.0]
-    if zero:
-        raise TrainingError(
-            f"{where}: the loss is exactly 0 at step {zero[0]}, so nothing was learnt there. Choose a miner under "
-            "[negatives], set training.in_batch = true, or raise training.batch_size."
-        )
+    rows = [{"loss": p.loss, "grad_norm": p.gradient_norm or 0.0} for p in points if p.loss is not None]
+    if learns_nothing(rows):
+        raise TrainingError(f"{where}: {ZERO_LOSS}")
 
 
 def last_checkpoint(run: Path) -> Path | None:

@@ -133,8 +133,13 @@ def _complaints(row: Row, *, job: Job, negatives: int) -> list[str]:
     roles = [message.role for message in row.messages]
     if roles != ["user"]:
         found.append(f"expected one user message, found {roles}: a system message changes the text that is encoded")
-    elif not row.query.startswith(job.base.query_prompt) and not scored:
+    elif not row.query.startswith(job.base.query_prompt):
         found.append(f"the query doesn't start with the prompt that evaluation puts there: {job.base.query_prompt!r}")
+    documents = [m.content for messages in (*row.positive_messages, *row.negative_messages) for m in messages]
+    if not all(text.startswith(job.base.document_prompt) for text in documents):
+        found.append(
+            f"a document doesn't start with the prompt that evaluation puts there: {job.base.document_prompt!r}"
+        )
     return found
 
 

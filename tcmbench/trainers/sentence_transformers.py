@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import MissingExtra, SpecError
+from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
 from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file, _weights
 from tcmbench.trainers._job_file import Result, work_of, worker_command
@@ -24,7 +24,35 @@ REVISION = "1"
 
 LOSSES = ("infonce", "mnrl", "cached_mnrl", "gist", "matryoshka", "cosent")
 
+WITH_MATRYOSHKA = ("matryoshka", "infonce", "mnrl")
+
 _RUN = "run"
+
+
+def check(job: Job) -> None:
+    """Refuse what this trainer can't do, before anything is started; the training file isn't looked at.
+
+    Raises:
+        TcmbenchError: The recipe or the base can't be trained with.
+    """
+    variant, base = job.variant, job.base
+    where = f"variant {variant.name}"
+    if base.kind == "baseline":
+        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
+    if variant.task == "reranker" or base.kind == "reranker":
+        raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
+    if variant.tuner == "qlora":
+        raise SpecError(f'{where}: the sentence_transformers trainer has no qlora. Use trainer = "swift", or lora.')
+    if base.architecture == "static" and variant.tuner == "lora":
+        raise SpecError(
+            f"{where}: a static model is one table of token vectors, so there is no layer that LoRA could adapt. "
+            'Use tuner = "full".'
+        )
+    if variant.tuner == "lora" and _swift_command.missing(["peft"]):
+        raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
+    _check_training(variant.training, where=where)
+    _weights.refuse_absent(job, pattern="**/*.safetensors")
+    _gpus.refuse_too_few(job)
 
 
 def plan(job: Job) -> Plan:
@@ -33,8 +61,9 @@ def plan(job: Job) -> Plan:
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
     """
-    _check_recipe(job)
+    check(job)
     _train_file.check(job)
+    _refuse_few_texts(job)
     work, answer = job.work_dir / "work.json", job.work_dir / "answer.json"
     run, every = job.work_dir / _RUN, job.variant.training.save_steps
     checkpoints = {run / f"checkpoint-{step}" for step in (job.steps - job.steps % every, job.steps) if step}
@@ -100,28 +129,6 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
     )
 
 
-def _check_recipe(job: Job) -> None:
-    """Refuse what this trainer can't do, before anything is started."""
-    variant, base = job.variant, job.base
-    where = f"variant {variant.name}"
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
-    if variant.task == "reranker" or base.kind == "reranker":
-        raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
-    if variant.tuner == "qlora":
-        raise SpecError(f'{where}: the sentence_transformers trainer has no qlora. Use trainer = "swift", or lora.')
-    if base.architecture == "static" and variant.tuner == "lora":
-        raise SpecError(
-            f"{where}: a static model is one table of token vectors, so there is no layer that LoRA could adapt. "
-            'Use tuner = "full".'
-        )
-    if variant.tuner == "lora" and _swift_command.missing(["peft"]):
-        raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
-    _check_training(variant.training, where=where)
-    _weights.refuse_absent(job, pattern="**/*.safetensors")
-    _gpus.refuse_too_few(job)
-
-
 def _check_training(training: Training, *, where: str) -> None:
     """Refuse hyper-parameters that sentence-transformers has no way to follow."""
     if training.loss not in LOSSES:
@@ -130,6 +137,11 @@ def _check_training(training: Training, *, where: str) -> None:
         )
     if training.loss == "matryoshka" and not training.matryoshka_dims:
         raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
+    if training.matryoshka_dims and training.loss not in WITH_MATRYOSHKA:
+        raise SpecError(
+            f"{where}: training.matryoshka_dims go with loss {', '.join(WITH_MATRYOSHKA)}, not with {training.loss}. "
+            "Remove them or choose another loss."
+        )
     if not training.in_batch and training.loss != "cosent":
         raise SpecError(
             f"{where}: {training.loss} of sentence-transformers always takes the batch as negatives. "
@@ -137,3 +149,16 @@ def _check_training(training: Training, *, where: str) -> None:
         )
     if training.devices > 1 or training.deepspeed:
         raise SpecError(f'{where}: several GPUs and DeepSpeed need trainer = "swift".')
+
+
+def _refuse_few_texts(job: Job) -> None:
+    """Refuse batches that no draw could fill without a repeated positive."""
+    size = job.variant.training.batch_size
+    if job.variant.batch_rule != "no_duplicates":
+        return
+    distinct = len({row.positive for row in _train_file.read_rows(job.train_file)})
+    if distinct < size:
+        raise TrainingError(
+            f'{job.train_file}: batch_rule = "no_duplicates" with batches of {size}, but there are only {distinct} '
+            f"different positives. Set training.batch_size to {distinct} or less."
+        )

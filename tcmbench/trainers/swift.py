@@ -33,13 +33,45 @@ LOSSES = {
 }
 
 
+def check(job: Job) -> None:
+    """Refuse what ms-swift can't do, before anything is started; the training file isn't looked at.
+
+    Raises:
+        TcmbenchError: The recipe or the base can't be trained with.
+    """
+    variant, base = job.variant, job.base
+    where = f"variant {variant.name}"
+    _refuse_missing_packages(variant, where=where)
+    if base.kind == "baseline":
+        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
+    if base.swift_model_type is None:
+        advice = 'Use trainer = "sentence_transformers"'
+        if base.architecture == "static" and variant.tuner != "full":
+            advice += ' with tuner = "full" (a static model is one table: there is no layer to adapt)'
+        raise SpecError(
+            f"{where}: ms-swift can't train base {base.name} (architecture {base.architecture or 'unknown'}). "
+            f"{advice}, or give the base its swift_model_type (for example qwen3_emb)."
+        )
+    if (base.kind == "reranker") != (variant.task == "reranker"):
+        raise SpecError(f"{where}: task is {variant.task}, but base {base.name} is a base of kind {base.kind}.")
+    if variant.task == "reranker" and not base.instruction:
+        raise SpecError(
+            f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
+            "sentence-transformers differ. Give the base its `instruction`."
+        )
+    _check_training(variant, where=where)
+    _refuse_code(job)
+    _weights.refuse_absent(job)
+    _gpus.refuse_too_few(job)
+
+
 def plan(job: Job) -> Plan:
     """Return the exact command and every file it will make.
 
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
     """
-    _check_recipe(job)
+    check(job)
     negatives = _train_file.check(job)
     run, final = job.work_dir / "run", job.steps
     every = job.variant.training.save_steps
@@ -102,8 +134,8 @@ def _trained(
     before = _costs.so_far(job.work_dir)
     write_json(job.work_dir / guard_file.NAME, {
         "rows": job.rows, "task": job.variant.task,
-        "query_prompt": job.base.query_prompt, "instruction": job.base.instruction,
-        "token_learning_rate": job.variant.training.token_learning_rate,
+        "query_prompt": job.base.query_prompt, "document_prompt": job.base.document_prompt,
+        "instruction": job.base.instruction, "token_learning_rate": job.variant.training.token_learning_rate,
     })  # fmt: skip
     _process.run(
         _swift_command.command(job, device=_gpus.device(job), resume=resume),
@@ -127,6 +159,10 @@ def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Res
         environment=environment,
         console=job.work_dir / "console.log",
         what=f"Writing the model of variant {job.variant.name}, seed {job.seed},",
+        on_memory=(
+            "The model is held in float32 here: run the same command where more memory is free. "
+            "Nothing is trained again."
+        ),
     )
     shutil.rmtree(job.work_dir / "modelscope", ignore_errors=True)
     return Result.model_validate_json(answer.read_text(encoding="utf-8"))
@@ -140,34 +176,6 @@ def _check_log(job: Job, summary: _swift_log.Summary) -> None:
             "training.max_length. Build the training set again with that length."
         )
     _swift_log.refuse_zero_loss(summary.curves, where=where)
-
-
-def _check_recipe(job: Job) -> None:
-    """Refuse what ms-swift can't do, before anything is started."""
-    variant, base = job.variant, job.base
-    where = f"variant {variant.name}"
-    _refuse_missing_packages(variant, where=where)
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
-    if base.swift_model_type is None:
-        advice = 'Use trainer = "sentence_transformers"'
-        if base.architecture == "static" and variant.tuner != "full":
-            advice += ' with tuner = "full" (a static model is one table: there is no layer to adapt)'
-        raise SpecError(
-            f"{where}: ms-swift can't train base {base.name} (architecture {base.architecture or 'unknown'}). "
-            f"{advice}, or give the base its swift_model_type (for example qwen3_emb)."
-        )
-    if (base.kind == "reranker") != (variant.task == "reranker"):
-        raise SpecError(f"{where}: task is {variant.task}, but base {base.name} is a base of kind {base.kind}.")
-    if variant.task == "reranker" and not base.instruction:
-        raise SpecError(
-            f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
-            "sentence-transformers differ. Give the base its `instruction`."
-        )
-    _check_training(variant, where=where)
-    _refuse_code(job)
-    _weights.refuse_absent(job)
-    _gpus.refuse_too_few(job)
 
 
 def _refuse_missing_packages(variant: Variant, *, where: str) -> None:

@@ -160,7 +160,8 @@ def _write(
     if folder.splits.get(_DEV):
         splits[_DEV] = folder.splits[_DEV]
     made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
-    label_map = folder.label_map
+    # in batches as in mining: merged labels count as right unless the recipe takes them for wrong
+    label_map = folder.label_map if variant.negatives.options.get("exclude_merged_labels", True) else None
     shape = _shape(variant, base)
     contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
     train = part / "train.jsonl"

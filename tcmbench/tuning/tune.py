@@ -37,6 +37,9 @@ _STAGE = "tuned 1"
 _AS_BEFORE = (("token_learning_rate", None),)
 """Settings of training that came later, each with the value that changes nothing: models made before stay known."""
 
+_LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
+"""What is kept of a training beside its model; `runs` is TensorBoard's."""
+
 _TEMPLATE_TOKENS = 8
 """Special tokens beside the words of a template."""
 
@@ -176,11 +179,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
             raise
         with store.build(KIND, name) as part:
             shutil.move(outcome.model_dir, part / "model")
-            for log in ("run/logging.jsonl", "run/args.json", "console.log"):
-                if (job.work_dir / log).is_file():
-                    shutil.copy2(job.work_dir / log, part / log.rpartition("/")[2])
-            if (job.work_dir / "run/runs").is_dir():
-                shutil.copytree(job.work_dir / "run/runs", part / "runs")
+            _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
             write_json(
                 part / "outcome.json",
@@ -199,13 +198,22 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
     return found
 
 
+def _keep_logs(work_dir: Path, part: Path) -> None:
+    for source in (folder / name for folder in (work_dir, work_dir / "run") for name in _LOGS):
+        if source.is_dir():
+            shutil.copytree(source, part / source.name)
+        elif source.is_file():
+            shutil.copy2(source, part / source.name)
+
+
 def _trained(
     workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
 ) -> tuple[TrainSet, Job, Outcome]:
+    trainer = plugins.load("trainers", recipe.variant.trainer)
+    _check(workspace, recipe, seed=seed, name=name)
     with failures.explained(f"variant {recipe.variant.name}, training set"):
         made = training_set(workspace, recipe, seed=seed)
     job = _job(workspace, recipe, made, seed=seed, name=name)
-    trainer = plugins.load("trainers", recipe.variant.trainer)
     release()
     with failures.explained(f"variant {recipe.variant.name}, training"):
         outcome = trainer.train(job, progress=progress)
@@ -214,13 +222,29 @@ def _trained(
 
 def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
     """Return the exact command of a training and every file it will make; the training set is built for it."""
-    made = training_set(workspace, recipe, seed=seed)
     name = model_key(workspace, recipe, seed=seed)
-    trainer = plugins.load("trainers", recipe.variant.trainer, where=f"variant {recipe.variant.name}")
+    _check(workspace, recipe, seed=seed, name=name)
+    made = training_set(workspace, recipe, seed=seed)
+    trainer = plugins.load("trainers", recipe.variant.trainer)
     planned: Plan = trainer.plan(_job(workspace, recipe, made, seed=seed, name=name))
     kept = workspace.store.path(KIND, name)
-    files = (*sorted(made.train.parent.iterdir()), *planned.files, kept / "model", kept / "outcome.json")
-    return planned._replace(files=files)
+    logs = [path.name for path in planned.files if path.name in _LOGS]
+    stored_files = [kept / name for name in ("model", "outcome.json", *logs)]
+    return planned._replace(files=(*sorted(made.train.parent.iterdir()), *planned.files, *stored_files))
+
+
+def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
+    """Refuse a recipe that can't be trained, before hours go into mining for it."""
+    from tcmbench.trainers import Job
+
+    trainer = plugins.load("trainers", recipe.variant.trainer, where=f"variant {recipe.variant.name}")
+    work = workspace.store.path("work", name)
+    trainer.check(
+        Job(
+            variant=recipe.variant, base=recipe.base, base_dir=recipe.base_dir, seed=seed, work_dir=work,
+            train_file=work / "train.jsonl", rows=0,
+        )
+    )  # fmt: skip
 
 
 def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> Job:

@@ -204,7 +204,17 @@ def test_an_example_id_names_the_record_and_the_user_the_patient(
     rows = [make_record(1, example_id="e1"), make_record(2, user_id=None)]
     records = read_folder(make_folder({"test": rows})).splits["test"]
 
-    assert [(r.record_id, r.patient_id) for r in records] == [("e1", "p1"), ("test-2", "test-2")]
+    assert [(r.record_id, r.patient_id) for r in records] == [("e1", "p1"), ("test-2", "test/test-2")]
+
+
+@pytest.mark.parametrize("name", ["example_id", "id"])
+def test_numbers_that_begin_anew_in_each_split_are_no_patients(
+    make_folder: MakeFolder, make_record: MakeRecord, name: str
+) -> None:
+    """Record 7 of train and record 7 of test share nothing unless the data names a patient."""
+    row = {**make_record(1, user_id=None), name: 7}
+    splits = read_folder(make_folder({"train": [row], "test": [row]})).splits
+    assert [splits[split][0].patient_id for split in ("train", "test")] == ["train/7", "test/7"]
 
 
 def test_every_bad_line_of_every_file_is_named(make_folder: MakeFolder, make_record: MakeRecord) -> None:

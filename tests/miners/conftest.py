@@ -47,10 +47,11 @@ def context(model: CharacterModel) -> Context:
 
 @pytest.fixture
 def corpus() -> Corpus:
-    """Forty documents, two of the same text, two that the label map merges."""
+    """Forty documents, two of the same text, two that the label map merges, and a copy of one of those."""
     rng = np.random.default_rng(3)
     texts = ["".join(_SIGNS[i] for i in rng.choice(len(_SIGNS), 8)) for _ in range(40)]
     texts[11] = texts[10] + " "
+    texts[22] = texts[21] + " "
     merged = {"d20": frozenset({"d20", "d21"}), "d21": frozenset({"d20", "d21"})}
     return Corpus(tuple(f"d{i}" for i in range(40)), tuple(texts), merged)
 

@@ -94,6 +94,50 @@ def test_no_duplicates_draws_its_own_batches(tmp_path: Path, embedding_base: Bas
     assert result.curves[0].loss != pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
 
 
+def test_a_frequent_label_leaves_no_small_batches(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """Under no_duplicates all batches are full, though half of the rows have one positive."""
+    rows = embedding_rows(32, negatives=0)
+    for row in rows[::2]:
+        row["positive_messages"] = rows[0]["positive_messages"]
+    job = job_of(
+        tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates",
+        training={"batch_size": 4},
+    )  # fmt: skip
+    write_rows(job.train_file, rows)
+    result = in_process(job)
+    assert [point.step for point in result.curves] == list(range(1, 9))
+    # with one row alone, or two, it would be far below: the loss of four begins near log(4)
+    assert min(point.loss for point in result.curves if point.loss is not None) > 0.1
+
+
+def test_batches_that_no_draw_can_fill_are_refused(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """Sixteen rows of eight positives make no batch of sixteen; the message says what size does."""
+    job = job_of(
+        tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates",
+        training={"batch_size": 16},
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"only 8 different positives\. Set training\.batch_size to 8 or less"):
+        sentence_transformers.plan(job)
+
+
+def test_a_dense_layer_is_tuned_with_the_rest(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """Its tuned weights are what is written, not the base's."""
+    from safetensors.torch import load_file
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize
+
+    model = SentenceTransformer(str(embedding_dir), device="cpu")
+    network = SentenceTransformer(modules=[model[0], model[1], Dense(32, 16, bias=False), Normalize()], device="cpu")
+    network.save_pretrained(str(tmp_path / "base"), create_model_card=False)
+    job = job_of(tmp_path, embedding_base, tmp_path / "base")
+    assert in_process(job).parity["memory=evaluation"] < 1e-5
+    (before,), (after,) = (
+        load_file(folder / "2_Dense/model.safetensors").values()
+        for folder in (tmp_path / "base", job.work_dir / "model")
+    )
+    assert float((before - after).abs().max()) > 1e-4
+
+
 def test_static_models_train(tmp_path: Path) -> None:
     """A table of token vectors trains, stays a static model, and its tokens are counted."""
     write_static(tmp_path / "static")
@@ -226,6 +270,7 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ({"kind": "baseline", "path": None}, {}, "nothing to tune"),
         ({}, {"training": {"loss": "contrastive"}}, "no loss 'contrastive'.*cosent"),
         ({}, {"training": {"loss": "matryoshka"}}, "needs training.matryoshka_dims"),
+        ({}, {"training": {"loss": "gist", "matryoshka_dims": [16]}}, "go with loss matryoshka.*not with gist"),
         ({}, {"training": {"in_batch": False}}, "always takes the batch.*swift"),
         ({}, {"training": {"devices": 2}}, "several GPUs.*swift"),
     ],

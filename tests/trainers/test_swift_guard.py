@@ -50,15 +50,22 @@ def test_a_resumed_training_has_a_checkpoint(
     assert not hasattr(fresh, "last_model_checkpoint")
 
 
-def test_a_loss_of_exactly_zero_stops_the_training() -> None:
-    """Loss and gradient of 0 mean no negatives; a small loss goes on, and so do lines without one."""
+@pytest.mark.parametrize("before", [[], [{"loss": 1e-9, "grad_norm": 0.1}], [{"loss": 0.0, "grad_norm": 1e-9}]])
+def test_a_loss_of_zero_from_the_start_stops_the_training(before: list[dict[str, float]]) -> None:
+    """Loss and gradient of 0 mean no negatives, unless something was learnt before; dev losses say nothing."""
     from tcmbench.trainers._swift_plugin import tcmbench_guard
 
     guard = tcmbench_guard.Guard(args=None, trainer=None)
-    guard.on_log(logs={"loss": 1e-9, "grad_norm": 0.1})
-    guard.on_log(logs={"eval_loss": 0.0})
-    with pytest.raises(TrainingError, match=r"exactly 0.*in_batch"):
-        guard.on_log(logs={"loss": 0.0, "grad_norm": 0.0})
+    arguments = SimpleNamespace(loss_type="infonce")
+    guard.on_log(arguments, SimpleNamespace(log_history=[*before, {"eval_loss": 0.0}]))
+    state = SimpleNamespace(log_history=[*before, {"loss": 0.0, "grad_norm": 0.0}])
+    if before:
+        guard.on_log(arguments, state)
+    else:
+        with pytest.raises(TrainingError, match=r"exactly 0.*in_batch"):
+            guard.on_log(arguments, state)
+    # a batch without a hard pair is this loss's best case
+    guard.on_log(SimpleNamespace(loss_type="online_contrastive"), state)
 
 
 def test_code_that_comes_with_a_model_does_not_run() -> None:

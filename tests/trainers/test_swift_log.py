@@ -94,11 +94,14 @@ def test_memory_is_that_of_all_parts(tmp_path: Path) -> None:
     assert expected == _swift_log.summary(log).gpu_memory_mib
 
 
-def test_a_loss_of_exactly_zero_is_refused() -> None:
-    """Zero at any step means that nothing was learnt there."""
-    with pytest.raises(TrainingError, match="exactly 0 at step 7"):
-        _swift_log.refuse_zero_loss([Point(1, loss=0.5), Point(7, loss=0.0)], where="variant x")
-    _swift_log.refuse_zero_loss([Point(1, loss=1e-9), Point(2)], where="variant x")
+def test_a_loss_of_exactly_zero_throughout_is_refused() -> None:
+    """Zero at every step, with its gradient, means that nothing was learnt; a zero among others is a rounded one."""
+    zero = [Point(1, loss=0.0, gradient_norm=0.0), Point(4, dev_loss=0.5), Point(7, loss=0.0, gradient_norm=0.0)]
+    with pytest.raises(TrainingError, match=r"variant x: the loss .* exactly 0.*in_batch"):
+        _swift_log.refuse_zero_loss(zero, where="variant x")
+    _swift_log.refuse_zero_loss([Point(1, loss=1e-9, gradient_norm=0.0), *zero[1:]], where="variant x")
+    _swift_log.refuse_zero_loss([Point(1, loss=0.0, gradient_norm=0.1), *zero[1:]], where="variant x")
+    _swift_log.refuse_zero_loss([Point(2)], where="variant x")
 
 
 def test_the_last_whole_checkpoint_counts(tmp_path: Path) -> None:

@@ -73,6 +73,21 @@ def test_refuses_another_prompt_than_evaluation(tmp_path: Path, embedding_base: 
         _train_file.check(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
 
 
+@pytest.mark.parametrize("wrong", ["positive_messages", "negative_messages"])
+def test_refuses_documents_without_their_prompt(tmp_path: Path, embedding_base: Base, wrong: str) -> None:
+    """Documents have a prompt too, in bases that say so, and scored pairs are no exception."""
+    base = embedding_base.model_copy(update={"document_prompt": "文档："})
+    rows = embedding_rows(8)
+    for row in rows:
+        for name in {"positive_messages", "negative_messages"} - {wrong}:
+            row[name] = [[{"role": "user", "content": "文档：气虚"}]]
+    file = write_rows(tmp_path / "train.jsonl", [{**row, "label": 1.0} for row in rows])
+    for loss in ("infonce", "cosine_similarity"):
+        job = make_job(tmp_path, base=base, train_file=file, rows=8, training={"loss": loss})
+        with pytest.raises(BadLines, match=r":1: a document doesn't start with the prompt .*'文档：'"):
+            _train_file.check(job)
+
+
 def test_refuses_another_instruction_than_evaluation(tmp_path: Path, reranker_base: Base) -> None:
     """A reranker's instruction is the base's."""
     file = write_rows(tmp_path / "train.jsonl", reranker_rows(8, instruction="别的指令"))

@@ -92,6 +92,19 @@ def test_no_text_in_a_batch_is_right_for_another_line(made: TrainSet, folder: Fo
     assert made.statistics.negatives_in_conflict == 0
 
 
+def test_merged_labels_stay_negatives_where_asked(base: Base, folder: Folder, context: Context) -> None:
+    """What the miner was allowed to take, the order of the batches doesn't take away again."""
+    assert folder.label_map is not None
+    first = folder.knowledge[0].doc_id
+    (merged,) = folder.label_map.merged_with(first) - {first}
+    for exclude in (True, False):
+        options = {"count": 20, "exclude_merged_labels": exclude}
+        variant = recipe(negatives=Negatives(miner="random", options=options))
+        rows = pq.read_table(build(variant, base, folder, seed=0, context=context).rows).to_pylist()
+        found = [row["negatives"] for row in rows if row["labels"] == [first]]
+        assert any(merged in negatives for negatives in found) is not exclude
+
+
 def test_statistics_are_true(made: TrainSet, folder: Folder) -> None:
     """Counts, lengths and collisions agree with the file."""
     stats, written = made.statistics, lines(made.train)

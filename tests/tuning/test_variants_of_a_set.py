@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench.encoders.sentence_transformers import open_model
+from tcmbench.errors import SpecError
 from tcmbench.evaluation import run, run_set
+from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.trainers import sentence_transformers
+from tcmbench.trainers._train_file import read_rows
+from tcmbench.tuning import tune
 from tests.watching import Quiet
 
 if TYPE_CHECKING:
@@ -96,6 +101,68 @@ def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
     assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
     assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
     assert _stored(place)["breaks"].failure is None
+
+
+def test_an_error_of_a_library_stops_no_other(place: Workspace) -> None:
+    """A damaged tokenizer is found while keys are worked out: it costs its own rows, with what to do."""
+    shutil.copytree(MODELS / "mini-zh-static", place.root / "models/damaged")
+    (place.root / "models/damaged/tokenizer.json").write_text("{", encoding="utf-8")
+    base = (MODELS / "bases/mini-zh-static.toml").read_text(encoding="utf-8").replace("mini-zh-static", "damaged")
+    (place.root / "models/bases/damaged.toml").write_text(base, encoding="utf-8")
+    broken = STATIC.format(name="broken", tuner="full", rate="2e-2").replace("mini-zh-static", "damaged")
+    _write(place, HEAD + broken + STATIC.format(name="works", tuner="full", rate="2e-2"))
+    entries, _ = _measured(place)
+    assert set(entries["works"].scores) == {"Tiny", "TinySTS"}
+    assert (entries["broken"].failure or "").startswith("variant broken")
+    assert {state.state for state in entries["broken"].states.values()} == {"failed"}
+
+
+def test_a_recipe_is_refused_before_anything_is_mined(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be trained is said at once, not after hours of building its training set."""
+    _write(place, HEAD + STATIC.format(name="wrong", tuner="lora", rate="2e-2"))
+
+    def build(*_: object, **__: object) -> None:
+        raise AssertionError("the training set was built")
+
+    monkeypatch.setattr(tune, "training_set", build)
+    (variant,) = place.variants(place.spec(ModelSet, "tiny"))
+    recipe = tune.resolve(place, variant)
+    with pytest.raises(SpecError, match="no layer that LoRA could adapt"):
+        tune.tune(place, recipe, seed=0, progress=lambda _: None)
+    with pytest.raises(SpecError, match="no layer that LoRA could adapt"):
+        tune.plan(place, recipe, seed=0)
+
+
+@pytest.mark.parametrize("name", ["", "mini-zh-static"])
+def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
+    """The tuned base or a named one gives the vectors, with evaluation's prompts; nearest documents come first."""
+    mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
+    _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
+    (variant,) = place.variants(place.spec(ModelSet, "tiny"))
+    made = tune.training_set(place, tune.resolve(place, variant), seed=0)
+    rows = [row for row in read_rows(made.train) if row.negatives]
+    encoder = open_model(MODELS / "mini-zh-static", place.spec(Base, "mini-zh-static"))
+    documents = sorted({text for row in rows for text in (row.positive, *row.negatives)})
+    vectors = dict(zip(documents, encoder.encode(documents), strict=True))
+    queries = encoder.encode([row.query for row in rows])
+    near = [
+        max(float(query @ vectors[text]) for text in row.negatives) for query, row in zip(queries, rows, strict=True)
+    ]
+    typical = [float(sum(query @ vector for vector in vectors.values())) / len(vectors) for query in queries]
+    assert made.statistics.negatives_per_example == 2
+    assert sum(n > t for n, t in zip(near, typical, strict=True)) > 0.8 * len(rows)
+
+
+def test_a_base_without_vectors_mines_nothing(place: Workspace) -> None:
+    """A lexical baseline has no vectors: the message says what to name instead."""
+    (place.root / "models/bases/bm25.toml").write_text(
+        (MODELS / "bases/bm25.toml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    mined = 'negatives = { miner = "embedding", options = { count = 2, model = "bm25" } }\n'
+    _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
+    (variant,) = place.variants(place.spec(ModelSet, "tiny"))
+    with pytest.raises(SpecError, match="can't be mined with bm25"):
+        tune.training_set(place, tune.resolve(place, variant), seed=0)
 
 
 def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tcmbench.data.formats import TrainingRow, _rows
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tcmbench.data.formats import Holds, Part
@@ -45,10 +45,21 @@ def write_messages(rows: Iterable[TrainingRow], path: Path, *, role: Role) -> No
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.
     """
-    _rows.write_rows((line for row in _checked(rows, path) for line in to_lines(row, role=role)), path)
+    write_lines(rows, path, to_lines=lambda row: message_lines(row, role=role))
 
 
-def to_lines(row: TrainingRow, *, role: Role) -> Iterator[dict[str, Json]]:
+def write_lines(
+    rows: Iterable[TrainingRow], path: Path, *, to_lines: Callable[[TrainingRow], Iterator[dict[str, Json]]]
+) -> None:
+    """Write the lines that each row becomes.
+
+    Raises:
+        DataError: A row without positives, or rows with and without negatives in one file.
+    """
+    _rows.write_rows((line for row in _checked(rows, path) for line in to_lines(row)), path)
+
+
+def message_lines(row: TrainingRow, *, role: Role) -> Iterator[dict[str, Json]]:
     """Yield the lines of one row, one a positive."""
     query: list[Json] = [{"role": "system", "content": row.system}] if row.system else []
     query.append({"role": "user", "content": row.query})

@@ -1,8 +1,8 @@
 """Checks inside ms-swift's process, before the first step and at every logged one.
 
 Loaded with `--external_plugins`. It compares what ms-swift's template makes of a few canary texts with what evaluation
-makes of them, token by token, counts the examples that are left after preprocessing, and stops at a loss of exactly
-zero. None of that changes a number.
+makes of them, token by token, counts the examples that are left after preprocessing, and stops where the loss is zero
+from the first step on. None of that changes a number.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from swift.model.register import ModelLoader
 from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
+from tcmbench.trainers import _swift_log
 from tcmbench.trainers._canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
 from tcmbench.trainers._swift_plugin import guard_file
 from tcmbench.trainers._swift_plugin.token_rate import TokenRate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_MAY_REST = ("online_contrastive",)
+"""Losses that are zero, with their gradient, wherever a batch has no pair that is hard."""
 
 TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
 
@@ -46,13 +50,10 @@ class Guard(TrainerCallback):
         if args.resume_from_checkpoint and not hasattr(state, "last_model_checkpoint"):
             state.last_model_checkpoint = args.resume_from_checkpoint
 
-    def on_log(self, *_: object, logs: Mapping[str, Any], **__: object) -> None:
-        """Stop at a loss of exactly zero: nothing would be learnt from here on."""
-        if logs.get("loss") == 0.0 and logs.get("grad_norm", 0.0) == 0.0:
-            raise TrainingError(
-                "the loss and its gradient are exactly 0: the examples of a batch have no negatives. "
-                "Choose a miner under [negatives], set training.in_batch = true, or raise training.batch_size."
-            )
+    def on_log(self, args: Any, state: Any, *_: object, **__: object) -> None:
+        """Stop where nothing was learnt up to here."""
+        if args.loss_type not in _MAY_REST and _swift_log.learns_nothing(state.log_history):
+            raise TrainingError(_swift_log.ZERO_LOSS)
 
 
 def check_template(template: Any, told: Mapping[str, Any]) -> None:
@@ -64,13 +65,14 @@ def check_template(template: Any, told: Mapping[str, Any]) -> None:
     tokenizer = template.tokenizer
     for query, document in zip(QUERIES, DOCUMENTS, strict=True):
         if told["task"] == "embedding":
+            texts = [told["query_prompt"] + query, told["document_prompt"] + document]
             row = {
-                "messages": [{"role": "user", "content": told["query_prompt"] + query}],
-                "positive_messages": [[{"role": "user", "content": document}]],
+                "messages": [{"role": "user", "content": texts[0]}],
+                "positive_messages": [[{"role": "user", "content": texts[1]}]],
             }
             encoded = template.encode(row)
             found = [list(encoded["anchor_input_ids"]), list(encoded["positive_input_ids"])]
-            expected = [text_ids(tokenizer, told["query_prompt"] + query), text_ids(tokenizer, document)]
+            expected = [text_ids(tokenizer, text) for text in texts]
         else:
             row = {
                 "messages": [

@@ -26,7 +26,7 @@ from tcmbench.errors import BadLines, DataAbsent, DataError, UnknownName
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROW_FORMATS = ["pos_doc", "pos_neg", "swift", "swift_reranker", "weighted"]
+ROW_FORMATS = ["pos_doc", "pos_neg", "swift", "swift_query_response", "swift_reranker", "weighted"]
 COLLECTION_FORMATS = ["beir", "rag_json", "tcm_sd"]
 
 # Each example writes anew what it reads, so one folder a test will do.
@@ -93,7 +93,7 @@ def test_rows_survive_being_written_and_read(tmp_path: Path, name: str, rows: li
     module.write(rows, path)
 
     expected = [kept(row, module.KEEPS) for row in rows]
-    if name in {"pos_doc", "swift", "swift_reranker"}:
+    if name in {"pos_doc", "swift", "swift_query_response", "swift_reranker"}:
         expected = [part for row in expected for part in split_up(row)]
     assert expected == list(module.read(path))
 
@@ -220,7 +220,7 @@ def test_a_scored_pair_never_becomes_a_positive(tmp_path: Path, target: str) -> 
     assert str(caught.value).startswith(f"{source}:3: ")
     assert f"{target} has no place for one" in str(caught.value)
     assert "got score 0." in str(caught.value)
-    assert "(swift, swift_reranker)" in str(caught.value)
+    assert "(swift, swift_query_response, swift_reranker)" in str(caught.value)
     assert [path for path in tmp_path.iterdir() if path != source] == []
 
 

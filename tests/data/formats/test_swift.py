@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data.formats import TrainingRow, swift, swift_reranker
+from tcmbench.data.formats import TrainingRow, swift, swift_query_response, swift_reranker
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ def test_negatives_are_for_all_rows_or_none(tmp_path: Path, first: tuple[str, ..
     with pytest.raises(DataError, match=r"row 2 has .* ms-swift drops"):
         swift.write(rows, tmp_path / "train.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_older_form_is_written(tmp_path: Path) -> None:
+    """For tools that still take it: one line a positive, all negatives in a list."""
+    path = tmp_path / "old.jsonl"
+    swift_query_response.write([ROW], path)
+
+    assert lines(path) == [
+        {"system": "判断。", "query": "问", "response": "答", "rejected_response": ["错一", "错二"], "label": 0.5}
+    ]
 
 
 @pytest.mark.parametrize("rejected", ["错", ["错"]])
