@@ -25,6 +25,16 @@ from tests.trainers.tiny import (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(autouse=True)
+def _callbacks_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ms-swift puts callbacks of its own into transformers for good, and another test of this process may import it."""
+    from transformers import trainer, trainer_callback
+
+    monkeypatch.setattr(trainer, "DEFAULT_CALLBACKS", [trainer_callback.DefaultFlowCallback])
+    monkeypatch.setattr(trainer, "DEFAULT_PROGRESS_CALLBACK", trainer_callback.ProgressCallback)
+    monkeypatch.setattr(trainer, "PrinterCallback", trainer_callback.PrinterCallback)
+
+
 def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> Job:
     """Return a job for this trainer."""
     file = write_rows(folder / "train.jsonl", embedding_rows(rows, negatives=int(str(changes.pop("mined", 1)))))
