@@ -46,7 +46,7 @@ class Progress:
         )
         self._total = total
         self._done = 0
-        self._told = 0.0
+        self._told = float("-inf")
         self._task = self._bar.add_task("starting", total=total)
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """Trainers: one plug-in a file; a job goes in, a folder with a tuned model comes out.
 
 A trainer runs in processes of its own, so that running out of memory ends a training and not the run, and two
-trainings can't see each other's settings. What it hands back has been checked: the loss was never exactly zero, the
+trainings can't see each other's settings. What it hands back has been checked: the loss wasn't zero throughout, the
 vectors differ from the base's, and the folder that evaluation loads gives the numbers that training ended with.
 """
 

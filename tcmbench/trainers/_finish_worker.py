@@ -46,9 +46,9 @@ def finish(work: Work) -> Result:
     ways["transformers"] = _own_numbers(work, _open(work, work.output), tokenizer)
     ways["evaluation"] = _parity.evaluation_numbers(work.output, work.base)
     change = _change(work, tokenizer, evaluation=ways["evaluation"], behind_head=behind_head)
+    quantised = _quantised(work, tokenizer, evaluation=ways["evaluation"])
     ways["swift"] = _swift_numbers(work)
     parity = _parity.differences(ways, reference="evaluation")
-    quantised = _quantised(work, tokenizer, evaluation=ways["evaluation"])
     tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
     tolerance = _parity.TOLERANCE if stored == torch.float32 else _parity.HALF_TOLERANCE
     _parity.refuse_disparity(parity, tolerance=tolerance, where=where)
@@ -92,7 +92,13 @@ def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -
     from peft import PeftModel
     from transformers import BitsAndBytesConfig
 
-    bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32)
+    # as ms-swift loads it: `_swift_command` says the type, the second quantisation is its default
+    bits = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, work.variant.training.dtype),
+    )
     network = PeftModel.from_pretrained(_open(work, work.base_dir, quantization_config=bits), str(work.checkpoint))
     return _parity.differences(
         {"quantised": _own_numbers(work, network.eval(), tokenizer), "evaluation": evaluation}, reference="evaluation"

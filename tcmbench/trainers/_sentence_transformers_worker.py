@@ -103,6 +103,14 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
             folder.mkdir(parents=True, exist_ok=True)
             save_model(self.model, str(folder / "model.safetensors"))
 
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            """Return all dev examples: a last batch that isn't full is left out of training alone."""
+            drops, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+            try:
+                return super().get_eval_dataloader(eval_dataset)
+            finally:
+                self.args.dataloader_drop_last = drops
+
         def _load_from_checkpoint(self, checkpoint_path: str) -> None:
             load_model(self.model, f"{checkpoint_path}/model.safetensors")
 
@@ -146,7 +154,7 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         train_dataset=_dataset(work, work.train_file),
         eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
         loss=_loss(model, work),
-        callbacks=[_log_writer(run / "logging.jsonl")],
+        callbacks=[_log_writer(run / "logging.jsonl", loss=training.loss)],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
@@ -241,7 +249,7 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
     return ranking
 
 
-def _log_writer(path: Path) -> TrainerCallback:
+def _log_writer(path: Path, *, loss: str) -> TrainerCallback:
     """Return a callback that writes the log as ms-swift does, one line a logged step."""
     from transformers import TrainerCallback
 
@@ -261,7 +269,7 @@ def _log_writer(path: Path) -> TrainerCallback:
             del args, control
             if "loss" not in logs:
                 return
-            if _swift_log.learns_nothing(state.log_history):
+            if loss not in _swift_log.MAY_BE_ZERO and _swift_log.learns_nothing(state.log_history):
                 raise TrainingError(_swift_log.ZERO_LOSS)
             done = max(1, state.global_step - self._first)
             seconds = (time.monotonic() - self._began) / done * (state.max_steps - state.global_step)

@@ -19,6 +19,10 @@ ZERO_LOSS = (
 )
 """Why a training is stopped that learns nothing."""
 
+MAY_BE_ZERO = ("cosent", "contrastive", "online_contrastive")
+"""Losses that are zero, with their gradient, in a batch whose pairs have one score or are told apart: a zero of these
+says something at the end only."""
+
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -134,7 +138,7 @@ def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
 def learns_nothing(history: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether loss and gradient were exactly zero whenever they were logged, so far.
 
-    One zero among others says little: ms-swift rounds to eight digits, and a batch may well be told apart that far.
+    One zero among others says little: in float32 the loss of a batch that is told apart far enough is zero.
     """
     rows = [row for row in history if "loss" in row]
     return bool(rows) and all(row["loss"] == 0.0 and row.get("grad_norm", 0.0) == 0.0 for row in rows)

@@ -160,8 +160,9 @@ def _write(
     if folder.splits.get(_DEV):
         splits[_DEV] = folder.splits[_DEV]
     made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
-    # in batches as in mining: merged labels count as right unless the recipe takes them for wrong
-    label_map = folder.label_map if variant.negatives.options.get("exclude_merged_labels", True) else None
+    options = plugins.options(plugins.load("miners", variant.negatives.miner), variant.negatives.options, where="")
+    # what the miner was told to take for wrong, a block doesn't take out again
+    label_map = folder.label_map if getattr(options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
     contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
     train = part / "train.jsonl"

@@ -210,8 +210,8 @@ def _trained(
     workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
 ) -> tuple[TrainSet, Job, Outcome]:
     trainer = plugins.load("trainers", recipe.variant.trainer)
-    _check(workspace, recipe, seed=seed, name=name)
     with failures.explained(f"variant {recipe.variant.name}, training set"):
+        _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
     job = _job(workspace, recipe, made, seed=seed, name=name)
     release()

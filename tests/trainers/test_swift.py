@@ -150,13 +150,15 @@ def test_rerankers_agree_every_way(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tuner", "loss"), [("full", "online_contrastive"), ("qlora", "matryoshka")])
+@pytest.mark.parametrize(
+    ("tuner", "loss"), [("full", "cosine_similarity"), ("full", "online_contrastive"), ("qlora", "matryoshka")]
+)
 def test_other_tuners_and_losses_agree_every_way(
     tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str, loss: str
 ) -> None:
     """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
     rows = embedding_rows(25, negatives=0)
-    if loss == "online_contrastive":
+    if loss != "matryoshka":
         rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(

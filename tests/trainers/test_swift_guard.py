@@ -64,8 +64,9 @@ def test_a_loss_of_zero_from_the_start_stops_the_training(before: list[dict[str,
     else:
         with pytest.raises(TrainingError, match=r"exactly 0.*in_batch"):
             guard.on_log(arguments, state)
-    # a batch without a hard pair is this loss's best case
-    guard.on_log(SimpleNamespace(loss_type="online_contrastive"), state)
+    # a batch without a hard pair is the best case of these
+    for loss in ("online_contrastive", "contrastive"):
+        guard.on_log(SimpleNamespace(loss_type=loss), state)
 
 
 def test_code_that_comes_with_a_model_does_not_run() -> None:

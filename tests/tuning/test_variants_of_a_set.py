@@ -135,7 +135,7 @@ def test_a_recipe_is_refused_before_anything_is_mined(place: Workspace, monkeypa
 
 @pytest.mark.parametrize("name", ["", "mini-zh-static"])
 def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
-    """The tuned base or a named one gives the vectors, with evaluation's prompts; nearest documents come first."""
+    """The tuned base or a named one gives the vectors: nearly every query is nearer to what it gets than to most."""
     mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
     _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))

@@ -24,9 +24,6 @@ from tcmbench.trainers._swift_plugin.token_rate import TokenRate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MAY_REST = ("online_contrastive",)
-"""Losses that are zero, with their gradient, wherever a batch has no pair that is hard."""
-
 TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
 
 # ms-swift runs any code that comes with a model unless told otherwise.
@@ -52,7 +49,7 @@ class Guard(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, *_: object, **__: object) -> None:
         """Stop where nothing was learnt up to here."""
-        if args.loss_type not in _MAY_REST and _swift_log.learns_nothing(state.log_history):
+        if args.loss_type not in _swift_log.MAY_BE_ZERO and _swift_log.learns_nothing(state.log_history):
             raise TrainingError(_swift_log.ZERO_LOSS)
 
 

@@ -1,0 +1,21 @@
+"""What is said of a run where no bar can move."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcmbench.cli import progress
+from tcmbench.trainers import Step
+
+
+def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hours of training aren't silent in a log file, and don't fill it."""
+    now = [5.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Progress(total=1)
+    for step, seconds in ((1, 5.0), (2, 30.0), (3, 64.9), (4, 65.0), (5, 100.0)):
+        now[0] = seconds
+        shown.train("tuned/seed0", Step(step, 9, 0.5, 125.0))
+    assert capsys.readouterr().err.splitlines() == [
+        f"tuned/seed0 · step {step}/9 · loss 0.500 · 2:05 to go" for step in (1, 4)
+    ]
