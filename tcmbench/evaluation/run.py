@@ -72,9 +72,16 @@ class Watcher(Protocol):
 
 
 def plan(workspace: Workspace, suite: Suite) -> Plan:
-    """Look up all tasks of a suite; those without data are listed, not skipped in silence."""
+    """Look up all tasks of a suite; those without data are listed, not skipped in silence.
+
+    Raises:
+        UnknownName: A task, or a split or subset of one of ours, that does not exist.
+        SpecError: Options that a task's type doesn't have.
+    """
     found: dict[str, tasks.Task] = {}
     absent: dict[str, str] = {}
+    for column in suite.tasks:
+        tasks.check_column(workspace, column, where=f"suite {suite.name}")
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
             found[name] = tasks.resolve(workspace, name)

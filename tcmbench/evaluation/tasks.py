@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.evaluation.score import Statistic
+    from tcmbench.specs.suite import SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
 
@@ -107,6 +108,25 @@ def resolve(workspace: Workspace, name: str) -> Task:
     if name in workspace.names(TaskSpec):
         return _local(workspace, workspace.spec(TaskSpec, name))
     return _foreign(workspace, name)
+
+
+def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:
+    """Refuse a split or a subset that a task of ours doesn't declare.
+
+    A task's revision is the hash of the files of its splits, so another split would be measured and never be stale; and
+    types that keep all rows in one file would give the same rows under the other name.
+
+    Raises:
+        UnknownName: No such split or subset; the message says which there are.
+    """
+    if column.task not in workspace.names(TaskSpec):
+        return
+    spec = workspace.spec(TaskSpec, column.task)
+    where = f"{where}: task {spec.name}"
+    if column.split not in spec.splits:
+        raise UnknownName.of("split", column.split, spec.splits, where=where)
+    if column.subset != "default":
+        raise UnknownName.of("subset", column.subset, ["default"], where=where)
 
 
 def specs(workspace: Workspace) -> list[TaskSpec]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
 from tcmbench.task_types._layouts import Rows
+from tcmbench.task_types._rows import one_file, read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,17 +34,14 @@ class Options(PluginOptions):
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return the one file; it is the split `test`."""
-    del spec
-    return [path]
+    """Return the one file."""
+    return one_file(path, spec)
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
     from datasets import Dataset
     from mteb.abstasks import AbsTaskClustering
-
-    from tcmbench.task_types._rows import read_rows
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
