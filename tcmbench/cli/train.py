@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption, recipe_and_leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.store import Json
 
 
 def command(
@@ -40,3 +45,28 @@ def command(
         with Progress(total=1) as progress:
             made = tune.tune(place, recipe, seed=seed, progress=lambda step, label=label: progress.train(label, step))  # type: ignore[misc]
         typer.echo(f"{label}: {made.folder / 'model'}")
+        typer.echo(f"  {cost(made.outcome)}")
+
+
+def cost(outcome: Mapping[str, Json]) -> str:
+    """Return in one line what a training took, and how well all ways to its model's numbers agree."""
+    from tcmbench.trainers import TOLD
+
+    seconds, tokens = _number(outcome, "seconds"), _number(outcome, "tokens")
+    memory, on_gpu = _number(outcome, "peak_memory_mib"), _number(outcome, "peak_gpu_memory_mib")
+    ways = outcome.get("parity")
+    parity = {name: value for name, value in ways.items() if name not in TOLD} if isinstance(ways, dict) else {}
+    parts = [
+        f"{seconds:.0f} s",
+        f"{tokens:,.0f} tokens" + (f" ({tokens / seconds:,.0f} a second, start included)" if seconds else ""),
+        f"{_number(outcome, 'trained_parameters'):,.0f} parameters trained",
+        f"{memory / 1024:.1f} GiB" + (f" and {on_gpu / 1024:.1f} GiB on the GPU" if on_gpu else ""),
+    ]
+    if parity:
+        parts.append(f"parity within {max(_number(parity, name) for name in parity):.0e}")
+    return ", ".join(parts)
+
+
+def _number(facts: Mapping[str, Json], name: str) -> float:
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
 
 
+TOLD = frozenset({"change", "quantised=evaluation"})
+"""What stands beside the parity of an outcome and is no way to the same numbers: how far they are from the base's, and
+those of the 4-bit network from those of the float weights that its adapter was merged into."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One model to be trained."""
@@ -134,7 +139,7 @@ class Outcome:
     """Parameters that were trained."""
 
     parity: Mapping[str, float]
-    """Largest difference between two ways to the same vectors or scores, by their names."""
+    """Largest difference between two ways to the same vectors or scores, by their names; and what is `TOLD`."""
 
     command: tuple[str, ...]
 

@@ -17,6 +17,8 @@ from tcmbench.errors import SpecError
 if TYPE_CHECKING:
     from typer.testing import Result
 
+    from tcmbench.store import Json
+
 VARIANT = """base = "mini-zh-static"
 data = "tcm-synth"
 trainer = "sentence_transformers"
@@ -103,3 +105,16 @@ def test_train_plans_with_what_is_left(place: Path) -> None:
     assert by_option.exception is None, by_option.exception
     assert by_option.stdout.replace("keeps", "drops") == by_recipe.stdout
     assert [line.partition(":")[0] for line in by_option.stderr.splitlines()] == ["leaks", "leak report"]
+
+
+def test_a_training_says_what_it_took() -> None:
+    """Parity is between ways to the model's own numbers: how far they are from the base's is no error."""
+    outcome: dict[str, Json] = {
+        "seconds": 50.0, "tokens": 123_450, "trained_parameters": 5_638_912, "peak_memory_mib": 1536.0,
+        "peak_gpu_memory_mib": 2048.0,
+        "parity": {"weights=evaluation": 1.2e-7, "swift=evaluation": 4e-8, "quantised=evaluation": 0.1, "change": 0.2},
+    }  # fmt: skip
+    assert train.cost(outcome) == (
+        "50 s, 123,450 tokens (2,469 a second, start included), 5,638,912 parameters trained, "
+        "1.5 GiB and 2.0 GiB on the GPU, parity within 1e-07"
+    )
