@@ -10,7 +10,7 @@ import pytest
 
 from tcmbench.errors import TrainingError
 from tcmbench.specs.base import Base
-from tests.trainers.tiny import make_job
+from tests.trainers.tiny import QUERY_PROMPT, make_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -41,7 +41,9 @@ def test_a_resumed_training_has_a_checkpoint(
     settings.write_text(json.dumps({"rows": 24, "task": "embedding", "query_prompt": "", "instruction": ""}))
     monkeypatch.setenv(guard_file.VARIABLE, str(settings))
     monkeypatch.setattr(tcmbench_guard, "check_template", lambda *_: None)
-    guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(24), template=None))
+    guard = tcmbench_guard.Guard(
+        args=None, trainer=SimpleNamespace(train_dataset=range(24), template=SimpleNamespace(max_length=9))
+    )
     begun = SimpleNamespace(**state)
     guard.on_train_begin(SimpleNamespace(resume_from_checkpoint="run/checkpoint-5"), begun)
     assert expected == begun.last_model_checkpoint
@@ -95,3 +97,23 @@ def test_steps_are_those_that_ms_swift_counts(
         len(BatchSamplerShard(job.rows, 8, shuffle=False, drop_last=job.drops_last, data_seed=None)) for job in jobs
     ]
     assert counted == [job.steps for job in jobs]
+
+
+def test_canaries_may_be_longer_than_the_training_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedding_dir: Path
+) -> None:
+    """The template is checked whatever training.max_length is, and keeps its limit."""
+    from swift.infer_engine import TransformersEngine
+
+    from tcmbench.trainers._swift_plugin import guard_file, tcmbench_guard
+
+    settings = tmp_path / guard_file.NAME
+    told = {"rows": 24, "task": "embedding", "query_prompt": QUERY_PROMPT, "document_prompt": ""}
+    settings.write_text(json.dumps(told), encoding="utf-8")
+    monkeypatch.setenv(guard_file.VARIABLE, str(settings))
+    template = TransformersEngine(str(embedding_dir), model_type="qwen3_emb", task_type="embedding").template
+    template.set_mode("train")
+    template.max_length = 16
+    guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(24), template=template))
+    guard.on_train_begin(SimpleNamespace(resume_from_checkpoint=None), SimpleNamespace())
+    assert template.max_length == 16

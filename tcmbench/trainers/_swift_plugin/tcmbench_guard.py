@@ -8,6 +8,7 @@ from the first step on. None of that changes a number.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swift.callbacks import callbacks_map
@@ -22,7 +23,7 @@ from tcmbench.trainers._swift_plugin import guard_file
 from tcmbench.trainers._swift_plugin.token_rate import TokenRate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
 
@@ -42,7 +43,8 @@ class Guard(TrainerCallback):
                 f"expected {told['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
                 "that are longer than training.max_length or that it can't read. Build the training set again."
             )
-        check_template(self.trainer.template, told)
+        with _any_length(self.trainer.template) as template:
+            check_template(template, told)
         # ms-swift notes a checkpoint only where it writes one: resumed at its own last step it would end without any
         if args.resume_from_checkpoint and not hasattr(state, "last_model_checkpoint"):
             state.last_model_checkpoint = args.resume_from_checkpoint
@@ -51,6 +53,16 @@ class Guard(TrainerCallback):
         """Stop where nothing was learnt up to here."""
         if args.loss_type not in _swift_log.MAY_BE_ZERO and _swift_log.learns_nothing(state.log_history):
             raise TrainingError(_swift_log.ZERO_LOSS)
+
+
+@contextmanager
+def _any_length(template: Any) -> Iterator[Any]:
+    """Lift the limit of the training texts while the canaries, which may be longer, are encoded."""
+    longest, template.max_length = template.max_length, None
+    try:
+        yield template
+    finally:
+        template.max_length = longest
 
 
 def check_template(template: Any, told: Mapping[str, Any]) -> None:
