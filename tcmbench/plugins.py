@@ -38,7 +38,7 @@ _FOLDERS: Mapping[Kind, str] = {
 class PluginOptions(BaseModel):
     """Base of every plug-in's options: frozen, and a misspelt option is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def names(kind: Kind) -> list[str]:

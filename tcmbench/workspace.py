@@ -100,10 +100,13 @@ class Workspace:
         ]
         product = [variant for matrix in model_set.matrix for variant in matrix.variants(where=where)]
         found = [*named, *inline, *product]
-        names = [variant.name for variant in found]
+        names = [*model_set.models, *(variant.name for variant in found)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise UnknownName(f"{where}: variants that are declared twice: {', '.join(twice)}. Rename one of each.")
+            raise UnknownName(
+                f"{where}: names that are given twice, to variants or to a model and a variant: {', '.join(twice)}. "
+                "Rename one of each."
+            )
         return found
 
     def variant(self, name: str, *, of: ModelSet | None = None) -> Variant:

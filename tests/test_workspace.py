@@ -73,7 +73,19 @@ def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:
         'suite = "demo"\nreference = "bm25"\nmodels = ["bm25"]\n' + row + row, encoding="utf-8"
     )
     place = find(workspace_dir)
-    with pytest.raises(UnknownName, match="declared twice: v"):
+    with pytest.raises(UnknownName, match=r"given twice.*: v\."):
+        place.variants(place.spec(ModelSet, "s"))
+
+
+def test_a_variant_of_a_models_name_is_refused(workspace_dir: Path) -> None:
+    """On the board one would stand in the other's row."""
+    (workspace_dir / "models/sets/s.toml").write_text(
+        'suite = "demo"\nreference = "bm25"\nmodels = ["bm25"]\n'
+        '[[variant]]\nname = "bm25"\nbase = "mini-zh"\ndata = "d"\n',
+        encoding="utf-8",
+    )
+    place = find(workspace_dir)
+    with pytest.raises(UnknownName, match=r"given twice, to variants or to a model and a variant: bm25\."):
         place.variants(place.spec(ModelSet, "s"))
 
 

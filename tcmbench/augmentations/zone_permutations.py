@@ -50,6 +50,7 @@ def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | Non
     lacking = [zone for zone in zones if not getattr(syndrome, zone)]
     if lacking:
         complain(syndrome, lacking, options=options)
+        return (None,) * options.count
     rng = random.Random(f"{seed}\n{syndrome.doc_id}")
     seen = {syndrome.document()}
     variants: list[str | None] = []

@@ -46,7 +46,9 @@ def build(
     set_name: SetOption = "",
     suite: SuiteOption = "",
     drop_leaks: DropLeaksOption = False,
-    seed: Annotated[int | None, typer.Option(help="Seed; the variant's first one if not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed; the variant's first one if not given.")
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Build the training set of a variant and print what is in it.

@@ -63,19 +63,21 @@ def measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watcher
 
 
 def _measure(workspace: Workspace, model_set: ModelSet, planned: Plan, *, watcher: Watcher) -> list[Entry]:
+    # all of the set is read before anything is measured: a misspelt name ends no run of hours
+    bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
+    variants = workspace.variants(model_set)
     entries = []
-    for name in model_set.models:
-        base = workspace.spec(Base, name, where=f"set {model_set.name}")
+    for base in bases:
         try:
-            with failures.explained(f"base {name}"):
-                model = models.base_model(workspace, name)
+            with failures.explained(f"base {base.name}"):
+                model = models.base_model(workspace, base.name)
                 cells = run.measure_missing(workspace, model, planned, watcher=watcher)
         except TcmbenchError as error:
-            watcher.note(f"{name}: {error}")
+            watcher.note(f"{base.name}: {error}")
             entries.append(board_entries.failed_base_entry(base, planned, str(error)))
             continue
         entries.append(board_entries.base_entry(base, cells))
-    entries.extend(_variant(workspace, v, planned, watcher=watcher) for v in workspace.variants(model_set))
+    entries.extend(_variant(workspace, variant, planned, watcher=watcher) for variant in variants)
     return entries
 
 

@@ -47,6 +47,10 @@ class Corpus:
     merged: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Ids that the official label map merges with an id; those it doesn't know may be left out."""
 
+    forms: tuple[tuple[str | None, ...], ...] = ()
+    """Other ways the documents are written, each with a text a document; None where a document isn't written so.
+    Documents that are the same in one of them are copies."""
+
 
 class Negatives(NamedTuple):
     """What a miner found."""

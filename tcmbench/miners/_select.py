@@ -13,7 +13,7 @@ from tcmbench.miners import Negatives
 from tcmbench.text.ngrams import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -117,10 +117,7 @@ class Forbidden(NamedTuple):
         import numpy as np
 
         at = {doc_id: position for position, doc_id in enumerate(corpus.ids)}
-        texts: dict[str, list[int]] = {}
-        for position, text in enumerate(corpus.texts):
-            texts.setdefault(normalise(text), []).append(position)
-        copies = {position: same for same in texts.values() for position in same}
+        copies = copies_of((corpus.texts, *corpus.forms))
         sets = {positives: row for row, positives in enumerate(dict.fromkeys(queries.positives))}
         banned = np.zeros((len(sets), len(corpus.ids)), dtype=np.bool_)
         positive = np.zeros_like(banned)
@@ -135,6 +132,22 @@ class Forbidden(NamedTuple):
                     banned[row, copies[position]] = True
         groups = np.fromiter((sets[p] for p in queries.positives), dtype=np.int64, count=len(queries.ids))
         return cls(groups, banned, positive)
+
+
+def copies_of(forms: Iterable[Sequence[str | None]]) -> list[list[int]]:
+    """Return for each document the positions of all that are the same as it in one of the forms, itself among them."""
+    copies: dict[int, set[int]] = {}
+    for texts in forms:
+        same: dict[str, list[int]] = {}
+        for position, text in enumerate(texts):
+            copies.setdefault(position, {position})
+            if text is not None:
+                same.setdefault(normalise(text), []).append(position)
+        for positions in same.values():
+            if len(positions) > 1:
+                for position in positions:
+                    copies[position].update(positions)
+    return [sorted(copies[position]) for position in range(len(copies))]
 
 
 def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:

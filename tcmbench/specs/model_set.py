@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+import string
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,16 +15,43 @@ from tcmbench.specs.variant import Variant
 class Matrix(BaseModel):
     """Variants spelled as a product: every combination of the values given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
-    """Template of the names, with `{axis}` for each axis."""
+    """Template of the names, with `{axis}` for each axis that isn't alone."""
 
     common: dict[str, Any] = Field(default_factory=dict)
     """Fields that all share."""
 
-    axes: dict[str, dict[str, dict[str, Any]]] = Field(min_length=1)
-    """axis → label → fields that this label sets."""
+    axes: dict[str, Annotated[dict[str, dict[str, Any]], Field(min_length=1)]] = Field(min_length=1)
+    """axis → label → fields that this label sets; no two axes set the same field."""
+
+    @model_validator(mode="after")
+    def _name_is_a_template(self) -> Matrix:
+        try:
+            fields = [field for _, field, _, _ in string.Formatter().parse(self.name) if field is not None]
+        except ValueError as error:
+            raise ValueError(f"name {self.name!r} is no template ({error}): {self._example()}") from error
+        unknown = [field for field in fields if field not in self.axes]
+        if unknown:
+            raise ValueError(f"name {self.name!r}: no axis named {unknown[0]!r}: {self._example()}")
+        return self
+
+    @model_validator(mode="after")
+    def _axes_are_independent(self) -> Matrix:
+        for (first, one), (second, other) in itertools.combinations(self.axes.items(), 2):
+            both = {path for label in one.values() for path in _paths(label)} & {
+                path for label in other.values() for path in _paths(label)
+            }
+            if both:
+                raise ValueError(
+                    f"axes {first} and {second} both set {'.'.join(min(both))}, so the second would undo the first "
+                    "under its name. Let one of them set it."
+                )
+        return self
+
+    def _example(self) -> str:
+        return f"expected {{axis}} of {', '.join(self.axes)}, as in {'-'.join(f'{{{axis}}}' for axis in self.axes)!r}"
 
     def variants(self, *, where: str) -> list[Variant]:
         """Return every combination, in the order written."""
@@ -66,10 +94,25 @@ class ModelSet(Spec):
     """Variants spelled as products."""
 
     @model_validator(mode="after")
+    def _models_are_distinct(self) -> ModelSet:
+        twice = sorted({name for name in self.models if self.models.count(name) > 1})
+        if twice:
+            raise ValueError(f"models that are listed twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
     def _reference_is_measured(self) -> ModelSet:
         if self.reference not in self.models:
             raise ValueError(f"reference {self.reference!r} is not among models: add it there")
         return self
+
+
+def _paths(fields: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Return the way to every field that isn't a table."""
+    found: set[tuple[str, ...]] = set()
+    for name, value in fields.items():
+        found |= {(name, *rest) for rest in _paths(value)} if isinstance(value, dict) else {(name,)}
+    return found
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Spec(BaseModel):
     """Base of everything read from TOML: frozen, and a misspelt field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     """Name; the same as the file's."""

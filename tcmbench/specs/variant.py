@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +18,7 @@ Loss = Literal[
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Negatives(_Part):
@@ -80,7 +81,7 @@ class Training(_Part):
     loss: Loss = "infonce"
     """Loss; which ones exist depends on the trainer."""
 
-    matryoshka_dims: tuple[int, ...] = ()
+    matryoshka_dims: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Dimensions of the Matryoshka loss, largest first."""
 
     lora_rank: int = Field(default=8, ge=1)
@@ -106,6 +107,12 @@ class Training(_Part):
 
     save_steps: int = Field(default=200, ge=1)
     """Steps between checkpoints; a killed training resumes from the last."""
+
+    @model_validator(mode="after")
+    def _dims_fall(self) -> Training:
+        if list(self.matryoshka_dims) != sorted(set(self.matryoshka_dims), reverse=True):
+            raise ValueError(f"matryoshka_dims must fall, each once, got {list(self.matryoshka_dims)}")
+        return self
 
 
 class Variant(Spec):
@@ -151,11 +158,17 @@ class Variant(Spec):
     drop_leaks: bool = False
     """Remove training records that (nearly) stand in an evaluation task of the set."""
 
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     """One model is trained for each."""
 
     description: str = ""
     """One sentence for the board."""
+
+    @model_validator(mode="after")
+    def _name_is_a_name(self) -> Variant:
+        if not re.fullmatch(r"\w[\w.+-]*", self.name):
+            raise ValueError(f"name {self.name!r}: expected letters, digits, and . _ + - between them")
+        return self
 
     @model_validator(mode="after")
     def _seeds_are_distinct(self) -> Variant:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Policy(BaseModel):
     """The rules of the gate; all sizes in points (0–100)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     keep: Literal["general", "all"] = "general"
     """Tasks whose mean change is held against the margin: the general ones (what was forgotten, for a variant against

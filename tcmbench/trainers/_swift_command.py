@@ -207,8 +207,11 @@ def _optimizer_arguments(job: Job) -> dict[str, str]:
 def _device_arguments(job: Job, *, device: str) -> dict[str, str]:
     training = job.variant.training
     half = training.dtype == "bfloat16"
+    # Weights that are trained stay in float32 and are computed with in bfloat16, which would round small updates away;
+    # DeepSpeed keeps such weights itself, and adapters are float32 beside whatever weights.
+    keeps_full = job.variant.tuner == "full" and training.deepspeed is None
     found = {
-        "torch_dtype": training.dtype,
+        "torch_dtype": "float32" if keeps_full else training.dtype,
         "fp16": "false",
         "bf16": _flag(half),
         "gradient_checkpointing": _flag(training.gradient_checkpointing),

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
-from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file, _weights
+from tcmbench.trainers import (
+    Outcome,
+    Plan,
+    _costs,
+    _gpus,
+    _matryoshka,
+    _process,
+    _swift_command,
+    _swift_log,
+    _train_file,
+    _weights,
+)
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 
 if TYPE_CHECKING:
@@ -25,6 +36,8 @@ REVISION = "1"
 LOSSES = ("infonce", "mnrl", "cached_mnrl", "gist", "matryoshka", "cosent")
 
 WITH_MATRYOSHKA = ("matryoshka", "infonce", "mnrl")
+
+_OF_TRANSFORMERS = frozenset({"gist", "cached_mnrl"})
 
 _RUN = "run"
 
@@ -51,6 +64,8 @@ def check(job: Job) -> None:
     if variant.tuner == "lora" and _swift_command.missing(["peft"]):
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _check_training(variant.training, where=where)
+    _refuse_losses_of_static(job)
+    _matryoshka.check(job, losses=WITH_MATRYOSHKA)
     _weights.refuse_absent(job, pattern="**/*.safetensors")
     _gpus.refuse_too_few(job)
 
@@ -135,20 +150,29 @@ def _check_training(training: Training, *, where: str) -> None:
         raise SpecError(
             f"{where}: the sentence_transformers trainer has no loss {training.loss!r}. It has: {', '.join(LOSSES)}."
         )
-    if training.loss == "matryoshka" and not training.matryoshka_dims:
-        raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
-    if training.matryoshka_dims and training.loss not in WITH_MATRYOSHKA:
-        raise SpecError(
-            f"{where}: training.matryoshka_dims go with loss {', '.join(WITH_MATRYOSHKA)}, not with {training.loss}. "
-            "Remove them or choose another loss."
-        )
     if not training.in_batch and training.loss != "cosent":
         raise SpecError(
             f"{where}: {training.loss} of sentence-transformers always takes the batch as negatives. "
             'Set training.in_batch = true, or use trainer = "swift".'
         )
+    if training.attention != "auto":
+        raise SpecError(
+            f"{where}: training.attention = {training.attention!r} is a setting of the swift trainer; the "
+            'sentence_transformers one opens the base as evaluation does. Remove it, or use trainer = "swift".'
+        )
     if training.devices > 1 or training.deepspeed:
         raise SpecError(f'{where}: several GPUs and DeepSpeed need trainer = "swift".')
+
+
+def _refuse_losses_of_static(job: Job) -> None:
+    """Refuse losses that ask a transformer for more than its vectors."""
+    loss = job.variant.training.loss
+    if job.base.architecture == "static" and loss in _OF_TRANSFORMERS:
+        fitting = ", ".join(name for name in LOSSES if name not in _OF_TRANSFORMERS)
+        raise SpecError(
+            f"variant {job.variant.name}: training.loss {loss!r} of sentence-transformers takes no static model, such "
+            f"as base {job.base.name}. It can have: {fitting}."
+        )
 
 
 def _refuse_few_texts(job: Job) -> None:

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
-from tcmbench.trainers import Outcome, Plan, _costs, _gpus, _process, _swift_command, _swift_log, _train_file, _weights
+from tcmbench.trainers import (
+    Outcome,
+    Plan,
+    _costs,
+    _gpus,
+    _matryoshka,
+    _process,
+    _swift_command,
+    _swift_log,
+    _train_file,
+    _weights,
+)
 from tcmbench.trainers._job_file import Result, work_of, worker_command
 from tcmbench.trainers._swift_plugin import guard_file
 
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Step
 
-REVISION = "1"
+REVISION = "2"
 
 LOSSES = {
     "embedding": ("infonce", "matryoshka", "cosine_similarity", "contrastive", "online_contrastive"),
@@ -61,6 +72,8 @@ def check(job: Job) -> None:
         )
     _check_training(variant, where=where)
     _refuse_code(job)
+    _refuse_flash_attention(job)
+    _matryoshka.check(job, losses=("matryoshka",))
     _weights.refuse_absent(job)
     _gpus.refuse_too_few(job)
 
@@ -201,13 +214,23 @@ def _check_training(variant: Variant, *, where: str) -> None:
             f"{where}: the swift trainer has no loss {variant.training.loss!r} for task {variant.task}. "
             f"It has: {', '.join(known)}; the sentence_transformers trainer has others."
         )
-    if variant.training.loss == "matryoshka" and not variant.training.matryoshka_dims:
-        raise SpecError(f"{where}: loss matryoshka needs training.matryoshka_dims, largest first.")
     if variant.batch_rule == "no_duplicates":
         other = "" if variant.task == "reranker" else ', or use trainer = "sentence_transformers"'
         raise SpecError(
             f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
             f'batches as they stand in the training set. Set batch_rule = "label_unique" or "plain"{other}.'
+        )
+
+
+def _refuse_flash_attention(job: Job) -> None:
+    """Refuse an attention that this machine hasn't got; left to `auto`, a GPU with the package gets it."""
+    if job.variant.training.attention != "flash_attention_2":
+        return
+    lacking = "a GPU" if _gpus.device(job) == "cpu" else "the package flash_attn"
+    if _gpus.device(job) == "cpu" or _swift_command.missing(["flash_attn"]):
+        raise SpecError(
+            f'variant {job.variant.name}: training.attention = "flash_attention_2" needs {lacking}, which is not here. '
+            'Leave it at "auto", which takes flash attention where it can.'
         )
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 KIND = "trainsets"
 """Kind of artefact in the store."""
 
-STAGE = "trainset/2"
+STAGE = "trainset/3"
 """Raised whenever the same recipe gives another file."""
 
 _TRAIN, _DEV = "train", "dev"
@@ -74,7 +74,7 @@ def build(
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lacks what the recipe needs.
     """
-    inputs = recipe(variant, base, folder.sha256, seed=seed, context=context, drop=drop)
+    inputs = recipe(variant, base, data_sha256(folder), seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
         if not context.store.has(KIND, name):
@@ -82,6 +82,13 @@ def build(
                 _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
                 write_json(part / "recipe.json", inputs)
     return load(context.store.path(KIND, name))
+
+
+def data_sha256(folder: Folder) -> str:
+    """Return the hash of a folder's contents in their order, on which draws and samples depend."""
+    records: dict[str, Json] = {split: [record.record_id for record in rows] for split, rows in folder.splits.items()}
+    entries: list[Json] = [syndrome.doc_id for syndrome in folder.knowledge]
+    return key("data", {"contents": folder.sha256, "records": records, "knowledge": entries})
 
 
 def load(folder: Path) -> TrainSet:
@@ -100,7 +107,7 @@ def load(folder: Path) -> TrainSet:
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
     """Return all that the training set depends on, and nothing else: its key is the hash of this.
 
-    `data` is the hash of the folder's contents, `Folder.sha256`.
+    `data` is the folder's `data_sha256`.
 
     Raises:
         UnknownName: No such miner or augmentation.

@@ -92,10 +92,10 @@ def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) ->
         alone = [POSITIVE, *range(negatives)]
     elif variant.split_negatives:
         alone = list(range(negatives))
-    views = {pair.positive: texts.views_of(pair.positive) for pair in pairs.pairs}
-    per_pair = [len(views[pair.positive]) for pair in pairs.pairs]
+    views = texts.common_views((pair.positive, *pair.negatives) for pair in pairs.pairs)
+    per_pair = [len(of_pair) for of_pair in views]
     pair = np.repeat(np.arange(len(per_pair), dtype=np.int32), per_pair)
-    view = np.concatenate([np.array(views[pair.positive], dtype=np.int16) for pair in pairs.pairs])
+    view = np.concatenate([np.array(of_pair, dtype=np.int16) for of_pair in views])
     pair, view = np.repeat(pair, len(alone)), np.repeat(view, len(alone))
     negative = np.tile(np.array(alone, dtype=np.int16), len(pair) // len(alone))
     if variant.max_samples is not None and variant.max_samples < len(pair):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tcmbench.data.label_map import LabelMap
     from tcmbench.trainsets.examples import Contents
     from tcmbench.trainsets.pairs import Pairs
+    from tcmbench.trainsets.texts import Texts
 
 IntArray = npt.NDArray[np.int64]
 
@@ -64,8 +65,8 @@ class Lines(NamedTuple):
 
 def lines_in_order(contents: Contents, *, label_map: LabelMap | None, seed: int, replaced: Replaced) -> Iterator[Lines]:
     """Yield all lines in training order, some thousand at once; counts what is replaced in `replaced`."""
-    pairs, _, examples, order = contents
-    replacer = _Replacer(pairs, label_map, seed=seed, counted=replaced) if order.is_label_unique else None
+    pairs, texts, examples, order = contents
+    replacer = _Replacer(pairs, texts, label_map, seed=seed, counted=replaced) if order.is_label_unique else None
     record_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)
     positive_of = np.array([pair.positive for pair in pairs.pairs], dtype=np.int64)
     negatives_of = np.array([pair.negatives for pair in pairs.pairs], dtype=np.int64)
@@ -78,12 +79,12 @@ def lines_in_order(contents: Contents, *, label_map: LabelMap | None, seed: int,
             if not (which == ALL).all():
                 alone = np.take_along_axis(negatives, np.maximum(which, 0)[:, None], axis=1)
                 negatives = np.where(which[:, None] >= 0, alone, ABSENT)
-            record = record_of[pair]
+            record, view = record_of[pair], examples.view[chosen].astype(np.int64)
             if replacer is not None and negatives.shape[1]:
                 blocks = range(0, len(chosen), order.block_size)
                 cut = [slice(at, at + order.block_size) for at in blocks]
-                negatives = np.concatenate([replacer.replace(record[block], negatives[block]) for block in cut])
-            view = examples.view[chosen].astype(np.int64)
+                replaced_in = [replacer.replace(record[block], negatives[block], view[block]) for block in cut]
+                negatives = np.concatenate(replaced_in)
             yield Lines(record, positive_of[pair], negatives, view, examples.is_scored)
 
 
@@ -95,17 +96,20 @@ def used_documents(pairs: Pairs) -> list[int]:
 class _Replacer:
     """Takes negatives out of a block that are right for another of its examples."""
 
-    def __init__(self, pairs: Pairs, label_map: LabelMap | None, *, seed: int, counted: Replaced) -> None:
+    def __init__(self, pairs: Pairs, texts: Texts, label_map: LabelMap | None, *, seed: int, counted: Replaced) -> None:
         self._forbidden = Forbidden.of(
-            queries_of(pairs.records, split=""), corpus_of(pairs.knowledge, label_map), exclude_merged_labels=True
+            queries_of(pairs.records, split=""),
+            corpus_of(pairs.knowledge, label_map, forms=pairs.forms),
+            exclude_merged_labels=True,
         )
         # Only documents that are in the set already have their texts ready.
         self._pool = np.array(used_documents(pairs))
+        self._texts = texts
         self._random = random.Random(seed)
         self._counted = counted
 
-    def replace(self, records: IntArray, negatives: IntArray) -> IntArray:
-        """Return the negatives (lines × negatives) of the lines of one block."""
+    def replace(self, records: IntArray, negatives: IntArray, view: IntArray) -> IntArray:
+        """Return the negatives (lines × negatives) of the lines of one block, each line in its view."""
         groups = self._forbidden.groups[records.tolist()]
         banned: npt.NDArray[np.bool_] = np.logical_or.reduce(self._forbidden.banned[groups], axis=0)
         hits = banned[negatives]
@@ -115,7 +119,7 @@ class _Replacer:
         for row in np.flatnonzero(hits.any(axis=1)).tolist():
             kept: list[int] = negatives[row].tolist()
             for column in np.flatnonzero(hits[row]).tolist():
-                other = self._draw(banned, kept)
+                other = self._draw(banned, kept, view=int(view[row]))
                 if other is None:
                     self._counted.kept_conflicts += 1
                 else:
@@ -124,7 +128,7 @@ class _Replacer:
             found[row] = kept
         return found
 
-    def _draw(self, banned: npt.NDArray[np.bool_], kept: Sequence[int]) -> int | None:
+    def _draw(self, banned: npt.NDArray[np.bool_], kept: Sequence[int], *, view: int) -> int | None:
         free: list[int] = self._pool[~banned[self._pool]].tolist()
-        allowed = [document for document in free if document not in kept]
+        allowed = [document for document in free if document not in kept and self._texts.has(document, view)]
         return self._random.choice(allowed) if allowed else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tcmbench.plugins as plugins
 from tcmbench.errors import DataError
 from tcmbench.miners import Context, Corpus, Negatives, Queries
-from tcmbench.text.ngrams import normalise
+from tcmbench.miners._select import copies_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tcmbench.data.label_map import LabelMap
     from tcmbench.data.tcm_sd import Folder, Record, Syndrome
     from tcmbench.specs.variant import Variant
+
+
+Forms = tuple[tuple[str | None, ...], ...]
+"""Ways the entries are written, each with a text an entry; None where an entry isn't written so."""
 
 
 class Pair(NamedTuple):
@@ -47,6 +51,9 @@ class Pairs:
     filled: int
     """Negatives that only fill up (see `tcmbench.miners.Negatives`)."""
 
+    forms: Forms = ()
+    """Other ways the documents are written (see `forms_of`)."""
+
 
 def make_pairs(
     variant: Variant,
@@ -67,8 +74,9 @@ def make_pairs(
     for split, records in splits.items():
         _check(split, records, folder, known=at.keys())
     everything = [record for records in splits.values() for record in records]
-    found = _mine(variant, splits, folder, seed=seed, context=context)
-    family = families(folder.knowledge, folder.label_map)
+    forms = forms_of(variant, folder.knowledge, seed=seed)
+    found = _mine(variant, splits, folder, forms=forms, seed=seed, context=context)
+    family = families(folder.knowledge, folder.label_map, forms=forms)
     made = {}
     start = 0
     for split, records in splits.items():
@@ -83,15 +91,33 @@ def make_pairs(
             ),
             tuple(frozenset(family[label] for label in record.labels) for record in records),
             sum(found.filled[start : start + len(records)]),
+            forms,
         )
         start += len(records)
     return made
 
 
-def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None) -> Mapping[str, str]:
+def forms_of(variant: Variant, knowledge: Sequence[Syndrome], *, seed: int) -> Forms:
+    """Return other ways the entries are written: without their names, and in every view of the augmentation.
+
+    Entries that differ in their names alone are one syndrome under two names, and a view without the name is the same
+    text for both: a model can't be taught to tell them apart.
+    """
+    forms: list[tuple[str | None, ...]] = [tuple(syndrome.content() or None for syndrome in knowledge)]
+    if variant.augmentation is not None:
+        where = f"variant {variant.name}"
+        augmentation = plugins.load("augmentations", variant.augmentation.name, where=where)
+        # whether a missing field is an error is said of the entries that are learned, where their texts are made
+        given = {**variant.augmentation.options, "missing": "exclude"}
+        options = plugins.options(augmentation, given, where=where)
+        forms += zip(*(augmentation.texts(each, options=options, seed=seed) for each in knowledge), strict=True)
+    return tuple(forms)
+
+
+def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Mapping[str, str]:
     """Return one name for all syndromes that are right for each other's records.
 
-    These are entries with the same text, and entries that the label map merges.
+    These are entries with the same text, in one of the forms too, and entries that the label map merges.
     """
     parent = {syndrome.doc_id: syndrome.doc_id for syndrome in knowledge}
 
@@ -100,19 +126,19 @@ def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None) -> Mappi
             name = parent[name]
         return name
 
-    first_with: dict[str, str] = {}
-    for syndrome in knowledge:
-        twin = first_with.setdefault(normalise(syndrome.document()), syndrome.doc_id)
+    copies = copies_of(([syndrome.document() for syndrome in knowledge], *forms))
+    for syndrome, same in zip(knowledge, copies, strict=True):
+        twins = {knowledge[position].doc_id for position in same}
         merged = label_map.merged_with(syndrome.doc_id) if label_map else frozenset[str]()
-        for other in sorted({twin} | (merged & parent.keys())):
+        for other in sorted(twins | (merged & parent.keys())):
             parent[root(other)] = root(syndrome.doc_id)
     return {name: root(name) for name in parent}
 
 
-def corpus_of(knowledge: Sequence[Syndrome], label_map: LabelMap | None) -> Corpus:
+def corpus_of(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Corpus:
     """Return the knowledge base as miners take it."""
     merged = {s.doc_id: label_map.merged_with(s.doc_id) for s in knowledge} if label_map else {}
-    return Corpus(tuple(s.doc_id for s in knowledge), tuple(s.document() for s in knowledge), merged)
+    return Corpus(tuple(s.doc_id for s in knowledge), tuple(s.document() for s in knowledge), merged, forms)
 
 
 def queries_of(records: Sequence[Record], *, split: str) -> Queries:
@@ -144,6 +170,7 @@ def _mine(
     splits: Mapping[str, Sequence[Record]],
     folder: Folder,
     *,
+    forms: Forms,
     seed: int,
     context: Context,
 ) -> Negatives:
@@ -156,6 +183,6 @@ def _mine(
         tuple(text for part in parts for text in part.texts),
         tuple(positives for part in parts for positives in part.positives),
     )
-    corpus = corpus_of(folder.knowledge, folder.label_map)
+    corpus = corpus_of(folder.knowledge, folder.label_map, forms=forms)
     found: Negatives = miner.mine(queries, corpus, options=options, seed=seed, context=context)
     return found

@@ -220,4 +220,6 @@ def _length(texts: Texts, document: int, view: int) -> int:
 
 def _plain_documents(pairs: Pairs, texts: Texts) -> int:
     positives: Sequence[int] = sorted({pair.positive for pair in pairs.pairs})
-    return sum(texts.views > 0 and texts.views_of(document) == [-1] for document in positives)
+    return (
+        sum(views == [-1] for views in texts.common_views([document] for document in positives)) if texts.views else 0
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,12 +67,29 @@ class Texts:
     views: int
     """Number of views that the augmentation makes, excluded ones counted."""
 
-    def views_of(self, document: int) -> list[int]:
-        """Return the views a document is learned in: all that it has, the plain one where it has none."""
-        return [view for view in range(self.views) if (document, view) in self.places] or [PLAIN]
+    def common_views(self, groups: Iterable[Sequence[int]]) -> list[list[int]]:
+        """Return for each group of documents the views that all of them have, the plain one where there is none.
+
+        In a line all stand in one view: a negative that stood plain beside others would be known by its form.
+        """
+        masks: dict[int, int] = {}
+        for document, view in self.places:
+            masks[document] = masks.get(document, 0) | (0 if view == PLAIN else 1 << view)
+        unpacked: dict[int, list[int]] = {0: [PLAIN]}
+        found = []
+        for group in groups:
+            mask = functools.reduce(operator.and_, (masks[document] for document in group))
+            if mask not in unpacked:
+                unpacked[mask] = [view for view in range(self.views) if mask >> view & 1]
+            found.append(unpacked[mask])
+        return found
+
+    def has(self, document: int, view: int) -> bool:
+        """Return whether a document is written in a view; in the plain one all are that are used."""
+        return (document, view) in self.places
 
     def place(self, document: int, view: int) -> int:
-        """Return the position of a document in a view; plain where the document lacks this view."""
+        """Return the position of a document in a view; plain where it isn't written in this view."""
         place = self.places.get((document, view))
         return self.places[document, PLAIN] if place is None else place
 
@@ -85,10 +104,11 @@ def make_texts(
 
     Raises:
         UnknownName: There is no such augmentation.
-        SpecError: The augmentation can't take these options, or prompts leave no room for text.
+        SpecError: The augmentation can't take these options or gives no view, or prompts leave no room for text.
         DataError: A document lacks a field that the augmentation needs.
     """
     views = _views(variant, pairs.knowledge, sorted(used), seed=seed)
+    _refuse_no_views(variant, views, positives=(pair.positive for pair in pairs.pairs))
     places: dict[tuple[int, int], int] = {}
     documents: list[str] = []
     for document, (plain, texts) in views.items():
@@ -129,6 +149,20 @@ def _views(
         )
         for document in used
     }
+
+
+def _refuse_no_views(
+    variant: Variant, views: Mapping[int, tuple[str, tuple[str | None, ...]]], *, positives: Iterable[int]
+) -> None:
+    """Refuse an augmentation that leaves every document that is learned as it is."""
+    if variant.augmentation is not None and not any(
+        text is not None for positive in positives for text in views[positive][1]
+    ):
+        raise SpecError(
+            f"variant {variant.name}: augmentation {variant.augmentation.name} gives no view of any positive: with "
+            'missing = "exclude" every view that needs a missing field is left out. Name the fields that the knowledge '
+            "base has in the augmentation's options, or take the augmentation out."
+        )
 
 
 def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:

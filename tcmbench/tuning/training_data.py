@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
-_STAGE = "contents 2"
+_STAGE = "contents 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TrainingData:
     """Hash of the files' names and bytes."""
 
     sha256: str
-    """Hash of what they say, whatever their format and order: what models are keyed by."""
+    """Hash of what they say and in which order, whatever their format: what models are keyed by."""
 
     labels: frozenset[str]
     """Gold syndromes of all training records."""
@@ -67,10 +67,12 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     files = tree_sha256(found, root=root)
     name = key(_STAGE, files)
     if not workspace.store.has(KIND, name):
+        from tcmbench.trainsets.build import data_sha256
+
         folder = _read(root, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
         with workspace.store.build(KIND, name) as part:
-            write_json(part / "contents.json", {"sha256": folder.sha256, "labels": [*labels]})
+            write_json(part / "contents.json", {"sha256": data_sha256(folder), "labels": [*labels]})
     kept = _Contents.model_validate(read_json(workspace.store.path(KIND, name) / "contents.json"))
     return TrainingData(root, files, kept.sha256, kept.labels)
 

@@ -85,6 +85,54 @@ def test_matrix_spells_every_combination() -> None:
     assert (variants[3].training.epochs, variants[3].training.lora_rank) == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"name": "p-{tunr}"}, r"no axis named 'tunr': expected \{axis\} of neg, tune, as in '\{neg\}-\{tune\}'"),
+        ({"name": "p-{tune"}, r"'p-\{tune' is no template"),
+        ({"name": "{tune.x}"}, r"no axis named 'tune\.x'"),
+        ({"axes": {"neg": {}, "tune": {"full": {}}}}, r"axes\.neg: .*at least 1 item"),
+        (
+            {"axes": {"neg": {"a": {"training": {"epochs": 1}}}, "tune": {"b": {"training": {"epochs": 2}}}}},
+            r"axes neg and tune both set training\.epochs",
+        ),
+    ],
+)
+def test_a_matrix_that_would_lose_variants_is_refused(
+    tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    """A name or an axis that is wrong, and two axes that undo each other, are told with the file."""
+    matrix = {"name": "p-{neg}-{tune}", "axes": {"neg": {"none": {}}, "tune": {"full": {}}}} | changes
+    given = {"name": "m", "suite": "s", "reference": "x", "models": ["x"], "matrix": [matrix]}
+    with pytest.raises(SpecError, match=complaint):
+        toml.parse(ModelSet, given, where="m.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"seeds": [-1]}, "greater than or equal to 0"),
+        ({"seeds": [2**32]}, "less than 4294967296"),
+        ({"training": {"learning_rate": float("inf")}}, "finite number"),
+        ({"training": {"matryoshka_dims": [64, 0]}}, "greater than or equal to 1"),
+        ({"training": {"matryoshka_dims": [64, 128]}}, r"matryoshka_dims must fall, each once, got \[64, 128\]"),
+        ({"name": ""}, "name '': expected letters, digits"),
+        ({"name": "a/../b"}, r"name 'a/\.\./b': expected letters, digits"),
+    ],
+)
+def test_a_variant_refuses_what_no_trainer_can_follow(changes: dict[str, object], complaint: str) -> None:
+    """Such values ended in a library, or in a path, long after the file was read."""
+    with pytest.raises(SpecError, match=complaint):
+        toml.parse(Variant, {"name": "v", "base": "b", "data": "d", **changes}, where="v.toml")
+
+
+def test_a_set_refuses_a_model_twice() -> None:
+    """Its row would stand on the board twice."""
+    given = {"name": "m", "suite": "s", "reference": "x", "models": ["x", "y", "x"]}
+    with pytest.raises(SpecError, match="models that are listed twice: x"):
+        toml.parse(ModelSet, given, where="m.toml")
+
+
 def test_variant_refuses_batches_of_one() -> None:
     """InfoNCE with one example a batch teaches nothing, so it can't be asked for."""
     given = {"name": "v", "base": "b", "data": "d", "training": {"batch_size": 1}}

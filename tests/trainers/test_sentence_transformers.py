@@ -283,6 +283,12 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ({}, {"training": {"loss": "gist", "matryoshka_dims": [16]}}, "go with loss matryoshka.*not with gist"),
         ({}, {"training": {"in_batch": False}}, "always takes the batch.*swift"),
         ({}, {"training": {"devices": 2}}, "several GPUs.*swift"),
+        ({}, {"training": {"attention": "eager"}}, "attention = 'eager' is a setting of the swift trainer"),
+        (
+            {"architecture": "static"},
+            {"training": {"loss": "gist"}},
+            "takes no static model.*infonce, mnrl, matryoshka",
+        ),
     ],
 )
 def test_refuses_recipes_that_it_cant_follow(

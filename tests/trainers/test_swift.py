@@ -266,6 +266,25 @@ def test_refuses_an_absent_base_and_a_foreign_loss(tmp_path: Path, embedding_bas
 
 
 @pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"loss": "matryoshka"}, r"needs training\.matryoshka_dims"),
+        ({"loss": "matryoshka", "matryoshka_dims": [4096, 16]}, r"begin with 4096.*have 32 dimensions.*up to 32"),
+        ({"matryoshka_dims": [16]}, r"go with loss matryoshka, not with infonce"),
+        ({"attention": "flash_attention_2"}, r"needs a GPU, which is not here.*\"auto\""),
+    ],
+)
+def test_refuses_what_ms_swift_would_leave_out(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, training: dict[str, object], said: str
+) -> None:
+    """Dimensions that the vectors don't have are skipped there without a word."""
+    file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
+    job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=8, training=training)
+    with pytest.raises(SpecError, match=said):
+        swift.plan(job)
+
+
+@pytest.mark.parametrize(
     ("gone", "changes", "said"),
     [
         ("swift", {}, r"the swift trainer needs ms-swift.*tcmbench\[train\]"),

@@ -113,6 +113,23 @@ def test_bfloat16_on_a_cpu_says_so(tmp_path: Path, embedding_base: Base) -> None
 
 
 @pytest.mark.parametrize(
+    ("tuner", "training", "expected"),
+    [
+        ("full", {"dtype": "bfloat16"}, "float32"),
+        ("full", {"dtype": "bfloat16", "deepspeed": "zero2"}, "bfloat16"),
+        ("lora", {"dtype": "bfloat16"}, "bfloat16"),
+        ("full", {}, "float32"),
+    ],
+)
+def test_weights_that_are_trained_are_kept_in_full_precision(
+    tmp_path: Path, embedding_base: Base, tuner: str, training: dict[str, object], expected: str
+) -> None:
+    """Small updates are lost where bfloat16 weights are their own master copy; DeepSpeed keeps another."""
+    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=24, training=training, tuner=tuner)
+    assert said(_swift_command.command(job, device="cpu"))["torch_dtype"] == expected
+
+
+@pytest.mark.parametrize(
     ("rows", "training", "expected"),
     [
         (100, {"devices": 2, "accumulation": 3}, 3),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.encoders.sentence_transformers import open_model
-from tcmbench.errors import SpecError
+from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import run, run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
@@ -101,6 +101,18 @@ def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
     assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
     assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
     assert _stored(place)["breaks"].failure is None
+
+
+def test_a_misspelt_base_is_told_before_anything_is_measured(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of models are read first, so that hours of measuring aren't lost to one."""
+    _write(place, HEAD.replace('models = ["mini-zh-static"]', 'models = ["mini-zh-static", "tfiddf"]'))
+
+    def measured(*_: object, **__: object) -> None:
+        raise AssertionError("something was measured")
+
+    monkeypatch.setattr(run, "measure_missing", measured)
+    with pytest.raises(UnknownName, match=r"set tiny: no base named 'tfiddf'\. Did you mean 'tfidf'"):
+        _measured(place)
 
 
 def test_an_error_of_a_library_stops_no_other(place: Workspace) -> None:
