@@ -25,16 +25,20 @@ def test_data_that_was_hashed_once_is_not_read_again(
     assert training_data.find(place, variant) == first
 
 
-def test_the_order_of_records_is_no_other_data(place: Workspace, variant: Variant) -> None:
-    """Other bytes that say the same give the same models; the folder is read again all the same."""
+def test_another_format_is_no_other_data_but_another_order_is(place: Workspace, variant: Variant) -> None:
+    """Draws go by the order of the records, so models do; how the file is written decides nothing."""
     before = training_data.find(place, variant)
+    last = before.read().splits["train"][-1]
     train = before.root / "train.jsonl"
-    lines = train.read_text(encoding="utf-8").splitlines(keepends=True)
-    train.write_text("".join(reversed(lines)), encoding="utf-8")
-    after = training_data.find(place, variant)
-    assert after.sha256 == before.sha256
-    assert after.files != before.files
-    assert after.read().splits["train"][0] == before.read().splits["train"][-1]
+    lines = train.read_text(encoding="utf-8").splitlines()
+    train.write_text("\n".join(f" {line} " for line in lines) + "\n\n", encoding="utf-8")
+    respelt = training_data.find(place, variant)
+    assert respelt.files != before.files
+    assert respelt.sha256 == before.sha256
+    train.write_text("\n".join(reversed(lines)) + "\n", encoding="utf-8")
+    turned = training_data.find(place, variant)
+    assert turned.sha256 != before.sha256
+    assert turned.read().splits["train"][0] == last
 
 
 def test_a_changed_record_is_other_data(place: Workspace, variant: Variant) -> None:
