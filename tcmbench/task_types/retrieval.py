@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.data.formats.beir import is_header
 from tcmbench.data.lines import Problem, describe, iter_objects
 from tcmbench.errors import BadLines, DataError
 from tcmbench.plugins import PluginOptions
@@ -111,7 +112,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     problems: list[str] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter="\t"), start=1):
-            if not row or (number == 1 and row[0] == "query-id"):
+            if not row or (number == 1 and is_header(row)):
                 continue
             try:
                 query, document, grade = row

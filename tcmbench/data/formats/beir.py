@@ -11,7 +11,7 @@ from tcmbench.errors import BadLines, DataAbsent, DataError
 from tcmbench.store import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tcmbench.data.formats import Holds, Part
@@ -21,6 +21,8 @@ HOLDS: Holds = "collection"
 KEEPS: frozenset[Part] = frozenset({"query_id", "negatives", "grades", "title", "splits"})
 
 _LAYOUT = "A BEIR folder holds corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
+_QUERY_COLUMNS = frozenset({"query-id", "query_id", "qid", "query"})
+"""What the first column is called, where a file has a header."""
 _COLUMNS = 3
 _COLUMNS_TREC = 4
 
@@ -67,6 +69,11 @@ def write(collection: Collection, path: Path) -> None:
     for split, judged in collection.qrels.items():
         lines = [f"{q}\t{d}\t{grade}\n" for q, grades in judged.items() for d, grade in grades.items()]
         write_text(path / "qrels" / f"{split}.tsv", "".join(["query-id\tcorpus-id\tscore\n", *lines]))
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Return whether the first line of a file of judgements names its columns; an id may hold "query" too."""
+    return cells[0].strip().lower() in _QUERY_COLUMNS
 
 
 def _rows_file(path: Path, name: str) -> Path:
@@ -116,11 +123,12 @@ def _read_qrels(
     path: Path, queries: Mapping[str, str], corpus: Mapping[str, Document], problems: list[str]
 ) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip() or (number == 1 and "query" in line):
+    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if not line.strip() or (number == 1 and is_header(cells)):
             continue
         try:
-            judgement = _parse_judgement(line.removeprefix("\ufeff"))
+            judgement = _parse_judgement(cells)
             _check_known(judgement, queries, corpus)
         except FieldProblem as problem:
             problems.append(describe(path, Problem(number, str(problem))))
@@ -136,8 +144,7 @@ def _check_known(judgement: _Judgement, queries: Mapping[str, str], corpus: Mapp
         raise FieldProblem(f"document {judgement.doc_id} is not in the corpus")
 
 
-def _parse_judgement(line: str) -> _Judgement:
-    cells = [cell.strip() for cell in line.split("\t")]
+def _parse_judgement(cells: list[str]) -> _Judgement:
     if len(cells) == _COLUMNS_TREC:
         cells = [cells[0], cells[2], cells[3]]
     if len(cells) != _COLUMNS:

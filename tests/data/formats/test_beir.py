@@ -8,6 +8,7 @@ import pytest
 
 from tcmbench.data.formats import Collection, Document, beir
 from tcmbench.errors import BadLines, DataAbsent, DataError
+from tcmbench.task_types.retrieval import read_qrels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,24 @@ def test_every_form_of_judgements_is_read(folder: Path, text: str) -> None:
     (folder / "qrels" / "test.tsv").write_bytes(text.encode())
 
     assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2, "2": 0}}
+
+
+@pytest.mark.parametrize("heading", ["query-id", "query_id", "QID", "query", "\ufeffQuery-ID"])
+def test_a_header_is_no_judgement(folder: Path, heading: str) -> None:
+    """By whichever name of the first column, and after a byte order mark."""
+    (folder / "qrels" / "test.tsv").write_text(f"{heading}\tcorpus-id\tscore\nq1\td1\t2\n", "utf-8")
+
+    assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2}}
+    assert read_qrels(folder / "qrels" / "test.tsv") == {"q1": {"d1": 2}}
+
+
+def test_an_id_that_speaks_of_queries_is_no_header(folder: Path) -> None:
+    """The first judgement of a file without a header counts, whatever its ids are."""
+    (folder / "queries.jsonl").write_text('{"_id": "query-1", "text": "问一"}\n', "utf-8")
+    (folder / "qrels" / "test.tsv").write_text("query-1\td1\t2\n", "utf-8")
+
+    assert beir.read(folder).qrels["test"] == {"query-1": {"d1": 2}}
+    assert read_qrels(folder / "qrels" / "test.tsv") == {"query-1": {"d1": 2}}
 
 
 def test_every_bad_line_of_every_file_is_named(folder: Path) -> None:
