@@ -7,7 +7,6 @@ has chains (a raw name normalised to a name that the map merges further), so nam
 from __future__ import annotations
 
 import csv
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
@@ -85,17 +84,22 @@ class LabelMap:
 
 
 def read_label_map(path: Path) -> LabelMapLines:
-    """Return the entries of a label map file and its bad lines."""
+    """Return the entries of a label map file, one a line, and its bad lines."""
     entries: dict[str, LabelEntry] = {}
     problems: list[Problem] = []
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff")))
-    for cells in reader:
-        row = [cell.strip() for cell in cells]
+    # Line by line: a quote that is never closed would take the entries below it for its own text.
+    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
+        try:
+            row = [cell.strip() for cells in csv.reader([line], strict=True) for cell in cells]
+        except csv.Error as error:
+            reason = f'not CSV: {error}. A quote must close on its line; one inside quotes is written ""'
+            problems.append(Problem(number, reason))
+            continue
         if not any(row):
             continue
         complaint = _complaint(row, entries)
         if complaint:
-            problems.append(Problem(reader.line_num, complaint))
+            problems.append(Problem(number, complaint))
             continue
         raw, normalised, action = row[0], row[1], cast("Action", row[2].upper())
         deleted = action == "DELETE" or normalised == _NOTHING

@@ -87,6 +87,29 @@ def test_every_bad_line_is_named(tmp_path: Path) -> None:
     assert [problem.number for problem in read.problems] == [2, 3, 4, 5, 6]
 
 
+def test_an_unclosed_quote_takes_no_other_line_with_it(tmp_path: Path) -> None:
+    """The line is named, the entries around it stay, whether the quote closes later or never."""
+    path = tmp_path / "label_map.txt"
+    lines = ['旧甲,甲证,MERGE,"旧称', "旧乙,乙证,MERGE,", '旧丙,丙证,MERGE,"也是"旧称', "旧丁,丁证,MERGE,", '旧戊,"戊证']
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+    read = read_label_map(path)
+
+    assert list(read.entries) == ["旧乙", "旧丁"]
+    assert [problem.number for problem in read.problems] == [1, 3, 5]
+    assert "A quote must close on its line" in read.problems[0].reason
+
+
+def test_quoted_comments_are_read(tmp_path: Path) -> None:
+    """As table tools write them: commas and doubled quotes inside quotes, single ones in the middle of a text."""
+    path = tmp_path / "label_map.txt"
+    path.write_text('旧甲,甲证,MERGE,"旧称,""甲"""\n"旧乙","乙证","MERGE",\n旧丙,丙证,MERGE,又称"丙"\n', "utf-8")
+
+    read = read_label_map(path)
+
+    assert (list(read.entries), read.problems) == (["旧甲", "旧乙", "旧丙"], ())
+
+
 def test_the_real_map_is_read_whole(real_data: Path) -> None:
     """The official map has no bad line, and every vocabulary name but one is its own normal form."""
     read = read_label_map(real_data / "tcm-sd" / "label_map_gb18030.txt")
