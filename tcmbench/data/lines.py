@@ -80,6 +80,15 @@ def clean(text: str, *, strip: bool = True) -> str:
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
+def refuse_surrogates(value: object) -> None:
+    """Refuse a value out of JSON where an escape stands for half a character, which no file can be written with.
+
+    Raises:
+        ValueError: There is one.
+    """
+    json.dumps(value, ensure_ascii=False).encode()
+
+
 def encoding_of(path: Path) -> str | None:
     """Return "utf-8-sig" or "gb18030" for a file; None for UTF-16.
 
@@ -139,7 +148,7 @@ def _parsed(line: str, number: int) -> Row | Problem:
     try:
         value: object = json.loads(line)
         if "\\u" in line:
-            _refuse_surrogates(value)
+            refuse_surrogates(value)
     except json.JSONDecodeError as error:
         return Problem(number, f"not JSON: {error.msg} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
@@ -170,7 +179,7 @@ def _array(text: str) -> Iterator[Row | Problem]:
             value, end = decoder.raw_decode(text, position)
             element = text[position:end]
             if "\\u" in element:
-                _refuse_surrogates(value)
+                refuse_surrogates(value)
             position = end
             yield Problem(line, "damaged characters") if "\ufffd" in element else _row(value, line)
         except (ValueError, RecursionError) as error:
@@ -188,11 +197,6 @@ def _array(text: str) -> Iterator[Row | Problem]:
 def _after_gap(text: str, position: int) -> int:
     match = _GAP.match(text, position)
     return match.end() if match else position
-
-
-def _refuse_surrogates(value: object) -> None:
-    """Raise a ValueError where an escape stands for half a character, which no file can be written with."""
-    json.dumps(value, ensure_ascii=False).encode()
 
 
 def _kind(value: object) -> str:

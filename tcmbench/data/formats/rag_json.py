@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import Collection, Document, _rows, only_split
-from tcmbench.data.lines import read_text
+from tcmbench.data.lines import read_text, refuse_surrogates
 from tcmbench.errors import DataAbsent, DataError
 from tcmbench.store import write_json
 
@@ -35,12 +35,12 @@ def read(path: Path) -> Collection:
     if not path.is_file():
         raise DataAbsent(path, what="The file to read", how="Check the path.")
     try:
-        value: object = json.loads(read_text(path).removeprefix("\ufeff"))
+        value = _parsed(read_text(path).removeprefix("\ufeff"))
         queries = _texts(value, "queries")
         corpus = {key: Document(text) for key, text in _texts(value, "corpus").items()}
         negatives = _ids(value, "negative_docs", required=False)
         qrels = {q: dict.fromkeys(ids, 1) for q, ids in _ids(value, "relevant_docs").items()}
-    except (json.JSONDecodeError, FieldProblem) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, half a character, no such object
         raise DataError(
             f"{path}: expected one object with queries, corpus, relevant_docs [and negative_docs]: {error}"
         ) from error
@@ -66,6 +66,13 @@ def write(collection: Collection, path: Path) -> None:
         "negative_docs": {q: [d for d, grade in grades.items() if grade <= 0] for q, grades in judged.items()},
     }
     write_json(path, value)
+
+
+def _parsed(content: str) -> object:
+    value: object = json.loads(content)
+    if "\\u" in content:
+        refuse_surrogates(value)
+    return value
 
 
 def _part(value: object, name: str, *, required: bool = True) -> Mapping[str, object]:

@@ -65,3 +65,22 @@ def test_what_is_no_object_is_refused(tmp_path: Path, value: object) -> None:
     """The message says what was expected."""
     with pytest.raises(DataError, match="expected one object with queries, corpus, relevant_docs"):
         rag_json.read(written(tmp_path, value))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"queries": {"q": "问\\ud800"}, "corpus": {}, "relevant_docs": {}}', "surrogates not allowed"),
+        ('{"queries": ' + '{"a": ' * 100_000, "recursion"),
+        ('{"queries": ' + "1" * 5_000 + "}", "integer string"),
+    ],
+    ids=["half a character", "nested too deeply", "a number of 5,000 digits"],
+)
+def test_json_that_cannot_be_used_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """By file, where Python's own errors would end in a traceback."""
+    path = tmp_path / "data.json"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(DataError, match=reason) as caught:
+        rag_json.read(path)
+    assert str(caught.value).startswith(f"{path}: expected one object with queries, corpus, relevant_docs")
