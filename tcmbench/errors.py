@@ -8,7 +8,7 @@ TcmbenchError                 the command line prints it without a traceback and
 │   └── DataAbsent            files that are simply not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
-├── StoreError                an artefact that is damaged or being written by another process
+├── StoreError                an artefact that is damaged or locked, a path that no file can be written to
 ├── EvaluationError           a score that cannot be trusted
 │   └── ParityError           two ways to the same number disagree
 ├── TrainingError             a training that failed or silently taught nothing
@@ -86,7 +86,7 @@ class MissingExtra(TcmbenchError):
 
 
 class StoreError(TcmbenchError):
-    """An artefact that is damaged, or a lock that another process holds."""
+    """An artefact that is damaged, a lock that another process holds, or a path that no file can be written to."""
 
 
 class EvaluationError(TcmbenchError):

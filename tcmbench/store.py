@@ -7,6 +7,7 @@ and renamed, so a reader sees all of it or nothing, and a killed run leaves no h
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,10 @@ Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _CHUNK = 1 << 20
 _KEY_LENGTH = 32
+_WRONG_PLACE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
+"""What another path mends; a full disk, say, is no matter of the path."""
 
 
 def canonical_json(value: Json) -> str:
@@ -55,9 +60,23 @@ def tree_sha256(paths: Iterable[Path], *, root: Path) -> str:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed.
+
+    Raises:
+        StoreError: No file can be written there: it is a folder, or below a file, or not to be written to.
+    """
+    try:
+        if path.is_dir():
+            raise StoreError(f"{path}: expected a file to write, got a folder. Choose another path, or a file in it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        if error.errno not in _WRONG_PLACE:
+            raise
+        raise StoreError(
+            f"{path}: expected a place where a file can be written, but: {error.strerror} ({error.filename}). "
+            "Choose another path, or make its folder writable."
+        ) from error
     os.close(handle)
     part = Path(name)
     # mkstemp makes files private to the user; what we write is meant to be read by others too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from pathlib import Path
 
@@ -22,6 +23,40 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError("disk")
     assert read_json(path) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("folder", "got a folder"),
+        ("file/a.json", "file"),
+        ("file/a/b.json", "file"),
+        ("a" * 250, "name too long"),
+        ("a" * 300, "name too long"),
+    ],
+)
+def test_a_path_that_no_file_can_be_written_to_is_named(tmp_path: Path, name: str, reason: str) -> None:
+    """A folder, what is below a file and an impossible name are mistakes of the user; all stays as it was."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("here", encoding="utf-8")
+    with pytest.raises(StoreError, match=f"(?i){reason}.*Choose another path") as caught:
+        write_json(tmp_path / name, {"a": 1})
+    assert str(caught.value).startswith(f"{tmp_path / name}: expected a ")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(("number", "error"), [(errno.EACCES, StoreError), (errno.ENOSPC, OSError)])
+def test_a_full_disk_is_no_mistake_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception]
+) -> None:
+    """A folder that may not be written to is named; another path would not help against a full disk."""
+
+    def refuse(**_: object) -> None:
+        raise OSError(number, "refused", str(tmp_path))
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(error, match="refused"):
+        write_json(tmp_path / "a.json", {})
 
 
 def test_failed_build_leaves_no_artefact(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def write(path: Path, baseline: Baseline) -> bool:
     """Write a baseline atomically; return False where the file already says all of it and is left alone.
 
     Raises:
-        OSError: The folder can't be written.
+        StoreError: The folder can't be written.
     """
     if path.is_file() and _says(path, baseline):
         return False

@@ -90,7 +90,13 @@ def test_every_bad_line_is_named(tmp_path: Path) -> None:
 def test_an_unclosed_quote_takes_no_other_line_with_it(tmp_path: Path) -> None:
     """The line is named, the entries around it stay, whether the quote closes later or never."""
     path = tmp_path / "label_map.txt"
-    lines = ['旧甲,甲证,MERGE,"旧称', "旧乙,乙证,MERGE,", '旧丙,丙证,MERGE,"也是"旧称', "旧丁,丁证,MERGE,", '旧戊,"戊证']
+    lines = [
+        '旧甲,甲证,MERGE,"旧称',
+        "旧乙,乙证,MERGE,",
+        '旧丙,丙证,MERGE,"也是"旧称',
+        "旧丁,丁证,MERGE,",
+        '旧戊,"戊证',
+    ]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
     read = read_label_map(path)
