@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
+from tcmbench.data.formats._report import Conversion, collection_parts, parts
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -109,25 +110,19 @@ class CollectionFormat(Protocol):
         ...
 
 
-class Conversion(NamedTuple):
-    """What was converted, and what the new format could not hold."""
+class Gathered(NamedTuple):
+    """Rows as a collection, and what that took."""
 
-    rows: int
-    """Rows, or queries with a judgement."""
+    collection: Collection
 
-    lost: Mapping[Part, int]
-    """Rows that had the part, by part that was lost."""
-
-    def __str__(self) -> str:
-        """Return it in words."""
-        lost = ", ".join(f"{part} ({count:,})" for part, count in self.lost.items())
-        return f"{self.rows:,} rows" + (f"; the format has no place for: {lost}" if lost else "")
+    merged: int
+    """Rows whose query an earlier row had."""
 
 
 def convert(
     source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
 ) -> Conversion:
-    """Write what one format holds in another; rows are streamed.
+    """Write what one format holds in another; rows are streamed, and those of one query merged in a collection.
 
     Args:
         source: File or folder to read.
@@ -145,7 +140,7 @@ def convert(
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
     counts: Counter[Part] = Counter()
-    total = 0
+    total = merged = 0
 
     def counted(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
         nonlocal total
@@ -153,7 +148,7 @@ def convert(
             total += 1
             if row.score is not None and "score" not in writer.KEEPS:
                 raise _scored(row, f"{source}:{row.line}" if row.line else f"{source}: row {total}", target_format)
-            counts.update(_parts(row))
+            counts.update(parts(row))
             yield row
 
     if reader.HOLDS == "rows":
@@ -163,7 +158,9 @@ def convert(
         if writer.HOLDS == "rows":
             cast("RowFormat", writer).write(rows, target)
         else:
-            cast("CollectionFormat", writer).write(collect(rows), target)
+            gathered = gather(rows)
+            merged = gathered.merged
+            cast("CollectionFormat", writer).write(gathered.collection, target)
     else:
         collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
         if writer.HOLDS == "rows":
@@ -172,9 +169,10 @@ def convert(
             if "splits" not in writer.KEEPS:
                 only_split(collection, where=source)
             total = sum(len(judged) for judged in collection.qrels.values())
-            counts = _collection_parts(collection)
+            counts = collection_parts(collection)
             cast("CollectionFormat", writer).write(collection, target)
-    return Conversion(total, {part: n for part, n in sorted(counts.items()) if n and part not in writer.KEEPS})
+    lost = {part: n for part, n in sorted(counts.items()) if n and part not in writer.KEEPS}
+    return Conversion(total, lost, merged=merged)
 
 
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
@@ -196,25 +194,39 @@ def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[Train
 
 
 def collect(rows: Iterable[TrainingRow], *, split: str = "train") -> Collection:
-    """Return the rows as a collection: equal texts become one document, rows of one query id one query.
+    """Return the rows as a collection; `gather` says how."""
+    return gather(rows, split=split).collection
 
-    Ids are made up in order (q0, q1 …; d0, d1 …) where the rows have none. Grades are rounded to whole numbers,
-    at least 1. A document that is positive and negative for one query counts as positive.
+
+def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
+    """Return the rows as a collection: equal texts become one document, rows of one query one query.
+
+    Rows of one query are those of one id and, among those without, of one text; their ids are made up in order
+    (q0, q1 …; d0, d1 …). Grades are rounded to whole numbers, at least 1; a document judged twice for one query
+    has the higher grade, and counts as positive where it is positive and negative.
+
+    Raises:
+        DataError: Two rows of one id have different texts.
     """
     queries: dict[str, str] = {}
+    made_up: dict[str, str] = {}
     ids: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
-    for number, row in enumerate(rows):
-        query_id = row.query_id or f"q{number}"
+    merged = 0
+    for row in rows:
+        query_id = row.query_id or made_up.setdefault(row.query, f"q{len(queries)}")
+        merged += query_id in queries
         if queries.setdefault(query_id, row.query) != row.query:
             raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
         judged = qrels.setdefault(query_id, {})
         grades = row.grades or (1.0,) * len(row.positives)
         for text, grade in zip(row.positives, grades, strict=True):
-            judged[ids.setdefault(text, f"d{len(ids)}")] = max(1, round(grade))
+            doc_id = ids.setdefault(text, f"d{len(ids)}")
+            judged[doc_id] = max(1, judged.get(doc_id, 0), round(grade))
         for text in row.negatives:
             judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
-    return Collection(queries, {doc_id: Document(text) for text, doc_id in ids.items()}, {split: qrels})
+    collection = Collection(queries, {doc_id: Document(text) for text, doc_id in ids.items()}, {split: qrels})
+    return Gathered(collection, merged)
 
 
 def only_split(collection: Collection, *, where: Path | str = "") -> str:
@@ -246,28 +258,4 @@ def _scored(row: TrainingRow, where: str, target_format: str) -> DataError:
         f"{where}: expected a pair without a score, as {target_format} has no place for one and would make a positive "
         f"of it; got score {row.score:g}. Convert to a format that keeps scores ({', '.join(keeping)}), or take the "
         "scores out where all pairs are positives."
-    )
-
-
-def _parts(row: TrainingRow) -> list[Part]:
-    present: dict[Part, bool] = {
-        "query_id": bool(row.query_id),
-        "negatives": bool(row.negatives),
-        "grades": bool(row.grades),
-        "weights": bool(row.weights),
-        "score": row.score is not None,
-        "system": bool(row.system),
-    }
-    return [part for part, there in present.items() if there]
-
-
-def _collection_parts(collection: Collection) -> Counter[Part]:
-    judged = [grades for split in collection.qrels.values() for grades in split.values()]
-    return Counter(
-        {
-            "query_id": len(judged),
-            "negatives": sum(0 in grades.values() for grades in judged),
-            "grades": sum(any(grade > 1 for grade in grades.values()) for grades in judged),
-            "title": sum(bool(document.title) for document in collection.corpus.values()),
-        }
     )

@@ -1,8 +1,7 @@
-"""`query/doc/rel/weight` JSON lines: one judged pair a line, lines of one query together."""
+"""`query/doc/rel/weight` JSON lines: one judged pair a line, lines of one query wherever they stand."""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.data.fields import FieldProblem
@@ -27,12 +26,16 @@ class _Pair(NamedTuple):
 
 
 def read(path: Path) -> Iterator[TrainingRow]:
-    """Yield one row for each run of lines with the same query; `rel` 0 is a negative, `weight` may be missing.
+    """Yield one row a query, in the order of their first lines; `rel` 0 is a negative, `weight` may be missing.
 
-    Negatives keep their weights; grades and weights that are all 1 are left out.
+    The file is read whole, since the last line may hold the first query's positive. Negatives keep their weights;
+    grades and weights that are all 1 are left out.
     """
-    for query, pairs in groupby(_rows.parsed(path, _parse), key=lambda pair: pair.query):
-        yield _row(query, list(pairs))
+    queries: dict[str, list[_Pair]] = {}
+    for pair in _rows.parsed(path, _parse):
+        queries.setdefault(pair.query, []).append(pair)
+    for query, pairs in queries.items():
+        yield _row(query, pairs)
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:

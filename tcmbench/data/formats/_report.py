@@ -1,0 +1,63 @@
+"""What a conversion tells: how much was converted, and what did not come along."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.data.formats import Collection, Part, TrainingRow
+
+
+class Conversion(NamedTuple):
+    """What was converted, and what the new format could not hold."""
+
+    rows: int
+    """Rows, or queries with a judgement."""
+
+    lost: Mapping[Part, int]
+    """Rows that had the part, by part that was lost."""
+
+    merged: int = 0
+    """Rows that became part of an earlier row's query."""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        said = [f"{self.rows:,} rows"]
+        if self.merged:
+            said.append(f"{self.merged:,} of them merged with an earlier row of the same query")
+        if self.lost:
+            said.append(f"the format has no place for: {_counted(self.lost)}")
+        return "; ".join(said)
+
+
+def parts(row: TrainingRow) -> list[Part]:
+    """Return the optional parts that a row has."""
+    present: dict[Part, bool] = {
+        "query_id": bool(row.query_id),
+        "negatives": bool(row.negatives),
+        "grades": bool(row.grades),
+        "weights": bool(row.weights),
+        "score": row.score is not None,
+        "system": bool(row.system),
+    }
+    return [part for part, there in present.items() if there]
+
+
+def collection_parts(collection: Collection) -> Counter[Part]:
+    """Return how many judged queries (titles: documents) of a collection have each optional part."""
+    judged = [grades for split in collection.qrels.values() for grades in split.values()]
+    return Counter(
+        {
+            "query_id": len(judged),
+            "negatives": sum(0 in grades.values() for grades in judged),
+            "grades": sum(any(grade > 1 for grade in grades.values()) for grades in judged),
+            "title": sum(bool(document.title) for document in collection.corpus.values()),
+        }
+    )
+
+
+def _counted(counts: Mapping[Part, int]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())

@@ -1,0 +1,118 @@
+"""What becomes of rows and collections on their way from one format to another, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from tcmbench import plugins
+from tcmbench.data import tcm_sd as folders
+from tcmbench.data.formats import (
+    CollectionFormat,
+    RowFormat,
+    TrainingRow,
+    collect,
+    convert,
+    tcm_sd,
+    weighted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    MakeFolder = Callable[..., Path]
+    MakeRecord = Callable[..., dict[str, object]]
+
+
+def written(path: Path, *rows: object) -> Path:
+    """Return a file of these rows."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("source", ["pos_doc", "pos_neg", "swift", "swift_query_response", "weighted"])
+@pytest.mark.parametrize("target", ["beir", "rag_json"])
+def test_rows_of_one_query_become_one_query(tmp_path: Path, source: str, target: str) -> None:
+    """With the judgements of all its rows, so that no positive of it goes unjudged; how many is said."""
+    rows = [
+        TrainingRow("问一", ("答一",), ("错",)),
+        TrainingRow("问二", ("答三",), ("答一",)),
+        TrainingRow("问一", ("答二",), ("错二", "答一")),
+    ]
+    cast("RowFormat", plugins.load("formats", source)).write(rows, tmp_path / "rows.jsonl")
+
+    conversion = convert(tmp_path / "rows.jsonl", tmp_path / "out", source_format=source, target_format=target)
+    read = cast("CollectionFormat", plugins.load("formats", target)).read(tmp_path / "out")
+
+    assert read.queries == {"q0": "问一", "q1": "问二"}
+    judged = {
+        read.queries[q]: {read.corpus[d].text: n for d, n in grades.items()}
+        for q, grades in read.qrels["train"].items()
+    }
+    assert judged == {"问一": {"答一": 1, "错": 0, "答二": 1, "错二": 0}, "问二": {"答三": 1, "答一": 0}}
+    # The format itself holds one row a query there.
+    assert conversion.merged == (0 if source == "weighted" else 1)
+    assert source == "weighted" or str(conversion) == "3 rows; 1 of them merged with an earlier row of the same query"
+
+
+def test_the_higher_of_two_grades_counts() -> None:
+    """In whatever order they come, and a grade before no grade at all."""
+    rows = [
+        TrainingRow("问", ("答", "又"), grades=(2.0, 1.0)),
+        TrainingRow("问", ("答",), ("又",)),
+        TrainingRow("问", ("又",), grades=(3.0,)),
+    ]
+
+    assert collect(rows).qrels == {"train": {"q0": {"d0": 2, "d1": 3}}}
+
+
+def test_queries_with_ids_are_merged_by_id_alone() -> None:
+    """Two records of one text stay two."""
+    rows = [TrainingRow("问", ("答",), query_id="a"), TrainingRow("问", ("又",), query_id="b")]
+
+    assert collect(rows).queries == {"a": "问", "b": "问"}
+
+
+def test_a_record_with_two_labels_comes_back_from_rows(
+    tmp_path: Path, make_folder: MakeFolder, make_record: MakeRecord
+) -> None:
+    """ms-swift wants one line a positive; the record is one again in TCM-SD's own form."""
+    root = make_folder({"train": [make_record(1, norm_syndrome="甲虚证|乙实证"), make_record(2)]})
+    middle, end = tmp_path / "train.jsonl", tmp_path / "again"
+    convert(root, middle, source_format="tcm_sd", target_format="swift")
+    conversion = convert(middle, end, source_format="swift", target_format="tcm_sd")
+
+    assert (conversion.rows, conversion.merged) == (3, 1)
+    labels = [record.labels for record in folders.read_folder(end).splits["train"]]
+    assert labels == [("甲虚证", "乙实证"), ("甲虚证",)]
+
+
+def test_records_that_differ_in_their_ids_alone_stay_two(
+    tmp_path: Path, make_folder: MakeFolder, make_record: MakeRecord
+) -> None:
+    """Two patients may say the same."""
+    root = make_folder(
+        {"train": [make_record(1), make_record(2, chief_complaint="倦怠1天", description="自述第1次发作，卧床稍缓。")]}
+    )
+    convert(root, tmp_path / "again", source_format="tcm_sd", target_format="tcm_sd")
+
+    assert list(tcm_sd.read(tmp_path / "again").queries) == ["p1", "p2"]
+
+
+def test_weighted_lines_of_one_query_are_one_row_wherever_they_stand(tmp_path: Path) -> None:
+    """A positive may come after another query's lines."""
+    source = written(
+        tmp_path / "w.jsonl",
+        {"query": "问一", "doc": "错", "rel": 0},
+        {"query": "问二", "doc": "答二", "rel": 1},
+        {"query": "问一", "doc": "答一", "rel": 2},
+    )
+
+    assert list(weighted.read(source)) == [
+        TrainingRow("问一", ("答一",), ("错",), grades=(2.0,)),
+        TrainingRow("问二", ("答二",)),
+    ]
+    assert convert(source, tmp_path / "p.jsonl", source_format="weighted", target_format="pos_neg").rows == 2
