@@ -214,6 +214,11 @@ def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
     return Scan(folder, tuple(problems), tuple(unknown))
 
 
+def anonymous_patient(split: str, record_id: str) -> str:
+    """Return the patient of a record whose data names none: one of its own, in no other split."""
+    return f"{split}/{record_id}"
+
+
 def find_splits(root: Path) -> tuple[str, ...]:
     """Return the names of the splits a folder has (train, dev, test…), opening none; () for no folder."""
     if not root.is_dir():
@@ -324,7 +329,7 @@ def _record(
         raise fields.FieldProblem(f"no label: expected one of {expected}; {_keys(row)}")
     record = Record(
         record_id=record_id,
-        patient_id=fields.identifier(row, fields.PATIENT_ID) or f"{split}/{record_id}",
+        patient_id=fields.identifier(row, fields.PATIENT_ID) or anonymous_patient(split, record_id),
         labels=labels,
         chief_complaint=fields.text(row, fields.CHIEF_COMPLAINT),
         history=fields.text(row, fields.HISTORY),

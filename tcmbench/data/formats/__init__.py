@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
-from tcmbench.data.formats._report import Conversion, collection_parts, parts
+from tcmbench.data.formats._report import Conversion, beside_the_rows, collection_parts, parts
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 Holds = Literal["rows", "collection"]
 
-Part = Literal["query_id", "negatives", "grades", "weights", "score", "system", "title", "splits"]
+Part = Literal[
+    "query_id", "negatives", "grades", "weights", "score", "system", "title", "splits", "patient_id", "disease"
+]
 """What a row or collection may have beyond a query and its positives."""
 
 
@@ -80,6 +82,12 @@ class Collection:
 
     qrels: Mapping[str, Mapping[str, Mapping[str, int]]]
     """Split -> query id -> document id -> grade; 0 is a judged negative."""
+
+    patients: Mapping[str, str] = field(default_factory=dict)
+    """Query id -> patient, where the data names one."""
+
+    diseases: Mapping[str, str] = field(default_factory=dict)
+    """Query id -> disease, where the data names one."""
 
 
 class RowFormat(Protocol):
@@ -164,6 +172,7 @@ def convert(
     else:
         collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
         if writer.HOLDS == "rows":
+            counts = beside_the_rows(collection)
             cast("RowFormat", writer).write(counted(rows_of(collection, where=source)), target)
         else:
             if "splits" not in writer.KEEPS:

@@ -49,12 +49,28 @@ def parts(row: TrainingRow) -> list[Part]:
 def collection_parts(collection: Collection) -> Counter[Part]:
     """Return how many judged queries (titles: documents) of a collection have each optional part."""
     judged = [grades for split in collection.qrels.values() for grades in split.values()]
-    return Counter(
+    counts: Counter[Part] = Counter(
         {
             "query_id": len(judged),
             "negatives": sum(0 in grades.values() for grades in judged),
             "grades": sum(any(grade > 1 for grade in grades.values()) for grades in judged),
             "title": sum(bool(document.title) for document in collection.corpus.values()),
+        }
+    )
+    counts.update(beside_the_rows(collection))
+    return counts
+
+
+def beside_the_rows(collection: Collection) -> Counter[Part]:
+    """Return how many judged queries of a collection have what no row can hold.
+
+    A patient by the name of the query's id isn't counted: who keeps the id keeps the patient.
+    """
+    judged = {query_id for split in collection.qrels.values() for query_id in split}
+    return Counter(
+        {
+            "patient_id": sum(collection.patients.get(query_id, query_id) != query_id for query_id in judged),
+            "disease": sum(query_id in collection.diseases for query_id in judged),
         }
     )
 

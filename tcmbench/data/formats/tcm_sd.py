@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import Collection, Document, _rows
-from tcmbench.data.tcm_sd import read_folder
+from tcmbench.data.tcm_sd import anonymous_patient, read_folder
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 HOLDS: Holds = "collection"
-KEEPS: frozenset[Part] = frozenset({"query_id", "splits"})
+KEEPS: frozenset[Part] = frozenset({"query_id", "splits", "patient_id", "disease"})
 
 _SPLIT = re.compile(r"(?:train|dev|test)(?:_\w+)?")
 _RECORD_KEYS = {"主诉": "chief_complaint", "现病史": "description", "体格检查": "detection"}
@@ -34,14 +34,20 @@ def read(path: Path) -> Collection:
     folder = read_folder(path)
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, dict[str, int]]] = {}
+    patients: dict[str, str] = {}
+    diseases: dict[str, str] = {}
     for split, records in folder.splits.items():
         qrels[split] = {}
         for record in records:
             query_id = record.record_id if record.record_id not in queries else f"{split}/{record.record_id}"
             queries[query_id] = record.query()
             qrels[split][query_id] = dict.fromkeys(record.labels, 1)
+            if record.patient_id != anonymous_patient(split, record.record_id):
+                patients[query_id] = record.patient_id
+            if record.disease:
+                diseases[query_id] = record.disease
     corpus = {syndrome.doc_id: Document(syndrome.document()) for syndrome in folder.knowledge}
-    return Collection(queries, corpus, qrels)
+    return Collection(queries, corpus, qrels, patients, diseases)
 
 
 def write(collection: Collection, path: Path) -> None:
@@ -99,7 +105,12 @@ def _records(
         fields = _fields(text, _RECORD_KEYS) or {"description": text}
         label = "|".join(names[doc_id] for doc_id, grade in grades.items() if grade > 0)
         row = {key: fields.get(key, "") for key in _RECORD_KEYS.values()}
-        yield {"user_id": query_id, "syndrome": label, "norm_syndrome": label, **row}
+        known: dict[str, Json] = {"example_id": query_id}
+        if query_id in collection.patients:
+            known["user_id"] = collection.patients[query_id]
+        if query_id in collection.diseases:
+            known["lcd_name"] = collection.diseases[query_id]
+        yield {**known, "syndrome": label, "norm_syndrome": label, **row}
 
 
 def _fields(text: str, keys: Mapping[str, str]) -> dict[str, str]:

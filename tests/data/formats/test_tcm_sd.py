@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.data import tcm_sd as reader
-from tcmbench.data.formats import Collection, Document, tcm_sd
+from tcmbench.data.formats import Collection, Document, convert, tcm_sd
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,6 +29,37 @@ def test_a_folder_survives(make_folder: MakeFolder, make_record: MakeRecord, tmp
     assert {
         split: [(r.record_id, r.query(), r.labels) for r in records] for split, records in before.splits.items()
     } == {split: [(r.record_id, r.query(), r.labels) for r in records] for split, records in after.splits.items()}
+
+
+def test_patients_and_diseases_survive(make_folder: MakeFolder, make_record: MakeRecord, tmp_path: Path) -> None:
+    """A patient's records stay those of one patient, also of two splits; where none is named, none is made up."""
+    rows = [
+        make_record(1, example_id="e1"),
+        make_record(1, example_id="e2", lcd_name=None),
+        make_record(1, example_id="e3", user_id=None),
+    ]
+    root = make_folder({"train": rows, "test": [make_record(1, example_id="e1"), make_record(2)]})
+    conversion = convert(root, tmp_path / "again", source_format="tcm_sd", target_format="tcm_sd")
+    splits = reader.read_folder(tmp_path / "again").splits
+
+    assert {split: [(r.record_id, r.patient_id, r.disease) for r in records] for split, records in splits.items()} == {
+        "train": [("e1", "p1", "虚劳"), ("e2", "p1", ""), ("e3", "train/e3", "虚劳")],
+        "test": [("test/e1", "p1", "虚劳"), ("p2", "p2", "虚劳")],
+    }
+    assert conversion.lost == {}
+
+
+@pytest.mark.parametrize("target", ["beir", "rag_json", "swift"])
+def test_lost_patients_and_diseases_are_counted(
+    make_folder: MakeFolder, make_record: MakeRecord, tmp_path: Path, target: str
+) -> None:
+    """A patient whose id is the query's is lost with the query's id alone."""
+    rows = [make_record(1, example_id="e1"), make_record(2, lcd_name=None), make_record(3, user_id=None)]
+    root = make_folder({"train": rows, "test": [make_record(9, example_id="e9")]})
+    conversion = convert(root, tmp_path / "out", source_format="tcm_sd", target_format=target, split="train")
+
+    ids = {"query_id": 3} if target == "swift" else {}
+    assert conversion.lost == {"disease": 2, "patient_id": 1, **ids}
 
 
 def test_an_id_of_two_splits_names_two_queries(make_folder: MakeFolder, make_record: MakeRecord) -> None:
