@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 Holds = Literal["rows", "collection"]
 
 Part = Literal[
-    "query_id", "negatives", "grades", "weights", "score", "system", "title", "splits", "patient_id", "disease"
-]
+    "query_id", "negatives", "grades", "weights", "score", "system", "title", "splits", "patient_id", "disease",
+    "unjudged_queries", "unjudged_documents",
+]  # fmt: skip
 """What a row or collection may have beyond a query and its positives."""
 
 
@@ -56,6 +57,9 @@ class TrainingRow:
 
     system: str = ""
     """Instruction of a reranker, where it differs from the model's own."""
+
+    unread: tuple[str, ...] = field(default=(), compare=False)
+    """Keys of its lines that its format has no meaning for, once a line."""
 
     line: int = field(default=0, compare=False)
     """Line of its file, from 1, for messages about it; 0 where it comes from no file or its reader doesn't say."""
@@ -126,6 +130,9 @@ class Gathered(NamedTuple):
     merged: int
     """Rows whose query an earlier row had."""
 
+    rounded: int
+    """Grades that were no whole numbers, or below 1."""
+
 
 def convert(
     source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
@@ -148,7 +155,8 @@ def convert(
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
     counts: Counter[Part] = Counter()
-    total = merged = 0
+    unread: Counter[str] = Counter()
+    total = merged = rounded = 0
 
     def counted(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
         nonlocal total
@@ -157,6 +165,7 @@ def convert(
             if row.score is not None and "score" not in writer.KEEPS:
                 raise _scored(row, f"{source}:{row.line}" if row.line else f"{source}: row {total}", target_format)
             counts.update(parts(row))
+            unread.update(row.unread)
             yield row
 
     if reader.HOLDS == "rows":
@@ -168,6 +177,7 @@ def convert(
         else:
             gathered = gather(rows)
             merged = gathered.merged
+            rounded = gathered.rounded if "grades" in writer.KEEPS else 0
             cast("CollectionFormat", writer).write(gathered.collection, target)
     else:
         collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
@@ -181,7 +191,7 @@ def convert(
             counts = collection_parts(collection)
             cast("CollectionFormat", writer).write(collection, target)
     lost = {part: n for part, n in sorted(counts.items()) if n and part not in writer.KEEPS}
-    return Conversion(total, lost, merged=merged)
+    return Conversion(total, lost, merged=merged, rounded=rounded, unread=dict(sorted(unread.items())))
 
 
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
@@ -221,7 +231,7 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     made_up: dict[str, str] = {}
     ids: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
-    merged = 0
+    merged = rounded = 0
     for row in rows:
         query_id = row.query_id or made_up.setdefault(row.query, f"q{len(queries)}")
         merged += query_id in queries
@@ -229,13 +239,14 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
             raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
         judged = qrels.setdefault(query_id, {})
         grades = row.grades or (1.0,) * len(row.positives)
+        rounded += sum(grade != max(1, round(grade)) for grade in grades)
         for text, grade in zip(row.positives, grades, strict=True):
             doc_id = ids.setdefault(text, f"d{len(ids)}")
             judged[doc_id] = max(1, judged.get(doc_id, 0), round(grade))
         for text in row.negatives:
             judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
     collection = Collection(queries, {doc_id: Document(text) for text, doc_id in ids.items()}, {split: qrels})
-    return Gathered(collection, merged)
+    return Gathered(collection, merged, rounded)
 
 
 def only_split(collection: Collection, *, where: Path | str = "") -> str:

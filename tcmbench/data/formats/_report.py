@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ class Conversion(NamedTuple):
     merged: int = 0
     """Rows that became part of an earlier row's query."""
 
+    rounded: int = 0
+    """Grades that the new format holds as whole numbers, and that were none."""
+
+    unread: Mapping[str, int] = MappingProxyType({})
+    """Lines that had the key, by key that the old format has no meaning for."""
+
     def __str__(self) -> str:
         """Return it in words."""
         said = [f"{self.rows:,} rows"]
@@ -30,6 +37,10 @@ class Conversion(NamedTuple):
             said.append(f"{self.merged:,} of them merged with an earlier row of the same query")
         if self.lost:
             said.append(f"the format has no place for: {_counted(self.lost)}")
+        if self.rounded:
+            said.append(f"grades rounded to whole numbers: {self.rounded:,}")
+        if self.unread:
+            said.append(f"keys that the source's format doesn't have: {_counted(self.unread)}")
         return "; ".join(said)
 
 
@@ -62,18 +73,21 @@ def collection_parts(collection: Collection) -> Counter[Part]:
 
 
 def beside_the_rows(collection: Collection) -> Counter[Part]:
-    """Return how many judged queries of a collection have what no row can hold.
+    """Return how many judged queries of a collection have what no row can hold, and what no row is made of.
 
     A patient by the name of the query's id isn't counted: who keeps the id keeps the patient.
     """
-    judged = {query_id for split in collection.qrels.values() for query_id in split}
+    judged = {query_id for split in collection.qrels.values() for query_id, grades in split.items() if grades}
+    documents = {doc_id for split in collection.qrels.values() for grades in split.values() for doc_id in grades}
     return Counter(
         {
             "patient_id": sum(collection.patients.get(query_id, query_id) != query_id for query_id in judged),
             "disease": sum(query_id in collection.diseases for query_id in judged),
+            "unjudged_queries": sum(query_id not in judged for query_id in collection.queries),
+            "unjudged_documents": sum(doc_id not in documents for doc_id in collection.corpus),
         }
     )
 
 
-def _counted(counts: Mapping[Part, int]) -> str:
+def _counted(counts: Mapping[Part, int] | Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({count:,})" for name, count in counts.items())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+
 ADVICE = "Mend these lines, or leave them out, and run again."
 
 
@@ -84,6 +86,11 @@ def with_positives(rows: Iterable[TrainingRow], path: Path) -> Iterator[Training
             who = f" (query {row.query_id})" if row.query_id else ""
             raise DataError(f"{path}: row {number}{who} has no positive, nothing to learn from. Leave it out.")
         yield row
+
+
+def unread(row: Mapping[str, object], *read: str) -> tuple[str, ...]:
+    """Return the keys of a row, other than those that were read, that hold anything."""
+    return tuple(key for key, value in row.items() if key not in read and value not in _NOTHING)
 
 
 def text(row: Mapping[str, object], *names: str) -> str:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 HOLDS: Holds = "collection"
-KEEPS: frozenset[Part] = frozenset({"query_id", "negatives", "grades", "title", "splits"})
+KEEPS: frozenset[Part] = frozenset(
+    {"query_id", "negatives", "grades", "title", "splits", "unjudged_queries", "unjudged_documents"}
+)
 
 _LAYOUT = "A BEIR folder holds corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
 _QUERY_COLUMNS = frozenset({"query-id", "query_id", "qid", "query"})

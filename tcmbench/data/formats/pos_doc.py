@@ -40,4 +40,9 @@ def _parse(row: Mapping[str, object]) -> TrainingRow:
     positives = _rows.texts(row, "pos_doc")
     if not positives:
         raise FieldProblem("pos_doc: expected a document")
-    return TrainingRow(_rows.text(row, "query", "question"), positives, _rows.texts(row, "neg_doc"))
+    return TrainingRow(
+        query=_rows.text(row, "query", "question"),
+        positives=positives,
+        negatives=_rows.texts(row, "neg_doc"),
+        unread=_rows.unread(row, "query" if "query" in row else "question", "pos_doc", "neg_doc"),
+    )

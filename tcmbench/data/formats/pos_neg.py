@@ -37,4 +37,9 @@ def _parse(row: Mapping[str, object]) -> TrainingRow:
     positives = _rows.texts(row, "pos")
     if not positives:
         raise FieldProblem("pos: expected at least one positive")
-    return TrainingRow(_rows.text(row, "query"), positives, _rows.texts(row, "neg"))
+    return TrainingRow(
+        query=_rows.text(row, "query"),
+        positives=positives,
+        negatives=_rows.texts(row, "neg"),
+        unread=_rows.unread(row, "query", "pos", "neg"),
+    )

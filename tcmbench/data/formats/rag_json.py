@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 HOLDS: Holds = "collection"
-KEEPS: frozenset[Part] = frozenset({"query_id", "negatives"})
+KEEPS: frozenset[Part] = frozenset({"query_id", "negatives", "unjudged_queries", "unjudged_documents"})
 
 SPLIT = "train"
 """The split a file is read as: the format names none."""

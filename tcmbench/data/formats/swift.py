@@ -102,6 +102,7 @@ def _parse(row: Mapping[str, object]) -> TrainingRow:
         negatives=_contents(row, "negative_messages"),
         score=None if row.get("label") is None else _rows.number(row, "label"),
         system=system,
+        unread=_rows.unread(row, "messages", "positive_messages", "negative_messages", "label"),
     )
 
 
@@ -115,6 +116,7 @@ def _parse_older(row: Mapping[str, object]) -> TrainingRow:
         negatives=_rows.texts(row, "rejected_response"),
         score=None if row.get("label") is None else _rows.number(row, "label"),
         system=_rows.text(row, "system") if row.get("system") else "",
+        unread=_rows.unread(row, "query", "response", "rejected_response", "label", "system"),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 HOLDS: Holds = "collection"
-KEEPS: frozenset[Part] = frozenset({"query_id", "splits", "patient_id", "disease"})
+KEEPS: frozenset[Part] = frozenset({"query_id", "splits", "patient_id", "disease", "unjudged_documents"})
 
 _SPLIT = re.compile(r"(?:train|dev|test)(?:_\w+)?")
 _RECORD_KEYS = {"主诉": "chief_complaint", "现病史": "description", "体格检查": "detection"}

@@ -23,6 +23,7 @@ class _Pair(NamedTuple):
     document: str
     relevance: float
     weight: float
+    unread: tuple[str, ...]
 
 
 def read(path: Path) -> Iterator[TrainingRow]:
@@ -49,6 +50,7 @@ def _parse(row: Mapping[str, object]) -> _Pair:
         document=_rows.text(row, "doc"),
         relevance=_rows.number(row, "rel"),
         weight=_rows.number(row, "weight", default=1.0),
+        unread=_rows.unread(row, "query", "doc", "rel", "weight"),
     )
     if pair.relevance < 0 or pair.weight < 0:
         raise FieldProblem("rel and weight: expected 0 or more, got a negative number")
@@ -66,6 +68,7 @@ def _row(query: str, pairs: list[_Pair]) -> TrainingRow:
         negatives=tuple(pair.document for pair in negatives),
         grades=() if set(grades) <= {1.0} else grades,
         weights=() if set(weights) <= {1.0} else weights,
+        unread=tuple(key for pair in pairs for key in pair.unread),
     )
 
 

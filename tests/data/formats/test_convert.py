@@ -116,3 +116,59 @@ def test_weighted_lines_of_one_query_are_one_row_wherever_they_stand(tmp_path: P
         TrainingRow("问二", ("答二",)),
     ]
     assert convert(source, tmp_path / "p.jsonl", source_format="weighted", target_format="pos_neg").rows == 2
+
+
+USER = {"role": "user", "content": "问"}
+EXTRA_KEYS = {
+    "pos_doc": {"query": "问", "question": "又问", "pos_doc": "答", "negs": ["错"], "neg_doc": None, "source": ""},
+    "pos_neg": {"query": "问", "pos": ["答"], "negs": ["错"], "pos_scores": [0.5], "prompt": ""},
+    "swift": {"messages": [USER], "positive_messages": [[USER]], "rejected_response": "错", "images": []},
+    "swift_query_response": {"query": "问", "response": "答", "negative_messages": [[USER]], "history": None},
+    "weighted": {"query": "问", "doc": "答", "rel": 1, "source": "书"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "unread"),
+    [
+        ("pos_doc", {"negs": 2, "question": 2}),
+        ("pos_neg", {"negs": 2, "pos_scores": 2}),
+        ("swift", {"rejected_response": 2}),
+        ("swift_query_response", {"negative_messages": 2}),
+        ("weighted", {"source": 2}),
+    ],
+)
+def test_keys_without_meaning_are_named_and_counted(tmp_path: Path, name: str, unread: dict[str, int]) -> None:
+    """Line by line, where they hold anything: a misspelt `neg` costs the negatives."""
+    source = written(tmp_path / "in.jsonl", EXTRA_KEYS[name], EXTRA_KEYS[name])
+    conversion = convert(source, tmp_path / "out.jsonl", source_format=name, target_format="pos_neg")
+
+    assert conversion.unread == unread
+    assert f"; keys that the source's format doesn't have: {min(unread)} (2)" in str(conversion)
+
+
+@pytest.mark.parametrize("target", ["beir", "rag_json", "tcm_sd", "pos_neg"])
+def test_queries_and_documents_without_judgement_are_counted_where_they_go(tmp_path: Path, target: str) -> None:
+    """Rows are made of judgements; TCM-SD's own form has documents without, but no such queries."""
+    value = {
+        "queries": {"a": "问", "b": "又问", "c": "再问"},
+        "corpus": {"d": "答", "e": "错", "f": "余"},
+        "relevant_docs": {"a": ["d"]},
+    }
+    source = written(tmp_path / "in.json", value)
+    conversion = convert(source, tmp_path / "out", source_format="rag_json", target_format=target)
+
+    unjudged = {name: n for name, n in conversion.lost.items() if name.startswith("unjudged")}
+    expected = {"tcm_sd": {"unjudged_queries": 2}, "pos_neg": {"unjudged_documents": 2, "unjudged_queries": 2}}
+    assert unjudged == expected.get(target, {})
+
+
+def test_rounded_grades_are_counted(tmp_path: Path) -> None:
+    """Where grades are kept; where there is no place for any, that is said instead."""
+    rows = [TrainingRow("问", ("答一", "答二", "答三"), grades=(0.1, 2.5, 3.0))]
+    weighted.write(rows, tmp_path / "w.jsonl")
+    to_beir = convert(tmp_path / "w.jsonl", tmp_path / "b", source_format="weighted", target_format="beir")
+    to_json = convert(tmp_path / "w.jsonl", tmp_path / "r", source_format="weighted", target_format="rag_json")
+
+    assert (to_beir.rounded, str(to_beir)) == (2, "1 rows; grades rounded to whole numbers: 2")
+    assert (to_json.rounded, to_json.lost) == (0, {"grades": 1})

@@ -58,8 +58,8 @@ def test_lost_patients_and_diseases_are_counted(
     root = make_folder({"train": rows, "test": [make_record(9, example_id="e9")]})
     conversion = convert(root, tmp_path / "out", source_format="tcm_sd", target_format=target, split="train")
 
-    ids = {"query_id": 3} if target == "swift" else {}
-    assert conversion.lost == {"disease": 2, "patient_id": 1, **ids}
+    others = {"query_id": 3, "unjudged_documents": 2} if target == "swift" else {}
+    assert conversion.lost == {"disease": 2, "patient_id": 1, **others}
 
 
 def test_an_id_of_two_splits_names_two_queries(make_folder: MakeFolder, make_record: MakeRecord) -> None:
