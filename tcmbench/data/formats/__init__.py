@@ -61,8 +61,13 @@ class TrainingRow:
     unread: tuple[str, ...] = field(default=(), compare=False)
     """Keys of its lines that its format has no meaning for, once a line."""
 
-    line: int = field(default=0, compare=False)
-    """Line of its file, from 1, for messages about it; 0 where it comes from no file or its reader doesn't say."""
+    where: str = field(default="", compare=False)
+    """File and line it comes from, or file and query, for messages about it; "" where it was made."""
+
+    def place(self, target: Path, number: int) -> str:
+        """Return what to call it in a message: where it comes from, else what row of the target it would be."""
+        who = f" (query {self.query_id})" if self.query_id else ""
+        return f"{self.where}: the row" if self.where else f"{target}: row {number}{who}"
 
 
 class Document(NamedTuple):
@@ -92,6 +97,9 @@ class Collection:
 
     diseases: Mapping[str, str] = field(default_factory=dict)
     """Query id -> disease, where the data names one."""
+
+    where: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Query id -> file and line, for messages, where it was gathered from rows."""
 
 
 class RowFormat(Protocol):
@@ -163,7 +171,7 @@ def convert(
         for row in rows:
             total += 1
             if row.score is not None and "score" not in writer.KEEPS:
-                raise _scored(row, f"{source}:{row.line}" if row.line else f"{source}: row {total}", target_format)
+                raise _scored(row, row.where or f"{source}: row {total}", target_format)
             counts.update(parts(row))
             unread.update(row.unread)
             yield row
@@ -209,6 +217,7 @@ def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[Train
             negatives=tuple(collection.corpus[d].full_text() for d, grade in judged.items() if grade <= 0),
             query_id=query_id,
             grades=() if set(grades) <= {1.0} else grades,
+            where=f"{where}: query {query_id}" if str(where) else "",
         )
 
 
@@ -231,12 +240,14 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     made_up: dict[str, str] = {}
     ids: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
+    where: dict[str, str] = {}
     merged = rounded = 0
     for row in rows:
         query_id = row.query_id or made_up.setdefault(row.query, f"q{len(queries)}")
         merged += query_id in queries
         if queries.setdefault(query_id, row.query) != row.query:
             raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
+        where.setdefault(query_id, row.where)
         judged = qrels.setdefault(query_id, {})
         grades = row.grades or (1.0,) * len(row.positives)
         rounded += sum(grade != max(1, round(grade)) for grade in grades)
@@ -245,8 +256,8 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
             judged[doc_id] = max(1, judged.get(doc_id, 0), round(grade))
         for text in row.negatives:
             judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
-    collection = Collection(queries, {doc_id: Document(text) for text, doc_id in ids.items()}, {split: qrels})
-    return Gathered(collection, merged, rounded)
+    corpus = {doc_id: Document(text) for text, doc_id in ids.items()}
+    return Gathered(Collection(queries, corpus, {split: qrels}, where=where), merged, rounded)
 
 
 def only_split(collection: Collection, *, where: Path | str = "") -> str:

@@ -34,15 +34,16 @@ def parsed(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[T
         BadLines: After the last row: all lines that are not JSON objects or at which `parse` raised a
             FieldProblem.
     """
-    return (value for _, value in _numbered(path, parse))
+    return (value for _, value in numbered(path, parse))
 
 
 def training_rows(path: Path, parse: Callable[[Mapping[str, object]], TrainingRow]) -> Iterator[TrainingRow]:
     """Yield what `parse` makes of each object, as `parsed` does, with the line it stands on."""
-    return (replace(row, line=line) for line, row in _numbered(path, parse))
+    return (replace(row, where=f"{path}:{line}") for line, row in numbered(path, parse))
 
 
-def _numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[tuple[int, T]]:
+def numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[tuple[int, T]]:
+    """Yield what `parse` makes of each object, as `parsed` does, behind the line it stands on."""
     if not path.is_file():
         raise DataAbsent(path, what="The file to read", how="Check the path.")
     problems: list[str] = []
@@ -83,8 +84,7 @@ def with_positives(rows: Iterable[TrainingRow], path: Path) -> Iterator[Training
     """
     for number, row in enumerate(rows, start=1):
         if not row.positives:
-            who = f" (query {row.query_id})" if row.query_id else ""
-            raise DataError(f"{path}: row {number}{who} has no positive, nothing to learn from. Leave it out.")
+            raise DataError(f"{row.place(path, number)} has no positive, nothing to learn from. Leave it out.")
         yield row
 
 

@@ -19,7 +19,7 @@ KEEPS: frozenset[Part] = frozenset({"negatives"})
 
 def read(path: Path) -> Iterator[TrainingRow]:
     """Yield the rows of a file; `pos` and `neg` may be lists or single texts, `neg` may be missing."""
-    return _rows.parsed(path, _parse)
+    return _rows.training_rows(path, _parse)
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:

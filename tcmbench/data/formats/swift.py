@@ -83,7 +83,7 @@ def _checked(rows: Iterable[TrainingRow], path: Path) -> Iterator[TrainingRow]:
             has_negatives = bool(row.negatives)
         if has_negatives != bool(row.negatives):
             raise DataError(
-                f"{path}: row {number} has {'negatives' if row.negatives else 'none'}, unlike the rows before: "
+                f"{row.place(path, number)} has {'negatives' if row.negatives else 'none'}, unlike the rows before: "
                 "ms-swift drops the rows without. Give every row negatives, or none."
             )
         yield row

@@ -67,7 +67,11 @@ def write(collection: Collection, path: Path) -> None:
             raise DataError(f"{path}: split {split!r}: TCM-SD has train, dev, test and test_…. Rename it.")
         unanswered = [query_id for query_id, grades in judged.items() if not any(g > 0 for g in grades.values())]
         if unanswered:
-            raise DataError(f"{path}: queries without a positive: {', '.join(unanswered)}. Leave them out.")
+            named = [
+                f"{query_id} ({where})" if (where := collection.where.get(query_id)) else query_id
+                for query_id in unanswered
+            ]
+            raise DataError(f"{path}: queries without a positive: {', '.join(named)}. Leave them out.")
     _rows.write_rows(_syndromes(collection, names), path / "syndrome_knowledge.jsonl")
     for split, judged in collection.qrels.items():
         _rows.write_rows(_records(collection, judged, names), path / f"{split}.jsonl")

@@ -33,10 +33,12 @@ def read(path: Path) -> Iterator[TrainingRow]:
     grades and weights that are all 1 are left out.
     """
     queries: dict[str, list[_Pair]] = {}
-    for pair in _rows.parsed(path, _parse):
+    lines: dict[str, int] = {}
+    for line, pair in _rows.numbered(path, _parse):
         queries.setdefault(pair.query, []).append(pair)
+        lines.setdefault(pair.query, line)
     for query, pairs in queries.items():
-        yield _row(query, pairs)
+        yield _row(query, pairs, where=f"{path}:{lines[query]}")
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
@@ -57,7 +59,7 @@ def _parse(row: Mapping[str, object]) -> _Pair:
     return pair
 
 
-def _row(query: str, pairs: list[_Pair]) -> TrainingRow:
+def _row(query: str, pairs: list[_Pair], *, where: str) -> TrainingRow:
     positives = [pair for pair in pairs if pair.relevance > 0]
     negatives = [pair for pair in pairs if pair.relevance == 0]
     grades = tuple(pair.relevance for pair in positives)
@@ -69,6 +71,7 @@ def _row(query: str, pairs: list[_Pair]) -> TrainingRow:
         grades=() if set(grades) <= {1.0} else grades,
         weights=() if set(weights) <= {1.0} else weights,
         unread=tuple(key for pair in pairs for key in pair.unread),
+        where=where,
     )
 
 

@@ -18,6 +18,7 @@ from tcmbench.data.formats import (
     tcm_sd,
     weighted,
 )
+from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,3 +173,44 @@ def test_rounded_grades_are_counted(tmp_path: Path) -> None:
 
     assert (to_beir.rounded, str(to_beir)) == (2, "1 rows; grades rounded to whole numbers: 2")
     assert (to_json.rounded, to_json.lost) == (0, {"grades": 1})
+
+
+@pytest.mark.parametrize("target", ["pos_doc", "pos_neg", "swift", "swift_query_response"])
+def test_a_row_without_a_positive_is_named_where_it_stands(tmp_path: Path, target: str) -> None:
+    """By the line of its file, not by a row of the file that was never written."""
+    source = written(
+        tmp_path / "w.jsonl",
+        {"query": "问一", "doc": "答", "rel": 1},
+        {"query": "问二", "doc": "错", "rel": 0},
+        {"query": "问二", "doc": "又错", "rel": 0},
+    )
+
+    with pytest.raises(DataError, match="has no positive") as caught:
+        convert(source, tmp_path / "out.jsonl", source_format="weighted", target_format=target)
+    assert str(caught.value).startswith(f"{source}:2: ")
+    with pytest.raises(DataError, match=rf"without a positive: q1 \({source}:2\)"):
+        convert(source, tmp_path / "out", source_format="weighted", target_format="tcm_sd")
+
+
+def test_a_query_without_a_positive_is_named_by_file_and_id(tmp_path: Path) -> None:
+    """A collection has no lines, but it has ids."""
+    value = {"queries": {"a": "问"}, "corpus": {"d": "错"}, "relevant_docs": {}, "negative_docs": {"a": ["d"]}}
+    source = written(tmp_path / "in.json", value)
+
+    with pytest.raises(DataError, match="has no positive") as caught:
+        convert(source, tmp_path / "out.jsonl", source_format="rag_json", target_format="pos_neg")
+    assert str(caught.value).startswith(f"{source}: query a: ")
+
+
+@pytest.mark.parametrize("source_format", ["pos_neg", "pos_doc"])
+def test_a_row_unlike_the_others_is_named_where_it_stands(tmp_path: Path, source_format: str) -> None:
+    """Blank lines and rows that become several lines don't shift the count."""
+    source = tmp_path / "in.jsonl"
+    pos, neg = ("pos", "neg") if source_format == "pos_neg" else ("pos_doc", "neg_doc")
+    source.write_text(
+        f'{{"query": "问", "{pos}": ["答", "又"], "{neg}": ["错"]}}\n\n{{"query": "问二", "{pos}": ["答"]}}\n', "utf-8"
+    )
+
+    with pytest.raises(DataError, match="has none, unlike the rows before") as caught:
+        convert(source, tmp_path / "out.jsonl", source_format=source_format, target_format="swift")
+    assert str(caught.value).startswith(f"{source}:3: ")
