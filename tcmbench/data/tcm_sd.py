@@ -321,7 +321,7 @@ def _record(
     known: frozenset[str],
     label_map: LabelMap | None,
 ) -> Record:
-    labels = fields.labels(row, fields.NORMALISED_LABELS)
+    labels = _covered(fields.labels(row, fields.NORMALISED_LABELS), known=known, label_map=label_map)
     if not labels:
         labels = _normalised(fields.labels(row, fields.RAW_LABELS), known=known, label_map=label_map)
     if not labels:
@@ -349,6 +349,14 @@ def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: La
         return labels
     renamed = (label if label in known else (label_map.normalise(label) or label) for label in labels)
     return tuple(dict.fromkeys(renamed))
+
+
+def _covered(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
+    """Rename what the knowledge base doesn't hold, where the map leads to what it does."""
+    if label_map is None or known.issuperset(labels):
+        return labels
+    renamed = ((label, label_map.normalise(label)) for label in labels)
+    return tuple(dict.fromkeys(new if label not in known and new in known else label for label, new in renamed))
 
 
 def _unique(record_id: str, taken: set[str]) -> str:

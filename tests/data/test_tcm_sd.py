@@ -141,6 +141,17 @@ def test_raw_labels_go_through_the_map(make_folder: MakeFolder, make_record: Mak
     assert [record.labels for record in read_folder(root).splits["test"]] == [("甲虚证",), ("乙实证",)]
 
 
+def test_normalised_labels_go_through_the_map_where_it_helps(make_folder: MakeFolder, make_record: MakeRecord) -> None:
+    """As the advice says: one that the knowledge base holds stays, and so does one that the map leads nowhere."""
+    labels = ["旧甲|甲虚证", "乙实证", "旧丁", "弃用"]
+    rows = [make_record(n, norm_syndrome=label) for n, label in enumerate(labels)]
+    entries = ["旧甲,甲虚证,MERGE,", "乙实证,丙寒证,MERGE,", "旧丁,丁热证,MERGE,", "弃用,NULL,DELETE,"]
+    scan = scan_folder(make_folder({"test": rows}, files={"label_map.txt": "\n".join(entries)}))
+
+    assert [record.labels for record in scan.folder.splits["test"]] == [("甲虚证",), ("乙实证",), ("旧丁",), ("弃用",)]
+    assert [unknown.label for unknown in scan.unknown_labels] == ["旧丁", "弃用"]
+
+
 def test_a_label_outside_the_knowledge_base_is_refused_by_name(
     make_folder: MakeFolder, make_record: MakeRecord
 ) -> None:
