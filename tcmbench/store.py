@@ -58,6 +58,20 @@ def tree_sha256(paths: Iterable[Path], *, root: Path) -> str:
     return digest.hexdigest()
 
 
+def is_free(folder: Path) -> bool:
+    """Return whether a folder is still to be made, or empty; False for a file.
+
+    Raises:
+        StoreError: It can't be looked at.
+    """
+    try:
+        return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: expected a folder that can be looked at, but: {error.strerror}. Choose another."
+        ) from error
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed.

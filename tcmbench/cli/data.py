@@ -91,11 +91,16 @@ def synth(
         bool, typer.Option(help="Write a data root with general tasks beside the TCM-SD folder.")
     ] = False,
 ) -> None:
-    """Write invented data of TCM-SD's shape, for trying things out; it says nothing about medicine."""
-    from tcmbench.data import synthetic
+    """Write invented data of TCM-SD's shape, for trying things out; it says nothing about medicine.
+
+    Nothing is replaced but what it wrote itself.
+    """
+    from tcmbench.data import synthetic, synthetic_target
 
     if general:
+        synthetic_target.require_own_root(folder)
         synthetic.write_data_root(folder, records=records, seed=seed)
     else:
+        synthetic_target.require_own(folder)
         synthetic.write_tcm_sd(folder, records=records, seed=seed)
     typer.echo(f"{folder}: synthetic data, {records:,} records, seed {seed}")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tcmbench.cli.data import app
-from tcmbench.errors import BadLines, DataError
+from tcmbench.errors import BadLines, DataError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +77,28 @@ def test_synth_writes_what_validate_finds_usable(tmp_path: Path) -> None:
 
     assert made.exit_code == 0
     assert sum(split["records"] for split in json.loads(found.output)["splits"]) == 60
+
+
+@pytest.mark.parametrize("arguments", [[], ["--general"]])
+def test_synth_replaces_nothing_but_its_own_files(tmp_path: Path, arguments: list[str]) -> None:
+    """A second run is fine, somebody's file in the way is not, and stays as it was."""
+    root = tmp_path / "synth"
+    runs = [runner.invoke(app, ["synth", str(root), "--records", "30", "--seed", n, *arguments]) for n in "12"]
+    mine = next(root.rglob("train.jsonl"))
+    mine.write_text("mine", "utf-8")
+    refused = runner.invoke(app, ["synth", str(root), "--records", "30", *arguments])
+
+    assert [run.exit_code for run in runs] == [0, 0]
+    assert isinstance(refused.exception, DataError)
+    assert mine.read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", ["folder", "file/below.jsonl"])
+def test_convert_refuses_a_target_that_no_file_can_be(folder: Path, tmp_path: Path, name: str) -> None:
+    """A mistake with exit code 2, not a traceback."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("here", "utf-8")
+    result = runner.invoke(app, ["convert", str(folder), str(tmp_path / name), "--from", "tcm_sd", "--to", "swift"])
+
+    assert isinstance(result.exception, StoreError)
+    assert (result.exception.exit_code, str(tmp_path / name) in str(result.exception)) == (2, True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.lines import Problem, clean, describe, iter_objects
 from tcmbench.errors import BadLines, DataAbsent, DataError
-from tcmbench.store import atomic_write
+from tcmbench.store import atomic_write, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,7 +72,7 @@ def require_empty(folder: Path) -> None:
     Raises:
         DataError: There are files in it.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder):
         raise DataError(f"{folder}: expected a new or empty folder to write to. Choose another, or empty it.")
 
 

@@ -1,0 +1,62 @@
+"""Whether generated data may be written to a folder: nobody's files but its own are ever replaced.
+
+It stands outside of `synthetic`, whose files are the key of the demo's data.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcmbench.data import synthetic
+from tcmbench.errors import DataError
+from tcmbench.store import file_sha256, is_free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MADE_FROM = re.compile(r"`tcmbench data synth` \((?:records (\d+), )?seed (-?\d+)\)")
+
+
+def require_own(folder: Path) -> None:
+    """Refuse a folder for TCM-SD data unless it is new, empty, or as an earlier `synth` left it.
+
+    Raises:
+        DataError: It holds other files, or changed ones.
+    """
+    _require(folder, lambda fresh, records, seed: synthetic.write_tcm_sd(fresh, records=records, seed=seed))
+
+
+def require_own_root(root: Path) -> None:
+    """Refuse a data root in which the folders of generated data hold anything else; other folders don't matter.
+
+    Raises:
+        DataError: One of them holds other files, or changed ones, or the root is a file.
+    """
+    require_own(root / "tcm-synth")
+    _require(root / "general-synth", lambda fresh, _, seed: synthetic.write_general(fresh, seed=seed))
+
+
+def _require(folder: Path, write: Callable[[Path, int, int], None]) -> None:
+    if not is_free(folder) and not _is_own(folder, write):
+        raise DataError(
+            f"{folder}: expected a new or empty folder, or one as `tcmbench data synth` left it; got files that "
+            "this version of it did not write. Choose another folder, or move them away."
+        )
+
+
+def _is_own(folder: Path, write: Callable[[Path, int, int], None]) -> bool:
+    """Return whether the files are, byte for byte, what the arguments named in the README give."""
+    readme = folder / "README.md"
+    made = _MADE_FROM.search(readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
+    if made is None:
+        return False
+    with tempfile.TemporaryDirectory() as fresh:
+        write(Path(fresh), int(made[1] or 0), int(made[2]))
+        return _hashes(folder) == _hashes(Path(fresh))
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): file_sha256(path) for path in folder.rglob("*") if path.is_file()}
