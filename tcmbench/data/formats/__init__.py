@@ -162,44 +162,62 @@ def convert(
     """
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
-    counts: Counter[Part] = Counter()
-    unread: Counter[str] = Counter()
-    total = merged = rounded = 0
-
-    def counted(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
-        nonlocal total
-        for row in rows:
-            total += 1
-            if row.score is not None and "score" not in writer.KEEPS:
-                raise _scored(row, row.where or f"{source}: row {total}", target_format)
-            counts.update(parts(row))
-            unread.update(row.unread)
-            yield row
-
+    tally = _Tally(source, target_format, writer.KEEPS)
     if reader.HOLDS == "rows":
         if split is not None:
             raise DataError(f"{source}: --split {split}: {source_format} files have no splits. Leave it out.")
-        rows = counted(cast("RowFormat", reader).read(source))
+        rows = tally.watch(cast("RowFormat", reader).read(source))
         if writer.HOLDS == "rows":
             cast("RowFormat", writer).write(rows, target)
         else:
             gathered = gather(rows)
-            merged = gathered.merged
-            rounded = gathered.rounded if "grades" in writer.KEEPS else 0
+            tally.merged, tally.rounded = gathered.merged, gathered.rounded
             cast("CollectionFormat", writer).write(gathered.collection, target)
     else:
         collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
         if writer.HOLDS == "rows":
-            counts = beside_the_rows(collection)
-            cast("RowFormat", writer).write(counted(rows_of(collection, where=source)), target)
+            tally.parts.update(beside_the_rows(collection))
+            cast("RowFormat", writer).write(tally.watch(rows_of(collection, where=source)), target)
         else:
             if "splits" not in writer.KEEPS:
                 only_split(collection, where=source)
-            total = sum(len(judged) for judged in collection.qrels.values())
-            counts = collection_parts(collection)
+            tally.total = sum(len(judged) for judged in collection.qrels.values())
+            tally.parts.update(collection_parts(collection))
             cast("CollectionFormat", writer).write(collection, target)
-    lost = {part: n for part, n in sorted(counts.items()) if n and part not in writer.KEEPS}
-    return Conversion(total, lost, merged=merged, rounded=rounded, unread=dict(sorted(unread.items())))
+    return tally.conversion()
+
+
+@dataclass
+class _Tally:
+    """Counts of a conversion under way."""
+
+    source: Path
+    target_format: str
+    keeps: frozenset[Part]
+    total: int = 0
+    parts: Counter[Part] = field(default_factory=Counter)
+    merged: int = 0
+    rounded: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+        """Yield the rows and count them; refuse one with a score that would be lost."""
+        for row in rows:
+            self.total += 1
+            if row.score is not None and "score" not in self.keeps:
+                raise _scored(row, row.where or f"{self.source}: row {self.total}", self.target_format)
+            self.parts.update(parts(row))
+            self.unread.update(row.unread)
+            yield row
+
+    def conversion(self) -> Conversion:
+        """Return what is told of it."""
+        lost = {part: n for part, n in sorted(self.parts.items()) if n and part not in self.keeps}
+        # Where no grades are kept, all of them are lost, rounded or not.
+        rounded = self.rounded if "grades" in self.keeps else 0
+        return Conversion(
+            self.total, lost, merged=self.merged, rounded=rounded, unread=dict(sorted(self.unread.items()))
+        )
 
 
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
