@@ -93,10 +93,6 @@ class Syndrome:
         )
         return "\n".join([f"名称：{self.name}。", *(f"{name}：{text}" for name, text in parts if text)])
 
-    def content(self) -> str:
-        """Return the entry without its name; "" when it has nothing else."""
-        return "\n".join(text for text in (self.definition, self.manifestations, self.diseases) if text)
-
 
 @dataclass(frozen=True, slots=True)
 class Folder:

@@ -98,20 +98,18 @@ def make_pairs(
 
 
 def forms_of(variant: Variant, knowledge: Sequence[Syndrome], *, seed: int) -> Forms:
-    """Return other ways the entries are written: without their names, and in every view of the augmentation.
+    """Return the other ways the entries are written: every view of the augmentation.
 
-    Entries that differ in their names alone are one syndrome under two names, and a view without the name is the same
-    text for both: a model can't be taught to tell them apart.
+    Some entries differ in their names alone. In a view without the name they are one text, which can't be taught to be
+    right and wrong at once.
     """
-    forms: list[tuple[str | None, ...]] = [tuple(syndrome.content() or None for syndrome in knowledge)]
-    if variant.augmentation is not None:
-        where = f"variant {variant.name}"
-        augmentation = plugins.load("augmentations", variant.augmentation.name, where=where)
-        # whether a missing field is an error is said of the entries that are learned, where their texts are made
-        given = {**variant.augmentation.options, "missing": "exclude"}
-        options = plugins.options(augmentation, given, where=where)
-        forms += zip(*(augmentation.texts(each, options=options, seed=seed) for each in knowledge), strict=True)
-    return tuple(forms)
+    if variant.augmentation is None:
+        return ()
+    where = f"variant {variant.name}"
+    augmentation = plugins.load("augmentations", variant.augmentation.name, where=where)
+    # whether a missing field is an error is said of the entries that are learned, where their texts are made
+    options = plugins.options(augmentation, {**variant.augmentation.options, "missing": "exclude"}, where=where)
+    return tuple(zip(*(augmentation.texts(each, options=options, seed=seed) for each in knowledge), strict=True))
 
 
 def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Mapping[str, str]:
