@@ -32,8 +32,8 @@ def check(job: Job, *, losses: tuple[str, ...]) -> None:
             f"{where}: training.matryoshka_dims go with loss {', '.join(losses)}, not with {training.loss}. "
             "Remove them or choose another loss."
         )
-    found = width(job.base_dir)
-    if dims and found is not None and dims[0] > found:
+    found = width(job.base_dir) if dims else None
+    if found is not None and dims[0] > found:
         raise SpecError(
             f"{where}: training.matryoshka_dims begin with {dims[0]}, and the vectors of base {job.base.name} have "
             f"{found} dimensions. Name dimensions up to {found}."
