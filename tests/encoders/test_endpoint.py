@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from tcmbench import miners, models
-from tcmbench.models.revision import revision
-from tcmbench.records.model import Model as FarModel
 from tcmbench.encoders import model_meta
 from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.miners import embedding
+from tcmbench.models.revision import revision
+from tcmbench.records.model import Model as FarModel
 from tcmbench.specs.base import Base
 from tcmbench.workspace import find
 
@@ -195,8 +195,6 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     meta = model_meta(told, name="far", revision="r")
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
         from tcmbench import plugins
-from tcmbench.models.revision import revision
-from tcmbench.records.model import Model as FarModel
 
         options = plugins.options(plugins.load("encoders", "endpoint"), told.options)
         load(told, options=options, model_dir=None, meta=meta, seed=0)
