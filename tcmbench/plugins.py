@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs"]
+Kind = Literal[
+    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs", "executors"
+]
 
 _FOLDERS: Mapping[Kind, str] = {
     "miners": "tcmbench.miners",
@@ -32,6 +34,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "formats": "tcmbench.data.formats",
     "columns": "tcmbench.boards.columns",
     "outputs": "tcmbench.checks.outputs",
+    "executors": "tcmbench.executors",
 }
 
 

@@ -11,12 +11,14 @@ from tcmbench.errors import SpecError, UnknownName
 
 KINDS: tuple[plugins.Kind, ...] = (
     "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs",
+    "executors",
 )  # fmt: skip
 OFFERED = {
     "miners": ("mine",),
     "trainers": ("train", "plan", "check", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
+    "executors": ("run",),
     "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES", "LAYOUT"),
 }
 ALL = [(kind, name) for kind in KINDS for name in plugins.names(kind)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.runs import cards as task_cards
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.store import atomic_write, key, tree_sha256
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Result:
 def write_board(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry]) -> Result:
     """Write the board of a set and say what is missing on it."""
     files = _board_files(workspace, model_set, planned, entries)
-    return Result(tuple(entries), tuple(files), run_set.missing(entries))
+    return Result(tuple(entries), tuple(files), gather.missing(entries))
 
 
 def stored_board(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry]) -> Path:

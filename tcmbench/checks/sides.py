@@ -13,7 +13,7 @@ from tcmbench.checks.state import Measured, measured
 from tcmbench.errors import NotComparable, SpecError, UnknownName
 from tcmbench.evaluation import run
 from tcmbench.runs import entries as board_entries
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
@@ -85,7 +85,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
         SpecError: A baseline that can't be read.
     """
     model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
-    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
+    planned = tasks.plan_set(workspace, model_set)
     found = [_side(workspace, model_set, planned, name) for name in (before, after)]
     return Pair(found[0], found[1], model_set, planned)
 
@@ -114,13 +114,13 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         cells = run.read(workspace, models.base_model(workspace, name), planned)
         return measured(board_entries.base_entry(base, cells))
     if name in variants:
-        return measured(run_set.stored_variant(workspace, variants[name], planned))
+        return measured(gather.stored_variant(workspace, variants[name], planned))
     if stem in variants:
         known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
         if name not in known:
             raise UnknownName.of("seed", name, known, where=f"variant {stem}")
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
-        entry = run_set.stored_variant(workspace, only, planned)
+        entry = gather.stored_variant(workspace, only, planned)
         return measured(replace(entry, name=name))
     raise UnknownName.of("model", name, [*model_set.models, *variants], where=f"set {model_set.name}")
 

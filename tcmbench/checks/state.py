@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.records import items as item_tables
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def read(workspace: Workspace, name: str) -> State:
         NotComparable: Seeds of a variant were measured on different items.
     """
     model_set = workspace.spec(ModelSet, name)
-    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
-    entries = run_set.gather(workspace, model_set, planned)
+    planned = tasks.plan_set(workspace, model_set)
+    entries = gather.entries(workspace, model_set, planned)
     return State(
         model_set,
         planned,

@@ -102,7 +102,7 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
     from tcmbench.boards import publish
     from tcmbench.boards.render import FILES
     from tcmbench.cli.report import require_complete
-    from tcmbench.runs import run_set
+    from tcmbench.runs import gather
 
     if form is Format.SCHEMA:
         from tcmbench.boards.document import schema
@@ -112,7 +112,7 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
     planned, entries = _gathered(place, model_set)
     made = publish.stored_board(place, model_set, planned, entries) / FILES[form.value]
     _put(made.read_text(encoding="utf-8"), output)
-    require_complete(run_set.missing(entries))
+    require_complete(gather.missing(entries))
 
 
 def _put(text: str, output: Path | None) -> None:
@@ -152,12 +152,12 @@ def _write_with_texts(place: Workspace, model_set: ModelSet) -> None:
 def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
     from tcmbench import tasks
     from tcmbench.boards.serve import LOOPBACK, Board, server
-    from tcmbench.runs import run_set, status
+    from tcmbench.runs import gather, status
 
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_set(place, model_set)
 
     def entries() -> list[Entry]:
-        return status.mark(run_set.gather(place, model_set, planned), status.running(place.store))
+        return status.mark(gather.entries(place, model_set, planned), status.running(place.store))
 
     board = Board(
         lambda: repr(entries()),
@@ -177,10 +177,10 @@ def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
 
 def _gathered(place: Workspace, model_set: ModelSet) -> tuple[PlannedSuite, list[Entry]]:
     from tcmbench import tasks
-    from tcmbench.runs import run_set
+    from tcmbench.runs import gather
 
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
-    return planned, run_set.gather(place, model_set, planned)
+    planned = tasks.plan_set(place, model_set)
+    return planned, gather.entries(place, model_set, planned)
 
 
 def _table(

@@ -25,9 +25,26 @@ class Encoder(Protocol):
     """Raised whenever its vectors or scores change; part of every model's revision."""
 
     def load(
-        self, base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+        self,
+        base: Base,
+        *,
+        options: PluginOptions,
+        model_dir: Path | None,
+        meta: ModelMeta,
+        seed: int,
+        device: str | None,
     ) -> MTEBModels:
-        """Return the loaded model, ready for mteb."""
+        """Return the loaded model, ready for mteb.
+
+        Args:
+            base: What the model is, or was tuned from.
+            options: Options of the encoder.
+            model_dir: Folder of its weights; None for a model without any.
+            meta: Description that mteb keys results by.
+            seed: Seed of a model that is random.
+            device: Where a model whose weights are loaded into this process computes, as torch names it; None for the
+                default of its library. Encoders without weights, of a server or in a process of their own ignore it.
+        """
         ...
 
 

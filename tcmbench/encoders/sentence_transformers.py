@@ -75,14 +75,16 @@ class TextEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TextEncoder:
-    """Return the encoder, in the base's precision, on the GPU where there is one."""
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> TextEncoder:
+    """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
     del seed
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
-    model = open_model(model_dir, base)
+    model = open_model(model_dir, base, device=device)
     return TextEncoder(model, base=base, options=options, meta=meta)
 
 
@@ -96,7 +98,7 @@ def _tokens(model: SentenceTransformer, base: Base) -> int:
     return automatic_tokens(str(model.device), bytes_per_token=needed)
 
 
-def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
+def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> SentenceTransformer:
     """Return the model as sentence-transformers loads it, cut to the base's max length.
 
     Raises:
@@ -108,7 +110,7 @@ def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
     arguments: dict[str, Any] = {
         "trust_remote_code": base.trust_remote_code,
         "local_files_only": True,
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "device": device or ("cuda" if torch.cuda.is_available() else "cpu"),
     }
     static = base.architecture == "static"
     weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}

@@ -37,19 +37,23 @@ def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int) -> Model:
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir), seed=seed)
 
 
-def load(model: Model, *, cache: Path) -> MTEBModels:
+def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     """Return the loaded model as mteb takes it.
 
     Args:
         model: What to load.
         cache: The store; vectors of texts are kept in its `embeddings` folder.
+        device: Where a model with weights computes, as torch names it; None for the default of its library, the GPU
+            where there is one.
     """
     from tcmbench.encoders import model_meta
 
     plugin = plugins.load("encoders", model.base.encoder, where=f"base {model.base.name}")
     options = plugins.options(plugin, model.base.options, where=f"base {model.base.name}")
     meta = model_meta(model.base, name=model.name, revision=model.revision)
-    loaded: MTEBModels = plugin.load(model.base, options=options, model_dir=model.model_dir, meta=meta, seed=model.seed)
+    loaded: MTEBModels = plugin.load(
+        model.base, options=options, model_dir=model.model_dir, meta=meta, seed=model.seed, device=device
+    )
     if not hasattr(loaded, "encode_texts"):
         return loaded
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder

@@ -23,7 +23,8 @@ class CellState:
     """Why a cell has no score."""
 
     state: State
-    """What is the matter."""
+    """pending: not yet; running: at this moment; failed: tried; not_measured: no data; not_applicable: the model can't
+    do this."""
 
     reason: str = ""
     """One sentence for people; never empty for failed and not_measured."""

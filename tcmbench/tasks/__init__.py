@@ -10,6 +10,7 @@ from tcmbench.data import location
 from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
+from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.store import key, tree_sha256
 from tcmbench.task_types import Source
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from tcmbench.records.score import Statistic
     from tcmbench.records.task import Ability
-    from tcmbench.specs.suite import Suite, SuiteTask
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
 
@@ -94,6 +96,16 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
         except DataAbsent as error:
             absent[name] = str(error)
     return PlannedSuite(suite, present, absent)
+
+
+def plan_set(workspace: Workspace, model_set: ModelSet) -> PlannedSuite:
+    """Look up all tasks of the suite of a set.
+
+    Raises:
+        UnknownName: A suite or task, or a split or subset of one of our tasks, that does not exist.
+        SpecError: Options that a task's type doesn't have.
+    """
+    return plan_suite(workspace, workspace.spec(Suite, model_set.suite, where=f"set {model_set.name}"))
 
 
 def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:

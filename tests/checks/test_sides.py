@@ -40,7 +40,7 @@ def place(tmp_path: Path, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) 
         scores = {c: tuple(found[seed] for seed in variant.seeds) for c, found in entry.scores.items()}
         return replace(entry, scores=scores)
 
-    monkeypatch.setattr(sides.run_set, "stored_variant", stored)
+    monkeypatch.setattr(sides.gather, "stored_variant", stored)
     monkeypatch.setattr(sides.tasks, "plan_suite", lambda *_: known.planned)
     return find(workspace_dir, cache=tmp_path / "store")
 

@@ -20,7 +20,6 @@ from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import Suite
 from tcmbench.tasks.registration import register_with_mteb
 from tcmbench.workspace import Workspace
-from tests.watching import Quiet
 
 MODELS = ("bm25", "hashed-chars", "tfidf", "random")
 
@@ -34,7 +33,12 @@ def planned(tiny: Workspace) -> PlannedSuite:
 @pytest.fixture(scope="module")
 def measured(tiny: Workspace, planned: PlannedSuite) -> dict[str, Cells]:
     """Every baseline on every column."""
-    return {name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Quiet()) for name in MODELS}
+    cells = {}
+    for name in MODELS:
+        model = models.base_model(tiny, name)
+        run.measure(tiny, model, run.missing(tiny, model, planned), planned, emit=lambda _: None)
+        cells[name] = run.read(tiny, model, planned)
+    return cells
 
 
 # mteb's own classification scores warn of classes that a probe never predicted
@@ -61,12 +65,12 @@ def test_every_column_has_a_score_or_a_reason(planned: PlannedSuite, measured: d
     """No cell is blank: a score, or why there is none."""
     columns = {column.column for column in planned.suite.tasks}
     for name, cells in measured.items():
-        assert columns == set(cells.scores) | set(cells.gaps)
-        assert all(gap.reason for gap in cells.gaps.values()), name
-    assert measured["bm25"].gaps["TinyAbsent"].state == "not_measured"
-    assert "Ask the author." in measured["bm25"].gaps["TinyAbsent"].reason
-    assert measured["bm25"].gaps["TinySTS"].state == "not_applicable"
-    assert {"TinyAbsent"} == set(measured["hashed-chars"].gaps)
+        assert columns == set(cells.scores) | set(cells.states)
+        assert all(state.reason for state in cells.states.values()), name
+    assert measured["bm25"].states["TinyAbsent"].state == "not_measured"
+    assert "Ask the author." in measured["bm25"].states["TinyAbsent"].reason
+    assert measured["bm25"].states["TinySTS"].state == "not_applicable"
+    assert {"TinyAbsent"} == set(measured["hashed-chars"].states)
 
 
 def test_items_give_the_value_and_name_patients(measured: dict[str, Cells]) -> None:
@@ -102,7 +106,9 @@ def test_second_run_measures_nothing(
 ) -> None:
     """What is stored is taken from the store; the model isn't even loaded."""
     monkeypatch.setattr(models, "load", lambda *_, **__: pytest.fail("the model was loaded"))
-    again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Quiet())
+    model = models.base_model(tiny, "bm25")
+    run.measure(tiny, model, run.missing(tiny, model, planned), planned, emit=lambda _: None)
+    again = run.read(tiny, model, planned)
     assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
 
 

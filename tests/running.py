@@ -1,0 +1,61 @@
+"""A set, run as `tcmbench run` does it, without the board."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench import tasks
+from tcmbench.executors import local
+from tcmbench.records.events import Note
+from tcmbench.runs import gather, jobs, run_set
+from tcmbench.specs.model_set import ModelSet
+
+if TYPE_CHECKING:
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.events import Emit, Event
+    from tcmbench.workspace import Workspace
+
+
+class Run(NamedTuple):
+    """What a run came to."""
+
+    entries: list[Entry]
+    """What the store has afterwards, in the set's order."""
+
+    events: list[Event]
+    """What was emitted."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for people."""
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+
+def run(workspace: Workspace, name: str, *, at_once: int = 1, emit: Emit = lambda _: None) -> Run:
+    """Run a set.
+
+    Args:
+        workspace: Where it is.
+        name: Name of the set.
+        at_once: Jobs side by side.
+        emit: Takes the events as they come.
+    """
+    events: list[Event] = []
+
+    def keep(event: Event) -> None:
+        events.append(event)
+        emit(event)
+
+    model_set = workspace.spec(ModelSet, name)
+    planned = tasks.plan_set(workspace, model_set)
+    missing = jobs.plan(workspace, model_set, planned)
+    execute = partial(local.run, options=local.Options(jobs=at_once))
+    run_set.run(workspace.store, missing, execute=execute, emit=keep)
+    return Run(gather.entries(workspace, model_set, planned), events)
+
+
+def stored(workspace: Workspace, name: str) -> list[Entry]:
+    """Return the entries that a later look at the store finds."""
+    model_set = workspace.spec(ModelSet, name)
+    return gather.entries(workspace, model_set, tasks.plan_set(workspace, model_set))
