@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+REVISION = "1"
+
 # Share of documents from which a term counts as common and goes through the dense product.
 _COMMON = 0.05
 

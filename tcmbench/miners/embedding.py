@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tcmbench.miners import Embedder, TextKind
 
+REVISION = "1"
+
 
 class Options(RankedOptions):
     """Which model is asked."""

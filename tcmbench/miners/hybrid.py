@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from tcmbench.miners._select import Candidates
 
+REVISION = "1"
+USES = (("miners", "random"), ("miners", "bm25"), ("miners", "embedding"))
+
 
 class Options(RankedOptions):
     """How many come from where; skip_top and the margins hold for BM25 and embedding, each by its own scores."""

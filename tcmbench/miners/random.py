@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+REVISION = "1"
+
 _HASH_BYTES = 8
 
 
