@@ -196,7 +196,7 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
         from tcmbench import plugins
 
-        options = plugins.options(plugins.load("encoders", "endpoint"), told.options)
+        options = plugins.use("encoders", "endpoint", told.options).options
         load(told, options=options, model_dir=None, meta=meta, seed=0)
 
 

@@ -132,7 +132,7 @@ def test_changed_prompt_or_length_is_another_model(tiny: Workspace) -> None:
         {"dtype": "bfloat16"},
         {"options": {"dimensions": 64}},
     )
-    revisions = {models.revision(base.model_copy(update=change), None) for change in ({}, *changes)}
+    revisions = {revision.revision(base.model_copy(update=change), None) for change in ({}, *changes)}
     assert 1 + len(changes) == len(revisions)
 
 
