@@ -29,11 +29,12 @@ def command(
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
-    performing = plugins.load("executors", executor, where="--executor")
-    options = plugins.options(performing, {"jobs": jobs}, where="--jobs")
+    performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
     model_set = place.spec(ModelSet, name)
     planned = tasks.plan_set(place, model_set)
     missing = plan(place, model_set, planned)
     with Progress(total=missing.scores) as progress:
-        run_set.run(place.store, missing, execute=partial(performing.run, options=options), emit=progress.show)
+        run_set.run(
+            place.store, missing, execute=partial(performing.module.run, options=performing.options), emit=progress.show
+        )
     report(publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned)))
