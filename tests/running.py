@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench import tasks
 from tcmbench.executors import local
 from tcmbench.records.events import Note
-from tcmbench.runs import gather, jobs, run_set
+from tcmbench.runs import gather, run_set
+from tcmbench.runs.jobs import plan
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ class Run(NamedTuple):
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
-def run(workspace: Workspace, name: str, *, at_once: int = 1, emit: Emit = lambda _: None) -> Run:
+def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emit: Emit = lambda _: None) -> Run:
     """Run a set.
 
     Args:
         workspace: Where it is.
         name: Name of the set.
-        at_once: Jobs side by side.
+        jobs: Jobs side by side.
+        retries: How often a job is started again whose process died.
         emit: Takes the events as they come.
     """
     events: list[Event] = []
@@ -49,8 +51,8 @@ def run(workspace: Workspace, name: str, *, at_once: int = 1, emit: Emit = lambd
 
     model_set = workspace.spec(ModelSet, name)
     planned = tasks.plan_set(workspace, model_set)
-    missing = jobs.plan(workspace, model_set, planned)
-    execute = partial(local.run, options=local.Options(jobs=at_once))
+    missing = plan(workspace, model_set, planned)
+    execute = partial(local.run, options=local.Options(jobs=jobs, retries=retries))
     run_set.run(workspace.store, missing, execute=execute, emit=keep)
     return Run(gather.entries(workspace, model_set, planned), events)
 

@@ -35,6 +35,8 @@ def main(descriptor: int) -> None:
         order: Order = executor.recv()
         sys.argv = list(order.command)
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=order.log_level)
+        # bm25s logs at DEBUG from the moment it is imported
+        logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform
 
         job = order.job

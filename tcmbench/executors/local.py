@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -123,7 +124,9 @@ class _SideBySide:
                 pass_fds=[theirs.fileno()],
             )
         self._workers.append(_Worker(job, attempt, gpus, process, ours))
-        ours.send(Order(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
+        # One that is dead already is noticed where its events are read.
+        with contextlib.suppress(OSError):
+            ours.send(Order(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
         self._emit(JobStarted(job.key, job.model, job.columns))
 
     def _environment(self, gpus: tuple[str, ...]) -> dict[str, str]:
