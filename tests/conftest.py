@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A property holds or doesn't, however long a busy machine takes for an example.
+settings.register_profile("tcmbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tcmbench")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
