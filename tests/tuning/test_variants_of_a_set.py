@@ -17,6 +17,7 @@ from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import run, run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
 from tcmbench.trainers._train_file import read_rows
 from tcmbench.tuning import tune
@@ -120,6 +121,9 @@ def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
     assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
     assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
     assert _stored(place)["breaks"].failure is None
+    # both were trained on the same records, so neither has the training set for itself
+    own = {artefact.kind for artefact in belonging_to(place.store, "works")}
+    assert own == {"models", "scores", "embeddings", "mteb"}
 
 
 def test_a_misspelt_base_is_told_before_anything_is_measured(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
