@@ -48,7 +48,7 @@ def test_runs_as_a_module() -> None:
     ("arguments", "message"),
     [
         (["rnu", "demo"], "tcmbench: no command named 'rnu'. Did you mean 'run'"),
-        (["data", "biuld"], "tcmbench: tcmbench data: no command named 'biuld'. Did you mean 'build'"),
+        (["data", "convrt"], "tcmbench: tcmbench data: no command named 'convrt'. Did you mean 'convert'"),
     ],
 )
 def test_a_misspelt_command_gets_a_suggestion(
