@@ -48,7 +48,7 @@ def test_runs_as_a_module() -> None:
     ("arguments", "message"),
     [
         (["rnu", "demo"], "tcmbench: no command named 'rnu'. Did you mean 'run'"),
-        (["data", "convrt"], "tcmbench: tcmbench data: no command named 'convrt'. Did you mean 'convert'"),
+        (["data", "synthh"], "tcmbench: tcmbench data: no command named 'synthh'. Did you mean 'synth'"),
     ],
 )
 def test_a_misspelt_command_gets_a_suggestion(
