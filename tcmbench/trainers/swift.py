@@ -18,6 +18,7 @@ from tcmbench.trainers import (
     Outcome,
     Plan,
     _costs,
+    _four_bits,
     _gpus,
     _matryoshka,
     _process,
@@ -75,6 +76,7 @@ def check(job: Job) -> None:
     _refuse_flash_attention(job)
     _matryoshka.check(job, losses=("matryoshka",))
     _weights.refuse_absent(job)
+    _four_bits.refuse_unpackable(job)
     _gpus.refuse_too_few(job)
 
 

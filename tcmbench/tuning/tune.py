@@ -16,6 +16,7 @@ from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import Json, differences, key, read_json, write_json
+from tcmbench.store_inventory import OWNER
 from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                 part / "outcome.json",
                 {
                     **_facts(outcome),
-                    "trainset": made.key,
+                    **_owner(recipe, made, seed=seed),
                     "statistics": made.statistics.model_dump(mode="json"),
                     "provenance": origin.model_dump(mode="json"),
                 },
@@ -196,6 +197,11 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
     if found is None:
         raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
     return found
+
+
+def _owner(recipe: Recipe, made: TrainSet, *, seed: int) -> dict[str, Json]:
+    """Return what a training belongs to, by which its artefacts are found."""
+    return {"variant": recipe.variant.name, "seed": seed, "trainset": made.key}
 
 
 def _keep_logs(work_dir: Path, part: Path) -> None:
@@ -214,6 +220,7 @@ def _trained(
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
     job = _job(workspace, recipe, made, seed=seed, name=name)
+    write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
     release()
     with failures.explained(f"variant {recipe.variant.name}, training"):
         outcome = trainer.train(job, progress=progress)
@@ -226,11 +233,14 @@ def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
     _check(workspace, recipe, seed=seed, name=name)
     made = training_set(workspace, recipe, seed=seed)
     trainer = plugins.load("trainers", recipe.variant.trainer)
-    planned: Plan = trainer.plan(_job(workspace, recipe, made, seed=seed, name=name))
+    job = _job(workspace, recipe, made, seed=seed, name=name)
+    planned: Plan = trainer.plan(job)
     kept = workspace.store.path(KIND, name)
     logs = [path.name for path in planned.files if path.name in _LOGS]
     stored_files = [kept / name for name in ("model", "outcome.json", *logs)]
-    return planned._replace(files=(*sorted(made.train.parent.iterdir()), *planned.files, *stored_files))
+    return planned._replace(
+        files=(*sorted(made.train.parent.iterdir()), job.work_dir / OWNER, *planned.files, *stored_files)
+    )
 
 
 def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
