@@ -19,7 +19,7 @@ from tcmbench.evaluation import run, run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.trainers import sentence_transformers
-from tcmbench.trainers._train_file import read_rows
+from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
 from tests.watching import Quiet
 
