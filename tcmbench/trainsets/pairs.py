@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tcmbench.plugins as plugins
 from tcmbench.errors import DataError
 from tcmbench.miners import Context, Corpus, Negatives, Queries
-from tcmbench.miners._select import copies_of
+from tcmbench.miners.selection import copies_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
