@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli import group
 from tcmbench.cli.place import workspace
 
-app = typer.Typer(help="Say how large the embedding cache is, and shrink it.", no_args_is_help=True)
+app = group("cache")
 
 
 @app.command()

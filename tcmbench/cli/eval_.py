@@ -14,7 +14,10 @@ def command(
     suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
     data: DataOption = None,
 ) -> None:
-    """Evaluate one model on a suite and print its scores, in points (0-100)."""
+    """Evaluate one model on a suite.
+
+    Prints its scores, in points (0-100).
+    """
     from tcmbench.cli.progress import Progress
     from tcmbench.errors import ScoreMissing
     from tcmbench.evaluation import models, run

@@ -19,7 +19,7 @@ from tcmbench.trainers._runtime import costs, gpus, matryoshka, process, train_f
 from tcmbench.trainers._runtime.environment import scrub
 from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
-from tcmbench.trainers._swift import command
+from tcmbench.trainers._swift import command, four_bits
 from tcmbench.trainers._swift.losses import LOSSES
 from tcmbench.trainers._swift.options import Options
 from tcmbench.trainers._swift.plugin import guard_file
@@ -67,6 +67,7 @@ def check(job: Job, *, options: Options) -> None:
     _refuse_flash_attention(job, options)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
     weights.refuse_absent(job)
+    four_bits.refuse_unpackable(job)
     gpus.refuse_too_few(job)
 
 

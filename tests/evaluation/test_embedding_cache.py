@@ -54,7 +54,7 @@ def expected(texts: Sequence[str]) -> dict[str, list[float]]:
     return dict(zip(texts, vectors_of(texts).tolist(), strict=True))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(st.text(max_size=4), max_size=5), max_size=5))
 def test_what_was_added_is_found(tmp_path_factory: pytest.TempPathFactory, rounds: list[list[str]]) -> None:
     """Every text added is found with its own vector, by this and by a fresh process, and stored once."""

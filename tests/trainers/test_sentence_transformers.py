@@ -270,7 +270,7 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
     steps: list[Step] = []
     outcome = train(job, progress=steps.append)
     assert [step.step for step in steps] == list(range(1, 11))
-    assert outcome.seconds > 1
+    assert outcome.seconds > 0
     assert outcome.peak_memory_mib > 100
     assert all(path.exists() for path in plan(job).files)
 

@@ -14,6 +14,7 @@ from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError,
 from tcmbench.specs.base import Base
 from tcmbench.trainers import Job, Outcome, Step
 from tcmbench.trainers._runtime import packages
+from tcmbench.trainers._swift import command
 from tests.trainers.tiny import (
     embedding_rows,
     info_nce,
@@ -22,10 +23,29 @@ from tests.trainers.tiny import (
     reranker_rows,
     row_vectors,
     train,
+    write_embedding,
     write_rows,
 )  # fmt: skip
 
 ROWS = 160
+
+KILL_AT_STEP_7 = """
+import os
+import signal
+
+from swift.callbacks import callbacks_map
+from tcmbench.trainers._swift.plugin.tcmbench_guard import Guard
+
+
+class Killed(Guard):
+    def on_step_begin(self, args, state, *_, **__):
+        if state.global_step == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+callbacks_map["tcmbench_guard"] = Killed
+"""
+"""The plug-in of a training that is killed from inside: at the same step on every machine, under every load."""
 
 
 @pytest.fixture(scope="module")
@@ -93,25 +113,18 @@ def test_batches_are_those_of_the_file(
 
 @pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_bytes(
-    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path
+    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Interrupted after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
+    """Killed after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
     job = make_job(
         tmp_path, base=lora_job.base, base_dir=lora_job.base_dir, train_file=lora_job.train_file, rows=ROWS,
         tuner="lora", dev_file=lora_job.dev_file,
     )  # fmt: skip
-    run = job.work_dir / "run"
-
-    def interrupt(step: Step) -> None:
-        if step.step >= 6 and (run / "checkpoint-5" / "trainer_state.json").is_file():
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(job, progress=interrupt)
-    for folder in run.glob("checkpoint-*"):
-        # the process may have got further before it was ended
-        if folder.name != "checkpoint-5":
-            shutil.rmtree(folder)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match="killed from outside"):
+        patch.setattr(command, "GUARD", tmp_path / "kill_at_step_7.py")
+        command.GUARD.write_text(KILL_AT_STEP_7, encoding="utf-8")
+        train(job)
+    assert [folder.name for folder in (job.work_dir / "run").glob("checkpoint-*")] == ["checkpoint-5"]
     seen: list[Step] = []
     again = train(job, progress=seen.append)
     assert seen[0].step == 6
@@ -160,18 +173,20 @@ def test_rerankers_agree_every_way(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tuner", "loss"), [("full", "cosine_similarity"), ("full", "online_contrastive"), ("qlora", "matryoshka")]
+    ("tuner", "loss", "width"),
+    [("full", "cosine_similarity", 32), ("full", "online_contrastive", 32), ("qlora", "matryoshka", 64)],
 )
 def test_other_tuners_and_losses_agree_every_way(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str, loss: str
+    tmp_path: Path, embedding_base: Base, tuner: str, loss: str, width: int
 ) -> None:
     """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
+    write_embedding(tmp_path / "base", width=width)
     rows = embedding_rows(25, negatives=0)
     if loss != "matryoshka":
         rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
-        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=25, tuner=tuner,
+        tmp_path, base=embedding_base, base_dir=tmp_path / "base", train_file=file, rows=25, tuner=tuner,
         training={"loss": loss, "options": {"matryoshka_dims": [32, 16]} if loss == "matryoshka" else {}},
     )  # fmt: skip
     outcome = train(job)
