@@ -185,6 +185,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                 part / "outcome.json",
                 {
                     **_facts(outcome),
+                    "loss": job.requirements.loss,
                     "trainset": made.key,
                     "statistics": made.statistics.model_dump(mode="json"),
                     "provenance": origin.model_dump(mode="json"),
