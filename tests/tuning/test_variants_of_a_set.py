@@ -48,11 +48,11 @@ from tcmbench.trainers import sentence_transformers
 train = sentence_transformers.train
 
 
-def killed_in_b(job, *, progress):
+def killed_in_b(job, *, options, progress):
     def kill(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return train(job, progress=kill if job.variant.name == "b" else progress)
+    return train(job, options=options, progress=kill if job.variant.name == "b" else progress)
 
 
 sentence_transformers.train = killed_in_b
