@@ -14,7 +14,7 @@ KINDS: tuple[plugins.Kind, ...] = (
 )  # fmt: skip
 OFFERED = {
     "miners": ("mine",),
-    "trainers": ("train", "plan", "check", "REVISION"),
+    "trainers": ("train", "plan", "check", "LOSSES", "Options", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
     "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES", "LAYOUT"),

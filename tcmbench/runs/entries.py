@@ -75,7 +75,7 @@ def variant_entry(
         kind="variant",
         base=variant.base,
         description=variant.description,
-        recipe=recipe(variant),
+        recipe={**recipe(variant), **_loss(trained.tuned)},
         scores={column: tuple(one.scores[column] for one in cells) for column in complete},
         states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
         cost=_training_cost(trained.tuned, cells),
@@ -83,6 +83,11 @@ def variant_entry(
         failure=failure,
         provenance={**_provenance(cells), **_training_provenance(trained)},
     )
+
+
+def _loss(tuned: Sequence[Tuned]) -> dict[str, Json]:
+    """Return the loss that the models were trained with: a recipe may leave it to its trainer."""
+    return {"training.loss": tuned[0].outcome["loss"]} if tuned else {}
 
 
 def _training_cost(tuned: Sequence[Tuned], cells: Sequence[Cells]) -> Cost:

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-import tcmbench.plugins as plugins
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job, Outcome, Step, _swift_command, swift
+from tcmbench.trainers import Job, Outcome, Step
+from tcmbench.trainers._runtime import packages
+from tcmbench.trainers._swift import command
 from tests.trainers.tiny import (
     embedding_rows,
     info_nce,
     make_job,
+    plan,
     reranker_rows,
     row_vectors,
+    train,
     write_embedding,
     write_rows,
 )  # fmt: skip
@@ -31,7 +34,7 @@ import os
 import signal
 
 from swift.callbacks import callbacks_map
-from tcmbench.trainers._swift_plugin.tcmbench_guard import Guard
+from tcmbench.trainers._swift.plugin.tcmbench_guard import Guard
 
 
 class Killed(Guard):
@@ -60,7 +63,7 @@ def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, emb
 def lora(lora_job: Job) -> tuple[Outcome, list[Step]]:
     """Its outcome and the steps that were reported."""
     steps: list[Step] = []
-    return swift.train(lora_job, progress=steps.append), steps
+    return train(lora_job, progress=steps.append), steps
 
 
 @pytest.mark.slow
@@ -77,7 +80,7 @@ def test_lora_reports_and_keeps_what_happened(lora_job: Job, lora: tuple[Outcome
     assert outcome.tokens > ROWS * 30
     assert outcome.peak_memory_mib > 100
     assert list((lora_job.work_dir / "run" / "runs").glob("events.*"))
-    assert all(path.exists() for path in swift.plan(lora_job).files)
+    assert all(path.exists() for path in plan(lora_job).files)
 
 
 @pytest.mark.slow
@@ -118,12 +121,12 @@ def test_a_killed_training_resumes_to_the_same_bytes(
         tuner="lora", dev_file=lora_job.dev_file,
     )  # fmt: skip
     with monkeypatch.context() as patch, pytest.raises(TrainingError, match="killed from outside"):
-        patch.setattr(_swift_command, "GUARD", tmp_path / "kill_at_step_7.py")
-        _swift_command.GUARD.write_text(KILL_AT_STEP_7, encoding="utf-8")
-        swift.train(job, progress=lambda _: None)
+        patch.setattr(command, "GUARD", tmp_path / "kill_at_step_7.py")
+        command.GUARD.write_text(KILL_AT_STEP_7, encoding="utf-8")
+        train(job)
     assert [folder.name for folder in (job.work_dir / "run").glob("checkpoint-*")] == ["checkpoint-5"]
     seen: list[Step] = []
-    again = swift.train(job, progress=seen.append)
+    again = train(job, progress=seen.append)
     assert seen[0].step == 6
     for name in ("run/checkpoint-20/adapter_model.safetensors", "model/model.safetensors"):
         assert (job.work_dir / name).read_bytes() == (lora_job.work_dir / name).read_bytes()
@@ -139,7 +142,7 @@ def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome,
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     assert "last_model_checkpoint" in lines[-1]
     log.write_text("".join(lines[:-1]), encoding="utf-8")
-    again = swift.train(job, progress=lambda _: None)
+    again = train(job)
     assert log.read_text(encoding="utf-8") == "".join(lines[:-1])
     assert again.curves == lora[0].curves
     assert (again.seconds, again.peak_memory_mib) == (lora[0].seconds, lora[0].peak_memory_mib)
@@ -161,7 +164,7 @@ def test_rerankers_agree_every_way(
         tmp_path, base=reranker_base, base_dir=reranker_dir, train_file=file, rows=24, head=head, tuner=tuner,
         training={"loss": loss, "batch_size": 4},
     )  # fmt: skip
-    outcome = swift.train(job, progress=lambda _: None)
+    outcome = train(job)
     differences = {name: value for name, value in outcome.parity.items() if "=" in name}
     assert "swift=evaluation" in differences
     assert outcome.parity["change"] > 1e-3
@@ -184,16 +187,16 @@ def test_other_tuners_and_losses_agree_every_way(
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
         tmp_path, base=embedding_base, base_dir=tmp_path / "base", train_file=file, rows=25, tuner=tuner,
-        training={"loss": loss, "matryoshka_dims": [32, 16] if loss == "matryoshka" else []},
+        training={"loss": loss, "options": {"matryoshka_dims": [32, 16]} if loss == "matryoshka" else {}},
     )  # fmt: skip
-    outcome = swift.train(job, progress=lambda _: None)
+    outcome = train(job)
     assert ("quantised=evaluation" in outcome.parity) == (tuner == "qlora")
     assert outcome.parity.get("quantised=evaluation", 1e-3) > 1e-4
     judged = {name: value for name, value in outcome.parity.items() if "=" in name and "quantised" not in name}
     assert {"swift=evaluation", "transformers=evaluation"} <= judged.keys()
     assert max(judged.values()) < 1e-5
     # the last row alone is no batch, and no step is planned for it
-    assert all(path.exists() for path in swift.plan(job).files)
+    assert all(path.exists() for path in plan(job).files)
 
 
 @pytest.mark.slow
@@ -207,7 +210,7 @@ def test_token_vectors_can_learn_at_a_rate_of_their_own(
         tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16, trainer=trainer,
         training={"learning_rate": 1e-12, "token_learning_rate": 1e-2},
     )  # fmt: skip
-    outcome = plugins.load("trainers", trainer).train(job, progress=lambda _: None)
+    outcome = train(job)
     before, after = (
         {name.removeprefix("model."): weights for name, weights in load_file(folder / "model.safetensors").items()}
         for folder in (embedding_dir, outcome.model_dir)
@@ -225,7 +228,7 @@ def test_overlong_rows_stop_the_training(tmp_path: Path, embedding_base: Base, e
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16)
     with pytest.raises(TrainingError, match=r"longer than training\.max_length"):
-        swift.train(job, progress=lambda _: None)
+        train(job)
 
 
 @pytest.mark.slow
@@ -239,7 +242,7 @@ def test_another_template_stops_the_training(tmp_path: Path, embedding_base: Bas
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(16))
     job = make_job(tmp_path, base=embedding_base, base_dir=broken, train_file=file, rows=16)
     with pytest.raises(TcmbenchError, match="different tokens of"):
-        swift.train(job, progress=lambda _: None)
+        train(job)
     assert not list((job.work_dir / "run").glob("checkpoint-*"))
 
 
@@ -247,7 +250,7 @@ def test_the_plan_is_the_command(tmp_path: Path, embedding_base: Base, embedding
     """A dry run shows the whole command, its environment and the files; it makes none."""
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(24))
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24)
-    found = swift.plan(job)
+    found = plan(job)
     assert found.command[1:3] == ["-m", "swift.cli.sft"]
     assert found.environment["INFONCE_TEMPERATURE"] == "0.05"
     assert job.work_dir / "model" in found.files
@@ -272,27 +275,27 @@ def test_refuses_bases_that_it_cant_train(
     base = embedding_base.model_copy(update=changes)
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, train_file=file, rows=8, tuner="lora")
-    changed = Job(variant=job.variant, base=base, base_dir=tmp_path, train_file=file, rows=8, seed=0, work_dir=tmp_path)
     with pytest.raises(error, match=said):
-        swift.plan(changed)
+        plan(dataclasses.replace(job, base=base))
 
 
-def test_refuses_an_absent_base_and_a_foreign_loss(tmp_path: Path, embedding_base: Base) -> None:
-    """Weights that aren't there, and a loss of the other trainer, are found before anything starts."""
+def test_refuses_an_absent_base(tmp_path: Path, embedding_base: Base) -> None:
+    """Weights that aren't there are found before anything starts."""
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     with pytest.raises(ModelAbsent, match=r"expected the weights of base tiny.*in .*base"):
-        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
-    with pytest.raises(SpecError, match=r"no loss 'gist'.*It has: infonce"):
-        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8, training={"loss": "gist"}))
+        plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
 
 
 @pytest.mark.parametrize(
     ("training", "said"),
     [
-        ({"loss": "matryoshka"}, r"needs training\.matryoshka_dims"),
-        ({"loss": "matryoshka", "matryoshka_dims": [4096, 16]}, r"begin with 4096.*have 32 dimensions.*up to 32"),
-        ({"matryoshka_dims": [16]}, r"go with loss matryoshka, not with infonce"),
-        ({"attention": "flash_attention_2"}, r"needs a GPU, which is not here.*\"auto\""),
+        ({"loss": "matryoshka"}, r"needs matryoshka_dims under \[training\.options\]"),
+        (
+            {"loss": "matryoshka", "options": {"matryoshka_dims": [4096, 16]}},
+            r"begin with 4096.*have 32 dimensions.*up to 32",
+        ),
+        ({"options": {"matryoshka_dims": [16]}}, r"go with loss matryoshka, not with infonce"),
+        ({"options": {"attention": "flash_attention_2"}}, r"needs a GPU, which is not here.*\"auto\""),
     ],
 )
 def test_refuses_what_ms_swift_would_leave_out(
@@ -302,7 +305,7 @@ def test_refuses_what_ms_swift_would_leave_out(
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=8, training=training)
     with pytest.raises(SpecError, match=said):
-        swift.plan(job)
+        plan(job)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +313,11 @@ def test_refuses_what_ms_swift_would_leave_out(
     [
         ("swift", {}, r"the swift trainer needs ms-swift.*tcmbench\[train\]"),
         ("bitsandbytes", {"tuner": "qlora"}, r"needs bitsandbytes.*tcmbench\[train\]"),
-        ("deepspeed", {"training": {"deepspeed": "zero2"}}, r"deepspeed = 'zero2' needs deepspeed.*tcmbench\[gpu\]"),
+        (
+            "deepspeed",
+            {"training": {"options": {"deepspeed": "zero2"}}},
+            r"deepspeed = 'zero2' needs deepspeed.*tcmbench\[gpu\]",
+        ),
     ],
 )
 def test_names_the_extra_that_is_missing(
@@ -318,19 +325,19 @@ def test_names_the_extra_that_is_missing(
     said: str,
 ) -> None:  # fmt: skip
     """Without a package that the recipe needs the message is the command that installs it."""
-    monkeypatch.setattr(_swift_command, "_installed", lambda module: module != gone)
+    monkeypatch.setattr(packages, "_installed", lambda module: module != gone)
     job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, **changes)  # type: ignore[arg-type]
     with pytest.raises(MissingExtra, match=said):
-        swift.plan(job)
+        plan(job)
 
 
 def test_refuses_a_batch_rule_that_it_would_ignore(tmp_path: Path, embedding_base: Base, reranker_base: Base) -> None:
     """no_duplicates is the other trainer's, which has no rerankers: each message names what there is."""
     changes = {"train_file": tmp_path / "t", "rows": 8, "batch_rule": "no_duplicates"}
     with pytest.raises(SpecError, match=r'no_duplicates.*"label_unique" or "plain", or use trainer = "sentence_tr'):
-        swift.plan(make_job(tmp_path, base=embedding_base, **changes))  # type: ignore[arg-type]
+        plan(make_job(tmp_path, base=embedding_base, **changes))  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r'no_duplicates.*Set batch_rule = "label_unique" or "plain"\.$'):
-        swift.plan(make_job(tmp_path, base=reranker_base, **changes))  # type: ignore[arg-type]
+        plan(make_job(tmp_path, base=reranker_base, **changes))  # type: ignore[arg-type]
 
 
 def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
@@ -342,4 +349,4 @@ def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, e
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=base_dir, train_file=file, rows=8)
     with pytest.raises(SpecError, match=r"brings code of its own.*trust_remote_code = true"):
-        swift.plan(job)
+        plan(job)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Variant
-from tcmbench.trainers import Job
+from tcmbench.trainers import Job, Outcome, Plan, Step, requirements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def make_job(
     dev_file: Path | None = None,
     **variant: object,
 ) -> Job:
-    """Return a job of eight examples a batch; `variant` and `training` overlay the recipe."""
+    """Return a job with batches of eight; `variant` and `training` overlay the recipe."""
     reranks = base.kind == "reranker"
     settings = {
         "batch_size": 8, "learning_rate": 1e-3, "max_length": 400 if reranks else 128, "lora_rank": 4,
@@ -69,6 +70,7 @@ def make_job(
     return Job(
         variant=recipe,
         base=base,
+        requirements=requirements(recipe),
         base_dir=base_dir or folder / "base",
         train_file=train_file,
         rows=rows,
@@ -78,6 +80,20 @@ def make_job(
         dev_file=dev_file,
         device="cpu",
     )
+
+
+def plan(job: Job) -> Plan:
+    """Return the plan of the job's trainer."""
+    trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
+    planned: Plan = trainer.module.plan(job, options=trainer.options)
+    return planned
+
+
+def train(job: Job, *, progress: Callable[[Step], None] = lambda _: None) -> Outcome:
+    """Train by the job's trainer."""
+    trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
+    outcome: Outcome = trainer.module.train(job, options=trainer.options, progress=progress)
+    return outcome
 
 
 def embedding_rows(count: int, *, negatives: int = 1) -> list[dict[str, object]]:

@@ -21,7 +21,7 @@ from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
-from tcmbench.trainers._train_file import read_rows
+from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
 from tests.watching import Quiet
 
@@ -51,11 +51,11 @@ from tcmbench.trainers import sentence_transformers
 train = sentence_transformers.train
 
 
-def killed_in_b(job, *, progress):
+def killed_in_b(job, *, options, progress):
     def kill(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return train(job, progress=kill if job.variant.name == "b" else progress)
+    return train(job, options=options, progress=kill if job.variant.name == "b" else progress)
 
 
 sentence_transformers.train = killed_in_b
