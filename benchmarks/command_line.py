@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import _result
 from benchmarks._result import LeftOut, Row
+from tcmbench import tasks
 
 if TYPE_CHECKING:
     import argparse
@@ -55,12 +56,12 @@ def figures(given: argparse.Namespace) -> list[Row | LeftOut]:
 def pending(name: str) -> int:
     """Return how many scores of a set are still to be measured."""
     from tcmbench.cli.place import workspace
-    from tcmbench.evaluation import run, run_set
+    from tcmbench.runs import run_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace()
     model_set = place.spec(ModelSet, name)
-    return run_set.pending(place, model_set, run.plan(place, run_set.suite_of(place, model_set)))
+    return run_set.pending(place, model_set, tasks.plan_suite(place, run_set.suite_of(place, model_set)))
 
 
 def timed(words: tuple[str, ...], folder: Path) -> float:

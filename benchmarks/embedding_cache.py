@@ -33,8 +33,8 @@ from mteb.types import PromptType
 
 from benchmarks import _cost, _result
 from benchmarks._result import Row
-from tcmbench.evaluation.cached_encoder import CachedEncoder
-from tests.evaluation.fakes import PlainTask, model_meta
+from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+from tests.fakes import PlainTask, model_meta
 
 if TYPE_CHECKING:
     import argparse

@@ -114,7 +114,7 @@ def compared(
 
 def encode_ours(base: str, count: int) -> Encoded:
     """Encode with tcmbench."""
-    from tcmbench.evaluation.cached_encoder import CachedEncoder
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
     texts = texts_of(count)
     inner = loaded(base).inner
@@ -147,7 +147,7 @@ def rerank_theirs(base: str, count: int) -> Encoded:
     from mteb._create_dataloaders import create_dataloader
     from mteb.models.sentence_transformer_wrapper import CrossEncoderWrapper
 
-    from tests.evaluation.fakes import PlainTask
+    from tests.fakes import PlainTask
 
     model = loaded(base)
     wrapper = CrossEncoderWrapper(model.model)
@@ -186,11 +186,11 @@ def loaded(base: str) -> Any:
     """Return a base as evaluation loads it."""
     import torch
 
-    from tcmbench.evaluation import models
+    from tcmbench import models
     from tcmbench.workspace import bundled_content, find
 
     torch.set_num_threads(1)
-    return models.base_model(find(bundled_content()), base).load(cache=Path(tempfile.gettempdir()) / "unused")
+    return models.load(models.base_model(find(bundled_content()), base), cache=Path(tempfile.gettempdir()) / "unused")
 
 
 def pair_loaders(count: int, create_dataloader: Any) -> list[Any]:
@@ -200,7 +200,7 @@ def pair_loaders(count: int, create_dataloader: Any) -> list[Any]:
     texts = texts_of(count // _POOL + count)
     queries, documents = texts[: count // _POOL], texts[count // _POOL :]
     columns = [queries[row // _POOL] for row in range(len(queries) * _POOL)], documents[: len(queries) * _POOL]
-    from tests.evaluation.fakes import PlainTask
+    from tests.fakes import PlainTask
 
     return [
         create_dataloader(

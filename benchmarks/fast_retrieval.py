@@ -120,7 +120,7 @@ def build(case: Case, *, fast: bool) -> tuple[Any, Any]:
     from datasets import Dataset
     from mteb.models.abs_encoder import AbsEncoder
 
-    from tests.evaluation.fakes import FastTask, PlainTask, model_meta
+    from tests.fakes import FastTask, PlainTask, model_meta
 
     rng = np.random.default_rng(7)
     gold = rng.integers(0, case.documents, case.queries)

@@ -79,9 +79,9 @@ def search(kind: Literal["flat", "ivf", "hnsw"], documents: int, asked: int) -> 
     import faiss
     import numpy as np
 
-    from tcmbench.evaluation import index_search
-    from tcmbench.evaluation.ranking import judgements
-    from tcmbench.evaluation.topk import id_order
+    from tcmbench.ranking import index_search
+    from tcmbench.ranking.outcome import judgements
+    from tcmbench.ranking.topk import id_order
 
     faiss.omp_set_num_threads(1)
     ids = [f"d{number:07d}" for number in range(documents)]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks import _cost, _result
 from benchmarks._result import Row
+from tcmbench import tasks
 
 if TYPE_CHECKING:
     import argparse
@@ -105,7 +106,8 @@ def profile(base: str, suite_name: str, names: tuple[str, ...], data: Path | Non
     """Return the profile of a run."""
     import torch
 
-    from tcmbench.evaluation import models, run
+    from tcmbench import models
+    from tcmbench.evaluation import run
     from tcmbench.specs.suite import Suite
     from tcmbench.workspace import find
 
@@ -116,11 +118,11 @@ def profile(base: str, suite_name: str, names: tuple[str, ...], data: Path | Non
         model = models.base_model(place, base)
         demo = place.spec(Suite, "demo")
         first = demo.model_copy(update={"tasks": tuple(t for t in demo.tasks if t.task == _WARM_UP)})
-        run.measure_missing(warm, model, run.plan(warm, first), watcher=Silent())
+        run.measure_missing(warm, model, tasks.plan_suite(warm, first), watcher=Silent())
         suite = place.spec(Suite, suite_name)
         columns = tuple(t for t in suite.tasks if not names or t.task in names)
-        planned = run.plan(place, suite.model_copy(update={"tasks": columns}))
-        loaded: Any = model.load(cache=place.cache)
+        planned = tasks.plan_suite(place, suite.model_copy(update={"tasks": columns}))
+        loaded: Any = models.load(model, cache=place.cache)
         encode, lengths = Timer(loaded.inner.encode_texts), Timer(loaded.inner.token_lengths)
         asked = Timer(loaded.encode_list)
         loaded.inner.encode_texts, loaded.inner.token_lengths, loaded.encode_list = encode, lengths, asked

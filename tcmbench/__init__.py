@@ -21,6 +21,6 @@ def register_tasks(data_root: Path | str | None = None) -> list[str]:
     Args:
         data_root: Folder that holds the data; None finds it as the command line does.
     """
-    from tcmbench.evaluation.registration import register_with_mteb
+    from tcmbench.tasks.registration import register_with_mteb
 
     return register_with_mteb(data_root)

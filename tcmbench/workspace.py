@@ -6,28 +6,21 @@ bundled content, so a workspace holds only what is its own.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
+from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.specs import toml
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.specs.base import Base
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
 
 SpecT = TypeVar("SpecT", bound=toml.Spec)
-
-SYNTHETIC = "synthetic/"
-"""Data paths that begin like this are generated on demand instead of being looked up."""
-
-_HF_HOME = "~/.cache/huggingface"
 
 _FOLDERS = {
     "Base": "models/bases",
@@ -132,41 +125,6 @@ class Workspace:
                 )
         return self.spec(Variant, name)
 
-    def model_dir(self, base: Base) -> Path:
-        """Return the folder of a base's weights.
-
-        Raises:
-            ModelAbsent: The weights are neither in a workspace nor in the local hub cache.
-        """
-        if base.path is not None:
-            for content in self.content:
-                folder = content / "models" / base.path
-                if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
-                    return folder
-            raise ModelAbsent(
-                f"base {base.name}: no weights in {', '.join(str(c / 'models' / base.path) for c in self.content)}. "
-                "Put the model's folder there, or run: make mini-zh DATA=… for the bundled ones."
-            )
-        return _hub_folder(base)
-
-    def base_state(self, base: Base) -> str:
-        """Return `built in`, `server`, `here` or `absent`, for listings."""
-        if not base.has_weights:
-            return "built in" if base.kind == "baseline" else "server"
-        try:
-            self.model_dir(base)
-        except ModelAbsent:
-            return "absent"
-        return "here"
-
-    def data_path(self, path: str) -> Path:
-        """Return where a data path of a spec is; synthetic data is generated first where it is missing."""
-        if not path.startswith(SYNTHETIC):
-            return self.data_root / path
-        from tcmbench.data.synthetic import demo_root
-
-        return demo_root(self.store) / path.removeprefix(SYNTHETIC)
-
     def _folders(self, schema: type[toml.Spec]) -> list[Path]:
         return [content / _FOLDERS[schema.__name__] for content in self.content]
 
@@ -203,23 +161,3 @@ def bundled_content() -> Path:
 
 def _is_workspace(folder: Path) -> bool:
     return (folder / "tasks").is_dir() and (folder / "models").is_dir()
-
-
-def _hub_folder(base: Base) -> Path:
-    """Return the snapshot of a hub model in the local cache; nothing is downloaded."""
-    if base.hub_id is None:
-        raise ModelAbsent(f"base {base.name}: a baseline has no weights")
-    # The layout of the hub's cache is documented; importing huggingface_hub to walk it takes a second.
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
-    repository = cache / f"models--{base.hub_id.replace('/', '--')}"
-    reference = repository / "refs" / (base.revision or "main")
-    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else base.revision
-    snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and (snapshot / "config.json").is_file():
-        return snapshot
-    revision = f" --revision {base.revision}" if base.revision else ""
-    raise ModelAbsent(
-        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository}). On a "
-        f"machine with a network run: hf download {base.hub_id}{revision}; then copy the cache here or set "
-        "HF_HOME to it."
-    )

@@ -22,6 +22,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 REPOSITORY = Path(__file__).parent.parent
 
+pytest_plugins = ["tests.tiny_workspace"]
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
+from tcmbench.models import weights
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import find
@@ -45,9 +46,9 @@ def test_absent_weights_say_how_to_get_them(
     (workspace_dir / "models/bases/far.toml").write_text('kind = "embedding"\nhub_id = "org/far"\n', encoding="utf-8")
     place = find(workspace_dir)
     base = place.spec(Base, "far")
-    assert place.base_state(base) == "absent"
+    assert weights.state(place, base) == "absent"
     with pytest.raises(ModelAbsent, match="hf download org/far"):
-        place.model_dir(base)
+        weights.folder(place, base)
 
 
 def test_weights_of_the_hub_cache_are_found(
@@ -63,7 +64,7 @@ def test_weights_of_the_hub_cache_are_found(
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     (workspace_dir / "models/bases/near.toml").write_text('kind = "embedding"\nhub_id = "org/near"\n', encoding="utf-8")
     place = find(workspace_dir)
-    assert repository / "snapshots/abc" == place.model_dir(place.spec(Base, "near"))
+    assert repository / "snapshots/abc" == weights.folder(place, place.spec(Base, "near"))
 
 
 def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
-from tcmbench.boards import items as item_tables
 from tcmbench.boards.comparison import Comparer
-from tcmbench.boards.entry import CellState, Entry, TaskCard
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Cell, Row, Table, TaskColumn
 from tcmbench.boards.texts import text
 from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.records import items as item_tables
+from tcmbench.records.entry import CellState, Entry, TaskCard
 from tcmbench.specs.suite import ROLES
 from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
@@ -24,8 +24,8 @@ from tcmbench.store import canonical_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tcmbench.boards.items import Items
-    from tcmbench.evaluation.score import Score
+    from tcmbench.records.items import Items
+    from tcmbench.records.score import Score
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import Suite
 

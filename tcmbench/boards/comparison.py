@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.boards.items import Items
     from tcmbench.boards.table import Row, TaskColumn
+    from tcmbench.records.items import Items
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.effect import Shares
     from tcmbench.stats.estimates import Estimate as Figure

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.boards.entry import TaskCard
-    from tcmbench.boards.items import Items
+    from tcmbench.records.entry import TaskCard
+    from tcmbench.records.items import Items
 
 BINS = 10
 """Bins of the histogram of item values."""

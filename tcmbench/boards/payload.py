@@ -11,9 +11,9 @@ from tcmbench.boards.texts import clip, metric_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.boards.entry import TrainingPoint
     from tcmbench.boards.table import Cell, Estimate, ItemChange, Row, Table, TaskColumn, Verdict
     from tcmbench.boards.texts import Text
+    from tcmbench.records.entry import TrainingPoint
     from tcmbench.store import Json
 
 KNOWN_METRICS = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcmbench.boards.entry import Cost, Kind, TaskCard, TrainingPoint
     from tcmbench.boards.texts import Text
+    from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
     from tcmbench.specs.suite import Role
     from tcmbench.stats.policy import Policy
     from tcmbench.store import Json

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tcmbench.checks.state import Measured, State
-    from tcmbench.evaluation.score import Statistic
+    from tcmbench.records.score import Statistic
     from tcmbench.stats.policy import Policy
 
     FloatArray = npt.NDArray[np.float64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tcmbench import tasks
 from tcmbench.boards.columns import signed
 from tcmbench.checks import texts as figures
 from tcmbench.specs.suite import ROLES
@@ -97,7 +98,7 @@ def query_texts(pair: Pair, found: Comparison, *, limit: int) -> Texts:
         wanted = {moved.item for moved in [*column.moved[:limit], *column.moved[-limit:]]}
         if wanted:
             about = columns[name]
-            task = pair.planned.tasks[about.task].instantiate(about.split, subset=about.subset)
+            task = tasks.instantiate(pair.planned.tasks[about.task], about.split, subset=about.subset)
             task.load_data()
             texts[name] = {item: text for item, text in _texts_of(task, about).items() if item in wanted}
     return texts

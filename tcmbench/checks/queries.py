@@ -15,8 +15,8 @@ from tcmbench.stats.policy import Policy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.boards.items import Items
     from tcmbench.checks.sides import Pair, Side
+    from tcmbench.records.items import Items
     from tcmbench.stats.gate import GateResult, TaskVerdict
     from tcmbench.stats.mcnemar import McNemar
 

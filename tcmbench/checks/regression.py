@@ -18,10 +18,10 @@ from tcmbench.checks.verdict import ModelVerdict, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcmbench.boards.entry import Kind
     from tcmbench.checks.baseline import Baseline
     from tcmbench.checks.policy_file import Policies
     from tcmbench.checks.state import Measured, State
+    from tcmbench.records.entry import Kind
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import Evidence
     from tcmbench.stats.policy import Policy

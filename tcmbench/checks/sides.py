@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import models, tasks
 from tcmbench.checks import baseline as baselines
 from tcmbench.checks import comparability
 from tcmbench.checks.state import Measured, measured
 from tcmbench.errors import NotComparable, SpecError, UnknownName
-from tcmbench.evaluation import board_entries, models, run, run_set
+from tcmbench.evaluation import run
+from tcmbench.runs import entries as board_entries
+from tcmbench.runs import run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.boards.items import Items
-    from tcmbench.evaluation.run import Plan
+    from tcmbench.records.items import Items
+    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.workspace import Workspace
 
@@ -59,7 +62,7 @@ class Pair:
     before: Side
     after: Side
     model_set: ModelSet
-    planned: Plan
+    planned: PlannedSuite
 
     @property
     def columns(self) -> tuple[SuiteTask, ...]:
@@ -82,12 +85,12 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
         SpecError: A baseline that can't be read.
     """
     model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
-    planned = run.plan(workspace, run_set.suite_of(workspace, model_set))
+    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
     found = [_side(workspace, model_set, planned, name) for name in (before, after)]
     return Pair(found[0], found[1], model_set, planned)
 
 
-def _side(workspace: Workspace, model_set: ModelSet, planned: Plan, name: str) -> Side:
+def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:
     file = _file_of(name)
     if file is not None:
         return _kept(workspace, model_set, planned, file, label=name)
@@ -102,7 +105,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: Plan, name: str) -
     )
 
 
-def _measured(workspace: Workspace, model_set: ModelSet, planned: Plan, name: str) -> Measured:
+def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Measured:
     """Return a model of the set by its name, a single seed as a model of its own."""
     stem, _, seed = name.rpartition("/seed")
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
@@ -136,7 +139,7 @@ def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
     return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
 
 
-def _kept(workspace: Workspace, model_set: ModelSet, planned: Plan, file: Path, *, label: str) -> Side:
+def _kept(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, file: Path, *, label: str) -> Side:
     """Return a row of a baseline; ids, patients and labels come from stored scores on the same items."""
     kept = baselines.read(file)
     name = label.removeprefix(f"{file}:")
@@ -165,7 +168,7 @@ def _kept(workspace: Workspace, model_set: ModelSet, planned: Plan, file: Path, 
     )
 
 
-def _frame(workspace: Workspace, model_set: ModelSet, planned: Plan, column: str) -> Measured | None:
+def _frame(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, column: str) -> Measured | None:
     """Return a base of the set with a stored score on a column, the reference first."""
     for name in dict.fromkeys([model_set.reference, *model_set.models]):
         found = _measured(workspace, model_set, planned, name)

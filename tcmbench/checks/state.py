@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.boards import items as item_tables
-from tcmbench.evaluation import run, run_set
+from tcmbench import tasks
+from tcmbench.records import items as item_tables
+from tcmbench.runs import run_set
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tcmbench.boards.entry import Entry
-    from tcmbench.boards.items import Items
-    from tcmbench.evaluation.run import Plan
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.items import Items
+    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.workspace import Workspace
 
@@ -46,7 +47,7 @@ class State:
     """A set as the store knows it."""
 
     model_set: ModelSet
-    planned: Plan
+    planned: PlannedSuite
     models: tuple[Measured, ...]
     """In the set's order: bases, then variants."""
 
@@ -83,7 +84,7 @@ def read(workspace: Workspace, name: str) -> State:
         NotComparable: Seeds of a variant were measured on different items.
     """
     model_set = workspace.spec(ModelSet, name)
-    planned = run.plan(workspace, run_set.suite_of(workspace, model_set))
+    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
     entries = run_set.gather(workspace, model_set, planned)
     return State(
         model_set,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.boards.entry import Kind
     from tcmbench.checks.state import Place
+    from tcmbench.records.entry import Kind
     from tcmbench.stats.gate import GateResult, TaskVerdict
     from tcmbench.stats.policy import Policy
 

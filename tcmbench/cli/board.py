@@ -12,9 +12,9 @@ from tcmbench.cli.place import DataOption, workspace
 from tcmbench.errors import SpecError, TcmbenchError
 
 if TYPE_CHECKING:
-    from tcmbench.boards.entry import Entry
     from tcmbench.boards.table import Table
-    from tcmbench.evaluation.run import Plan
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.workspace import Workspace
 
@@ -91,17 +91,18 @@ def command(
 
 
 def _write(place: Workspace, model_set: ModelSet) -> None:
+    from tcmbench.boards import publish
     from tcmbench.cli.report import report
-    from tcmbench.evaluation import run_set
 
     planned, entries = _gathered(place, model_set)
-    report(run_set.write_board(place, model_set, planned, entries))
+    report(publish.write_board(place, model_set, planned, entries))
 
 
 def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None) -> None:
+    from tcmbench.boards import publish
     from tcmbench.boards.render import FILES
     from tcmbench.cli.report import require_complete
-    from tcmbench.evaluation import run_set
+    from tcmbench.runs import run_set
 
     if form is Format.SCHEMA:
         from tcmbench.boards.document import schema
@@ -109,7 +110,7 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
         _put(schema(), output)
         return
     planned, entries = _gathered(place, model_set)
-    made = run_set.stored_board(place, model_set, planned, entries) / FILES[form.value]
+    made = publish.stored_board(place, model_set, planned, entries) / FILES[form.value]
     _put(made.read_text(encoding="utf-8"), output)
     require_complete(run_set.missing(entries))
 
@@ -149,10 +150,11 @@ def _write_with_texts(place: Workspace, model_set: ModelSet) -> None:
 
 
 def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
+    from tcmbench import tasks
     from tcmbench.boards.serve import LOOPBACK, Board, server
-    from tcmbench.evaluation import run, run_set, status
+    from tcmbench.runs import run_set, status
 
-    planned = run.plan(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
 
     def entries() -> list[Entry]:
         return status.mark(run_set.gather(place, model_set, planned), status.running(place.store))
@@ -173,26 +175,27 @@ def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
         listening.serve_forever()
 
 
-def _gathered(place: Workspace, model_set: ModelSet) -> tuple[Plan, list[Entry]]:
-    from tcmbench.evaluation import run, run_set
+def _gathered(place: Workspace, model_set: ModelSet) -> tuple[PlannedSuite, list[Entry]]:
+    from tcmbench import tasks
+    from tcmbench.runs import run_set
 
-    planned = run.plan(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
     return planned, run_set.gather(place, model_set, planned)
 
 
 def _table(
     place: Workspace,
     model_set: ModelSet,
-    planned: Plan,
+    planned: PlannedSuite,
     entries: list[Entry],
     *,
     show_text: bool = False,
     resamples: int | None = None,
 ) -> Table:
     from tcmbench.boards import build
-    from tcmbench.evaluation import board_cards
+    from tcmbench.runs import cards as task_cards
     from tcmbench.stats.policy import Policy
 
-    cards = board_cards.task_cards(place, planned, variants=place.variants(model_set), show_text=show_text)
+    cards = task_cards.task_cards(place, planned, variants=place.variants(model_set), show_text=show_text)
     policy = Policy() if resamples is None else Policy(n_resamples=resamples)
     return build.build(model_set, planned.suite, entries, options=build.Options(policy=policy, cards=cards))

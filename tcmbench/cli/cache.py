@@ -14,7 +14,7 @@ app = typer.Typer(help="Say how large the embedding cache is, and shrink it.", n
 @app.command()
 def info() -> None:
     """List the models whose vectors are kept, last used first."""
-    from tcmbench.evaluation import embedding_cache
+    from tcmbench.encoders.runtime import embedding_cache
 
     spaces = embedding_cache.info(workspace().cache / "embeddings")
     for space in spaces:
@@ -27,7 +27,7 @@ def prune(
     max_gib: Annotated[float, typer.Option("--max-gib", min=0, help="Keep at most so many GiB.")] = 10.0,
 ) -> None:
     """Remove the models used longest ago until what is left fits."""
-    from tcmbench.evaluation import embedding_cache
+    from tcmbench.encoders.runtime import embedding_cache
 
     pruned = embedding_cache.prune(workspace().cache / "embeddings", max_bytes=int(max_gib * (1 << 30)))
     for space in pruned.spaces:

@@ -140,8 +140,8 @@ def _hub() -> Iterator[Finding]:
 
 
 def _data(place: Workspace) -> Iterator[Finding]:
-    from tcmbench.evaluation import tasks
-    from tcmbench.workspace import SYNTHETIC
+    from tcmbench import tasks
+    from tcmbench.data.location import SYNTHETIC
 
     yield Finding("data", "data root", "ok", str(place.data_root))
     for spec in tasks.specs(place):
@@ -156,6 +156,7 @@ def _data(place: Workspace) -> Iterator[Finding]:
 
 def _models(place: Workspace) -> Iterator[Finding]:
     from tcmbench.errors import ModelAbsent
+    from tcmbench.models import weights
     from tcmbench.specs.base import Base
 
     for name in place.names(Base):
@@ -163,7 +164,7 @@ def _models(place: Workspace) -> Iterator[Finding]:
         if not base.has_weights:
             continue
         try:
-            place.model_dir(base)
+            weights.folder(place, base)
         except ModelAbsent:
             remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
             yield Finding("models", name, "note", "not on this machine", remedy)

@@ -15,13 +15,14 @@ def command(
     data: DataOption = None,
 ) -> None:
     """Evaluate one model on a suite and print its scores, in points (0-100)."""
+    from tcmbench import models, tasks
     from tcmbench.cli.progress import Progress
     from tcmbench.errors import ScoreMissing
-    from tcmbench.evaluation import models, run
+    from tcmbench.evaluation import run
     from tcmbench.specs.suite import Suite
 
     place = workspace(data)
-    planned = run.plan(place, place.spec(Suite, suite))
+    planned = tasks.plan_suite(place, place.spec(Suite, suite))
     found = models.base_model(place, model)
     with Progress(total=run.pending(run.read(place, found, planned))) as progress:
         cells = run.measure_missing(place, found, planned, watcher=progress)

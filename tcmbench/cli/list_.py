@@ -83,8 +83,8 @@ def _variants(place: Workspace) -> list[tuple[str, str, str]]:
 
 
 def _tasks(place: Workspace) -> list[tuple[str, str, str]]:
-    from tcmbench.evaluation import tasks
-    from tcmbench.workspace import SYNTHETIC
+    from tcmbench import tasks
+    from tcmbench.data.location import SYNTHETIC
 
     rows = []
     for spec in tasks.specs(place):
@@ -97,10 +97,11 @@ def _tasks(place: Workspace) -> list[tuple[str, str, str]]:
 
 
 def _bases(place: Workspace) -> list[tuple[str, str, str]]:
+    from tcmbench.models import weights
     from tcmbench.specs.base import Base
 
     rows = []
     for name in place.names(Base):
         base = place.spec(Base, name)
-        rows.append((name, place.base_state(base), f"{base.kind}: {base.description}"))
+        rows.append((name, weights.state(place, base), f"{base.kind}: {base.description}"))
     return rows

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from tcmbench.evaluation.models import Model
-    from tcmbench.evaluation.score import Score
+    from tcmbench.records.model import Model
+    from tcmbench.records.score import Score
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.trainers import Step
 

@@ -29,7 +29,8 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
         SpecError: Leaks are to be dropped, but neither a set nor a suite is named.
         TcmbenchError: The recipe can't be followed.
     """
-    from tcmbench.evaluation import run, run_set
+    from tcmbench import tasks
+    from tcmbench.runs import run_set
     from tcmbench.specs.suite import Suite
     from tcmbench.tuning import leaks
 
@@ -38,7 +39,7 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
         variant = variant.model_copy(update={"drop_leaks": True})
     where = f"set {model_set.name}" if model_set and not suite else ""
     suite = suite or (model_set.suite if model_set else "")
-    planned = run.plan(place, place.spec(Suite, suite, where=where)) if suite else None
+    planned = tasks.plan_suite(place, place.spec(Suite, suite, where=where)) if suite else None
     recipe = run_set.recipe_of(place, variant, planned)
     if planned is not None:
         typer.echo(f"leaks: {recipe.leaks}", err=True)

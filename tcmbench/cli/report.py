@@ -11,7 +11,7 @@ from tcmbench.errors import ScoreMissing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.evaluation.run_set import Result
+    from tcmbench.boards.publish import Result
 
 _SHOWN = 12
 

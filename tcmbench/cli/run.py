@@ -14,14 +14,16 @@ def command(
     data: DataOption = None,
 ) -> None:
     """Train and evaluate what is missing of a model set and write its leaderboard."""
+    from tcmbench import tasks
+    from tcmbench.boards import publish
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
-    from tcmbench.evaluation import run, run_set
+    from tcmbench.runs import run_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
     model_set = place.spec(ModelSet, name)
-    planned = run.plan(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
     with Progress(total=run_set.pending(place, model_set, planned)) as progress:
         entries = run_set.measure(place, model_set, planned, watcher=progress)
-    report(run_set.write_board(place, model_set, planned, entries))
+    report(publish.write_board(place, model_set, planned, entries))

@@ -37,7 +37,7 @@ def model_meta(base: Base, *, name: str, revision: str) -> ModelMeta:
     Args:
         base: What the model is, or was tuned from.
         name: Name on the board; mteb sees `tcmbench/<name>`.
-        revision: tcmbench's own hash (see `tcmbench.evaluation.models`).
+        revision: tcmbench's own hash (see `tcmbench.models`).
     """
     from mteb.models import ModelMeta
 

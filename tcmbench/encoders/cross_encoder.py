@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.encoders._batches import Batches, Counted, automatic_tokens, bytes_per_token
+from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.encoders._batches import FREE_TOKENS, automatic_tokens, bytes_per_token
 from tcmbench.encoders._prompts import prompt_for
+from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from tcmbench.encoders._batches import FREE_TOKENS
 from tcmbench.encoders._prompts import prompt_for
+from tcmbench.encoders.runtime.batches import FREE_TOKENS
 from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 from tcmbench.store import differences

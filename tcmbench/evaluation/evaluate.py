@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from tcmbench import failures
+from tcmbench import tasks
 from tcmbench.errors import DataAbsent, EvaluationError, StoreError
-from tcmbench.evaluation import items
-from tcmbench.evaluation.provenance import provenance
-from tcmbench.evaluation.score import Score, ScoreRecord
+from tcmbench.evaluation import item_tables as items
+from tcmbench.records import failures
+from tcmbench.records.provenance import provenance
+from tcmbench.records.score import Score, ScoreRecord
 from tcmbench.store import Store, key, write_json, write_text
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from mteb.models.models_protocols import MTEBModels
     from mteb.results import TaskResult
 
-    from tcmbench.evaluation.models import Model
-    from tcmbench.evaluation.tasks import Task
+    from tcmbench.records.model import Model
+    from tcmbench.records.task import Task
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
     """
     import pyarrow.parquet as pq
 
-    instance = task.instantiate(split, subset=subset)
+    instance = tasks.instantiate(task, split, subset=subset)
     recorder = items.Recorder(instance)
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()

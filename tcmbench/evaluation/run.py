@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tcmbench import failures
+from tcmbench import models
 from tcmbench.errors import DataAbsent, TcmbenchError
-from tcmbench.evaluation import evaluate, tasks
+from tcmbench.evaluation import evaluate
+from tcmbench.records import failures
+from tcmbench.records.cells import TO_DO, Cells, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tcmbench.evaluation.models import Model
-    from tcmbench.evaluation.score import Score
-    from tcmbench.specs.suite import Suite, SuiteTask
+    from tcmbench.records.model import Model
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.score import Score
+    from tcmbench.specs.suite import SuiteTask
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
-
-TO_DO = frozenset({"pending", "failed"})
-"""States of columns that a run measures: what failed is tried again."""
-
-
-class Gap(NamedTuple):
-    """Why there is no score."""
-
-    state: Literal["pending", "failed", "not_measured", "not_applicable"]
-    """pending: not yet; failed: tried; not_measured: no data; not_applicable: the model can't do this."""
-
-    reason: str
-    """For people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """All columns of one model."""
-
-    scores: Mapping[str, Score]
-    """Column → score."""
-
-    gaps: Mapping[str, Gap]
-    """Column → why there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A suite with its tasks looked up."""
-
-    suite: Suite
-    """What is measured."""
-
-    tasks: Mapping[str, tasks.Task]
-    """Name → task, of those whose data is here."""
-
-    absent: Mapping[str, str] = field(default_factory=dict)
-    """Name → what is missing and how to get it."""
 
 
 class Watcher(Protocol):
@@ -71,26 +33,7 @@ class Watcher(Protocol):
         ...
 
 
-def plan(workspace: Workspace, suite: Suite) -> Plan:
-    """Look up all tasks of a suite; those without data are listed, not skipped in silence.
-
-    Raises:
-        UnknownName: A task, or a split or subset of one of ours, that does not exist.
-        SpecError: Options that a task's type doesn't have.
-    """
-    found: dict[str, tasks.Task] = {}
-    absent: dict[str, str] = {}
-    for column in suite.tasks:
-        tasks.check_column(workspace, column, where=f"suite {suite.name}")
-    for name in dict.fromkeys(column.task for column in suite.tasks):
-        try:
-            found[name] = tasks.resolve(workspace, name)
-        except DataAbsent as error:
-            absent[name] = str(error)
-    return Plan(suite, found, absent)
-
-
-def read(workspace: Workspace, model: Model, planned: Plan) -> Cells:
+def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
     """Return what the store has of a model; the rest is pending, not measured or not applicable."""
     scores: dict[str, Score] = {}
     gaps: dict[str, Gap] = {}
@@ -109,7 +52,7 @@ def read(workspace: Workspace, model: Model, planned: Plan) -> Cells:
     return Cells(scores, gaps)
 
 
-def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watcher: Watcher) -> Cells:
+def measure_missing(workspace: Workspace, model: Model, planned: PlannedSuite, *, watcher: Watcher) -> Cells:
     """Measure what is missing of a model and return all its cells; a failed column doesn't stop the others."""
     cells = read(workspace, model, planned)
     to_do = [c for c in planned.suite.tasks if _is_to_do(cells, c)]
@@ -118,7 +61,7 @@ def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watche
     scores, gaps = dict(cells.scores), dict(cells.gaps)
     try:
         with failures.explained(f"{model.name} can't be loaded"):
-            loaded = model.load(cache=workspace.cache)
+            loaded = models.load(model, cache=workspace.cache)
     except TcmbenchError as error:
         for column in to_do:
             gaps[column.column] = _failed(workspace, model, column, planned, error=error)
@@ -141,13 +84,13 @@ def measure_missing(workspace: Workspace, model: Model, planned: Plan, *, watche
     return Cells(scores, gaps)
 
 
-def _failed(workspace: Workspace, model: Model, column: SuiteTask, planned: Plan, *, error: Exception) -> Gap:
+def _failed(workspace: Workspace, model: Model, column: SuiteTask, planned: PlannedSuite, *, error: Exception) -> Gap:
     logger.error("%s on %s: %s", model.name, column.column, error)
     failures.note(workspace.store, _key(model, column, planned), str(error))
     return Gap("failed", str(error))
 
 
-def _key(model: Model, column: SuiteTask, planned: Plan) -> str:
+def _key(model: Model, column: SuiteTask, planned: PlannedSuite) -> str:
     task = planned.tasks[column.task]
     return evaluate.score_key(model.revision, task, split=column.split, subset=column.subset)
 
@@ -157,7 +100,7 @@ def _is_to_do(cells: Cells, column: SuiteTask) -> bool:
     return gap is not None and gap.state in TO_DO
 
 
-def _gap(model: Model, column: SuiteTask, planned: Plan) -> Gap | None:
+def _gap(model: Model, column: SuiteTask, planned: PlannedSuite) -> Gap | None:
     """Return why a column can't be measured for a model, None when it can."""
     if column.task in planned.absent:
         return Gap("not_measured", planned.absent[column.task])

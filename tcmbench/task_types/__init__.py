@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
     from mteb.abstasks.task_metadata import TaskMetadata
 
-    from tcmbench.evaluation.score import Statistic
     from tcmbench.plugins import PluginOptions
+    from tcmbench.records.score import Statistic
     from tcmbench.specs.task import TaskSpec
     from tcmbench.task_types._layouts import Layout
 

@@ -11,8 +11,8 @@ from tcmbench.plugins import PluginOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcmbench.evaluation.candidates import Candidates
     from tcmbench.task_types import Source
+    from tcmbench.task_types.scoring.candidates import Candidates
 
 
 class FirstStage(PluginOptions):
@@ -28,7 +28,7 @@ class FirstStage(PluginOptions):
         self, queries: Mapping[str, str], documents: Mapping[str, str], *, source: Source, split: str
     ) -> Candidates:
         """Return query id → the documents that the model orders; made once for a state of the data."""
-        from tcmbench.evaluation.candidates import first_stage
+        from tcmbench.task_types.scoring.candidates import first_stage
 
         return first_stage(
             queries,

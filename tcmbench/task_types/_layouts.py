@@ -61,15 +61,15 @@ class Beir:
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries of all splits."""
-        from tcmbench.task_types.retrieval import read_texts
+        from tcmbench.data.beir_folder import read_texts
 
         del split
         return read_texts(path / "queries.jsonl")
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the queries and the documents of all splits."""
+        from tcmbench.data.beir_folder import read_texts
         from tcmbench.data.leakage import EvaluationTexts
-        from tcmbench.task_types.retrieval import read_texts
 
         del splits
         yield EvaluationTexts(task, "queries", read_texts(path / "queries.jsonl"))
@@ -115,6 +115,6 @@ def _file(path: Path, split: str) -> Path:
 
 
 def _column(file: Path, field: str) -> list[str]:
-    from tcmbench.task_types._rows import read_rows
+    from tcmbench.data.rows import read_rows
 
     return [str(value) for value in read_rows(file, {field: str})[field]]

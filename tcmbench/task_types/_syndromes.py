@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.data.tcm_sd import Folder
-    from tcmbench.evaluation.per_query import PerQuery
+    from tcmbench.ranking.per_query import PerQuery
 
 
 class Pool(NamedTuple):

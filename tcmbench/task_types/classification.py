@@ -39,8 +39,8 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
+    from tcmbench.data.rows import read_rows
     from tcmbench.task_types._classification import linear_probe
-    from tcmbench.task_types._rows import read_rows
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.data.rows import read_rows
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
 from tcmbench.task_types._layouts import Rows
-from tcmbench.task_types._rows import one_file, read_rows
+from tcmbench.task_types._one_file import one_file
 
 if TYPE_CHECKING:
     from pathlib import Path

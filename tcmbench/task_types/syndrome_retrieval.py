@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.evaluation.per_query import PerQuery
+    from tcmbench.ranking.per_query import PerQuery
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
@@ -44,9 +44,9 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.evaluation.fast_retrieval import FastRetrieval
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import extra_metrics, read_pool
+    from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")

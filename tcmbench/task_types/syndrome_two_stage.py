@@ -38,9 +38,9 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.evaluation.fast_retrieval import FastRetrieval
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import read_pool
+    from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tcmbench.data.beir_folder import read_split
 from tcmbench.task_types import Kind, Source, metadata, retrieval
 from tcmbench.task_types._first_stage import FirstStage
 
@@ -40,8 +41,8 @@ class Options(retrieval.Options, FirstStage):
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.evaluation.fast_retrieval import FastRetrieval
     from tcmbench.task_types._retrieval import LocalRetrieval
+    from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
@@ -52,7 +53,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            documents, queries, qrels = retrieval.read_split(source.path, split)
+            documents, queries, qrels = read_split(source.path, split)
             kept = sample(qrels, stage.queries)
             queries = {query: queries[query] for query in kept}
             self.set_split(

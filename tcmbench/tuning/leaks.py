@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, cast
 
 from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
 from tcmbench.errors import StoreError
-from tcmbench.evaluation.tasks import layout
 from tcmbench.store import key, read_json, write_json
+from tcmbench.tasks import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tcmbench.data.tcm_sd import Folder
-    from tcmbench.evaluation.run import Plan
-    from tcmbench.evaluation.tasks import Task
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.task import Task
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
@@ -39,7 +39,7 @@ class Leaks:
     """The whole report, with examples by id."""
 
 
-def find(workspace: Workspace, data: TrainingData, planned: Plan) -> Leaks:
+def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Leaks:
     """Return what the train split shares with the suite's local tasks, exactly or nearly; looked for once.
 
     The whole report, with examples by id, stays in the store. Tasks of mteb's are not looked into, as their data is on
@@ -61,7 +61,7 @@ def find(workspace: Workspace, data: TrainingData, planned: Plan) -> Leaks:
     return Leaks(str(kept["summary"]), frozenset(str(record) for record in cast("list[str]", kept["records"])), path)
 
 
-def report(folder: Folder, planned: Plan) -> LeakageReport:
+def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
     """Return the whole report on a folder's train split: its records, and the documents of their syndromes."""
     from tcmbench.data.formats import TrainingRow
 
@@ -76,7 +76,7 @@ def report(folder: Folder, planned: Plan) -> LeakageReport:
     return replace(found, not_looked_into=_not_looked_into(planned))
 
 
-def _key(data: TrainingData, planned: Plan) -> str:
+def _key(data: TrainingData, planned: PlannedSuite) -> str:
     columns = [column for column in planned.suite.tasks if column.task in planned.tasks]
     tasks = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in columns)
     return key(
@@ -90,12 +90,12 @@ def _key(data: TrainingData, planned: Plan) -> str:
     )
 
 
-def _not_looked_into(planned: Plan) -> tuple[str, ...]:
+def _not_looked_into(planned: PlannedSuite) -> tuple[str, ...]:
     looked_into = {task.name for task, _ in _tasks(planned)}
     return tuple(sorted({column.task for column in planned.suite.tasks} - looked_into))
 
 
-def _tasks(planned: Plan) -> Iterator[tuple[Task, list[str]]]:
+def _tasks(planned: PlannedSuite) -> Iterator[tuple[Task, list[str]]]:
     """Yield the tasks whose texts are on this machine, each with the splits that are measured."""
     for name, task in planned.tasks.items():
         if task.spec is not None and task.path is not None:

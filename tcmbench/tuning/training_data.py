@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tcmbench.data import location
 from tcmbench.store import key, read_json, tree_sha256, write_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     Raises:
         DataError: The data can't be used.
     """
-    root = workspace.data_path(variant.data)
+    root = location.locate(workspace, variant.data)
     found = sorted(p for p in root.iterdir() if p.is_file() and not p.name.startswith(".")) if root.is_dir() else []
     files = tree_sha256(found, root=root)
     name = key(_STAGE, files)

@@ -7,11 +7,13 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench import failures, plugins
-from tcmbench.encoders._batches import release
+from tcmbench import models, plugins
+from tcmbench.encoders.runtime.batches import release
 from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
-from tcmbench.evaluation.models import Model, tuned_model, weights_hash
-from tcmbench.evaluation.provenance import provenance
+from tcmbench.models import tuned_model, weights
+from tcmbench.models.revision import weights_hash
+from tcmbench.records import failures
+from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.tuning import training_data
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from tcmbench.miners import Context as MiningContext
     from tcmbench.miners import TextKind
+    from tcmbench.records.model import Model
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
     from tcmbench.trainsets import Context, TrainSet
@@ -98,7 +101,7 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    return Recipe(variant, base, workspace.model_dir(base), training_data.find(workspace, variant), drop, leaks)
+    return Recipe(variant, base, weights.folder(workspace, base), training_data.find(workspace, variant), drop, leaks)
 
 
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
@@ -319,7 +322,7 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
     from tcmbench import miners
 
     def embedder(name: str) -> _Embedder:
-        from tcmbench.evaluation.models import base_model
+        from tcmbench.models import base_model
 
         model = base_model(workspace, name or recipe.base.name)
         if model.base.kind != "embedding":
@@ -347,10 +350,10 @@ class _Embedder:
 
     def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
         """Return one vector a text, with the prompt of the kind applied."""
-        from tcmbench.evaluation.cached_encoder import CachedEncoder
+        from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
         if self._loaded is None:
-            self._loaded = self._model.load(cache=self._cache)
+            self._loaded = models.load(self._model, cache=self._cache)
         if not isinstance(self._loaded, CachedEncoder):
             raise ModelAbsent(f"{self._model.name} gives no vectors")
         base = self._model.base

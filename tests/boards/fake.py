@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tcmbench.boards.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
-from tcmbench.evaluation.score import Provenance, Score, ScoreRecord
+from tcmbench.records.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
+from tcmbench.records.score import Provenance, Score, ScoreRecord
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.stats.policy import Policy

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.entry import TaskCard
 from tcmbench.boards.render import write
+from tcmbench.records.entry import TaskCard
 
 from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
 from .fake import POLICY, Shape, make

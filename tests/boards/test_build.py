@@ -10,9 +10,9 @@ import pytest
 
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.columns import rank
-from tcmbench.boards.entry import CellState, Entry
 from tcmbench.boards.recommend import recommend
 from tcmbench.errors import NotComparable, ScoreMissing
+from tcmbench.records.entry import CellState, Entry
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.boards.table import Table
-    from tcmbench.evaluation.score import Score
+    from tcmbench.records.score import Score
 
 ITEMS = 200
 TASKS = (

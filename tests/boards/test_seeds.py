@@ -11,7 +11,7 @@ import pytest
 from tcmbench.boards import render
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.columns import seeds
-from tcmbench.boards.entry import Entry
+from tcmbench.records.entry import Entry
 from tcmbench.specs.model_set import ModelSet
 from tests.boards.fake import POLICY, fake_suite, write_score
 

@@ -8,8 +8,8 @@ import tomllib
 import pytest
 
 from tcmbench.boards.build import default_reason
-from tcmbench.boards.entry import CellState
 from tcmbench.boards.texts import Text, bundled, clip, gate_reason, load, metric_title, reason
+from tcmbench.records.entry import CellState
 from tcmbench.stats.gate import SENTENCES, Violation
 from tcmbench.workspace import bundled_content
 

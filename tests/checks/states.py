@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcmbench.boards.entry import CellState
 from tcmbench.checks.state import Measured, Place, State, measured
-from tcmbench.evaluation.run import Plan
+from tcmbench.records.entry import CellState
+from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.stats.policy import Policy
 from tests.boards.fake import Shape, make
 
@@ -37,7 +37,7 @@ def state(root: Path, *, variants: int = 1, seeds: int = 2, columns: int = 4, it
     fake = make(root, Shape(variants=variants, columns=columns, items=items, seeds=seeds, broken=False))
     return State(
         fake.model_set,
-        Plan(fake.suite, {}),
+        PlannedSuite(fake.suite, {}),
         tuple(measured(entry) for entry in fake.entries),
         {entry.name: Place(f"models/{entry.kind}/{entry.name}.toml", 3) for entry in fake.entries},
     )

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tcmbench.boards.entry import CellState
 from tcmbench.checks import baseline
 from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.records.entry import CellState
 from tests.checks.states import POLICY, state, with_values, without
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tcmbench.boards.entry import CellState
 from tcmbench.checks import baseline as baselines
 from tcmbench.checks import outputs, policy_file, reference, regression
 from tcmbench.checks.verdict import RULES, Problem, Report
+from tcmbench.records.entry import CellState
 from tests.checks.states import POLICY, quick, state, with_record, with_values, without
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.entry import CellState
 from tcmbench.checks import policy_file, reference
 from tcmbench.errors import SpecError
+from tcmbench.records.entry import CellState
 from tests.checks.states import POLICY, quick, state, without
 
 if TYPE_CHECKING:

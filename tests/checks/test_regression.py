@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.boards.entry import CellState
 from tcmbench.checks import baseline as baselines
 from tcmbench.checks import policy_file, regression
 from tcmbench.errors import NotComparable
+from tcmbench.records.entry import CellState
 from tests.checks.states import POLICY, quick, state, with_record, with_values, without
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tests.checks.states import state
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.boards.entry import Entry
-    from tcmbench.evaluation.run import Plan
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
 
@@ -37,7 +37,7 @@ def place(tmp_path: Path, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) 
         'base = "mini-zh"\ndata = "x"\ntuner = "full"\nseeds = [0, 1, 2]\n', "utf-8"
     )
 
-    def stored(workspace: Workspace, variant: Variant, planned: Plan) -> Entry:
+    def stored(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
         scores = {c: tuple(found[seed] for seed in variant.seeds) for c, found in entry.scores.items()}
         return replace(entry, scores=scores)
 

@@ -6,7 +6,9 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from tcmbench.evaluation import evaluate, models, run, run_set, tasks
+from tcmbench import models, tasks
+from tcmbench.evaluation import evaluate
+from tcmbench.runs import run_set
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import Workspace, bundled_content, find
 from tests.watching import Quiet
@@ -47,7 +49,7 @@ def declare(root: Path, name: str, *, query_prompt: str = "") -> None:
 def measure(workspace: Workspace) -> None:
     """Measure what is missing of the set, as `tcmbench run` does, without the board."""
     model_set = workspace.spec(ModelSet, "small")
-    planned = run.plan(workspace, run_set.suite_of(workspace, model_set))
+    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
     for entry in run_set.measure(workspace, model_set, planned, watcher=Quiet()):
         if entry.failure or entry.states:
             raise AssertionError(f"{entry.name}: {entry.failure or entry.states}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tcmbench import models
 from tcmbench.encoders.cross_encoder import Reranker
-from tcmbench.evaluation import models
 from tcmbench.workspace import bundled_content, find
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ DOCUMENTS = ["风寒束表，头痛恶寒" * n for n in range(1, 24)] + ["风寒
 def reranker(tmp_path_factory: pytest.TempPathFactory) -> Reranker:
     """The bundled reranker, which names no encoder of its own."""
     cache: Path = tmp_path_factory.mktemp("cache")
-    loaded = models.base_model(find(bundled_content(), cache=cache), "mini-zh-reranker").load(cache=cache)
+    loaded = models.load(models.base_model(find(bundled_content(), cache=cache), "mini-zh-reranker"), cache=cache)
     assert isinstance(loaded, Reranker)
     return loaded
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tcmbench import miners
+from tcmbench import miners, models, plugins
 from tcmbench.encoders import model_meta
 from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
+from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
-from tcmbench.evaluation import models
-from tcmbench.evaluation.cached_encoder import CachedEncoder
 from tcmbench.miners import embedding
+from tcmbench.models.revision import revision
+from tcmbench.records.model import Model as FarModel
 from tcmbench.specs.base import Base
 from tcmbench.workspace import find
 
@@ -95,7 +96,7 @@ def base(server: Model, *, kind: str = "embedding", **options: Any) -> Base:
 
 def opened(base: Base, cache: Path) -> Any:
     """Return the base as evaluation loads it."""
-    return models.Model("far", base, None, models.revision(base, None)).load(cache=cache)
+    return models.load(FarModel("far", base, None, revision(base, None)), cache=cache)
 
 
 def test_vectors_come_in_order_and_once(server: Model, tmp_path: Path) -> None:
@@ -192,10 +193,8 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     given = base(server, kind="reranker")
     told = given.model_copy(update={"instruction": "检索"})
     meta = model_meta(told, name="far", revision="r")
+    options = plugins.use("encoders", "endpoint", told.options).options
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
-        from tcmbench import plugins
-
-        options = plugins.use("encoders", "endpoint", told.options).options
         load(told, options=options, model_dir=None, meta=meta, seed=0)
 
 
@@ -206,7 +205,7 @@ def test_negatives_are_mined_with_an_endpoint(server: Model, workspace_dir: Path
         encoding="utf-8",
     )
     model = models.base_model(find(workspace_dir, cache=tmp_path), "far")
-    loaded = model.load(cache=tmp_path)
+    loaded = models.load(model, cache=tmp_path)
 
     class Embedder:
         revision = model.revision

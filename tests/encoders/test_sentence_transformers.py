@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.evaluation import models
-from tcmbench.evaluation.cached_encoder import CachedEncoder
+from tcmbench import models
+from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.workspace import bundled_content, find
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TEXTS = ["头痛发热三日", "今天天气很好，我们去公园散步吧！
 def test_vectors_have_unit_length_and_are_cached(name: str, tmp_path: Path) -> None:
     """Every encoder gives unit vectors, the same alone and among others, and encodes a text once."""
     place = find(bundled_content(), cache=tmp_path)
-    loaded = models.base_model(place, name).load(cache=tmp_path)
+    loaded = models.load(models.base_model(place, name), cache=tmp_path)
     assert isinstance(loaded, CachedEncoder)
     together = loaded.encode_list(TEXTS)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
@@ -30,7 +30,7 @@ def test_vectors_have_unit_length_and_are_cached(name: str, tmp_path: Path) -> N
     again = loaded.encode_list(TEXTS[::-1])
     np.testing.assert_array_equal(together[::-1], again)
     assert loaded.encoded_texts == len(TEXTS)
-    fresh = models.base_model(place, name).load(cache=tmp_path / "other")
+    fresh = models.load(models.base_model(place, name), cache=tmp_path / "other")
     np.testing.assert_allclose(fresh.encode_list(TEXTS[:1])[0], together[0], atol=1e-5)
 
 
@@ -45,8 +45,8 @@ def test_half_precision_is_another_revision_near_the_same_vectors(tmp_path: Path
         models.revision(base, full.model_dir),
     )
     assert full.revision != half.revision
-    loaded = half.load(cache=tmp_path)
+    loaded = models.load(half, cache=tmp_path)
     assert isinstance(loaded, CachedEncoder)
     assert str(next(loaded.inner.model.parameters()).dtype) == "torch.bfloat16"
-    expected = full.load(cache=tmp_path).encode_list(TEXTS)
+    expected = models.load(full, cache=tmp_path).encode_list(TEXTS)
     assert (np.sum(expected * loaded.encode_list(TEXTS), axis=1) > 0.99).all()

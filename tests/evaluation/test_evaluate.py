@@ -11,11 +11,14 @@ import mteb
 import numpy as np
 import pytest
 
+from tcmbench import models, tasks
 from tcmbench.errors import DataAbsent, StoreError, UnknownName
-from tcmbench.evaluation import evaluate, items, models, run, tasks
-from tcmbench.evaluation.registration import register_with_mteb
-from tcmbench.evaluation.run import Cells, Plan
+from tcmbench.evaluation import evaluate, run
+from tcmbench.evaluation import item_tables as items
+from tcmbench.records.cells import Cells
+from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import Suite
+from tcmbench.tasks.registration import register_with_mteb
 from tcmbench.workspace import Workspace
 from tests.watching import Quiet
 
@@ -23,13 +26,13 @@ MODELS = ("bm25", "hashed-chars", "tfidf", "random")
 
 
 @pytest.fixture(scope="module")
-def planned(tiny: Workspace) -> Plan:
+def planned(tiny: Workspace) -> PlannedSuite:
     """The suite with its tasks looked up."""
-    return run.plan(tiny, tiny.spec(Suite, "tiny"))
+    return tasks.plan_suite(tiny, tiny.spec(Suite, "tiny"))
 
 
 @pytest.fixture(scope="module")
-def measured(tiny: Workspace, planned: Plan) -> dict[str, Cells]:
+def measured(tiny: Workspace, planned: PlannedSuite) -> dict[str, Cells]:
     """Every baseline on every column."""
     return {name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Quiet()) for name in MODELS}
 
@@ -38,12 +41,12 @@ def measured(tiny: Workspace, planned: Plan) -> dict[str, Cells]:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("name", ["bm25", "hashed-chars"])
 def test_scores_equal_a_plain_run_of_mteb(
-    name: str, tiny: Workspace, planned: Plan, measured: dict[str, Cells]
+    name: str, tiny: Workspace, planned: PlannedSuite, measured: dict[str, Cells]
 ) -> None:
     """Every number mteb reports for a task and model is the one stored."""
     register_with_mteb(workspace=tiny)
     model = models.base_model(tiny, name)
-    loaded = model.load(cache=tiny.cache / "plain")
+    loaded = models.load(model, cache=tiny.cache / "plain")
     for column, score in measured[name].scores.items():
         record = score.record
         task = mteb.get_task(record.task, eval_splits=[record.split])
@@ -54,7 +57,7 @@ def test_scores_equal_a_plain_run_of_mteb(
         assert round(record.value, 5) == pytest.approx(reported[record.metric], abs=1e-5)
 
 
-def test_every_column_has_a_score_or_a_reason(planned: Plan, measured: dict[str, Cells]) -> None:
+def test_every_column_has_a_score_or_a_reason(planned: PlannedSuite, measured: dict[str, Cells]) -> None:
     """No cell is blank: a score, or why there is none."""
     columns = {column.column for column in planned.suite.tasks}
     for name, cells in measured.items():
@@ -95,10 +98,10 @@ def test_closed_pool_reports_what_a_classifier_would(measured: dict[str, Cells])
 
 
 def test_second_run_measures_nothing(
-    tiny: Workspace, planned: Plan, measured: dict[str, Cells], monkeypatch: pytest.MonkeyPatch
+    tiny: Workspace, planned: PlannedSuite, measured: dict[str, Cells], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is stored is taken from the store; the model isn't even loaded."""
-    monkeypatch.setattr(models.Model, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(models, "load", lambda *_, **__: pytest.fail("the model was loaded"))
     again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Quiet())
     assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
 

@@ -11,8 +11,8 @@ import pytest
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.timing import TimingStack
 
-from tcmbench.evaluation import models, tasks
-from tcmbench.evaluation.fast_retrieval import FastRetrieval
+from tcmbench import models, tasks
+from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 from tcmbench.workspace import find
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 def assert_parity(workspace: Workspace, model_name: str, task_name: str, *, split: str) -> None:
     """Both ways of scoring give the same numbers, for the split and for every query."""
-    model = models.base_model(workspace, model_name).load(cache=workspace.cache)
-    task: Any = tasks.resolve(workspace, task_name).instantiate(split)
+    model = models.load(models.base_model(workspace, model_name), cache=workspace.cache)
+    task: Any = tasks.instantiate(tasks.resolve(workspace, task_name), split)
     task.load_data()
     assert isinstance(task, FastRetrieval)
     call = {"encode_kwargs": {"batch_size": 32, "show_progress_bar": False}, "hf_split": split, "hf_subset": "default"}

@@ -18,9 +18,10 @@ from mteb.models.cache_wrappers import CachedEmbeddingWrapper
 from mteb.types import PromptType
 from safetensors.numpy import save_file
 
-from tcmbench.evaluation import evaluate, models, tasks
-from tcmbench.evaluation.cached_encoder import CachedEncoder
-from tests.evaluation.fakes import META, ArrayEncoder, PlainTask, load
+from tcmbench import models, tasks
+from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+from tcmbench.evaluation import evaluate
+from tests.fakes import META, ArrayEncoder, PlainTask, load
 
 if TYPE_CHECKING:
     from pathlib import Path

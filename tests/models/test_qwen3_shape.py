@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.recipes.qwen3_shape import SHAPES, Shape, write
+from tcmbench.models import weights
 from tcmbench.specs.base import Base
 from tcmbench.specs.toml import read
 from tcmbench.specs.variant import Variant
@@ -26,10 +27,10 @@ def test_the_base_is_found_under_the_name_that_recipes_use(tmp_path: Path, kind:
     base = place.spec(Base, name)
     bundled = read(Base, Path(__file__).parents[2] / "models" / "bases" / f"{name}.toml")
     assert read(Base, file) == base
-    assert place.model_dir(base) == tmp_path / "models" / name
+    assert weights.folder(place, base) == tmp_path / "models" / name
     same = {"path", "hub_id", "license", "description"}
     assert base.model_dump(exclude=same) == bundled.model_dump(exclude=same)
-    assert place.base_state(base) == "here"
+    assert weights.state(place, base) == "here"
 
 
 def test_the_embedding_model_gives_vectors_of_its_width(tmp_path: Path) -> None:

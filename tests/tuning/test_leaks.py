@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data import tcm_sd
+from tcmbench import tasks
+from tcmbench.data import location, tcm_sd
 from tcmbench.errors import SpecError
-from tcmbench.evaluation import run, run_set
-from tcmbench.evaluation.tasks import Task
+from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.records.task import Task
+from tcmbench.runs import run_set
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.trainers import Outcome, sentence_transformers
 from tcmbench.tuning import leaks, training_data, tune
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def _plant(place: Workspace) -> str:
     """Copy a test record into the train split and return its id."""
-    folder = place.data_path("tcm-synth")
+    folder = location.locate(place, "tcm-synth")
     line = (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()[0]
     with (folder / "train.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
@@ -35,7 +37,7 @@ def _plant(place: Workspace) -> str:
 def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant) -> None:
     """The copy is named by its id; drop_leaks leaves it out of the recipe and says how many were dropped."""
     planted = _plant(place)
-    planned = run.plan(place, place.spec(Suite, "tiny"))
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     found = leaks.find(place, training_data.find(place, variant), planned)
     assert found.records == {planted}
     assert "leak into Tiny" in found.summary
@@ -48,7 +50,7 @@ def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant)
 
 def test_leaks_are_looked_for_once(place: Workspace, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look takes the report from the store."""
-    planned = run.plan(place, place.spec(Suite, "tiny"))
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     data = training_data.find(place, variant)
     first = leaks.find(place, data, planned)
     monkeypatch.delattr(leaks, "report")
@@ -58,20 +60,20 @@ def test_leaks_are_looked_for_once(place: Workspace, variant: Variant, monkeypat
 def test_other_tasks_are_looked_into_anew(place: Workspace, variant: Variant) -> None:
     """A changed test split gives another answer, not the stored one."""
     data = training_data.find(place, variant)
-    before = leaks.find(place, data, run.plan(place, place.spec(Suite, "tiny")))
-    folder = place.data_path("tcm-synth")
+    before = leaks.find(place, data, tasks.plan_suite(place, place.spec(Suite, "tiny")))
+    folder = location.locate(place, "tcm-synth")
     train = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     with (folder / "test.jsonl").open("a", encoding="utf-8") as file:
         file.write(train[0])
     data = training_data.find(place, variant)
-    after = leaks.find(place, data, run.plan(place, place.spec(Suite, "tiny")))
+    after = leaks.find(place, data, tasks.plan_suite(place, place.spec(Suite, "tiny")))
     assert len(after.records) > len(before.records)
 
 
 def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -> None:
     """Tasks of mteb's and tasks whose data is absent stand in the summary, and other ones give another report."""
     data = training_data.find(place, variant)
-    tiny = run.plan(place, place.spec(Suite, "tiny"))
+    tiny = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     foreign = Task("Foreign", "1", "ndcg_at_10", "mean", "documents", None)
     wider = _with(tiny, "Gone", "Foreign", tasks={"Foreign": foreign}, absent={"Gone": "ask the author"})
     summary = "none of 60 training rows is in an evaluation text"
@@ -81,10 +83,10 @@ def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -
     assert leaks.find(place, data, absent).summary == f"{summary}; not looked into: Lost"
 
 
-def _with(planned: run.Plan, *names: str, tasks: dict[str, Task], absent: dict[str, str]) -> run.Plan:
+def _with(planned: PlannedSuite, *names: str, tasks: dict[str, Task], absent: dict[str, str]) -> PlannedSuite:
     columns = tuple(SuiteTask(task=name, role="general") for name in names)
     suite = planned.suite.model_copy(update={"tasks": (*planned.suite.tasks, *columns)})
-    return run.Plan(suite, {**planned.tasks, **tasks}, absent)
+    return PlannedSuite(suite, {**planned.tasks, **tasks}, absent)
 
 
 def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Workspace, variant: Variant) -> None:
@@ -93,24 +95,24 @@ def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Work
     label = folder.splits["train"][0].labels[0]
     (document,) = (entry.document() for entry in folder.knowledge if entry.doc_id == label)
     theirs = {record.record_id for record in folder.splits["train"] if label in record.labels}
-    before = leaks.report(folder, run.plan(place, place.spec(Suite, "tiny")))
+    before = leaks.report(folder, tasks.plan_suite(place, place.spec(Suite, "tiny")))
     learnt = {leak.exact: leak.is_counted for leak in before.leaks if leak.task == "Tiny" and leak.side == "positive"}
     assert learnt == {0: True, 60: False}
     assert before.leaking_rows == ()
 
-    general = place.data_path("general-synth/qa-retrieval")
+    general = location.locate(place, "general-synth/qa-retrieval")
     with (general / "corpus.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"_id": "copy", "text": document}, ensure_ascii=False) + "\n")
     (place.root / "tasks/QA.toml").write_text('type = "retrieval"\npath = "general-synth/qa-retrieval"\n', "utf-8")
     (place.root / "tasks/suites/qa.toml").write_text('[[tasks]]\ntask = "QA"\nrole = "general"\n', "utf-8")
-    found = leaks.find(place, training_data.find(place, variant), run.plan(place, place.spec(Suite, "qa")))
+    found = leaks.find(place, training_data.find(place, variant), tasks.plan_suite(place, place.spec(Suite, "qa")))
     assert found.records == theirs
     assert "leak into QA" in found.summary
 
 
 def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: Variant) -> None:
     """The path that commands print holds the summary and the ids."""
-    planned = run.plan(place, place.spec(Suite, "tiny"))
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     data = training_data.find(place, variant)
     found = leaks.find(place, data, planned)
     assert leaks.find(place, data, planned).path == found.path
@@ -137,11 +139,11 @@ def test_a_row_shows_the_leaks_into_its_own_suite(
     monkeypatch.setattr(sentence_transformers, "train", train)
     _plant(place)
     (place.root / "tasks/suites/sts.toml").write_text('[[tasks]]\ntask = "TinySTS"\nrole = "general"\n', "utf-8")
-    elsewhere = run_set.recipe_of(place, variant, run.plan(place, place.spec(Suite, "sts")))
+    elsewhere = run_set.recipe_of(place, variant, tasks.plan_suite(place, place.spec(Suite, "sts")))
     made = tune.tune(place, elsewhere, seed=0, progress=lambda _: None)
     assert "leaks" not in made.outcome
 
-    planned = run.plan(place, place.spec(Suite, "tiny"))
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     here = run_set.recipe_of(place, variant, planned)
     assert "leak into Tiny" in here.leaks
     assert here.leaks != elsewhere.leaks

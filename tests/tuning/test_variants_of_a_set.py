@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench import tasks
 from tcmbench.encoders.sentence_transformers import open_model
 from tcmbench.errors import SpecError, UnknownName
-from tcmbench.evaluation import run, run_set
+from tcmbench.evaluation import run
+from tcmbench.runs import run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.trainers import sentence_transformers
@@ -24,7 +26,7 @@ from tcmbench.tuning import tune
 from tests.watching import Quiet
 
 if TYPE_CHECKING:
-    from tcmbench.boards.entry import Entry
+    from tcmbench.records.entry import Entry
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -59,14 +61,14 @@ def _write(place: Workspace, text: str) -> None:
 def _measured(place: Workspace) -> tuple[dict[str, Entry], list[str]]:
     """Run the set and return its entries by name, and what was said."""
     model_set, told = place.spec(ModelSet, "tiny"), Quiet()
-    planned = run.plan(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
     return {e.name: e for e in run_set.measure(place, model_set, planned, watcher=told)}, told.notes
 
 
 def _stored(place: Workspace) -> dict[str, Entry]:
     """Return the entries that a later look at the store finds."""
     model_set = place.spec(ModelSet, "tiny")
-    planned = run.plan(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
     return {entry.name: entry for entry in run_set.gather(place, model_set, planned)}
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.entry import TrainingPoint
     from tcmbench.boards.table import Row, Table
+    from tcmbench.records.entry import TrainingPoint
 
 _SHOWN = 5
 _POINTS = 360

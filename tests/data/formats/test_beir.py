@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench.data.beir_folder import read_qrels
 from tcmbench.data.formats import Collection, Document, beir
 from tcmbench.errors import BadLines, DataAbsent, DataError
-from tcmbench.task_types.retrieval import read_qrels
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,196 @@
+"""The encoder that mteb is handed: every text of a set at once, longest first, each encoded once, ever.
+
+mteb hands over texts in the order of the task, in batches of a fixed number, and again for every task. Here a
+set is taken whole, repeats and what is in the cache are dropped, and the rest is encoded in batches of texts
+of like length that fill a budget of tokens: hardly any padding, and the largest batch comes first, where lack
+of memory shows at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mteb.models.abs_encoder import AbsEncoder
+
+from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
+from tcmbench.encoders.runtime.embedding_cache import Space, digest
+from tcmbench.encoders.runtime.loaders import texts_of
+from tcmbench.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mteb.abstasks.task_metadata import TaskMetadata
+    from mteb.types import BatchedInput, PromptType
+    from numpy.typing import NDArray
+    from torch.utils.data import DataLoader
+
+    from tcmbench.encoders.runtime.text_encoder import TextEncoder
+
+logger = logging.getLogger(__name__)
+
+_LEAST_COSINE = 0.999
+"""Between the vectors of one text from one model, computed in another batch or in half precision."""
+
+_SAVED_TOKENS = 1 << 18
+_SAVED_TEXTS = 4096
+_CLAIM_SECONDS = 600.0
+
+
+class CachedEncoder(Counted, AbsEncoder):
+    """A `TextEncoder` as mteb's encoder, with vectors kept on disk."""
+
+    def __init__(self, inner: TextEncoder, *, cache_dir: Path) -> None:
+        """Wrap an encoder.
+
+        Args:
+            inner: The encoder.
+            cache_dir: Folder of the embedding cache.
+        """
+        self.inner = inner
+        self.model = inner
+        self.mteb_model_meta = inner.mteb_model_meta
+        self._canaries_hold = False
+        self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
+        self._space = Space(
+            cache_dir,
+            model=str(inner.mteb_model_meta.name),
+            revision=inner.revision,
+            max_length=inner.max_length,
+            dtype=inner.dtype,
+        )
+
+    def encode(
+        self,
+        inputs: DataLoader[BatchedInput],
+        *,
+        task_metadata: TaskMetadata,
+        hf_split: str,  # noqa: ARG002
+        hf_subset: str,  # noqa: ARG002
+        prompt_type: PromptType | None = None,
+        **_: Any,
+    ) -> NDArray[np.float32]:
+        """Return one vector a text, in the order of the loader, float32."""
+        prompt = self.inner.prompt_for(task_metadata, prompt_type)
+        return self.encode_list([prompt + text for text in texts_of(inputs)])
+
+    def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector a text, in order; prompts are part of the texts."""
+        places: dict[str, int] = {}
+        inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
+        unique = list(places)
+        digests = [digest(text) for text in unique]
+        self._space.refresh()
+        present, vectors = self._space.get(digests)
+        missing = np.flatnonzero(~present)
+        if missing.size == 0:
+            return vectors[inverse] if len(unique) != len(texts) else vectors
+        result: NDArray[np.float32] | None = None
+        for rows, encoded in self._encode_missing(unique, digests, missing):
+            if result is None:
+                result = np.empty((len(unique), encoded.shape[1]), dtype=np.float32)
+                if vectors.size:
+                    result[present] = vectors
+                del vectors
+                vectors = np.zeros((0, 0), dtype=np.float32)
+            result[rows] = encoded
+        if result is None:
+            raise EvaluationError(f"{self.inner.mteb_model_meta.name}: no vectors came for {len(unique)} texts.")
+        return result[inverse] if len(unique) != len(texts) else result
+
+    def _encode_missing(
+        self, texts: list[str], digests: list[bytes], missing: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Encode texts, longest first, saving as it goes; yield their numbers and vectors."""
+        self._check_canaries()
+        lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        rows, lengths = missing[order], lengths[order]
+        waiting = deque((chunk, False) for chunk in _chunks(lengths))
+        while waiting:
+            chunk, is_second_look = waiting.popleft()
+            first = digests[rows[chunk.start]]
+            with self._space.claim(first, seconds=_CLAIM_SECONDS if is_second_look else 0.0) as mine:
+                if not mine and not is_second_look:
+                    # Another process is at it; by the time the others are done, so may it be.
+                    waiting.append((chunk, True))
+                    continue
+                found = self._encode_rows(texts, digests, rows[chunk], lengths[chunk])
+            yield from found
+
+    def _encode_rows(
+        self, texts: list[str], digests: list[bytes], rows: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return vectors of some texts, of which other processes may have encoded some since; keep the new ones."""
+        self._space.refresh()
+        present, vectors = self._space.get([digests[row] for row in rows])
+        found = [(rows[present], vectors)] if present.any() else []
+        rows, lengths = rows[~present], lengths[~present]
+        if not rows.size:
+            return found
+        encoded = self._encode_chunk([texts[row] for row in rows], lengths)
+        sound = np.isfinite(encoded).all(axis=1)
+        if not sound.all():
+            logger.warning(
+                "%s: %d vectors hold NaN or infinity and are not kept",
+                self.inner.mteb_model_meta.name,
+                np.count_nonzero(~sound),
+            )
+        self._space.add([digests[row] for row in rows[sound]], encoded[sound])
+        return [*found, (rows, encoded)]
+
+    def _check_canaries(self) -> None:
+        """Make sure that a model whose weights nobody sees is still the one that its revision stands for.
+
+        Raises:
+            EvaluationError: Its canary texts get other vectors than under this revision before.
+        """
+        canaries: Sequence[str] = getattr(self.inner, "canaries", ())
+        if self._canaries_hold or not canaries:
+            return
+        now = np.asarray(self.inner.encode_texts(list(canaries)), dtype=np.float32)
+        digests = [digest(text) for text in canaries]
+        present, before = self._space.get(digests)
+        if before.size and not _alike(before, now[present]):
+            raise EvaluationError(
+                f"{self.inner.mteb_model_meta.name}: the vectors of its canary texts have changed, so another model "
+                "answers under the same revision. Raise `revision` in the base's options."
+            )
+        self._space.add(digests, now)
+        self._canaries_hold = True
+
+    def _encode_chunk(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return vectors of texts sorted by length, descending, batch by batch."""
+
+        def compute(start: int, stop: int) -> NDArray[np.float32]:
+            part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
+            if part.ndim != 2 or len(part) != stop - start:
+                raise EvaluationError(
+                    f"{self.inner.mteb_model_meta.name}: expected one vector for each of {stop - start} texts, "
+                    f"got an array of shape {part.shape}."
+                )
+            return part
+
+        return np.concatenate(list(self._batches.run(lengths, compute)))
+
+
+def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
+    """Yield parts of a list of lengths, each of which is saved when it is encoded."""
+    start = 0
+    while start < lengths.size:
+        saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
+        stop = min(start + min(max(saved, 1), _SAVED_TEXTS), lengths.size)
+        yield slice(start, stop)
+        start = stop
+
+
+def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+    """Return whether each vector points where it did before, but for rounding."""
+    if before.shape != now.shape:
+        return False
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(now, axis=1)
+    return bool((np.sum(before * now, axis=1) >= _LEAST_COSINE * lengths).all())

@@ -1,0 +1,57 @@
+"""From a name to a model: where its weights are, which revision it is, and the loaded encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.models import weights
+from tcmbench.models.revision import encoder_of, revision
+from tcmbench.records.model import Model
+from tcmbench.specs.base import Base
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.models.models_protocols import MTEBModels
+
+    from tcmbench.workspace import Workspace
+
+__all__ = ["base_model", "load", "tuned_model"]
+
+
+def base_model(workspace: Workspace, name: str) -> Model:
+    """Return a base as it is.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: Its weights aren't on this machine.
+    """
+    base = workspace.spec(Base, name)
+    model_dir = weights.folder(workspace, base) if base.has_weights else None
+    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
+
+
+def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int) -> Model:
+    """Return a model that was tuned from a base and is used in the same way."""
+    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir), seed=seed)
+
+
+def load(model: Model, *, cache: Path) -> MTEBModels:
+    """Return the loaded model as mteb takes it.
+
+    Args:
+        model: What to load.
+        cache: The store; vectors of texts are kept in its `embeddings` folder.
+    """
+    from tcmbench.encoders import model_meta
+
+    encoder = encoder_of(model.base)
+    meta = model_meta(model.base, name=model.name, revision=model.revision)
+    loaded: MTEBModels = encoder.module.load(
+        model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed
+    )
+    if not hasattr(loaded, "encode_texts"):
+        return loaded
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+
+    return CachedEncoder(loaded, cache_dir=cache / "embeddings")

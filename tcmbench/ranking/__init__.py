@@ -1,0 +1,1 @@
+"""mteb's ranking metrics from arrays, with the scores of every query."""

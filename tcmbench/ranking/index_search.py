@@ -1,0 +1,191 @@
+"""Search through a FAISS index, for corpora on which an exact search of every document takes too long.
+
+The default search (`dense_search`) is exact and needs memory for one chunk of the corpus only. What an index
+saves is time, and what it costs is recall: every score found through one carries `search_recall_at_10` and `_100`,
+the share of the exact neighbours that it found, measured on a sample of the queries in the same pass.
+`flat` is exact up to the rounding of FAISS's own products, which can swap documents whose scores are almost tied;
+it holds one chunk of the corpus at a time. The other two hold all vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from tcmbench.ranking.outcome import Collector, Judgements, Ranked
+from tcmbench.ranking.topk import TopK, merge, settle_ties, top_k
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+_CUTS = (10, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """Which index, and how hard it looks."""
+
+    kind: Literal["flat", "ivf", "hnsw"] = "flat"
+    """Exact; inverted lists (Jégou et al., 2011); or a graph of small worlds (arXiv:1603.09320)."""
+
+    lists: int = 0
+    """Inverted lists; 0 makes 4·√documents."""
+
+    probes: int = 32
+    """Lists that are looked through for a query."""
+
+    links: int = 32
+    """Links of a document in the graph."""
+
+    breadth: int = 256
+    """Candidates kept while walking the graph."""
+
+    sample: int = 200
+    """Queries on which recall is measured."""
+
+
+class Found(NamedTuple):
+    """What a search through an index gave."""
+
+    ranked: Ranked
+    """Documents ranked."""
+
+    recall: dict[str, float]
+    """`search_recall_at_10` and `_100` on the sample."""
+
+
+def search(
+    queries: NDArray[np.float32],
+    chunks: Iterable[NDArray[np.float32]],
+    *,
+    judged: Judgements,
+    k: int,
+    options: IndexOptions,
+) -> Found:
+    """Return the documents of highest inner product, through an index.
+
+    Args:
+        queries: Query vectors; of length 1 for cosine.
+        chunks: Vectors of the documents, a part of the corpus at a time, each released before the next.
+        judged: Who is relevant to whom.
+        k: Documents to keep per query.
+        options: Which index.
+    """
+    k = min(k, len(judged.document_ids))
+    sampled = np.linspace(0, len(queries) - 1, min(options.sample, len(queries))).astype(np.int64)
+    index = _Blocks(queries, k=k, judged=judged) if options.kind == "flat" else _Index(queries, k=k, options=options)
+    exact: TopK | None = None
+    start = 0
+    for chunk in chunks:
+        index.add(np.ascontiguousarray(chunk), start=start, documents=len(judged.document_ids))
+        exact = _exact(exact, queries[sampled] @ chunk.T, start=start, k=max(_CUTS), order=judged.order)
+        start += len(chunk)
+    scores, numbers = index.found()
+    collector = Collector(judged, width=k)
+    counts = np.count_nonzero(numbers >= 0, axis=1)
+    # An index may find fewer than k; what it did find stands in front.
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        top = TopK(scores[rows, :count].copy(), numbers[rows, :count].astype(np.int32))
+        settle_ties(top.scores, top.documents, order=judged.order)
+        collector.add(rows, top)
+    recall = {
+        f"search_recall_at_{cut}": _recall(exact.documents[:, :cut], numbers[sampled, :cut])
+        for cut in _CUTS
+        if exact is not None and exact.documents.shape[1] >= cut
+    }
+    return Found(collector.ranked(), recall)
+
+
+class _Blocks:
+    """A flat search, block by block: the index holds one chunk of the corpus, however large the corpus is."""
+
+    def __init__(self, queries: NDArray[np.float32], *, k: int, judged: Judgements) -> None:
+        self._queries = np.ascontiguousarray(queries)
+        self._k = k
+        self._judged = judged
+        self._best: TopK | None = None
+
+    def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
+        """Search a chunk and keep the best of it and of those before."""
+        del documents
+        import faiss
+
+        index = faiss.IndexFlatIP(chunk.shape[1])
+        index.add(chunk)
+        # A list of more than the chunk holds would be filled up with -1.
+        scores, numbers = _on_gpus(index).search(self._queries, min(self._k, len(chunk)))
+        top = TopK(scores, (numbers + start).astype(np.int32))
+        settle_ties(top.scores, top.documents, order=self._judged.order)
+        self._best = top if self._best is None else merge(self._best, top, k=self._k, order=self._judged.order)
+
+    def found(self) -> TopK:
+        """Return the best documents."""
+        if self._best is None:
+            return TopK(np.zeros((len(self._queries), 0), np.float32), np.zeros((len(self._queries), 0), np.int32))
+        return self._best
+
+
+class _Index:
+    """A search through one index of the whole corpus."""
+
+    def __init__(self, queries: NDArray[np.float32], *, k: int, options: IndexOptions) -> None:
+        self._queries = np.ascontiguousarray(queries)
+        self._k = k
+        self._options = options
+        self._index: Any = None
+
+    def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
+        """Add a chunk to the index, which the first one trains."""
+        del start
+        if self._index is None:
+            self._index = _empty_index(chunk, documents=documents, options=self._options)
+        self._index.add(chunk)
+
+    def found(self) -> TopK:
+        """Return the best documents; -1 where the index found fewer."""
+        scores, numbers = _on_gpus(self._index).search(self._queries, self._k)
+        return TopK(scores, numbers)
+
+
+def _empty_index(chunk: NDArray[np.float32], *, documents: int, options: IndexOptions) -> Any:
+    """Return an index of inner products, trained on the first chunk where it needs training."""
+    import faiss
+
+    dimensions = chunk.shape[1]
+    if options.kind == "hnsw":
+        index = faiss.IndexHNSWFlat(dimensions, options.links, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efSearch = options.breadth
+        return index
+    # k-means wants some 40 vectors a list; fewer lists where the first chunk is small.
+    lists = min(options.lists or 4 * math.isqrt(documents), max(len(chunk) // 39, 1))
+    index = faiss.index_factory(dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = 1234
+    index.train(np.ascontiguousarray(chunk))
+    index.nprobe = min(options.probes, lists)
+    return index
+
+
+def _on_gpus(index: Any) -> Any:
+    """Return the index on all GPUs, where FAISS sees any (its GPU build also runs without)."""
+    import faiss
+
+    return faiss.index_cpu_to_all_gpus(index) if getattr(faiss, "get_num_gpus", int)() else index
+
+
+def _exact(best: TopK | None, scores: NDArray[np.float32], *, start: int, k: int, order: NDArray[Any]) -> TopK:
+    """Return the exact neighbours of the sample, with those of one more chunk."""
+    more = top_k(scores, k=k, order=order[start : start + scores.shape[1]])
+    more.documents[:] += np.int32(start)
+    return more if best is None else merge(best, more, k=k, order=order)
+
+
+def _recall(exact: NDArray[Any], found: NDArray[Any]) -> float:
+    """Return the share of exact neighbours that were found."""
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]
+    return float(sum(shared) / exact.size)

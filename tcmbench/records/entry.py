@@ -1,0 +1,133 @@
+"""What a board is made from: one entry a model, with its scores, its states and what it cost.
+
+Entries hold scores on mteb's scale (0–1), as stored; `build` turns them into points (0–100).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.records.score import Score
+    from tcmbench.store import Json
+
+Kind = Literal["baseline", "base", "variant"]
+State = Literal["pending", "running", "failed", "not_measured", "not_applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellState:
+    """Why a cell has no score."""
+
+    state: State
+    """What is the matter."""
+
+    reason: str = ""
+    """One sentence for people; never empty for failed and not_measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model cost; None where it was not recorded. Means over seeds."""
+
+    train_seconds: float | None = None
+    """Wall time of one training."""
+
+    trained_parameters: int | None = None
+    """Parameters that the training could change."""
+
+    train_tokens: int | None = None
+    """Tokens that one training saw."""
+
+    peak_memory_mib: float | None = None
+    """Largest memory of the training process (GPU memory where there is a GPU)."""
+
+    encode_tokens_per_second: float | None = None
+    """Speed of encoding in the evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPoint:
+    """One line of a training log; None where the trainer did not report it."""
+
+    step: int
+    """Optimiser step."""
+
+    loss: float | None = None
+    """Training loss."""
+
+    margin: float | None = None
+    """Mean similarity of the positive minus that of the negatives, on held-back examples."""
+
+    learning_rate: float | None = None
+    """Learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCard:
+    """What a task's panel says about its data."""
+
+    description: str = ""
+    """What the task asks."""
+
+    source: str = ""
+    """Where the data comes from and how to get it."""
+
+    license: str = "unknown"
+    """Licence of the data."""
+
+    languages: tuple[str, ...] = ()
+    """Languages of the texts."""
+
+    synthetic: bool = False
+    """Whether the data was generated."""
+
+    slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name of a slicing (disease, query length, seen) → item → slice, for the figure of slices."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Item → text, only where the user asked to show texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row to be: a base or baseline as it is, or a variant with all its seeds."""
+
+    name: str
+    """Name of the base or variant."""
+
+    title: str
+    """What the board calls it."""
+
+    kind: Kind
+    """What it is."""
+
+    base: str | None = None
+    """Base that a variant was tuned from."""
+
+    description: str = ""
+    """One sentence."""
+
+    recipe: Mapping[str, Json] = field(default_factory=dict)
+    """Fields of its file, flattened with dots (`training.batch_size`)."""
+
+    scores: Mapping[str, tuple[Score, ...]] = field(default_factory=dict)
+    """Column → one score a seed (one in all for bases)."""
+
+    states: Mapping[str, CellState] = field(default_factory=dict)
+    """Column → why there is no score."""
+
+    cost: Cost | None = None
+    """What it cost."""
+
+    training: Mapping[int, tuple[TrainingPoint, ...]] = field(default_factory=dict)
+    """Seed → training log."""
+
+    failure: str | None = None
+    """Why the whole model could not be made or loaded."""
+
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """How it was made: command, commit, hardware, data hashes, package versions."""

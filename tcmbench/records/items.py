@@ -1,0 +1,106 @@
+"""Items of scores as arrays: the same items in the same order for every model of a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import EvaluationError, NotComparable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from tcmbench.records.score import Score, Statistic
+
+    FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """All items of one model on one task, in the order of their ids."""
+
+    statistic: Statistic
+    """How the figure follows from the values."""
+
+    ids: tuple[str, ...]
+    """Item ids, sorted."""
+
+    clusters: tuple[str, ...]
+    """What is resampled together."""
+
+    groups: tuple[str, ...]
+    """Gold label of each item; empty strings where there is none."""
+
+    values: FloatArray
+    """seeds × items: the metric in points, or for spearman the similarity."""
+
+    gold: FloatArray | None
+    """Gold similarity of each item; None for means."""
+
+    top1: tuple[tuple[str, ...], ...]
+    """Seed → document ranked first of each item; empty where the task has none."""
+
+
+def read(scores: Sequence[Score]) -> Items:
+    """Return the items of one model's seeds on one task.
+
+    Raises:
+        EvaluationError: The table of items lacks the column that the score is the mean of.
+        NotComparable: The seeds were measured on different items.
+    """
+    import numpy as np
+
+    parts = [_read_one(score) for score in scores]
+    first = parts[0]
+    for score, part in zip(scores, parts, strict=True):
+        if part.ids != first.ids:
+            raise NotComparable(
+                f"{score.folder}: {score.record.model} on {score.record.task} was measured on other items than "
+                f"{scores[0].record.model} ({len(part.ids)} against {len(first.ids)}). Measure both again."
+            )
+    return Items(
+        statistic=first.statistic,
+        ids=first.ids,
+        clusters=first.clusters,
+        groups=first.groups,
+        values=np.concatenate([part.values for part in parts]),
+        gold=first.gold,
+        top1=tuple(top for part in parts for top in part.top1),
+    )
+
+
+def _read_one(score: Score) -> Items:
+    import numpy as np
+
+    record = score.record
+    table = score.items()
+    names = set(table.column_names)
+    wanted = record.metric if record.statistic == "mean" else "similarity"
+    needed = {"item", wanted} | ({"gold"} if record.statistic == "spearman" else set())
+    if needed - names:
+        raise EvaluationError(
+            f"{score.folder / 'items.parquet'}: expected columns {', '.join(sorted(needed))} for {record.task}, "
+            f"found {', '.join(sorted(names))}. Delete the folder and measure again."
+        )
+    ids = np.array([str(item) for item in table["item"].to_pylist()], dtype=object)
+    order = np.argsort(ids, kind="stable")
+
+    def texts(name: str) -> tuple[str, ...]:
+        if name not in names:
+            return ("",) * len(ids)
+        column = table[name].to_pylist()
+        return tuple("" if column[i] is None else str(column[i]) for i in order)
+
+    values = np.asarray(table[wanted].to_numpy(), dtype=np.float64)[order]
+    return Items(
+        statistic=record.statistic,
+        ids=tuple(ids[order]),
+        clusters=texts("cluster") if "cluster" in names else tuple(ids[order]),
+        groups=texts("group"),
+        values=(values * 100 if record.statistic == "mean" else values)[None, :],
+        gold=None if record.statistic == "mean" else np.asarray(table["gold"].to_numpy(), np.float64)[order],
+        top1=(texts("top1"),) if "top1" in names else (),
+    )

@@ -1,0 +1,26 @@
+"""A suite with its tasks looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.records.task import Task
+    from tcmbench.specs.suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSuite:
+    """A suite with its tasks looked up."""
+
+    suite: Suite
+    """What is measured."""
+
+    tasks: Mapping[str, Task]
+    """Name → task, of those whose data is here."""
+
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Name → what is missing and how to get it."""

@@ -1,0 +1,102 @@
+"""Where a number comes from: command, packages, commit, hardware, time and memory."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tcmbench.records.score import Provenance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGES = (
+    "tcmbench", "mteb", "sentence-transformers", "transformers", "tokenizers", "torch", "numpy", "bm25s", "jieba",
+    "scikit-learn", "faiss-cpu", "ms-swift", "peft",
+)  # fmt: skip
+
+
+def provenance(
+    root: Path, *, seconds: float, seed: int = 0, encoded_texts: int = 0, encoded_tokens: int = 0
+) -> Provenance:
+    """Return the provenance of something that this process just made."""
+    return Provenance(
+        command=command(),
+        packages=package_versions(),
+        commit=commit(root),
+        hardware=hardware(),
+        seconds=round(seconds, 3),
+        peak_memory_mib=peak_memory_mib(),
+        seed=seed,
+        encoded_texts=encoded_texts,
+        encoded_tokens=encoded_tokens,
+    )
+
+
+def command() -> str:
+    """Return this process's command line, without the folder that the program stands in."""
+    return shlex.join([sys.argv[0].replace("\\", "/").rpartition("/")[2], *sys.argv[1:]])
+
+
+@functools.cache
+def _package_versions() -> tuple[tuple[str, str], ...]:
+    found = []
+    for name in _PACKAGES:
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return (("python", platform.python_version()), *found)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the installed packages that can change a score."""
+    return dict(_package_versions())
+
+
+@functools.cache
+def commit(root: Path) -> str:
+    """Return the commit of the workspace, with `+dirty` when it has changes; empty outside git."""
+    try:
+        head = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        changes = subprocess.run(
+            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + ("+dirty" if changes else "")
+
+
+@functools.cache
+def hardware() -> str:
+    """Return the GPU where torch has one, else the processor."""
+    if "torch" in sys.modules:
+        import torch
+
+        if torch.cuda.is_available():
+            return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
+    import os
+
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def peak_memory_mib() -> float:
+    """Return the largest resident memory of this process so far."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -1,0 +1,209 @@
+"""From a model set to the entries of its board: what each model scored, or why it didn't."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from tcmbench.records.cells import Cells, Gap
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.variant import Variant
+    from tcmbench.store import Json
+    from tcmbench.tuning.tune import Tuned
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What was trained of a variant."""
+
+    tuned: Sequence[Tuned]
+    """Its models, one a seed."""
+
+    leaks: str
+    """What the training records share with the tasks of the board's suite, in one line. Not a fact of the models: one
+    that was trained for another suite is the same model, and stands on this board too."""
+
+
+def base_entry(base: Base, cells: Cells) -> Entry:
+    """Return the row of a base or baseline as it is."""
+    return Entry(
+        name=base.name,
+        title=base.name,
+        kind="baseline" if base.kind == "baseline" else "base",
+        description=base.description,
+        recipe=recipe(base),
+        scores={column: (score,) for column, score in cells.scores.items()},
+        states={column: CellState(gap.state, gap.reason) for column, gap in cells.gaps.items()},
+        cost=Cost(encode_tokens_per_second=_speed([cells])),
+        provenance=_provenance([cells]),
+    )
+
+
+def variant_entry(
+    variant: Variant,
+    planned: PlannedSuite,
+    *,
+    trained: Trained,
+    cells: Sequence[Cells],
+    gaps: Mapping[str, Gap],
+    failure: str | None,
+) -> Entry:
+    """Return the row of a variant: a score a seed on every column that all its seeds have.
+
+    Args:
+        variant: The variant.
+        planned: The suite.
+        trained: Its models.
+        cells: Their cells, in the same order.
+        gaps: Column → why there is no score, for columns that some seed lacks.
+        failure: Why it could not be trained; None when it was.
+    """
+    columns = [column.column for column in planned.suite.tasks]
+    complete = [c for c in columns if cells and c not in gaps and all(c in one.scores for one in cells)]
+    return Entry(
+        name=variant.name,
+        title=variant.name,
+        kind="variant",
+        base=variant.base,
+        description=variant.description,
+        recipe=recipe(variant),
+        scores={column: tuple(one.scores[column] for one in cells) for column in complete},
+        states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
+        cost=_training_cost(trained.tuned, cells),
+        training={one.model.seed: _curve(one) for one in trained.tuned},
+        failure=failure,
+        provenance={**_provenance(cells), **_training_provenance(trained)},
+    )
+
+
+def _training_cost(tuned: Sequence[Tuned], cells: Sequence[Cells]) -> Cost:
+    def mean(name: str) -> float | None:
+        values = [one.outcome.get(name) for one in tuned]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        return sum(numbers) / len(numbers) if numbers else None
+
+    trained, tokens = mean("trained_parameters"), mean("tokens")
+    return Cost(
+        train_seconds=mean("seconds"),
+        trained_parameters=None if trained is None else round(trained),
+        train_tokens=None if tokens is None else round(tokens),
+        peak_memory_mib=mean("peak_gpu_memory_mib") or mean("peak_memory_mib"),
+        encode_tokens_per_second=_speed(cells),
+    )
+
+
+def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
+    curves = tuned.outcome.get("curves")
+    points = [point for point in curves if isinstance(point, dict)] if isinstance(curves, list) else []
+
+    def number(point: Mapping[str, Json], name: str) -> float | None:
+        value = point.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    return tuple(
+        TrainingPoint(
+            step=int(number(point, "step") or 0),
+            loss=number(point, "loss"),
+            margin=number(point, "margin"),
+            learning_rate=number(point, "learning_rate"),
+        )
+        for point in points
+    )
+
+
+def _training_provenance(trained: Trained) -> dict[str, str]:
+    """Return what is worth knowing of the trainings: seeds, data, command, settings, versions, parity, leaks."""
+    tuned = trained.tuned
+    if not tuned:
+        return {}
+    outcome = tuned[0].outcome
+    facts: dict[str, str] = {
+        "trained seeds": ", ".join(str(one.model.seed) for one in tuned),
+        "training set": ", ".join(dict.fromkeys(str(one.outcome.get("trainset", "")) for one in tuned)),
+    }
+    command, parity, environment = outcome.get("command"), outcome.get("parity"), outcome.get("environment")
+    if isinstance(command, list):
+        facts["training command"] = " ".join(str(word).rpartition("/")[2] for word in command)
+    if isinstance(environment, dict):
+        # What ms-swift reads beside its arguments; paths of this machine tell nobody anything.
+        told = [f"{name}={value}" for name, value in environment.items() if "/" not in str(value) and value != ""]
+        facts["training environment"] = " ".join(told)
+    if isinstance(parity, dict):
+        facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
+    if trained.leaks:
+        facts["leaks"] = trained.leaks
+    statistics, origin = outcome.get("statistics"), outcome.get("provenance")
+    if isinstance(statistics, dict):
+        facts["training data"] = ", ".join(
+            f"{statistics[n]} {n}" for n in ("records", "pairs", "lines") if n in statistics
+        )
+    if isinstance(origin, dict):
+        facts |= {f"training {name}": str(origin[name]) for name in ("commit", "hardware") if origin.get(name)}
+        packages = origin.get("packages")
+        if isinstance(packages, dict):
+            facts["training packages"] = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))
+    return facts
+
+
+def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
+    """Return the row of a base that could not be loaded: failed everywhere, with the reason."""
+    return Entry(
+        name=base.name,
+        title=base.name,
+        kind="baseline" if base.kind == "baseline" else "base",
+        description=base.description,
+        recipe=recipe(base),
+        states={column.column: CellState("failed", reason) for column in planned.suite.tasks},
+        failure=reason,
+    )
+
+
+def recipe(spec: BaseModel) -> dict[str, Json]:
+    """Return a spec's fields, tables flattened with dots, those left at None or empty out."""
+    flat: dict[str, Json] = {}
+
+    def walk(prefix: str, value: Json) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                walk(f"{prefix}.{name}" if prefix else name, inner)
+        elif value not in (None, "", []):
+            flat[prefix] = value
+
+    walk("", json.loads(spec.model_dump_json(exclude={"description"})))
+    return flat
+
+
+def _speed(seeds: Sequence[Cells]) -> float | None:
+    """Return tokens encoded a second over all scores that encoded anything; None when all came from the cache."""
+    origins = [score.record.provenance for cells in seeds for score in cells.scores.values()]
+    tokens = sum(origin.encoded_tokens for origin in origins)
+    seconds = sum(origin.seconds for origin in origins if origin.encoded_tokens)
+    return tokens / seconds if tokens and seconds else None
+
+
+def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
+    """Return the provenance of a model's scores, one line a kind; several values are listed."""
+    records = [score.record for cells in seeds for score in cells.scores.values()]
+    if not records:
+        return {}
+
+    def joined(values: set[str]) -> str:
+        return ", ".join(sorted(value for value in values if value))
+
+    packages = {f"{name} {version}" for record in records for name, version in record.provenance.packages.items()}
+    return {
+        "model revision": joined({record.model_revision for record in records}),
+        "commit": joined({record.provenance.commit for record in records}),
+        "hardware": joined({record.provenance.hardware for record in records}),
+        "command": joined({record.provenance.command for record in records}),
+        "packages": joined(packages),
+    }

@@ -1,0 +1,215 @@
+"""Tasks by name: ours and the workspace's from TOML, any other from mteb; with the revision of what they measure."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from tcmbench import plugins
+from tcmbench.data import location
+from tcmbench.errors import DataAbsent, UnknownName
+from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.records.task import Task
+from tcmbench.specs.task import TaskSpec
+from tcmbench.store import differences, key, tree_sha256
+from tcmbench.task_types import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.plugins import Plugin
+    from tcmbench.records.score import Statistic
+    from tcmbench.records.task import Ability
+    from tcmbench.specs.suite import Suite, SuiteTask
+    from tcmbench.task_types._layouts import Layout
+    from tcmbench.workspace import Workspace
+
+_STAGE = "task 2"
+_NOT_OF_SCORES = frozenset(
+    {"name", "description", "source", "license", "synthetic", "path", "languages", "type", "options", "metric"}
+)
+"""Fields of a task that change no score, or whose effect the revision holds already."""
+
+_FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}
+_FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
+
+
+def instantiate(task: Task, split: str, *, subset: str = "default") -> AbsTask:
+    """Return a fresh mteb task, set to one split and subset.
+
+    Fresh, because mteb's clustering draws its samples from a generator that lives in the task: the second
+    model on the same instance would be measured on other samples.
+    """
+    instance = mteb_class(task)()
+    instance._eval_splits = [split]
+    if subset != "default":
+        instance.hf_subsets = [subset]
+    if task.spec is None and task.needs != "texts":
+        from tcmbench.task_types.scoring.fast_retrieval import install
+
+        install(instance)
+    return instance
+
+
+def mteb_class(task: Task) -> type[AbsTask]:
+    """Return the class that mteb instantiates."""
+    if task.spec is None or task.path is None or task.cache is None:
+        if task.task_class is None:
+            raise UnknownName(f"task {task.name} has neither a spec nor a class")
+        return task.task_class
+    return _cached_class(task.spec.model_dump_json(), Source(task.path, task.revision, task.cache))
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_class(spec_json: str, source: Source) -> type[AbsTask]:
+    spec = TaskSpec.model_validate_json(spec_json)
+    task_type = _type(spec)
+    made: type[AbsTask] = task_type.module.task_class(spec, source, options=task_type.options)
+    return made
+
+
+def resolve(workspace: Workspace, name: str) -> Task:
+    """Return the task of this name.
+
+    Raises:
+        UnknownName: Neither the workspace nor mteb has it.
+        DataAbsent: Files of a local task that aren't on this machine; the message says how to get them.
+        SpecError: Options that the task's type doesn't have.
+    """
+    if name in workspace.names(TaskSpec):
+        return _local(workspace, workspace.spec(TaskSpec, name))
+    return _foreign(workspace, name)
+
+
+def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
+    """Look up all tasks of a suite; those without data are listed, not skipped in silence.
+
+    Raises:
+        UnknownName: A task, or a split or subset of one of ours, that does not exist.
+        SpecError: Options that a task's type doesn't have.
+    """
+    present: dict[str, Task] = {}
+    absent: dict[str, str] = {}
+    for column in suite.tasks:
+        check_column(workspace, column, where=f"suite {suite.name}")
+    for name in dict.fromkeys(column.task for column in suite.tasks):
+        try:
+            present[name] = resolve(workspace, name)
+        except DataAbsent as error:
+            absent[name] = str(error)
+    return PlannedSuite(suite, present, absent)
+
+
+def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:
+    """Refuse a split or a subset that a task of ours doesn't declare.
+
+    A task's revision is the hash of the files of its splits, so another split would be measured and never be stale; and
+    types that keep all rows in one file would give the same rows under the other name.
+
+    Raises:
+        UnknownName: No such split or subset; the message says which there are.
+    """
+    if column.task not in workspace.names(TaskSpec):
+        return
+    spec = workspace.spec(TaskSpec, column.task)
+    where = f"{where}: task {spec.name}"
+    if column.split not in spec.splits:
+        raise UnknownName.of("split", column.split, spec.splits, where=where)
+    if column.subset != "default":
+        raise UnknownName.of("subset", column.subset, ["default"], where=where)
+
+
+def specs(workspace: Workspace) -> list[TaskSpec]:
+    """Return the specs of all local tasks, by name."""
+    return [workspace.spec(TaskSpec, name) for name in workspace.names(TaskSpec)]
+
+
+def layout(spec: TaskSpec) -> Layout:
+    """Return how the files of a local task are laid out."""
+    found: Layout = _module(spec).LAYOUT
+    return found
+
+
+def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:
+    """Return the files that a local task reads and that aren't there."""
+    path = location.locate(workspace, spec.path)
+    return [file for file in _module(spec).files(path, spec) if not file.is_file()]
+
+
+def _local(workspace: Workspace, spec: TaskSpec) -> Task:
+    task_type = _type(spec)
+    module = task_type.module
+    path = location.locate(workspace, spec.path)
+    files: list[Path] = module.files(path, spec)
+    absent = [file for file in files if not file.is_file()]
+    if absent:
+        how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
+        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
+    root = path if path.is_dir() else path.parent
+    revision = key(
+        _STAGE,
+        {
+            "type": task_type.identity(),
+            "files": tree_sha256(files, root=root),
+            "metric": spec.metric or module.METRIC,
+            "spec": differences(spec, exclude=_NOT_OF_SCORES),
+        },
+    )
+    return Task(
+        name=spec.name,
+        revision=revision,
+        metric=spec.metric or module.METRIC,
+        statistic=module.STATISTIC,
+        needs=module.SCORES,
+        spec=spec,
+        path=path,
+        cache=workspace.cache,
+    )
+
+
+def _foreign(workspace: Workspace, name: str) -> Task:
+    import mteb
+
+    registry = importlib_get_tasks()._TASKS_REGISTRY
+    if name not in registry:
+        known = [*workspace.names(TaskSpec), *registry]
+        close = UnknownName.of("task", name, known)
+        ours = ", ".join(workspace.names(TaskSpec))
+        raise UnknownName(
+            f"{str(close).partition(' Known:')[0]} Ours: {ours}; and the tasks of mteb {mteb.__version__}."
+        )
+    found = registry[name]
+    meta = found.metadata
+    kind = str(meta.type)
+    needs: Ability = "texts"
+    if kind in {"Retrieval", "InstructionRetrieval"}:
+        needs = "documents"
+    elif "Reranking" in kind:
+        needs = "candidates"
+    return Task(
+        name=name,
+        revision=key("task mteb 1", {"dataset": str(meta.dataset["revision"]), "path": str(meta.dataset["path"])}),
+        metric=_FOREIGN_METRIC.get(kind, str(meta.main_score)),
+        statistic=_FOREIGN_STATISTIC.get(kind, "mean"),
+        needs=needs,
+        spec=None,
+        task_class=found,
+    )
+
+
+def importlib_get_tasks() -> ModuleType:
+    """Return the module `mteb.get_tasks`, which a function of the same name hides."""
+    import importlib
+
+    return importlib.import_module("mteb.get_tasks")
+
+
+def _module(spec: TaskSpec) -> ModuleType:
+    return plugins.load("task_types", spec.type, where=f"task {spec.name}")
+
+
+def _type(spec: TaskSpec) -> Plugin:
+    return plugins.use("task_types", spec.type, spec.options, where=f"task {spec.name}")

@@ -1,0 +1,214 @@
+"""Vectors are computed once, kept whole, and never mistaken for others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcmbench.encoders.runtime import embedding_cache
+from tcmbench.encoders.runtime.embedding_cache import Space, digest
+from tcmbench.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def open_space(root: Path, **identity: Any) -> Space:
+    """Return a space of one model."""
+    chosen = {"model": "m", "revision": "r1", "max_length": 8, "dtype": "float32", **identity}
+    return Space(root, **chosen)
+
+
+def vectors_of(texts: Sequence[str], dimensions: int = 4) -> NDArray[np.float32]:
+    """Return vectors that tell texts apart."""
+    return np.array([[zlib_like(text, place) for place in range(dimensions)] for text in texts], dtype=np.float32)
+
+
+def zlib_like(text: str, place: int) -> float:
+    """Return a number that follows from text and place."""
+    return float(sum((place + 1) * (number + 3) * ord(char) for number, char in enumerate(text)) % 9973)
+
+
+def add(space: Space, texts: Sequence[str]) -> None:
+    """Put the vectors of texts into a space."""
+    space.add([digest(text) for text in texts], vectors_of(texts))
+
+
+def get(space: Space, texts: Sequence[str]) -> dict[str, list[float]]:
+    """Return the vectors of texts that are there, by text."""
+    present, vectors = space.get([digest(text) for text in texts])
+    return dict(zip([t for t, p in zip(texts, present, strict=True) if p], vectors.tolist(), strict=True))
+
+
+def expected(texts: Sequence[str]) -> dict[str, list[float]]:
+    """Return the vectors that texts must have, by text."""
+    return dict(zip(texts, vectors_of(texts).tolist(), strict=True))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.text(max_size=4), max_size=5), max_size=5))
+def test_what_was_added_is_found(tmp_path_factory: pytest.TempPathFactory, rounds: list[list[str]]) -> None:
+    """Every text added is found with its own vector, by this and by a fresh process, and stored once."""
+    root = tmp_path_factory.mktemp("cache")
+    space = open_space(root)
+    for texts in rounds:
+        add(space, list(dict.fromkeys(texts)))
+    texts = list(dict.fromkeys(text for some in rounds for text in some))
+    assert get(space, texts) == expected(texts)
+    assert get(open_space(root), texts) == expected(texts)
+    assert sum(entry.texts for entry in embedding_cache.info(root)) == len(texts)
+
+
+@pytest.mark.parametrize("change", [{"revision": "r2"}, {"max_length": 9}, {"dtype": "bfloat16"}])
+def test_models_are_kept_apart(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Another revision, max length or precision finds nothing of this one."""
+    add(open_space(tmp_path), ["寒热往来"])
+    assert get(open_space(tmp_path, **change), ["寒热往来"]) == {}
+
+
+def test_names_do_not_matter(tmp_path: Path) -> None:
+    """The same revision under another name is the same model."""
+    add(open_space(tmp_path), ["头痛"])
+    assert get(open_space(tmp_path, model="copy"), ["头痛"]) == expected(["头痛"])
+
+
+@pytest.mark.parametrize(("file", "cut"), [("vectors.f32", 5), ("index.bin", 7), ("index.bin", 20)])
+def test_a_torn_tail_is_ignored_and_written_over(tmp_path: Path, file: str, cut: int) -> None:
+    """What a killed process left half-written does not count, and the next writer continues before it."""
+    space = open_space(tmp_path)
+    add(space, ["a", "b"])
+    add(space, ["c"])
+    path = space.folder / file
+    path.write_bytes(path.read_bytes()[:-cut])
+    again = open_space(tmp_path)
+    assert get(again, ["a", "b", "c"]) == expected(["a", "b"])
+    add(again, ["d", "c"])
+    assert get(open_space(tmp_path), ["a", "b", "c", "d"]) == expected(["a", "b", "c", "d"])
+
+
+def test_rows_without_records_are_written_over(tmp_path: Path) -> None:
+    """Rows whose records were never written don't shift the rows that follow."""
+    space = open_space(tmp_path)
+    add(space, ["a"])
+    with (space.folder / "vectors.f32").open("ab") as file:
+        file.write(b"\x01" * 21)
+    add(space, ["b"])
+    assert get(open_space(tmp_path), ["a", "b"]) == expected(["a", "b"])
+
+
+@pytest.mark.parametrize("file", ["vectors.f32", "index.bin"])
+def test_damage_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str) -> None:
+    """A flipped bit makes one text absent, never a wrong vector; adding it again mends it."""
+    space = open_space(tmp_path)
+    add(space, ["a", "b"])
+    path = space.folder / file
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 4
+    path.write_bytes(bytes(data))
+    again = open_space(tmp_path)
+    assert get(again, ["a", "b"]) == expected(["a"])
+    assert "damaged" in caplog.text
+    add(again, ["b"])
+    assert get(open_space(tmp_path), ["a", "b"]) == expected(["a", "b"])
+
+
+def test_vectors_of_another_length_are_refused(tmp_path: Path) -> None:
+    """A model that changed without a new revision is stopped."""
+    space = open_space(tmp_path)
+    add(space, ["a"])
+    with pytest.raises(StoreError, match=r"holds vectors of 4 numbers, but the model gave \(1, 5\)"):
+        space.add([digest("b")], np.zeros((1, 5), dtype=np.float32))
+    assert get(open_space(tmp_path), ["a"]) == expected(["a"])
+
+
+def test_a_damaged_card_is_named(tmp_path: Path) -> None:
+    """A space whose card cannot be read says which folder to delete."""
+    space = open_space(tmp_path)
+    add(space, ["a"])
+    (space.folder / "space.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"Delete .*{space.folder.name}"):
+        open_space(tmp_path)
+
+
+def write_many(root: Path, first: int, count: int) -> None:
+    """Add texts one by one, as a process of its own."""
+    space = open_space(root)
+    for number in range(first, first + count):
+        add(space, [f"text {number}"])
+
+
+def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
+    """Two writers with half of their texts in common lose nothing and store nothing twice."""
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=write_many, args=(tmp_path, first, 60)) for first in (0, 30)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    texts = [f"text {number}" for number in range(90)]
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert get(open_space(tmp_path), texts) == expected(texts)
+    assert [entry.texts for entry in embedding_cache.info(tmp_path)] == [90]
+
+
+def test_a_reader_sees_what_another_adds(tmp_path: Path) -> None:
+    """After a refresh a space knows what was added elsewhere."""
+    reader, writer = open_space(tmp_path), open_space(tmp_path)
+    add(writer, ["a"])
+    assert get(reader, ["a"]) == {}
+    reader.refresh()
+    assert get(reader, ["a"]) == expected(["a"])
+
+
+def test_prune_removes_what_was_used_longest_ago(tmp_path: Path) -> None:
+    """Spaces go, oldest first, until the rest fits."""
+    for age, revision in enumerate(["new", "middle", "old"]):
+        space = open_space(tmp_path, revision=revision, model=revision)
+        add(space, ["a", "b"])
+        os.utime(space.folder / "space.json", (1e9 - age, 1e9 - age))
+    spaces = embedding_cache.info(tmp_path)
+    assert [entry.card.model for entry in spaces] == ["new", "middle", "old"]
+    pruned = embedding_cache.prune(tmp_path, max_bytes=spaces[0].size + spaces[1].size)
+    assert [entry.card.model for entry in pruned.spaces] == ["old"]
+    assert [entry.card.model for entry in embedding_cache.info(tmp_path)] == ["new", "middle"]
+    assert pruned.size == sum(entry.size for entry in embedding_cache.info(tmp_path))
+    assert embedding_cache.prune(tmp_path, max_bytes=0).size == 0
+    assert embedding_cache.info(tmp_path) == ()
+
+
+def test_prune_leaves_writers_alone(tmp_path: Path) -> None:
+    """A space whose lock is held is reported as busy and stays."""
+    space = open_space(tmp_path)
+    add(space, ["a"])
+    with embedding_cache._locked(space.folder):
+        context = multiprocessing.get_context("fork")
+        with context.Pool(1) as pool:
+            pruned = pool.apply(embedding_cache.prune, (tmp_path,), {"max_bytes": 0})
+    assert ([entry.card.model for entry in pruned.busy], pruned.spaces) == (["m"], ())
+    assert get(open_space(tmp_path), ["a"]) == expected(["a"])
+
+
+def test_a_space_pruned_under_a_writer_starts_anew(tmp_path: Path) -> None:
+    """A process whose space was removed writes a new one, without rows that are gone."""
+    space = open_space(tmp_path)
+    add(space, ["a", "b"])
+    embedding_cache.prune(tmp_path, max_bytes=0)
+    space.refresh()
+    assert get(space, ["a"]) == {}
+    add(space, ["c"])
+    assert get(open_space(tmp_path), ["a", "b", "c"]) == expected(["c"])
+
+
+def test_no_cache_has_no_spaces(tmp_path: Path) -> None:
+    """A folder that does not exist holds nothing and needs no pruning."""
+    assert embedding_cache.info(tmp_path / "none") == ()
+    assert embedding_cache.prune(tmp_path / "none", max_bytes=0) == ((), (), 0)

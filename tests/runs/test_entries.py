@@ -1,0 +1,54 @@
+"""What a row tells of how its model was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tcmbench.records.cells import Gap
+from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.runs.entries import Trained, variant_entry
+from tcmbench.specs.suite import Suite, SuiteTask
+from tcmbench.specs.variant import Variant
+from tcmbench.tuning.tune import Tuned
+
+SUITE = Suite(name="one", tasks=(SuiteTask(task="Records", role="in_domain"),))
+OUTCOME: dict[str, Any] = {
+    "seconds": 12.0,
+    "trained_parameters": 7,
+    "trainset": "aa11",
+    "command": ["/opt/python", "-m", "worker", "/opt/store/work.json"],
+    "environment": {"INFONCE_TEMPERATURE": "0.05", "TENSORBOARD_LOGGING_DIR": "/opt/store", "scrubbed": ""},
+    "parity": {"memory=evaluation": 0.0},
+    "statistics": {"records": 9, "pairs": 9, "lines": 18},
+    "provenance": {"commit": "abc", "hardware": "two cores", "packages": {"torch": "2.13", "numpy": "2.4"}},
+    "curves": [{"step": 1, "loss": 2.5, "margin": None, "learning_rate": 1e-3}],
+}
+
+
+def tuned(seed: int) -> Tuned:
+    """Return a model that was never trained."""
+    model: Any = SimpleNamespace(seed=seed)
+    return Tuned(model, Path("nowhere"), {**OUTCOME, "trainset": f"aa{seed}"})
+
+
+def test_a_row_tells_how_its_models_were_trained() -> None:
+    """Seeds, sets, data, versions, settings and leaks are there; no path of the machine is."""
+    variant = Variant(name="v", base="mini-zh", data="records", tuner="full", seeds=(0, 1))
+    gaps = {"Records": Gap("pending", "seed 1 is not measured yet")}
+    trained = Trained([tuned(0), tuned(1)], "2 of 9 records; 2 dropped")
+    entry = variant_entry(variant, PlannedSuite(SUITE, {}), trained=trained, cells=[], gaps=gaps, failure=None)
+    told = entry.provenance
+    assert told["trained seeds"] == "0, 1"
+    assert told["training set"] == "aa0, aa1"
+    assert told["training data"] == "9 records, 9 pairs, 18 lines"
+    assert told["training packages"] == "numpy 2.4, torch 2.13"
+    assert (told["training commit"], told["training hardware"]) == ("abc", "two cores")
+    assert told["training environment"] == "INFONCE_TEMPERATURE=0.05"
+    assert told["leaks"] == "2 of 9 records; 2 dropped"
+    assert "/opt" not in " ".join(told.values())
+    assert entry.cost is not None
+    assert (entry.cost.train_seconds, entry.cost.trained_parameters) == (12.0, 7)
+    assert [point.loss for point in entry.training[1]] == [2.5]
+    assert entry.states["Records"].state == "pending"
