@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.models import weights
-from tcmbench.models.revision import encoder_of, revision
+from tcmbench.models.revisions import encoder_of, revision
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 

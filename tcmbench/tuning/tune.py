@@ -11,7 +11,7 @@ from tcmbench import models, plugins
 from tcmbench.encoders.runtime.batches import release
 from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model, weights
-from tcmbench.models.revision import weights_hash
+from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS, Base

@@ -9,7 +9,6 @@ import pytest
 
 from tcmbench.checks import queries, sides
 from tcmbench.errors import NotComparable, UnknownName
-from tcmbench.evaluation import run
 from tcmbench.workspace import find
 from tests.checks.states import state
 
@@ -42,7 +41,7 @@ def place(tmp_path: Path, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) 
         return replace(entry, scores=scores)
 
     monkeypatch.setattr(sides.run_set, "stored_variant", stored)
-    monkeypatch.setattr(run, "plan", lambda *_: known.planned)
+    monkeypatch.setattr(sides.tasks, "plan_suite", lambda *_: known.planned)
     return find(workspace_dir, cache=tmp_path / "store")
 
 

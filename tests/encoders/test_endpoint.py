@@ -17,7 +17,7 @@ from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.miners import embedding
-from tcmbench.models.revision import revision
+from tcmbench.models.revisions import revision
 from tcmbench.records.model import Model as FarModel
 from tcmbench.specs.base import Base
 from tcmbench.workspace import find

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from tcmbench import plugins
 from tcmbench.errors import ModelAbsent
-from tcmbench.specs.base import LABELS
+from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import differences, file_sha256, key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.plugins import Plugin
-    from tcmbench.specs.base import Base
 
 _STAGE = "model 2"
 _NOT_OF_SCORES = frozenset({"encoder", "options", "swift_model_type"})
