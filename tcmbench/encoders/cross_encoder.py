@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders import ORDERS
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "2"
+ABILITIES = {"reranker": ORDERS}
+WEIGHTS = "folder"
 
 
 class Options(PluginOptions):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, bytes_per_token
 from tcmbench.errors import ModelAbsent, SpecError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"embedding": EMBEDS}
+WEIGHTS = "folder"
 
 
 class Options(PluginOptions):
