@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
-from tcmbench.miners.embedding import embedder
 from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.examples import (
@@ -134,7 +133,7 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
 
 def _model_revision(options: PluginOptions, context: Context) -> str | None:
     name = options.model_name() if isinstance(options, MinerOptions) else None
-    return None if name is None else embedder(name, context.mining).revision
+    return None if name is None else context.mining.model(name).revision
 
 
 def _write(
