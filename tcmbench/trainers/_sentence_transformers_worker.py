@@ -38,7 +38,7 @@ def train(work: Work) -> Result:
     import torch
     from transformers import set_seed
 
-    from tcmbench.encoders.sentence_transformers import open_model
+    from tcmbench.encoders.runtime.opening import open_model
 
     set_seed(work.seed)
     where = f"variant {work.variant.name}, seed {work.seed}"
@@ -238,7 +238,7 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
         size = min(training.batch_size, _CACHED_MINI_BATCH)
         return losses.CachedMultipleNegativesRankingLoss(model, scale=scale, mini_batch_size=size)
     if training.loss == "gist":
-        from tcmbench.encoders.sentence_transformers import open_model
+        from tcmbench.encoders.runtime.opening import open_model
 
         # the untuned base guides: what it finds closer than the positive is not taken for wrong
         guide = open_model(work.base_dir, work.base).to(model.device)

@@ -8,6 +8,7 @@ from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
+from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import (
     Contents,
     file_order,
@@ -72,7 +73,7 @@ def build(
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lacks what the recipe needs.
     """
-    inputs = recipe(variant, base, data_sha256(folder), seed=seed, context=context, drop=drop)
+    inputs = recipe(variant, base, contents_sha256(folder), seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
         if not context.store.has(KIND, name):
@@ -80,13 +81,6 @@ def build(
                 _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
                 write_json(part / "recipe.json", inputs)
     return load(context.store.path(KIND, name))
-
-
-def data_sha256(folder: Folder) -> str:
-    """Return the hash of a folder's contents in their order, on which draws and samples depend."""
-    records: dict[str, Json] = {split: [record.record_id for record in rows] for split, rows in folder.splits.items()}
-    entries: list[Json] = [syndrome.doc_id for syndrome in folder.knowledge]
-    return key("data", {"contents": folder.sha256, "records": records, "knowledge": entries})
 
 
 def load(folder: Path) -> TrainSet:
@@ -105,7 +99,7 @@ def load(folder: Path) -> TrainSet:
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
     """Return all that the training set depends on, and nothing else: its key is the hash of this.
 
-    `data` is the folder's `data_sha256`.
+    `data` is the folder's `contents_sha256`.
 
     Raises:
         UnknownName: No such miner or augmentation.

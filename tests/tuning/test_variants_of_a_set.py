@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench import tasks
-from tcmbench.encoders.sentence_transformers import open_model
+from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import run
 from tcmbench.runs import run_set
