@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcmbench.plugins import Plugin
     from tcmbench.records.score import Statistic
-    from tcmbench.records.task import Ability
+    from tcmbench.specs.base import Ability
     from tcmbench.specs.suite import Suite, SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace

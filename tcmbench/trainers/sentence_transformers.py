@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tcmbench.trainers import Job, Step
 
 REVISION = "1"
-USES = (("encoders", "sentence_transformers"),)
 
 _RUN = "run"
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
-from tcmbench.miners.embedding import embedder
 from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
+from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import Contents, file_order, make_examples, make_order
 from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
@@ -66,7 +66,7 @@ def build(
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lacks what the recipe needs.
     """
-    inputs = recipe(variant, base, data_sha256(folder), seed=seed, context=context, drop=drop)
+    inputs = recipe(variant, base, contents_sha256(folder), seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
         if not context.store.has(KIND, name):
@@ -74,13 +74,6 @@ def build(
                 _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
                 write_json(part / "recipe.json", inputs)
     return load(context.store.path(KIND, name))
-
-
-def data_sha256(folder: Folder) -> str:
-    """Return the hash of a folder's contents in their order, on which draws and samples depend."""
-    records: dict[str, Json] = {split: [record.record_id for record in rows] for split, rows in folder.splits.items()}
-    entries: list[Json] = [syndrome.doc_id for syndrome in folder.knowledge]
-    return key("data", {"contents": folder.sha256, "records": records, "knowledge": entries})
 
 
 def load(folder: Path) -> TrainSet:
@@ -99,7 +92,7 @@ def load(folder: Path) -> TrainSet:
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
     """Return all that the training set depends on, and nothing else: its key is the hash of this.
 
-    `data` is the folder's `data_sha256`.
+    `data` is the folder's `contents_sha256`.
 
     Raises:
         UnknownName: No such miner or augmentation.
@@ -127,7 +120,7 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
 
 def _model_revision(options: PluginOptions, context: Context) -> str | None:
     name = options.model_name() if isinstance(options, MinerOptions) else None
-    return None if name is None else embedder(name, context.mining).revision
+    return None if name is None else context.mining.model(name).revision
 
 
 def _write(

@@ -68,12 +68,12 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     files = tree_sha256(found, root=root)
     name = key(_STAGE, files)
     if not workspace.store.has(KIND, name):
-        from tcmbench.trainsets.build import data_sha256
+        from tcmbench.trainsets.contents import contents_sha256
 
         folder = _read(root, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
         with workspace.store.build(KIND, name) as part:
-            write_json(part / "contents.json", {"sha256": data_sha256(folder), "labels": [*labels]})
+            write_json(part / "contents.json", {"sha256": contents_sha256(folder), "labels": [*labels]})
     kept = _Contents.model_validate(read_json(workspace.store.path(KIND, name) / "contents.json"))
     return TrainingData(root, files, kept.sha256, kept.labels)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import models, plugins
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
+from tcmbench.errors import SpecError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model, weights
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.miners import Context as MiningContext
     from tcmbench.miners import TextKind
     from tcmbench.plugins import Plugin
@@ -345,10 +346,10 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
         from tcmbench.models import base_model
 
         model = base_model(workspace, name or recipe.base.name)
-        if model.base.kind != "embedding":
+        if "vectors" not in model.base.abilities:
             raise SpecError(
-                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors. "
-                'Name an embedding base in the miner\'s options (model = "…").'
+                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors "
+                'that hold for all texts. Name an embedding base in the miner\'s options (model = "…").'
             )
         return _Embedder(model, workspace.cache)
 
@@ -361,7 +362,7 @@ class _Embedder:
     def __init__(self, model: Model, cache: Path) -> None:
         self._model = model
         self._cache = cache
-        self._loaded: object = None
+        self._encoder: CachedEncoder | None = None
 
     @property
     def revision(self) -> str:
@@ -372,10 +373,11 @@ class _Embedder:
         """Return one vector a text, with the prompt of the kind applied."""
         from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
-        if self._loaded is None:
-            self._loaded = models.load(self._model, cache=self._cache)
-        if not isinstance(self._loaded, CachedEncoder):
-            raise ModelAbsent(f"{self._model.name} gives no vectors")
+        if self._encoder is None:
+            loaded = models.load(self._model, cache=self._cache)
+            if not isinstance(loaded, CachedEncoder):
+                raise TypeError(f"expected {CachedEncoder}, got {type(loaded)}")
+            self._encoder = loaded
         base = self._model.base
         prompt = base.query_prompt if kind == "query" else base.document_prompt
-        return self._loaded.encode_list([prompt + text for text in texts])
+        return self._encoder.encode_list([prompt + text for text in texts])

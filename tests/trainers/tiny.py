@@ -289,7 +289,7 @@ def row_vectors(folder: Path, base: Base, rows: Sequence[Mapping[str, object]]) 
     """Return the base's vectors of queries and of documents: positive and negatives of each row in turn."""
     import numpy as np
 
-    from tcmbench.encoders.sentence_transformers import open_model
+    from tcmbench.encoders.runtime.opening import open_model
 
     model = open_model(folder, base)
     queries = [row["messages"][-1]["content"] for row in rows]  # type: ignore[index]

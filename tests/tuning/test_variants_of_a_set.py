@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench import tasks
-from tcmbench.encoders.sentence_transformers import open_model
+from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import run
 from tcmbench.runs import run_set
@@ -27,6 +27,7 @@ from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
+    from tcmbench.trainsets import TrainSet
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -190,16 +191,25 @@ def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
     assert sum(n > t for n, t in zip(near, typical, strict=True)) > 0.8 * len(rows)
 
 
-def test_a_base_without_vectors_mines_nothing(place: Workspace) -> None:
-    """A lexical baseline has no vectors: the message says what to name instead."""
-    (place.root / "models/bases/bm25.toml").write_text(
-        (MODELS / "bases/bm25.toml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    mined = 'negatives = { miner = "embedding", options = { count = 2, model = "bm25" } }\n'
+@pytest.mark.parametrize("name", ["bm25", "tfidf", "mini-zh-reranker"])
+def test_a_base_without_vectors_mines_nothing(place: Workspace, name: str) -> None:
+    """Searchers, rerankers and vectors fitted to one task are refused, and the message says what to name instead."""
+    shutil.copy(MODELS / f"bases/{name}.toml", place.root / "models/bases")
+    with pytest.raises(SpecError, match=f"can't be mined with {name}, which gives no vectors that hold"):
+        _mined_with(place, name)
+
+
+def test_any_base_with_vectors_mines(place: Workspace) -> None:
+    """A baseline whose vectors hold for all texts is a model like any other to a miner."""
+    shutil.copy(MODELS / "bases/hashed-chars.toml", place.root / "models/bases")
+    assert _mined_with(place, "hashed-chars").statistics.negatives_per_example == 2
+
+
+def _mined_with(place: Workspace, name: str) -> TrainSet:
+    mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
     _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))
-    with pytest.raises(SpecError, match="can't be mined with bm25"):
-        tune.training_set(place, tune.resolve(place, variant), seed=0)
+    return tune.training_set(place, tune.resolve(place, variant), seed=0)
 
 
 def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

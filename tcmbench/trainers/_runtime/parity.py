@@ -83,7 +83,7 @@ def evaluation_numbers(folder: Path, base: Base) -> NDArray[np.float32]:
 
     in_full = base.model_copy(update={"dtype": "float32"})
     if base.kind == "embedding":
-        from tcmbench.encoders.sentence_transformers import open_model
+        from tcmbench.encoders.runtime.opening import open_model
 
         encoder = open_model(folder, in_full)
         return np.asarray(encoder.encode(canary_texts(base), prompt="", batch_size=2), dtype=np.float32)

@@ -45,7 +45,7 @@ def _cached_ranking(model: SentenceTransformer, work: Work) -> Any:
 def _gist(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
-    from tcmbench.encoders.sentence_transformers import open_model
+    from tcmbench.encoders.runtime.opening import open_model
 
     # the untuned base guides: what it finds closer than the positive is not taken for wrong
     guide = open_model(work.base_dir, work.base).to(model.device)

@@ -40,7 +40,7 @@ def train(work: Work) -> Result:
     import torch
     from transformers import set_seed
 
-    from tcmbench.encoders.sentence_transformers import open_model
+    from tcmbench.encoders.runtime.opening import open_model
 
     set_seed(work.seed)
     where = f"variant {work.variant.name}, seed {work.seed}"
