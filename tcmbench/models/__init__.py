@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench import plugins
 from tcmbench.models import weights
-from tcmbench.models.revision import revision
+from tcmbench.models.revisions import encoder_of, revision
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 
@@ -46,10 +45,11 @@ def load(model: Model, *, cache: Path) -> MTEBModels:
     """
     from tcmbench.encoders import model_meta
 
-    plugin = plugins.load("encoders", model.base.encoder, where=f"base {model.base.name}")
-    options = plugins.options(plugin, model.base.options, where=f"base {model.base.name}")
+    encoder = encoder_of(model.base)
     meta = model_meta(model.base, name=model.name, revision=model.revision)
-    loaded: MTEBModels = plugin.load(model.base, options=options, model_dir=model.model_dir, meta=meta, seed=model.seed)
+    loaded: MTEBModels = encoder.module.load(
+        model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed
+    )
     if not hasattr(loaded, "encode_texts"):
         return loaded
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder

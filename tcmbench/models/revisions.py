@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 
 from tcmbench import plugins
 from tcmbench.errors import ModelAbsent
-from tcmbench.store import file_sha256, key
+from tcmbench.specs.base import LABELS, Base
+from tcmbench.store import differences, file_sha256, key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.specs.base import Base
+    from tcmbench.plugins import Plugin
 
-# What changes a model's output: weights, configuration, tokenizer, chat template. Cards and training logs don't.
-_RELEVANT = re.compile(r".*\.(safetensors|json|txt|jinja|model)$")
+_STAGE = "model 2"
+_NOT_OF_SCORES = frozenset({"encoder", "options", "swift_model_type"})
+"""Fields of a base that the encoder's identity holds, or that only a training reads."""
+
+# What changes a model's output: weights, configuration, tokenizer, chat template, and code that the base may trust.
+# Cards and training logs don't.
+_RELEVANT = re.compile(r".*\.(safetensors|json|txt|jinja|model|py)$")
 _IRRELEVANT = re.compile(r"(README.*|args\.json|trainer_state\.json|training_.*|.*\.log|all_results\.json)")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
 _SETTLED_SECONDS = 5.0
@@ -31,19 +37,24 @@ def revision(base: Base, model_dir: Path | None) -> str:
         ModelAbsent: The folder holds no safetensors; weights that are pickles could run code and aren't loaded.
         UnknownName: The base names an encoder that doesn't exist.
     """
-    plugin = plugins.load("encoders", base.encoder, where=f"base {base.name}")
-    options = plugins.options(plugin, base.options, where=f"base {base.name}")
-    used = ("architecture", "pooling", "normalize", "max_length", "dtype", "query_prompt", "document_prompt")
     return key(
-        f"model {base.encoder} {plugin.REVISION}",
+        _STAGE,
         {
-            "options": plugin.identity(options) if hasattr(plugin, "identity") else options.model_dump(mode="json"),
+            "encoder": encoder_of(base).identity(),
             "weights": None if model_dir is None else weights_hash(model_dir),
-            "instruction": base.instruction,
-            "padding_side": base.padding_side,
-            **base.model_dump(mode="json", include=set(used)),
+            "base": differences(base, exclude=LABELS | _NOT_OF_SCORES),
         },
     )
+
+
+def encoder_of(base: Base) -> Plugin:
+    """Return the encoder that runs a base.
+
+    Raises:
+        UnknownName: The base names an encoder that doesn't exist.
+        SpecError: Options that the encoder doesn't have.
+    """
+    return plugins.use("encoders", base.encoder, base.options, where=f"base {base.name}")
 
 
 def weights_hash(model_dir: Path) -> str:
