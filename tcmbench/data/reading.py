@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import stat
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataAbsent, DataError
@@ -24,50 +23,40 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """What files must hold while a pin is in force."""
-
-    expected: Mapping[Path, str]
-    """File → sha256 of its bytes, in hex."""
-
-    compared: set[Path] = field(default_factory=set)
-    """Files of `expected` that were read and had their hash."""
+class _Pin:
+    def __init__(self, expected: Mapping[Path, str]) -> None:
+        self.expected = expected
+        self.compared: set[Path] = set()
 
     def compare(self, path: Path, sha256: str) -> None:
-        """Compare what was read of a file with what was planned; files that were not planned pass.
-
-        Raises:
-            DataError: Other bytes.
-        """
-        if path not in self.expected:
-            return
-        if self.expected[path] != sha256:
+        if self.expected.get(path) != sha256:
             raise _changed(path)
         self.compared.add(path)
 
-    def compare_others(self) -> None:
-        """Compare the files that were not read through this module, as they are now.
 
-        Raises:
-            DataError: Other bytes.
-        """
-        for path in self.expected.keys() - self.compared:
-            self.compare(path, hashed([path])[path])
-
-
-_pin: ContextVar[Pin | None] = ContextVar("pin", default=None)
+_pin: ContextVar[_Pin | None] = ContextVar("pin", default=None)
 
 
 @contextlib.contextmanager
-def pinned(expected: Mapping[Path, str]) -> Iterator[Pin]:
-    """Refuse, while the context is open, data files that don't have the expected hashes when they are read."""
-    pin = Pin(expected)
+def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
+    """Refuse, while the context is open, data files that don't hold what is expected of them.
+
+    Files that were not read through this module are compared when the context is left.
+
+    Args:
+        expected: File → sha256 of its bytes, of all files that may be read.
+
+    Raises:
+        DataError: A file holds other bytes when it is read, or wasn't there when the hashes were taken.
+    """
+    pin = _Pin(expected)
     token = _pin.set(pin)
     try:
-        yield pin
+        yield
     finally:
         _pin.reset(token)
+    for path, sha256 in hashed(expected.keys() - pin.compared).items():
+        pin.compare(path, sha256)
 
 
 def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
@@ -83,8 +72,7 @@ def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
     """
     digest = hashlib.sha256()
     with refusals(path):
-        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait for ever
-            raise DataError(f"{path}: expected a file, got {_kind(path)}. Give the path of a file.")
+        _require_file(path)
         file = path.open("rb")
     with file:
         while chunk := _next_chunk(file, path):
@@ -107,6 +95,7 @@ def hashed(paths: Iterable[Path]) -> dict[Path, str]:
     hashes: dict[Path, str] = {}
     for path in paths:
         with refusals(path):
+            _require_file(path)
             hashes[path] = file_sha256(path)
     return hashes
 
@@ -119,6 +108,16 @@ def exists(path: Path) -> bool:
     """
     with refusals(path):
         return path.exists()
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder at a path.
+
+    Raises:
+        DataError: It can't be looked at.
+    """
+    with refusals(path):
+        return path.is_dir()
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -143,8 +142,6 @@ def refusals(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise DataAbsent(path, what="The file to read", how="Check the path.") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: expected a file, got a folder. Give the path of a file.") from error
     except OSError as error:
         raise DataError(
             f"{path}: expected a file that can be read, but: {error.strerror}. Check its name and permissions."
@@ -158,8 +155,10 @@ def _next_chunk(file: BinaryIO, path: Path) -> bytes:
         return file.read(_CHUNK)
 
 
-def _kind(path: Path) -> str:
-    return "a folder" if path.is_dir() else "a device or pipe"
+def _require_file(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+        kind = "a folder" if path.is_dir() else "a device or pipe"
+        raise DataError(f"{path}: expected a file, got {kind}. Give the path of a file.")
 
 
 def _changed(path: Path) -> DataError:

@@ -51,7 +51,7 @@ def linear_probe(
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the train split and the splits to be evaluated, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
             splits = {split: read(split) for split in ("train", *self.eval_splits)}
             _require_learnable(splits)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import Field
-
 from tcmbench.data.formats import beir
 from tcmbench.plugins import PluginOptions
 
@@ -23,9 +21,8 @@ class JudgedOptions(PluginOptions):
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""
 
-    copies: Copies = Field(default="as_judged", exclude_if=lambda value: value == "as_judged")
-    """Unjudged documents with the text of a relevant one: irrelevant, as in BEIR, or as relevant as it. Left out of
-    the task's key where it is the default, which keeps the keys of scores measured before there was a choice."""
+    copies: Copies = "as_judged"
+    """Unjudged documents with the text of a relevant one: irrelevant, as in BEIR, or as relevant as it."""
 
 
 class JudgedSplit(NamedTuple):

@@ -27,7 +27,7 @@ class LocalRetrieval(AbsTaskRetrieval):
     def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
         """Read every split that is to be evaluated, once."""
         del num_proc, kwargs
-        if self.dataset is not None:
+        if self.data_loaded:
             return
         self.dataset = {"default": {}}
         self.items = {}

@@ -56,7 +56,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
             columns, self.notes = _read(source.path)
             self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}

@@ -74,7 +74,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
             rows, self.notes = _read(source.path, low=low, high=high)
             self.dataset = {"default": {split: Dataset.from_dict(rows) for split in self.eval_splits}}
