@@ -42,5 +42,7 @@ def command(
             if gap.state != "not_applicable":
                 lost.append(name)
         typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
+        for note in cells.scores[name].record.notes if name in cells.scores else ():
+            typer.echo(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")

@@ -204,6 +204,7 @@ def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
     def joined(values: set[str]) -> str:
         return ", ".join(sorted(value for value in values if value))
 
+    notes = joined({f"{record.task}: {note}" for record in records for note in record.notes})
     packages = {f"{name} {version}" for record in records for name, version in record.provenance.packages.items()}
     return {
         "model revision": joined({record.model_revision for record in records}),
@@ -211,4 +212,5 @@ def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
         "hardware": joined({record.provenance.hardware for record in records}),
         "command": joined({record.provenance.command for record in records}),
         "packages": joined(packages),
+        **({"notes on data": notes} if notes else {}),
     }
