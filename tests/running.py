@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench import tasks
+from tcmbench.evaluation import run as columns
 from tcmbench.executors import local
 from tcmbench.records.events import Note
 from tcmbench.runs import gather, run_set
@@ -13,8 +14,11 @@ from tcmbench.runs.jobs import plan
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
+    from tcmbench.records.cells import Cells
     from tcmbench.records.entry import Entry
     from tcmbench.records.events import Emit, Event
+    from tcmbench.records.model import Model
+    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.workspace import Workspace
 
 
@@ -55,6 +59,12 @@ def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emi
     execute = partial(local.run, options=local.Options(jobs=jobs, retries=retries))
     run_set.run(workspace.store, missing, execute=execute, emit=keep)
     return Run(gather.entries(workspace, model_set, planned), events)
+
+
+def measured(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
+    """Measure what is missing of one model and return what the store then has."""
+    columns.measure(workspace, model, columns.missing(workspace, model, planned), planned, emit=lambda _: None)
+    return columns.read(workspace, model, planned)
 
 
 def stored(workspace: Workspace, name: str) -> list[Entry]:

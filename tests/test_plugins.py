@@ -15,7 +15,7 @@ KINDS: tuple[plugins.Kind, ...] = (
 )  # fmt: skip
 OFFERED = {
     "miners": ("mine",),
-    "trainers": ("train", "plan", "check", "REVISION"),
+    "trainers": ("train", "plan", "check", "LOSSES", "Options", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
     "executors": ("run",),

@@ -17,7 +17,7 @@ def command(
     executor: Annotated[str, typer.Option("--executor", help="Who performs the jobs.")] = "local",
     data: DataOption = None,
 ) -> None:
-    """Train and evaluate what is missing of a model set and write its leaderboard."""
+    """Train and evaluate what is missing from a set and write its leaderboard."""
     from functools import partial
 
     from tcmbench import plugins, tasks

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"baseline": EMBEDS - {"vectors"}}
+WEIGHTS = "built in"
 
 
 class Options(PluginOptions):
@@ -33,6 +36,9 @@ class Options(PluginOptions):
 
 class TfidfEncoder:
     """An encoder as mteb wants it (EncoderProtocol)."""
+
+    zero_means_unknown = True
+    """A text without any term of the vocabulary has the zero vector, by definition of TF-IDF."""
 
     def __init__(self, model_name: str, revision: str | None, *, options: Options, meta: ModelMeta) -> None:
         del model_name, revision

@@ -133,9 +133,9 @@ def _obstacle(base: Base, column: SuiteTask, planned: PlannedSuite) -> CellState
     """Return why a column can't be measured for a model of a base, None when it can."""
     if column.task in planned.absent:
         return CellState("not_measured", planned.absent[column.task])
-    needs = planned.tasks[column.task].needs
-    if base.kind == "reranker" and needs != "candidates":
-        return CellState("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
-    if base.encoder == "bm25" and needs == "texts":
-        return CellState("not_applicable", "BM25 searches documents; it gives no vectors of texts")
-    return None
+    abilities = base.abilities
+    if planned.tasks[column.task].needs in abilities:
+        return None
+    if "documents" in abilities:
+        return CellState("not_applicable", "the model searches documents; it gives no vectors of texts")
+    return CellState("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")

@@ -19,8 +19,8 @@ from tcmbench.executors._queue import Queue
 from tcmbench.executors._worker import Order
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
 from tcmbench.runs.perform import note_failure, perform
-from tcmbench.trainers import _gpus
-from tcmbench.trainers._process import end_group, leashed
+from tcmbench.trainers._runtime import gpus as machine_gpus
+from tcmbench.trainers._runtime.process import end_group, leashed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ class _SideBySide:
         self._queue = Queue(jobs, emit=emit)
         self._options = options
         self._emit = emit
-        self._gpus = _gpus.visible()
+        self._gpus = machine_gpus.visible()
         self._free = list(self._gpus)
         self._workers: list[_Worker] = []
 
@@ -135,7 +135,7 @@ class _SideBySide:
         given = os.environ.get(_THREADS, "")
         threads = min(share, int(given)) if given.isdigit() and int(given) else share
         # Where there are GPUs, a job without need of one must not open a context on the first.
-        seen = {_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
+        seen = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
         return {**os.environ, _THREADS: str(threads), **seen}
 
     def _listen(self, worker: _Worker) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.records.score import Statistic
+    from tcmbench.specs.base import Ability
     from tcmbench.specs.task import TaskSpec
-
-Ability = Literal["documents", "candidates", "texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +45,6 @@ class Task:
 
     cache: Path | None = None
     """Store, for candidates."""
+
+    contents: tuple[tuple[Path, str], ...] = ()
+    """Files of a local task and the sha256 of each, from which the revision follows."""

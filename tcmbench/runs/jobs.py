@@ -17,6 +17,7 @@ from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
+from tcmbench.trainers import requirements
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -180,7 +181,7 @@ class _Planner:
             seed=seed,
             columns=(),
             needs=Needs(
-                gpus=recipe.variant.training.devices,
+                gpus=requirements(recipe.variant).devices,
                 memory_mib=weights * _ADAM if recipe.variant.tuner == "full" else weights,
                 threads=_MODEL_THREADS,
             ),

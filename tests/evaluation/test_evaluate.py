@@ -13,7 +13,7 @@ import pytest
 
 from tcmbench import models, tasks
 from tcmbench.errors import DataAbsent, StoreError, UnknownName
-from tcmbench.evaluation import evaluate, run
+from tcmbench.evaluation import evaluate
 from tcmbench.evaluation import item_tables as items
 from tcmbench.models.revisions import revision
 from tcmbench.records.cells import Cells
@@ -21,6 +21,7 @@ from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import Suite
 from tcmbench.tasks.registration import register_with_mteb
 from tcmbench.workspace import Workspace
+from tests import running
 
 MODELS = ("bm25", "hashed-chars", "tfidf", "random")
 
@@ -34,12 +35,7 @@ def planned(tiny: Workspace) -> PlannedSuite:
 @pytest.fixture(scope="module")
 def measured(tiny: Workspace, planned: PlannedSuite) -> dict[str, Cells]:
     """Every baseline on every column."""
-    cells = {}
-    for name in MODELS:
-        model = models.base_model(tiny, name)
-        run.measure(tiny, model, run.missing(tiny, model, planned), planned, emit=lambda _: None)
-        cells[name] = run.read(tiny, model, planned)
-    return cells
+    return {name: running.measured(tiny, models.base_model(tiny, name), planned) for name in MODELS}
 
 
 # mteb's own classification scores warn of classes that a probe never predicted
@@ -107,9 +103,7 @@ def test_second_run_measures_nothing(
 ) -> None:
     """What is stored is taken from the store; the model isn't even loaded."""
     monkeypatch.setattr(models, "load", lambda *_, **__: pytest.fail("the model was loaded"))
-    model = models.base_model(tiny, "bm25")
-    run.measure(tiny, model, run.missing(tiny, model, planned), planned, emit=lambda _: None)
-    again = run.read(tiny, model, planned)
+    again = running.measured(tiny, models.base_model(tiny, "bm25"), planned)
     assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
 
 

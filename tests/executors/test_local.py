@@ -183,7 +183,7 @@ def test_each_job_has_its_share_of_cores_and_gpus_of_its_own(tmp_path: Path, mon
     real = subprocess.Popen
     monkeypatch.setattr(local.subprocess, "Popen", started)
     monkeypatch.setattr(local, "_cores", lambda: 4)
-    monkeypatch.setattr(local._gpus, "visible", lambda: ("4", "7"))
+    monkeypatch.setattr(local.machine_gpus, "visible", lambda: ("4", "7"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     jobs = [job(tmp_path, "a", gpus=1), job(tmp_path, "b", gpus=1), job(tmp_path, "c"), job(tmp_path, "d", gpus=8)]
     local.run(jobs, options=local.Options(jobs=2, retries=0), emit=lambda _: None)
