@@ -7,7 +7,9 @@ which all workers see under the same paths. An executor
 - begins no job before the one it waits for is done (`_queue.Queue` holds them in order);
 - starts a job again whose worker died, a few times; a failure that `perform` returns is final;
 - notes in the store that a job is given up (`perform.note_failure`), and goes on with the others;
-- gives a job the GPUs that it needs where there are any, and hides them from a job that needs none;
+- gives a job the GPUs that it needs, as far as the machine has them: a training that needs more says so itself, where a
+  request that nothing can meet would wait for ever;
+- hides GPUs from a job that needs none, or has `perform` use the device `cpu`;
 - leaves no process behind, however it ends.
 """
 
