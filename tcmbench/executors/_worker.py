@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.records.events import JobFailed, JobFinished
 
 if TYPE_CHECKING:
+    from tcmbench.records.events import Event
     from tcmbench.runs.jobs import Job
 
 
@@ -39,9 +40,15 @@ def main(descriptor: int) -> None:
         logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform
 
+        def emit(event: Event) -> None:
+            try:
+                executor.send(event)
+            except OSError:  # the run is gone: that is no failure of the job, to be noted as such
+                raise SystemExit(1) from None
+
         job = order.job
-        reason = perform(job, emit=executor.send)
-        executor.send(JobFinished(job.key, job.model) if reason is None else JobFailed(job.key, job.model, reason))
+        reason = perform(job, emit=emit)
+        emit(JobFinished(job.key, job.model) if reason is None else JobFailed(job.key, job.model, reason))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tcmbench.runs.jobs import Job
 
 _POLL_SECONDS = 1.0
+_EXIT_SECONDS = 10.0
+"""What a process has to end by itself after its job."""
+
 _THREADS = "OMP_NUM_THREADS"
 """What torch, OpenBLAS and MKL take their number of threads from, here and in trainings."""
 
@@ -154,8 +157,11 @@ class _SideBySide:
         if outcome is None and not is_dead:
             return
         self._workers.remove(worker)
-        worker.events.close()
+        if outcome is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.process.wait(_EXIT_SECONDS)
         end_group(worker.process)
+        worker.events.close()
         if outcome is None and worker.attempt <= self._options.retries:
             self._emit(Note(f"{worker.job.model}: its process {_how(worker.process)}; started again"))
             self._start(worker.job, gpus=worker.gpus, attempt=worker.attempt + 1)

@@ -1,4 +1,4 @@
-"""What a board is made from: one entry a model, with its scores, its states and what it cost.
+"""What a board is made from: one entry per model, with its scores, its states and what it cost.
 
 Entries hold scores on mteb's scale (0–1), as stored; `build` turns them into points (0–100).
 """
@@ -116,7 +116,7 @@ class Entry:
     """Fields of its file, flattened with dots (`training.batch_size`)."""
 
     scores: Mapping[str, tuple[Score, ...]] = field(default_factory=dict)
-    """Column → one score a seed (one in all for bases)."""
+    """Column → one score per seed (one in all for bases)."""
 
     states: Mapping[str, CellState] = field(default_factory=dict)
     """Column → why there is no score."""

@@ -26,7 +26,7 @@ class Trained:
     """What was trained of a variant."""
 
     tuned: Sequence[Tuned]
-    """Its models, one a seed."""
+    """Its models, one per seed."""
 
     leaks: str
     """What the training records share with the tasks of the board's suite, in one line. Not a fact of the models: one
@@ -57,7 +57,7 @@ def variant_entry(
     states: Mapping[str, CellState],
     failure: str | None,
 ) -> Entry:
-    """Return the row of a variant: a score a seed on every column that all its seeds have.
+    """Return the row of a variant: one score per seed on every column that all its seeds have.
 
     Args:
         variant: The variant.
