@@ -1,4 +1,4 @@
-"""A progress bar for people: one line, on stderr, and none where nobody watches."""
+"""The progress of a run on stderr: a bar, or plain lines where stderr is no terminal."""
 
 from __future__ import annotations
 

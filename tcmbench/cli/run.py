@@ -14,7 +14,9 @@ def command(
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, metavar="N", help="Jobs side by side: train or measure N models at a time.")
     ] = 1,
-    executor: Annotated[str, typer.Option("--executor", help="Who performs the jobs.")] = "local",
+    executor: Annotated[
+        str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")
+    ] = "local",
     data: DataOption = None,
 ) -> None:
     """Train and evaluate what is missing from a set and write its leaderboard."""

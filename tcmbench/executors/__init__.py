@@ -1,4 +1,4 @@
-"""Who performs the jobs of a run: one plug-in per file, such as the processes of one machine, or a cluster.
+"""Executors perform the jobs of a run: one plug-in per file, such as the processes of one machine, or a cluster.
 
 The contract: a job (`runs/jobs.py`) is pickled as it is; where it arrives, `runs.perform.perform(job, emit=…)` does it
 and returns None or the reason of its failure. That and the events are all that comes back: results go to the store,

@@ -135,11 +135,11 @@ class _SideBySide:
     def _environment(self, gpus: tuple[str, ...]) -> dict[str, str]:
         """Return the environment of a worker: ours, with its share of the cores and its GPUs."""
         share = max(1, _cores() // self._options.jobs)
-        given = os.environ.get(_THREADS, "")
-        threads = min(share, int(given)) if given.isdigit() and int(given) else share
+        limit = os.environ.get(_THREADS, "")
+        threads = min(share, int(limit)) if limit.isdigit() and int(limit) else share
         # Where there are GPUs, a job without need of one must not open a context on the first.
-        seen = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
-        return {**os.environ, _THREADS: str(threads), **seen}
+        visible = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
+        return {**os.environ, _THREADS: str(threads), **visible}
 
     def _listen(self, worker: _Worker) -> None:
         """Pass on what a worker sent; settle its job where it ended, or start it again where it died."""
