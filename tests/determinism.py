@@ -24,12 +24,14 @@ _SIGNS = list("气血阴阳虚实寒热痰湿瘀风火燥肝心脾肺肾胃胆")
 
 
 def texts(count: int, length: int, *, seed: int) -> tuple[str, ...]:
-    """Return texts of few signs, so that many scores are nearly equal and any other rounding shows."""
+    """Return texts of few signs."""
     rng = np.random.default_rng(seed)
     return tuple("".join(rng.choice(_SIGNS, length)) for _ in range(count))
 
 
-DOCUMENTS, QUERIES = texts(200, 60, seed=1), texts(300, 80, seed=2)
+DOCUMENTS, QUERIES = texts(297, 60, seed=1), texts(900, 80, seed=2)
+DOCUMENTS += DOCUMENTS[:3]
+"""Copies at the end of a matrix are summed otherwise than at its start, so that another order of terms shows."""
 
 
 class Counts:

@@ -76,10 +76,8 @@ def test_plugin_is_documented(kind: Kind, name: str) -> None:
             assert ast.get_docstring(node), node.name
         if isinstance(node, ast.ClassDef) and node.name == "Options":
             after = zip(node.body, [*node.body[1:], None], strict=True)
-            bare = [
-                ast.unparse(field) for field, doc in after if isinstance(field, ast.AnnAssign) and not _is_text(doc)
-            ]
-            assert bare == []
+            fields = [(ast.unparse(field), _is_text(doc)) for field, doc in after if isinstance(field, ast.AnnAssign)]
+            assert [field for field, is_documented in fields if not is_documented] == []
 
 
 def _is_text(node: ast.stmt | None) -> bool:
