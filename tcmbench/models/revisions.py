@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
-from tcmbench.errors import ModelAbsent
+from tcmbench.models import model_files
 from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import differences, file_sha256, key
 
@@ -21,11 +21,6 @@ _STAGE = "model 2"
 _NOT_OF_SCORES = frozenset({"encoder", "options", "swift_model_type"})
 """Fields of a base that the encoder's identity holds, or that only a training reads."""
 
-# What changes a model's output: weights, configuration, tokenizer, chat template, and code that the base may trust.
-# Cards and training logs don't.
-_RELEVANT = re.compile(r".*\.(safetensors|json|txt|jinja|model|py)$")
-_IRRELEVANT = re.compile(r"(README.*|args\.json|trainer_state\.json|training_.*|.*\.log|all_results\.json)")
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
 _SETTLED_SECONDS = 5.0
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
@@ -58,17 +53,12 @@ def encoder_of(base: Base) -> Plugin:
 
 
 def weights_hash(model_dir: Path) -> str:
-    """Return the hash over the names and bytes of all files of a model that change its output."""
-    found = [
-        path
-        for path in sorted(model_dir.rglob("*"))
-        if path.is_file() and _RELEVANT.fullmatch(path.name) and not _IRRELEVANT.fullmatch(path.name)
-    ]
-    if not any(path.suffix == ".safetensors" for path in found):
-        pickles = sorted(p.name for pattern in _PICKLES for p in model_dir.glob(pattern))
-        came = f"only pickles ({', '.join(pickles)}), which could run code" if pickles else "no weights"
-        raise ModelAbsent(f"{model_dir}: expected *.safetensors, got {came}. Convert or download them as safetensors.")
-    return key("weights 1", {path.relative_to(model_dir).as_posix(): _sha256(path) for path in found})
+    """Return the hash over the names and bytes of all files of a model that its loader may read.
+
+    Raises:
+        ModelAbsent: The folder holds no whole safetensors, or something whose contents the hash wouldn't cover.
+    """
+    return key("weights 2", {name: _sha256(path) for name, path in model_files.relevant(model_dir).items()})
 
 
 def _sha256(path: Path) -> str:

@@ -45,3 +45,6 @@ class Task:
 
     cache: Path | None = None
     """Store, for candidates."""
+
+    contents: tuple[tuple[Path, str], ...] = ()
+    """Files of a local task and the sha256 of each, from which the revision follows."""

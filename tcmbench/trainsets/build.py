@@ -9,14 +9,7 @@ from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.contents import contents_sha256
-from tcmbench.trainsets.examples import (
-    Contents,
-    file_order,
-    has_in_batch_negatives,
-    make_examples,
-    make_order,
-    scored,
-)
+from tcmbench.trainsets.examples import Contents, file_order, make_examples, make_order
 from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
@@ -32,7 +25,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
-    from tcmbench.trainsets import Context, Tokenizer
+    from tcmbench.trainsets import Context
     from tcmbench.trainsets.pairs import Pairs
 
 KIND = "trainsets"
@@ -106,7 +99,7 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         SpecError: Options that they can't take.
     """
     miner, augmentation = miner_of(variant), augmentation_of(variant)
-    training = variant.training
+    training, requirements = variant.training, context.requirements
     prompts = {"query_prompt", "document_prompt"} | ({"instruction"} if variant.task == "reranker" else set())
     return {
         "data": data,
@@ -118,9 +111,9 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         "variant": differences(variant, include={"task", "max_samples", "split_negatives"}),
         "training": differences(training, include={"epochs", "max_length"}),
         "base": differences(base, include=prompts),
-        "scored": scored(variant),
-        "label_unique": variant.batch_rule == "label_unique" and has_in_batch_negatives(variant),
-        "block_size": training.batch_size * training.devices,
+        "scored": requirements.scored,
+        "label_unique": variant.batch_rule == "label_unique" and requirements.in_batch,
+        "block_size": training.batch_size * requirements.devices,
         "tokenizer": context.tokenizer.revision,
     }
 
@@ -149,7 +142,7 @@ def _write(
     # what the miner was told to take for wrong, a block doesn't take out again
     label_map = folder.label_map if getattr(miner_of(variant).options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
-    contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
+    contents = _contents(variant, base, made[_TRAIN], seed=seed, context=context)
     train = part / "train.jsonl"
     rows = part / "rows.parquet"
     written = write_examples(contents, shape=shape, label_map=label_map, seed=seed, train=train, rows=rows)
@@ -157,7 +150,7 @@ def _write(
     if _DEV in made:
         # What a model is watched by stays the same whatever varies the documents it learns from.
         plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
-        dev = _contents(plain, base, made[_DEV], seed=seed, tokenizer=context.tokenizer, most=_watched(variant))
+        dev = _contents(plain, base, made[_DEV], seed=seed, context=context, most=_watched(variant))
         path = part / "dev.jsonl"
         dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
     stats = measure(contents, written, dev_lines=dev_lines)
@@ -170,13 +163,13 @@ def _contents(
     pairs: Pairs,
     *,
     seed: int,
-    tokenizer: Tokenizer,
+    context: Context,
     most: int | None = None,
 ) -> Contents:
-    texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=tokenizer, seed=seed)
-    examples = make_examples(variant, pairs, texts, seed=seed)
+    texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=context.tokenizer, seed=seed)
+    examples = make_examples(variant, pairs, texts, requirements=context.requirements, seed=seed)
     if most is None:
-        order = make_order(variant, pairs, examples, seed=seed)
+        order = make_order(variant, pairs, examples, requirements=context.requirements, seed=seed)
     else:
         order = file_order(variant, examples, most=most)
     return Contents(pairs, texts, examples, order)

@@ -17,7 +17,7 @@ from tests.stats.strategies import pairs
 
 
 @given(pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_shares_sum_to_one_and_mirror(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """What improves one way gets worse the other way."""
     there, back = shares(*scores), shares(*scores[::-1])

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,9 @@ from tcmbench.evaluation import run
 from tcmbench.runs import run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
-from tcmbench.trainers._train_file import read_rows
+from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
 from tests.watching import Quiet
 
@@ -43,6 +43,26 @@ tuner = "{tuner}"
 trainer = "sentence_transformers"
 training = {{ batch_size = 16, learning_rate = {rate}, max_length = 64 }}
 """
+KILL_IN_TRAINING_B = """
+import os
+import signal
+from tcmbench.cli import main
+from tcmbench.trainers import sentence_transformers
+
+train = sentence_transformers.train
+
+
+def killed_in_b(job, *, options, progress):
+    def kill(step):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return train(job, options=options, progress=kill if job.variant.name == "b" else progress)
+
+
+sentence_transformers.train = killed_in_b
+main(["run", "tiny"])
+"""
+"""A run that is killed at a step of its second training: on every machine at the same one."""
 RERANKER = """
 [[variant]]
 name = "orders"
@@ -104,6 +124,9 @@ def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
     assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
     assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
     assert _stored(place)["breaks"].failure is None
+    # both were trained on the same records, so neither has the training set for itself
+    own = {artefact.kind for artefact in belonging_to(place.store, "works")}
+    assert own == {"models", "scores", "embeddings", "mteb"}
 
 
 def test_a_misspelt_base_is_told_before_anything_is_measured(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,17 +240,13 @@ def test_a_killed_run_goes_on(place: Workspace) -> None:
     _write(
         place, HEAD + "".join(STATIC.format(name=n, tuner="full", rate=r) for n, r in (("a", "1e-2"), ("b", "2e-2")))
     )
-    command = [str(Path(sys.executable).with_name("tcmbench")), "run", "tiny", "--data", str(place.data_root)]
-    environment = {**os.environ, "TCMBENCH_CACHE": str(place.cache)}
-    running = subprocess.Popen(command, cwd=place.root, env=environment, start_new_session=True)
+    environment = {**os.environ, "TCMBENCH_CACHE": str(place.cache), "TCMBENCH_DATA": str(place.data_root)}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL_IN_TRAINING_B], cwd=place.root, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     models = place.cache / "models"
-    until = time.monotonic() + 400
-    while not list(models.glob("*/*/outcome.json")):
-        assert running.poll() is None, "the run ended before a model was there"
-        assert time.monotonic() < until, "no model was trained"
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
     (first,) = models.glob("*/*/outcome.json")
     written = first.stat().st_mtime_ns
     entries, notes = _measured(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
     }
     static = base.architecture == "static"
     weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
-    if (model_dir / "modules.json").is_file():
-        model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
-    else:
-        model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
+    with strict_weights(model_dir):
+        if (model_dir / "modules.json").is_file():
+            model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
+        else:
+            model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
     if not static:
         model.max_seq_length = base.max_length
     return model
