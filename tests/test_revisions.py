@@ -66,7 +66,7 @@ def test_code_changes_only_with_its_revision(request: pytest.FixtureRequest) -> 
     assert not stale, "\n".join(
         [
             *(f"{module} has changed; it is run by {', '.join(names)}" for module, names in stale.items()),
-            "Where the same input and options can give another output now, raise the revision; else old artefacts stay.",
+            "Where the same input and options can give another output now, raise the revision, or old artefacts stay.",
             *(f"  {name}: {declared}" for name, declared in sorted(revised.items())),
             f"Then record the state: {RECORD}",
         ]
