@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench import plugins
 from tcmbench.trainers import _runtime
 from tests.imports import CALLS, MODULES, TREES, room_of
+from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.plugins import Kind
-
-MAKERS: tuple[Kind, ...] = ("miners", "augmentations", "trainers", "encoders", "task_types")
-"""Kinds of plug-ins that artefacts are made with."""
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "contents": ("tcmbench.tuning.training_data._STAGE",),

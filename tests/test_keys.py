@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
@@ -19,9 +20,9 @@ from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import Training, Variant
 from tcmbench.store import Store, key
-from tcmbench.trainsets import build
+from tcmbench.trainsets import build, tokens
 from tcmbench.tuning import leaks, tune
-from tests.code import MAKERS
+from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,15 @@ VALUES = (
     {"a": "b"},
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
+
+
+_load_once = functools.cache(tokens._load)
+
+
+@pytest.fixture(autouse=True)
+def one_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key asks for the tokenizer's revision, and reading it takes longer than all else."""
+    monkeypatch.setattr(tokens, "_load", _load_once)
 
 
 class Made(NamedTuple):

@@ -19,7 +19,7 @@ from tcmbench.checks import outputs
 from tcmbench.data import formats
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.specs.base import Ability, ModelKind, Weights
-from tests.code import MAKERS
+from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
