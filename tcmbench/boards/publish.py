@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
 from tcmbench.store import atomic_write, key, tree_sha256
@@ -52,6 +54,8 @@ def stored_board(workspace: Workspace, model_set: ModelSet, planned: PlannedSuit
             "set": model_set.model_dump_json(),
             "suite": planned.suite.model_dump_json(),
             "code": tree_sha256(code, root=package),
+            "columns": [column.identity() for column in plugins.of_other_packages("columns")],
+            "packages": {name: importlib.metadata.version(name) for name in ("jinja2", "matplotlib")},
         },
     )
     store = workspace.store
