@@ -26,6 +26,8 @@ def load(path: Path) -> tuple[dict[str, Any], str]:
             a number that isn't finite, or one of over 64 bits.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+            raise SpecError(f"{path}: expected a file, got a folder, device or pipe.")
         if path.stat().st_size > _LARGEST:
             raise SpecError(f"{path}: expected at most {_LARGEST:,} bytes, got {path.stat().st_size:,}. Split it.")
         text = path.read_text(encoding="utf-8")
