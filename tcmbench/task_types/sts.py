@@ -69,6 +69,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         max_score = high
 
         dataset: Any = None
+        data_loaded: bool = False
         notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
