@@ -6,12 +6,14 @@ bundled content, so a workspace holds only what is its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.specs import toml
+from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Workspace:
         """
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
-            if path.is_file():
+            if is_name(name) and path.is_file():
                 return toml.read(schema, path)
         kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)
@@ -94,7 +96,7 @@ class Workspace:
         product = [variant for matrix in model_set.matrix for variant in matrix.variants(where=where)]
         found = [*named, *inline, *product]
         names = [*model_set.models, *(variant.name for variant in found)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise UnknownName(
                 f"{where}: names that are given twice, to variants or to a model and a variant: {', '.join(twice)}. "

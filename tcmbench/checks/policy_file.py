@@ -12,12 +12,12 @@ margin = 0.5
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from tcmbench.errors import SpecError
+from tcmbench.specs.safe_toml import load
 from tcmbench.stats.policy import Policy
 
 if TYPE_CHECKING:
@@ -56,13 +56,9 @@ def read(path: Path) -> Policies:
     Raises:
         SpecError: No such file, not TOML, or a field that is misspelt or can't be; the message names file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        given = tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise SpecError(f"{path}: no such policy. See docs/ci.md for an example.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: not valid TOML: {error}") from error
+    if not path.exists():
+        raise SpecError(f"{path}: no such policy. See docs/ci.md for an example.")
+    given, text = load(path)
     shared = {name: value for name, value in given.items() if name not in _DEFAULTS}
     found = {}
     for comparison, defaults in _DEFAULTS.items():

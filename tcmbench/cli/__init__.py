@@ -128,6 +128,8 @@ def main(arguments: list[str] | None = None) -> Any:
         arguments: Words after the name of the program; None takes those of the process.
     """
     import gc
+    import io
+    import sys
 
     from tcmbench.errors import TcmbenchError
 
@@ -135,6 +137,10 @@ def main(arguments: list[str] | None = None) -> Any:
     # is an eighth of a short command's time.
     gc.set_threshold(100_000, *gc.get_threshold()[1:])
     _set_up_logging()
+    for stream in (sys.stdout, sys.stderr):
+        # A name of a file may hold what the terminal's encoding doesn't have.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return app(args=arguments, prog_name=PROGRAM)
     except TcmbenchError as error:

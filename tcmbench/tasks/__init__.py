@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 _STAGE = "task 2"
 _NOT_OF_SCORES = frozenset(
-    {"name", "description", "source", "license", "synthetic", "path", "languages", "type", "options", "metric"}
-)
+    {
+        "name", "description", "source", "license", "synthetic", "path", "outside_data_root", "languages", "type",
+        "options", "metric",
+    }
+)  # fmt: skip
 """Fields of a task that change no score, or whose effect the revision holds already."""
 
 _FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}

@@ -13,7 +13,7 @@ from tcmbench.boards import document, latex, markdown
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.columns import signed
-from tcmbench.boards.spreadsheet import to_csv
+from tcmbench.boards.spreadsheet import _safe, to_csv
 
 from .fake import POLICY, Shape, make
 
@@ -116,6 +116,15 @@ def test_columns_of_other_packages_stand_in_every_table(
 def test_csv_cells_are_no_formulas(table: Table) -> None:
     """A name that begins like a formula is quoted for spreadsheets."""
     assert ",'=1+1," in to_csv(table)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "＝1+1", "＋1", "－1", "＠SUM(1)", "@x", "-1", "\t=1", " =1", "\u3000＝1", "\n1"]
+)
+def test_no_name_begins_a_formula(name: str) -> None:
+    """Full-width signs and signs behind spaces are quoted too; other names are left as they are."""
+    assert _safe(name) == f"'{name}"
+    assert _safe(f"a{name}") == f"a{name}"
 
 
 def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,3 +147,18 @@ def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path, mon
     monkeypatch.setattr(encodings, "detect", edited)
     with pytest.raises(DataError, match="changed"):
         list(lines.iter_objects(path))
+
+
+@pytest.mark.parametrize("damage", ["folder", "pipe"])
+def test_a_file_that_cannot_be_read_costs_its_own_columns(place: Workspace, damage: str) -> None:
+    """The rest of the suite is planned."""
+    path = place.data_root / "pairs.jsonl"
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    planned = tasks.plan_suite(place, place.spec(Suite, "all"))
+
+    assert set(planned.tasks) == {"Found", "Ordered", "Records"}
+    assert "expected a file, got" in planned.absent["Pairs"]
