@@ -7,7 +7,6 @@ stand in both languages.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +17,7 @@ from tcmbench.boards.figures import pictures
 from tcmbench.boards.payload import DETAILS, payload
 from tcmbench.boards.recommend import common_means
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,9 +113,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=summary.signed, size=_size, slice_name=slice_name
-    )
+    environment.globals.update(t=_both, spans=_spans, label=_label, signed=signed, size=_size, slice_name=slice_name)
     environment.globals.update(bundled=texts.bundled, reason=texts.reason)
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
@@ -190,7 +188,7 @@ def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
     """Return `[low, high]`, or nothing where there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    show = partial(summary.signed) if sign else "{:.1f}".format
+    show = signed if sign else "{:.1f}".format
     return f"[{show(estimate.low)}, {show(estimate.high)}]"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import signed
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Cell, Estimate, Row, Table

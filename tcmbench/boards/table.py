@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
+    from tcmbench.specs.policy import Policy
     from tcmbench.specs.suite import Role
-    from tcmbench.stats.policy import Policy
     from tcmbench.store import Json
 
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import tcmbench
-from tcmbench.checks import baseline as baselines
-from tcmbench.checks import policy_file, reference, regression, state
+from tcmbench.checks import state
 from tcmbench.checks.verdict import Report
+from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import regression
+from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
+from tcmbench.specs import policy as policy_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tcmbench.checks.baseline import Baseline
-    from tcmbench.checks.verdict import Against, ModelVerdict
+    from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.verdict import Against, ModelVerdict
     from tcmbench.workspace import Workspace
 
 
@@ -58,7 +61,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             pass.
         NotComparable: The baseline is another set's.
     """
-    policies = policy_file.read(options.policy) if options.policy else policy_file.default()
+    policies = policy_files.read(options.policy) if options.policy else policy_files.default()
     path = baseline_path(workspace, name, options)
     is_kept = options.against == "baseline" or (
         options.against is None and (options.baseline is not None or path.is_file())
@@ -75,16 +78,18 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
                 f"{shown(workspace, path)}, so there is nothing to check. To guard its models against later changes: "
                 f"tcmbench check {name} --update-baseline"
             )
-        verdicts = reference.judge(found, names, policy=policies.reference)
+        comparison = AgainstReference(found, policy=policies.reference, names=names)
+        verdicts = [comparison.judge(name) for name in names]
     return Report(
         set_name=name,
-        suite=found.planned.suite.name,
-        synthetic=found.planned.suite.synthetic,
+        suite=found.suite.name,
+        synthetic=found.suite.synthetic,
         reference=found.model_set.reference,
         against="baseline" if is_kept else "reference",
         baseline=shown(workspace, path) if is_kept else "",
         policy_file=shown(workspace, options.policy) if options.policy else "",
         models=tuple(sorted(verdicts, key=_seriousness)),
+        places=state.places(workspace, found),
         columns=len(found.columns),
         version=tcmbench.__version__,
     )
@@ -96,7 +101,7 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     Raises:
         ScoreMissing: A required score is not there.
     """
-    policies = policy_file.read(options.policy) if options.policy else policy_file.default()
+    policies = policy_files.read(options.policy) if options.policy else policy_files.default()
     made = baselines.make(state.read(workspace, name), policy=policies.baseline)
     path = baseline_path(workspace, name, options)
     try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.columns import signed
+from tcmbench.specs.suite import ROLES
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import Level, ModelVerdict, Outcome, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import Level, ModelVerdict, Outcome
     from tcmbench.stats.estimates import Estimate
 
 SAID: dict[Outcome, str] = {
@@ -59,24 +61,16 @@ def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         head = ("model", "verdict", "gain in domain [95% interval]", "held out", "forgetting (general)", "seeds")
     rows: list[tuple[str, ...]] = []
     for model in report.models:
-        result = model.result
         if report.against == "reference":
-            figures = (
-                (result.gain_in_domain, result.gain_held_out, result.backward_transfer)
-                if result
-                else (None, None, None)
-            )
-            rows.append((model.name, outcome(model), *map(change, figures), _seeds(model)))
-        elif model.against == "reference":
-            gain = change(result.backward_transfer if result else None)
             rows.append(
-                (model.name, outcome(model), str(len(model.tasks)), "new", f"against {report.reference}: {gain}")
+                (model.name, outcome(model), *(change(model.mean_change(role)) for role in ROLES), _seeds(model))
             )
+        elif model.against == "reference":
+            gain = f"against {report.reference}: {change(model.mean_change('general'))}"
+            rows.append((model.name, outcome(model), str(len(model.tasks)), "new", gain))
         else:
             moved = str(sum(verdict.improved != 0 or verdict.worse != 0 for verdict in model.tasks))
-            rows.append(
-                (model.name, outcome(model), str(len(model.tasks)), moved, change(result.kept if result else None))
-            )
+            rows.append((model.name, outcome(model), str(len(model.tasks)), moved, change(model.result.kept)))
     return head, rows
 
 

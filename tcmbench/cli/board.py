@@ -194,7 +194,7 @@ def _table(
 ) -> Table:
     from tcmbench.boards import build
     from tcmbench.runs import cards as task_cards
-    from tcmbench.stats.policy import Policy
+    from tcmbench.specs.policy import Policy
 
     cards = task_cards.task_cards(place, planned, variants=place.variants(model_set), show_text=show_text)
     policy = Policy() if resamples is None else Policy(n_resamples=resamples)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from tcmbench.records.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
 from tcmbench.records.score import Provenance, Score, ScoreRecord
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.specs.policy import Policy
 from tcmbench.specs.suite import Suite, SuiteTask
-from tcmbench.stats.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

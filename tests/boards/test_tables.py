@@ -10,7 +10,6 @@ import pytest
 from tcmbench.boards import document, latex, markdown
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
-from tcmbench.boards.columns import signed
 from tcmbench.boards.spreadsheet import to_csv
 
 from .fake import POLICY, Shape, make
@@ -83,9 +82,3 @@ def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:
     assert "\n" not in line
     assert line.count("{") == line.count("}")
     assert table.digest in line
-
-
-@pytest.mark.parametrize(("value", "shown"), [(0.04, "0.0"), (-0.04, "0.0"), (1.26, "+1.3"), (-1.26, "−1.3")])
-def test_signed(value: float, shown: str) -> None:
-    """Zero has no sign, and minus is a true minus."""
-    assert signed(value) == shown

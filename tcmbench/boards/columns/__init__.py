@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
 from tcmbench.boards.texts import Text, same, text
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Estimate, Row
@@ -103,11 +104,3 @@ def starred(figure: Figure, *, is_partial: bool) -> Figure:
 def nothing(why: Text) -> Figure:
     """Return the figure of a cell that has none: a dash, and the reason in the tooltip."""
     return Figure(value=None, text=same("–"), note=why)
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """Return a number with a sign and a true minus; what rounds to zero has neither."""
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        return f"{0:.{digits}f}"
-    return f"+{text}" if value > 0 else text.replace("-", "−")

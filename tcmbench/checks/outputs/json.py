@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.gate import TaskVerdict
     from tcmbench.store import Json
@@ -36,7 +37,6 @@ def render(report: Report) -> str:
 
 
 def _model(model: ModelVerdict) -> Json:
-    result = model.result
     return {
         "name": model.name,
         "kind": model.kind,
@@ -45,10 +45,10 @@ def _model(model: ModelVerdict) -> Json:
         "outcome": model.outcome,
         "passed": model.passed,
         "changed": model.changed,
-        "kept": _figure(result.kept if result else None),
-        "gain_in_domain": _figure(result.gain_in_domain if result else None),
-        "gain_held_out": _figure(result.gain_held_out if result else None),
-        "backward_transfer": _figure(result.backward_transfer if result else None),
+        "kept": _figure(model.result.kept),
+        "gain_in_domain": _figure(model.mean_change("in_domain")),
+        "gain_held_out": _figure(model.mean_change("held_out")),
+        "backward_transfer": _figure(model.mean_change("general")),
         "tasks": [_task(task) for task in model.tasks],
         "findings": [
             {

@@ -10,7 +10,8 @@ from tcmbench.checks import texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import ModelVerdict
 
 FILE = "check.md"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")

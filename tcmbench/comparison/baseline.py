@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench.comparison.verdict import because
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.store import write_text
 
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.checks.state import Measured, State
+    from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.records.score import Statistic
-    from tcmbench.stats.policy import Policy
+    from tcmbench.specs.policy import Policy
 
     FloatArray = npt.NDArray[np.float64]
 
@@ -160,41 +161,41 @@ def decode(text: str, *, statistic: Statistic, shape: tuple[int, int], where: st
     return np.asarray(whole * _STEP[statistic], dtype=np.float64)
 
 
-def make(state: State, *, policy: Policy) -> Baseline:
+def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
     """Return a set's baseline from its stored scores.
 
     Raises:
         ScoreMissing: A required score is not there: a baseline with holes would let them through for ever.
     """
     holes = [
-        f"{model.name} · {column}: {gap.state.replace('_', ' ')}: {gap.reason}"
-        for model in state.models
+        f"{model.name} · {column}: {because(gap)}"
+        for model in measured.models
         for column, gap in model.entry.states.items()
         if gap.state != "not_applicable" and policy.requires(column)
     ]
     if holes:
         raise ScoreMissing(
-            f"{len(holes)} scores of set {state.model_set.name} are missing, so no baseline was written:\n"
+            f"{len(holes)} scores of set {measured.model_set.name} are missing, so no baseline was written:\n"
             + "\n".join(f"  {line}" for line in holes[:12])
-            + f"\nRun: tcmbench run {state.model_set.name}"
+            + f"\nRun: tcmbench run {measured.model_set.name}"
         )
     tasks: dict[str, BaselineTask] = {}
-    for model in state.models:
+    for model in measured.models:
         for column in model.items:
             tasks.setdefault(column, describe(model, column))
     return Baseline(
-        set=state.model_set.name,
-        suite=state.planned.suite.name,
-        reference=state.model_set.reference,
-        packages=_packages(state),
-        tasks={column.column: tasks[column.column] for column in state.columns if column.column in tasks},
-        models={model.name: _row(model) for model in state.models},
+        set=measured.model_set.name,
+        suite=measured.suite.name,
+        reference=measured.model_set.reference,
+        packages=_packages(measured),
+        tasks={column.column: tasks[column.column] for column in measured.columns if column.column in tasks},
+        models={model.name: _row(model) for model in measured.models},
         values={
             model.name: {
                 column: encode(found.values, found.statistic, where=f"{model.name} on {column}")
                 for column, found in sorted(model.items.items())
             }
-            for model in state.models
+            for model in measured.models
         },
     )
 
@@ -284,9 +285,9 @@ def _row(model: Measured) -> BaselineModel:
     )
 
 
-def _packages(state: State) -> dict[str, str]:
+def _packages(measured: MeasuredSet) -> dict[str, str]:
     seen: dict[str, set[str]] = {}
-    for model in state.models:
+    for model in measured.models:
         for scores in model.entry.scores.values():
             for score in scores:
                 for name, version in score.record.provenance.packages.items():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.checks import policy_file
 from tcmbench.errors import SpecError
+from tcmbench.specs import policy as policy_file
 from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
