@@ -3,6 +3,13 @@
 A plug-in is a module that holds the function its kind asks for and, where it can be configured, a pydantic
 model named `Options`. Only the module that is asked for is imported, so naming what exists costs nothing.
 Other packages add plug-ins through the entry point group `tcmbench.<kind>`.
+
+`use` gives a plug-in with its options; its `identity` is what the key of everything it makes is hashed from. A module
+may declare three names for it:
+
+    REVISION = "1"                                  raised whenever the same options and input give another output
+    USES = (("miners", "bm25"),)                    plug-ins that it calls: their revisions are part of its own
+    def identity(options) -> Mapping[str, Json]     options that change the output; without it, all of them
 """
 
 from __future__ import annotations
@@ -10,18 +17,25 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import __version__
 from tcmbench.errors import SpecError, UnknownName
+from tcmbench.store import differences, file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    from tcmbench.store import Json
+
 Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _FOLDERS: Mapping[Kind, str] = {
     "miners": "tcmbench.miners",
@@ -39,6 +53,43 @@ class PluginOptions(BaseModel):
     """Base of every plug-in's options: frozen, and a misspelt option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plug-in in use: its module, and the options it is called with."""
+
+    kind: Kind
+
+    name: str
+
+    module: ModuleType
+
+    options: PluginOptions
+
+    @property
+    def revision(self) -> str:
+        """Revision of its code: its own `REVISION`, with the name of its distribution where that isn't tcmbench.
+
+        Without a `REVISION` it is the version of the distribution with the hash of the module's file, so that a
+        module under development is never taken for its previous state.
+        """
+        declared = getattr(self.module, "REVISION", None)
+        if declared is None:
+            name, version = _distribution(self.kind, self.name)
+            return f"{name} {version} {_source_sha256(self.module)}"
+        if self.name in _own(self.kind):
+            return str(declared)
+        return f"{_distribution(self.kind, self.name)[0]} {declared}"
+
+    def identity(self) -> dict[str, Json]:
+        """Return everything that changes what it makes: name, revision, plug-ins that it uses, options.
+
+        Of the options only those that differ from their defaults, so that a new one orphans nothing.
+        """
+        refine = getattr(self.module, "identity", differences)
+        parts: dict[str, Json] = {"uses": _uses(self.module), "options": dict(refine(self.options))}
+        return {"name": self.name, "revision": self.revision, **{name: part for name, part in parts.items() if part}}
 
 
 def names(kind: Kind) -> list[str]:
@@ -67,23 +118,58 @@ def load(kind: Kind, name: str, *, where: str = "") -> ModuleType:
     raise UnknownName.of(kind.rstrip("s").replace("_", " "), name, names(kind), where=where)
 
 
-def options(module: ModuleType, given: Mapping[str, Any], *, where: str = "") -> PluginOptions:
-    """Return the plug-in's options, validated.
+def use(kind: Kind, name: str, options: Mapping[str, Any] | None = None, *, where: str = "") -> Plugin:
+    """Return the plug-in with its options, validated.
+
+    Args:
+        kind: Folder to look in.
+        name: Name of the plug-in.
+        options: As they stand in a spec; None for the defaults.
+        where: What asked for it, for the message (a file path).
 
     Raises:
+        UnknownName: No such plug-in.
         SpecError: An option that the plug-in doesn't have, or a value that it can't take.
     """
+    module = load(kind, name, where=where)
     schema: type[PluginOptions] = getattr(module, "Options", PluginOptions)
     try:
-        return schema.model_validate(dict(given))
+        return Plugin(kind, name, module, schema.model_validate(dict(options or {})))
     except ValidationError as error:
-        short = module.__name__.rpartition(".")[2]
         complaints = "; ".join(
             ": ".join(part for part in (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) if part)
             for e in error.errors()
         )
         known = ", ".join(schema.model_fields) or "none"
-        raise SpecError(f"{where}: options of {short}: {complaints}. Known options: {known}.") from error
+        prefix = f"{where}: " if where else ""
+        raise SpecError(f"{prefix}options of {name}: {complaints}. Known options: {known}.") from error
+
+
+def of_other_packages(kind: Kind) -> list[Plugin]:
+    """Return the plug-ins of a kind that other packages add, by name, with their default options."""
+    return [use(kind, name) for name in names(kind) if name not in _own(kind)]
+
+
+def _uses(module: ModuleType) -> dict[str, Json]:
+    """Return the revisions of all plug-ins that a module uses, directly or through another."""
+    revisions: dict[str, Json] = {}
+    for kind, name in getattr(module, "USES", ()):
+        used = load(kind, name, where=f"USES of {module.__name__}")
+        revisions[f"{kind}/{name}"] = Plugin(kind, name, used, PluginOptions()).revision
+        revisions |= _uses(used)
+    return revisions
+
+
+def _distribution(kind: Kind, name: str) -> tuple[str, str]:
+    """Return name and version of the distribution that a plug-in comes with."""
+    entry = None if name in _own(kind) else next(entry for entry in _entry_points(kind) if entry.name == name)
+    if entry is None or entry.dist is None:
+        return "tcmbench", __version__
+    return entry.dist.name, entry.dist.version
+
+
+def _source_sha256(module: ModuleType) -> str:
+    return file_sha256(Path(module.__file__)) if module.__file__ else ""
 
 
 @functools.cache

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Set
+
+    from pydantic import BaseModel
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -39,6 +41,28 @@ def canonical_json(value: Json) -> str:
 def key(stage: str, value: Json) -> str:
     """Return the key of an artefact: 32 hex digits of sha256 over stage (name and version) and inputs."""
     return hashlib.sha256(f"{stage}\n{canonical_json(value)}".encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def differences(
+    fields: BaseModel, *, include: Set[str] | None = None, exclude: Set[str] | None = None
+) -> dict[str, Json]:
+    """Return the fields that differ from their defaults, as JSON: what a key holds of options and specs.
+
+    A field that is added later, with a default that changes nothing, leaves every key as it was. In turn, whoever
+    changes what a default is or means raises the revision or stage of the keys it is in.
+
+    Args:
+        fields: Options or a spec.
+        include: Names of the fields to look at; None for all.
+        exclude: Names of fields that change nothing.
+    """
+    chosen: dict[str, Json] = fields.model_dump(
+        mode="json",
+        exclude_defaults=True,
+        include=None if include is None else {*include},
+        exclude=None if exclude is None else {*exclude},
+    )
+    return chosen
 
 
 def file_sha256(path: Path) -> str:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tcmbench import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tcmbench.plugins import Kind
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -41,6 +50,34 @@ def workspace_dir(tmp_path: Path) -> Path:
     for folder in ("tasks/suites", "models/bases", "models/variants", "models/sets"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Kind, str, str], Path]]:
+    """Installs a plug-in as another package would: kind, name and source give the path of its module."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+
+    def add(kind: Kind, name: str, source: str) -> Path:
+        module = f"acme_{kind}_{name}"
+        (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        info = folder / f"acme_{kind}_{name}-3.1.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-{name}\nVersion: 3.1\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[tcmbench.{kind}]\n{name} = {module}\n", encoding="utf-8")
+        _forget_installed()
+        return folder / f"{module}.py"
+
+    yield add
+    _forget_installed()
+
+
+def _forget_installed() -> None:
+    plugins._ours.cache_clear()
+    plugins._entry_points.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("acme_")]:
+        del sys.modules[name]
 
 
 @pytest.fixture

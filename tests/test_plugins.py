@@ -53,6 +53,5 @@ def test_unknown_name_says_what_is_close_and_known() -> None:
 
 def test_unknown_option_names_the_known_ones() -> None:
     """A misspelt option answers with the known ones."""
-    module = plugins.load("task_types", "syndrome_reranking")
     with pytest.raises(SpecError, match=r"task x: options of syndrome_reranking: bm52.*Known options: confusable"):
-        plugins.options(module, {"bm52": 3}, where="task x")
+        plugins.use("task_types", "syndrome_reranking", {"bm52": 3}, where="task x")

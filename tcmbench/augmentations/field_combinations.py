@@ -14,6 +14,8 @@ from tcmbench.augmentations import FieldOptions, render
 if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
+REVISION = "1"
+
 _FEWEST = 2
 
 

@@ -13,6 +13,8 @@ from tcmbench.augmentations import FieldOptions, render
 if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
+REVISION = "1"
+
 
 class Options(FieldOptions):
     """Nothing beyond which fields take part."""

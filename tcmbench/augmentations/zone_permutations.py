@@ -17,6 +17,8 @@ from tcmbench.augmentations import AugmentationOptions, DocumentField, complain
 if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
+REVISION = "1"
+
 _CLAUSE_ENDS = re.compile(r"([，,；;。！？!?\n]+)")
 _SENTENCE_ENDS = re.compile(r"([；;。！？!?\n]+)")
 

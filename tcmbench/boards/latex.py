@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.boards.columns import load_added
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.boards.columns import Column
     from tcmbench.boards.table import Cell, Estimate, Row, Table
 
 _ESCAPES = str.maketrans(
@@ -31,8 +35,11 @@ def to_latex(table: Table) -> str:
         groups.append(f"\\multicolumn{{{spans[role]}}}{{c}}{{{text(f'role.{role}').en}}}")
         rules.append(f"\\cmidrule(lr){{{first}-{first + spans[role] - 1}}}")
         first += spans[role]
+    added = load_added()
     heads = ["Model", "In domain", "Held out", "BWT"]
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
+    heads += [escape(column.HEADING.en) for _, column in added]
+    groups += [""] * len(added)
     reference = escape(table.row(table.reference).title)
     told = f"{escape(table.title)}: points (0--100), differences from {reference} with 95\\% intervals."
     if any(row.aggregates.partial for row in table.rows):
@@ -43,13 +50,13 @@ def to_latex(table: Table) -> str:
         "\\centering\\small",
         caption,
         f"\\label{{tab:{table.digest[:12]}}}",
-        f"\\begin{{tabular}}{{l{'r' * (3 + len(table.columns))}}}",
+        f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
         "\\toprule",
         " & ".join(groups) + " \\\\",
         "".join(rules),
         " & ".join(heads) + " \\\\",
         "\\midrule",
-        *(_line(row, table) for row in table.rows),
+        *(_line(row, table, added) for row in table.rows),
         "\\bottomrule",
         "\\end{tabular}",
         "\\end{table*}",
@@ -63,10 +70,11 @@ def escape(value: str) -> str:
     return clip(value).translate(_ESCAPES)
 
 
-def _line(row: Row, table: Table) -> str:
+def _line(row: Row, table: Table, added: Sequence[tuple[str, Column]]) -> str:
     sums = row.aggregates
     parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
+    parts += [escape(column.figure(row).text.en) for _, column in added]
     return " & ".join(parts) + " \\\\"
 
 

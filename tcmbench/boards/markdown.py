@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.boards.columns import load_added
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.boards.columns import Column
     from tcmbench.boards.table import Cell, Estimate, Row, Table
 
 _ESCAPES = str.maketrans(
@@ -20,10 +24,12 @@ def to_markdown(table: Table) -> str:
     """Return a heading, the table, what is missing, and the digest."""
     heads = ["Model", "Gain in domain", "Gain held out", "BWT"]
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
+    added = load_added()
+    heads += [escape(column.HEADING.en) for _, column in added]
     lines = [f"**{escape(table.title)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
-    lines += ["| " + " | ".join(_parts(row, table)) + " |" for row in table.rows]
+    lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
     lines += ["", "Points (0–100). **Best**, _tied with the best_. Differences from "]
     lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
     if any(row.aggregates.partial for row in table.rows):
@@ -44,10 +50,11 @@ def escape(value: str) -> str:
     return clip(value).replace("&", "&amp;").translate(_ESCAPES)
 
 
-def _parts(row: Row, table: Table) -> list[str]:
+def _parts(row: Row, table: Table, added: Sequence[tuple[str, Column]]) -> list[str]:
     sums = row.aggregates
-    found = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
-    return found + [_cell(row.cells[column.name]) for column in table.columns]
+    parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
+    parts += [_cell(row.cells[column.name]) for column in table.columns]
+    return parts + [escape(column.figure(row).text.en) for _, column in added]
 
 
 def _sum(estimate: Estimate | None, *, partial: bool) -> str:

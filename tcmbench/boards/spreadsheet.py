@@ -3,8 +3,9 @@
 Columns, in points (0–100) with four decimals: model, title, kind, base, seeds, task, split, role, metric, status,
 reason, score, score_low, score_high, delta, delta_low, delta_high, p_value, verdict, best, tied, items.
 `task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the sums of a row, whose figure
-stands in the delta columns, and whose reason says so where they leave tasks out. Empty numbers mean that there is
-none, and status and reason say why.
+stands in the delta columns, and whose reason says so where they leave tasks out. Columns that other packages add to
+the board have the role `column`, their name as task, and their figure as score, in its own unit. Empty numbers mean
+that there is none, and status and reason say why.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from tcmbench.boards.columns import load_added
+from tcmbench.boards.table import Estimate
 from tcmbench.boards.texts import text
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+    from collections.abc import Sequence
+
+    from tcmbench.boards.columns import Column
+    from tcmbench.boards.table import Cell, Row, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 FIELDS = (
@@ -31,11 +37,11 @@ def to_csv(table: Table) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, FIELDS, lineterminator="\n", restval="")
     writer.writeheader()
+    added = load_added()
     for row in table.rows:
-        for column in table.columns:
-            writer.writerow(_line(row, column, row.cells[column.name]))
-        for line in _sums(row):
-            writer.writerow(line)
+        writer.writerows(_line(row, column, row.cells[column.name]) for column in table.columns)
+        writer.writerows(_sums(row))
+        writer.writerows(_figures(row, added))
     return written.getvalue()
 
 
@@ -77,6 +83,22 @@ def _sums(row: Row) -> list[dict[str, str]]:
             **_numbers("delta", estimate),
         }
         for name, role, estimate in named
+    ]
+
+
+def _figures(row: Row, added: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
+    """Return the lines of the columns that other packages add."""
+    figures = [(name, column.figure(row)) for name, column in added]
+    return [
+        {
+            **_who(row),
+            "task": _safe(name),
+            "role": "column",
+            "status": "not_measured" if figure.value is None else "measured",
+            "reason": _safe(figure.note.en),
+            **_numbers("score", None if figure.value is None else figure.estimate or Estimate(figure.value)),
+        }
+        for name, figure in figures
     ]
 
 

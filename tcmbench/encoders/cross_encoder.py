@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
+from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.base import Base
 
-REVISION = "2"
+REVISION = "3"
 
 
 class Options(PluginOptions):
@@ -46,8 +47,13 @@ class Reranker(Counted):
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
     ) -> NDArray[np.float32]:
-        """Return one score a pair, in the order given; a pair that stands twice is scored once."""
+        """Return one logit per pair, in the order given; a pair that stands twice is scored once.
+
+        Logits, since a sigmoid in float32 is exactly 1 from about 16.6 on: documents that the model tells apart would
+        tie, and ties count against it.
+        """
         import numpy as np
+        from torch.nn import Identity
 
         queries = [text for batch in inputs1 for text in batch["text"]]
         documents = [text for batch in inputs2 for text in batch["text"]]
@@ -61,13 +67,14 @@ class Reranker(Counted):
         arranged = [pairs[place] for place in order]
 
         def compute(start: int, stop: int) -> NDArray[np.float32]:
-            found = self.model.predict(
+            logits = self.model.predict(
                 arranged[start:stop],
                 prompt=self._instruction or None,
+                activation_fn=Identity(),
                 batch_size=stop - start,
                 show_progress_bar=False,
             )
-            return np.asarray(found, dtype=np.float32)
+            return np.asarray(logits, dtype=np.float32)
 
         scores = np.empty(len(pairs), dtype=np.float32)
         scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
@@ -98,13 +105,14 @@ def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: Mo
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: a reranker needs a folder of weights")
-    model = CrossEncoder(
-        str(model_dir),
-        max_length=base.max_length,
-        trust_remote_code=base.trust_remote_code,
-        local_files_only=True,
-        model_kwargs={"dtype": getattr(torch, base.dtype), "use_safetensors": True},
-    )
+    with strict_weights(model_dir):
+        model = CrossEncoder(
+            str(model_dir),
+            max_length=base.max_length,
+            trust_remote_code=base.trust_remote_code,
+            local_files_only=True,
+            model_kwargs={"dtype": getattr(torch, base.dtype), "use_safetensors": True},
+        )
     return Reranker(model, base=base, options=options, meta=meta)
 
 

@@ -31,6 +31,7 @@ from tcmbench.encoders._http import Server
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
+from tcmbench.store import differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.specs.base import Base
+    from tcmbench.store import Json
 
 REVISION = "1"
 
@@ -92,9 +94,9 @@ class Options(PluginOptions):
         return url.rstrip("/")
 
 
-def identity(options: PluginOptions) -> dict[str, Any]:
+def identity(options: PluginOptions) -> dict[str, Json]:
     """Return the options that change vectors or scores; a server that moves keeps its model's revision."""
-    return options.model_dump(mode="json", include={"model", "revision", "dialect", "body"})
+    return differences(options, include={"model", "revision", "dialect", "body"})
 
 
 class Endpoint:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, bytes_per_token
+from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 
@@ -101,6 +102,7 @@ def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
 
     Raises:
         SpecError: The folder has no modules.json and the base doesn't say how to pool.
+        ModelAbsent: The folder doesn't hold all weights of its network.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -112,10 +114,11 @@ def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
     }
     static = base.architecture == "static"
     weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
-    if (model_dir / "modules.json").is_file():
-        model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
-    else:
-        model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
+    with strict_weights(model_dir):
+        if (model_dir / "modules.json").is_file():
+            model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
+        else:
+            model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
     if not static:
         model.max_seq_length = base.max_length
     return model

@@ -34,6 +34,9 @@ class Options(PluginOptions):
 class TfidfEncoder:
     """An encoder as mteb wants it (EncoderProtocol)."""
 
+    zero_means_unknown = True
+    """A text without any term of the vocabulary has the zero vector, by definition of TF-IDF."""
+
     def __init__(self, model_name: str, revision: str | None, *, options: Options, meta: ModelMeta) -> None:
         del model_name, revision
         self.mteb_model_meta = meta

@@ -24,6 +24,7 @@ from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS
 from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
+from tcmbench.store import differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.specs.base import Base
+    from tcmbench.store import Json
 
 REVISION = "1"
 
@@ -54,9 +56,9 @@ class Options(PluginOptions):
     """Variables for the process, such as `VLLM_CPU_KVCACHE_SPACE`."""
 
 
-def identity(options: PluginOptions) -> dict[str, Any]:
+def identity(options: PluginOptions) -> dict[str, Json]:
     """Return the options that change vectors: how the engine computes, not where it is."""
-    return options.model_dump(mode="json", include={"engine"})
+    return differences(options, include={"engine"})
 
 
 class VllmEncoder:

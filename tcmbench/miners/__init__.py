@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,6 +34,18 @@ class Queries:
 
     positives: tuple[frozenset[str], ...]
     """Ids of all documents that are right for the query."""
+
+    def take(self, rows: Iterable[int]) -> Queries:
+        """Return the queries of some rows."""
+        rows = tuple(rows)
+        ids, texts, positives = self.ids, self.texts, self.positives
+        return Queries(
+            tuple(ids[row] for row in rows), tuple(texts[row] for row in rows), tuple(positives[row] for row in rows)
+        )
+
+    def by_id(self) -> Queries:
+        """Return the queries sorted by id."""
+        return self.take(sorted(range(len(self.ids)), key=self.ids.__getitem__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,10 @@ class RankedOptions(MinerOptions):
 
 
 class Miner(Protocol):
-    """What a module of this folder offers."""
+    """What a module of this folder offers; miners that score documents choose among them by `miners.selection`."""
+
+    REVISION: str
+    """Raised whenever the same options, queries and corpus give other negatives."""
 
     Options: type[MinerOptions]
 

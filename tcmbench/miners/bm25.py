@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
-from tcmbench.miners._select import Candidates, Selection, canonical, mined, select
+from tcmbench.miners.selection import Candidates, Selection, negatives, select
 from tcmbench.text.ngrams import Terms, char_bigrams
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
+
+REVISION = "1"
 
 # Share of documents from which a term counts as common and goes through the dense product.
 _COMMON = 0.05
@@ -43,27 +45,13 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     Raises:
         DataError: The corpus has fewer allowed documents than are asked for.
     """
-    return mined(corpus, candidates(queries, corpus, options=options), count=options.count)
+    return negatives(corpus, candidates(queries, corpus, options=options), count=options.count)
 
 
 def candidates(queries: Queries, corpus: Corpus, *, options: Options) -> Candidates:
     """Return the best `options.count` documents per query."""
-    import numpy as np
-
     index = _index(corpus, options)
-    order = canonical(queries.ids)
-    back = np.argsort(order)
-    arranged = Queries(
-        tuple(queries.ids[i] for i in order),
-        tuple(queries.texts[i] for i in order),
-        tuple(queries.positives[i] for i in order),
-    )
-
-    def scores(rows: slice) -> NDArray[np.float32]:
-        return index.scores(arranged.texts[rows])
-
-    found = select(arranged, corpus, scores, Selection.of(options))
-    return Candidates(found.positions[back], found.accepted[back])
+    return select(queries, corpus, lambda block: index.scores(block.texts), Selection.of(options))
 
 
 class _Index(NamedTuple):
@@ -113,7 +101,9 @@ def _index(corpus: Corpus, options: Options) -> _Index:
         (stored["data"], stored["indices"], stored["indptr"]), shape=(len(model.vocab_dict), len(corpus.ids))
     )
     frequency = np.diff(weights.indptr)
-    order = np.argsort(-frequency, kind="stable")
+    # bm25s numbers terms in the order of a set, which differs from process to process, and sums would round otherwise.
+    named = np.array([column for _, column in sorted(model.vocab_dict.items())])
+    order = named[np.argsort(-frequency[named], kind="stable")]
     width = int((frequency > _COMMON * len(corpus.ids)).sum())
     number = np.argsort(order).tolist()
     vocabulary = {term: number[column] for term, column in model.vocab_dict.items()}

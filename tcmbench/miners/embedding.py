@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError, SpecError
 from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
-from tcmbench.miners._select import Candidates, Selection, canonical, mined, select
+from tcmbench.miners.selection import Candidates, Selection, negatives, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.miners import Embedder, TextKind
+
+REVISION = "1"
 
 
 class Options(RankedOptions):
@@ -38,31 +40,23 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
         SpecError: The context offers no models. DataError: The model gives no usable vectors, or the corpus
         has fewer allowed documents than are asked for.
     """
-    found = candidates(queries, corpus, options=options, context=context)
-    return mined(corpus, found, count=options.count)
+    nearest = candidates(queries, corpus, options=options, context=context)
+    return negatives(corpus, nearest, count=options.count)
 
 
 def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: Context) -> Candidates:
     """Return the best `options.count` documents per query."""
-    import numpy as np
-
     model = embedder(options.model, context)
-    order = canonical(queries.ids)
-    back = np.argsort(order)
-    arranged = Queries(
-        tuple(queries.ids[i] for i in order),
-        tuple(queries.texts[i] for i in order),
-        tuple(queries.positives[i] for i in order),
-    )
     documents = _vectors(model, corpus.texts, kind="document")
-    asked = _vectors(model, arranged.texts, kind="query")
+    arranged = queries.by_id()
+    vectors = _vectors(model, arranged.texts, kind="query")
+    row_of = {query_id: row for row, query_id in enumerate(arranged.ids)}
 
-    def scores(rows: slice) -> NDArray[np.float32]:
-        block: NDArray[np.float32] = asked[rows] @ documents.T
-        return block
+    def scores(block: Queries) -> NDArray[np.float32]:
+        products: NDArray[np.float32] = vectors[[row_of[query_id] for query_id in block.ids]] @ documents.T
+        return products
 
-    found = select(arranged, corpus, scores, Selection.of(options))
-    return Candidates(found.positions[back], found.accepted[back])
+    return select(queries, corpus, scores, Selection.of(options))
 
 
 def embedder(name: str, context: Context) -> Embedder:

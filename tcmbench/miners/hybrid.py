@@ -15,7 +15,10 @@ from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.miners._select import Candidates
+    from tcmbench.miners.selection import Candidates
+
+REVISION = "1"
+USES = (("miners", "random"), ("miners", "bm25"), ("miners", "embedding"))
 
 
 class Options(RankedOptions):

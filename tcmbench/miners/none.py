@@ -5,6 +5,8 @@ from __future__ import annotations
 from tcmbench.miners import Context, Corpus, Negatives, Queries
 from tcmbench.plugins import PluginOptions
 
+REVISION = "1"
+
 
 class Options(PluginOptions):
     """There is nothing to set."""

@@ -6,13 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tcmbench.miners import Context, Corpus, MinerOptions, Negatives, Queries
-from tcmbench.miners._select import Candidates, Selection, mined, select
+from tcmbench.miners.selection import Candidates, Selection, negatives, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+REVISION = "1"
 
 _HASH_BYTES = 8
 
@@ -30,7 +32,7 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     Raises:
         DataError: The corpus has fewer allowed documents than are asked for.
     """
-    return mined(corpus, candidates(queries, corpus, options=options, seed=seed), count=options.count)
+    return negatives(corpus, candidates(queries, corpus, options=options, seed=seed), count=options.count)
 
 
 def candidates(queries: Queries, corpus: Corpus, *, options: MinerOptions, seed: int) -> Candidates:
@@ -39,8 +41,8 @@ def candidates(queries: Queries, corpus: Corpus, *, options: MinerOptions, seed:
 
     documents = _hashes(corpus.ids, seed=seed)
 
-    def keys(rows: slice) -> NDArray[np.float32]:
-        mixed = _mix(_hashes(queries.ids[rows], seed=seed)[:, None] ^ documents[None, :])
+    def keys(block: Queries) -> NDArray[np.float32]:
+        mixed = _mix(_hashes(block.ids, seed=seed)[:, None] ^ documents[None, :])
         # 53 bits fill a double, 24 a float; ties among a thousand documents go by document position.
         return (mixed >> np.uint64(40)).astype(np.float32)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench import plugins
 from tcmbench.models import weights
-from tcmbench.models.revision import revision
+from tcmbench.models.agreement import require_agreement
+from tcmbench.models.revisions import encoder_of, revision
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 
@@ -26,9 +26,12 @@ def base_model(workspace: Workspace, name: str) -> Model:
     Raises:
         UnknownName: No such base.
         ModelAbsent: Its weights aren't on this machine.
+        SpecError: Its file contradicts what the folder of its weights says.
     """
     base = workspace.spec(Base, name)
     model_dir = weights.folder(workspace, base) if base.has_weights else None
+    if model_dir is not None:
+        require_agreement(base, model_dir)
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
 
 
@@ -45,13 +48,15 @@ def load(model: Model, *, cache: Path) -> MTEBModels:
         cache: The store; vectors of texts are kept in its `embeddings` folder.
     """
     from tcmbench.encoders import model_meta
+    from tcmbench.encoders.runtime.soundness import guard
 
-    plugin = plugins.load("encoders", model.base.encoder, where=f"base {model.base.name}")
-    options = plugins.options(plugin, model.base.options, where=f"base {model.base.name}")
+    encoder = encoder_of(model.base)
     meta = model_meta(model.base, name=model.name, revision=model.revision)
-    loaded: MTEBModels = plugin.load(model.base, options=options, model_dir=model.model_dir, meta=meta, seed=model.seed)
+    loaded: MTEBModels = encoder.module.load(
+        model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed
+    )
     if not hasattr(loaded, "encode_texts"):
-        return loaded
+        return guard(loaded, name=model.name)
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
     return CachedEncoder(loaded, cache_dir=cache / "embeddings")

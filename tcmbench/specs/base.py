@@ -12,6 +12,9 @@ Pooling = Literal["last", "cls", "mean"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Architecture = Literal["qwen3", "qwen2", "bert", "xlm-roberta", "static"]
 
+LABELS = frozenset({"name", "description", "license", "parameters", "path", "hub_id", "revision"})
+"""Fields that say what a base is called and where its weights are: no key holds them, as it holds the weights' hash."""
+
 
 class Base(Spec):
     """One file of `models/bases/`."""

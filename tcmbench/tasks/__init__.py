@@ -11,7 +11,7 @@ from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
 from tcmbench.specs.task import TaskSpec
-from tcmbench.store import key, tree_sha256
+from tcmbench.store import differences, key, tree_sha256
 from tcmbench.task_types import Source
 
 if TYPE_CHECKING:
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
+    from tcmbench.plugins import Plugin
     from tcmbench.records.score import Statistic
     from tcmbench.records.task import Ability
     from tcmbench.specs.suite import Suite, SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
+
+_STAGE = "task 2"
+_NOT_OF_SCORES = frozenset(
+    {"name", "description", "source", "license", "synthetic", "path", "languages", "type", "options", "metric"}
+)
+"""Fields of a task that change no score, or whose effect the revision holds already."""
 
 _FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}
 _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
@@ -59,8 +66,8 @@ def mteb_class(task: Task) -> type[AbsTask]:
 @functools.lru_cache(maxsize=256)
 def _cached_class(spec_json: str, source: Source) -> type[AbsTask]:
     spec = TaskSpec.model_validate_json(spec_json)
-    module = _module(spec)
-    made: type[AbsTask] = module.task_class(spec, source, options=plugins.options(module, spec.options))
+    task_type = _type(spec)
+    made: type[AbsTask] = task_type.module.task_class(spec, source, options=task_type.options)
     return made
 
 
@@ -133,8 +140,8 @@ def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:
 
 
 def _local(workspace: Workspace, spec: TaskSpec) -> Task:
-    module = _module(spec)
-    plugins.options(module, spec.options, where=f"task {spec.name}")
+    task_type = _type(spec)
+    module = task_type.module
     path = location.locate(workspace, spec.path)
     files: list[Path] = module.files(path, spec)
     absent = [file for file in files if not file.is_file()]
@@ -143,12 +150,12 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
         raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
     root = path if path.is_dir() else path.parent
     revision = key(
-        f"task {spec.type} {module.REVISION}",
+        _STAGE,
         {
+            "type": task_type.identity(),
             "files": tree_sha256(files, root=root),
-            "options": plugins.options(module, spec.options).model_dump(mode="json"),
             "metric": spec.metric or module.METRIC,
-            "splits": list(spec.splits),
+            "spec": differences(spec, exclude=_NOT_OF_SCORES),
         },
     )
     return Task(
@@ -202,3 +209,7 @@ def importlib_get_tasks() -> ModuleType:
 
 def _module(spec: TaskSpec) -> ModuleType:
     return plugins.load("task_types", spec.type, where=f"task {spec.name}")
+
+
+def _type(spec: TaskSpec) -> Plugin:
+    return plugins.use("task_types", spec.type, spec.options, where=f"task {spec.name}")

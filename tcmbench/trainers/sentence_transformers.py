@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tcmbench.trainers import Job, Step
 
 REVISION = "1"
+USES = (("encoders", "sentence_transformers"),)
 
 LOSSES = ("infonce", "mnrl", "cached_mnrl", "gist", "matryoshka", "cosent")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import tcmbench.plugins as plugins
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.miners.embedding import embedder
-from tcmbench.store import key, read_json, write_json
+from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.examples import (
     Contents,
@@ -19,7 +18,7 @@ from tcmbench.trainsets.examples import (
     scored,
 )
 from tcmbench.trainsets.lines import used_documents
-from tcmbench.trainsets.pairs import make_pairs
+from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 KIND = "trainsets"
 """Kind of artefact in the store."""
 
-STAGE = "trainset/3"
-"""Raised whenever the same recipe gives another file."""
+STAGE = "trainset 4"
+"""Raised whenever the same recipe gives another file, or a default in `recipe` changes."""
 
 _TRAIN, _DEV = "train", "dev"
 _WATCHED = 256
@@ -113,36 +112,23 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         UnknownName: No such miner or augmentation.
         SpecError: Options that they can't take.
     """
-    where = f"variant {variant.name}"
-    miner_options = plugins.options(
-        plugins.load("miners", variant.negatives.miner, where=where), variant.negatives.options, where=where
-    )
-    augmentation: Json = None
-    if variant.augmentation is not None:
-        module = plugins.load("augmentations", variant.augmentation.name, where=where)
-        options = plugins.options(module, variant.augmentation.options, where=where)
-        augmentation = {"name": variant.augmentation.name, "options": options.model_dump(mode="json")}
+    miner, augmentation = miner_of(variant), augmentation_of(variant)
     training = variant.training
+    prompts = {"query_prompt", "document_prompt"} | ({"instruction"} if variant.task == "reranker" else set())
     return {
         "data": data,
         "seed": seed,
         "drop": [*sorted(drop)],
-        "task": variant.task,
-        "miner": variant.negatives.miner,
-        "miner_options": miner_options.model_dump(mode="json"),
-        "miner_model": _model_revision(miner_options, context),
-        "augmentation": augmentation,
-        "max_samples": variant.max_samples,
-        "split_negatives": variant.split_negatives,
+        "miner": miner.identity(),
+        "miner_model": _model_revision(miner.options, context),
+        "augmentation": None if augmentation is None else augmentation.identity(),
+        "variant": differences(variant, include={"task", "max_samples", "split_negatives"}),
+        "training": differences(training, include={"epochs", "max_length"}),
+        "base": differences(base, include=prompts),
         "scored": scored(variant),
         "label_unique": variant.batch_rule == "label_unique" and has_in_batch_negatives(variant),
         "block_size": training.batch_size * training.devices,
-        "epochs": training.epochs,
-        "max_length": training.max_length,
         "tokenizer": context.tokenizer.revision,
-        "query_prompt": base.query_prompt,
-        "document_prompt": base.document_prompt,
-        "instruction": base.instruction if variant.task == "reranker" else "",
     }
 
 
@@ -167,9 +153,8 @@ def _write(
     if folder.splits.get(_DEV):
         splits[_DEV] = folder.splits[_DEV]
     made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
-    options = plugins.options(plugins.load("miners", variant.negatives.miner), variant.negatives.options, where="")
     # what the miner was told to take for wrong, a block doesn't take out again
-    label_map = folder.label_map if getattr(options, "exclude_merged_labels", True) else None
+    label_map = folder.label_map if getattr(miner_of(variant).options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
     contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
     train = part / "train.jsonl"

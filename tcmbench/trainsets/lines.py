@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcmbench.miners._select import Forbidden
+from tcmbench.miners.selection import Forbidden
 from tcmbench.trainsets.examples import ALL
 from tcmbench.trainsets.pairs import corpus_of, queries_of
 

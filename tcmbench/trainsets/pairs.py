@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import tcmbench.plugins as plugins
 from tcmbench.errors import DataError
 from tcmbench.miners import Context, Corpus, Negatives, Queries
-from tcmbench.miners._select import copies_of
+from tcmbench.miners.selection import copies_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tcmbench.data.label_map import LabelMap
     from tcmbench.data.tcm_sd import Folder, Record, Syndrome
+    from tcmbench.plugins import Plugin
     from tcmbench.specs.variant import Variant
 
 
@@ -105,11 +106,35 @@ def forms_of(variant: Variant, knowledge: Sequence[Syndrome], *, seed: int) -> F
     """
     if variant.augmentation is None:
         return ()
-    where = f"variant {variant.name}"
-    augmentation = plugins.load("augmentations", variant.augmentation.name, where=where)
     # whether a missing field is an error is said of the entries that are learned, where their texts are made
-    options = plugins.options(augmentation, {**variant.augmentation.options, "missing": "exclude"}, where=where)
-    return tuple(zip(*(augmentation.texts(each, options=options, seed=seed) for each in knowledge), strict=True))
+    given = {**variant.augmentation.options, "missing": "exclude"}
+    augmentation = plugins.use("augmentations", variant.augmentation.name, given, where=f"variant {variant.name}")
+    views = (augmentation.module.texts(each, options=augmentation.options, seed=seed) for each in knowledge)
+    return tuple(zip(*views, strict=True))
+
+
+def miner_of(variant: Variant) -> Plugin:
+    """Return the miner of a variant.
+
+    Raises:
+        UnknownName: No such miner.
+        SpecError: Options that it can't take.
+    """
+    negatives = variant.negatives
+    return plugins.use("miners", negatives.miner, negatives.options, where=f"variant {variant.name}")
+
+
+def augmentation_of(variant: Variant) -> Plugin | None:
+    """Return the augmentation of a variant, None where it has none.
+
+    Raises:
+        UnknownName: No such augmentation.
+        SpecError: Options that it can't take.
+    """
+    chosen = variant.augmentation
+    if chosen is None:
+        return None
+    return plugins.use("augmentations", chosen.name, chosen.options, where=f"variant {variant.name}")
 
 
 def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Mapping[str, str]:
@@ -172,9 +197,7 @@ def _mine(
     seed: int,
     context: Context,
 ) -> Negatives:
-    where = f"variant {variant.name}"
-    miner = plugins.load("miners", variant.negatives.miner, where=where)
-    options = plugins.options(miner, variant.negatives.options, where=where)
+    miner = miner_of(variant)
     parts = [queries_of(records, split=split) for split, records in splits.items()]
     queries = Queries(
         tuple(i for part in parts for i in part.ids),
@@ -182,5 +205,5 @@ def _mine(
         tuple(positives for part in parts for positives in part.positives),
     )
     corpus = corpus_of(folder.knowledge, folder.label_map, forms=forms)
-    found: Negatives = miner.mine(queries, corpus, options=options, seed=seed, context=context)
-    return found
+    negatives: Negatives = miner.module.mine(queries, corpus, options=miner.options, seed=seed, context=context)
+    return negatives

@@ -8,8 +8,8 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import tcmbench.plugins as plugins
 from tcmbench.errors import SpecError
+from tcmbench.trainsets.pairs import augmentation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,15 +137,13 @@ def _views(
     variant: Variant, knowledge: Sequence[Syndrome], used: Sequence[int], *, seed: int
 ) -> dict[int, tuple[str, tuple[str | None, ...]]]:
     """Return the plain text and all views of each document."""
-    if variant.augmentation is None:
+    augmentation = augmentation_of(variant)
+    if augmentation is None:
         return {document: (knowledge[document].document(), ()) for document in used}
-    where = f"variant {variant.name}"
-    augmentation = plugins.load("augmentations", variant.augmentation.name, where=where)
-    options = plugins.options(augmentation, variant.augmentation.options, where=where)
     return {
         document: (
             knowledge[document].document(),
-            augmentation.texts(knowledge[document], options=options, seed=seed),
+            augmentation.module.texts(knowledge[document], options=augmentation.options, seed=seed),
         )
         for document in used
     }

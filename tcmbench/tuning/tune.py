@@ -11,11 +11,11 @@ from tcmbench import models, plugins
 from tcmbench.encoders.runtime.batches import release
 from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model, weights
-from tcmbench.models.revision import weights_hash
+from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
-from tcmbench.specs.base import Base
-from tcmbench.store import Json, key, read_json, write_json
+from tcmbench.specs.base import LABELS, Base
+from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 KIND = "models"
 
-_STAGE = "tuned 1"
-_AS_BEFORE = (("token_learning_rate", None),)
-"""Settings of training that came later, each with the value that changes nothing: models made before stay known."""
+_STAGE = "tuned 2"
+_OF_TRAINING = frozenset({"task", "head", "tuner", "training", "batch_rule"})
+"""Fields of a variant that a trainer reads; what the others change is in the training set."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
 """What is kept of a training beside its model; `runs` is TensorBoard's."""
@@ -123,21 +123,18 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
     from tcmbench.trainsets import build
 
     variant = recipe.variant
-    trainer = plugins.load("trainers", variant.trainer, where=f"variant {variant.name}")
     inputs = build.recipe(
         variant, recipe.base, recipe.data.sha256, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
     )
-    fields = variant.model_dump(mode="json", include={"task", "head", "tuner", "trainer", "training", "batch_rule"})
-    training = fields["training"]
-    fields["training"] = {name: value for name, value in training.items() if (name, value) not in _AS_BEFORE}
     return key(
-        f"{_STAGE} {variant.trainer} {trainer.REVISION}",
+        _STAGE,
         {
+            "trainer": plugins.use("trainers", variant.trainer, where=f"variant {variant.name}").identity(),
             "trainset": key(build.STAGE, inputs),
-            "base": recipe.base.model_dump(mode="json", exclude={"name", "description", "license", "parameters"}),
+            "base": differences(recipe.base, exclude=LABELS),
             "weights": weights_hash(recipe.base_dir),
             "seed": seed,
-            **fields,
+            "variant": differences(variant, include=_OF_TRAINING),
         },
     )
 

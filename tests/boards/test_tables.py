@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,11 @@ from tcmbench.boards.spreadsheet import to_csv
 from .fake import POLICY, Shape, make
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tcmbench.boards.table import Table
+    from tcmbench.plugins import Kind
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,41 @@ def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
     assert ",backward_transfer," in lines[0]
     roles = {model.name: model.partial_roles for model in document.document(marked).models}
     assert roles == {other.name: ["general"] if other is row else [] for other in table.rows}
+
+
+COLUMN = """\"Items measured, over all tasks.\"
+from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.texts import Text, same
+
+HEADING = Heading(position=1, en="Items_all", zh="条目", help_en="All items.", help_zh="全部条目。")
+
+def figure(row):
+    if row.is_reference:
+        return nothing(Text("=reference", "参照"))
+    total = sum(cell.items for cell in row.cells.values())
+    return Figure(value=float(total), text=same(f"{total}&"))
+"""
+
+
+def test_columns_of_other_packages_stand_in_every_table(
+    table: Table, install: Callable[[Kind, str, str], Path]
+) -> None:
+    """A column of another package is in the tables for papers and spreadsheets too, escaped as all text is."""
+    plain = [line.count("&") for line in latex.to_latex(table).replace("\\&", "").splitlines()]
+    install("columns", "all_items", COLUMN)
+    row = next(row for row in table.rows if not row.is_reference)
+    total = sum(cell.items for cell in row.cells.values())
+    assert f" | {total}&amp; |" in markdown.to_markdown(table)
+    assert "Items\\_all |" in markdown.to_markdown(table)
+    added = [line.count("&") for line in latex.to_latex(table).replace("\\&", "").splitlines()]
+    assert added == [count + (count > 0) for count in plain]
+    assert f" & {total}\\& \\\\" in latex.to_latex(table)
+    lines = list(csv.DictReader(io.StringIO(to_csv(table))))
+    figures = {line["model"]: line for line in lines if line["task"] == "all_items"}
+    assert set(figures) == {other.name for other in table.rows}
+    first, reference = figures[row.name], figures[table.reference]
+    assert (first["role"], first["status"], first["score"]) == ("column", "measured", f"{total:.4f}")
+    assert (reference["status"], reference["score"], reference["reason"]) == ("not_measured", "", "'=reference")
 
 
 def test_csv_cells_are_no_formulas(table: Table) -> None:

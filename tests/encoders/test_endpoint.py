@@ -17,7 +17,7 @@ from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.miners import embedding
-from tcmbench.models.revision import revision
+from tcmbench.models.revisions import revision
 from tcmbench.records.model import Model as FarModel
 from tcmbench.specs.base import Base
 from tcmbench.workspace import find
@@ -196,7 +196,7 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
         from tcmbench import plugins
 
-        options = plugins.options(plugins.load("encoders", "endpoint"), told.options)
+        options = plugins.use("encoders", "endpoint", told.options).options
         load(told, options=options, model_dir=None, meta=meta, seed=0)
 
 

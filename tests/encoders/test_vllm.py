@@ -54,7 +54,7 @@ def encoder(weights: Path, *, stand_in: Path | None, **fields: Any) -> vllm.Vllm
         | {"options": {"environment": environment}}
         | fields
     )
-    options = plugins.options(vllm, base.options)
+    options = plugins.use("encoders", "vllm", base.options).options
     return vllm.load(base, options=options, model_dir=weights, meta=model_meta(base, name="big", revision="r"), seed=0)
 
 

@@ -15,6 +15,7 @@ from tcmbench import models, tasks
 from tcmbench.errors import DataAbsent, StoreError, UnknownName
 from tcmbench.evaluation import evaluate, run
 from tcmbench.evaluation import item_tables as items
+from tcmbench.models.revisions import revision
 from tcmbench.records.cells import Cells
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import Suite
@@ -132,7 +133,7 @@ def test_changed_prompt_or_length_is_another_model(tiny: Workspace) -> None:
         {"dtype": "bfloat16"},
         {"options": {"dimensions": 64}},
     )
-    revisions = {models.revision(base.model_copy(update=change), None) for change in ({}, *changes)}
+    revisions = {revision(base.model_copy(update=change), None) for change in ({}, *changes)}
     assert 1 + len(changes) == len(revisions)
 
 

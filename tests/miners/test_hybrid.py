@@ -72,4 +72,4 @@ def test_no_share_of_the_model_needs_no_model(queries: Queries, corpus: Corpus) 
 def test_shares_that_dont_add_up_are_refused() -> None:
     """The message says which numbers have to agree."""
     with pytest.raises(SpecError, match="count is 5 but random 2 \\+ bm25 3 \\+ embedding 3 are 8"):
-        plugins.options(hybrid, {"count": 5})  # type: ignore[arg-type]
+        plugins.use("miners", "hybrid", {"count": 5})

@@ -18,10 +18,9 @@ def mine(
     name: str, queries: Queries, corpus: Corpus, context: Context, *, seed: int = 0, **given_options: object
 ) -> Negatives:
     """Return what a miner finds under these options."""
-    module = plugins.load("miners", name)
-    options = plugins.options(module, given_options)
-    found: Negatives = module.mine(queries, corpus, options=options, seed=seed, context=context)
-    return found
+    miner = plugins.use("miners", name, given_options)
+    negatives: Negatives = miner.module.mine(queries, corpus, options=miner.options, seed=seed, context=context)
+    return negatives
 
 
 @pytest.mark.parametrize("name", MINERS)

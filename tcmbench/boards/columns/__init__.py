@@ -15,6 +15,9 @@ from tcmbench.boards.texts import Text, same, text
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
     from tcmbench.boards.table import Estimate, Row
 
 
@@ -71,8 +74,17 @@ class Column(Protocol):
 
 def load_all() -> list[tuple[str, Column]]:
     """Return every column with its name, in the order of the board."""
-    found = [(name, cast("Column", plugins.load("columns", name))) for name in plugins.names("columns")]
-    return sorted(found, key=lambda pair: (pair[1].HEADING.position, pair[0]))
+    return _in_order((name, plugins.load("columns", name)) for name in plugins.names("columns"))
+
+
+def load_added() -> list[tuple[str, Column]]:
+    """Return the columns of other packages alone, which every table lists after its own, in the order of the board."""
+    return _in_order((column.name, column.module) for column in plugins.of_other_packages("columns"))
+
+
+def _in_order(modules: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, Column]]:
+    columns = [(name, cast("Column", module)) for name, module in modules]
+    return sorted(columns, key=lambda column: (column[1].HEADING.position, column[0]))
 
 
 REFERENCE = Text("ref.", "参照")

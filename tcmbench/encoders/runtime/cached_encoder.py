@@ -8,7 +8,6 @@ of memory shows at once.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from mteb.models.abs_encoder import AbsEncoder
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.encoders.runtime.loaders import texts_of
+from tcmbench.encoders.runtime.soundness import check_vectors
 from tcmbench.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from tcmbench.encoders.runtime.text_encoder import TextEncoder
-
-logger = logging.getLogger(__name__)
 
 _LEAST_COSINE = 0.999
 """Between the vectors of one text from one model, computed in another batch or in half precision."""
@@ -54,6 +52,7 @@ class CachedEncoder(Counted, AbsEncoder):
         self.inner = inner
         self.model = inner
         self.mteb_model_meta = inner.mteb_model_meta
+        self._name = str(inner.mteb_model_meta.name).removeprefix("tcmbench/")
         self._canaries_hold = False
         self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
         self._space = Space(
@@ -79,7 +78,11 @@ class CachedEncoder(Counted, AbsEncoder):
         return self.encode_list([prompt + text for text in texts_of(inputs)])
 
     def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a text, in order; prompts are part of the texts."""
+        """Return one vector per text, in order; prompts are part of the texts.
+
+        Raises:
+            EvaluationError: Vectors that hold NaN or infinity, or are all zeros; none of these is cached.
+        """
         places: dict[str, int] = {}
         inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
         unique = list(places)
@@ -88,6 +91,7 @@ class CachedEncoder(Counted, AbsEncoder):
         present, vectors = self._space.get(digests)
         missing = np.flatnonzero(~present)
         if missing.size == 0:
+            check_vectors(vectors, unique, name=self._name)
             return vectors[inverse] if len(unique) != len(texts) else vectors
         result: NDArray[np.float32] | None = None
         for rows, encoded in self._encode_missing(unique, digests, missing):
@@ -99,7 +103,8 @@ class CachedEncoder(Counted, AbsEncoder):
                 vectors = np.zeros((0, 0), dtype=np.float32)
             result[rows] = encoded
         if result is None:
-            raise EvaluationError(f"{self.inner.mteb_model_meta.name}: no vectors came for {len(unique)} texts.")
+            raise EvaluationError(f"{self._name}: no vectors came for {len(unique)} texts.")
+        check_vectors(result, unique, name=self._name)
         return result[inverse] if len(unique) != len(texts) else result
 
     def _encode_missing(
@@ -134,12 +139,6 @@ class CachedEncoder(Counted, AbsEncoder):
             return found
         encoded = self._encode_chunk([texts[row] for row in rows], lengths)
         sound = np.isfinite(encoded).all(axis=1)
-        if not sound.all():
-            logger.warning(
-                "%s: %d vectors hold NaN or infinity and are not kept",
-                self.inner.mteb_model_meta.name,
-                np.count_nonzero(~sound),
-            )
         self._space.add([digests[row] for row in rows[sound]], encoded[sound])
         return [*found, (rows, encoded)]
 
@@ -157,7 +156,7 @@ class CachedEncoder(Counted, AbsEncoder):
         present, before = self._space.get(digests)
         if before.size and not _alike(before, now[present]):
             raise EvaluationError(
-                f"{self.inner.mteb_model_meta.name}: the vectors of its canary texts have changed, so another model "
+                f"{self._name}: the vectors of its canary texts have changed, so another model "
                 "answers under the same revision. Raise `revision` in the base's options."
             )
         self._space.add(digests, now)
@@ -170,7 +169,7 @@ class CachedEncoder(Counted, AbsEncoder):
             part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
             if part.ndim != 2 or len(part) != stop - start:
                 raise EvaluationError(
-                    f"{self.inner.mteb_model_meta.name}: expected one vector for each of {stop - start} texts, "
+                    f"{self._name}: expected one vector for each of {stop - start} texts, "
                     f"got an array of shape {part.shape}."
                 )
             return part

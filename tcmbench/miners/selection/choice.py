@@ -1,6 +1,6 @@
-"""From scores to negatives: what all miners share, so that no miner can forget a rule.
+"""The best-scored documents that may be negatives: ranks, ties, skipped ranks and margins.
 
-Scores are asked for in blocks of queries and reduced at once, so memory doesn't grow with their number.
+Scores are computed in blocks of queries and reduced at once, so memory doesn't grow with their number.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import DataError
 from tcmbench.miners import Negatives
-from tcmbench.text.ngrams import normalise
+from tcmbench.miners.selection.forbidden import Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ _BLOCK_SCORES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of the scored documents may be taken."""
+    """Which of the scored documents may be taken; the fields are those of a miner's options."""
 
     count: int
     exclude_merged_labels: bool
@@ -36,7 +36,7 @@ class Selection:
 
     @classmethod
     def of(cls, options: RankedOptions) -> Selection:
-        """Return what a miner's options say."""
+        """Return the selection that a miner's options ask for."""
         return cls(
             options.count,
             options.exclude_merged_labels,
@@ -59,10 +59,12 @@ class Candidates(NamedTuple):
 def select(
     queries: Queries,
     corpus: Corpus,
-    scores: Callable[[slice], NDArray[np.float32]],
+    scores: Callable[[Queries], NDArray[np.float32]],
     selection: Selection,
 ) -> Candidates:
-    """Return the best-scored allowed documents of every query; ties go by position in the corpus.
+    """Return the best-scored allowed documents of every query, in the order given; ties go by position in the corpus.
+
+    Blocks are made of the queries sorted by id, so that no rounding depends on the order given.
 
     Of several positives the lowest-scored one sets the margins: no negative beats any positive. Where too few
     documents pass, the row is filled up with the worst-scored of the allowed rest (the likeliest to be
@@ -71,7 +73,7 @@ def select(
     Args:
         queries: The queries.
         corpus: The documents.
-        scores: Gives the scores [queries of the slice, documents].
+        scores: Gives the scores [queries, documents] of a block of queries.
         selection: What may be taken.
 
     Raises:
@@ -79,75 +81,29 @@ def select(
     """
     import numpy as np
 
-    forbidden = Forbidden.of(queries, corpus, exclude_merged_labels=selection.exclude_merged_labels)
+    arranged = queries.by_id()
+    forbidden = Forbidden.of(arranged, corpus, exclude_merged_labels=selection.exclude_merged_labels)
     total = len(queries.ids)
     positions = np.empty((total, selection.count), dtype=np.int32)
     accepted = np.empty(total, dtype=np.int32)
     step = max(1, _BLOCK_SCORES // max(1, len(corpus.ids)))
-    _check_enough(queries, corpus, forbidden, selection.count)
+    _check_enough(arranged, corpus, forbidden, selection.count)
     for start in range(0, total, step):
-        rows = slice(start, min(start + step, total))
-        block = scores(rows)
+        rows = range(start, min(start + step, total))
         groups = forbidden.groups[rows]
         positions[rows], accepted[rows] = _select_block(
-            block, forbidden.banned[groups], forbidden.positive[groups], selection
+            scores(arranged.take(rows)), forbidden.banned[groups], forbidden.positive[groups], selection
         )
-    return Candidates(positions, accepted)
+    place = {query_id: row for row, query_id in enumerate(arranged.ids)}
+    given = [place[query_id] for query_id in queries.ids]
+    return Candidates(positions[given], accepted[given])
 
 
-def mined(corpus: Corpus, found: Candidates, *, count: int) -> Negatives:
-    """Return candidates as ids."""
-    ids = [tuple(corpus.ids[p] for p in row) for row in found.positions[:, :count].tolist()]
-    short = count - found.accepted.clip(max=count)
+def negatives(corpus: Corpus, candidates: Candidates, *, count: int) -> Negatives:
+    """Return the first `count` candidates of each query as ids."""
+    ids = [tuple(corpus.ids[p] for p in row) for row in candidates.positions[:, :count].tolist()]
+    short = count - candidates.accepted.clip(max=count)
     return Negatives(ids=tuple(ids), filled=tuple(short.tolist()))
-
-
-class Forbidden(NamedTuple):
-    """Documents that may not be negatives, once for each distinct set of positives."""
-
-    groups: NDArray[np.int64]
-    """Row of `banned` and `positive` for each query."""
-
-    banned: NDArray[np.bool_]
-    positive: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, queries: Queries, corpus: Corpus, *, exclude_merged_labels: bool) -> Forbidden:
-        """Return them for some queries."""
-        import numpy as np
-
-        at = {doc_id: position for position, doc_id in enumerate(corpus.ids)}
-        copies = copies_of((corpus.texts, *corpus.forms))
-        sets = {positives: row for row, positives in enumerate(dict.fromkeys(queries.positives))}
-        banned = np.zeros((len(sets), len(corpus.ids)), dtype=np.bool_)
-        positive = np.zeros_like(banned)
-        for positives, row in sets.items():
-            known = [at[doc_id] for doc_id in positives if doc_id in at]
-            positive[row, known] = True
-            for position in known:
-                banned[row, copies[position]] = True
-            if exclude_merged_labels:
-                merged = {m for doc_id in positives for m in corpus.merged.get(doc_id, ())}
-                for position in (at[doc_id] for doc_id in merged if doc_id in at):
-                    banned[row, copies[position]] = True
-        groups = np.fromiter((sets[p] for p in queries.positives), dtype=np.int64, count=len(queries.ids))
-        return cls(groups, banned, positive)
-
-
-def copies_of(forms: Iterable[Sequence[str | None]]) -> list[list[int]]:
-    """Return for each document the positions of all that are the same as it in one of the forms, itself among them."""
-    copies: dict[int, set[int]] = {}
-    for texts in forms:
-        same: dict[str, list[int]] = {}
-        for position, text in enumerate(texts):
-            copies.setdefault(position, {position})
-            if text is not None:
-                same.setdefault(normalise(text), []).append(position)
-        for positions in same.values():
-            if len(positions) > 1:
-                for position in positions:
-                    copies[position].update(positions)
-    return [sorted(copies[position]) for position in range(len(copies))]
 
 
 def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:
@@ -228,8 +184,3 @@ def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     if tied.any():
         best[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :count]
     return best
-
-
-def canonical(ids: Sequence[str]) -> list[int]:
-    """Return the order of ids that miners compute in, so that rounding can't depend on the order given."""
-    return sorted(range(len(ids)), key=ids.__getitem__)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcmbench.miners import Corpus, Queries
-from tcmbench.miners._select import Candidates, Selection, select
+from tcmbench.miners.selection import Candidates, Selection, select
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SCORES = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0]
 
@@ -18,7 +23,7 @@ def choose(scores: list[float], positives: set[int], selection: Selection) -> Ca
     ids = tuple(f"d{i}" for i in range(len(scores)))
     queries = Queries(("q",), ("",), (frozenset(f"d{i}" for i in positives),))
     corpus = Corpus(ids, ids)
-    return select(queries, corpus, lambda rows: np.array([scores], dtype=np.float32)[rows], selection)
+    return select(queries, corpus, lambda _: np.array([scores], dtype=np.float32), selection)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,14 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = rng.random((20, 9)).astype(np.float32)
     ids = tuple(f"d{i}" for i in range(9))
     queries = Queries(tuple(f"q{i}" for i in range(20)), ("",) * 20, tuple(frozenset({f"d{i % 9}"}) for i in range(20)))
-    whole = select(queries, Corpus(ids, ids), lambda rows: scores[rows], Selection(4, True))
-    monkeypatch.setattr("tcmbench.miners._select._BLOCK_SCORES", 27)
-    parts = select(queries, Corpus(ids, ids), lambda rows: scores[rows], Selection(4, True))
+
+    def of(block: Queries) -> NDArray[np.float32]:
+        return scores[[int(query_id[1:]) for query_id in block.ids]]
+
+    whole = select(queries, Corpus(ids, ids), of, Selection(4, True))
+    monkeypatch.setattr("tcmbench.miners.selection.choice._BLOCK_SCORES", 27)
+    parts = select(queries, Corpus(ids, ids), of, Selection(4, True))
     assert whole.positions.tolist() == parts.positions.tolist()
+    order = [19, 3, 11, 0, 7]
+    some = select(queries.take(order), Corpus(ids, ids), of, Selection(4, True))
+    assert some.positions.tolist() == whole.positions[order].tolist()

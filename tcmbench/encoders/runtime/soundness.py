@@ -1,0 +1,118 @@
+"""Vectors and scores that mean nothing are refused before anything is ranked with them.
+
+NaN compares as neither less nor greater, so a ranking with one in it has an order that looks like any other: its nDCG
+is finite and wrong. A zero vector has a cosine of 0 to everything, which is a score too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcmbench.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mteb.models.models_protocols import MTEBModels
+    from numpy.typing import NDArray
+
+_SATURATED_SHARE = 0.01
+"""Share of pairs that may score exactly 0 or 1: float32 rounds a sigmoid to 1 from a logit of about 16.6 on."""
+
+
+def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> None:
+    """Check that every vector is finite and that only blank texts have the zero vector.
+
+    Args:
+        vectors: One row per text.
+        texts: The texts, prompts included.
+        name: The model, for the message.
+
+    Raises:
+        EvaluationError: Some aren't; the message counts them.
+    """
+    # One pass without a copy: squared lengths show NaN, infinity and zero at once; only such rows are looked at again.
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    suspects = np.flatnonzero(~(np.isfinite(squares) & (squares > 0)))
+    if not suspects.size:
+        return
+    finite = np.isfinite(vectors[suspects]).all(axis=1)
+    if not finite.all():
+        raise EvaluationError(
+            f"{name}: {np.count_nonzero(~finite)} of {len(vectors)} vectors hold NaN or infinity, so no score was "
+            "computed. Half precision overflows in some models: try dtype float32 or bfloat16; otherwise the weights "
+            "are damaged."
+        )
+    nothing = [row for row in suspects.tolist() if not vectors[row].any() and texts[row].strip()]
+    if nothing:
+        raise EvaluationError(
+            f"{name}: {len(nothing)} of {len(vectors)} vectors are all zeros though their texts are not empty, so no "
+            "score was computed. Are the weights whole, and does the tokenizer belong to them?"
+        )
+
+
+def check_pair_scores(scores: NDArray[Any], pairs: Sequence[tuple[str, str]], *, name: str) -> None:
+    """Check that the scores of distinct pairs are numbers and don't tie because they saturate.
+
+    Args:
+        scores: One per pair.
+        pairs: Query and document.
+        name: The model, for the message.
+
+    Raises:
+        EvaluationError: A score is NaN or infinite, or more than 1% of at least 100 are exactly 0 or 1.
+    """
+    finite = np.isfinite(scores)
+    if not finite.all():
+        raise EvaluationError(
+            f"{name}: {np.count_nonzero(~finite)} of {len(scores)} scores are not numbers (NaN or infinity), so "
+            "nothing was ranked. Half precision overflows in some models: try dtype float32 or bfloat16; otherwise the "
+            "weights are damaged."
+        )
+    distinct = np.fromiter(dict(zip(pairs, scores.tolist(), strict=True)).values(), dtype=np.float64)
+    saturated = int(np.count_nonzero((distinct == 0) | (distinct == 1)))
+    if saturated > max(1, _SATURATED_SHARE * len(distinct)) and ((distinct >= 0) & (distinct <= 1)).all():
+        raise EvaluationError(
+            f"{name}: {saturated} of {len(distinct)} scores are exactly 0 or 1: rounded probabilities, which tie where "
+            "the model saw a difference. Have the server return logits (TEI: body = { raw_scores = true }; vLLM: body "
+            "= { use_activation = false })."
+        )
+
+
+def guard(model: MTEBModels, *, name: str) -> MTEBModels:
+    """Return a loaded model whose `encode` or `predict` refuses results that mean nothing; in place.
+
+    An encoder for which a zero vector means that no term of a text is known says so by `zero_means_unknown`.
+    """
+    # On the instance: works for the models of any package, and isinstance checks of mteb's protocols still hold.
+    for method, checked in (("encode", _checked_encode), ("predict", _checked_predict)):
+        if hasattr(model, method):
+            setattr(model, method, checked(getattr(model, method), model, name))
+    return model
+
+
+def _checked_encode(encode: Callable[..., Any], model: Any, name: str) -> Callable[..., Any]:
+    def checked(inputs: Any, **arguments: Any) -> Any:
+        vectors = encode(inputs, **arguments)
+        as_array = np.asarray(vectors.cpu() if hasattr(vectors, "cpu") else vectors, dtype=np.float32)
+        texts = [""] * len(as_array) if getattr(model, "zero_means_unknown", False) else _texts(inputs)
+        check_vectors(as_array, texts, name=name)
+        return vectors
+
+    return checked
+
+
+def _checked_predict(predict: Callable[..., Any], _model: Any, name: str) -> Callable[..., Any]:
+    def checked(inputs1: Any, inputs2: Any, **arguments: Any) -> Any:
+        scores = predict(inputs1, inputs2, **arguments)
+        as_array = np.asarray(scores.cpu() if hasattr(scores, "cpu") else scores, dtype=np.float64)
+        check_pair_scores(as_array, list(zip(_texts(inputs1), _texts(inputs2), strict=True)), name=name)
+        return scores
+
+    return checked
+
+
+def _texts(inputs: Any) -> list[str]:
+    return [text for batch in inputs for text in batch["text"]]

@@ -1,0 +1,15 @@
+"""From scores to negatives: what every miner calls, so that no miner can forget a rule.
+
+A miner gives the scores of a block of queries, and `select` the candidates; `negatives` turns them into ids:
+
+    def mine(queries, corpus, *, options, seed, context):
+        candidates = select(queries, corpus, lambda block: my_scores(block.texts, corpus.texts), Selection.of(options))
+        return negatives(corpus, candidates, count=options.count)
+"""
+
+from __future__ import annotations
+
+from tcmbench.miners.selection.choice import Candidates, Selection, negatives, select
+from tcmbench.miners.selection.forbidden import Forbidden, copies_of
+
+__all__ = ["Candidates", "Forbidden", "Selection", "copies_of", "negatives", "select"]
