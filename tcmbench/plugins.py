@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
     from tcmbench.store import Json
 
-Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs"]
+Kind = Literal[
+    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "statistics", "columns", "outputs",
+]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -44,6 +46,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "encoders": "tcmbench.encoders",
     "task_types": "tcmbench.task_types",
     "formats": "tcmbench.data.formats",
+    "statistics": "tcmbench.stats.statistics",
     "columns": "tcmbench.boards.columns",
     "outputs": "tcmbench.checks.outputs",
 }

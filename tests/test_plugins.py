@@ -9,17 +9,15 @@ import pytest
 from tcmbench import plugins
 from tcmbench.errors import SpecError, UnknownName
 
-KINDS: tuple[plugins.Kind, ...] = (
-    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs",
-)  # fmt: skip
 OFFERED = {
     "miners": ("mine",),
     "trainers": ("train", "plan", "check", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
+    "statistics": ("value", "draws", "VALUES", "GOLD", "STEP", "HAS_ITEM_SCORES"),
     "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES", "LAYOUT"),
 }
-ALL = [(kind, name) for kind in KINDS for name in plugins.names(kind)]
+ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)

@@ -10,7 +10,7 @@ import numpy as np
 from tcmbench.comparison.baseline import rounded
 from tcmbench.errors import NotComparable
 from tcmbench.specs.policy import Policy
-from tcmbench.stats import gate, gate_evidence, mcnemar
+from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,7 +200,7 @@ def _column(pair: Pair, verdict: TaskVerdict) -> Column:
     name = verdict.task
     now, then = pair.after.items[name], pair.before.items[name]
     won, lost, hits = _hits(pair.before, pair.after, name, now.ids)
-    if now.statistic != "mean":
+    if not statistics.load(now.statistic).HAS_ITEM_SCORES:
         return Column(verdict, (), (), hits, won, lost, has_items=False)
     after, before = now.values.mean(axis=0), then.values.mean(axis=0)
     return Column(

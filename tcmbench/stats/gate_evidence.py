@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tcmbench.errors import EvaluationError
-from tcmbench.stats import inputs, weighted
+from tcmbench.stats import inputs, statistics
 from tcmbench.stats.gate import BASE, TUNED, Evidence
-from tcmbench.stats.paired import bootstrap, bootstrap_statistic
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 REFERENCE = "\x00base"
 """Name of the base in the draws of a single pair, so that its seeds are drawn apart from the variant's of any name."""
-
-Statistic = Literal["mean", "spearman", "average_precision"]
 
 
 class Moved(NamedTuple):
@@ -54,17 +51,17 @@ class TaskItems:
     """Name of the metric."""
 
     models: Mapping[str, npt.ArrayLike]
-    """Model → items, or seeds × items: points for means, similarities otherwise. A model's seeds are drawn by its name,
-    so that whoever compares it draws the same."""
+    """Model → items, or seeds × items: points where items have scores of their own. A model's seeds are drawn by its
+    name, so that every comparison of it draws the same."""
 
     clusters: Sequence[str] | None = None
     """Cluster of each item (the patient). Tasks with the same clusters in the same order are resampled together."""
 
-    statistic: Statistic = "mean"
-    """How the figure follows from the items."""
+    statistic: str = "mean"
+    """Name of the statistic: how the figure follows from the items."""
 
     gold: npt.ArrayLike | None = None
-    """Gold of each item, for statistics that are no mean."""
+    """Gold of each item, for statistics that need it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +94,8 @@ class Resampled:
 def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled:
     """Return the draws of all models of a task, and p values and counts of each against the reference.
 
-    The p value is that of the sign-flip test for means; for other statistics it is read off the bootstrap: twice the
-    smaller share of resamples on either side of zero.
+    The p value is that of the sign-flip test where items have scores of their own; else it is read off the bootstrap:
+    twice the smaller share of resamples on either side of zero.
 
     Raises:
         EvaluationError: No items, or not the same items for all models.
@@ -106,10 +103,12 @@ def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled
     """
     plan = plan.on(f"task:{items.task}" if items.clusters is None else stream_of(items.clusters))
     others = [name for name in items.models if name != reference] if reference in items.models else []
-    if items.statistic != "mean":
-        draws = _statistic_draws(items, plan)
+    statistic = statistics.load(items.statistic)
+    if statistic.GOLD and items.gold is None:
+        raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
+    draws = statistic.draws(items.models, items.gold, clusters=items.clusters, plan=plan)
+    if not statistic.HAS_ITEM_SCORES:
         return Resampled(items, reference, draws, {name: _two_sided(draws, name, reference) for name in others}, {})
-    draws = bootstrap(items.models, clusters=items.clusters, plan=plan)
     if not others:
         return Resampled(items, reference, draws, {}, {})
     rows = {name: inputs.row(items.models[name], what=f"{items.task}: {name}") for name in (*others, reference)}
@@ -140,21 +139,3 @@ def _two_sided(draws: Draws, name: str, reference: str) -> float:
     upper = draws.chance_at_least(name, reference, at=0.0)
     lower = draws.chance_at_least(reference, name, at=0.0)
     return min(1.0, 2 * min(upper, lower))
-
-
-def _statistic_draws(items: TaskItems, plan: Resampling) -> Draws:
-    """Return a statistic that is no mean, in points, of every model in every resample."""
-    if items.gold is None:
-        raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
-    make = weighted.spearman if items.statistic == "spearman" else weighted.average_precision
-    of_items = inputs.row(items.gold, what="gold")
-    made = {name: [make(seed, of_items) for seed in inputs.rows(v, what=name)] for name, v in items.models.items()}
-    levels = len(np.unique(of_items)) if items.statistic == "spearman" else 0
-    return bootstrap_statistic(
-        made,
-        items=len(of_items),
-        clusters=items.clusters,
-        plan=plan,
-        scale=100.0,
-        rows=weighted.ROWS_A_LEVEL * levels,
-    )

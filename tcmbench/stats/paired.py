@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tcmbench.stats.drawn import ItemStatistic
     from tcmbench.stats.inputs import FloatArray
-    from tcmbench.stats.weighted import ItemStatistic
 
 _DEFAULT = Resampling()
 
@@ -68,7 +68,7 @@ def bootstrap_statistic(
     scale: float = 1.0,
     rows: int = 0,
 ) -> Draws:
-    """Return a statistic of every model in every resample of clusters and seeds (see `weighted`).
+    """Return a statistic of every model in every resample of clusters and seeds (see `tcmbench.stats.statistics`).
 
     Args:
         models: Name → the statistic of each seed.

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.plugins import Plugin
-    from tcmbench.records.score import Statistic
     from tcmbench.records.task import Ability
     from tcmbench.specs.suite import Suite, SuiteTask
     from tcmbench.task_types._layouts import Layout
@@ -33,7 +32,7 @@ _NOT_OF_SCORES = frozenset(
 )
 """Fields of a task that change no score, or whose effect the revision holds already."""
 
-_FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}
+_FOREIGN_STATISTIC: dict[str, str] = {"STS": "spearman", "PairClassification": "average_precision"}
 _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
 
 
