@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 Kind = Literal[
-    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "statistics", "columns", "outputs",
+    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "statistics", "columns", "figures",
+    "outputs",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -48,6 +49,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "formats": "tcmbench.data.formats",
     "statistics": "tcmbench.stats.statistics",
     "columns": "tcmbench.boards.columns",
+    "figures": "tcmbench.boards.figures",
     "outputs": "tcmbench.checks.outputs",
 }
 

@@ -14,6 +14,8 @@ OFFERED = {
     "trainers": ("train", "plan", "check", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
+    "columns": ("figure", "HEADING"),
+    "figures": ("draw", "CAPTION"),
     "statistics": ("value", "draws", "VALUES", "GOLD", "STEP", "HAS_ITEM_SCORES"),
     "task_types": ("files", "task_class", "REVISION", "METRIC", "STATISTIC", "SCORES", "LAYOUT"),
 }

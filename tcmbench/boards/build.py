@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING
 from tcmbench.boards import details
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome, Row, Table, TaskColumn
-from tcmbench.boards.texts import gate_reason, text
+from tcmbench.boards.texts import gate_reason, same, text
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
-from tcmbench.specs.policy import Policy
+from tcmbench.specs import policy
 from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tcmbench.comparison.baseline import Baseline
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.records.entry import CellState, Entry, TaskCard
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Suite
     from tcmbench.stats.estimates import Estimate as Figure
 
@@ -36,8 +38,14 @@ if TYPE_CHECKING:
 class Options:
     """How a board is worked out."""
 
-    policy: Policy = field(default_factory=Policy)
-    """Rules of the gate, which decide what may ship; also the resamples behind every interval, and their seed."""
+    policies: Policies = field(default_factory=policy.default)
+    """Rules of the gate; also the resamples behind every interval, and their seed."""
+
+    baseline: Baseline | None = None
+    """Earlier scores that the models are held against."""
+
+    baseline_file: str = ""
+    """Path of the baseline, for people."""
 
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
     """Column → what is known about the data."""
@@ -62,10 +70,14 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     options = options or Options()
     entries = sorted(entries, key=lambda entry: entry.name)
     measured = measured_set(model_set, suite, entries)
-    comparison = AgainstReference(measured, policy=options.policy)
+    comparison = AgainstReference(measured, policy=options.policies.reference)
     columns = _columns(measured, options)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
-    rows = [_row(model, columns, comparison, verdicts.get(model.name)) for model in measured.models]
+    since = _since_baseline(measured, comparison, options)
+    rows = [
+        _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
+        for model in measured.models
+    ]
     rows = _slice(rows, columns, comparison, options)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)
@@ -80,7 +92,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
         recommendation=recommend(rows, tied=lambda best, other: ranks.gain_tied(comparison, best, other)),
-        policy=options.policy,
+        policies=options.policies,
+        baseline=options.baseline_file,
+        gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
     )
@@ -116,8 +130,29 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
     return tuple(columns)
 
 
+def _since_baseline(measured: MeasuredSet, comparison: AgainstReference, options: Options) -> dict[str, ModelVerdict]:
+    """Return model → verdict against its own row in the baseline; empty without one."""
+    if options.baseline is None:
+        return {}
+    from tcmbench.comparison import regression
+
+    verdicts = regression.judge(
+        measured,
+        options.baseline,
+        policies=options.policies,
+        where=options.baseline_file,
+        reference=comparison,
+    )
+    return {verdict.name: verdict for verdict in verdicts if verdict.against == "baseline"}
+
+
 def _row(
-    model: Measured, columns: Sequence[TaskColumn], comparison: AgainstReference, verdict: ModelVerdict | None
+    model: Measured,
+    columns: Sequence[TaskColumn],
+    comparison: AgainstReference,
+    *,
+    verdict: ModelVerdict | None,
+    since: ModelVerdict | None,
 ) -> Row:
     entry = model.entry
     is_reference = model is comparison.base
@@ -131,6 +166,7 @@ def _row(
         cells={column.name: _cell(model, column.name, comparison, verdict) for column in columns},
         aggregates=_aggregates(verdict, comparison) if verdict else Aggregates(),
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
+        since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
         recipe=entry.recipe,
         cost=entry.cost,
@@ -195,7 +231,15 @@ def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregat
 
 
 def _gate(verdict: ModelVerdict) -> GateOutcome:
-    return GateOutcome(verdict.result.outcome, tuple(gate_reason(violation) for violation in verdict.result.violations))
+    reasons = [gate_reason(violation) for violation in verdict.result.violations]
+    if verdict.against == "baseline":
+        explained = {problem.column for problem in verdict.problems}
+        reasons = [same(f"{p.column}: {p.reason}" if p.column else p.reason) for p in verdict.problems] + [
+            gate_reason(violation)
+            for violation in verdict.result.violations
+            if violation.rule != "missing" or (verdict.tasks and violation.task not in explained)
+        ]
+    return GateOutcome(verdict.outcome, tuple(reasons), verdict.passed, verdict.changed)
 
 
 def default_reason(state: CellState) -> str:

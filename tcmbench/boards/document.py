@@ -196,7 +196,7 @@ def document(table: Table) -> Document:
         suite=table.suite,
         synthetic=table.synthetic,
         reference=table.reference,
-        policy=table.policy.model_dump(mode="json"),
+        policy=table.policies.reference.model_dump(mode="json"),
         command=table.command,
         recommendation=RecommendationDocument(outcome=answer.outcome, model=answer.row, ties=list(answer.ties)),
         tasks=[_task(column) for column in table.columns],

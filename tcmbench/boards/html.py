@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
-_LEADING = ("pareto", "forest")
-"""Pictures for the first screen, the best first."""
 _DATA = "%tcmbench-data%"
 
 LARGEST = 495_000
@@ -56,7 +54,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     environment = _environment()
     summaries = summary.load_all()
     drawn = pictures(table)
-    lead = next((picture for name in _LEADING for picture in drawn if picture.name == name), None)
+    lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     template = environment.get_template("board.html.j2")

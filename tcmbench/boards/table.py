@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.boards.texts import Text
+    from tcmbench.comparison.verdict import Outcome
     from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
-    from tcmbench.specs.policy import Policy
+    from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Role
     from tcmbench.store import Json
 
@@ -222,13 +223,20 @@ class Aggregates:
 
 
 class GateOutcome(NamedTuple):
-    """What the regression gate says about a variant."""
+    """What the regression gate says about a model."""
 
-    outcome: Literal["pass", "regression", "inconclusive", "missing"]
-    """pass: may ship; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured."""
+    outcome: Outcome
+    """pass; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured; not_comparable:
+    a task, or the model, has no counterpart."""
 
     reasons: tuple[Text, ...]
     """Every rule that is not met, in a sentence."""
+
+    passed: bool
+    """Whether the policy lets it pass."""
+
+    changed: bool = True
+    """Whether any value differs from what it is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +256,11 @@ class Row:
 
     aggregates: Aggregates
     gate: GateOutcome | None
-    """What the gate says; None for rows that are no variants."""
+    """May it ship? The gate against the reference; None for rows that are no variants."""
+
+    since_baseline: GateOutcome | None
+    """Did it get worse? The gate against its own row in the baseline; None without a baseline, and for a variant that
+    has no row there."""
 
     seeds: int
     """Number of trained seeds; 0 for models that were not trained here."""
@@ -280,6 +292,19 @@ class Recommendation:
     """Variants that may ship too and whose gain cannot be told apart from it."""
 
 
+class Since(NamedTuple):
+    """The answer to: did anything get worse?"""
+
+    failing: tuple[str, ...]
+    """Models that don't pass, those that the set no longer has last."""
+
+    models: int
+    """Models with a row in the baseline."""
+
+    unchanged: int
+    """Models with exactly the same scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A whole board."""
@@ -300,14 +325,30 @@ class Table:
     """Reference first, then variants by gain, then the other models by their mean score."""
 
     recommendation: Recommendation
-    policy: Policy
-    """Rules of the gate, resamples and their seed."""
+    policies: Policies
+    """Rules of both comparisons, resamples and their seed, and where they are written."""
+
+    baseline: str
+    """Path of the baseline; empty without one."""
+
+    gone: tuple[str, ...]
+    """Models of the baseline that the set no longer has."""
 
     command: str
     """How the board is made again."""
 
     digest: str
     """sha256 over the scores: the permanent name of this result."""
+
+    @property
+    def since_baseline(self) -> Since | None:
+        """Whether anything got worse since the baseline; None where the set has none."""
+        if not self.baseline:
+            return None
+        held = {row.name: row.since_baseline for row in self.rows if row.since_baseline is not None}
+        failing = [name for name, outcome in held.items() if not outcome.passed]
+        unchanged = sum(not outcome.changed for outcome in held.values())
+        return Since((*failing, *self.gone), len(held) + len(self.gone), unchanged)
 
     def row(self, name: str) -> Row:
         """Return the row of that name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.specs.suite import ROLES
+from tcmbench.stats.power import power
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
@@ -45,6 +46,27 @@ def held_against(report: Report) -> str:
     if report.against == "baseline":
         return f"each model against its own row in {report.baseline}"
     return f"each variant against {report.reference}"
+
+
+def power_line(report: Report) -> str:
+    """Return what a comparison of this size can show, for the models that changed; empty where there are none."""
+    powers = [
+        power(model.result.kept.interval, margin=model.policy.margin)
+        for model in report.models
+        if model.result.kept is not None and model.changed and model.against == report.against
+    ]
+    if not powers:
+        return ""
+    chances, losses = sorted(one.to_pass for one in powers), sorted(one.smallest_seen for one in powers)
+    return (
+        f"Power: a model that changes nothing passes the margin of {report.models[0].policy.margin:g} with a chance of "
+        f"{_range(chances, '{:.0%}')}; a mean loss of {_range(losses, '{:.2f}')} points is shown with a chance of 80%."
+    )
+
+
+def _range(ordered: Sequence[float], form: str) -> str:
+    low, high = form.format(ordered[0]), form.format(ordered[-1])
+    return low if low == high else f"{low} to {high}"
 
 
 def outcome(model: ModelVerdict) -> str:

@@ -35,8 +35,8 @@ class Report:
     baseline: str
     """Path of the baseline; empty without one."""
 
-    policy_file: str
-    """Path of the policy; empty for the default."""
+    policy_source: str
+    """Where the policy is written: default, the set, or the path of a file."""
 
     models: tuple[ModelVerdict, ...]
     """Failing ones first, then in the set's order."""
@@ -50,6 +50,9 @@ class Report:
     version: str
     """tcmbench's version."""
 
+    other: Report | None = None
+    """The other comparison, where it can be made too; the exit code is not about it."""
+
     @property
     def exit_code(self) -> int:
         """The highest of all models: 3 before 2 before 1."""
@@ -61,6 +64,11 @@ class Report:
         order: Sequence[Outcome] = ("not_comparable", "missing", "regression", "inconclusive")
         failed = {model.outcome for model in self.models if not model.passed}
         return next((outcome for outcome in order if outcome in failed), "pass")
+
+    @property
+    def question(self) -> str:
+        """What the comparison answers."""
+        return "did anything get worse?" if self.against == "baseline" else "may it ship?"
 
     @property
     def headline(self) -> str:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.specs.policy import Policy
+    from tcmbench.workspace import Workspace
 
     FloatArray = npt.NDArray[np.float64]
 
@@ -113,6 +114,11 @@ class Baseline(_Part):
             shape=(self.models[model].seeds, about.items),
             where=f"{where}: values of {model} on {column}",
         )
+
+
+def path_of(workspace: Workspace, name: str) -> Path:
+    """Return where the baseline of a set is committed."""
+    return workspace.leaderboards / name / FILE
 
 
 def ids_hash(ids: Sequence[str]) -> str:

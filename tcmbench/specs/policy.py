@@ -94,58 +94,89 @@ class Policies(NamedTuple):
     baseline: Policy
     """A model against its own earlier scores: did it get worse?"""
 
+    source: str = "default"
+    """Where the rules are written: default, a set, or the path of a file."""
+
+    def with_resamples(self, count: int) -> Policies:
+        """Return the same rules with another number of resamples."""
+        update = {"n_resamples": count}
+        return self._replace(
+            reference=self.reference.model_copy(update=update), baseline=self.baseline.model_copy(update=update)
+        )
+
 
 def default() -> Policies:
-    """Return the rules that hold without a file."""
-    return Policies(Policy(), Policy.model_validate(_DEFAULTS["baseline"]))
+    """Return the rules that hold where none are written."""
+    return parse({}, where="", source="default")
 
 
-def read(path: Path) -> Policies:
+def read(path: Path, *, source: str = "") -> Policies:
     """Return the policies of a file.
 
-    Fields at the top hold for both comparisons, except what is asked of the gain, which is the reference's business;
-    the tables `reference` and `baseline` go before them.
+    Args:
+        path: The file.
+        source: What the file is called on a board; empty for its path.
 
     Raises:
         SpecError: No such file, not TOML, or a field that is misspelt or can't be; the message names file and line.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        given = tomllib.loads(text)
+        rules = tomllib.loads(text)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such policy. See docs/ci.md for an example.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from error
-    shared = {name: value for name, value in given.items() if name not in _DEFAULTS}
-    found = {}
+    return parse(rules, where=str(path), source=source or str(path), text=text)
+
+
+def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None = None) -> Policies:
+    """Return the policies that a table of rules makes.
+
+    Fields at the top hold for both comparisons, except what is asked of the gain, which is the reference's business;
+    the tables `reference` and `baseline` go before them.
+
+    Args:
+        rules: The table.
+        where: File that it is in, for messages.
+        source: What it is called on a board.
+        text: Text of the file, whose lines messages name; None for a table inside another file.
+
+    Raises:
+        SpecError: A field that is misspelt or can't be; the message names all of them.
+    """
+    shared = {name: value for name, value in rules.items() if name not in _DEFAULTS}
+    policies: dict[str, Policy] = {}
     for comparison, defaults in _DEFAULTS.items():
-        own = given.get(comparison, {})
+        own = rules.get(comparison, {})
         if not isinstance(own, dict):
-            raise SpecError(f"{path}:{_line(text, comparison)}: {comparison} is a table of rules, got {own!r}")
+            raise SpecError(f"{_place(where, text, comparison)}: {comparison} is a table of rules, got {own!r}")
         applied = {n: v for n, v in shared.items() if comparison == "reference" or n not in _GAIN}
         merged = {**defaults, **applied, **own}
         if merged.get("required_gain") == "none":
             merged["required_gain"] = None  # TOML has no null
         try:
-            found[comparison] = Policy.model_validate(merged)
+            policies[comparison] = Policy.model_validate(merged)
         except ValidationError as error:
-            raise SpecError(_complaint(path, text, error)) from error
-    return Policies(found["reference"], found["baseline"])
+            raise SpecError(_complaint(error, where, text)) from error
+    return Policies(policies["reference"], policies["baseline"], source)
 
 
-def _complaint(path: Path, text: str, error: ValidationError) -> str:
+def _complaint(error: ValidationError, where: str, text: str | None) -> str:
     lines = []
     for e in error.errors():
         name = ".".join(map(str, e["loc"]))
         got = "" if e["type"] == "extra_forbidden" else f", got {e['input']!r}"
-        lines.append(f"{path}:{_line(text, str(e['loc'][-1]))}: {name}: {e['msg']}{got}")
+        lines.append(f"{_place(where, text, str(e['loc'][-1]))}: {name}: {e['msg']}{got}")
     return "\n".join(lines) + f"\nKnown fields: {', '.join(Policy.model_fields)}; and tables: {', '.join(_DEFAULTS)}."
 
 
-def _line(text: str, name: str) -> int:
-    """Return the line that sets a field or opens a table; 1 where none does."""
+def _place(where: str, text: str | None, name: str) -> str:
+    """Return file and line of a field or table; the line is 1 where none sets it."""
+    if text is None:
+        return where
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip().strip("[]").strip('"')
         if stripped == name or stripped.partition("=")[0].strip().strip('"') == name:
-            return number
-    return 1
+            return f"{where}:{number}"
+    return f"{where}:1"

@@ -16,7 +16,7 @@ from tcmbench.records.entry import CellState, Entry
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
 
-from .fake import POLICY, write_score
+from .fake import POLICIES, write_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ TASKS = (
 )
 SUITE = Suite(name="three", tasks=TASKS)
 SET = ModelSet(name="tiny", suite="three", reference="base", models=("base",))
-OPTIONS = Options(policy=POLICY)
+OPTIONS = Options(policies=POLICIES)
 
 
 def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float = 0.02) -> dict[str, tuple[Score, ...]]:

@@ -18,7 +18,7 @@ from tcmbench.boards.render import write
 from tcmbench.boards.table import Recommendation
 from tcmbench.boards.texts import text
 
-from .fake import POLICY, Fake, Shape, make
+from .fake import POLICIES, Fake, Shape, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def table_of(fake: Fake) -> Table:
     """Return the table of a fake set."""
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policy=POLICY))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
 
 
 @pytest.fixture(scope="module")

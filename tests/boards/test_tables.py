@@ -14,7 +14,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.spreadsheet import to_csv
 
-from .fake import POLICY, Shape, make
+from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Return a small table with names that mean something to every format."""
     labels = {0: "=1+1", 1: "a|b_c & 100% \\input{x} $y$ # ^ ~ <b>", 2: "two\nlines", 3: "[x] *"}
     fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=4, columns=4, items=30, seeds=1, labels=labels))
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policies=POLICIES))
 
 
 def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:

@@ -17,15 +17,13 @@ from tcmbench.comparison import regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.verdict import Problem
 from tcmbench.records.entry import CellState
-from tcmbench.specs import policy as policy_file
 from tcmbench.stats import gate
-from tests.comparison.states import POLICY, quick, state, with_record, with_values, without
+from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
 if TYPE_CHECKING:
     from tcmbench.comparison.measured import MeasuredSet
     from tcmbench.comparison.verdict import Against, ModelVerdict
 
-POLICIES = quick(policy_file.default())
 PLACES = {"random-full-00": Place("models/variants/random-full-00.toml", 3)}
 NASTY = "<b>&amp; | `x` ]]> \x00\x1b \ud83d\ude00 脾"
 
@@ -34,8 +32,8 @@ def report(models: list[ModelVerdict], *, against: Against = "baseline") -> Repo
     """Return a report on these models."""
     return Report(
         set_name="fake", suite="fake", synthetic=True, reference="mini-zh", against=against,
-        baseline="leaderboards/fake/baseline.json", policy_file="", models=tuple(models), columns=4, places=PLACES,
-        version="0.1.0",
+        baseline="leaderboards/fake/baseline.json", policy_source="default", models=tuple(models), columns=4,
+        places=PLACES, version="0.1.0",
     )  # fmt: skip
 
 
@@ -162,6 +160,35 @@ def test_json_holds_every_task_of_every_model(mixed: Report, whole: MeasuredSet)
     fell = next(task for task in by_name["random-full-00"]["tasks"] if task["task"] == "HeldOut1")
     assert fell["verdict"] == "regressed"
     assert fell["change"]["low"] < fell["change"]["value"] < fell["change"]["high"] < 0
+
+
+@pytest.mark.parametrize("name", ["console", "markdown", "json"])
+def test_both_questions_are_answered_where_both_can_be_asked(whole: MeasuredSet, mixed: Report, name: str) -> None:
+    """The first line names the exit code and the question it answers; the other has none."""
+    comparison = AgainstReference(whole, policy=POLICIES.reference)
+    other = report([comparison.judge("random-full-00")], against="reference")
+    text = outputs.load(name).render(replace(mixed, other=other))
+    if name == "json":
+        both = json.loads(text)
+        assert (both["question"], both["other"]["question"]) == ("did anything get worse?", "may it ship?")
+        assert both["exit_code"] == 2
+        return
+    first = text.splitlines()[0]
+    assert "exit code 2" in first
+    assert text.lower().index("did anything get worse?") < text.lower().index("may it ship?")
+    assert "ithout effect on the exit code" in text
+    assert other.headline.partition(":")[0] in text
+    if name == "console":
+        assert "exit code 2 answers: did anything get worse? (each model against its own row" in first
+
+
+def test_the_power_at_the_margin_is_stated(mixed: Report) -> None:
+    """For models that changed: an unchanged one is judged without resampling, so nothing can be missed."""
+    assert "Power: a model that changes nothing passes the margin of 1 with a chance of" in outputs.load(
+        "console"
+    ).render(mixed)
+    unchanged = report([model for model in mixed.models if not model.changed])
+    assert "Power" not in outputs.load("console").render(unchanged)
 
 
 def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole: MeasuredSet) -> None:

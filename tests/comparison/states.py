@@ -9,7 +9,7 @@ import numpy as np
 
 from tcmbench.comparison.measured import Measured, MeasuredSet, measured_set
 from tcmbench.records.entry import CellState
-from tcmbench.specs.policy import Policy
+from tcmbench.specs.policy import default
 from tests.boards.fake import Shape, make
 
 if TYPE_CHECKING:
@@ -18,17 +18,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tcmbench.specs.policy import Policies
 
-POLICY = Policy(n_resamples=1_000)
-
-
-def quick(policies: Policies) -> Policies:
-    """Return policies with few resamples."""
-    return policies._replace(
-        reference=policies.reference.model_copy(update={"n_resamples": 1_000}),
-        baseline=policies.baseline.model_copy(update={"n_resamples": 1_000}),
-    )
+POLICIES = default().with_resamples(1_000)
+POLICY = POLICIES.reference
 
 
 def state(root: Path, *, variants: int = 1, seeds: int = 2, columns: int = 4, items: int = 120) -> MeasuredSet:

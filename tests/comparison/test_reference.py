@@ -11,8 +11,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
-from tcmbench.specs import policy as policy_file
-from tests.comparison.states import POLICY, quick, state, without
+from tests.comparison.states import POLICIES, POLICY, state, without
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -31,7 +30,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSet:
 def rows(whole: MeasuredSet) -> dict[str, Row]:
     """The rows of the set's board."""
     entries = [model.entry for model in whole.models]
-    table = build(whole.model_set, whole.suite, entries, options=Options(policy=POLICY))
+    table = build(whole.model_set, whole.suite, entries, options=Options(policies=POLICIES))
     return {row.name: row for row in table.rows}
 
 
@@ -81,7 +80,7 @@ def test_a_reference_that_is_gone_is_an_error(whole: MeasuredSet) -> None:
 
 def test_inconclusive_passes_only_where_the_policy_says_so(whole: MeasuredSet) -> None:
     """The finding stays, as a warning."""
-    policy = quick(policy_file.default()).reference.model_copy(update={"required_gain": None, "margin": 0.0})
+    policy = POLICY.model_copy(update={"required_gain": None, "margin": 0.0})
     comparison = AgainstReference(whole, policy=policy)
     strict = [v for name in NAMES if (v := comparison.judge(name)).outcome == "inconclusive"]
     lenient = policy.model_copy(update={"inconclusive_passes": True})

@@ -12,8 +12,8 @@ from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
 from tcmbench.errors import NotComparable
 from tcmbench.records.entry import CellState
-from tcmbench.specs import policy as policy_file
-from tests.comparison.states import POLICY, quick, state, with_record, with_values, without
+from tcmbench.specs.policy import Policies
+from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
 if TYPE_CHECKING:
     from tcmbench.comparison.baseline import Baseline
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tcmbench.comparison.verdict import ModelVerdict
 
 VARIANT = "random-full-00"
-POLICIES = quick(policy_file.default())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def kept(whole: MeasuredSet) -> Baseline:
     return baselines.make(whole, policy=POLICY)
 
 
-def judge(now: MeasuredSet, kept: Baseline, policies: policy_file.Policies = POLICIES) -> dict[str, ModelVerdict]:
+def judge(now: MeasuredSet, kept: Baseline, policies: Policies = POLICIES) -> dict[str, ModelVerdict]:
     """Return the verdicts by model."""
     return {v.name: v for v in regression.judge(now, kept, policies=policies, where="baseline.json")}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import Estimate, Row
+    from tcmbench.boards.table import Estimate, GateOutcome, Row
 
 
 class Heading(NamedTuple):
@@ -116,3 +116,18 @@ def starred(figure: Figure, *, is_partial: bool) -> Figure:
 def nothing(why: Text) -> Figure:
     """Return the figure of a cell that has none: a dash, and the reason in the tooltip."""
     return Figure(value=None, text=same("–"), note=why)
+
+
+_OUTCOMES = {
+    "pass": (3.0, Text("pass", "通过")),
+    "inconclusive": (2.0, Text("unsure", "未定")),
+    "regression": (1.0, Text("fails", "未通过")),
+    "missing": (0.0, Text("missing", "缺失")),
+    "not_comparable": (-1.0, Text("not comparable", "不可比较")),
+}
+
+
+def gate_figure(gate: GateOutcome) -> Figure:
+    """Return the figure of an outcome of the gate, with the first rule that is not met as the note."""
+    value, said = _OUTCOMES[gate.outcome]
+    return Figure(value=value, text=said, note=gate.reasons[0].clipped(130) if gate.reasons else Text("", ""))
