@@ -92,7 +92,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
         recommendation=recommend(rows, tied=lambda best, other: ranks.gain_tied(comparison, best, other)),
-        policies=options.policies,
+        policy=options.policies.reference,
+        baseline_policy=options.policies.baseline,
+        policy_source=options.policies.source,
         baseline=options.baseline_file,
         gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),
         command=options.command or f"tcmbench board {model_set.name}",
@@ -113,6 +115,9 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
             role=task.role,
             synthetic=measured.suite.synthetic or bool(card and card.synthetic),
             card=card,
+            description=card.description if card else "",
+            source=card.source if card else "",
+            license=card.license if card else "unknown",
         )
         model = next((model for model in measured.models if name in model.items), None)
         if model is not None:
@@ -168,11 +173,11 @@ def _row(
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
-        recipe=entry.recipe,
+        recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,
         failure=entry.failure,
-        provenance=entry.provenance,
+        provenance=dict(sorted(entry.provenance.items())),
     )
 
 

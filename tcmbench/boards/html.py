@@ -199,4 +199,4 @@ def _reach(row: Row) -> float:
     """Return the largest end among a row's sums, with some room: they are drawn on one scale."""
     sums = row.aggregates
     found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
-    return 1.06 * max([0.5, *(abs(end) for e in found for end in e if end is not None)])
+    return 1.06 * max([0.5, *(abs(end) for e in found for end in (e.value, e.low, e.high) if end is not None)])

@@ -61,7 +61,7 @@ def test_the_board_says_what_the_gate_says(whole: MeasuredSet, kept: Baseline, t
         assert (row.since_baseline is None) == (row.name not in judged)
         if row.since_baseline is not None:
             verdict = judged[row.name]
-            assert row.since_baseline[0] == verdict.outcome
+            assert row.since_baseline.outcome == verdict.outcome
             assert [reason.en for reason in row.since_baseline.reasons] == [f.message for f in verdict.findings]
     assert {row.name for row in table.rows if row.since_baseline is None} == {NEW}
 

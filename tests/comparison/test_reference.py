@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards.build import Options, build
+from tcmbench.boards.table import Estimate
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
@@ -44,10 +45,10 @@ def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, R
     assert (verdict.outcome, tuple(finding.message for finding in verdict.findings)) == (row.gate.outcome, said)
     assert verdict.result.gain_in_domain is not None
     gain = verdict.result.gain_in_domain
-    assert row.aggregates.in_domain == (gain.value, gain.interval.low, gain.interval.high)
+    assert row.aggregates.in_domain == Estimate(gain.value, gain.interval.low, gain.interval.high)
     for task in verdict.tasks:
         cell = row.cells[task.task]
-        assert cell.delta == (task.delta.value, task.delta.interval.low, task.delta.interval.high)
+        assert cell.delta == Estimate(task.delta.value, task.delta.interval.low, task.delta.interval.high)
         assert (cell.p_value, cell.verdict) == (task.p_holm, task.verdict)
     assert verdict.seeds == row.seeds == 2
 

@@ -46,9 +46,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     axes = figure.subplots()
     axes.axhline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
     axes.axvline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
-    axes.axvline(
-        -table.policies.reference.margin, color=canvas.colour(MUTED), linewidth=0.9, linestyle=(0, (2, 3)), zorder=0
-    )
+    axes.axvline(-table.policy.margin, color=canvas.colour(MUTED), linewidth=0.9, linestyle=(0, (2, 3)), zorder=0)
     front = sorted((g.value, y.value) for row, g, y in points if row.aggregates.on_front)
     if len(front) > 1:
         axes.plot(*zip(*front, strict=True), color=canvas.series(2), linewidth=1.4, alpha=0.8, zorder=2)
