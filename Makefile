@@ -4,10 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo test check bench mini-zh gpu wheel-test clean
+.PHONY: demo boards test check bench mini-zh gpu wheel-test clean
 
 demo: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
+
+# A run writes to leaderboards/, which git ignores; only this copies a board to where it is published.
+boards: demo
+	mkdir -p docs/boards/demo
+	cp leaderboards/demo/index.html leaderboards/demo/scores.csv leaderboards/demo/scores.json docs/boards/demo/
+	git --no-pager diff --stat docs/boards
 
 test: $(VENV)/.ready
 	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal

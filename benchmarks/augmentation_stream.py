@@ -30,6 +30,7 @@ from benchmarks._result import Row
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
 from tcmbench.store import Store
+from tcmbench.trainers import requirements
 from tcmbench.trainsets import Context
 from tcmbench.trainsets.build import build
 
@@ -86,7 +87,7 @@ def ours(records: int, negatives: int, out: Path) -> Written:
         training=Training(max_length=4096),
     )
     base = Base(name="none", kind="embedding", path="none")
-    context = Context(store=Store(out / "store"), tokenizer=Characters())
+    context = Context(store=Store(out / "store"), tokenizer=Characters(), requirements=requirements(variant))
 
     def work() -> int:
         made = build(variant, base, folder, seed=0, context=context)

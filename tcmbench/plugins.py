@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tcmbench import __version__
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.store import differences, file_sha256
 
@@ -169,7 +168,7 @@ def _distribution(kind: Kind, name: str) -> tuple[str, str]:
     """Return name and version of the distribution that a plug-in comes with."""
     entry = None if name in _own(kind) else next(entry for entry in _entry_points(kind) if entry.name == name)
     if entry is None or entry.dist is None:
-        return "tcmbench", __version__
+        return "tcmbench", importlib.metadata.version("tcmbench")
     return entry.dist.name, entry.dist.version
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Set
+    from collections.abc import Iterable, Iterator, Mapping, Set
 
     from pydantic import BaseModel
 
@@ -76,9 +76,14 @@ def file_sha256(path: Path) -> str:
 
 def tree_sha256(paths: Iterable[Path], *, root: Path) -> str:
     """Return the sha256 over the names (relative to `root`) and bytes of files, in name order."""
+    return names_sha256({path: file_sha256(path) for path in paths}, root=root)
+
+
+def names_sha256(hashes: Mapping[Path, str], *, root: Path) -> str:
+    """Return the same of files whose hashes are known."""
     digest = hashlib.sha256()
-    for path in sorted(paths, key=lambda p: p.relative_to(root).as_posix()):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{file_sha256(path)}\n".encode())
+    for path in sorted(hashes, key=lambda p: p.relative_to(root).as_posix()):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{hashes[path]}\n".encode())
     return digest.hexdigest()
 
 

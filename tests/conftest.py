@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tcmbench import plugins
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# A property holds or doesn't, however long a busy machine takes for an example.
+settings.register_profile("tcmbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tcmbench")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes golden files."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
+
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from tcmbench.errors import SpecError, UnknownName
 
 OFFERED = {
     "miners": ("mine",),
-    "trainers": ("train", "plan", "check", "REVISION"),
+    "trainers": ("train", "plan", "check", "LOSSES", "Options", "REVISION"),
     "encoders": ("load", "REVISION"),
     "outputs": ("render", "FILE"),
     "columns": ("figure", "HEADING"),

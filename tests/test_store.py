@@ -89,20 +89,20 @@ def test_damaged_json_names_the_file(tmp_path: Path) -> None:
 def _hold(root: Path, ready: multiprocessing.synchronize.Event, done: multiprocessing.synchronize.Event) -> None:
     with Store(root).lock("models", "abcd"):
         ready.set()
-        done.wait(20)
+        done.wait(600)
 
 
 def test_lock_of_another_process_is_named(tmp_path: Path) -> None:
     """A lock that another process holds is an error after the timeout, not a wait for ever."""
     context = multiprocessing.get_context("spawn")
     ready, done = context.Event(), context.Event()
-    process = context.Process(target=_hold, args=(tmp_path, ready, done))
+    process = context.Process(target=_hold, args=(tmp_path, ready, done), daemon=True)
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(600)
     with pytest.raises(StoreError, match="another process"), Store(tmp_path).lock("models", "abcd", timeout=0.1):
         pass
     done.set()
-    process.join(20)
+    process.join()
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans(), max_size=5))

@@ -1,7 +1,7 @@
 """The table: everything a board shows, worked out, in points, unrounded; rendering only rounds and arranges.
 
-It is also the schema of `scores.json` (`document`): figures rounded to six decimals, without what only the panels of the
-page show.
+It is also the schema of `scores.json` (`document`): figures rounded to six decimals, without what only the panels of
+the page show.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ Exit codes: 0 done; 1 a regression (`check`); 2 a mistake that can be mended, or
 from __future__ import annotations
 
 import importlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,40 +17,69 @@ import typer.main
 if TYPE_CHECKING:
     from types import ModuleType
 
+PROGRAM = "tcmbench"
+
 _HELP = "What did fine-tuning gain on TCM-SD, what did the model forget, is it real, what did it cost, may it ship?"
 
 # Shown by --help without importing any command, which would cost half a second each.
 _SUMMARIES = {
-    "run": "Train and evaluate what is missing of a model set and write its leaderboard.",
-    "train": "Train what is missing of a variant, one model a seed.",
+    "run": "Train and evaluate what is missing from a set and write its leaderboard.",
+    "train": "Train the missing models of a variant, one per seed.",
     "list": "List tasks, suites, bases, variants, sets and plug-ins.",
     "eval": "Evaluate one model on a suite.",
     "board": "Write the leaderboard of a set from stored scores.",
-    "compare": "Compare two models query by query.",
-    "check": "Say whether anything got worse: the regression gate.",
+    "compare": "Compare two models query by query, from stored scores.",
+    "check": "Run the regression gate.",
     "data": "Validate, convert, generate and build data.",
-    "doctor": "Say what is installed, what is missing, and how to get it.",
-    "cache": "Say how large the store is, and shrink it.",
-    "init": "Make a workspace.",
+    "doctor": "Report what is installed, what is missing, and how to get it.",
+    "cache": "Show, prune and delete what the store holds.",
+    "init": "Create a workspace.",
 }
 
+_LOOK: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+"""Help is plain text, and a traceback has no local variables, because those can hold text of records."""
 
 Command = typer.core.TyperCommand | typer.core.TyperGroup
 
 
-class _Commands(typer.core.TyperGroup):
-    """A group whose commands are files of this folder."""
+class Group(typer.core.TyperGroup):
+    """Commands whose misspelt names get a suggestion."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name, the command and the remaining arguments.
+
+        Raises:
+            UnknownName: No such command.
+        """
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            from tcmbench.errors import UnknownName
+
+            where = ctx.command_path if ctx.parent else ""
+            raise UnknownName.of("command", args[0], self.list_commands(ctx), where=where)
+        return super().resolve_command(ctx, args)
+
+
+class _Commands(Group):
+    """Commands that are files of this folder."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
         return [name for name in _SUMMARIES if (Path(__file__).parent / f"{_file(name)}.py").is_file()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
+        """Return a command that can be listed; `resolve_command` returns one that can be called."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        if ctx.resilient_parsing or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
-            return typer.core.TyperCommand(cmd_name, short_help=_SUMMARIES[cmd_name], help=_SUMMARIES[cmd_name])
-        return _load(cmd_name)
+        return typer.core.TyperCommand(cmd_name, short_help=_SUMMARIES[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if command else None, rest
+
+
+def group(name: str) -> typer.Typer:
+    """Return an application for a command that has commands of its own."""
+    return typer.Typer(cls=Group, help=_SUMMARIES[name], no_args_is_help=True, add_completion=False, **_LOOK)
 
 
 def _file(name: str) -> str:
@@ -64,7 +92,7 @@ def _load(name: str) -> Command:
     if hasattr(module, "app"):
         command = typer.main.get_command(module.app)
     else:
-        single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        single = typer.Typer(add_completion=False, **_LOOK)
         single.command(name=name)(module.command)
         command = typer.main.get_command(single)
     if not isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup):
@@ -73,22 +101,32 @@ def _load(name: str) -> Command:
     return command
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=_HELP)
+app = typer.Typer(cls=_Commands, no_args_is_help=True, help=_HELP, **_LOOK)
 
 
-@app.callback(invoke_without_command=False)
-def _global(
-    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and stop."),
-) -> None:
-    if version:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         from tcmbench import __version__
 
         typer.echo(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def _global(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+    ),
+) -> None:
+    del version
+
+
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; an error that the user can mend is printed without a traceback."""
+    """Run the command line; an error that the user can mend is printed without a traceback.
+
+    Args:
+        arguments: Words after the name of the program; None takes those of the process.
+    """
     import gc
 
     from tcmbench.errors import TcmbenchError
@@ -98,7 +136,7 @@ def main(arguments: list[str] | None = None) -> Any:
     gc.set_threshold(100_000, *gc.get_threshold()[1:])
     _set_up_logging()
     try:
-        return app(args=arguments)
+        return app(args=arguments, prog_name=PROGRAM)
     except TcmbenchError as error:
         typer.echo(f"tcmbench: {error}", err=True)
         raise SystemExit(error.exit_code) from error

@@ -63,7 +63,10 @@ def command(
     ] = False,
     port: Annotated[int, typer.Option("--port", help="Port for --serve; 0 takes a free one.")] = 8765,
 ) -> None:
-    """Write the leaderboard of a set from stored scores; nothing is measured."""
+    """Write the leaderboard of a set from stored scores.
+
+    Nothing is measured.
+    """
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)

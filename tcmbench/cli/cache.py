@@ -1,37 +1,180 @@
-"""`tcmbench cache`: how large the embedding cache is, and a way to shrink it."""
+"""`tcmbench cache`: what the store holds, and ways to make it smaller."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli import group
 from tcmbench.cli.place import workspace
 
-app = typer.Typer(help="Say how large the embedding cache is, and shrink it.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tcmbench.store import Store
+    from tcmbench.store_inventory import Artefact
+
+app = group("cache")
+
+_GIB = 1 << 30
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+_DAY = 86_400.0
+
+KindOption = Annotated[
+    list[str] | None, typer.Option("--kind", metavar="KIND", help="Kind of artefact; can be repeated.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be removed and remove nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Remove without a question.")]
+
+
+class Order(StrEnum):
+    """What comes first in a list."""
+
+    age = "age"
+    size = "size"
 
 
 @app.command()
-def info() -> None:
-    """List the models whose vectors are kept, last used first."""
-    from tcmbench.encoders.runtime import embedding_cache
+def show(
+    kind: KindOption = None,
+    sort: Annotated[Order, typer.Option("--sort", help="What comes first: the oldest, or the largest.")] = Order.age,
+) -> None:
+    """Show what the store holds.
 
-    spaces = embedding_cache.info(workspace().cache / "embeddings")
-    for space in spaces:
-        typer.echo(f"{space.size / (1 << 20):9.1f} MiB  {space.texts:>9} texts  {space.card.model}  {space.folder}")
-    typer.echo(f"{sum(space.size for space in spaces) / (1 << 20):9.1f} MiB in all")
+    Prints one line per kind of artefact or, with --kind, one line per artefact. The age is the time since an artefact
+    was last written, and since vectors of texts were last used.
+    """
+    from tcmbench.store_inventory import artefacts
+
+    store = workspace().store
+    listed = artefacts(store, kinds=kind or ())
+    if kind:
+        _print(listed if sort is Order.age else sorted(listed, key=lambda artefact: -artefact.size))
+    else:
+        _print_kinds(listed)
+    typer.echo(f"{_size(_total(listed))} in {store.root}")
 
 
 @app.command()
 def prune(
-    max_gib: Annotated[float, typer.Option("--max-gib", min=0, help="Keep at most so many GiB.")] = 10.0,
+    kind: KindOption = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Remove what was unused for so many days."),
+    ] = None,
+    max_gib: Annotated[
+        float | None,
+        typer.Option("--max-gib", min=0, help="Remove what was unused for longest until so many GiB are left."),
+    ] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
-    """Remove the models used longest ago until what is left fits."""
-    from tcmbench.encoders.runtime import embedding_cache
+    """Remove old artefacts.
 
-    pruned = embedding_cache.prune(workspace().cache / "embeddings", max_bytes=int(max_gib * (1 << 30)))
-    for space in pruned.spaces:
-        typer.echo(f"removed {space.card.model}: {space.folder}")
-    for space in pruned.busy:
-        typer.echo(f"kept {space.card.model}: another process is writing to it")
-    typer.echo(f"{pruned.size / (1 << 20):.1f} MiB left")
+    Without --kind it removes vectors of texts, rendered boards, result files for mteb and the folders of killed
+    processes: all of these are made again when they are needed. Others, such as tuned models, go only by name. What a
+    process works on stays.
+    """
+    from tcmbench.errors import StoreError
+    from tcmbench.store_inventory import CHEAP, artefacts
+    from tcmbench.store_removal import beyond
+
+    if older_than is None and max_gib is None:
+        raise StoreError("tcmbench cache prune: expected a limit. Add --older-than DAYS, --max-gib N, or both.")
+    store = workspace().store
+    limit = None if max_gib is None else int(max_gib * _GIB)
+    listed = artefacts(store, kinds=kind or CHEAP)
+    _remove(
+        store, beyond(listed, older_than=older_than, max_bytes=limit, now=time.time()), is_dry=dry_run, is_certain=yes
+    )
+
+
+@app.command()
+def delete(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A base, a variant, or one seed (variant/seed0).")],
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Delete one model with all that hangs on it.
+
+    These are its scores, the vectors of its texts, its tuned weights and checkpoints, and the training sets that no
+    other model was trained on. Weights of a base are no part of the store and stay, and so do models tuned from it.
+    """
+    from tcmbench.errors import StoreError
+    from tcmbench.store_inventory import belonging_to
+    from tcmbench.store_removal import has_live_run
+
+    store = workspace().store
+    selected = belonging_to(store, model)
+    if not dry_run and has_live_run(store):
+        raise StoreError(f"{store.root}: a run is working on this store. Wait for it or stop it, then delete {model}.")
+    _remove(store, selected, is_dry=dry_run, is_certain=yes)
+
+
+def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_certain: bool) -> None:
+    """Print what is removed, ask where a person can answer, remove it and print what remains."""
+    from tcmbench.errors import StoreError
+    from tcmbench.store_removal import remove
+
+    if not selected:
+        typer.echo("nothing to remove")
+        return
+    _print(selected)
+    what = f"{len(selected)} artefact{'s' * (len(selected) != 1)}, {_size(_total(selected))}"
+    if is_dry:
+        typer.echo(f"would remove {what}")
+        return
+    if not is_certain:
+        if not _has_terminal():
+            raise StoreError(f"tcmbench cache: expected an answer before {what} are removed. Add --yes or --dry-run.")
+        typer.confirm(f"Remove {what}?", abort=True)
+    removal = remove(store, selected)
+    for artefact in removal.in_use:
+        typer.echo(f"in use, not removed: {artefact.kind} {artefact.path}")
+    typer.echo(f"removed {len(removal.removed)}, {_size(_total(removal.removed))}")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _print_kinds(listed: Iterable[Artefact]) -> None:
+    """Print one line per kind."""
+    from tcmbench.store_inventory import KINDS
+
+    kinds: dict[str, list[Artefact]] = {}
+    for artefact in listed:
+        kinds.setdefault(artefact.kind, []).append(artefact)
+    rank = {kind: place for place, kind in enumerate(KINDS)}
+    for kind, its in sorted(kinds.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])):
+        ages = sorted({_age(artefact) for artefact in its}, key=lambda age: int(age.split()[0]))
+        span = ages[0] if len(ages) == 1 else f"{ages[0].split()[0]} to {ages[-1]}"
+        typer.echo(f"{kind:<11} {len(its):>6}  {_size(_total(its)):>10}  {span:<16} {KINDS.get(kind, '')}".rstrip())
+
+
+def _print(listed: Iterable[Artefact]) -> None:
+    """Print one line per artefact."""
+    from tcmbench.store_inventory import owner
+
+    for artefact in listed:
+        label = owner(artefact).model
+        line = f"{artefact.kind:<11} {_size(artefact.size):>10}  {_age(artefact):>9}  {label}"
+        typer.echo(f"{line.rstrip()}  {artefact.path}")
+
+
+def _total(listed: Iterable[Artefact]) -> int:
+    return sum(artefact.size for artefact in listed)
+
+
+def _size(size: int) -> str:
+    unit, name = next((pair for pair in _UNITS if size >= pair[0]), (1, "B"))
+    return f"{size / unit:.1f} {name}" if unit > 1 else f"{size} B"
+
+
+def _age(artefact: Artefact) -> str:
+    days = max(0, int((time.time() - artefact.used) / _DAY))
+    return f"{days} day{'s' * (days != 1)}"

@@ -57,10 +57,11 @@ def command(
     markdown: Annotated[Path | None, _file("Write Markdown.")] = None,
     data: DataOption = None,
 ) -> None:
-    """Say whether anything got worse, from stored scores; run `tcmbench run SET` before it.
+    """Run the regression gate.
 
-    Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
-    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is written too.
+    It reads stored scores: run `tcmbench run SET` before it. Exits with 0: pass; 1: a regression, or one that can't be
+    ruled out; 2: an error or a missing score; 3: not comparable, as a task or the set is not that of the baseline. In
+    GitHub Actions the job summary is written too.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load

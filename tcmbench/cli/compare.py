@@ -27,10 +27,11 @@ def command(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Compare two models from stored scores: deltas with intervals, flipped queries, syndromes that gained and lost.
+    """Compare two models query by query, from stored scores.
 
-    A and B are a base, a variant (all its seeds), one seed (variant/seed0), or FILE:model, a model's row in a
-    baseline.json. Differences are B minus A, in points (0-100).
+    Prints differences with intervals, flipped queries, and syndromes that gained and lost. A and B are a base, a
+    variant (all its seeds), one seed (variant/seed0), or FILE:model, a model's row in a baseline.json. Differences are
+    B minus A, in points (0-100).
     """
     from tcmbench.checks import compare_texts, sides
     from tcmbench.cli.progress import waiting

@@ -1,4 +1,4 @@
-"""`tcmbench data`: look at data, convert it, make some."""
+"""`tcmbench data`: validate, convert, generate and build data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli import group
 from tcmbench.cli.place import DataOption, SetOption
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
-app = typer.Typer(help="Look at data, convert it, make some.", no_args_is_help=True)
+app = group("data")
 
 
 @app.command()
@@ -19,7 +20,10 @@ def validate(
     folder: Annotated[Path, typer.Argument(help="TCM-SD folder: splits, knowledge base, vocabulary.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Print what is in a TCM-SD folder and what is wrong with it; exit 2 if it can't be used."""
+    """Report what is in a TCM-SD folder and what is wrong with it.
+
+    Exits with 2 where it can't be used.
+    """
     from tcmbench.data import validate as validation
     from tcmbench.errors import DataError
 
@@ -75,7 +79,10 @@ def convert(
     target_format: Annotated[str, typer.Option("--to", help="Format of the target.")],
     split: Annotated[str | None, typer.Option(help="Split to convert, where there are several.")] = None,
 ) -> None:
-    """Convert training and retrieval data between formats: `tcmbench list formats` names them."""
+    """Convert training and retrieval data between formats.
+
+    `tcmbench list formats` lists them.
+    """
     from tcmbench.data.formats import convert as convert_file
 
     summary = convert_file(source, target, source_format=source_format, target_format=target_format, split=split)
@@ -91,9 +98,9 @@ def synth(
         bool, typer.Option(help="Write a data root with general tasks beside the TCM-SD folder.")
     ] = False,
 ) -> None:
-    """Write invented data of TCM-SD's shape, for trying things out; it says nothing about medicine.
+    """Write synthetic data in the shape of TCM-SD.
 
-    Nothing is replaced but what it wrote itself.
+    For trying things out: it says nothing about medicine. Nothing is replaced but what this command wrote itself.
     """
     from tcmbench.data import synthetic, synthetic_target
 

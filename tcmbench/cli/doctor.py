@@ -59,7 +59,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Say what is installed, what is missing, and how to get it; exits 2 when a core package is missing."""
+    """Report what is installed, what is missing, and how to get it.
+
+    Exits with 2 where a core package is missing.
+    """
     place = workspace(data)
     findings = [*_packages(), *_extras(), *_hardware(), *_hub(), *_data(place), *_models(place)]
     if as_json:

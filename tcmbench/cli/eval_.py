@@ -14,7 +14,10 @@ def command(
     suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
     data: DataOption = None,
 ) -> None:
-    """Evaluate one model on a suite and print its scores, in points (0-100)."""
+    """Evaluate one model on a suite.
+
+    Prints its scores, in points (0-100).
+    """
     from tcmbench import models, tasks
     from tcmbench.cli.progress import Progress
     from tcmbench.errors import ScoreMissing
@@ -39,5 +42,7 @@ def command(
             if gap.state != "not_applicable":
                 lost.append(name)
         typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
+        for note in cells.scores[name].record.notes if name in cells.scores else ():
+            typer.echo(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")

@@ -60,7 +60,10 @@ _FOLDERS = ("models/variants", "data", "leaderboards", "reports")
 def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it may exist if it is empty.")],
 ) -> None:
-    """Make a workspace with one example of each kind of file."""
+    """Create a workspace.
+
+    It holds one example of each kind of file.
+    """
     from tcmbench.store import write_text
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:
-    """List tasks, suites, bases, variants, sets or plug-ins."""
+    """List tasks, suites, bases, variants, sets and plug-ins."""
     place = workspace(data)
     rows = _rows(place, kind)
     width = max((len(row[0]) for row in rows), default=0)

@@ -13,7 +13,7 @@ def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
     data: DataOption = None,
 ) -> None:
-    """Train and evaluate what is missing of a model set and write its leaderboard."""
+    """Train and evaluate what is missing from a set and write its leaderboard."""
     from tcmbench import tasks
     from tcmbench.boards import publish
     from tcmbench.cli.progress import Progress

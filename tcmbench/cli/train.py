@@ -26,7 +26,7 @@ def command(
     drop_leaks: DropLeaksOption = False,
     data: DataOption = None,
 ) -> None:
-    """Train what is missing of a variant, one model a seed."""
+    """Train the missing models of a variant, one per seed."""
     from tcmbench.cli.progress import Progress
     from tcmbench.tuning import tune
 

@@ -7,22 +7,17 @@ file line by line, so bad lines are given to the caller beside the good ones.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from tcmbench.data import encodings, reading
+from tcmbench.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_CHUNK = 1 << 20
-
-# A UTF-8 file with damaged bytes keeps nearly all its characters; GB18030 read as UTF-8 loses most of them.
-_SHARE_OF_DAMAGE = 0.25
-_ENOUGH_TO_TELL = 1 << 20
-"""Characters beyond ASCII after which no more are looked at."""
 
 _NEXT_ELEMENT = re.compile(r"^[ \t]*,?[ \t]*(?=\{)", re.MULTILINE)
 _GAP = re.compile(r"[\s,]*")
@@ -55,20 +50,34 @@ def iter_objects(path: Path) -> Iterator[Row | Problem]:
     """Yield every object of a JSON array or JSON lines file in order, and a `Problem` for what is not one.
 
     JSON lines are streamed; a JSON array is read whole. Blank lines are no rows. An empty file gives nothing.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: It can't be read, or changed between two readings.
     """
-    encoding = encoding_of(path)
-    if encoding is None:
-        yield Problem(1, "expected UTF-8 or GB18030, got UTF-16. Save the file as UTF-8")
-    elif _is_array(path, encoding):
-        yield from _array(path.read_bytes().decode(encoding, errors="replace"))
+    seen = encodings.detect(path)
+    if seen.encoding is None:
+        yield Problem(seen.line, seen.reason)
+        return
+    pieces = reading.chunks(path, sha256=seen.sha256)
+    if seen.is_array:
+        yield from _array(b"".join(pieces).decode(seen.encoding, errors="replace"))
     else:
-        yield from _json_lines(path, encoding)
+        yield from _json_lines(_split(pieces), seen.encoding)
 
 
 def read_text(path: Path) -> str:
-    """Return a text file's content in NFC with line feeds, from UTF-8 or GB18030; damage becomes U+FFFD."""
-    text = path.read_bytes().decode(encoding_of(path) or "utf-16", errors="replace")
-    return clean(text, strip=False)
+    """Return a text file's content in NFC with line feeds, from UTF-8 or GB18030; damage becomes U+FFFD.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: It can't be read, or is in another encoding.
+    """
+    seen = encodings.detect(path)
+    if seen.encoding is None:
+        raise DataError(f"{describe(path, Problem(seen.line, seen.reason))}.")
+    data = b"".join(reading.chunks(path, sha256=seen.sha256))
+    return clean(data.decode(seen.encoding, errors="replace"), strip=False)
 
 
 def clean(text: str, *, strip: bool = True) -> str:
@@ -89,59 +98,30 @@ def refuse_surrogates(value: object) -> None:
     json.dumps(value, ensure_ascii=False).encode()
 
 
-def encoding_of(path: Path) -> str | None:
-    """Return "utf-8-sig" or "gb18030" for a file; None for UTF-16.
-
-    A file that is neither whole is what most of its characters are, so that one damaged byte makes one bad
-    line and not a file of wrong characters.
-    """
-    with path.open("rb") as file:
-        if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            return None
-    if _is_utf8(path):
-        return "utf-8-sig"
-    foreign = damaged = 0
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    with path.open("rb") as file:
-        while foreign < _ENOUGH_TO_TELL and (chunk := file.read(_CHUNK)):
-            text = decoder.decode(chunk)
-            damaged += text.count("\ufffd")
-            foreign += len(text) - len(text.encode("ascii", errors="ignore"))
-    return "gb18030" if damaged > _SHARE_OF_DAMAGE * foreign else "utf-8-sig"
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_array(path: Path, encoding: str) -> bool:
-    with path.open(encoding=encoding, errors="replace") as file:
-        while chunk := file.read(_CHUNK):
-            if start := chunk.lstrip():
-                return start.startswith("[")
-    return False
-
-
-def _json_lines(path: Path, encoding: str) -> Iterator[Row | Problem]:
+def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file, without their line feeds."""
     # Text mode would also end lines at a lone carriage return; a line feed byte is never part of a GB18030
     # character, so bytes can be split before they are decoded.
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding).strip()
-            except UnicodeDecodeError as error:
-                yield Problem(number, f"not {error.encoding} at byte {error.start} of the line")
-                continue
-            if line:
-                yield _parsed(line, number)
+    begun: list[bytes] = []
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        begun.append(first)
+        for line in others:
+            yield b"".join(begun)
+            begun = [line]
+    if last := b"".join(begun):
+        yield last
+
+
+def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[Row | Problem]:
+    for number, raw in enumerate(lines, start=1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding).strip()
+        except UnicodeDecodeError as error:
+            yield Problem(number, f"not {error.encoding} at byte {error.start} of the line")
+            continue
+        if line:
+            yield _parsed(line, number)
 
 
 def _parsed(line: str, number: int) -> Row | Problem:

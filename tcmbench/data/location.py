@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.data import reading
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,8 +16,13 @@ SYNTHETIC = "synthetic/"
 
 
 def locate(workspace: Workspace, path: str) -> Path:
-    """Return the folder or file of a data path; synthetic data is generated first where it is missing."""
+    """Return the folder or file of a data path; synthetic data is generated first where it is missing.
+
+    Raises:
+        DataError: The file system can't hold such a path.
+    """
     if not path.startswith(SYNTHETIC):
+        reading.exists(workspace.data_root / path)
         return workspace.data_root / path
     from tcmbench.data.synthetic import demo_root
 

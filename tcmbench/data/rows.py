@@ -1,57 +1,81 @@
-"""Reading the JSON lines of tasks that are not retrieval: every row has the same few fields."""
+"""Files of one JSON object per row: rows with their lines, and the columns of tasks whose rows have a few fields."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from tcmbench.data import reading
+from tcmbench.data.fields import FieldProblem
 from tcmbench.data.lines import Problem, describe, iter_objects
-from tcmbench.errors import BadLines, DataError
+from tcmbench.errors import BadLines, DataAbsent, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_NAMES = {str: "a string", float: "a number"}
+T = TypeVar("T")
+
+ADVICE = "Mend these lines, or leave them out, and run again; docs/data.md describes the formats."
 
 
-def read_rows(path: Path, fields: Mapping[str, type]) -> dict[str, list[str | float]]:
-    """Return the fields as columns, in the file's order.
-
-    Args:
-        path: A .jsonl file.
-        fields: Field → str or float; a label may also be a whole number and is then read as its digits.
+def numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[tuple[int, T]]:
+    """Yield what `parse` returns for each object of a JSON or JSON lines file, in order, with its line.
 
     Raises:
-        BadLines: Rows that lack a field or hold another kind of value; all of them.
-        DataError: No rows.
+        DataAbsent: There is no such file.
+        BadLines: After the last row: all lines that are not JSON objects or at which `parse` raised a
+            FieldProblem.
     """
-    columns: dict[str, list[str | float]] = {name: [] for name in fields}
+    if not reading.exists(path):
+        raise DataAbsent(path, what="The file to read", how="Check the path.")
     problems: list[str] = []
     for row in iter_objects(path):
         if isinstance(row, Problem):
             problems.append(describe(path, row))
             continue
-        values = {name: _value(row.value.get(name), kind) for name, kind in fields.items()}
-        wrong = [name for name, value in values.items() if value is None]
-        if wrong:
-            wanted = ", ".join(f"`{name}`: {_NAMES[fields[name]]}" for name in wrong)
-            problems.append(f"{path}:{row.number}: expected {wanted}; got keys {sorted(row.value)}")
-            continue
-        for name, value in values.items():
-            if value is not None:
-                columns[name].append(value)
+        try:
+            yield row.number, parse(row.value)
+        except FieldProblem as problem:
+            problems.append(describe(path, Problem(row.number, str(problem))))
     if problems:
-        raise BadLines(problems, advice="Mend these lines; the formats are described in docs/data.md.")
-    if not next(iter(columns.values())):
-        raise DataError(f"{path}: expected at least one row, got none")
+        raise BadLines(problems, advice=ADVICE)
+
+
+class Columns(NamedTuple):
+    """The rows of a task's file, by field."""
+
+    lines: list[int]
+    """Line of each row, from 1."""
+
+    values: dict[str, list[str | float]]
+    """Field → its values, in the file's order."""
+
+    def texts(self, name: str) -> list[str]:
+        """Return the values of a field of text."""
+        return [str(value) for value in self.values[name]]
+
+
+def read_columns(path: Path, fields: Mapping[str, Callable[[Mapping[str, object], str], str | float]]) -> Columns:
+    """Return the fields of a file's rows as columns.
+
+    Args:
+        path: A JSON lines file.
+        fields: Field → how its value is read: `values.text`, `values.number`, or a check of the task's own.
+
+    Raises:
+        DataAbsent: There is no such file.
+        BadLines: Rows that lack a field or hold another kind of value; all of them.
+        DataError: No rows.
+    """
+    columns = Columns([], {name: [] for name in fields})
+
+    def parse(row: Mapping[str, object]) -> dict[str, str | float]:
+        return {name: read(row, name) for name, read in fields.items()}
+
+    for line, row in numbered(path, parse):
+        columns.lines.append(line)
+        for name, value in row.items():
+            columns.values[name].append(value)
+    if not columns.lines:
+        raise DataError(f"{path}: expected at least one row, got none. Is it the right file?")
     return columns
-
-
-def _value(given: object, kind: type) -> str | float | None:
-    if isinstance(given, bool):
-        return None
-    if kind is float:
-        return float(given) if isinstance(given, int | float) else None
-    if isinstance(given, int):
-        return str(given)
-    return given if isinstance(given, str) and given.strip() else None

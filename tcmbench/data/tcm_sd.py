@@ -14,7 +14,7 @@ from dataclasses import fields as dataclass_fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.data import fields
+from tcmbench.data import fields, reading
 from tcmbench.data.label_map import LabelMap, read_label_map
 from tcmbench.data.lines import Problem, describe, iter_objects, read_text
 from tcmbench.errors import BadLines, DataAbsent, DataError
@@ -217,14 +217,12 @@ def anonymous_patient(split: str, record_id: str) -> str:
 
 def find_splits(root: Path) -> tuple[str, ...]:
     """Return the names of the splits a folder has (train, dev, test…), opening none; () for no folder."""
-    if not root.is_dir():
-        return ()
-    names = {m[1] for path in root.iterdir() if (m := _SPLIT_FILE.fullmatch(path.name))}
+    names = {m[1] for path in reading.files_in(root) if (m := _SPLIT_FILE.fullmatch(path.name))}
     return tuple(sorted(names, key=lambda name: (_SPLIT_ORDER.index(name.partition("_")[0]), name)))
 
 
 def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
-    if not root.is_dir():
+    if not reading.is_folder(root):
         raise DataAbsent(root, what="The TCM-SD folder", how=LAYOUT)
     knowledge = _only(root, _KNOWLEDGE_FILE)
     if knowledge is None:
@@ -241,7 +239,7 @@ def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
 
 
 def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
-    found = sorted(path for path in root.iterdir() if pattern.fullmatch(path.name) and path.is_file())
+    found = [path for path in reading.files_in(root) if pattern.fullmatch(path.name)]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise DataError(f"{root}: expected one file of a kind, got {names}. Keep one, move the other away.")

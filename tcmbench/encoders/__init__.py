@@ -9,13 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mteb.models import ModelMeta
     from mteb.models.models_protocols import MTEBModels
 
     from tcmbench.plugins import PluginOptions
-    from tcmbench.specs.base import Base
+    from tcmbench.specs.base import Ability, Base, ModelKind, Weights
+
+EMBEDS: frozenset[Ability] = frozenset({"documents", "candidates", "texts", "vectors"})
+"""Abilities of a model that gives each text one vector."""
+
+SEARCHES: frozenset[Ability] = frozenset({"documents", "candidates"})
+"""Abilities of a model that scores all documents for a query."""
+
+ORDERS: frozenset[Ability] = frozenset({"candidates"})
+"""Abilities of a model that scores pairs of query and document."""
 
 
 class Encoder(Protocol):
@@ -24,10 +34,19 @@ class Encoder(Protocol):
     REVISION: str
     """Raised whenever its vectors or scores change; part of every model's revision."""
 
+    ABILITIES: Mapping[ModelKind, frozenset[Ability]]
+    """Kind of base → what such a model can do; bases of other kinds are refused."""
+
+    WEIGHTS: Weights
+    """Where the weights of its models are."""
+
     def load(
         self, base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
     ) -> MTEBModels:
-        """Return the loaded model, ready for mteb."""
+        """Return the loaded model, ready for mteb; one with the ability `vectors` is a `TextEncoder`.
+
+        `model_dir` is None unless `WEIGHTS` is "folder".
+        """
         ...
 
 
@@ -41,7 +60,7 @@ def model_meta(base: Base, *, name: str, revision: str) -> ModelMeta:
     """
     from mteb.models import ModelMeta
 
-    searches = base.kind == "baseline" and base.encoder == "bm25"
+    vectors = "dense" if "texts" in base.abilities else "sparse"
     return ModelMeta.model_validate(
         {
             "loader": None,
@@ -57,10 +76,10 @@ def model_meta(base: Base, *, name: str, revision: str) -> ModelMeta:
             "open_weights": True,
             "public_training_code": None,
             "public_training_data": None,
-            "framework": ["Sentence Transformers", "PyTorch"] if base.kind != "baseline" else [],
+            "framework": ["Sentence Transformers", "PyTorch"] if base.has_weights else [],
             "similarity_fn_name": "cosine",
             "use_instructions": bool(base.query_prompt or base.instruction),
             "training_datasets": None,
-            "model_type": ["cross-encoder"] if base.kind == "reranker" else ["sparse" if searches else "dense"],
+            "model_type": ["cross-encoder" if base.abilities == ORDERS else vectors],
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from tcmbench.encoders import SEARCHES
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"baseline": SEARCHES}
+WEIGHTS = "built in"
 
 
 class Options(PluginOptions):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders import ORDERS
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import ModelAbsent
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "3"
+ABILITIES = {"reranker": ORDERS}
+WEIGHTS = "folder"
 
 
 class Options(PluginOptions):

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
+from tcmbench.encoders import EMBEDS, ORDERS
 from tcmbench.encoders._http import Server
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 REVISION = "1"
+ABILITIES = {"embedding": EMBEDS, "reranker": ORDERS}
+WEIGHTS = "server"
 
 CANARIES = ("主诉：咳嗽三日", "名称：气虚证。", "今天天气很好，我们去公园散步吧！", "The quick brown fox.")
 """Texts whose vectors tell whether the model behind the URL is still the same."""

@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"baseline": EMBEDS}
+WEIGHTS = "built in"
 
 
 class Options(PluginOptions):

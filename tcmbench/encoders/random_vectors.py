@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"baseline": EMBEDS}
+WEIGHTS = "built in"
 
 
 class Options(PluginOptions):

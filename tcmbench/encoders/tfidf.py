@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+ABILITIES = {"baseline": EMBEDS - {"vectors"}}
+WEIGHTS = "built in"
 
 
 class Options(PluginOptions):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS
 from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, SpecError
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 REVISION = "1"
+ABILITIES = {"embedding": EMBEDS}
+WEIGHTS = "folder"
 
 _WORKER = Path(__file__).with_name("_vllm_worker.py")
 # ms-swift registers a plug-in that runs in every start of vLLM; statistics would need a network.
@@ -161,18 +164,13 @@ def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: Mo
     """Return the encoder; its process starts with the first text.
 
     Raises:
-        SpecError: The base is no embedding model, or the folder isn't in the hub layout. ModelAbsent: No weights.
+        SpecError: The folder isn't in the hub layout. ModelAbsent: No weights.
     """
     del seed
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
-    if base.kind != "embedding":
-        raise SpecError(
-            f"base {base.name}: encoder vllm gives vectors only. For a reranker start `vllm serve` with its score "
-            "template and use encoder `endpoint`."
-        )
     if not (model_dir / "modules.json").is_file():
         raise SpecError(
             f"base {base.name}: {model_dir} has no modules.json, from which vLLM reads how to pool. "

@@ -87,8 +87,8 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
     recorder = items.Recorder(instance)
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
-    _load_data(instance, task)
     with failures.explained(f"{model.name} on {task.name}/{split}"):
+        _load_data(instance, task)
         result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start
     where = f"{model.name} on {task.name}/{split}"
@@ -113,6 +113,7 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
         # mteb reports NaN where a figure has no meaning (nAUC of a constant); leaving it out says the same in JSON
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
+        notes=tuple(getattr(instance, "notes", ())),
         provenance=provenance(
             workspace.root,
             seconds=seconds,

@@ -104,12 +104,12 @@ def _gap(model: Model, column: SuiteTask, planned: PlannedSuite) -> Gap | None:
     """Return why a column can't be measured for a model, None when it can."""
     if column.task in planned.absent:
         return Gap("not_measured", planned.absent[column.task])
-    needs = planned.tasks[column.task].needs
-    if model.base.kind == "reranker" and needs != "candidates":
-        return Gap("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
-    if model.base.encoder == "bm25" and needs == "texts":
-        return Gap("not_applicable", "BM25 searches documents; it gives no vectors of texts")
-    return None
+    abilities = model.base.abilities
+    if planned.tasks[column.task].needs in abilities:
+        return None
+    if "documents" in abilities:
+        return Gap("not_applicable", "the model searches documents; it gives no vectors of texts")
+    return Gap("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
 
 
 def pending(cells: Cells) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pydantic import Field, model_validator
 
+from tcmbench.errors import SpecError
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -93,6 +94,19 @@ class Context:
 
     embedder: Callable[[str], Embedder] | None = None
     """Gives the model of a base, whose file may name a checkpoint's folder or an endpoint; "" is the variant's own."""
+
+    def model(self, name: str) -> Embedder:
+        """Return the model that a miner's options name.
+
+        Raises:
+            SpecError: There are no models.
+        """
+        if self.embedder is None:
+            raise SpecError(
+                "embedding negatives need a model that gives vectors, and this base gives none. Name one in the "
+                'miner\'s options (model = "…"), or choose bm25 or random.'
+            )
+        return self.embedder(name)
 
 
 class MinerOptions(PluginOptions):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import DataError, SpecError
+from tcmbench.errors import DataError
 from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
 from tcmbench.miners.selection import Candidates, Selection, negatives, select
 
@@ -46,7 +46,7 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
 
 def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: Context) -> Candidates:
     """Return the best `options.count` documents per query."""
-    model = embedder(options.model, context)
+    model = context.model(options.model)
     documents = _vectors(model, corpus.texts, kind="document")
     arranged = queries.by_id()
     vectors = _vectors(model, arranged.texts, kind="query")
@@ -57,20 +57,6 @@ def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: C
         return products
 
     return select(queries, corpus, scores, Selection.of(options))
-
-
-def embedder(name: str, context: Context) -> Embedder:
-    """Return the model that the options name.
-
-    Raises:
-        SpecError: The context offers no models.
-    """
-    if context.embedder is None:
-        raise SpecError(
-            "embedding negatives need a model that gives vectors, and this base gives none. Name one in the "
-            'miner\'s options (model = "…"), or choose bm25 or random.'
-        )
-    return context.embedder(name)
 
 
 def _vectors(model: Embedder, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:

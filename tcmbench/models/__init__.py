@@ -55,7 +55,7 @@ def load(model: Model, *, cache: Path) -> MTEBModels:
     loaded: MTEBModels = encoder.module.load(
         model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed
     )
-    if not hasattr(loaded, "encode_texts"):
+    if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 

@@ -65,7 +65,8 @@ def _pooling(base: Base, model_dir: Path) -> Iterator[str]:
 
 def _kind(base: Base, model_dir: Path) -> Iterator[str]:
     declared = _read(model_dir / "config_sentence_transformers.json").get("model_type")
-    architectures = [str(name) for name in _read(model_dir / "config.json").get("architectures") or ()]
+    listed = _read(model_dir / "config.json").get("architectures")
+    architectures = [str(name) for name in listed] if isinstance(listed, list) else []
     pools = any(kind.endswith("Pooling") for _, kind in _modules(model_dir))
     classifies = any(name.endswith("ForSequenceClassification") for name in architectures)
     if base.kind == "embedding" and (declared == "CrossEncoder" or (classifies and not pools)):

@@ -36,7 +36,7 @@ def folder(workspace: Workspace, base: Base) -> Path:
 def state(workspace: Workspace, base: Base) -> str:
     """Return `built in`, `server`, `here` or `absent`, for listings."""
     if not base.has_weights:
-        return "built in" if base.kind == "baseline" else "server"
+        return base.weights
     try:
         folder(workspace, base)
     except ModelAbsent:

@@ -87,6 +87,9 @@ class ScoreRecord(BaseModel):
     items: int
     """Number of items (queries, pairs, texts, or clustering experiments)."""
 
+    notes: tuple[str, ...] = ()
+    """What is unusual about the data, with counts: copies of relevant documents, labels in several spellings …"""
+
     provenance: Provenance
     """Where it comes from."""
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
 
+    from tcmbench.specs.base import Ability
     from tcmbench.specs.task import TaskSpec
-
-Ability = Literal["documents", "candidates", "texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +44,6 @@ class Task:
 
     cache: Path | None = None
     """Store, for candidates."""
+
+    contents: tuple[tuple[Path, str], ...] = ()
+    """Files of a local task and the sha256 of each, from which the revision follows."""

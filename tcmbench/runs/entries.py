@@ -75,7 +75,7 @@ def variant_entry(
         kind="variant",
         base=variant.base,
         description=variant.description,
-        recipe=recipe(variant),
+        recipe={**recipe(variant), **_loss(trained.tuned)},
         scores={column: tuple(one.scores[column] for one in cells) for column in complete},
         states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
         cost=_training_cost(trained.tuned, cells),
@@ -83,6 +83,11 @@ def variant_entry(
         failure=failure,
         provenance={**_provenance(cells), **_training_provenance(trained)},
     )
+
+
+def _loss(tuned: Sequence[Tuned]) -> dict[str, Json]:
+    """Return the loss that the models were trained with: a recipe may leave it to its trainer."""
+    return {"training.loss": tuned[0].outcome["loss"]} if tuned else {}
 
 
 def _training_cost(tuned: Sequence[Tuned], cells: Sequence[Cells]) -> Cost:
@@ -199,6 +204,7 @@ def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
     def joined(values: set[str]) -> str:
         return ", ".join(sorted(value for value in values if value))
 
+    notes = joined({f"{record.task}: {note}" for record in records for note in record.notes})
     packages = {f"{name} {version}" for record in records for name, version in record.provenance.packages.items()}
     return {
         "model revision": joined({record.model_revision for record in records}),
@@ -206,4 +212,5 @@ def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
         "hardware": joined({record.provenance.hardware for record in records}),
         "command": joined({record.provenance.command for record in records}),
         "packages": joined(packages),
+        **({"notes on data": notes} if notes else {}),
     }

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from tcmbench import plugins
 from tcmbench.specs.toml import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
 
 Pooling = Literal["last", "cls", "mean"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Architecture = Literal["qwen3", "qwen2", "bert", "xlm-roberta", "static"]
+ModelKind = Literal["embedding", "reranker", "baseline"]
+
+Ability = Literal["documents", "candidates", "texts", "vectors"]
+"""What a model can do, and what a task needs of it: search all documents of a task, order the candidates of a query,
+give vectors of a task's texts, or give a text the same vector in every task, so that it can be stored and reused."""
+
+Weights = Literal["folder", "server", "built in"]
+"""Where the weights of a model are: in files on this machine, behind a URL, or nowhere, as its code is all there is."""
 
 LABELS = frozenset({"name", "description", "license", "parameters", "path", "hub_id", "revision"})
 """Fields that say what a base is called and where its weights are: no key holds them, as it holds the weights' hash."""
@@ -19,8 +32,8 @@ LABELS = frozenset({"name", "description", "license", "parameters", "path", "hub
 class Base(Spec):
     """One file of `models/bases/`."""
 
-    kind: Literal["embedding", "reranker", "baseline"]
-    """What it does; a baseline has no weights and can't be tuned."""
+    kind: ModelKind
+    """What it does; a baseline is a yardstick, which can't be tuned."""
 
     encoder: str = "sentence_transformers"
     """Plug-in of `tcmbench/encoders` that runs it; of a reranker that names none, `cross_encoder`."""
@@ -87,16 +100,46 @@ class Base(Spec):
         return given
 
     @property
+    def weights(self) -> Weights:
+        """Where its weights are."""
+        declared: Weights = self._encoder().WEIGHTS
+        return declared
+
+    @property
     def has_weights(self) -> bool:
-        """Whether its weights are files: neither a baseline's nor those behind a server are."""
-        return self.kind != "baseline" and self.encoder != "endpoint"
+        """Whether its weights are files, which can be hashed and tuned."""
+        return self.weights == "folder"
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do."""
+        declared: frozenset[Ability] = self._encoder().ABILITIES[self.kind]
+        return declared
+
+    @model_validator(mode="after")
+    def _encoder_runs_the_kind(self) -> Base:
+        if self.kind not in self._encoder().ABILITIES:
+            fitting = [name for name in plugins.names("encoders") if self.kind in _abilities(name)]
+            raise ValueError(
+                f"encoder {self.encoder} doesn't run models of kind {self.kind!r}; these do: {', '.join(fitting)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _weights_have_one_source(self) -> Base:
         if not self.has_weights:
             if self.path or self.hub_id:
-                what = "a baseline" if self.kind == "baseline" else "a model behind a server"
-                raise ValueError(f"{what} has no weights here: remove path and hub_id")
+                raise ValueError(
+                    f"models of encoder {self.encoder} have no weights here ({self.weights}): remove path and hub_id"
+                )
         elif (self.path is None) == (self.hub_id is None):
             raise ValueError("give either path (weights in the workspace) or hub_id (weights on the hub)")
         return self
+
+    def _encoder(self) -> ModuleType:
+        return plugins.load("encoders", self.encoder, where=f"base {self.name}")
+
+
+def _abilities(encoder: str) -> Mapping[ModelKind, frozenset[Ability]]:
+    declared: Mapping[ModelKind, frozenset[Ability]] = plugins.load("encoders", encoder).ABILITIES
+    return declared

@@ -10,11 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tcmbench.specs.toml import Spec
 
 Tuner = Literal["full", "lora", "qlora"]
-Loss = Literal[
-    "infonce", "cosine_similarity", "contrastive", "online_contrastive",
-    "mnrl", "cached_mnrl", "cosent", "gist", "matryoshka",
-    "pointwise_reranker", "listwise_reranker",
-]  # fmt: skip
 
 
 class _Part(BaseModel):
@@ -51,7 +46,7 @@ class Training(_Part):
     """Stop after so many optimiser steps."""
 
     batch_size: int = Field(default=32, ge=2)
-    """Examples a step on one device; InfoNCE teaches nothing with one."""
+    """Examples per step on one device; InfoNCE teaches nothing with one."""
 
     accumulation: int = Field(default=1, ge=1)
     """Gradient accumulation steps."""
@@ -78,11 +73,8 @@ class Training(_Part):
     max_length: int = Field(default=256, ge=16)
     """Longest text in tokens; longer ones are cut when the training set is built."""
 
-    loss: Loss = "infonce"
-    """Loss; which ones exist depends on the trainer."""
-
-    matryoshka_dims: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Dimensions of the Matryoshka loss, largest first."""
+    loss: str | None = None
+    """One of the trainer's losses (`LOSSES` in its file); None: its first for the task, such as InfoNCE."""
 
     lora_rank: int = Field(default=8, ge=1)
     """Rank of the adapters."""
@@ -96,23 +88,11 @@ class Training(_Part):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of training."""
 
-    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
-    """Implementation of attention."""
-
-    deepspeed: Literal["zero1", "zero2", "zero3"] | None = None
-    """DeepSpeed configuration for several GPUs."""
-
-    devices: int = Field(default=1, ge=1)
-    """GPUs to train on (NPROC_PER_NODE)."""
-
     save_steps: int = Field(default=200, ge=1)
     """Steps between checkpoints; a killed training resumes from the last."""
 
-    @model_validator(mode="after")
-    def _dims_fall(self) -> Training:
-        if list(self.matryoshka_dims) != sorted(set(self.matryoshka_dims), reverse=True):
-            raise ValueError(f"matryoshka_dims must fall, each once, got {list(self.matryoshka_dims)}")
-        return self
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the trainer (devices, deepspeed, matryoshka_dims …)."""
 
 
 class Variant(Spec):
@@ -180,13 +160,4 @@ class Variant(Spec):
     def _adapters_leave_token_vectors(self) -> Variant:
         if self.training.token_learning_rate is not None and self.tuner != "full":
             raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
-        return self
-
-    @model_validator(mode="after")
-    def _loss_fits_the_task(self) -> Variant:
-        loss, is_reranker = self.training.loss, self.task == "reranker"
-        # InfoNCE is the default of all variants, and means the pointwise loss for a reranker.
-        if loss.endswith("_reranker") != is_reranker and not (is_reranker and loss == "infonce"):
-            fitting = "pointwise_reranker or listwise_reranker" if is_reranker else "infonce, mnrl, cosent …"
-            raise ValueError(f"loss {loss!r} doesn't train a model of task {self.task!r}; expected {fitting}")
         return self

@@ -6,7 +6,7 @@ A module of this folder offers the names of the `TaskType` protocol. A task itse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
 
     from tcmbench.plugins import PluginOptions
+    from tcmbench.specs.base import Ability
     from tcmbench.specs.task import TaskSpec
     from tcmbench.task_types._layouts import Layout
 
@@ -55,8 +56,8 @@ class TaskType(Protocol):
     STATISTIC: str
     """How the main metric follows from the items."""
 
-    SCORES: Literal["documents", "candidates", "texts"]
-    """What a model must do: search all documents, order candidates, or give vectors of texts."""
+    SCORES: Ability
+    """What a model must be able to do."""
 
     LAYOUT: Layout
     """How the files are laid out, for leaks, slices and texts on a board; the ready ones are in `_layouts.py`."""

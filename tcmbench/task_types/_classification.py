@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from datasets import Dataset, DatasetDict
 from mteb.abstasks import AbsTaskClassification
 
+from tcmbench.errors import DataError
+from tcmbench.task_types._labels import listed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+
+class Labelled(NamedTuple):
+    """One split of labelled texts."""
+
+    columns: dict[str, list[str]]
+    """`text` and `label`, and if there are any `item` and `cluster`."""
+
+    places: list[str]
+    """File and line, or record, of each row."""
+
+    notes: list[str]
+    """What is unusual about it, with counts."""
 
 
 def linear_probe(
-    read: Callable[[str], dict[str, list[str]]], *, samples_per_label: int, experiments: int
+    read: Callable[[str], Labelled], *, samples_per_label: int, experiments: int
 ) -> type[AbsTaskClassification]:
     """Return a classification task.
 
     Args:
-        read: Split → columns `text` and `label`, and if there are any `item` and `cluster`.
+        read: Split → its texts and labels.
         samples_per_label: Training texts a label in each experiment.
         experiments: Number of probes.
     """
@@ -30,19 +46,23 @@ def linear_probe(
         n_experiments = probes
 
         dataset: Any = None
+        data_loaded: bool = False
+        notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the train split and the splits to be evaluated, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
             splits = {split: read(split) for split in ("train", *self.eval_splits)}
-            codes = {label: i for i, label in enumerate(sorted({x for s in splits.values() for x in s["label"]}))}
+            _require_learnable(splits)
+            self.notes = tuple(note for split in splits.values() for note in split.notes)
+            codes = {label: code for code, label in enumerate(sorted(set(splits["train"].columns["label"])))}
             self.label_names = list(codes)
             self.dataset = DatasetDict(
                 {
-                    split: Dataset.from_dict({**columns, "label": [codes[label] for label in columns["label"]]})
-                    for split, columns in splits.items()
+                    split: Dataset.from_dict({**read.columns, "label": [codes[x] for x in read.columns["label"]]})
+                    for split, read in splits.items()
                 }
             )
             self.data_loaded = True
@@ -55,6 +75,32 @@ def linear_probe(
             return super()._undersample_data(_ReadOnce(dataset), experiment_num, idxs)
 
     return LinearProbe
+
+
+def _require_learnable(splits: Mapping[str, Labelled]) -> None:
+    """Refuse splits that say nothing about a model.
+
+    Raises:
+        DataError: Training texts of one class, or labels that no training text has.
+    """
+    train = splits["train"]
+    known = set(train.columns["label"])
+    if len(known) == 1:
+        raise DataError(
+            f"{train.places[0]}: expected training texts of several labels, got one label for all {len(train.places)}. "
+            "Every model would be right about everything."
+        )
+    unlearnt = [
+        f"{place} ({label})"
+        for split in splits.values()
+        for place, label in zip(split.places, split.columns["label"], strict=True)
+        if label not in known
+    ]
+    if unlearnt:
+        raise DataError(
+            f"{len(unlearnt)} texts have labels that no training text has, so no model can be right about them: "
+            f"{listed(unlearnt)}. Leave them out, or add training texts."
+        )
 
 
 class _ReadOnce:

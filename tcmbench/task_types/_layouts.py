@@ -61,19 +61,19 @@ class Beir:
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries of all splits."""
-        from tcmbench.data.beir_folder import read_texts
+        from tcmbench.data.formats import beir
 
         del split
-        return read_texts(path / "queries.jsonl")
+        return beir.read_texts(path, "queries")
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the queries and the documents of all splits."""
-        from tcmbench.data.beir_folder import read_texts
+        from tcmbench.data.formats import beir
         from tcmbench.data.leakage import EvaluationTexts
 
         del splits
-        yield EvaluationTexts(task, "queries", read_texts(path / "queries.jsonl"))
-        yield EvaluationTexts(task, "documents", read_texts(path / "corpus.jsonl"))
+        yield EvaluationTexts(task, "queries", beir.read_texts(path, "queries"))
+        yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def _file(path: Path, split: str) -> Path:
 
 
 def _column(file: Path, field: str) -> list[str]:
-    from tcmbench.data.rows import read_rows
+    from tcmbench.data import values
+    from tcmbench.data.rows import read_columns
 
-    return [str(value) for value in read_rows(file, {field: str})[field]]
+    return read_columns(file, {field: values.text}).texts(field)

@@ -16,15 +16,19 @@ class LocalRetrieval(AbsTaskRetrieval):
     """A retrieval task whose data is read from local files by `load_split`."""
 
     dataset: Any = None
+    data_loaded: bool = False
     """subset → split → mteb's split data."""
 
     items: dict[str, dict[str, ItemInfo]]
     """split → query id → what is known of the query."""
 
+    notes: tuple[str, ...] = ()
+    """What is unusual about the data, with counts."""
+
     def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
         """Read every split that is to be evaluated, once."""
         del num_proc, kwargs
-        if self.dataset is not None:
+        if self.data_loaded:
             return
         self.dataset = {"default": {}}
         self.items = {}
@@ -45,6 +49,7 @@ class LocalRetrieval(AbsTaskRetrieval):
         qrels: Mapping[str, Mapping[str, int]],
         candidates: Mapping[str, list[str]] | None = None,
         items: Mapping[str, ItemInfo] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Keep one split in mteb's layout; titles are part of the text already."""
         from datasets import Dataset
@@ -57,3 +62,4 @@ class LocalRetrieval(AbsTaskRetrieval):
             top_ranked=None if candidates is None else {query: list(row) for query, row in candidates.items()},
         )
         self.items[split] = dict(items or {})
+        self.notes = (*self.notes, *notes)

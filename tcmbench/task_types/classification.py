@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
 from tcmbench.task_types._layouts import Rows
@@ -25,10 +27,10 @@ LAYOUT = Rows(("text",), item="text")
 class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
-    samples_per_label: int = 8
+    samples_per_label: int = Field(default=8, ge=1, le=100_000)
     """Training texts a label in each experiment."""
 
-    experiments: int = 10
+    experiments: int = Field(default=10, ge=1, le=1000)
     """Probes, each on a sample of its own; the figure is their mean."""
 
 
@@ -39,15 +41,30 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
-    from tcmbench.data.rows import read_rows
-    from tcmbench.task_types._classification import linear_probe
+    from tcmbench.data import values
+    from tcmbench.data.rows import read_columns
+    from tcmbench.task_types._classification import Labelled, linear_probe
+    from tcmbench.task_types._labels import Labels, contradictions
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
 
-    def read(split: str) -> dict[str, list[str]]:
-        rows = read_rows(source.path / f"{split}.jsonl", {"text": str, "label": str})
-        return {"text": [str(t) for t in rows["text"]], "label": [str(x) for x in rows["label"]]}
+    def read(split: str) -> Labelled:
+        path = source.path / f"{split}.jsonl"
+        known = Labels()
+        rows = read_columns(path, {"text": values.text, "label": known.read})
+        texts, labels = rows.texts("text"), rows.texts("label")
+        return Labelled(
+            columns={"text": texts, "label": labels},
+            places=[f"{path}:{line}" for line in rows.lines],
+            notes=[
+                f"split {split}: {note}"
+                for note in [
+                    *known.notes(),
+                    *contradictions(texts, labels, what="texts stand more than once with different labels"),
+                ]
+            ],
+        )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
     probe.metadata = metadata(spec, source, Kind("Classification", "t2c", ("Written",)), metric=METRIC)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.data.rows import read_rows
+from pydantic import Field
+
+from tcmbench.data import values
+from tcmbench.data.rows import read_columns
+from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._labels import Labels, contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import one_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
@@ -27,10 +33,10 @@ LAYOUT = Rows(("text",))
 class Options(PluginOptions):
     """mteb's protocol: k-means on samples drawn with replacement."""
 
-    experiments: int = 10
+    experiments: int = Field(default=10, ge=1, le=1000)
     """Samples that are clustered; the figure is their mean."""
 
-    sample: int = 2048
+    sample: int = Field(default=2048, ge=2, le=1_000_000)
     """Texts a sample."""
 
 
@@ -56,18 +62,39 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         n_clusters = experiments
 
         dataset: Any = None
+        data_loaded: bool = False
+        notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
-            rows = read_rows(source.path, {"text": str, "label": str})
-            codes = {label: i for i, label in enumerate(sorted(set(rows["label"]), key=str))}
-            columns = {"sentences": rows["text"], "labels": [codes[label] for label in rows["label"]]}
+            columns, self.notes = _read(source.path)
             self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
             self.data_loaded = True
 
     LocalClustering.metadata = metadata(spec, source, Kind("Clustering", "t2c", ("Written",)), metric=METRIC)
     LocalClustering.__name__ = LocalClustering.__qualname__ = spec.name
     return LocalClustering
+
+
+def _read(path: Path) -> tuple[dict[str, Sequence[str | int]], tuple[str, ...]]:
+    """Return the columns of a file, and what is unusual about them.
+
+    Raises:
+        BadLines: Lines that can't be read.
+        DataError: Labels by which every model has the same V-measure.
+    """
+    known = Labels()
+    columns = read_columns(path, {"text": values.text, "label": known.read})
+    texts, labels = columns.texts("text"), columns.texts("label")
+    codes = {label: code for code, label in enumerate(sorted(set(labels)))}
+    if len(codes) in {1, len(texts)}:
+        what = "one label for all" if len(codes) == 1 else "a label of its own for each"
+        raise DataError(
+            f"{path}: expected several labels with several texts each, got {what} of {len(texts)} texts. Every model "
+            "would score the same."
+        )
+    notes = known.notes() + contradictions(texts, labels, what="texts stand more than once with different labels")
+    return {"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes)

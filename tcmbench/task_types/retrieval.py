@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.data.beir_folder import read_split
-from tcmbench.plugins import PluginOptions
+from tcmbench.data.formats import beir
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._judged import JudgedOptions, read_judged
 from tcmbench.task_types._layouts import Beir
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
+    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
@@ -23,20 +24,13 @@ SCORES = "documents"
 LAYOUT = Beir()
 
 
-class Options(PluginOptions):
-    """What mteb should know of the data."""
-
-    domains: tuple[str, ...] = ("Written",)
-    """mteb's domains of the texts."""
+class Options(JudgedOptions):
+    """How the judgements are taken, and what mteb should know of the data."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
     """Return corpus, queries and one qrels file a split."""
-    return [
-        path / "corpus.jsonl",
-        path / "queries.jsonl",
-        *(path / "qrels" / f"{s}.tsv" for s in spec.splits),
-    ]
+    return beir.files(path, spec.splits)
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
@@ -46,14 +40,15 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
+    copies = options.copies
 
     class BeirRetrieval(FastRetrieval, LocalRetrieval):
         """One folder in BEIR layout."""
 
         def load_split(self, split: str) -> None:
             """Read one split."""
-            documents, queries, qrels = read_split(source.path, split)
-            self.set_split(split, documents=documents, queries=queries, qrels=qrels)
+            read = read_judged(source.path, split, copies=copies)
+            self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, notes=read.notes)
 
     BeirRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t", options.domains), metric=METRIC)
     BeirRetrieval.__name__ = BeirRetrieval.__qualname__ = spec.name

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.data.rows import read_rows
+from pydantic import model_validator
+
+from tcmbench.data import values
+from tcmbench.data.fields import FieldProblem
+from tcmbench.data.rows import read_columns
+from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import one_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
@@ -32,6 +39,12 @@ class Options(PluginOptions):
 
     high: int = 5
     """Highest possible score."""
+
+    @model_validator(mode="after")
+    def _high_is_above_low(self) -> Options:
+        if self.high <= self.low:
+            raise ValueError(f"expected high above low, got low = {self.low} and high = {self.high}")
+        return self
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -56,16 +69,42 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         max_score = high
 
         dataset: Any = None
+        data_loaded: bool = False
+        notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
             """Read the file, once."""
             del num_proc, kwargs
-            if self.dataset is not None:
+            if self.data_loaded:
                 return
-            rows = read_rows(source.path, {"sentence1": str, "sentence2": str, "score": float})
+            rows, self.notes = _read(source.path, low=low, high=high)
             self.dataset = {"default": {split: Dataset.from_dict(rows) for split in self.eval_splits}}
             self.data_loaded = True
 
     LocalSTS.metadata = metadata(spec, source, Kind("STS", "t2t", ("Written",)), metric=METRIC)
     LocalSTS.__name__ = LocalSTS.__qualname__ = spec.name
     return LocalSTS
+
+
+def _read(path: Path, *, low: int, high: int) -> tuple[dict[str, list[str | float]], tuple[str, ...]]:
+    """Return the columns of a file, and what is unusual about them.
+
+    Raises:
+        BadLines: Scores outside the scale, and all other bad lines.
+        DataError: All scores are equal, so they have no order.
+    """
+
+    def score(row: Mapping[str, object], name: str) -> float:
+        value = values.number(row, name)
+        if not low <= value <= high:
+            raise FieldProblem(f"{name}: expected {low} to {high} (options low and high), got {value:g}")
+        return value
+
+    rows = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "score": score}).values
+    if len(set(rows["score"])) == 1:
+        raise DataError(
+            f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. No model can be "
+            "told from another by them."
+        )
+    pairs = list(zip(rows["sentence1"], rows["sentence2"], strict=True))
+    return rows, tuple(contradictions(pairs, rows["score"], what="pairs stand more than once with different scores"))

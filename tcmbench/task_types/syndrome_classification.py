@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Kind, Source, metadata
@@ -32,13 +34,13 @@ LAYOUT = TcmSd()
 class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
-    samples_per_label: int = 8
+    samples_per_label: int = Field(default=8, ge=1, le=100_000)
     """Training records a syndrome in each experiment."""
 
-    experiments: int = 10
+    experiments: int = Field(default=10, ge=1, le=1000)
     """Probes, each on a sample of its own; the figure is their mean."""
 
-    minimum: int = 8
+    minimum: int = Field(default=8, ge=1)
     """Syndromes with fewer training records are no classes of the task."""
 
 
@@ -50,25 +52,30 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
 def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.data.tcm_sd import read_folder
-    from tcmbench.task_types._classification import linear_probe
+    from tcmbench.task_types._classification import Labelled, linear_probe
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     minimum = options.minimum
 
-    def read(split: str) -> dict[str, list[str]]:
+    def read(split: str) -> Labelled:
         folder = read_folder(source.path, splits=sorted({"train", split}))
         counts = Counter(record.labels[0] for record in folder.splits["train"])
         classes = {label for label, count in counts.items() if count >= minimum}
         records = [record for record in folder.splits[split] if record.labels[0] in classes]
         if not records:
             raise DataError(f"{source.path}: no syndrome has {minimum} training records and one in split {split}")
-        return {
-            "text": [record.query() for record in records],
-            "label": [record.labels[0] for record in records],
-            "item": [record.record_id for record in records],
-            "cluster": [record.patient_id for record in records],
-        }
+        rare = len(folder.splits[split]) - len(records)
+        return Labelled(
+            columns={
+                "text": [record.query() for record in records],
+                "label": [record.labels[0] for record in records],
+                "item": [record.record_id for record in records],
+                "cluster": [record.patient_id for record in records],
+            },
+            places=[f"{source.path}: split {split}, record {record.record_id}" for record in records],
+            notes=[f"split {split}: {rare} records are left out, as their syndrome is rare in training"] * (rare > 0),
+        )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
     probe.metadata = metadata(spec, source, Kind("Classification", "t2c"), metric=METRIC)

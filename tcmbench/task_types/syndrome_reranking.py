@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
+USES = (("encoders", "bm25"),)
 METRIC = "map_at_10"
 STATISTIC = "mean"
 SCORES = "candidates"

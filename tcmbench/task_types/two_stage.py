@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.data.beir_folder import read_split
 from tcmbench.task_types import Kind, Source, metadata, retrieval
 from tcmbench.task_types._first_stage import FirstStage
+from tcmbench.task_types._judged import read_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
+USES = (("encoders", "bm25"), ("task_types", "retrieval"))
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "candidates"
@@ -53,15 +54,16 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            documents, queries, qrels = read_split(source.path, split)
-            kept = sample(qrels, stage.queries)
-            queries = {query: queries[query] for query in kept}
+            read = read_judged(source.path, split, copies=stage.copies)
+            kept = sample(read.qrels, stage.queries)
+            queries = {query: read.queries[query] for query in kept}
             self.set_split(
                 split,
-                documents=documents,
+                documents=read.documents,
                 queries=queries,
-                qrels={query: qrels[query] for query in kept},
-                candidates=stage.candidates(queries, documents, source=source, split=split),
+                qrels={query: read.qrels[query] for query in kept},
+                candidates=stage.candidates(queries, read.documents, source=source, split=split),
+                notes=read.notes,
             )
 
     TwoStage.metadata = metadata(spec, source, Kind("Reranking", "t2t", options.domains), metric=METRIC)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcmbench import plugins
-from tcmbench.data import location
-from tcmbench.errors import DataAbsent, UnknownName
+from tcmbench.data import location, reading
+from tcmbench.errors import DataAbsent, DataError, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
 from tcmbench.specs.task import TaskSpec
-from tcmbench.store import differences, key, tree_sha256
+from tcmbench.store import differences, key, names_sha256
 from tcmbench.task_types import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
 
     from mteb.abstasks import AbsTask
 
     from tcmbench.plugins import Plugin
-    from tcmbench.records.task import Ability
+    from tcmbench.specs.base import Ability
     from tcmbench.specs.suite import Suite, SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
@@ -59,15 +60,33 @@ def mteb_class(task: Task) -> type[AbsTask]:
         if task.task_class is None:
             raise UnknownName(f"task {task.name} has neither a spec nor a class")
         return task.task_class
-    return _cached_class(task.spec.model_dump_json(), Source(task.path, task.revision, task.cache))
+    return _cached_class(task.spec.model_dump_json(), Source(task.path, task.revision, task.cache), task.contents)
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_class(spec_json: str, source: Source) -> type[AbsTask]:
+def _cached_class(spec_json: str, source: Source, contents: tuple[tuple[Path, str], ...]) -> type[AbsTask]:
     spec = TaskSpec.model_validate_json(spec_json)
     task_type = _type(spec)
     made: type[AbsTask] = task_type.module.task_class(spec, source, options=task_type.options)
-    return made
+    return _pinned(made, dict(contents))
+
+
+def _pinned(task_class: type[AbsTask], contents: Mapping[Path, str]) -> type[AbsTask]:
+    """Return the class with data that is loaded once, and refused where it isn't what the revision was taken of."""
+    read_data = task_class.load_data
+
+    def load_data(self: AbsTask, num_proc: int | None = None, **kwargs: Any) -> None:
+        if self.data_loaded:
+            return
+        try:
+            with reading.pinned(contents):
+                read_data(self, num_proc, **kwargs)
+        except DataError:
+            self.data_loaded = False
+            raise
+
+    name = task_class.__name__
+    return type(name, (task_class,), {"load_data": load_data, "__module__": task_class.__module__})
 
 
 def resolve(workspace: Workspace, name: str) -> Task:
@@ -84,7 +103,7 @@ def resolve(workspace: Workspace, name: str) -> Task:
 
 
 def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
-    """Look up all tasks of a suite; those without data are listed, not skipped in silence.
+    """Look up all tasks of a suite; those without data that can be read are listed, not skipped in silence.
 
     Raises:
         UnknownName: A task, or a split or subset of one of ours, that does not exist.
@@ -97,7 +116,7 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
             present[name] = resolve(workspace, name)
-        except DataAbsent as error:
+        except DataError as error:  # costs this task's columns, not the suite
             absent[name] = str(error)
     return PlannedSuite(suite, present, absent)
 
@@ -135,7 +154,7 @@ def layout(spec: TaskSpec) -> Layout:
 def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:
     """Return the files that a local task reads and that aren't there."""
     path = location.locate(workspace, spec.path)
-    return [file for file in _module(spec).files(path, spec) if not file.is_file()]
+    return [file for file in _module(spec).files(path, spec) if not reading.exists(file)]
 
 
 def _local(workspace: Workspace, spec: TaskSpec) -> Task:
@@ -143,16 +162,17 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     module = task_type.module
     path = location.locate(workspace, spec.path)
     files: list[Path] = module.files(path, spec)
-    absent = [file for file in files if not file.is_file()]
+    absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
         raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
+    contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent
     revision = key(
         _STAGE,
         {
             "type": task_type.identity(),
-            "files": tree_sha256(files, root=root),
+            "files": names_sha256(contents, root=root),
             "metric": spec.metric or module.METRIC,
             "spec": differences(spec, exclude=_NOT_OF_SCORES),
         },
@@ -166,6 +186,7 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
         spec=spec,
         path=path,
         cache=workspace.cache,
+        contents=tuple(contents.items()),
     )
 
 

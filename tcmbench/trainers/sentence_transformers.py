@@ -1,6 +1,6 @@
 """Train through sentence-transformers: BERT-like encoders, static models and small Qwen3, on a laptop too.
 
-The training runs in a process of its own (`_sentence_transformers_worker`) and writes the same log as ms-swift, so
+The training runs in a process of its own (`_sentence_transformers/worker.py`) and writes the same log as ms-swift, so
 progress, curves and resuming are the same. Rerankers and 4-bit weights are ms-swift's.
 """
 
@@ -11,39 +11,29 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
-from tcmbench.trainers import (
-    Outcome,
-    Plan,
-    _costs,
-    _gpus,
-    _matryoshka,
-    _process,
-    _swift_command,
-    _swift_log,
-    _train_file,
-    _weights,
-)
-from tcmbench.trainers._job_file import Result, work_of, worker_command
+from tcmbench.trainers import Outcome, Plan, loss_of
+from tcmbench.trainers._runtime import costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime.environment import process_environment, scrub
+from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
+from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
+from tcmbench.trainers._runtime.packages import missing
+from tcmbench.trainers._sentence_transformers.losses import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcmbench.specs.variant import Training
     from tcmbench.trainers import Job, Step
 
 REVISION = "1"
-USES = (("encoders", "sentence_transformers"),)
-
-LOSSES = ("infonce", "mnrl", "cached_mnrl", "gist", "matryoshka", "cosent")
-
-WITH_MATRYOSHKA = ("matryoshka", "infonce", "mnrl")
-
-_OF_TRANSFORMERS = frozenset({"gist", "cached_mnrl"})
 
 _RUN = "run"
 
 
-def check(job: Job) -> None:
+class Options(MatryoshkaOptions):
+    """Nothing beyond the Matryoshka dimensions."""
+
+
+def check(job: Job, *, options: Options) -> None:
     """Refuse what this trainer can't do, before anything is started; the training file isn't looked at.
 
     Raises:
@@ -53,7 +43,7 @@ def check(job: Job) -> None:
     where = f"variant {variant.name}"
     if base.kind == "baseline":
         raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
-    if variant.task == "reranker" or base.kind == "reranker":
+    if base.kind == "reranker":
         raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
     if variant.tuner == "qlora":
         raise SpecError(f'{where}: the sentence_transformers trainer has no qlora. Use trainer = "swift", or lora.')
@@ -62,36 +52,35 @@ def check(job: Job) -> None:
             f"{where}: a static model is one table of token vectors, so there is no layer that LoRA could adapt. "
             'Use tuner = "full".'
         )
-    if variant.tuner == "lora" and _swift_command.missing(["peft"]):
+    if variant.tuner == "lora" and missing(["peft"]):
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
-    _check_training(variant.training, where=where)
     _refuse_losses_of_static(job)
-    _matryoshka.check(job, losses=WITH_MATRYOSHKA)
-    _weights.refuse_absent(job, pattern="**/*.safetensors")
-    _gpus.refuse_too_few(job)
+    matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
+    weights.refuse_absent(job, pattern="**/*.safetensors")
+    gpus.refuse_too_few(job)
 
 
-def plan(job: Job) -> Plan:
+def plan(job: Job, *, options: Options) -> Plan:
     """Return the exact command and every file it will make.
 
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
     """
-    check(job)
-    _train_file.check(job)
+    check(job, options=options)
+    train_file.check(job)
     _refuse_few_texts(job)
     work, answer = job.work_dir / "work.json", job.work_dir / "answer.json"
     run, every = job.work_dir / _RUN, job.variant.training.save_steps
     checkpoints = {run / f"checkpoint-{step}" for step in (job.steps - job.steps % every, job.steps) if step}
     return Plan(
-        command=worker_command("_sentence_transformers_worker", work, answer),
+        command=worker_command("_sentence_transformers.worker", work=work, answer=answer),
         environment={
-            **_swift_command.process_environment(),
+            **process_environment(),
             "TENSORBOARD_LOGGING_DIR": str(run / "runs"),
-            **_gpus.environment(job),
+            **gpus.environment(job),
         },
         files=(
-            *(job.work_dir / name for name in ("console.log", _costs.NAME, "work.json", "answer.json")),
+            *(job.work_dir / name for name in ("console.log", costs.NAME, "work.json", "answer.json")),
             *(run / name for name in ("logging.jsonl", "runs")),
             *sorted(checkpoints),
             job.work_dir / "model",
@@ -100,7 +89,7 @@ def plan(job: Job) -> Plan:
     )
 
 
-def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
+def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
     """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
 
     Raises:
@@ -108,29 +97,29 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
         ParityError: The model gives other numbers in evaluation than in training.
         TcmbenchError: The recipe can't be trained (see `plan`).
     """
-    planned = plan(job)
-    inherited, removed = _swift_command.scrub(os.environ)
+    planned = plan(job, options=options)
+    inherited, removed = scrub(os.environ)
     run, answer = job.work_dir / _RUN, job.work_dir / "answer.json"
     run.mkdir(parents=True, exist_ok=True)
     work = work_of(
         job,
-        device=_gpus.device(job),
+        device=gpus.device(job),
         output=job.work_dir,
-        checkpoint=_swift_log.last_checkpoint(run),
+        checkpoint=training_log.last_checkpoint(run),
     )
     write_text(job.work_dir / "work.json", work.model_dump_json(indent=2) + "\n")
-    before = _costs.so_far(job.work_dir)
-    _process.run(
+    before = costs.so_far(job.work_dir)
+    process.run(
         planned.command,
         environment={**inherited, **planned.environment},
         console=job.work_dir / "console.log",
         what=f"Training variant {job.variant.name}, seed {job.seed},",
-        watch=_swift_log.Follower(run / "logging.jsonl", progress),
-        sample=lambda part: _costs.keep(job.work_dir, before=before, part=part),
+        watch=training_log.Follower(run / "logging.jsonl", progress),
+        sample=lambda part: costs.keep(job.work_dir, before=before, part=part),
     )
-    cost = _costs.so_far(job.work_dir)
+    cost = costs.so_far(job.work_dir)
     result = Result.model_validate_json(answer.read_text(encoding="utf-8"))
-    _swift_log.refuse_zero_loss(result.curves, where=f"variant {job.variant.name}, seed {job.seed}")
+    training_log.refuse_zero_loss(result.curves, where=f"variant {job.variant.name}, seed {job.seed}")
     return Outcome(
         model_dir=job.work_dir / "model",
         curves=result.curves,
@@ -145,34 +134,14 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
     )
 
 
-def _check_training(training: Training, *, where: str) -> None:
-    """Refuse hyper-parameters that sentence-transformers has no way to follow."""
-    if training.loss not in LOSSES:
-        raise SpecError(
-            f"{where}: the sentence_transformers trainer has no loss {training.loss!r}. It has: {', '.join(LOSSES)}."
-        )
-    if not training.in_batch and training.loss != "cosent":
-        raise SpecError(
-            f"{where}: {training.loss} of sentence-transformers always takes the batch as negatives. "
-            'Set training.in_batch = true, or use trainer = "swift".'
-        )
-    if training.attention != "auto":
-        raise SpecError(
-            f"{where}: training.attention = {training.attention!r} is a setting of the swift trainer; the "
-            'sentence_transformers one opens the base as evaluation does. Remove it, or use trainer = "swift".'
-        )
-    if training.devices > 1 or training.deepspeed:
-        raise SpecError(f'{where}: several GPUs and DeepSpeed need trainer = "swift".')
-
-
 def _refuse_losses_of_static(job: Job) -> None:
     """Refuse losses that ask a transformer for more than its vectors."""
-    loss = job.variant.training.loss
-    if job.base.architecture == "static" and loss in _OF_TRANSFORMERS:
-        fitting = ", ".join(name for name in LOSSES if name not in _OF_TRANSFORMERS)
+    loss = loss_of(job.variant, LOSSES)
+    if job.base.architecture == "static" and not loss.trains_static:
+        fitting = ", ".join(other.name for other in LOSSES if other.trains_static)
         raise SpecError(
-            f"variant {job.variant.name}: training.loss {loss!r} of sentence-transformers takes no static model, such "
-            f"as base {job.base.name}. It can have: {fitting}."
+            f"variant {job.variant.name}: training.loss {loss.name!r} of sentence-transformers takes no static model, "
+            f"such as base {job.base.name}. It can have: {fitting}."
         )
 
 
@@ -181,7 +150,7 @@ def _refuse_few_texts(job: Job) -> None:
     size = job.variant.training.batch_size
     if job.variant.batch_rule != "no_duplicates":
         return
-    distinct = len({row.positive for row in _train_file.read_rows(job.train_file)})
+    distinct = len({row.positive for row in train_file.read_rows(job.train_file)})
     if distinct < size:
         raise TrainingError(
             f'{job.train_file}: batch_rule = "no_duplicates" with batches of {size}, but there are only {distinct} '

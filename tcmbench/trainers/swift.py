@@ -1,8 +1,8 @@
 """Train through ms-swift: embedding models and rerankers; all weights, LoRA or QLoRA; on a CPU or several GPUs.
 
-ms-swift runs as a process of its own with every setting said on its command line or in its environment
-(`_swift_command`), watched from inside by a plug-in (`_swift_plugin`) and from outside by its log. Then the adapter is
-merged and the model checked, in another process (`_finish_worker`).
+ms-swift runs as a process of its own with every setting on its command line or in its environment
+(`_swift/command.py`), checked from inside by a plug-in (`_swift/plugin`) and followed from outside by its log. Then the
+adapter is merged and the model checked, in another process (`_swift/finish_worker.py`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,15 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
-from tcmbench.trainers import (
-    Outcome,
-    Plan,
-    _costs,
-    _gpus,
-    _matryoshka,
-    _process,
-    _swift_command,
-    _swift_log,
-    _train_file,
-    _weights,
-)
-from tcmbench.trainers._job_file import Result, work_of, worker_command
-from tcmbench.trainers._swift_plugin import guard_file
+from tcmbench.trainers import Outcome, Plan, loss_of
+from tcmbench.trainers._runtime import costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime.environment import scrub
+from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
+from tcmbench.trainers._runtime.packages import missing
+from tcmbench.trainers._swift import command, four_bits
+from tcmbench.trainers._swift.losses import LOSSES
+from tcmbench.trainers._swift.options import Options
+from tcmbench.trainers._swift.plugin import guard_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +31,12 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Step
 
+__all__ = ["LOSSES", "REVISION", "Options", "check", "plan", "train"]
+
 REVISION = "2"
 
-LOSSES = {
-    "embedding": ("infonce", "matryoshka", "cosine_similarity", "contrastive", "online_contrastive"),
-    "reranker": ("pointwise_reranker", "listwise_reranker"),
-}
 
-
-def check(job: Job) -> None:
+def check(job: Job, *, options: Options) -> None:
     """Refuse what ms-swift can't do, before anything is started; the training file isn't looked at.
 
     Raises:
@@ -52,7 +44,7 @@ def check(job: Job) -> None:
     """
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
-    _refuse_missing_packages(variant, where=where)
+    _refuse_missing_packages(variant, options, where=where)
     if base.kind == "baseline":
         raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.swift_model_type is None:
@@ -70,34 +62,32 @@ def check(job: Job) -> None:
             f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
             "sentence-transformers differ. Give the base its `instruction`."
         )
-    _check_training(variant, where=where)
+    _refuse_batch_rule(variant, where=where)
     _refuse_code(job)
-    _refuse_flash_attention(job)
-    _matryoshka.check(job, losses=("matryoshka",))
-    _weights.refuse_absent(job)
-    _gpus.refuse_too_few(job)
+    _refuse_flash_attention(job, options)
+    matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
+    weights.refuse_absent(job)
+    four_bits.refuse_unpackable(job)
+    gpus.refuse_too_few(job)
 
 
-def plan(job: Job) -> Plan:
+def plan(job: Job, *, options: Options) -> Plan:
     """Return the exact command and every file it will make.
 
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
     """
-    check(job)
-    negatives = _train_file.check(job)
+    check(job, options=options)
+    negatives = train_file.check(job)
     run, final = job.work_dir / "run", job.steps
     every = job.variant.training.save_steps
     kept = [step for step in (final - final % every, final) if step]
     checkpoints = sorted({run / f"checkpoint-{step}" for step in kept})
     return Plan(
-        command=_swift_command.command(job, device=_gpus.device(job)),
-        environment={**_swift_command.environment(job, negatives=negatives), **_gpus.environment(job)},
+        command=command.command(job, options=options, device=gpus.device(job)),
+        environment={**command.environment(job, negatives=negatives), **gpus.environment(job)},
         files=(
-            *(
-                job.work_dir / name
-                for name in ("console.log", guard_file.NAME, _costs.NAME, "work.json", "answer.json")
-            ),
+            *(job.work_dir / name for name in ("console.log", guard_file.NAME, costs.NAME, "work.json", "answer.json")),
             *(run / name for name in ("args.json", "logging.jsonl", "runs", "images")),
             *checkpoints,
             job.work_dir / "model",
@@ -106,7 +96,7 @@ def plan(job: Job) -> Plan:
     )
 
 
-def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
+def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
     """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
 
     Raises:
@@ -114,11 +104,11 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
         ParityError: The model gives other numbers in evaluation than in training.
         TcmbenchError: The recipe can't be trained (see `plan`).
     """
-    planned = plan(job)
-    inherited, removed = _swift_command.scrub(os.environ)
+    planned = plan(job, options=options)
+    inherited, removed = scrub(os.environ)
     environment = {**inherited, **planned.environment}
     summary = _trained(job, planned, environment=environment, progress=progress)
-    cost = _costs.so_far(job.work_dir)
+    cost = costs.so_far(job.work_dir)
     _check_log(job, summary)
     result = _finished(job, checkpoint=summary.checkpoint, environment=environment)
     return Outcome(
@@ -137,38 +127,39 @@ def train(job: Job, *, progress: Callable[[Step], None]) -> Outcome:
 
 def _trained(
     job: Job, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
-) -> _swift_log.Summary:
-    """Train what is left to be trained; return what is said of all of it."""
+) -> training_log.Summary:
+    """Train what is left to be trained; return the summary of all of it."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
     run.mkdir(parents=True, exist_ok=True)
-    resume = _swift_log.last_checkpoint(run)
-    if resume is not None and _swift_log.is_last(resume, steps=planned.steps):
-        return _swift_log.trained(log, checkpoint=resume, rows=job.rows)
-    before = _costs.so_far(job.work_dir)
+    resume = training_log.last_checkpoint(run)
+    if resume is not None and training_log.is_last(resume, steps=planned.steps):
+        return training_log.trained(log, checkpoint=resume, rows=job.rows)
+    before = costs.so_far(job.work_dir)
     write_json(job.work_dir / guard_file.NAME, {
         "rows": job.rows, "task": job.variant.task,
         "query_prompt": job.base.query_prompt, "document_prompt": job.base.document_prompt,
         "instruction": job.base.instruction, "token_learning_rate": job.variant.training.token_learning_rate,
+        "loss_may_be_zero": loss_of(job.variant, LOSSES).may_be_zero,
     })  # fmt: skip
-    _process.run(
-        _swift_command.command(job, device=_gpus.device(job), resume=resume),
+    process.run(
+        [*planned.command, *(["--resume_from_checkpoint", str(resume)] if resume is not None else [])],
         environment=environment,
         console=job.work_dir / "console.log",
         what=f"Training variant {job.variant.name}, seed {job.seed},",
-        watch=_swift_log.Follower(log, progress),
-        sample=lambda part: _costs.keep(job.work_dir, before=before, part=part),
+        watch=training_log.Follower(log, progress),
+        sample=lambda part: costs.keep(job.work_dir, before=before, part=part),
     )
-    return _swift_log.summary(log)
+    return training_log.summary(log)
 
 
 def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Result:
     """Merge, write and check the model in a process of its own."""
     work, answer, model = (job.work_dir / name for name in ("work.json", "answer.json", "model"))
     shutil.rmtree(model, ignore_errors=True)
-    task = work_of(job, device=_gpus.device(job), output=model, checkpoint=checkpoint)
+    task = work_of(job, device=gpus.device(job), output=model, checkpoint=checkpoint)
     write_text(work, task.model_dump_json(indent=2) + "\n")
-    _process.run(
-        worker_command("_finish_worker", work, answer),
+    process.run(
+        worker_command("_swift.finish_worker", work=work, answer=answer),
         environment=environment,
         console=job.work_dir / "console.log",
         what=f"Writing the model of variant {job.variant.name}, seed {job.seed},",
@@ -181,39 +172,31 @@ def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Res
     return Result.model_validate_json(answer.read_text(encoding="utf-8"))
 
 
-def _check_log(job: Job, summary: _swift_log.Summary) -> None:
+def _check_log(job: Job, summary: training_log.Summary) -> None:
     where = f"variant {job.variant.name}, seed {job.seed}"
     if summary.rows != job.rows:
         raise TrainingError(
             f"{where}: {job.rows} examples went in and ms-swift trained on {summary.rows}: it drops rows longer than "
             "training.max_length. Build the training set again with that length."
         )
-    _swift_log.refuse_zero_loss(summary.curves, where=where)
+    training_log.refuse_zero_loss(summary.curves, where=where)
 
 
-def _refuse_missing_packages(variant: Variant, *, where: str) -> None:
+def _refuse_missing_packages(variant: Variant, options: Options, *, where: str) -> None:
     """Refuse a recipe whose packages aren't installed; the message names the extra that brings them."""
     needed = {"swift": "train", "peft": "train"}
     if variant.tuner == "qlora":
         needed["bitsandbytes"] = "train"
-    if variant.training.deepspeed is not None:
+    if options.deepspeed is not None:
         needed["deepspeed"] = "gpu"
-    for module in _swift_command.missing(needed):
+    for module in missing(needed):
         package = {"swift": "ms-swift"}.get(module, module)
-        purpose = (
-            f"training.deepspeed = {variant.training.deepspeed!r}" if module == "deepspeed" else "the swift trainer"
-        )
+        purpose = f"deepspeed = {options.deepspeed!r}" if module == "deepspeed" else "the swift trainer"
         raise MissingExtra.of(package, needed[module], purpose=f"{where}: {purpose}")
 
 
-def _check_training(variant: Variant, *, where: str) -> None:
-    """Refuse a loss or a batch rule that ms-swift has no way to follow."""
-    known = LOSSES[variant.task]
-    if _swift_command.loss_of(variant) not in known:
-        raise SpecError(
-            f"{where}: the swift trainer has no loss {variant.training.loss!r} for task {variant.task}. "
-            f"It has: {', '.join(known)}; the sentence_transformers trainer has others."
-        )
+def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
+    """Refuse a batch rule that ms-swift has no way to follow."""
     if variant.batch_rule == "no_duplicates":
         other = "" if variant.task == "reranker" else ', or use trainer = "sentence_transformers"'
         raise SpecError(
@@ -222,14 +205,14 @@ def _check_training(variant: Variant, *, where: str) -> None:
         )
 
 
-def _refuse_flash_attention(job: Job) -> None:
+def _refuse_flash_attention(job: Job, options: Options) -> None:
     """Refuse an attention that this machine hasn't got; left to `auto`, a GPU with the package gets it."""
-    if job.variant.training.attention != "flash_attention_2":
+    if options.attention != "flash_attention_2":
         return
-    lacking = "a GPU" if _gpus.device(job) == "cpu" else "the package flash_attn"
-    if _gpus.device(job) == "cpu" or _swift_command.missing(["flash_attn"]):
+    lacking = "a GPU" if gpus.device(job) == "cpu" else "the package flash_attn"
+    if gpus.device(job) == "cpu" or missing(["flash_attn"]):
         raise SpecError(
-            f'variant {job.variant.name}: training.attention = "flash_attention_2" needs {lacking}, which is not here. '
+            f'variant {job.variant.name}: attention = "flash_attention_2" needs {lacking}, which is not here. '
             'Leave it at "auto", which takes flash attention where it can.'
         )
 

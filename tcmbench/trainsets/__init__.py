@@ -8,7 +8,7 @@ the order keeps equal labels apart. `tcmbench.trainsets.build.build` makes one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tcmbench import miners
 
@@ -42,6 +42,22 @@ class Tokenizer(Protocol):
         ...
 
 
+class Requirements(NamedTuple):
+    """What a training file must suit: the loss that reads it, and the batches that are made of it."""
+
+    loss: str
+    """Name of the loss, for messages."""
+
+    scored: bool
+    """Whether the loss reads pairs of texts with a score instead of a positive and its negatives."""
+
+    in_batch: bool
+    """Whether the documents of the other examples in a batch are negatives."""
+
+    devices: int
+    """Devices that train side by side, each with a batch of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What building needs beside the recipe and the data."""
@@ -51,6 +67,9 @@ class Context:
 
     tokenizer: Tokenizer
     """Of the base."""
+
+    requirements: Requirements
+    """Of the trainer."""
 
     mining: miners.Context = field(default_factory=miners.Context)
     """What miners may use."""

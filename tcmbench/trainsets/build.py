@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
-from tcmbench.miners.embedding import embedder
 from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets import TrainSet
-from tcmbench.trainsets.examples import (
-    Contents,
-    file_order,
-    has_in_batch_negatives,
-    make_examples,
-    make_order,
-    scored,
-)
+from tcmbench.trainsets.contents import contents_sha256
+from tcmbench.trainsets.examples import Contents, file_order, make_examples, make_order
 from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
@@ -32,7 +25,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
-    from tcmbench.trainsets import Context, Tokenizer
+    from tcmbench.trainsets import Context
     from tcmbench.trainsets.pairs import Pairs
 
 KIND = "trainsets"
@@ -73,7 +66,7 @@ def build(
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lacks what the recipe needs.
     """
-    inputs = recipe(variant, base, data_sha256(folder), seed=seed, context=context, drop=drop)
+    inputs = recipe(variant, base, contents_sha256(folder), seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
         if not context.store.has(KIND, name):
@@ -81,13 +74,6 @@ def build(
                 _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
                 write_json(part / "recipe.json", inputs)
     return load(context.store.path(KIND, name))
-
-
-def data_sha256(folder: Folder) -> str:
-    """Return the hash of a folder's contents in their order, on which draws and samples depend."""
-    records: dict[str, Json] = {split: [record.record_id for record in rows] for split, rows in folder.splits.items()}
-    entries: list[Json] = [syndrome.doc_id for syndrome in folder.knowledge]
-    return key("data", {"contents": folder.sha256, "records": records, "knowledge": entries})
 
 
 def load(folder: Path) -> TrainSet:
@@ -106,14 +92,14 @@ def load(folder: Path) -> TrainSet:
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
     """Return all that the training set depends on, and nothing else: its key is the hash of this.
 
-    `data` is the folder's `data_sha256`.
+    `data` is the folder's `contents_sha256`.
 
     Raises:
         UnknownName: No such miner or augmentation.
         SpecError: Options that they can't take.
     """
     miner, augmentation = miner_of(variant), augmentation_of(variant)
-    training = variant.training
+    training, requirements = variant.training, context.requirements
     prompts = {"query_prompt", "document_prompt"} | ({"instruction"} if variant.task == "reranker" else set())
     return {
         "data": data,
@@ -125,16 +111,16 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         "variant": differences(variant, include={"task", "max_samples", "split_negatives"}),
         "training": differences(training, include={"epochs", "max_length"}),
         "base": differences(base, include=prompts),
-        "scored": scored(variant),
-        "label_unique": variant.batch_rule == "label_unique" and has_in_batch_negatives(variant),
-        "block_size": training.batch_size * training.devices,
+        "scored": requirements.scored,
+        "label_unique": variant.batch_rule == "label_unique" and requirements.in_batch,
+        "block_size": training.batch_size * requirements.devices,
         "tokenizer": context.tokenizer.revision,
     }
 
 
 def _model_revision(options: PluginOptions, context: Context) -> str | None:
     name = options.model_name() if isinstance(options, MinerOptions) else None
-    return None if name is None else embedder(name, context.mining).revision
+    return None if name is None else context.mining.model(name).revision
 
 
 def _write(
@@ -156,7 +142,7 @@ def _write(
     # what the miner was told to take for wrong, a block doesn't take out again
     label_map = folder.label_map if getattr(miner_of(variant).options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
-    contents = _contents(variant, base, made[_TRAIN], seed=seed, tokenizer=context.tokenizer)
+    contents = _contents(variant, base, made[_TRAIN], seed=seed, context=context)
     train = part / "train.jsonl"
     rows = part / "rows.parquet"
     written = write_examples(contents, shape=shape, label_map=label_map, seed=seed, train=train, rows=rows)
@@ -164,7 +150,7 @@ def _write(
     if _DEV in made:
         # What a model is watched by stays the same whatever varies the documents it learns from.
         plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
-        dev = _contents(plain, base, made[_DEV], seed=seed, tokenizer=context.tokenizer, most=_watched(variant))
+        dev = _contents(plain, base, made[_DEV], seed=seed, context=context, most=_watched(variant))
         path = part / "dev.jsonl"
         dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
     stats = measure(contents, written, dev_lines=dev_lines)
@@ -177,13 +163,13 @@ def _contents(
     pairs: Pairs,
     *,
     seed: int,
-    tokenizer: Tokenizer,
+    context: Context,
     most: int | None = None,
 ) -> Contents:
-    texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=tokenizer, seed=seed)
-    examples = make_examples(variant, pairs, texts, seed=seed)
+    texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=context.tokenizer, seed=seed)
+    examples = make_examples(variant, pairs, texts, requirements=context.requirements, seed=seed)
     if most is None:
-        order = make_order(variant, pairs, examples, seed=seed)
+        order = make_order(variant, pairs, examples, requirements=context.requirements, seed=seed)
     else:
         order = file_order(variant, examples, most=most)
     return Contents(pairs, texts, examples, order)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.specs.variant import Variant
+    from tcmbench.trainsets import Requirements
     from tcmbench.trainsets.pairs import Pairs
     from tcmbench.trainsets.texts import Texts
 
@@ -25,8 +26,6 @@ ALL = -1
 
 POSITIVE = -2
 """A scored example: query and positive alone."""
-
-_SCORED_LOSSES = frozenset({"cosine_similarity", "contrastive", "online_contrastive", "cosent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Contents(NamedTuple):
     order: Order
 
 
-def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) -> Examples:
+def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, requirements: Requirements, seed: int) -> Examples:
     """Return all examples, or a seeded sample of `max_samples` of them.
 
     Raises:
@@ -80,9 +79,9 @@ def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) ->
     import numpy as np
 
     negatives = len(pairs.pairs[0].negatives)
-    is_scored = scored(variant)
+    is_scored = requirements.scored
     if negatives == 0 and (variant.split_negatives or is_scored or variant.task == "reranker"):
-        reason = "split_negatives" if variant.split_negatives else f"task {variant.task}, loss {loss(variant)}"
+        reason = "split_negatives" if variant.split_negatives else f"task {variant.task}, loss {requirements.loss}"
         raise SpecError(
             f"variant {variant.name}: {reason} needs negatives, and the miner "
             f"{variant.negatives.miner} gives none. Choose random, bm25, embedding or hybrid."
@@ -105,7 +104,7 @@ def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, seed: int) ->
     return Examples(pair, view, negative, is_scored)
 
 
-def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, seed: int) -> Order:
+def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, seed: int) -> Order:
     """Return the order of training: `epochs` passes, each shuffled anew, the last cut to its fraction.
 
     Only losses with in-batch negatives gain from label-unique blocks; others are shuffled plainly, whatever
@@ -115,10 +114,10 @@ def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, seed: int)
         SpecError: Label-unique blocks can't be filled.
     """
     training = variant.training
-    block = training.batch_size * training.devices
+    block = training.batch_size * requirements.devices
     count = max(1, math.ceil(training.epochs - 1e-9))
     total = len(examples.pair)
-    if variant.batch_rule == "label_unique" and has_in_batch_negatives(variant):
+    if variant.batch_rule == "label_unique" and requirements.in_batch:
         labels = [pairs.labels[pairs.pairs[pair].record] for pair in examples.pair.tolist()]
         passes = label_unique_passes(labels, batch_size=block, seed=seed, passes=count)
         unit = block
@@ -136,20 +135,3 @@ def file_order(variant: Variant, examples: Examples, *, most: int) -> Order:
     total = len(examples.pair)
     kept = [number * total // most for number in range(most)] if total > most else list(range(total))
     return Order((kept,), variant.training.batch_size, False, (0,))
-
-
-def loss(variant: Variant) -> str:
-    """Return the loss that is trained with; rerankers never train with InfoNCE."""
-    if variant.task == "reranker" and not variant.training.loss.endswith("_reranker"):
-        return "pointwise_reranker"
-    return variant.training.loss
-
-
-def scored(variant: Variant) -> bool:
-    """Return whether the loss reads pairs of texts with a score instead of a positive and negatives."""
-    return variant.task == "embedding" and variant.training.loss in _SCORED_LOSSES
-
-
-def has_in_batch_negatives(variant: Variant) -> bool:
-    """Return whether the documents of other examples in a batch are negatives."""
-    return variant.task == "embedding" and variant.training.in_batch and not scored(variant)

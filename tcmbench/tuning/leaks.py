@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from tcmbench.data import reading
 from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
 from tcmbench.errors import StoreError
 from tcmbench.store import key, read_json, write_json
@@ -107,6 +108,8 @@ def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[Evaluati
     if spec is None or path is None:
         return
     same = path.resolve() == trained_on.resolve()
-    for texts in layout(spec).evaluation_texts(spec.name, path, splits):
+    with reading.pinned(dict(task.contents)):
+        read = list(layout(spec).evaluation_texts(spec.name, path, splits))
+    for texts in read:
         # Patient ids mean the same patient only within one folder.
         yield texts if same else replace(texts, patients=frozenset())

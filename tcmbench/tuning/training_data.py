@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from tcmbench.data import location
-from tcmbench.store import key, read_json, tree_sha256, write_json
+from tcmbench.data import location, reading
+from tcmbench.store import key, names_sha256, read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,8 @@ class TrainingData:
 
     root: Path
 
-    files: str
-    """Hash of the files' names and bytes."""
+    files: tuple[tuple[Path, str], ...]
+    """Files and the sha256 of each."""
 
     sha256: str
     """Hash of what they say and in which order, whatever their format: what models are keyed by."""
@@ -64,23 +64,28 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
         DataError: The data can't be used.
     """
     root = location.locate(workspace, variant.data)
-    found = sorted(p for p in root.iterdir() if p.is_file() and not p.name.startswith(".")) if root.is_dir() else []
-    files = tree_sha256(found, root=root)
-    name = key(_STAGE, files)
+    hashes = reading.hashed(path for path in reading.files_in(root) if not path.name.startswith("."))
+    files = tuple(hashes.items())
+    name = key(_STAGE, names_sha256(hashes, root=root))
     if not workspace.store.has(KIND, name):
-        from tcmbench.trainsets.build import data_sha256
+        from tcmbench.trainsets.contents import contents_sha256
 
         folder = _read(root, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
         with workspace.store.build(KIND, name) as part:
-            write_json(part / "contents.json", {"sha256": data_sha256(folder), "labels": [*labels]})
+            write_json(part / "contents.json", {"sha256": contents_sha256(folder), "labels": [*labels]})
     kept = _Contents.model_validate(read_json(workspace.store.path(KIND, name) / "contents.json"))
     return TrainingData(root, files, kept.sha256, kept.labels)
 
 
 @lru_cache(maxsize=2)
-def _read(root: Path, _files: str) -> Folder:
-    """Read a folder; the hash of its files is part of what is remembered, so a changed folder is read again."""
+def _read(root: Path, files: tuple[tuple[Path, str], ...]) -> Folder:
+    """Read a folder whose files have these hashes; they are part of what is cached, so a changed folder is read again.
+
+    Raises:
+        DataError: The data can't be used, or isn't what the hashes were taken of.
+    """
     from tcmbench.data.tcm_sd import find_splits, read_folder
 
-    return read_folder(root, splits=["train", *(["dev"] if "dev" in find_splits(root) else [])])
+    with reading.pinned(dict(files)):
+        return read_folder(root, splits=["train", *(["dev"] if "dev" in find_splits(root) else [])])

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from tcmbench import models, plugins
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import ModelAbsent, SpecError, StoreError, TcmbenchError
+from tcmbench.errors import SpecError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model, weights
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import Json, differences, key, read_json, write_json
+from tcmbench.store_inventory import OWNER
 from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.miners import Context as MiningContext
     from tcmbench.miners import TextKind
+    from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
@@ -37,8 +40,8 @@ if TYPE_CHECKING:
 KIND = "models"
 
 _STAGE = "tuned 2"
-_OF_TRAINING = frozenset({"task", "head", "tuner", "training", "batch_rule"})
-"""Fields of a variant that a trainer reads; what the others change is in the training set."""
+_OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
+"""Fields of a variant that a trainer reads, beside its training; what the others change is in the training set."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
 """What is kept of a training beside its model; `runs` is TensorBoard's."""
@@ -119,17 +122,19 @@ def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet
 
 
 def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
-    """Return the key of a tuned model: trainer, recipe, training set, weights of the base, seed."""
+    """Return the key of a tuned model: trainer, its runtime, recipe, training set, weights of the base, seed."""
+    from tcmbench.trainers._runtime import RUNTIME_REVISION
     from tcmbench.trainsets import build
 
-    variant = recipe.variant
-    inputs = build.recipe(
-        variant, recipe.base, recipe.data.sha256, seed=seed, context=_context(workspace, recipe), drop=recipe.drop
-    )
+    variant, context = recipe.variant, _context(workspace, recipe)
+    inputs = build.recipe(variant, recipe.base, recipe.data.sha256, seed=seed, context=context, drop=recipe.drop)
     return key(
         _STAGE,
         {
-            "trainer": plugins.use("trainers", variant.trainer, where=f"variant {variant.name}").identity(),
+            "trainer": _trainer(variant).identity(),
+            "runtime": RUNTIME_REVISION,
+            "loss": context.requirements.loss,
+            "training": differences(variant.training, exclude={"loss", "options"}),
             "trainset": key(build.STAGE, inputs),
             "base": differences(recipe.base, exclude=LABELS),
             "weights": weights_hash(recipe.base_dir),
@@ -185,7 +190,8 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                 part / "outcome.json",
                 {
                     **_facts(outcome),
-                    "trainset": made.key,
+                    **_owner(recipe, made, seed=seed),
+                    "loss": job.requirements.loss,
                     "statistics": made.statistics.model_dump(mode="json"),
                     "provenance": origin.model_dump(mode="json"),
                 },
@@ -196,6 +202,11 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
     if found is None:
         raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
     return found
+
+
+def _owner(recipe: Recipe, made: TrainSet, *, seed: int) -> dict[str, Json]:
+    """Return what a training belongs to, by which its artefacts are found."""
+    return {"variant": recipe.variant.name, "seed": seed, "trainset": made.key}
 
 
 def _keep_logs(work_dir: Path, part: Path) -> None:
@@ -209,14 +220,15 @@ def _keep_logs(work_dir: Path, part: Path) -> None:
 def _trained(
     workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
 ) -> tuple[TrainSet, Job, Outcome]:
-    trainer = plugins.load("trainers", recipe.variant.trainer)
     with failures.explained(f"variant {recipe.variant.name}, training set"):
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
     job = _job(workspace, recipe, made, seed=seed, name=name)
+    write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
+    trainer = _trainer(recipe.variant)
     release()
     with failures.explained(f"variant {recipe.variant.name}, training"):
-        outcome = trainer.train(job, progress=progress)
+        outcome = trainer.module.train(job, options=trainer.options, progress=progress)
     return made, job, outcome
 
 
@@ -225,35 +237,42 @@ def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
     name = model_key(workspace, recipe, seed=seed)
     _check(workspace, recipe, seed=seed, name=name)
     made = training_set(workspace, recipe, seed=seed)
-    trainer = plugins.load("trainers", recipe.variant.trainer)
-    planned: Plan = trainer.plan(_job(workspace, recipe, made, seed=seed, name=name))
+    trainer = _trainer(recipe.variant)
+    job = _job(workspace, recipe, made, seed=seed, name=name)
+    planned: Plan = trainer.module.plan(job, options=trainer.options)
     kept = workspace.store.path(KIND, name)
     logs = [path.name for path in planned.files if path.name in _LOGS]
     stored_files = [kept / name for name in ("model", "outcome.json", *logs)]
-    return planned._replace(files=(*sorted(made.train.parent.iterdir()), *planned.files, *stored_files))
+    return planned._replace(
+        files=(*sorted(made.train.parent.iterdir()), job.work_dir / OWNER, *planned.files, *stored_files)
+    )
+
+
+def _trainer(variant: Variant) -> Plugin:
+    return plugins.use("trainers", variant.trainer, variant.training.options, where=f"variant {variant.name}")
 
 
 def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
     """Refuse a recipe that can't be trained, before hours go into mining for it."""
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import Job, requirements
 
-    trainer = plugins.load("trainers", recipe.variant.trainer, where=f"variant {recipe.variant.name}")
+    trainer = _trainer(recipe.variant)
     work = workspace.store.path("work", name)
-    trainer.check(
-        Job(
-            variant=recipe.variant, base=recipe.base, base_dir=recipe.base_dir, seed=seed, work_dir=work,
-            train_file=work / "train.jsonl", rows=0,
-        )
+    job = Job(
+        variant=recipe.variant, base=recipe.base, requirements=requirements(recipe.variant),
+        base_dir=recipe.base_dir, seed=seed, work_dir=work, train_file=work / "train.jsonl", rows=0,
     )  # fmt: skip
+    trainer.module.check(job, options=trainer.options)
 
 
 def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> Job:
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import Job, requirements
     from tcmbench.trainsets.rows import read_rows
 
     return Job(
         variant=recipe.variant,
         base=recipe.base,
+        requirements=requirements(recipe.variant),
         base_dir=recipe.base_dir,
         train_file=made.train,
         rows=made.statistics.lines,
@@ -273,12 +292,14 @@ def _facts(outcome: Outcome) -> dict[str, Json]:
 
 
 def _context(workspace: Workspace, recipe: Recipe) -> Context:
+    from tcmbench.trainers import requirements
     from tcmbench.trainsets import Context
     from tcmbench.trainsets.tokens import FolderTokenizer
 
     return Context(
         store=workspace.store,
         tokenizer=FolderTokenizer(recipe.base_dir, reserved=_reserved(recipe)),
+        requirements=requirements(recipe.variant),
         mining=_mining(workspace, recipe),
     )
 
@@ -297,7 +318,7 @@ def _empty_pair(recipe: Recipe) -> str:
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    from tcmbench.trainers._hub_layout import reranker_chat_template
+    from tcmbench.trainers._runtime.hub_layout import reranker_chat_template
 
     path = recipe.base_dir / "chat_template.jinja"
     if path.is_file():
@@ -325,10 +346,10 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
         from tcmbench.models import base_model
 
         model = base_model(workspace, name or recipe.base.name)
-        if model.base.kind != "embedding":
+        if "vectors" not in model.base.abilities:
             raise SpecError(
-                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors. "
-                'Name an embedding base in the miner\'s options (model = "…").'
+                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors "
+                'that hold for all texts. Name an embedding base in the miner\'s options (model = "…").'
             )
         return _Embedder(model, workspace.cache)
 
@@ -341,7 +362,7 @@ class _Embedder:
     def __init__(self, model: Model, cache: Path) -> None:
         self._model = model
         self._cache = cache
-        self._loaded: object = None
+        self._encoder: CachedEncoder | None = None
 
     @property
     def revision(self) -> str:
@@ -352,10 +373,11 @@ class _Embedder:
         """Return one vector a text, with the prompt of the kind applied."""
         from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
-        if self._loaded is None:
-            self._loaded = models.load(self._model, cache=self._cache)
-        if not isinstance(self._loaded, CachedEncoder):
-            raise ModelAbsent(f"{self._model.name} gives no vectors")
+        if self._encoder is None:
+            loaded = models.load(self._model, cache=self._cache)
+            if not isinstance(loaded, CachedEncoder):
+                raise TypeError(f"expected {CachedEncoder}, got {type(loaded)}")
+            self._encoder = loaded
         base = self._model.base
         prompt = base.query_prompt if kind == "query" else base.document_prompt
-        return self._loaded.encode_list([prompt + text for text in texts])
+        return self._encoder.encode_list([prompt + text for text in texts])

@@ -32,7 +32,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSet:
 
 
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 20)), elements=st.floats(-100, 100)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_values_come_back_rounded(values: np.ndarray) -> None:
     """Writing and reading is the same as rounding, to a thousandth of a point."""
     text = baseline.encode(values, "mean", where="x")

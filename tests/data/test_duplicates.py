@@ -80,7 +80,7 @@ def test_jaccard_is_the_share_of_common_trigrams(left: str, right: str) -> None:
 
 
 @given(texts=st.lists(st.text(ALPHABET[:3], max_size=14), max_size=14), threshold=st.sampled_from([0.3, 0.6, 0.8]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_is_reported_is_true(texts: list[str], threshold: float) -> None:
     """Every pair reaches the threshold, is rightly ordered, is no exact copy, and comes once."""
     pairs = near_pairs(prepare(texts), threshold=threshold)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcmbench.data.lines import Problem, Row, clean, encoding_of, iter_objects, read_text
+from tcmbench.data.encodings import detect
+from tcmbench.data.lines import Problem, Row, clean, iter_objects, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +164,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) 
 )
 def test_the_encoding_is_told_from_the_bytes(tmp_path: Path, data: bytes, expected: str | None) -> None:
     """UTF-8, GB18030 and UTF-16 are told apart."""
-    assert expected == encoding_of(written(tmp_path, data))
+    assert expected == detect(written(tmp_path, data)).encoding
 
 
 def test_clean_normalises() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tcmbench import miners, models
+from tcmbench import miners, models, plugins
 from tcmbench.encoders import model_meta
 from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
@@ -193,10 +193,8 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     given = base(server, kind="reranker")
     told = given.model_copy(update={"instruction": "检索"})
     meta = model_meta(told, name="far", revision="r")
+    options = plugins.use("encoders", "endpoint", told.options).options
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
-        from tcmbench import plugins
-
-        options = plugins.use("encoders", "endpoint", told.options).options
         load(told, options=options, model_dir=None, meta=meta, seed=0)
 
 

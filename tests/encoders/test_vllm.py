@@ -92,9 +92,7 @@ def test_an_environment_without_vllm_says_what_to_install(weights: Path) -> None
 
 
 def test_what_vllm_cannot_do_is_said_before_it_starts(weights: Path, tmp_path: Path) -> None:
-    """Rerankers, folders without a layout and interpreters that aren't there are refused by name."""
-    with pytest.raises(SpecError, match="use encoder `endpoint`"):
-        encoder(weights, stand_in=None, kind="reranker")
+    """Folders without a layout and interpreters that aren't there are refused by name."""
     with pytest.raises(ModelAbsent, match="is not there"):
         encoder(weights, stand_in=None, options={"python": str(tmp_path / "none")}).encode_texts(["一"])
     (weights / "modules.json").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcmbench import plugins
@@ -28,7 +28,6 @@ def by_hand(lists: list[list[int]], shares: list[int]) -> list[int]:
 ranking = st.permutations(range(12)).map(list)
 
 
-@settings(deadline=None)
 @given(lists=st.tuples(ranking, ranking, ranking), lengths=st.tuples(*[st.integers(0, 12)] * 2))
 def test_choice_is_random_then_bm25_then_embedding(
     lists: tuple[list[int], list[int], list[int]], lengths: tuple[int, int]

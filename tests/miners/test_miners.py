@@ -81,7 +81,7 @@ def test_too_small_a_corpus_is_refused(name: str, queries: Queries, corpus: Corp
         mine(name, queries, corpus, context, count=39)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(data=st.data(), name=st.sampled_from(MINERS))
 def test_no_options_let_a_positive_in(data: st.DataObject, name: str, context: Context) -> None:
     """Whatever corpus, positives, margins and skips: equal counts, no repeats, no positive."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcmbench.miners import Corpus, Queries
@@ -57,7 +57,6 @@ def test_relative_margin_lowers_negative_scores_too() -> None:
     assert choose(scores, {0}, Selection(2, True, margin_relative=0.9)).positions.tolist() == [[2, 3]]
 
 
-@settings(deadline=None)
 @given(
     scores=st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), min_size=6, max_size=30),
     count=st.integers(1, 5),

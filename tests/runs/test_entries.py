@@ -16,6 +16,7 @@ from tcmbench.tuning.tune import Tuned
 SUITE = Suite(name="one", tasks=(SuiteTask(task="Records", role="in_domain"),))
 OUTCOME: dict[str, Any] = {
     "seconds": 12.0,
+    "loss": "infonce",
     "trained_parameters": 7,
     "trainset": "aa11",
     "command": ["/opt/python", "-m", "worker", "/opt/store/work.json"],
@@ -47,6 +48,7 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     assert (told["training commit"], told["training hardware"]) == ("abc", "two cores")
     assert told["training environment"] == "INFONCE_TEMPERATURE=0.05"
     assert told["leaks"] == "2 of 9 records; 2 dropped"
+    assert entry.recipe["training.loss"] == "infonce"
     assert "/opt" not in " ".join(told.values())
     assert entry.cost is not None
     assert (entry.cost.train_seconds, entry.cost.trained_parameters) == (12.0, 7)

@@ -92,7 +92,7 @@ tables = st.integers(2, 6).flatmap(
 
 
 @given(tables)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_borda_shares_out_the_same_points_whatever_the_ties(table: list[list[float]]) -> None:
     """The mean share is one half, and only the order within a task matters."""
     shares_of_points = borda(table)
@@ -101,7 +101,7 @@ def test_borda_shares_out_the_same_points_whatever_the_ties(table: list[list[flo
 
 
 @given(tables)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_front_holds_exactly_what_nobody_beats(table: list[list[float]]) -> None:
     """Against a plain double loop; equal models share their fate."""
     x, y, _ = np.array(table).T

@@ -83,7 +83,7 @@ def test_clusters_are_drawn_whole() -> None:
 
 
 @given(pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_swapping_the_models_turns_everything_round(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """compare(a, b) is compare(b, a) with the sign changed."""
     tuned, base = scores
@@ -94,7 +94,7 @@ def test_swapping_the_models_turns_everything_round(scores: tuple[np.ndarray, np
 
 
 @given(pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_clusters_of_one_item_are_no_clusters(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """Giving each item an id of its own changes nothing, bit for bit."""
     tuned, base = scores
@@ -104,7 +104,7 @@ def test_clusters_of_one_item_are_no_clusters(scores: tuple[np.ndarray, np.ndarr
 
 
 @given(pairs(least=10))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_order_of_the_items_matters_only_as_much_as_the_draws(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """Reversed, the figures are equal and the ends differ by Monte-Carlo error only."""
     tuned, base = scores

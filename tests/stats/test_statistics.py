@@ -55,7 +55,7 @@ def test_each_draw_is_the_plain_statistic_of_the_items_drawn(name: str) -> None:
     assert draws.value("m") == pytest.approx(oracle(np.arange(ITEMS)), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     items=st.integers(4, 40),
     value_decimals=st.sampled_from([0, 1, 6]),

@@ -21,7 +21,7 @@ from tests.stats.strategies import p_values, pairs
 
 
 @given(pairs(most=10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_few_items_give_scipys_exact_p(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """All flips are tried, ties and zeros included."""
     deltas = scores[0] - scores[1]
@@ -70,7 +70,7 @@ def test_sums_equal_before_rounding_count_as_equal() -> None:
 
 
 @given(pairs())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_right_and_wrong_answers_are_tested_as_in_statsmodels(scores: tuple[np.ndarray, np.ndarray]) -> None:
     """Exact McNemar equals statsmodels' and scipy's binomial test."""
     now, before = (np.where(row > 50, 100.0, 0.0) for row in scores)
@@ -92,7 +92,7 @@ def test_graded_scores_and_several_seeds_have_no_mcnemar(tuned: list[object]) ->
 
 
 @given(p_values)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_holm_equals_statsmodels(p: np.ndarray) -> None:
     """Adjusted p values are the library's, in the order given."""
     with patch("gc.collect"):  # which statsmodels calls every time
@@ -101,7 +101,7 @@ def test_holm_equals_statsmodels(p: np.ndarray) -> None:
 
 
 @given(p_values, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_corrections_keep_the_order_and_only_raise(p: np.ndarray, random: object) -> None:
     """Adjusted values are at least p and at most 1, rank as p does, and go with their task in any order."""
     adjusted = holm(p)

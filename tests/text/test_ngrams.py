@@ -29,7 +29,7 @@ def test_terms_are_characters_bigrams_and_words(text: str, terms: list[str]) -> 
     assert char_bigrams(text) == terms
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=st.lists(TEXTS, max_size=6), others=st.lists(TEXTS, max_size=6))
 def test_occurrences_are_those_of_char_bigrams(texts: list[str], others: list[str]) -> None:
     """Finding terms in many texts at once gives what char_bigrams gives for each, over the vocabulary."""

@@ -10,13 +10,42 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-import tcmbench.plugins as plugins
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job, Outcome, Step, _swift_command, swift
-from tests.trainers.tiny import embedding_rows, info_nce, make_job, reranker_rows, row_vectors, write_rows
+from tcmbench.trainers import Job, Outcome, Step
+from tcmbench.trainers._runtime import packages
+from tcmbench.trainers._swift import command
+from tests.trainers.tiny import (
+    embedding_rows,
+    info_nce,
+    make_job,
+    plan,
+    reranker_rows,
+    row_vectors,
+    train,
+    write_embedding,
+    write_rows,
+)  # fmt: skip
 
 ROWS = 160
+
+KILL_AT_STEP_7 = """
+import os
+import signal
+
+from swift.callbacks import callbacks_map
+from tcmbench.trainers._swift.plugin.tcmbench_guard import Guard
+
+
+class Killed(Guard):
+    def on_step_begin(self, args, state, *_, **__):
+        if state.global_step == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+callbacks_map["tcmbench_guard"] = Killed
+"""
+"""The plug-in of a training that is killed from inside: at the same step on every machine, under every load."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +63,7 @@ def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, emb
 def lora(lora_job: Job) -> tuple[Outcome, list[Step]]:
     """Its outcome and the steps that were reported."""
     steps: list[Step] = []
-    return swift.train(lora_job, progress=steps.append), steps
+    return train(lora_job, progress=steps.append), steps
 
 
 @pytest.mark.slow
@@ -51,7 +80,7 @@ def test_lora_reports_and_keeps_what_happened(lora_job: Job, lora: tuple[Outcome
     assert outcome.tokens > ROWS * 30
     assert outcome.peak_memory_mib > 100
     assert list((lora_job.work_dir / "run" / "runs").glob("events.*"))
-    assert all(path.exists() for path in swift.plan(lora_job).files)
+    assert all(path.exists() for path in plan(lora_job).files)
 
 
 @pytest.mark.slow
@@ -84,27 +113,20 @@ def test_batches_are_those_of_the_file(
 
 @pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_bytes(
-    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path
+    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Interrupted after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
+    """Killed after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
     job = make_job(
         tmp_path, base=lora_job.base, base_dir=lora_job.base_dir, train_file=lora_job.train_file, rows=ROWS,
         tuner="lora", dev_file=lora_job.dev_file,
     )  # fmt: skip
-    run = job.work_dir / "run"
-
-    def interrupt(step: Step) -> None:
-        if step.step >= 6 and (run / "checkpoint-5" / "trainer_state.json").is_file():
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        swift.train(job, progress=interrupt)
-    for folder in run.glob("checkpoint-*"):
-        # the process may have got further before it was ended
-        if folder.name != "checkpoint-5":
-            shutil.rmtree(folder)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match="killed from outside"):
+        patch.setattr(command, "GUARD", tmp_path / "kill_at_step_7.py")
+        command.GUARD.write_text(KILL_AT_STEP_7, encoding="utf-8")
+        train(job)
+    assert [folder.name for folder in (job.work_dir / "run").glob("checkpoint-*")] == ["checkpoint-5"]
     seen: list[Step] = []
-    again = swift.train(job, progress=seen.append)
+    again = train(job, progress=seen.append)
     assert seen[0].step == 6
     for name in ("run/checkpoint-20/adapter_model.safetensors", "model/model.safetensors"):
         assert (job.work_dir / name).read_bytes() == (lora_job.work_dir / name).read_bytes()
@@ -120,7 +142,7 @@ def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome,
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     assert "last_model_checkpoint" in lines[-1]
     log.write_text("".join(lines[:-1]), encoding="utf-8")
-    again = swift.train(job, progress=lambda _: None)
+    again = train(job)
     assert log.read_text(encoding="utf-8") == "".join(lines[:-1])
     assert again.curves == lora[0].curves
     assert (again.seconds, again.peak_memory_mib) == (lora[0].seconds, lora[0].peak_memory_mib)
@@ -142,7 +164,7 @@ def test_rerankers_agree_every_way(
         tmp_path, base=reranker_base, base_dir=reranker_dir, train_file=file, rows=24, head=head, tuner=tuner,
         training={"loss": loss, "batch_size": 4},
     )  # fmt: skip
-    outcome = swift.train(job, progress=lambda _: None)
+    outcome = train(job)
     differences = {name: value for name, value in outcome.parity.items() if "=" in name}
     assert "swift=evaluation" in differences
     assert outcome.parity["change"] > 1e-3
@@ -151,28 +173,30 @@ def test_rerankers_agree_every_way(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tuner", "loss"), [("full", "cosine_similarity"), ("full", "online_contrastive"), ("qlora", "matryoshka")]
+    ("tuner", "loss", "width"),
+    [("full", "cosine_similarity", 32), ("full", "online_contrastive", 32), ("qlora", "matryoshka", 64)],
 )
 def test_other_tuners_and_losses_agree_every_way(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str, loss: str
+    tmp_path: Path, embedding_base: Base, tuner: str, loss: str, width: int
 ) -> None:
     """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
+    write_embedding(tmp_path / "base", width=width)
     rows = embedding_rows(25, negatives=0)
     if loss != "matryoshka":
         rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
-        tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=25, tuner=tuner,
-        training={"loss": loss, "matryoshka_dims": [32, 16] if loss == "matryoshka" else []},
+        tmp_path, base=embedding_base, base_dir=tmp_path / "base", train_file=file, rows=25, tuner=tuner,
+        training={"loss": loss, "options": {"matryoshka_dims": [32, 16]} if loss == "matryoshka" else {}},
     )  # fmt: skip
-    outcome = swift.train(job, progress=lambda _: None)
+    outcome = train(job)
     assert ("quantised=evaluation" in outcome.parity) == (tuner == "qlora")
     assert outcome.parity.get("quantised=evaluation", 1e-3) > 1e-4
     judged = {name: value for name, value in outcome.parity.items() if "=" in name and "quantised" not in name}
     assert {"swift=evaluation", "transformers=evaluation"} <= judged.keys()
     assert max(judged.values()) < 1e-5
     # the last row alone is no batch, and no step is planned for it
-    assert all(path.exists() for path in swift.plan(job).files)
+    assert all(path.exists() for path in plan(job).files)
 
 
 @pytest.mark.slow
@@ -186,7 +210,7 @@ def test_token_vectors_can_learn_at_a_rate_of_their_own(
         tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16, trainer=trainer,
         training={"learning_rate": 1e-12, "token_learning_rate": 1e-2},
     )  # fmt: skip
-    outcome = plugins.load("trainers", trainer).train(job, progress=lambda _: None)
+    outcome = train(job)
     before, after = (
         {name.removeprefix("model."): weights for name, weights in load_file(folder / "model.safetensors").items()}
         for folder in (embedding_dir, outcome.model_dir)
@@ -204,7 +228,7 @@ def test_overlong_rows_stop_the_training(tmp_path: Path, embedding_base: Base, e
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16)
     with pytest.raises(TrainingError, match=r"longer than training\.max_length"):
-        swift.train(job, progress=lambda _: None)
+        train(job)
 
 
 @pytest.mark.slow
@@ -218,7 +242,7 @@ def test_another_template_stops_the_training(tmp_path: Path, embedding_base: Bas
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(16))
     job = make_job(tmp_path, base=embedding_base, base_dir=broken, train_file=file, rows=16)
     with pytest.raises(TcmbenchError, match="different tokens of"):
-        swift.train(job, progress=lambda _: None)
+        train(job)
     assert not list((job.work_dir / "run").glob("checkpoint-*"))
 
 
@@ -226,7 +250,7 @@ def test_the_plan_is_the_command(tmp_path: Path, embedding_base: Base, embedding
     """A dry run shows the whole command, its environment and the files; it makes none."""
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(24))
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=24)
-    found = swift.plan(job)
+    found = plan(job)
     assert found.command[1:3] == ["-m", "swift.cli.sft"]
     assert found.environment["INFONCE_TEMPERATURE"] == "0.05"
     assert job.work_dir / "model" in found.files
@@ -251,27 +275,27 @@ def test_refuses_bases_that_it_cant_train(
     base = embedding_base.model_copy(update=changes)
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, train_file=file, rows=8, tuner="lora")
-    changed = Job(variant=job.variant, base=base, base_dir=tmp_path, train_file=file, rows=8, seed=0, work_dir=tmp_path)
     with pytest.raises(error, match=said):
-        swift.plan(changed)
+        plan(dataclasses.replace(job, base=base))
 
 
-def test_refuses_an_absent_base_and_a_foreign_loss(tmp_path: Path, embedding_base: Base) -> None:
-    """Weights that aren't there, and a loss of the other trainer, are found before anything starts."""
+def test_refuses_an_absent_base(tmp_path: Path, embedding_base: Base) -> None:
+    """Weights that aren't there are found before anything starts."""
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     with pytest.raises(ModelAbsent, match=r"expected the weights of base tiny.*in .*base"):
-        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
-    with pytest.raises(SpecError, match=r"no loss 'gist'.*It has: infonce"):
-        swift.plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8, training={"loss": "gist"}))
+        plan(make_job(tmp_path, base=embedding_base, train_file=file, rows=8))
 
 
 @pytest.mark.parametrize(
     ("training", "said"),
     [
-        ({"loss": "matryoshka"}, r"needs training\.matryoshka_dims"),
-        ({"loss": "matryoshka", "matryoshka_dims": [4096, 16]}, r"begin with 4096.*have 32 dimensions.*up to 32"),
-        ({"matryoshka_dims": [16]}, r"go with loss matryoshka, not with infonce"),
-        ({"attention": "flash_attention_2"}, r"needs a GPU, which is not here.*\"auto\""),
+        ({"loss": "matryoshka"}, r"needs matryoshka_dims under \[training\.options\]"),
+        (
+            {"loss": "matryoshka", "options": {"matryoshka_dims": [4096, 16]}},
+            r"begin with 4096.*have 32 dimensions.*up to 32",
+        ),
+        ({"options": {"matryoshka_dims": [16]}}, r"go with loss matryoshka, not with infonce"),
+        ({"options": {"attention": "flash_attention_2"}}, r"needs a GPU, which is not here.*\"auto\""),
     ],
 )
 def test_refuses_what_ms_swift_would_leave_out(
@@ -281,7 +305,7 @@ def test_refuses_what_ms_swift_would_leave_out(
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=8, training=training)
     with pytest.raises(SpecError, match=said):
-        swift.plan(job)
+        plan(job)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +313,11 @@ def test_refuses_what_ms_swift_would_leave_out(
     [
         ("swift", {}, r"the swift trainer needs ms-swift.*tcmbench\[train\]"),
         ("bitsandbytes", {"tuner": "qlora"}, r"needs bitsandbytes.*tcmbench\[train\]"),
-        ("deepspeed", {"training": {"deepspeed": "zero2"}}, r"deepspeed = 'zero2' needs deepspeed.*tcmbench\[gpu\]"),
+        (
+            "deepspeed",
+            {"training": {"options": {"deepspeed": "zero2"}}},
+            r"deepspeed = 'zero2' needs deepspeed.*tcmbench\[gpu\]",
+        ),
     ],
 )
 def test_names_the_extra_that_is_missing(
@@ -297,19 +325,19 @@ def test_names_the_extra_that_is_missing(
     said: str,
 ) -> None:  # fmt: skip
     """Without a package that the recipe needs the message is the command that installs it."""
-    monkeypatch.setattr(_swift_command, "_installed", lambda module: module != gone)
+    monkeypatch.setattr(packages, "_installed", lambda module: module != gone)
     job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=8, **changes)  # type: ignore[arg-type]
     with pytest.raises(MissingExtra, match=said):
-        swift.plan(job)
+        plan(job)
 
 
 def test_refuses_a_batch_rule_that_it_would_ignore(tmp_path: Path, embedding_base: Base, reranker_base: Base) -> None:
     """no_duplicates is the other trainer's, which has no rerankers: each message names what there is."""
     changes = {"train_file": tmp_path / "t", "rows": 8, "batch_rule": "no_duplicates"}
     with pytest.raises(SpecError, match=r'no_duplicates.*"label_unique" or "plain", or use trainer = "sentence_tr'):
-        swift.plan(make_job(tmp_path, base=embedding_base, **changes))  # type: ignore[arg-type]
+        plan(make_job(tmp_path, base=embedding_base, **changes))  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r'no_duplicates.*Set batch_rule = "label_unique" or "plain"\.$'):
-        swift.plan(make_job(tmp_path, base=reranker_base, **changes))  # type: ignore[arg-type]
+        plan(make_job(tmp_path, base=reranker_base, **changes))  # type: ignore[arg-type]
 
 
 def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
@@ -321,4 +349,4 @@ def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, e
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=base_dir, train_file=file, rows=8)
     with pytest.raises(SpecError, match=r"brings code of its own.*trust_remote_code = true"):
-        swift.plan(job)
+        plan(job)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Variant
-from tcmbench.trainers import Job
+from tcmbench.trainers import Job, Outcome, Plan, Step, requirements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def make_job(
     dev_file: Path | None = None,
     **variant: object,
 ) -> Job:
-    """Return a job of eight examples a batch; `variant` and `training` overlay the recipe."""
+    """Return a job with batches of eight; `variant` and `training` overlay the recipe."""
     reranks = base.kind == "reranker"
     settings = {
         "batch_size": 8, "learning_rate": 1e-3, "max_length": 400 if reranks else 128, "lora_rank": 4,
@@ -69,6 +70,7 @@ def make_job(
     return Job(
         variant=recipe,
         base=base,
+        requirements=requirements(recipe),
         base_dir=base_dir or folder / "base",
         train_file=train_file,
         rows=rows,
@@ -78,6 +80,20 @@ def make_job(
         dev_file=dev_file,
         device="cpu",
     )
+
+
+def plan(job: Job) -> Plan:
+    """Return the plan of the job's trainer."""
+    trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
+    planned: Plan = trainer.module.plan(job, options=trainer.options)
+    return planned
+
+
+def train(job: Job, *, progress: Callable[[Step], None] = lambda _: None) -> Outcome:
+    """Train by the job's trainer."""
+    trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
+    outcome: Outcome = trainer.module.train(job, options=trainer.options, progress=progress)
+    return outcome
 
 
 def embedding_rows(count: int, *, negatives: int = 1) -> list[dict[str, object]]:
@@ -123,7 +139,7 @@ def write_rows(path: Path, rows: Sequence[object]) -> Path:
     return path
 
 
-def write_embedding(folder: Path) -> None:
+def write_embedding(folder: Path, *, width: int = 32) -> None:
     """Write a random Qwen3 embedding model with the files that sentence-transformers wants."""
     from tokenizers import processors
 
@@ -138,7 +154,7 @@ def write_embedding(folder: Path) -> None:
             ),
         ]
     )  # fmt: skip
-    _write_network(folder, tokenizer, chat_template=None)
+    _write_network(folder, tokenizer, chat_template=None, width=width)
     kinds = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
     _json(
         folder / "modules.json",
@@ -149,7 +165,7 @@ def write_embedding(folder: Path) -> None:
     )
     _json(
         folder / "1_Pooling" / "config.json",
-        {"word_embedding_dimension": 32, "pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False,
+        {"word_embedding_dimension": width, "pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False,
          "pooling_mode_cls_token": False, "include_prompt": True},
     )  # fmt: skip
     (folder / "2_Normalize").mkdir()
@@ -204,14 +220,14 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _write_network(folder: Path, tokenizer: Tokenizer, *, chat_template: str | None) -> None:
+def _write_network(folder: Path, tokenizer: Tokenizer, *, chat_template: str | None, width: int = 32) -> None:
     import torch
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
     end = tokenizer.token_to_id(SPECIAL[0])
     config = Qwen3Config(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=1, head_dim=16, max_position_embeddings=512,
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=width // 2, max_position_embeddings=512,
         tie_word_embeddings=True, bos_token_id=end, eos_token_id=end, pad_token_id=end, dtype="float32",
         initializer_range=0.2,
     )  # fmt: skip
@@ -273,7 +289,7 @@ def row_vectors(folder: Path, base: Base, rows: Sequence[Mapping[str, object]]) 
     """Return the base's vectors of queries and of documents: positive and negatives of each row in turn."""
     import numpy as np
 
-    from tcmbench.encoders.sentence_transformers import open_model
+    from tcmbench.encoders.runtime.opening import open_model
 
     model = open_model(folder, base)
     queries = [row["messages"][-1]["content"] for row in rows]  # type: ignore[index]

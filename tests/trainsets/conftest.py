@@ -14,7 +14,7 @@ from tcmbench.data.label_map import LabelEntry, LabelMap
 from tcmbench.data.tcm_sd import Folder, Record, Syndrome
 from tcmbench.specs.base import Base
 from tcmbench.store import Store
-from tcmbench.trainsets import Context
+from tcmbench.trainsets import Context, Requirements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,13 @@ class CharacterModel:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
-    """An empty store, and cheap models."""
-    mining = miners.Context(embedder=lambda _: CharacterModel())
-    return Context(store=Store(tmp_path / "store"), tokenizer=CharacterTokenizer(), mining=mining)
+    """An empty store, cheap models, and a trainer with in-batch negatives on one device."""
+    return Context(
+        store=Store(tmp_path / "store"),
+        tokenizer=CharacterTokenizer(),
+        requirements=Requirements(loss="infonce", scored=False, in_batch=True, devices=1),
+        mining=miners.Context(embedder=lambda _: CharacterModel()),
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from tcmbench.errors import DataError, SpecError, StoreError, UnknownName
 from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.trainers import requirements
 from tcmbench.trainsets.build import build, load
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def recipe(**fields: Any) -> Variant:
     """Return a variant with a batch of four."""
     training = fields.pop("training", {"batch_size": 4})
     return Variant(name="v", base="tiny", data="folder", training=Training(**training), **fields)
+
+
+def suiting(context: Context, variant: Variant) -> Context:
+    """Return the context with what the variant's trainer requires."""
+    return replace(context, requirements=requirements(variant))
 
 
 def lines(path: Path) -> list[Any]:
@@ -132,7 +138,7 @@ def test_same_recipe_is_built_once_and_the_same_everywhere(
     again = build(recipe(negatives=HYBRID), base, folder, seed=0, context=context)
     assert (again, again.train.stat().st_mtime_ns) == (made, stamp)
     assert load(made.folder) == made
-    elsewhere = type(context)(type(context.store)(tmp_path / "other"), context.tokenizer, context.mining)
+    elsewhere = replace(context, store=type(context.store)(tmp_path / "other"))
     other = build(recipe(negatives=HYBRID), base, folder, seed=0, context=elsewhere)
     assert (other.key, other.sha256) == (made.key, made.sha256)
 
@@ -247,7 +253,7 @@ def test_texts_are_cut_with_their_prompt(base: Base, folder: Folder, context: Co
 def test_reranker_lines(base: Base, folder: Folder, context: Context) -> None:
     """Documents answer as the assistant, the instruction stands first, and each pair fits together."""
     variant = recipe(task="reranker", negatives=HYBRID, training={"batch_size": 4, "max_length": 64})
-    made = build(variant, base, folder, seed=0, context=context)
+    made = build(variant, base, folder, seed=0, context=suiting(context, variant))
     for line in lines(made.train):
         assert [(m["role"], m["content"][:2]) for m in line["messages"]] == [("system", "判断"), ("user", "问：")]
         documents = line["positive_messages"] + line["negative_messages"]
@@ -261,7 +267,7 @@ def test_reranker_lines(base: Base, folder: Folder, context: Context) -> None:
 def test_scored_losses_get_scored_pairs(base: Base, folder: Folder, context: Context) -> None:
     """One line with score 1 for the positive, one with score 0 for each negative."""
     variant = recipe(negatives=Negatives(miner="bm25", options={"count": 2}), training={"loss": "contrastive"})
-    made = build(variant, base, folder, seed=0, context=context)
+    made = build(variant, base, folder, seed=0, context=suiting(context, variant))
     scores = Counter(line["label"] for line in lines(made.train))
     assert scores == {1.0: made.statistics.pairs, 0.0: 2 * made.statistics.pairs}
     assert not any("negative_messages" in line for line in lines(made.train))
@@ -287,7 +293,7 @@ def test_dropped_records_are_gone(base: Base, folder: Folder, context: Context, 
         ({"split_negatives": True}, SpecError, "split_negatives needs negatives"),
         ({"task": "reranker"}, SpecError, "task reranker, loss pointwise_reranker needs negatives"),
         ({"training": {"batch_size": 64}}, SpecError, "Lower training.batch_size"),
-        ({"training": {"batch_size": 4, "devices": 8}}, SpecError, "a batch of 32"),
+        ({"training": {"batch_size": 4, "options": {"devices": 8}}}, SpecError, "a batch of 32"),
     ],
 )
 def test_recipes_that_cannot_be_followed_say_what_to_do(
@@ -300,7 +306,7 @@ def test_recipes_that_cannot_be_followed_say_what_to_do(
 ) -> None:
     """Each ends with a message, and leaves nothing in the store."""
     with pytest.raises(error, match=message):
-        build(recipe(**fields), base, folder, seed=0, context=context)
+        build(recipe(**fields), base, folder, seed=0, context=suiting(context, recipe(**fields)))
     assert not list(context.store.root.rglob("train.jsonl"))
 
 

@@ -23,7 +23,7 @@ single = st.lists(st.sampled_from(LABELS).map(lambda label: (label,)), min_size=
 several = st.lists(st.sets(st.sampled_from(LABELS), min_size=1, max_size=3), min_size=1, max_size=60)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     labels=st.one_of(single, several),
     batch_size=st.integers(2, 6),
@@ -47,7 +47,7 @@ def test_no_label_twice_in_a_block_and_no_example_twice_in_a_pass(
             assert max(met.values()) == 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(labels=single, batch_size=st.integers(2, 6))
 def test_as_many_blocks_as_there_can_be(labels: list[tuple[str]], batch_size: int) -> None:
     """With one label each, taking the most frequent labels first can't fill more blocks."""
@@ -60,7 +60,7 @@ def test_as_many_blocks_as_there_can_be(labels: list[tuple[str]], batch_size: in
     assert len(label_unique_order(labels, batch_size=batch_size, seed=0)) == most * batch_size
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(labels=single, batch_size=st.integers(2, 5))
 def test_who_waited_longest_comes_first(labels: list[tuple[str]], batch_size: int) -> None:
     """No example comes again before all others of its label have come."""
@@ -101,7 +101,7 @@ def test_too_few_labels_are_refused_with_advice() -> None:
         label_unique_order([(str(i % 10),) for i in range(500)], batch_size=32, seed=0)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(labels=st.one_of(single, several), batch_size=st.integers(1, 8))
 def test_meeting_share_is_the_mean_over_random_batches(labels: list[set[str]], batch_size: int) -> None:
     """The formula agrees with a simulation (5 standard errors)."""

@@ -30,7 +30,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> FolderTokenizer:
     return FolderTokenizer(folder, reserved=3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=st.text("气血虚瘀痹a b。", max_size=30), limit=st.integers(0, 30))
 def test_cut_keeps_a_beginning_within_the_limit(tokenizer: FolderTokenizer, text: str, limit: int) -> None:
     """What is kept is a beginning, has at most the limit, and isn't cut when it needn't be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.trainers import requirements
 from tcmbench.trainsets.build import build
 from tcmbench.trainsets.rows import read_rows
 from tcmbench.trainsets.write import _HashedFile
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 RECIPES = {
     "no negatives": {"negatives": Negatives()},
     "random negatives": {"negatives": Negatives(miner="random", options={"count": 2})},
-    "scored": {"negatives": Negatives(miner="random", options={"count": 2}), "loss": "cosent"},
+    "scored": {"negatives": Negatives(miner="random", options={"count": 2}), "loss": "contrastive"},
     "two passes, plain": {"negatives": Negatives(), "epochs": 2, "batch_rule": "plain"},
 }
 
@@ -41,6 +43,7 @@ def test_each_line_is_the_json_of_its_row(name: str, base: Base, folder: Folder,
         augmentation=Augmentation(name="field_permutations"),
         **given,
     )
+    context = dataclasses.replace(context, requirements=requirements(variant))
     made = build(variant, base, folder, seed=0, context=context)
     lines = made.train.read_text(encoding="utf-8").splitlines(keepends=True)
     rows = read_rows(made.rows)

@@ -7,26 +7,27 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tcmbench import tasks
-from tcmbench.encoders.sentence_transformers import open_model
+from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import run
 from tcmbench.runs import run_set
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
-from tcmbench.trainers._train_file import read_rows
+from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
 from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
+    from tcmbench.trainsets import TrainSet
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -42,6 +43,26 @@ tuner = "{tuner}"
 trainer = "sentence_transformers"
 training = {{ batch_size = 16, learning_rate = {rate}, max_length = 64 }}
 """
+KILL_IN_TRAINING_B = """
+import os
+import signal
+from tcmbench.cli import main
+from tcmbench.trainers import sentence_transformers
+
+train = sentence_transformers.train
+
+
+def killed_in_b(job, *, options, progress):
+    def kill(step):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return train(job, options=options, progress=kill if job.variant.name == "b" else progress)
+
+
+sentence_transformers.train = killed_in_b
+main(["run", "tiny"])
+"""
+"""A run that is killed at a step of its second training: on every machine at the same one."""
 RERANKER = """
 [[variant]]
 name = "orders"
@@ -103,6 +124,9 @@ def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
     assert set(entries["breaks"].scores) == {"Tiny", "TinySTS"}
     assert [note.partition(":")[0] for note in notes if "trained in" in note] == ["breaks/seed0"]
     assert _stored(place)["breaks"].failure is None
+    # both were trained on the same records, so neither has the training set for itself
+    own = {artefact.kind for artefact in belonging_to(place.store, "works")}
+    assert own == {"models", "scores", "embeddings", "mteb"}
 
 
 def test_a_misspelt_base_is_told_before_anything_is_measured(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,16 +191,25 @@ def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
     assert sum(n > t for n, t in zip(near, typical, strict=True)) > 0.8 * len(rows)
 
 
-def test_a_base_without_vectors_mines_nothing(place: Workspace) -> None:
-    """A lexical baseline has no vectors: the message says what to name instead."""
-    (place.root / "models/bases/bm25.toml").write_text(
-        (MODELS / "bases/bm25.toml").read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    mined = 'negatives = { miner = "embedding", options = { count = 2, model = "bm25" } }\n'
+@pytest.mark.parametrize("name", ["bm25", "tfidf", "mini-zh-reranker"])
+def test_a_base_without_vectors_mines_nothing(place: Workspace, name: str) -> None:
+    """Searchers, rerankers and vectors fitted to one task are refused, and the message says what to name instead."""
+    shutil.copy(MODELS / f"bases/{name}.toml", place.root / "models/bases")
+    with pytest.raises(SpecError, match=f"can't be mined with {name}, which gives no vectors that hold"):
+        _mined_with(place, name)
+
+
+def test_any_base_with_vectors_mines(place: Workspace) -> None:
+    """A baseline whose vectors hold for all texts is a model like any other to a miner."""
+    shutil.copy(MODELS / "bases/hashed-chars.toml", place.root / "models/bases")
+    assert _mined_with(place, "hashed-chars").statistics.negatives_per_example == 2
+
+
+def _mined_with(place: Workspace, name: str) -> TrainSet:
+    mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
     _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))
-    with pytest.raises(SpecError, match="can't be mined with bm25"):
-        tune.training_set(place, tune.resolve(place, variant), seed=0)
+    return tune.training_set(place, tune.resolve(place, variant), seed=0)
 
 
 def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,17 +240,13 @@ def test_a_killed_run_goes_on(place: Workspace) -> None:
     _write(
         place, HEAD + "".join(STATIC.format(name=n, tuner="full", rate=r) for n, r in (("a", "1e-2"), ("b", "2e-2")))
     )
-    command = [str(Path(sys.executable).with_name("tcmbench")), "run", "tiny", "--data", str(place.data_root)]
-    environment = {**os.environ, "TCMBENCH_CACHE": str(place.cache)}
-    running = subprocess.Popen(command, cwd=place.root, env=environment, start_new_session=True)
+    environment = {**os.environ, "TCMBENCH_CACHE": str(place.cache), "TCMBENCH_DATA": str(place.data_root)}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL_IN_TRAINING_B], cwd=place.root, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     models = place.cache / "models"
-    until = time.monotonic() + 400
-    while not list(models.glob("*/*/outcome.json")):
-        assert running.poll() is None, "the run ended before a model was there"
-        assert time.monotonic() < until, "no model was trained"
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
     (first,) = models.glob("*/*/outcome.json")
     written = first.stat().st_mtime_ns
     entries, notes = _measured(place)

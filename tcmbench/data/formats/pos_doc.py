@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import TrainingRow, _rows
 
@@ -37,12 +38,12 @@ def _lines(row: TrainingRow) -> Iterator[dict[str, Json]]:
 
 
 def _parse(row: Mapping[str, object]) -> TrainingRow:
-    positives = _rows.texts(row, "pos_doc")
+    positives = values.texts(row, "pos_doc")
     if not positives:
         raise FieldProblem("pos_doc: expected a document")
     return TrainingRow(
-        query=_rows.text(row, "query", "question"),
+        query=values.text(row, "query", "question"),
         positives=positives,
-        negatives=_rows.texts(row, "neg_doc"),
-        unread=_rows.unread(row, "query" if "query" in row else "question", "pos_doc", "neg_doc"),
+        negatives=values.texts(row, "neg_doc"),
+        unread=values.unread(row, "query" if "query" in row else "question", "pos_doc", "neg_doc"),
     )

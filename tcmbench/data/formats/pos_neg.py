@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import TrainingRow, _rows
 
@@ -34,12 +35,12 @@ def write(rows: Iterable[TrainingRow], path: Path) -> None:
 
 
 def _parse(row: Mapping[str, object]) -> TrainingRow:
-    positives = _rows.texts(row, "pos")
+    positives = values.texts(row, "pos")
     if not positives:
         raise FieldProblem("pos: expected at least one positive")
     return TrainingRow(
-        query=_rows.text(row, "query"),
+        query=values.text(row, "query"),
         positives=positives,
-        negatives=_rows.texts(row, "neg"),
-        unread=_rows.unread(row, "query", "pos", "neg"),
+        negatives=values.texts(row, "neg"),
+        unread=values.unread(row, "query", "pos", "neg"),
     )

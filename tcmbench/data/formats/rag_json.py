@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from tcmbench.data import reading, values
 from tcmbench.data.fields import FieldProblem
-from tcmbench.data.formats import Collection, Document, _rows, only_split
+from tcmbench.data.formats import Collection, Document, only_split
 from tcmbench.data.lines import read_text, refuse_surrogates
 from tcmbench.errors import DataAbsent, DataError
 from tcmbench.store import write_json
@@ -32,7 +33,7 @@ def read(path: Path) -> Collection:
         DataAbsent: There is no such file.
         DataError: It is not such an object; the message names every unknown id.
     """
-    if not path.is_file():
+    if not reading.exists(path):
         raise DataAbsent(path, what="The file to read", how="Check the path.")
     try:
         value = _parsed(read_text(path).removeprefix("\ufeff"))
@@ -47,7 +48,11 @@ def read(path: Path) -> Collection:
     for query_id, ids in negatives.items():
         judged = qrels.setdefault(query_id, {})
         for doc_id in ids:
-            judged.setdefault(doc_id, 0)
+            if judged.setdefault(doc_id, 0) > 0:
+                raise DataError(
+                    f"{path}: document {doc_id} stands in relevant_docs and in negative_docs of query {query_id}. Keep "
+                    "one of the two."
+                )
     _check_ids(path, queries, corpus, qrels)
     return Collection(queries, corpus, {SPLIT: qrels})
 
@@ -87,12 +92,13 @@ def _part(value: object, name: str, *, required: bool = True) -> Mapping[str, ob
 
 
 def _texts(value: object, name: str) -> dict[str, str]:
-    return {key: _rows.as_text(text, f"{name} {key}") for key, text in _part(value, name).items()}
+    return {key: values.as_text(text, f"{name} {key}") for key, text in _part(value, name).items()}
 
 
 def _ids(value: object, name: str, *, required: bool = True) -> dict[str, tuple[str, ...]]:
     part = _part(value, name, required=required)
-    return {key: _rows.texts({name: ids}, name) for key, ids in part.items()}
+    listed = {key: ids if isinstance(ids, list) else [] if ids is None else [ids] for key, ids in part.items()}
+    return {key: tuple(values.identifier({name: one}, name) for one in ids) for key, ids in listed.items()}
 
 
 def _check_ids(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import TrainingRow, _rows
 from tcmbench.errors import DataError
@@ -100,23 +101,23 @@ def _parse(row: Mapping[str, object]) -> TrainingRow:
         query=query,
         positives=positives,
         negatives=_contents(row, "negative_messages"),
-        score=None if row.get("label") is None else _rows.number(row, "label"),
+        score=None if row.get("label") is None else values.number(row, "label"),
         system=system,
-        unread=_rows.unread(row, "messages", "positive_messages", "negative_messages", "label"),
+        unread=values.unread(row, "messages", "positive_messages", "negative_messages", "label"),
     )
 
 
 def _parse_older(row: Mapping[str, object]) -> TrainingRow:
-    positives = _rows.texts(row, "response")
+    positives = values.texts(row, "response")
     if not positives:
         raise FieldProblem("expected messages and positive_messages, or query and response")
     return TrainingRow(
-        query=_rows.text(row, "query"),
+        query=values.text(row, "query"),
         positives=positives,
-        negatives=_rows.texts(row, "rejected_response"),
-        score=None if row.get("label") is None else _rows.number(row, "label"),
-        system=_rows.text(row, "system") if row.get("system") else "",
-        unread=_rows.unread(row, "query", "response", "rejected_response", "label", "system"),
+        negatives=values.texts(row, "rejected_response"),
+        score=None if row.get("label") is None else values.number(row, "label"),
+        system=values.text(row, "system") if row.get("system") else "",
+        unread=values.unread(row, "query", "response", "rejected_response", "label", "system"),
     )
 
 
@@ -143,4 +144,4 @@ def _contents(row: Mapping[str, object], name: str) -> tuple[str, ...]:
 def _turn(item: object, name: str) -> tuple[str, str]:
     if not isinstance(item, dict) or not isinstance(item.get("role"), str):
         raise FieldProblem(f"{name}: expected messages with a role and a content")
-    return item["role"], _rows.as_text(item.get("content"), f"{name} content")
+    return item["role"], values.as_text(item.get("content"), f"{name} content")

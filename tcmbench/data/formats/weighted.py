@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import TrainingRow, _rows
+from tcmbench.data.rows import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +36,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
     """
     queries: dict[str, list[_Pair]] = {}
     lines: dict[str, int] = {}
-    for line, pair in _rows.numbered(path, _parse):
+    for line, pair in numbered(path, _parse):
         queries.setdefault(pair.query, []).append(pair)
         lines.setdefault(pair.query, line)
     for query, pairs in queries.items():
@@ -48,11 +50,11 @@ def write(rows: Iterable[TrainingRow], path: Path) -> None:
 
 def _parse(row: Mapping[str, object]) -> _Pair:
     pair = _Pair(
-        query=_rows.text(row, "query"),
-        document=_rows.text(row, "doc"),
-        relevance=_rows.number(row, "rel"),
-        weight=_rows.number(row, "weight", default=1.0),
-        unread=_rows.unread(row, "query", "doc", "rel", "weight"),
+        query=values.text(row, "query"),
+        document=values.text(row, "doc"),
+        relevance=values.number(row, "rel"),
+        weight=values.number(row, "weight", default=1.0),
+        unread=values.unread(row, "query", "doc", "rel", "weight"),
     )
     if pair.relevance < 0 or pair.weight < 0:
         raise FieldProblem("rel and weight: expected 0 or more, got a negative number")

@@ -15,11 +15,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import shutil
 import time
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,39 +64,6 @@ class SpaceCard(BaseModel):
 
     dimensions: int
     """Length of a vector."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceInfo:
-    """A space as `tcmbench cache info` shows it."""
-
-    card: SpaceCard
-    """Whose vectors."""
-
-    folder: Path
-    """Where."""
-
-    texts: int
-    """Texts whose vectors are there."""
-
-    size: int
-    """Bytes on disk."""
-
-    used: float
-    """When it was last opened, in seconds since 1970."""
-
-
-class Pruned(NamedTuple):
-    """What `prune` removed."""
-
-    spaces: tuple[SpaceInfo, ...]
-    """Removed spaces."""
-
-    busy: tuple[SpaceInfo, ...]
-    """Spaces that would have been removed if nobody were writing to them."""
-
-    size: int
-    """Bytes left."""
 
 
 def digest(text: str) -> bytes:
@@ -173,8 +138,13 @@ class Space:
             return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, self._dimensions or 0), dtype=np.float32)
         rows = found[asked]
         shape = (self._records, self._dimensions)
-        vectors = np.array(np.memmap(self._vectors_path, dtype="<f4", mode="r", shape=shape)[rows], dtype=np.float32)
-        table = np.memmap(self._index_path, dtype=np.uint8, mode="r", shape=(self._records, _RECORD))
+        try:
+            table = np.memmap(self._index_path, dtype=np.uint8, mode="r", shape=(self._records, _RECORD))
+            stored = np.memmap(self._vectors_path, dtype="<f4", mode="r", shape=shape)
+        except (FileNotFoundError, ValueError):  # another process has removed the space, or begun a shorter one
+            self.refresh()
+            return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, shape[1]), dtype=np.float32)
+        vectors = np.array(stored[rows], dtype=np.float32)
         stated = np.ascontiguousarray(table[rows, _DIGEST:]).view("<u4")[:, 0].tolist()
         sound = np.array(
             [
@@ -278,58 +248,18 @@ class Space:
             file.write(records)
 
 
-def info(root: Path) -> tuple[SpaceInfo, ...]:
-    """Return all spaces under a folder, last used first.
-
-    Raises:
-        StoreError: A `space.json` is damaged.
-    """
-    found = []
-    for card_path in sorted(root.glob("*/space.json")):
-        card = _read_card(card_path)
-        folder = card_path.parent
-        sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-        rows = sizes.get("vectors.f32", 0) // (4 * card.dimensions)
-        texts = min(sizes.get("index.bin", 0) // _RECORD, rows)
-        found.append(SpaceInfo(card, folder, texts, sum(sizes.values()), card_path.stat().st_mtime))
-    return tuple(sorted(found, key=lambda space: (-space.used, space.folder.name)))
-
-
-def prune(root: Path, *, max_bytes: int) -> Pruned:
-    """Remove the spaces used longest ago until what is left fits into `max_bytes`.
-
-    A space that another process is writing to is left alone.
-    """
-    spaces = info(root)
-    left = sum(space.size for space in spaces)
-    removed: list[SpaceInfo] = []
-    busy: list[SpaceInfo] = []
-    for space in reversed(spaces):
-        if left <= max_bytes:
-            break
-        try:
-            with _locked(space.folder, seconds=0):
-                shutil.rmtree(space.folder)
-        except StoreError:
-            busy.append(space)
-            continue
-        removed.append(space)
-        left -= space.size
-    return Pruned(tuple(removed), tuple(busy), left)
-
-
 @contextlib.contextmanager
-def _locked(folder: Path, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a space; it lies beside the folder, so that it outlives it."""
     import filelock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=seconds):
+        with filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=_LOCK_SECONDS):
             yield
     except filelock.Timeout as error:
         raise StoreError(
-            f"{folder}: another process has been writing for over {seconds:g} seconds. Wait for it, or stop it."
+            f"{folder}: another process has been writing for over {_LOCK_SECONDS:g} seconds. Wait for it, or stop it."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Literal
 
@@ -129,7 +130,8 @@ def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candid
                     json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8"
                 )
                 (part / "sha256").write_text(file_sha256(part / "candidates.json"), encoding="ascii")
-    if file_sha256(folder / "candidates.json") != (folder / "sha256").read_text(encoding="ascii"):
+    written = (folder / "candidates.json").read_bytes()
+    if hashlib.sha256(written).hexdigest() != (folder / "sha256").read_text(encoding="ascii"):
         raise StoreError(f"{folder}: candidates differ from their hash. Delete the folder and run again.")
-    stored: Candidates = json.loads((folder / "candidates.json").read_text(encoding="utf-8"))
+    stored: Candidates = json.loads(written)
     return stored

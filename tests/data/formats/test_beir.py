@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data.beir_folder import read_qrels
 from tcmbench.data.formats import Collection, Document, beir
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
@@ -55,7 +54,6 @@ def test_a_header_is_no_judgement(folder: Path, heading: str) -> None:
     (folder / "qrels" / "test.tsv").write_text(f"{heading}\tcorpus-id\tscore\nq1\td1\t2\n", "utf-8")
 
     assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2}}
-    assert read_qrels(folder / "qrels" / "test.tsv") == {"q1": {"d1": 2}}
 
 
 def test_an_id_that_speaks_of_queries_is_no_header(folder: Path) -> None:
@@ -64,7 +62,140 @@ def test_an_id_that_speaks_of_queries_is_no_header(folder: Path) -> None:
     (folder / "qrels" / "test.tsv").write_text("query-1\td1\t2\n", "utf-8")
 
     assert beir.read(folder).qrels["test"] == {"query-1": {"d1": 2}}
-    assert read_qrels(folder / "qrels" / "test.tsv") == {"query-1": {"d1": 2}}
+
+
+@pytest.mark.parametrize(
+    ("table", "judged"),
+    [
+        ("query\td1\t1\n", {"query": {"d1": 1}}),
+        ("query\tcorpus-id\tscore\nquery\td1\t1\n", {"query": {"d1": 1}}),
+        ("query\tdocument\tGRADE\nquery\td1\t1\n", {"query": {"d1": 1}}),
+    ],
+    ids=["no header", "header", "header in other words"],
+)
+def test_a_query_named_query_is_judged(folder: Path, table: str, judged: dict[str, dict[str, int]]) -> None:
+    """A first line whose last column is a grade is a judgement, whatever the query's id is."""
+    (folder / "queries.jsonl").write_text('{"_id": "query", "text": "问一"}\n', "utf-8")
+    (folder / "qrels" / "test.tsv").write_text(table, "utf-8")
+
+    assert beir.read(folder).qrels["test"] == judged
+
+
+def test_a_bad_grade_in_the_first_line_is_no_header(folder: Path) -> None:
+    """Where its first column is a query, the line is named and not skipped."""
+    (folder / "queries.jsonl").write_text('{"_id": "query", "text": "问一"}\n', "utf-8")
+    (folder / "qrels" / "test.tsv").write_text("query\td1\tgood\n", "utf-8")
+
+    with pytest.raises(BadLines, match=r"test\.tsv:1: expected a whole grade .* got 'good'"):
+        beir.read(folder)
+
+
+def test_a_pair_has_one_grade(folder: Path) -> None:
+    """A second judgement with another grade names both lines, in the reading of tasks too."""
+    with (folder / "qrels" / "test.tsv").open("a", encoding="utf-8") as file:
+        file.write("q1\td1\t0\n")
+
+    for read in (beir.read, lambda path: beir.read_split(path, "test")):
+        with pytest.raises(
+            BadLines, match=r"test\.tsv:4: judges query q1 and document d1 a second time, .* line 2 has"
+        ):
+            read(folder)
+
+
+def test_equal_judgements_may_repeat_and_are_counted(folder: Path) -> None:
+    """They say the same."""
+    with (folder / "qrels" / "test.tsv").open("a", encoding="utf-8") as file:
+        file.write("q1\td1\t2.0\nq1\td1\t2\n")
+
+    assert beir.read_split(folder, "test").judgements.repeats == 2
+    assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2, "2": 0}}
+
+
+@pytest.mark.parametrize("title", ["null", "NaN", '""', '" "'])
+def test_a_missing_title_is_none(folder: Path, title: str) -> None:
+    """Null, the NaN of a table tool, and blank text."""
+    (folder / "corpus.jsonl").write_text(
+        f'{{"_id": "d1", "title": {title}, "text": "文一"}}\n{{"_id": "2", "text": "文二"}}\n', "utf-8"
+    )
+
+    assert beir.read(folder).corpus["d1"] == Document("文一")
+    assert beir.read_split(folder, "test").documents["d1"] == "文一"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('{"_id": "d1", "title": {"zh": null}, "text": "文"}', "d1: title: expected text, got an object"),
+        ('{"_id": "d1", "title": 0, "text": "文"}', "d1: title: expected text, got a number"),
+        ('{"_id": "d1", "title": false, "text": "文"}', "d1: title: expected text, got true or false"),
+        ('{"_id": "d1", "title": [], "text": "文"}', "d1: title: expected text, got an array"),
+        ('{"_id": "d1", "text": 7}', "d1: text: expected text, got a number"),
+        ('{"_id": "d1", "text": null}', "d1: text: expected text, got null"),
+        ('{"_id": "d1", "text": NaN}', "d1: text: expected text, got NaN"),
+        ('{"_id": "d1", "text": " "}', "d1: text: expected text, got blank text"),
+        ('{"_id": 1.0, "text": "文"}', "_id: expected text or a whole number, got a number with a point"),
+        ('{"_id": true, "text": "文"}', "_id: expected text or a whole number, got true or false"),
+        ('{"_id": null, "text": "文"}', "_id: expected text or a whole number, got null"),
+        ('{"_id": " ", "text": "文"}', "_id: expected text or a whole number, got blank text"),
+    ],
+)
+def test_misleading_values_are_named(folder: Path, row: str, reason: str) -> None:
+    """By line, with what was found, in conversions and in tasks alike."""
+    (folder / "corpus.jsonl").write_text(f'{row}\n{{"_id": 2, "text": "文二"}}\n', "utf-8")
+    (folder / "qrels" / "test.tsv").write_text("q1\t2\t1\n", "utf-8")
+
+    for read in (beir.read, lambda path: beir.read_split(path, "test"), lambda path: beir.read_texts(path, "corpus")):
+        with pytest.raises(BadLines) as caught:
+            read(folder)
+        assert caught.value.problems[0].startswith(f"{folder}/corpus.jsonl:1: {reason}")
+
+
+def test_ids_are_the_same_however_they_are_written(folder: Path) -> None:
+    """Digits of a number, space around, composed or decomposed: texts and judgements find each other."""
+    (folder / "corpus.jsonl").write_text('{"_id": 7, "text": "文"}\n{"_id": " e\u0301 ", "text": "文"}\n', "utf-8")
+    (folder / "qrels" / "test.tsv").write_text("q1\t7\t1\nq1\t\u00e9\t1\n", "utf-8")
+
+    assert beir.read_split(folder, "test").judgements.qrels == {"q1": {"7": 1, "é": 1}}
+
+
+@pytest.mark.parametrize("grade", ["1e3", "inf", "nan", "1_0", "１", "0x1", "1" * 400])
+def test_only_whole_grades_are_read(folder: Path, grade: str) -> None:
+    """What Python would take for a number is refused, and huge ones with it."""
+    (folder / "qrels" / "test.tsv").write_text(f"q1\td1\t{grade}\n", "utf-8")
+
+    with pytest.raises(BadLines, match=r"test\.tsv:1: expected a whole grade"):
+        beir.read(folder)
+
+
+def test_a_field_may_be_long_and_a_quote_is_a_character(folder: Path) -> None:
+    """A quote that is never closed takes no lines with it, and the message stays short."""
+    (folder / "qrels" / "test.tsv").write_text('"q1\td1\t1\n' + "q2\t2\t1\n" * 3 + "x" * 200_000 + "\td1\t1\n", "utf-8")
+
+    with pytest.raises(BadLines) as caught:
+        beir.read(folder)
+    assert [problem.split(":")[1] for problem in caught.value.problems] == ["1", "5"]
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_split_without_a_relevant_document_is_refused(folder: Path) -> None:
+    """Every model would score 0."""
+    (folder / "qrels" / "test.tsv").write_text("q1\td1\t0\nq1\t2\t0\n", "utf-8")
+
+    with pytest.raises(DataError, match="no grade above 0"):
+        beir.read_split(folder, "test")
+
+
+def test_a_task_reads_what_a_conversion_reads(folder: Path) -> None:
+    """The same folder in GB18030, with TREC columns and whole grades with a point."""
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        text = (folder / name).read_text("utf-8")
+        (folder / name).write_bytes(text.encode("gb18030"))
+    (folder / "qrels" / "test.tsv").write_text("q1\t0\td1\t2.0\nq1\t0\t2\t0\n", "utf-8")
+    read, split = beir.read(folder), beir.read_split(folder, "test")
+
+    assert read.qrels["test"] == split.judgements.qrels == {"q1": {"d1": 2, "2": 0}}
+    assert split.documents == {"d1": "题 文一", "2": "文二"}
+    assert split.queries == {"q1": read.queries["q1"]}
 
 
 def test_every_bad_line_of_every_file_is_named(folder: Path) -> None:
@@ -80,14 +211,14 @@ def test_every_bad_line_of_every_file_is_named(folder: Path) -> None:
         beir.read(folder)
     assert [problem.removeprefix(f"{folder}/") for problem in caught.value.problems] == [
         "corpus.jsonl:3: d1: a second text of this id",
-        "corpus.jsonl:4: expected an _id",
-        "corpus.jsonl:5: d3: no text",
-        "queries.jsonl:3: q3: text: expected text, got list",
+        "corpus.jsonl:4: expected _id; keys here: text",
+        "corpus.jsonl:5: d3: text: expected text, got no such key",
+        "queries.jsonl:3: q3: text: expected text, got an array",
         "qrels/test.tsv:4: query q9 is not in the queries",
         "qrels/test.tsv:5: document d9 is not in the corpus",
         "qrels/test.tsv:6: expected query id, document id, grade between tabs; got 2 columns",
-        "qrels/test.tsv:7: expected a grade in the last column, got 'good'",
-        "qrels/test.tsv:8: expected a whole grade, got 0.5",
+        "qrels/test.tsv:7: expected a whole grade of at most six digits in the last column, got 'good'",
+        "qrels/test.tsv:8: expected a whole grade of at most six digits in the last column, got '0.5'",
     ]
 
 

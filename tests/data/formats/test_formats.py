@@ -30,9 +30,7 @@ ROW_FORMATS = ["pos_doc", "pos_neg", "swift", "swift_query_response", "swift_rer
 COLLECTION_FORMATS = ["beir", "rag_json", "tcm_sd"]
 
 # Each example writes anew what it reads, so one folder a test will do.
-ON_DISK = settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+ON_DISK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 # Everything that JSON, tables, line ends and headings could stumble over.
 texts = st.text('甲乙a0：。|"\\\t\n {}[],\u2028\u00e9\ufeff𠀀', min_size=1, max_size=12).filter(str.strip)
@@ -154,7 +152,7 @@ def test_rag_json_keeps_ids_and_judgements(tmp_path: Path, collection: Collectio
 
 
 @given(rows=st.lists(training_rows(), max_size=4))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_rows_survive_being_collected(rows: list[TrainingRow]) -> None:
     """Queries with their sets of positives and negatives come back from a collection."""
     rows = [TrainingRow(row.query, row.positives, row.negatives, query_id=f"q{n}") for n, row in enumerate(rows)]

@@ -48,7 +48,7 @@ def test_negatives_may_be_missing(tmp_path: Path) -> None:
     [
         ({"queries": None}, "queries is missing"),
         ({"corpus": []}, "corpus is no object"),
-        ({"corpus": {"a": 3}}, "corpus a: expected text, got int"),
+        ({"corpus": {"a": 3}}, "corpus a: expected text, got a number"),
         ({"relevant_docs": {"q": ["a", "z"], "p": ["y"]}}, "document z of query q; document y of query p"),
         ({"relevant_docs": {"p": ["a"]}}, "query p"),
     ],

@@ -83,7 +83,7 @@ def test_it_is_an_encoder_of_mteb(tmp_path: Path) -> None:
     assert not isinstance(model, SearchProtocol)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.text("甲乙丙 ab", max_size=12), max_size=12), min_size=1, max_size=3))
 def test_order_is_restored_and_nothing_is_encoded_twice(
     tmp_path_factory: pytest.TempPathFactory, rounds: list[list[str]]

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tcmbench.encoders.cross_encoder import load as load_reranker
-from tcmbench.encoders.sentence_transformers import open_model
+from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import ModelAbsent
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find

@@ -103,7 +103,7 @@ K_VALUES = st.sampled_from([(1, 3, 5, 10, 20, 100, 1000), (1, 2, 10), (10, 3, 1)
 SIMILARITY = st.sampled_from([ScoringFunction.COSINE, ScoringFunction.DOT_PRODUCT, None])
 
 
-@settings(max_examples=30, deadline=None, phases=PHASES)
+@settings(max_examples=30, phases=PHASES)
 @given(data=st.data())
 def test_retrieval_is_equal(data: st.DataObject) -> None:
     """A whole corpus is searched and scored as by mteb: ties, grades, fewer documents than k, own ids."""
@@ -116,7 +116,7 @@ def test_retrieval_is_equal(data: st.DataObject) -> None:
     assert_same(expected, actual)
 
 
-@settings(max_examples=30, deadline=None, phases=PHASES)
+@settings(max_examples=30, phases=PHASES)
 @given(data=st.data())
 def test_reranking_is_equal(data: st.DataObject) -> None:
     """Candidates are ranked and scored as by mteb, also when a query has few or none."""
@@ -129,7 +129,7 @@ def test_reranking_is_equal(data: st.DataObject) -> None:
     assert_same(expected, actual)
 
 
-@settings(max_examples=30, deadline=None, phases=PHASES)
+@settings(max_examples=30, phases=PHASES)
 @given(data=st.data())
 def test_runs_are_equal(data: st.DataObject) -> None:
     """Runs of search models are scored as by mteb, also where doubles are tied in single precision."""
@@ -341,7 +341,7 @@ def test_a_wrong_mean_is_an_error() -> None:
         per_query.check_means(found, {"ndcg_at_10": 0.7501}, where="here")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 300), st.integers(1, 7))
 def test_row_blocks_cover_all_rows_and_never_one(rows: int, size: int) -> None:
     """Blocks follow each other without a gap, and a lone row is never cut off."""
@@ -350,7 +350,7 @@ def test_row_blocks_cover_all_rows_and_never_one(rows: int, size: int) -> None:
     assert rows == 1 or all(block.stop - block.start > 1 for block in blocks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_top_k_is_the_sorted_list(data: st.DataObject) -> None:
     """The best k by (score, id) descending, whatever ties."""

@@ -1,0 +1,168 @@
+"""The bytes of data files: hashed as they are read, and compared with the hashes that a run was planned with.
+
+A score is stored under the hash of its data. If that hash came from another reading than the one that was measured,
+an edit between the two would leave a wrong score in the store for good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import stat
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import DataAbsent, DataError
+from tcmbench.store import file_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+
+_CHUNK = 1 << 20
+
+
+class _Pin:
+    def __init__(self, expected: Mapping[Path, str]) -> None:
+        self.expected = expected
+        self.compared: set[Path] = set()
+
+    def compare(self, path: Path, sha256: str) -> None:
+        if self.expected.get(path) != sha256:
+            raise _changed(path)
+        self.compared.add(path)
+
+
+_pin: ContextVar[_Pin | None] = ContextVar("pin", default=None)
+
+
+@contextlib.contextmanager
+def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
+    """Refuse, while the context is open, data files that don't hold what is expected of them.
+
+    Files that were not read through this module are compared when the context is left.
+
+    Args:
+        expected: File → sha256 of its bytes, of all files that may be read.
+
+    Raises:
+        DataError: A file holds other bytes when it is read, or wasn't there when the hashes were taken.
+    """
+    pin = _Pin(expected)
+    token = _pin.set(pin)
+    try:
+        yield
+    finally:
+        _pin.reset(token)
+    for path, sha256 in hashed(expected.keys() - pin.compared).items():
+        pin.compare(path, sha256)
+
+
+def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in pieces; after the last, its hash is compared.
+
+    Args:
+        path: The file.
+        sha256: Hash of an earlier reading of the same file, where it is read twice.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: It is no file, can't be read, or holds other bytes than expected.
+    """
+    digest = hashlib.sha256()
+    with refusals(path):
+        _require_file(path)
+        file = path.open("rb")
+    with file:
+        while chunk := _next_chunk(file, path):
+            digest.update(chunk)
+            yield chunk
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise _changed(path)
+    pin = _pin.get()
+    if pin is not None:
+        pin.compare(path, digest.hexdigest())
+
+
+def hashed(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the sha256 of each file's bytes.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: It is no file, or can't be read.
+    """
+    hashes: dict[Path, str] = {}
+    for path in paths:
+        with refusals(path):
+            _require_file(path)
+            hashes[path] = file_sha256(path)
+    return hashes
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is anything at a path.
+
+    Raises:
+        DataError: It can't be looked at.
+    """
+    with refusals(path):
+        return path.exists()
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder at a path.
+
+    Raises:
+        DataError: It can't be looked at.
+    """
+    with refusals(path):
+        return path.is_dir()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder, sorted; [] where there is no such folder.
+
+    Raises:
+        DataError: The folder can't be looked at.
+    """
+    with refusals(folder):
+        return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors about a path into ones that say what to do.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: The path can't be read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataAbsent(path, what="The file to read", how="Check the path.") from error
+    except OSError as error:
+        raise DataError(
+            f"{path}: expected a file that can be read, but: {error.strerror}. Check its name and permissions."
+        ) from error
+    except ValueError as error:  # a NUL, or characters that the file system's encoding doesn't have
+        raise DataError(f"{path}: expected a name that this file system can hold, but: {error}. Rename it.") from error
+
+
+def _next_chunk(file: BinaryIO, path: Path) -> bytes:
+    with refusals(path):
+        return file.read(_CHUNK)
+
+
+def _require_file(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+        kind = "a folder" if path.is_dir() else "a device or pipe"
+        raise DataError(f"{path}: expected a file, got {kind}. Give the path of a file.")
+
+
+def _changed(path: Path) -> DataError:
+    return DataError(
+        f"{path}: the file changed while it was in use: what was read isn't what the run was planned with. Nothing was "
+        "stored. Run again when nothing writes to it."
+    )

@@ -1,0 +1,120 @@
+"""The values of a JSON object's fields: what is refused here, every reader refuses."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tcmbench.data.fields import FieldProblem
+from tcmbench.data.lines import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+
+
+def kind(value: object) -> str:
+    """Return what a value of a JSON object is, in words; never the value, which may be a patient's."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinite"
+    names = {str: "text", int: "a number", float: "a number", list: "an array", dict: "an object"}
+    return names.get(type(value), type(value).__name__)
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a value stands for none: null, or the NaN that table tools write."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def unread(row: Mapping[str, object], *read: str) -> tuple[str, ...]:
+    """Return the keys of a row, other than those that were read, that hold anything."""
+    return tuple(key for key, value in row.items() if key not in read and value not in _NOTHING)
+
+
+def text(row: Mapping[str, object], *names: str) -> str:
+    """Return the text of the first field there is; space around it is kept, since models read it.
+
+    Raises:
+        FieldProblem: There is none, or it is no text, or blank.
+    """
+    for name in names:
+        if name in row:
+            return as_text(row[name], name)
+    raise FieldProblem(f"expected {' or '.join(names)}; {keys(row)}")
+
+
+def texts(row: Mapping[str, object], *names: str) -> tuple[str, ...]:
+    """Return the texts of the first field there is, given as a list or as one text; () when missing or null.
+
+    Raises:
+        FieldProblem: One of them is no text, or blank.
+    """
+    for name in names:
+        value = row.get(name)
+        if value is not None:
+            return tuple(as_text(item, name) for item in (value if isinstance(value, list) else [value]))
+    return ()
+
+
+def as_text(value: object, name: str) -> str:
+    """Return a value that must be text with something in it.
+
+    Raises:
+        FieldProblem: It is not.
+    """
+    if not isinstance(value, str):
+        raise FieldProblem(f"{name}: expected text, got {kind(value)}")
+    if not value.strip():
+        raise FieldProblem(f"{name}: expected text, got blank text")
+    return clean(value, strip=False)
+
+
+def number(row: Mapping[str, object], name: str, *, default: float | None = None) -> float:
+    """Return a finite number.
+
+    Raises:
+        FieldProblem: It is not one, or it is missing and there is no default.
+    """
+    value = row.get(name, default)
+    if name not in row and default is None:
+        raise FieldProblem(f"expected {name}; {keys(row)}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldProblem(f"{name}: expected a number, got {kind(value)}")
+    try:
+        result = float(value)
+    except OverflowError as error:
+        raise FieldProblem(f"{name}: expected a number, got one of over 300 digits") from error
+    if not math.isfinite(result):
+        raise FieldProblem(f"{name}: expected a number, got {kind(result)}")
+    return result
+
+
+def identifier(row: Mapping[str, object], *names: str) -> str:
+    """Return the first of the fields there is as an id: text without space around it, or a whole number's digits.
+
+    Raises:
+        FieldProblem: There is none, or it is something else.
+    """
+    name = next((name for name in names if name in row), names[0])
+    if name not in row:
+        raise FieldProblem(f"expected {name}; {keys(row)}")
+    value = row[name]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        raise FieldProblem(f'{name}: expected text or a whole number, got a number with a point. Write it as "…"')
+    if not isinstance(value, str):
+        raise FieldProblem(f"{name}: expected text or a whole number, got {kind(value)}")
+    if not (result := clean(value)):
+        raise FieldProblem(f"{name}: expected text or a whole number, got blank text")
+    return result
+
+
+def keys(row: Mapping[str, object]) -> str:
+    """Return the keys of a row in words, for messages."""
+    return f"keys here: {', '.join(sorted(row)) or 'none'}"

@@ -1,0 +1,55 @@
+"""Labels of texts as people write them: one spelling for each, and what is wrong with them together."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tcmbench.data import values
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+_SHOWN = 5
+
+
+class Labels:
+    """Reads labels in one spelling each: NFKC (full-width is half-width), without space around it."""
+
+    def __init__(self) -> None:
+        self._spellings: dict[str, set[str]] = defaultdict(set)
+
+    def read(self, row: Mapping[str, object], name: str) -> str:
+        """Return a label: text, or a whole number's digits.
+
+        Raises:
+            FieldProblem: It is neither.
+        """
+        label = unicodedata.normalize("NFKC", values.identifier(row, name))
+        written = row[name]
+        self._spellings[label].add(written if isinstance(written, str) else label)
+        return label
+
+    def notes(self) -> list[str]:
+        """Return which labels are written in several ways."""
+        several = [sorted(written) for written in self._spellings.values() if len(written) > 1]
+        if not several:
+            return []
+        return [f"labels written in several ways, taken as one: {listed(' = '.join(map(repr, s)) for s in several)}"]
+
+
+def contradictions(items: Sequence[Hashable], golds: Sequence[object], *, what: str) -> list[str]:
+    """Return a note on equal items with different gold values, none where there are no such items."""
+    seen: dict[Hashable, set[object]] = defaultdict(set)
+    for item, gold in zip(items, golds, strict=True):
+        seen[item].add(gold)
+    count = sum(len(different) > 1 for different in seen.values())
+    return [f"{count} {what}: no model can be right about all of them"] if count else []
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

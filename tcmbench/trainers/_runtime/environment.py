@@ -1,0 +1,46 @@
+"""The environment of a training's processes: every variable that matters is set, and none is inherited."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PACKAGE_ROOT = str(Path(__file__).parents[3])
+"""Folder that `tcmbench` is imported from; the processes must import the same one."""
+
+_SCRUBBED = (
+    "INFONCE_", "LISTWISE_", "GENERATIVE_RERANKER_", "SWIFT_", "WANDB_", "MAX_POSITIVE_SAMPLES",
+    "MAX_NEGATIVE_SAMPLES", "NPROC_PER_NODE", "NNODES", "NODE_RANK", "MASTER_", "RANK", "LOCAL_RANK", "WORLD_SIZE",
+    "LOCAL_WORLD_SIZE", "ACCELERATE_", "FSDP_", "TENSORBOARD_LOGGING_DIR", "LOG_LEVEL",
+)  # fmt: skip
+"""Beginnings of the variables that ms-swift, transformers, their losses or their launchers read."""
+
+
+def process_environment() -> dict[str, str]:
+    """Return the variables that every process of a training gets.
+
+    The number of threads is part of a result's bytes, so it is always set: as inherited, else half the cores. Left
+    alone it is all of them, and on a busy machine their waiting for each other made a step 300 times slower.
+    """
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": PACKAGE_ROOT,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) // 2)),
+    }
+
+
+def scrub(inherited: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return an environment without anything that would change a training, and the names that were removed."""
+    removed = tuple(sorted(name for name in inherited if _is_scrubbed(name)))
+    return {name: value for name, value in inherited.items() if name not in removed}, removed
+
+
+def _is_scrubbed(name: str) -> bool:
+    return any(name == start or (start.endswith("_") and name.startswith(start)) for start in _SCRUBBED)

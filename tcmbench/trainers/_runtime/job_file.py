@@ -1,0 +1,86 @@
+"""A job as a file, for the processes that work on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from tcmbench.specs.base import Base
+from tcmbench.specs.variant import Variant
+from tcmbench.trainers import Point
+
+if TYPE_CHECKING:
+    from tcmbench.trainers import Job
+
+
+class Work(BaseModel):
+    """The input of a worker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: Variant
+    base: Base
+    base_dir: Path
+    train_file: Path
+    dev_file: Path | None
+    examples: int
+    """Rows of `train_file` that are trained on, from the first."""
+
+    seed: int
+    steps: int
+    drops_last: bool
+    device: str
+    output: Path
+    """Folder that the worker writes: checkpoints or the finished model."""
+
+    checkpoint: Path | None = None
+    """What to start from: a finished training's weights, or a checkpoint to resume from."""
+
+
+class Result(BaseModel):
+    """The output of a worker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trained_parameters: int
+    tokens: int
+    gpu_memory_mib: float = 0.0
+    parity: dict[str, float] = {}
+    curves: tuple[Point, ...] = ()
+
+
+def work_of(job: Job, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
+    """Return the job as the input of a worker."""
+    return Work(
+        variant=job.variant,
+        base=job.base,
+        base_dir=job.base_dir,
+        train_file=job.train_file,
+        dev_file=job.dev_file,
+        examples=job.examples,
+        seed=job.seed,
+        steps=job.steps,
+        drops_last=job.drops_last,
+        device=device,
+        output=output,
+        checkpoint=checkpoint,
+    )
+
+
+def read_work(path: Path) -> Work:
+    """Return what stands in a work file."""
+    return Work.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def worker_command(module: str, *, work: Path, answer: Path) -> list[str]:
+    """Return the command that lets a module work on a file.
+
+    Args:
+        module: Name below `tcmbench.trainers`.
+        work: File of the `Work`.
+        answer: File for the `Result`.
+    """
+    return [sys.executable, "-m", f"tcmbench.trainers.{module}", str(work), str(answer)]

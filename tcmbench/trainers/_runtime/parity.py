@@ -1,0 +1,151 @@
+"""Vectors and scores of the canary texts, by every way that a tuned model may be run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.errors import ParityError, TrainingError
+from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.specs.base import Base
+
+TOLERANCE = 1e-4
+"""Largest difference between two float32 ways to the same number (measured: 3e-7)."""
+
+HALF_TOLERANCE = 2e-2
+"""The same where the tuned weights are stored in bfloat16."""
+
+_UNCHANGED = 1e-6
+
+
+def canary_texts(base: Base) -> list[str]:
+    """Return the texts that vectors are compared on, prompts included."""
+    return [base.query_prompt + query for query in QUERIES] + [base.document_prompt + text for text in DOCUMENTS]
+
+
+def own_vectors(backbone: Any, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
+    """Return unit vectors by plain transformers: one text at a time, no padding, the last token's state."""
+    return _last_states(backbone, [text_ids(tokenizer, text) for text in texts])
+
+
+def pair_vectors(backbone: Any, tokenizer: Any, *, base: Base) -> NDArray[np.float32]:
+    """Return the unit vectors that a reranker's one-label head reads its scores from, one a canary pair."""
+    pairs = zip(QUERIES, DOCUMENTS, strict=True)
+    return _last_states(backbone, [pair_ids(tokenizer, q, d, instruction=base.instruction) for q, d in pairs])
+
+
+def _last_states(backbone: Any, inputs: list[list[int]]) -> NDArray[np.float32]:
+    import numpy as np
+    import torch
+
+    rows = []
+    with torch.inference_mode():
+        for row in inputs:
+            ids = torch.tensor([row], device=backbone.device)
+            state = backbone(input_ids=ids).last_hidden_state[0, -1].float()
+            rows.append(torch.nn.functional.normalize(state, dim=-1).cpu().numpy())
+    return np.stack(rows)
+
+
+def own_scores(model: Any, tokenizer: Any, *, base: Base, answers: tuple[int, int] | None) -> NDArray[np.float32]:
+    """Return the logit of each canary pair by plain transformers.
+
+    Args:
+        model: With a language head (then `answers` gives the ids of yes and no) or a one-label head.
+        tokenizer: With the chat template.
+        base: Tells the instruction.
+        answers: Ids of yes and no, or None for a one-label head.
+    """
+    import numpy as np
+    import torch
+
+    found = []
+    with torch.inference_mode():
+        for query, document in zip(QUERIES, DOCUMENTS, strict=True):
+            ids = torch.tensor([pair_ids(tokenizer, query, document, instruction=base.instruction)])
+            logits = model(input_ids=ids.to(model.device)).logits[0].float()
+            score = logits[0] if answers is None else logits[-1, answers[0]] - logits[-1, answers[1]]
+            found.append(float(score))
+    return np.array(found, dtype=np.float32)
+
+
+def evaluation_numbers(folder: Path, base: Base) -> NDArray[np.float32]:
+    """Return vectors (embedding) or logits (reranker) as evaluation computes them, in float32."""
+    import numpy as np
+    import torch
+
+    in_full = base.model_copy(update={"dtype": "float32"})
+    if base.kind == "embedding":
+        from tcmbench.encoders.runtime.opening import open_model
+
+        encoder = open_model(folder, in_full)
+        return np.asarray(encoder.encode(canary_texts(base), prompt="", batch_size=2), dtype=np.float32)
+    from sentence_transformers import CrossEncoder
+
+    reranker = CrossEncoder(
+        str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32, "use_safetensors": True}
+    )
+    pairs = list(zip(QUERIES, DOCUMENTS, strict=True))
+    scores = reranker.predict(pairs, prompt=base.instruction or None, activation_fn=torch.nn.Identity())
+    return np.asarray(scores, dtype=np.float32).reshape(-1)
+
+
+def differences(ways: Mapping[str, NDArray[np.float32]], *, reference: str) -> dict[str, float]:
+    """Return the largest absolute difference of each way to the reference, by `<way>=<reference>`."""
+    import numpy as np
+
+    expected = ways[reference]
+    return {
+        f"{way}={reference}": float(np.max(np.abs(found - expected))) for way, found in ways.items() if way != reference
+    }
+
+
+def refuse_disparity(found: Mapping[str, float], *, tolerance: float, where: str) -> None:
+    """Refuse a model that gives other numbers where it is evaluated than where it was trained.
+
+    Raises:
+        ParityError: A difference above the tolerance; all of them are listed.
+    """
+    if any(not value <= tolerance for value in found.values()):
+        listed = ", ".join(f"{name}: {value:.3g}" for name, value in found.items())
+        raise ParityError(
+            f"{where}: the tuned model gives different numbers by different ways ({listed}; at most {tolerance:g} is "
+            "rounding). Check the base's modules.json, tokenizer and chat template before trusting any score."
+        )
+
+
+def refuse_nan(tuned: NDArray[np.float32], *, where: str) -> None:
+    """Refuse a model whose vectors or scores aren't numbers.
+
+    Raises:
+        TrainingError: One of them is NaN or infinite.
+    """
+    import numpy as np
+
+    if not np.isfinite(tuned).all():
+        raise TrainingError(f"{where}: the tuned model gives NaN. Lower training.learning_rate.")
+
+
+def refuse_unchanged(tuned: NDArray[np.float32], before: NDArray[np.float32], *, where: str) -> float:
+    """Return the largest change of the canaries' vectors or scores through training.
+
+    Raises:
+        TrainingError: Nothing changed, so every gain on the board would be a false 0; or the tuned ones aren't numbers.
+    """
+    import numpy as np
+
+    refuse_nan(tuned, where=where)
+    change = float(np.max(np.abs(tuned - before)))
+    if change <= _UNCHANGED:
+        raise TrainingError(
+            f"{where}: the tuned model equals its base (largest change {change:.2g} on canary texts): training had no "
+            "effect. Raise training.learning_rate or the number of steps, and check that the adapter was merged."
+        )
+    return change

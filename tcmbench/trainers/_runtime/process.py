@@ -1,0 +1,208 @@
+"""A training process: in a group of its own, watched, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_POLL_SECONDS = 0.5
+_GRACE_SECONDS = 10.0
+_TAIL_BYTES = 65_536
+_MIB = 1024 * 1024
+
+_MEMORY_WORDS = ("out of memory", "outofmemory", "cannot allocate memory", "memoryerror", "can't allocate")
+
+_PACKAGES = {"swift": "ms-swift"}
+_EXTRAS = {"deepspeed": "gpu"}
+"""Extras of tcmbench by the modules they bring; all others come with `train`."""
+
+LESS_MEMORY = (
+    "Lower training.batch_size (raise training.accumulation to match), lower training.max_length, set "
+    "training.gradient_checkpointing = true, or use tuner lora or qlora."
+)
+"""What to do when a training runs out of memory."""
+
+_RANK = re.compile(r"^\[rank\d+\]:\s*")
+"""What torch.distributed puts before each line of a process's traceback."""
+
+_LAUNCHER_ERROR = "ChildFailedError"
+"""How torchrun ends whatever went wrong in the processes that it started."""
+
+
+class Finished(NamedTuple):
+    """What a process has cost."""
+
+    seconds: float
+
+    peak_memory_mib: float
+    """Resident memory of all processes of the group together, sampled twice a second."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    console: Path,
+    what: str,
+    watch: Callable[[], None] = lambda: None,
+    sample: Callable[[Finished], None] = lambda _: None,
+    on_memory: str = LESS_MEMORY,
+) -> Finished:
+    """Run a command to its end; its output is added to `console`.
+
+    Args:
+        command: Program and arguments.
+        environment: All of its environment.
+        console: File for its output, both streams.
+        what: Names the work in messages.
+        watch: Called twice a second while it runs, and once after.
+        sample: Told as often what it has cost by then, and once at its end, however it ends.
+        on_memory: What to do when it runs out of memory.
+
+    Raises:
+        TrainingError: It failed; the message holds the error it ended with and what to do.
+    """
+    console.parent.mkdir(parents=True, exist_ok=True)
+    start, peak = time.monotonic(), 0.0
+    with console.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            leashed(command),
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while process.poll() is None:
+                peak = max(peak, _resident_mib(process.pid))
+                watch()
+                sample(Finished(time.monotonic() - start, peak))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_SECONDS)
+            watch()
+        finally:
+            end_group(process)
+            sample(Finished(time.monotonic() - start, peak))
+    if process.returncode != 0:
+        raise failure(console, begin=begin, code=process.returncode, what=what, on_memory=on_memory)
+    return Finished(seconds=time.monotonic() - start, peak_memory_mib=peak)
+
+
+def leashed(command: Sequence[str]) -> list[str]:
+    """Return the command, started so that it ends when this process does, even by SIGKILL."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", str(Path(__file__).with_name("leash.py")), str(os.getpid()), *command]
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of a process's group: politely, then not."""
+    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _GRACE_SECONDS)):
+        try:
+            os.killpg(process.pid, sign)
+        except (ProcessLookupError, PermissionError):
+            break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    process.wait()
+
+
+def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str = LESS_MEMORY) -> TcmbenchError:
+    """Return the error that explains why a process failed, from its exit code and the end of its output."""
+    tail = _tail(console, begin=begin)
+    lowered = tail.lower()
+    last = last_error(tail)
+    if own := _own_error(last, console=console, what=what):
+        return own
+    if any(word in lowered for word in _MEMORY_WORDS):
+        advice = f"It ran out of memory. {on_memory}"
+    elif code in {-signal.SIGKILL, 128 + signal.SIGKILL} or "(SIGKILL) received" in last:
+        advice = (
+            "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again "
+            f"to go on from the last checkpoint. If it dies again: {on_memory}"
+        )
+    elif code < 0:
+        name = signal.Signals(-code).name
+        advice = f"It was ended by {name}. Run the same command again to go on from the last checkpoint."
+    elif "MaxLengthError" in last:
+        advice = "Texts are longer than training.max_length. Raise it, or build the training set again with it."
+    elif missing := _missing_package(last):
+        package, extra = missing
+        advice = f"{package} is not installed. Run: pip install 'tcmbench[{extra}]'"
+    else:
+        advice = "Mend that and run the same command again; it goes on from the last checkpoint."
+    return TrainingError(f"{what} failed (exit code {code}): {last}\n{advice} All of its output: {console}")
+
+
+def last_error(text: str) -> str:
+    """Return the line of an output that says what went wrong: the last exception, or the last line.
+
+    torchrun closes with an error of its own and a report that says no more than which process ended first, and by which
+    signal if it was one; what that process said stands before.
+    """
+    lines = [_RANK.sub("", line.strip()) for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    reported = next((line for line in reversed(lines) if line.startswith("traceback :")), "")
+    if "Signal" in reported:
+        return reported.partition(":")[2].strip()
+    for line in reversed(lines):
+        head = line.partition(":")[0]
+        if head.endswith(("Error", "Exception", "Interrupt")) and " " not in head and _LAUNCHER_ERROR not in head:
+            return line
+    return lines[-1] if lines else "it said nothing"
+
+
+def _own_error(line: str, *, console: Path, what: str) -> TcmbenchError | None:
+    """Return the error of ours that ended a worker, as the same class; None when it was another's."""
+    head, _, message = line.partition(": ")
+    kinds = {f"{kind.__module__}.{kind.__name__}": kind for kind in (TrainingError, ParityError, SpecError)}
+    kind = kinds.get(head)
+    if kind is None:
+        return None
+    told = f"{what} was stopped: {message} All of its output: {console}"
+    return kind(told)
+
+
+class _Missing(NamedTuple):
+    package: str
+
+    extra: str
+
+
+def _missing_package(line: str) -> _Missing | None:
+    if "No module named" not in line:
+        return None
+    module = line.rpartition("No module named")[2].strip(" '\"").partition(".")[0]
+    return _Missing(_PACKAGES.get(module, module), _EXTRAS.get(module, "train"))
+
+
+def _tail(console: Path, *, begin: int) -> str:
+    with console.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(begin, size - _TAIL_BYTES))
+        return file.read().decode("utf-8", errors="replace")
+
+
+def _resident_mib(pid: int) -> float:
+    import psutil
+
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        main = psutil.Process(pid)
+        for process in (main, *main.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total / _MIB

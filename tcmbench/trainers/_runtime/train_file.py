@@ -1,0 +1,178 @@
+"""Checks of a training file: what ms-swift would drop, ignore or learn nothing from, and say nothing about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tcmbench.errors import BadLines, DataAbsent, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tcmbench.trainers import Job
+
+_SHOWN = 5
+_ADVICE = "Build the training set again: tcmbench data build VARIANT."
+
+
+class Message(BaseModel):
+    """One message of a conversation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Row(BaseModel):
+    """One line of a training file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: tuple[Message, ...]
+    """The query; a reranker's instruction comes first, as a system message."""
+
+    positive_messages: tuple[tuple[Message, ...], ...] = ()
+    negative_messages: tuple[tuple[Message, ...], ...] = ()
+
+    label: float | None = None
+    """Score of the pair, for losses over scored pairs."""
+
+    @property
+    def query(self) -> str:
+        """Text of the query, its prompt included."""
+        return self.messages[-1].content
+
+    @property
+    def positive(self) -> str:
+        """Text of the positive."""
+        return self.positive_messages[0][0].content
+
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """Texts of the negatives."""
+        return tuple(messages[0].content for messages in self.negative_messages)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows one by one: all passes of a large set don't fit into memory.
+
+    Raises:
+        BadLines: A line that is not a row in ms-swift's format.
+    """
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield Row.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"])) or "row"
+                raise BadLines([f"{path}:{number}: {place}: {first['msg']}"], advice=_ADVICE) from error
+
+
+def check(job: Job) -> int:
+    """Return the number of negatives of each row.
+
+    Raises:
+        DataAbsent: There is no training file.
+        BadLines: Rows that the trainer would drop, cut or ignore.
+        TrainingError: Rows that are fine one by one but would teach nothing together.
+    """
+    if not job.train_file.is_file():
+        raise DataAbsent(
+            job.train_file,
+            what=f"The training set of variant {job.variant.name}",
+            how=f"Run: tcmbench data build {job.variant.name}",
+        )
+    count, negatives = 0, 0
+    problems: list[str] = []
+    for count, row in enumerate(read_rows(job.train_file), start=1):
+        if count == 1:
+            negatives = len(row.negative_messages)
+        found = _complaints(row, job=job, negatives=negatives)
+        problems += [f"{job.train_file}:{count}: {complaint}" for complaint in found]
+        if len(problems) >= _SHOWN:
+            break
+    if problems:
+        raise BadLines(problems[:_SHOWN], advice=_ADVICE)
+    if count != job.rows:
+        raise TrainingError(f"{job.train_file}: expected {job.rows} rows, found {count}. {_ADVICE}")
+    _refuse_nothing_to_learn(job, negatives=negatives)
+    _refuse_repeated_labels(job)
+    return negatives
+
+
+def _complaints(row: Row, *, job: Job, negatives: int) -> list[str]:
+    """Return what is wrong with a row."""
+    found = []
+    if len(row.positive_messages) != 1 or any(len(m) != 1 for m in row.positive_messages):
+        found.append(
+            f"expected one positive, found {len(row.positive_messages)}: ms-swift ignores a second, and without one "
+            "a reranker's row teaches nothing"
+        )
+    if len(row.negative_messages) != negatives:
+        found.append(
+            f"expected {negatives} negatives as in the first row, found {len(row.negative_messages)}: "
+            "ms-swift drops rows without any and InfoNCE would weigh rows unequally"
+        )
+    texts = [row.messages, *row.positive_messages, *row.negative_messages]
+    if any(not message.content.strip() for messages in texts for message in messages):
+        found.append("an empty text")
+    if job.requirements.scored and row.label is None:
+        found.append(f"loss {job.requirements.loss} needs a label (the score of the pair)")
+    if job.variant.task == "reranker":
+        return found + _reranker_complaints(row, job=job)
+    roles = [message.role for message in row.messages]
+    if roles != ["user"]:
+        found.append(f"expected one user message, found {roles}: a system message changes the text that is encoded")
+    elif not row.query.startswith(job.base.query_prompt):
+        found.append(f"the query doesn't start with the prompt that evaluation puts there: {job.base.query_prompt!r}")
+    documents = [m.content for messages in (*row.positive_messages, *row.negative_messages) for m in messages]
+    if not all(text.startswith(job.base.document_prompt) for text in documents):
+        found.append(
+            f"a document doesn't start with the prompt that evaluation puts there: {job.base.document_prompt!r}"
+        )
+    return found
+
+
+def _reranker_complaints(row: Row, *, job: Job) -> list[str]:
+    found = []
+    roles = [message.role for message in row.messages]
+    if roles != ["system", "user"]:
+        found.append(f"expected a system message with the instruction and a user message, found {roles}")
+    elif row.messages[0].content != job.base.instruction:
+        found.append(f"the instruction is {row.messages[0].content!r}, but evaluation uses {job.base.instruction!r}")
+    if not row.negative_messages:
+        found.append("a reranker needs at least one negative a row: with positives only it learns to say yes")
+    return found
+
+
+def _refuse_nothing_to_learn(job: Job, *, negatives: int) -> None:
+    name, loss = job.variant.name, job.requirements
+    if job.rows < 2:
+        raise TrainingError(f"variant {name}: the training set has {job.rows} rows; at least two are needed.")
+    if job.variant.task == "embedding" and negatives == 0 and not (loss.scored or loss.in_batch):
+        raise TrainingError(
+            f"variant {name}: no negatives at all, so the loss would be exactly 0. "
+            "Choose a miner under [negatives], or set training.in_batch = true."
+        )
+
+
+def _refuse_repeated_labels(job: Job) -> None:
+    # Where other examples' documents are no negatives, labels may repeat, and the file is in plain order.
+    if job.labels is None or job.variant.batch_rule != "label_unique" or not job.requirements.in_batch:
+        return
+    if len(job.labels) != job.rows:
+        raise TrainingError(f"variant {job.variant.name}: {len(job.labels)} label rows for {job.rows} examples.")
+    size = job.variant.training.batch_size * job.requirements.devices
+    for start in range(0, job.rows, size):
+        block = [label for labels in job.labels[start : start + size] for label in set(labels)]
+        twice = sorted({label for label in block if block.count(label) > 1})
+        if twice:
+            raise TrainingError(
+                f"{job.train_file}: batch rule label_unique, but rows {start + 1} to {start + size} repeat "
+                f"{', '.join(twice[:3])}. The set was built for another batch size: build it again."
+            )

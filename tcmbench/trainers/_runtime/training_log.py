@@ -1,0 +1,191 @@
+"""The log of a training, `logging.jsonl` as ms-swift writes it: progress, curves, and the summary at its end."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcmbench.errors import TrainingError
+from tcmbench.trainers import Point, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ZERO_LOSS = (
+    "the loss and its gradient are exactly 0: the examples of a batch have no negatives. Choose a miner under "
+    "[negatives], set training.in_batch = true, or raise training.batch_size."
+)
+"""Why a training is stopped that learns nothing."""
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class Summary(NamedTuple):
+    """What a finished training says about itself."""
+
+    rows: int
+    """Examples that were trained on, after preprocessing."""
+
+    checkpoint: Path
+
+    step: int
+
+    gpu_memory_mib: float
+    """Most memory reserved on one GPU, in all parts of the training; 0 without one."""
+
+    curves: tuple[Point, ...]
+
+
+class Follower:
+    """Reads the lines that were added to a log and reports each step."""
+
+    def __init__(self, path: Path, progress: Callable[[Step], None]) -> None:
+        self._path = path
+        self._progress = progress
+        self._offset = path.stat().st_size if path.is_file() else 0
+
+    def __call__(self) -> None:
+        """Report what has been logged since the last call."""
+        if not self._path.is_file():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        # a line that is still being written is left for the next call
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            step = _step(json.loads(line))
+            if step is not None:
+                self._progress(step)
+
+
+def summary(path: Path) -> Summary:
+    """Return what the last line of a training says that has just finished.
+
+    Raises:
+        TrainingError: The log has no summary: the training didn't finish.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    last: Mapping[str, Any] = json.loads(text.splitlines()[-1]) if text else {}
+    if "last_model_checkpoint" not in last or last["last_model_checkpoint"] is None:
+        raise TrainingError(f"{path}: expected the summary of a finished training in the last line. Train again.")
+    size = re.search(r"size=(\d+)", str(last.get("train_dataset", "")))
+    if size is None:
+        raise TrainingError(f"{path}: expected `size=` in the last line: is it ms-swift 4.6?")
+    return Summary(
+        rows=int(size.group(1)),
+        checkpoint=Path(last["last_model_checkpoint"]),
+        step=int(last["global_step"]),
+        gpu_memory_mib=max(float(last.get("memory") or 0.0) * 1024, _gpu_memory_mib(text)),
+        curves=curves(last["log_history"]),
+    )
+
+
+def trained(path: Path, *, checkpoint: Path, rows: int) -> Summary:
+    """Return the same of a training whose last checkpoint is there, whether or not it lived to write its summary.
+
+    Args:
+        path: The log.
+        checkpoint: The checkpoint of the last step.
+        rows: Examples that went in: the guard compared them with what was left of them before the first step.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    history = log_history(checkpoint)
+    step = int(checkpoint.name.rpartition("-")[2])
+    return Summary(rows, checkpoint, step, gpu_memory_mib=_gpu_memory_mib(text), curves=curves(history))
+
+
+def log_history(checkpoint: Path) -> list[dict[str, Any]]:
+    """Return all that was logged up to a checkpoint, its own step included."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = state["log_history"]
+    return found
+
+
+def is_last(checkpoint: Path, *, steps: int) -> bool:
+    """Return whether a checkpoint is that of the last step, so that nothing is left to be trained.
+
+    A trainer that is started from it all the same runs no epoch, or one step too many where max_steps ends the epoch.
+    """
+    return checkpoint.name == f"checkpoint-{steps}"
+
+
+def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
+    """Return one point for each step that anything was logged at, in order."""
+    points: dict[int, Point] = {}
+    for row in history:
+        step = int(row["step"])
+        point = points.get(step, Point(step))
+        if "loss" in row:
+            point = point._replace(
+                loss=float(row["loss"]),
+                learning_rate=_number(row, "learning_rate"),
+                gradient_norm=_number(row, "grad_norm"),
+            )
+        if "eval_loss" in row:
+            point = point._replace(dev_loss=float(row["eval_loss"]), margin=_number(row, "eval_margin"))
+        points[step] = point
+    return tuple(point for _, point in sorted(points.items()) if any(v is not None for v in point[1:]))
+
+
+def learns_nothing(history: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether loss and gradient were exactly zero whenever they were logged, so far.
+
+    One zero among others says little: in float32 the loss of a batch that is told apart far enough is zero.
+    """
+    rows = [row for row in history if "loss" in row]
+    return bool(rows) and all(row["loss"] == 0.0 and row.get("grad_norm", 0.0) == 0.0 for row in rows)
+
+
+def refuse_zero_loss(points: Iterable[Point], *, where: str) -> None:
+    """Refuse a training whose loss was exactly zero from the first step to the last.
+
+    Raises:
+        TrainingError: Nothing was learnt.
+    """
+    rows = [{"loss": p.loss, "grad_norm": p.gradient_norm or 0.0} for p in points if p.loss is not None]
+    if learns_nothing(rows):
+        raise TrainingError(f"{where}: {ZERO_LOSS}")
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """Return the newest checkpoint that was written whole, or None."""
+    found = []
+    for folder in run.glob("checkpoint-*"):
+        number = folder.name.rpartition("-")[2]
+        if number.isdigit() and _is_whole(folder):
+            found.append((int(number), folder))
+    return max(found)[1] if found else None
+
+
+def _is_whole(folder: Path) -> bool:
+    # The trainer writes weights, optimiser, scheduler and random state, and this file last.
+    try:
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return isinstance(state, dict) and any(folder.glob("*.safetensors"))
+
+
+def _step(row: Mapping[str, Any]) -> Step | None:
+    if "loss" not in row or "global_step/max_steps" not in row:
+        return None
+    done, _, total = str(row["global_step/max_steps"]).partition("/")
+    return Step(int(done), int(total), float(row["loss"]), _seconds(str(row.get("remaining_time", ""))))
+
+
+def _gpu_memory_mib(text: str) -> float:
+    # by pattern: a kill may have left half a line
+    return max((float(found) * 1024 for found in re.findall(r'"memory\(GiB\)": ([\d.]+)', text)), default=0.0)
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds in a text like `1d 2h 3m 4s`."""
+    return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)\s*([dhms])", text)))
+
+
+def _number(row: Mapping[str, Any], name: str) -> float | None:
+    return float(row[name]) if name in row else None

@@ -1,0 +1,308 @@
+"""One training by sentence-transformers: `python -m tcmbench.trainers._sentence_transformers.worker WORK ANSWER`.
+
+The examples are read in the order of the file: that order holds the batch rule (label-unique blocks, all passes), so
+a sampler that shuffles would undo it. Only the rule no_duplicates draws batches itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.errors import TrainingError
+from tcmbench.store import write_text
+from tcmbench.trainers import loss_of
+from tcmbench.trainers._runtime import hub_layout, parity, training_log
+from tcmbench.trainers._runtime.job_file import Result, Work, read_work
+from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
+from tcmbench.trainers._runtime.tokens import count_tokens
+from tcmbench.trainers._runtime.train_file import read_rows
+from tcmbench.trainers._sentence_transformers.losses import LOSSES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from datasets import Dataset
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+    from transformers import TrainerCallback
+
+_POINTS = 200
+_DEV_POINTS = 5
+_LORA_DROPOUT = 0.05
+
+
+def train(work: Work) -> Result:
+    """Train, write the model in hub layout, and return what was measured on the way."""
+    import torch
+    from transformers import set_seed
+
+    from tcmbench.encoders.runtime.opening import open_model
+
+    set_seed(work.seed)
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    before = parity.evaluation_numbers(work.base_dir, work.base)
+    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
+    model = model.to("cpu" if work.device == "cpu" else "cuda")
+    if work.base.architecture != "static":
+        model.max_seq_length = work.variant.training.max_length
+    trained = _prepare(model, work)
+    if work.checkpoint is not None and training_log.is_last(work.checkpoint, steps=work.steps):
+        history = _restore(model, work.checkpoint)
+    else:
+        history = _run_trainer(model, work)
+    ways: dict[str, NDArray[np.float32]] = {}
+    if work.variant.tuner == "lora":
+        ways["adapter"] = _numbers(model, work)
+        model[0].model = model[0].model.merge_and_unload()
+    target = work.output / "model"
+    _save(model, work, target)
+    ways["memory"] = _numbers(model, work)
+    ways["evaluation"] = parity.evaluation_numbers(target, work.base)
+    change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
+    measured = parity.differences(ways, reference="evaluation")
+    parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
+    gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
+    return Result(
+        trained_parameters=trained,
+        tokens=_tokens(model, work),
+        gpu_memory_mib=gpu,
+        parity={**measured, "change": change},
+        curves=training_log.curves(history),
+    )
+
+
+def _prepare(model: SentenceTransformer, work: Work) -> int:
+    """Put adapters beside the weights where the recipe wants them; return how many parameters are trained."""
+    if work.variant.tuner == "lora":
+        from peft import LoraConfig, get_peft_model
+
+        training = work.variant.training
+        settings = LoraConfig(
+            r=training.lora_rank,
+            lora_alpha=training.lora_alpha,
+            lora_dropout=_LORA_DROPOUT,
+            target_modules="all-linear",
+        )
+        model[0].model = get_peft_model(model[0].model, settings)
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]:
+    """Train from the start or the checkpoint; return the trainer's log history."""
+    from safetensors.torch import load_model, save_model
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+    class Trainer(SentenceTransformerTrainer):
+        """Keeps checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
+
+        def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
+            del state_dict
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_model(self.model, str(folder / "model.safetensors"))
+
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            """Return all dev examples: a last batch that isn't full is left out of training alone."""
+            drops, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+            try:
+                return super().get_eval_dataloader(eval_dataset)
+            finally:
+                self.args.dataloader_drop_last = drops
+
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            load_model(self.model, f"{checkpoint_path}/model.safetensors")
+
+    training, run = work.variant.training, work.output / "run"
+    watched: dict[str, Any] = {}
+    if work.dev_file is not None:
+        watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // _DEV_POINTS)}
+        watched["per_device_eval_batch_size"] = training.batch_size
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(run),
+        num_train_epochs=1,
+        max_steps=work.steps if training.max_steps is not None else -1,
+        per_device_train_batch_size=training.batch_size,
+        gradient_accumulation_steps=training.accumulation,
+        gradient_checkpointing=training.gradient_checkpointing,
+        learning_rate=training.learning_rate,
+        learning_rate_mapping=_rates(model, training.token_learning_rate),
+        lr_scheduler_type="cosine",
+        warmup_steps=round(work.steps * training.warmup_ratio),
+        weight_decay=training.weight_decay,
+        max_grad_norm=1.0,
+        seed=work.seed,
+        data_seed=work.seed,
+        bf16=training.dtype == "bfloat16",
+        use_cpu=work.device == "cpu",
+        batch_sampler="no_duplicates" if work.variant.batch_rule == "no_duplicates" else _file_order,
+        dataloader_drop_last=work.drops_last,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=work.device != "cpu",
+        logging_steps=max(1, work.steps // _POINTS),
+        logging_first_step=True,
+        save_steps=training.save_steps,
+        save_total_limit=2,
+        report_to="tensorboard",
+        disable_tqdm=True,
+        **watched,
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=_dataset(work, work.train_file),
+        eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
+        loss=_loss(model, work),
+        callbacks=[_log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
+    )
+    trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
+    # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
+    trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+    if trainer.state.global_step < work.steps:
+        raise TrainingError(
+            f"expected {work.steps} steps, found batches for {trainer.state.global_step}: there are too few different "
+            "texts to fill more without a duplicate. Lower training.batch_size."
+        )
+    history: list[dict[str, Any]] = trainer.state.log_history
+    return history
+
+
+def _restore(model: SentenceTransformer, checkpoint: Path) -> list[dict[str, Any]]:
+    """Take the weights of the last checkpoint; return what was logged up to it."""
+    from safetensors.torch import load_model
+
+    load_model(model, str(checkpoint / "model.safetensors"))
+    return training_log.log_history(checkpoint)
+
+
+def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
+    """Return the canaries' vectors by the model in memory, cut where evaluation cuts."""
+    import numpy as np
+
+    is_static = work.base.architecture == "static"
+    trained_length = None if is_static else model.max_seq_length
+    if not is_static:
+        model.max_seq_length = work.base.max_length
+    found = model.eval().encode(parity.canary_texts(work.base), prompt="", batch_size=2)
+    if not is_static:
+        model.max_seq_length = trained_length
+    return np.asarray(found, dtype=np.float32)
+
+
+def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
+    """Return the learning rates of weights, by pattern of their names, that have one of their own."""
+    if token_rate is None:
+        return {}
+    first = model[0]
+    table = first.auto_model.get_input_embeddings() if hasattr(first, "auto_model") else first.embedding
+    own = {id(weight) for weight in table.parameters()}
+    return {rf"(^|\.){re.escape(name)}$": token_rate for name, weight in model.named_parameters() if id(weight) in own}
+
+
+def _file_order(dataset: Dataset, *, batch_size: int, drop_last: bool, **_: object) -> Any:
+    """Return a batch sampler that takes the rows from the first to the last."""
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+    from torch.utils.data import SequentialSampler
+
+    return DefaultBatchSampler(SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last)
+
+
+def _dataset(work: Work, path: Path) -> Dataset:
+    """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
+    from datasets import Dataset
+
+    scored = loss_of(work.variant, LOSSES).scored
+    # documents stand in many rows: one string each instead of one a row
+    known: dict[str, str] = {}
+    columns: dict[str, list[Any]] = {}
+    for row in read_rows(path):
+        texts = {"anchor": row.query, "positive": row.positive}
+        if not scored:
+            texts |= {f"negative_{number}": text for number, text in enumerate(row.negatives, start=1)}
+        for name, text in texts.items():
+            columns.setdefault(name, []).append(known.setdefault(text, text))
+        if scored:
+            columns.setdefault("label", []).append(row.label)
+    return Dataset.from_dict(columns)
+
+
+def _loss(model: SentenceTransformer, work: Work) -> Any:
+    from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
+
+    loss = loss_of(work.variant, LOSSES).make(model, work)
+    dims = MatryoshkaOptions.model_validate(work.variant.training.options).matryoshka_dims
+    return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
+
+
+def _log_writer(path: Path, *, may_be_zero: bool) -> TrainerCallback:
+    """Return a callback that writes the log as ms-swift does, one line per logged step."""
+    from transformers import TrainerCallback
+
+    class LogWriter(TrainerCallback):
+        """Writes the log, and stops where nothing was learnt up to here."""
+
+        _began = 0.0
+        _first = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
+            """Note when and where it began."""
+            del args, control
+            self._began, self._first = time.monotonic(), state.global_step
+
+        def on_log(self, args: Any, state: Any, control: Any, *, logs: dict[str, Any], **_: object) -> None:
+            """Add one line."""
+            del args, control
+            if "loss" not in logs:
+                return
+            if not may_be_zero and training_log.learns_nothing(state.log_history):
+                raise TrainingError(training_log.ZERO_LOSS)
+            done = max(1, state.global_step - self._first)
+            seconds = (time.monotonic() - self._began) / done * (state.max_steps - state.global_step)
+            line = {
+                **logs,
+                "global_step/max_steps": f"{state.global_step}/{state.max_steps}",
+                "remaining_time": f"{round(seconds)}s",
+            }
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+    return LogWriter()
+
+
+def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
+    """Write the model: sentence-transformers' own files, then its base's where the base has the same."""
+    model.save_pretrained(str(target), create_model_card=False)
+    if work.base.architecture == "static":
+        return
+    hub_layout.copy_companions(work.base_dir, target)
+    hub_layout.write_embedding_modules(target, base=work.base, dimensions=int(model.get_embedding_dimension() or 0))
+    _keep_architecture(work.base_dir, target)
+
+
+def _keep_architecture(base_dir: Path, target: Path) -> None:
+    """Name the base's class in config.json: Qwen3-Embedding says Qwen3ForCausalLM, and vLLM goes by it."""
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    before = json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
+    if "architectures" in before:
+        config["architectures"] = before["architectures"]
+        write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+
+
+def _tokens(model: SentenceTransformer, work: Work) -> int:
+    if work.base.architecture == "static":
+        return count_tokens(work, lambda texts: [len(e.ids) for e in model.tokenizer.encode_batch(texts)])
+    return count_tokens(work, lambda texts: [len(ids) for ids in model.tokenizer(texts)["input_ids"]])
+
+
+def main(arguments: list[str]) -> None:
+    """Read the work, do it, write the answer."""
+    work, answer = (Path(argument) for argument in arguments)
+    result = train(read_work(work))
+    write_text(answer, result.model_dump_json(indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

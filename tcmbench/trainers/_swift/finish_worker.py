@@ -1,0 +1,193 @@
+"""After ms-swift: the adapter merged, the folder written, and every way to its numbers compared.
+
+Run as `python -m tcmbench.trainers._swift.finish_worker WORK ANSWER`, so that the weights are gone from memory at its
+end. ms-swift is imported last: what it patches can't touch the numbers it is compared with.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.store import write_text
+from tcmbench.trainers._runtime import hub_layout, parity
+from tcmbench.trainers._runtime.job_file import Result, Work, read_work
+from tcmbench.trainers._runtime.tokens import count_tokens
+from tcmbench.trainers._swift import inference
+from tcmbench.trainers._swift.command import task_type
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LARGE = 1_500_000_000
+"""Parameters from which on merged weights are stored in bfloat16: float32 is lossless, and 16 GB for 4 billion."""
+
+
+def finish(work: Work) -> Result:
+    """Write the tuned model and return what was measured on the way."""
+    import torch
+    from transformers import AutoTokenizer
+
+    if work.checkpoint is None:
+        raise ValueError("expected the checkpoint of a finished training")
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    tokenizer = AutoTokenizer.from_pretrained(work.base_dir, local_files_only=True)
+    tuned, trained = _tuned(work, tokenizer)
+    ways: dict[str, NDArray[np.float32]] = {}
+    if work.variant.tuner != "full":
+        ways["adapter"] = _own_numbers(work, tuned, tokenizer)
+        tuned = tuned.merge_and_unload()
+    ways["weights"] = _own_numbers(work, tuned, tokenizer)
+    behind_head = _behind_head(work, tuned.base_model, tokenizer)
+    stored = _stored_dtype(tuned)
+    tuned.to(stored).save_pretrained(work.output)
+    _companions(work, tokenizer, dimensions=int(tuned.config.hidden_size))
+    del tuned
+    ways["transformers"] = _own_numbers(work, _open(work, work.output), tokenizer)
+    ways["evaluation"] = parity.evaluation_numbers(work.output, work.base)
+    change = _change(work, tokenizer, evaluation=ways["evaluation"], behind_head=behind_head)
+    quantised = _quantised(work, tokenizer, evaluation=ways["evaluation"])
+    ways["swift"] = _swift_numbers(work)
+    measured = parity.differences(ways, reference="evaluation")
+    tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
+    tolerance = parity.TOLERANCE if stored == torch.float32 else parity.HALF_TOLERANCE
+    parity.refuse_disparity(measured, tolerance=tolerance, where=where)
+    return Result(trained_parameters=trained, tokens=tokens, parity={**measured, **quantised, "change": change})
+
+
+def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
+    """Return the tuned network in float32, adapters still beside the weights, and how much of it was trained."""
+    source = work.checkpoint if work.variant.tuner == "full" and work.checkpoint else work.base_dir
+    network = _open(work, source)
+    if network.config.pad_token_id is None:
+        network.config.pad_token_id = tokenizer.pad_token_id
+    if work.variant.tuner == "full":
+        return network, sum(p.numel() for p in network.parameters())
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(network, str(work.checkpoint)).eval()
+    return adapted, _adapter_size(work.checkpoint)
+
+
+def _open(work: Work, folder: Path, **more: Any) -> Any:
+    """Return a network with the head that the recipe trains, by plain transformers, in float32."""
+    import torch
+    import transformers
+
+    kind, head = "AutoModelForCausalLM", {}
+    if _has_new_head(work):
+        kind, head = "AutoModelForSequenceClassification", {"num_labels": 1}
+    open_network = getattr(transformers, kind).from_pretrained
+    return open_network(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **head, **more).eval()
+
+
+def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -> dict[str, float]:
+    """Return how far the 4-bit network that QLoRA trained is from the model that it becomes: told, not judged.
+
+    The adapter learnt to make up for the rounding of four bits; merged into float weights it is another model.
+    """
+    if work.variant.tuner != "qlora":
+        return {}
+    import torch
+    from peft import PeftModel
+    from transformers import BitsAndBytesConfig
+
+    # as ms-swift loads it: `command` names the type, the second quantisation is its default
+    bits = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, work.variant.training.dtype),
+    )
+    network = PeftModel.from_pretrained(_open(work, work.base_dir, quantization_config=bits), str(work.checkpoint))
+    return parity.differences(
+        {"quantised": _own_numbers(work, network.eval(), tokenizer), "evaluation": evaluation}, reference="evaluation"
+    )
+
+
+def _adapter_size(checkpoint: Path | None) -> int:
+    from safetensors import safe_open
+
+    total = 0
+    with safe_open(f"{checkpoint}/adapter_model.safetensors", framework="np") as file:
+        for name in file.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
+            size = 1
+            for length in file.get_slice(name).get_shape():
+                size *= length
+            total += size
+    return total
+
+
+def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
+    inner = model.base_model.model if hasattr(model, "peft_config") else model
+    if work.variant.task == "embedding":
+        return parity.own_vectors(inner.model, tokenizer, parity.canary_texts(work.base))
+    answers = None
+    if work.variant.head == "generative":
+        answers = (tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no"))
+    return parity.own_scores(inner, tokenizer, base=work.base, answers=answers)
+
+
+def _has_new_head(work: Work) -> bool:
+    return work.variant.task == "reranker" and work.variant.head == "classification"
+
+
+def _behind_head(work: Work, backbone: Any, tokenizer: Any) -> NDArray[np.float32] | None:
+    """Return what a new one-label head reads its scores from; None for models whose base has scores of its own."""
+    return parity.pair_vectors(backbone, tokenizer, base=work.base) if _has_new_head(work) else None
+
+
+def _change(
+    work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32], behind_head: NDArray[np.float32] | None
+) -> float:
+    """Return how far the tuned model is from its base; one that learnt nothing, or gives no numbers, is refused.
+
+    A new head gives other scores than its base even if nothing was learnt: there the network behind it is compared.
+    """
+    import torch
+    from transformers import AutoModel
+
+    where = f"variant {work.variant.name}, seed {work.seed}"
+    if behind_head is None:
+        return parity.refuse_unchanged(evaluation, parity.evaluation_numbers(work.base_dir, work.base), where=where)
+    parity.refuse_nan(evaluation, where=where)
+    network = AutoModel.from_pretrained(
+        work.base_dir, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    ).eval()
+    before = parity.pair_vectors(network, tokenizer, base=work.base)
+    return parity.refuse_unchanged(behind_head, before, where=where)
+
+
+def _stored_dtype(model: Any) -> Any:
+    import torch
+
+    large = sum(p.numel() for p in model.parameters()) > _LARGE
+    return torch.bfloat16 if large else torch.float32
+
+
+def _companions(work: Work, tokenizer: Any, *, dimensions: int) -> None:
+    hub_layout.copy_companions(work.base_dir, work.output)
+    if work.variant.task == "embedding":
+        hub_layout.write_embedding_modules(work.output, base=work.base, dimensions=dimensions)
+    else:
+        hub_layout.write_reranker_modules(work.output, base=work.base, tokenizer=tokenizer, head=work.variant.head)
+
+
+def _swift_numbers(work: Work) -> NDArray[np.float32]:
+    full = work.variant.tuner == "full"
+    source = work.checkpoint if full and work.checkpoint else work.base_dir
+    adapter = None if full else work.checkpoint
+    return inference.swift_numbers(source, base=work.base, task_type=task_type(work.variant), adapter=adapter)
+
+
+def main(arguments: list[str]) -> None:
+    """Read the work, do it, write the answer."""
+    work, answer = (Path(argument) for argument in arguments)
+    result = finish(read_work(work))
+    write_text(answer, result.model_dump_json(indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
