@@ -5,12 +5,11 @@ Entries hold scores on mteb's scale (0–1), as stored; `build` turns them into 
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - a board's schema is read off these types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tcmbench.records.score import Score
     from tcmbench.store import Json
 

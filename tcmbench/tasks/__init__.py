@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.plugins import Plugin
-    from tcmbench.records.score import Statistic
     from tcmbench.specs.base import Ability
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
@@ -39,7 +38,7 @@ _NOT_OF_SCORES = frozenset(
 )  # fmt: skip
 """Fields of a task that change no score, or whose effect the revision holds already."""
 
-_FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}
+_FOREIGN_STATISTIC: dict[str, str] = {"STS": "spearman", "PairClassification": "average_precision"}
 _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
 
 

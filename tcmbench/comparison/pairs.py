@@ -7,20 +7,65 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcmbench.checks.baseline import rounded
+from tcmbench.comparison.baseline import rounded
 from tcmbench.errors import NotComparable
-from tcmbench.stats import gate_evidence, mcnemar
-from tcmbench.stats.policy import Policy
+from tcmbench.specs.policy import Policy
+from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.checks.sides import Pair, Side
+    import numpy.typing as npt
+
     from tcmbench.records.items import Items
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import GateResult, TaskVerdict
     from tcmbench.stats.mcnemar import McNemar
 
 _HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two models."""
+
+    label: str
+    """What the user called it."""
+
+    items: Mapping[str, Items]
+    """Column → items, one row a seed."""
+
+    metrics: Mapping[str, str]
+    """Column → main metric."""
+
+    reasons: Mapping[str, str]
+    """Column → why there is no score."""
+
+    missing: frozenset[str]
+    """Columns that should have been measured and weren't."""
+
+    hits: Mapping[str, npt.NDArray[np.float64]]
+    """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
+
+    is_rounded: bool = False
+    """Whether these are a baseline's values: the other side's are then rounded alike, or all would seem to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides and what they were measured on."""
+
+    before: Side
+    after: Side
+    model_set: ModelSet
+    planned: PlannedSuite
+
+    @property
+    def columns(self) -> tuple[SuiteTask, ...]:
+        """Columns of the suite."""
+        return self.planned.suite.tasks
 
 
 class Moved(NamedTuple):
@@ -102,7 +147,8 @@ def compare(pair: Pair, *, only: Sequence[str] | None = None) -> Comparison:
     Raises:
         NotComparable: The sides were measured on different items.
     """
-    tasks = []
+    policy = Policy(keep="all", required_gain=None)
+    evidence = []
     skipped: dict[str, str] = {}
     pair = _alike(pair)
     for column in pair.columns:
@@ -120,20 +166,18 @@ def compare(pair: Pair, *, only: Sequence[str] | None = None) -> Comparison:
         now, then = pair.after.items[name], pair.before.items[name]
         if now.ids != then.ids or pair.before.metrics[name] != pair.after.metrics[name]:
             raise NotComparable(f"{name}: {pair.before.label} and {pair.after.label} were measured on different items")
-        tasks.append(
-            gate_evidence.TaskItems(
-                task=name,
-                role=column.role,
-                metric=pair.after.metrics[name],
-                tuned=now.values,
-                base=then.values,
-                clusters=now.clusters,
-                statistic=now.statistic,
-                gold=now.gold,
-                variant=pair.after.label,
-            )
+        items = gate_evidence.TaskItems(
+            task=name,
+            role=column.role,
+            metric=pair.after.metrics[name],
+            models={pair.after.label: now.values, gate_evidence.REFERENCE: then.values},
+            clusters=now.clusters,
+            statistic=now.statistic,
+            gold=now.gold,
         )
-    result = gate_evidence.check(tasks, policy=Policy(keep="all", required_gain=None))
+        resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(policy))
+        evidence.append(resampled.evidence(pair.after.label))
+    result = gate.judge(evidence, policy=policy)
     columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks}
     return Comparison(columns, result, skipped)
 
@@ -156,7 +200,7 @@ def _column(pair: Pair, verdict: TaskVerdict) -> Column:
     name = verdict.task
     now, then = pair.after.items[name], pair.before.items[name]
     won, lost, hits = _hits(pair.before, pair.after, name, now.ids)
-    if now.statistic != "mean":
+    if not statistics.load(now.statistic).HAS_ITEM_SCORES:
         return Column(verdict, (), (), hits, won, lost, has_items=False)
     after, before = now.values.mean(axis=0), then.values.mean(axis=0)
     return Column(

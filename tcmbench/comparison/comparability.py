@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.checks.baseline import describe
+from tcmbench.comparison.baseline import describe
 from tcmbench.errors import NotComparable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcmbench.checks.baseline import Baseline, BaselineTask
-    from tcmbench.checks.state import State
+    from tcmbench.comparison.baseline import Baseline, BaselineTask
+    from tcmbench.comparison.measured import MeasuredSet
 
 
-def require_same_set(state: State, baseline: Baseline, *, where: str) -> None:
+def require_same_set(measured: MeasuredSet, baseline: Baseline, *, where: str) -> None:
     """Check that a baseline is one of this set.
 
     Raises:
         NotComparable: It is another set's.
     """
-    if baseline.set != state.model_set.name:
+    if baseline.set != measured.model_set.name:
         raise NotComparable(
-            f"{where} is the baseline of set {baseline.set!r}, not of {state.model_set.name!r}. Name another file with "
-            f"--baseline, or write one: tcmbench check {state.model_set.name} --update-baseline"
+            f"{where} is the baseline of set {baseline.set!r}, not of {measured.model_set.name!r}. Name another file "
+            f"with --baseline, or write one: tcmbench check {measured.model_set.name} --update-baseline"
         )
 
 
-def differences(state: State, baseline: Baseline) -> Mapping[str, str]:
+def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
     """Return column → why its scores can't be held against the baseline's, for those that can't."""
     found: dict[str, str] = {}
-    wanted = [column.column for column in state.columns]
+    wanted = [column.column for column in measured.columns]
     for column in wanted:
-        now = next((describe(model, column) for model in state.models if column in model.items), None)
+        now = next((describe(model, column) for model in measured.models if column in model.items), None)
         then = baseline.tasks.get(column)
         if now is None:
             continue  # nobody measured it: that is a missing score, not another task

@@ -5,7 +5,8 @@ each task), by which package versions, and every model's scores in points. `valu
 a model and task, so that a diff shows which of them moved. The same scores give the same bytes, and a file whose
 scores did not change is left alone.
 
-Values are kept as integers: points / 0.001 for tasks whose figure is a mean, similarity / 0.00001 for the others. They
+Values are kept as integers: points / 0.001 for tasks whose figure is a mean, similarity / 0.00001 for the others
+(`STEP` of the statistic). They
 stand as little-endian int32, seed after seed, items in the order of their sorted ids; the four bytes of all numbers
 are grouped (all first bytes, all second bytes, …), compressed with zlib and written as base64. `tcmbench check` rounds
 today's values in the same way before it pairs them, so an unchanged model differs by exactly nothing.
@@ -25,25 +26,26 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench.comparison.verdict import because
 from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.stats import statistics
 from tcmbench.store import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.checks.state import Measured, State
-    from tcmbench.records.score import Statistic
-    from tcmbench.stats.policy import Policy
+    from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.specs.policy import Policy
+    from tcmbench.workspace import Workspace
 
     FloatArray = npt.NDArray[np.float64]
 
 FORMAT: Literal["tcmbench baseline 1"] = "tcmbench baseline 1"
 FILE = "baseline.json"
-_STEP: Mapping[str, float] = {"mean": 1e-3, "spearman": 1e-5, "average_precision": 1e-5}
 
 
 class _Part(BaseModel):
@@ -57,8 +59,8 @@ class BaselineTask(_Part):
     split: str
     subset: str
     metric: str
-    statistic: Literal["mean", "spearman", "average_precision"]
-    """How the figure follows from the values."""
+    statistic: str
+    """Name of the statistic: how the figure follows from the values."""
 
     items: int
     """Number of items."""
@@ -114,20 +116,25 @@ class Baseline(_Part):
         )
 
 
+def path_of(workspace: Workspace, name: str) -> Path:
+    """Return where the baseline of a set is committed."""
+    return workspace.leaderboards / name / FILE
+
+
 def ids_hash(ids: Sequence[str]) -> str:
     """Return the sha256 of sorted item ids."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
-def rounded(values: FloatArray, statistic: Statistic) -> FloatArray:
+def rounded(values: FloatArray, statistic: str) -> FloatArray:
     """Return values as a baseline keeps them."""
     import numpy as np
 
-    step = _STEP[statistic]
+    step = statistics.load(statistic).STEP
     return np.asarray(np.rint(values / step) * step, dtype=np.float64)
 
 
-def encode(values: FloatArray, statistic: Statistic, *, where: str) -> str:
+def encode(values: FloatArray, statistic: str, *, where: str) -> str:
     """Return seeds × items as text.
 
     Raises:
@@ -137,12 +144,12 @@ def encode(values: FloatArray, statistic: Statistic, *, where: str) -> str:
 
     if not np.isfinite(values).all():
         raise ScoreMissing(f"{where}: a value is missing or infinite. Measure the task again.")
-    whole = np.rint(values / _STEP[statistic]).astype("<i4")
+    whole = np.rint(values / statistics.load(statistic).STEP).astype("<i4")
     grouped = np.ascontiguousarray(whole.reshape(-1).view(np.uint8).reshape(-1, 4).T)
     return base64.b64encode(zlib.compress(grouped.tobytes(), 9)).decode("ascii")
 
 
-def decode(text: str, *, statistic: Statistic, shape: tuple[int, int], where: str) -> FloatArray:
+def decode(text: str, *, statistic: str, shape: tuple[int, int], where: str) -> FloatArray:
     """Return the values that `encode` wrote.
 
     Raises:
@@ -157,44 +164,44 @@ def decode(text: str, *, statistic: Statistic, shape: tuple[int, int], where: st
     if len(raw) != 4 * shape[0] * shape[1]:
         raise SpecError(f"{where}: expected {shape[0]} × {shape[1]} numbers, got {len(raw) / 4:g}. {_RESTORE}")
     whole = np.ascontiguousarray(np.frombuffer(raw, dtype=np.uint8).reshape(4, -1).T).view("<i4").reshape(shape)
-    return np.asarray(whole * _STEP[statistic], dtype=np.float64)
+    return np.asarray(whole * statistics.load(statistic, where=where).STEP, dtype=np.float64)
 
 
-def make(state: State, *, policy: Policy) -> Baseline:
+def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
     """Return a set's baseline from its stored scores.
 
     Raises:
         ScoreMissing: A required score is not there: a baseline with holes would let them through for ever.
     """
     holes = [
-        f"{model.name} · {column}: {gap.state.replace('_', ' ')}: {gap.reason}"
-        for model in state.models
+        f"{model.name} · {column}: {because(gap)}"
+        for model in measured.models
         for column, gap in model.entry.states.items()
         if gap.state != "not_applicable" and policy.requires(column)
     ]
     if holes:
         raise ScoreMissing(
-            f"{len(holes)} scores of set {state.model_set.name} are missing, so no baseline was written:\n"
+            f"{len(holes)} scores of set {measured.model_set.name} are missing, so no baseline was written:\n"
             + "\n".join(f"  {line}" for line in holes[:12])
-            + f"\nRun: tcmbench run {state.model_set.name}"
+            + f"\nRun: tcmbench run {measured.model_set.name}"
         )
     tasks: dict[str, BaselineTask] = {}
-    for model in state.models:
+    for model in measured.models:
         for column in model.items:
             tasks.setdefault(column, describe(model, column))
     return Baseline(
-        set=state.model_set.name,
-        suite=state.planned.suite.name,
-        reference=state.model_set.reference,
-        packages=_packages(state),
-        tasks={column.column: tasks[column.column] for column in state.columns if column.column in tasks},
-        models={model.name: _row(model) for model in state.models},
+        set=measured.model_set.name,
+        suite=measured.suite.name,
+        reference=measured.model_set.reference,
+        packages=_packages(measured),
+        tasks={column.column: tasks[column.column] for column in measured.columns if column.column in tasks},
+        models={model.name: _row(model) for model in measured.models},
         values={
             model.name: {
                 column: encode(found.values, found.statistic, where=f"{model.name} on {column}")
                 for column, found in sorted(model.items.items())
             }
-            for model in state.models
+            for model in measured.models
         },
     )
 
@@ -284,9 +291,9 @@ def _row(model: Measured) -> BaselineModel:
     )
 
 
-def _packages(state: State) -> dict[str, str]:
+def _packages(measured: MeasuredSet) -> dict[str, str]:
     seen: dict[str, set[str]] = {}
-    for model in state.models:
+    for model in measured.models:
         for scores in model.entry.scores.values():
             for score in scores:
                 for name, version in score.record.provenance.packages.items():

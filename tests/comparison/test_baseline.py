@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tcmbench.checks import baseline
+from tcmbench.comparison import baseline
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.records.entry import CellState
-from tests.checks.states import POLICY, state, with_values, without
+from tests.comparison.states import POLICY, state, with_values, without
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.checks.state import State
+    from tcmbench.comparison.measured import MeasuredSet
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> State:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSet:
     """A set with all its scores."""
     return state(tmp_path_factory.mktemp("scores"))
 
@@ -50,7 +50,7 @@ def test_the_format_is_what_the_docstring_says() -> None:
     assert grouped.T.copy().view("<i4").reshape(2, 2).tolist() == [[100_000, 63_093], [0, 50_000]]
 
 
-def test_the_same_scores_give_the_same_bytes(whole: State, tmp_path: Path) -> None:
+def test_the_same_scores_give_the_same_bytes(whole: MeasuredSet, tmp_path: Path) -> None:
     """And a file that says all of it already is left alone."""
     made = baseline.make(whole, policy=POLICY)
     assert baseline.text(made) == baseline.text(baseline.make(whole, policy=POLICY))
@@ -60,7 +60,7 @@ def test_the_same_scores_give_the_same_bytes(whole: State, tmp_path: Path) -> No
     assert baseline.read(path) == made
 
 
-def test_another_compression_of_the_same_values_is_left_alone(whole: State, tmp_path: Path) -> None:
+def test_another_compression_of_the_same_values_is_left_alone(whole: MeasuredSet, tmp_path: Path) -> None:
     """Another zlib writes other bytes; that is no change to review."""
     made = baseline.make(whole, policy=POLICY)
     column = next(iter(made.values["mini-zh"]))
@@ -72,7 +72,7 @@ def test_another_compression_of_the_same_values_is_left_alone(whole: State, tmp_
     assert not baseline.write(path, made)
 
 
-def test_a_diff_shows_which_model_and_task_moved(whole: State) -> None:
+def test_a_diff_shows_which_model_and_task_moved(whole: MeasuredSet) -> None:
     """One line of values for one changed score."""
     before = baseline.text(baseline.make(whole, policy=POLICY)).splitlines()
     moved = with_values(whole, "bm25-words", "InDomain0", lambda values: values * 0.9)
@@ -81,7 +81,7 @@ def test_a_diff_shows_which_model_and_task_moved(whole: State) -> None:
     assert [line.partition(":")[0].strip() for line in changed] == ['"InDomain0"']
 
 
-def test_the_head_is_for_people_and_holds_no_ids(whole: State) -> None:
+def test_the_head_is_for_people_and_holds_no_ids(whole: MeasuredSet) -> None:
     """Scores, revisions, items and versions in plain text; no item, patient or label."""
     made = baseline.make(whole, policy=POLICY)
     text = baseline.text(made)
@@ -93,7 +93,7 @@ def test_the_head_is_for_people_and_holds_no_ids(whole: State) -> None:
     assert not any(word in text for word in ("InDomain0-00000", "patient-", "脾胃虚弱证"))
 
 
-def test_a_baseline_with_holes_is_not_written(whole: State) -> None:
+def test_a_baseline_with_holes_is_not_written(whole: MeasuredSet) -> None:
     """It would let them through for ever; unless the policy doesn't ask for the task."""
     holed = without(whole, "mini-zh", "InDomain0", CellState("not_measured", "no data here"))
     with pytest.raises(ScoreMissing, match=r"mini-zh · InDomain0: not measured: no data here\nRun: tcmbench run fake"):
@@ -102,7 +102,7 @@ def test_a_baseline_with_holes_is_not_written(whole: State) -> None:
     assert "InDomain0" not in baseline.make(holed, policy=lenient).models["mini-zh"].scores
 
 
-def test_a_value_that_is_none_is_never_written(whole: State) -> None:
+def test_a_value_that_is_none_is_never_written(whole: MeasuredSet) -> None:
     """NaN is a missing score."""
     broken = with_values(whole, "mini-zh", "InDomain0", lambda values: values * np.nan)
     with pytest.raises(ScoreMissing, match="mini-zh on InDomain0"):
@@ -117,7 +117,9 @@ def test_a_value_that_is_none_is_never_written(whole: State) -> None:
         (lambda text: text.replace('"set"', '"sett"'), r"set: Field required"),
     ],
 )
-def test_a_damaged_file_says_where_and_what_to_do(whole: State, tmp_path: Path, damage: object, message: str) -> None:
+def test_a_damaged_file_says_where_and_what_to_do(
+    whole: MeasuredSet, tmp_path: Path, damage: object, message: str
+) -> None:
     """Cut off, of another version, or edited."""
     path = tmp_path / "baseline.json"
     path.write_text(damage(baseline.text(baseline.make(whole, policy=POLICY))), "utf-8")  # type: ignore[operator]
@@ -126,7 +128,7 @@ def test_a_damaged_file_says_where_and_what_to_do(whole: State, tmp_path: Path, 
     assert "--update-baseline" in str(error.value)
 
 
-def test_damaged_values_name_model_and_task(whole: State) -> None:
+def test_damaged_values_name_model_and_task(whole: MeasuredSet) -> None:
     """Not base64, or too few numbers."""
     made = baseline.make(whole, policy=POLICY)
     for text in ("%%%", base64.b64encode(zlib.compress(b"1234")).decode()):
@@ -135,7 +137,7 @@ def test_damaged_values_name_model_and_task(whole: State) -> None:
             made.model_copy(update={"values": values}).row("mini-zh", "InDomain0", where="f")
 
 
-def test_order_of_models_is_the_set_s(whole: State) -> None:
+def test_order_of_models_is_the_set_s(whole: MeasuredSet) -> None:
     """The order of reading doesn't matter to a value."""
     turned = replace(whole, models=whole.models[::-1])
     assert baseline.make(turned, policy=POLICY).values == baseline.make(whole, policy=POLICY).values

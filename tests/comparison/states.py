@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcmbench.checks.state import Measured, Place, State, measured
+from tcmbench.comparison.measured import Measured, MeasuredSet, measured_set
 from tcmbench.records.entry import CellState
-from tcmbench.records.planned_suite import PlannedSuite
-from tcmbench.stats.policy import Policy
+from tcmbench.specs.policy import default
 from tests.boards.fake import Shape, make
 
 if TYPE_CHECKING:
@@ -19,36 +18,25 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tcmbench.checks.policy_file import Policies
 
-POLICY = Policy(n_resamples=1_000)
-
-
-def quick(policies: Policies) -> Policies:
-    """Return policies with few resamples."""
-    return policies._replace(
-        reference=policies.reference.model_copy(update={"n_resamples": 1_000}),
-        baseline=policies.baseline.model_copy(update={"n_resamples": 1_000}),
-    )
+POLICIES = default().with_resamples(1_000)
+POLICY = POLICIES.reference
 
 
-def state(root: Path, *, variants: int = 1, seeds: int = 2, columns: int = 4, items: int = 120) -> State:
+def state(root: Path, *, variants: int = 1, seeds: int = 2, columns: int = 4, items: int = 120) -> MeasuredSet:
     """Return a set of a reference, a baseline and variants, on tasks of all statistics."""
     fake = make(root, Shape(variants=variants, columns=columns, items=items, seeds=seeds, broken=False))
-    return State(
-        fake.model_set,
-        PlannedSuite(fake.suite, {}),
-        tuple(measured(entry) for entry in fake.entries),
-        {entry.name: Place(f"models/{entry.kind}/{entry.name}.toml", 3) for entry in fake.entries},
-    )
+    return measured_set(fake.model_set, fake.suite, fake.entries)
 
 
-def with_model(of: State, name: str, change: Callable[[Measured], Measured]) -> State:
+def with_model(of: MeasuredSet, name: str, change: Callable[[Measured], Measured]) -> MeasuredSet:
     """Return the set with one model changed."""
     return replace(of, models=tuple(change(model) if model.name == name else model for model in of.models))
 
 
-def with_values(of: State, name: str, column: str, values: Callable[[npt.NDArray[np.float64]], object]) -> State:
+def with_values(
+    of: MeasuredSet, name: str, column: str, values: Callable[[npt.NDArray[np.float64]], object]
+) -> MeasuredSet:
     """Return the set with the values of a model on a column changed; its recorded score is not."""
 
     def change(model: Measured) -> Measured:
@@ -59,7 +47,7 @@ def with_values(of: State, name: str, column: str, values: Callable[[npt.NDArray
     return with_model(of, name, change)
 
 
-def without(of: State, name: str, column: str, gap: CellState) -> State:
+def without(of: MeasuredSet, name: str, column: str, gap: CellState) -> MeasuredSet:
     """Return the set with a score gone."""
 
     def change(model: Measured) -> Measured:
@@ -73,7 +61,7 @@ def without(of: State, name: str, column: str, gap: CellState) -> State:
     return with_model(of, name, change)
 
 
-def with_record(of: State, column: str, **changes: object) -> State:
+def with_record(of: MeasuredSet, column: str, **changes: object) -> MeasuredSet:
     """Return the set with the records of a column changed in all models."""
 
     def change(model: Measured) -> Measured:
