@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from tcmbench import augmentations, encoders, miners, plugins, task_types, trainers
-from tcmbench.boards import columns
+from tcmbench import augmentations, encoders, executors, miners, plugins, task_types, trainers
+from tcmbench.boards import columns, figures
 from tcmbench.checks import outputs
 from tcmbench.data import formats
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.specs.base import Ability, ModelKind, Weights
+from tcmbench.stats import statistics
 from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ PROTOCOLS: dict[Kind, type] = {
     "trainers": trainers.Trainer,
     "encoders": encoders.Encoder,
     "task_types": task_types.TaskType,
+    "statistics": statistics.Statistic,
     "columns": columns.Column,
+    "figures": figures.Figure,
     "outputs": outputs.Output,
+    "executors": executors.Executor,
 }
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 ENCODERS = plugins.names("encoders")

@@ -46,6 +46,7 @@ def linear_probe(
         n_experiments = probes
 
         dataset: Any = None
+        data_loaded: bool = False
         notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:

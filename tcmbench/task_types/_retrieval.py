@@ -16,6 +16,7 @@ class LocalRetrieval(AbsTaskRetrieval):
     """A retrieval task whose data is read from local files by `load_split`."""
 
     dataset: Any = None
+    data_loaded: bool = False
     """subset → split → mteb's split data."""
 
     items: dict[str, dict[str, ItemInfo]]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "v_measure"
 STATISTIC = "mean"
 SCORES = "texts"
@@ -62,6 +62,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         n_clusters = experiments
 
         dataset: Any = None
+        data_loaded: bool = False
         notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "cosine_ap"
 STATISTIC = "average_precision"
 SCORES = "texts"
@@ -51,6 +51,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         label_column_name = "labels"
 
         dataset: Any = None
+        data_loaded: bool = False
         notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:

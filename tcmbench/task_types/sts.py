@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "cosine_spearman"
 STATISTIC = "spearman"
 SCORES = "texts"
@@ -69,6 +69,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         max_score = high
 
         dataset: Any = None
+        data_loaded: bool = False
         notes: tuple[str, ...] = ()
 
         def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:

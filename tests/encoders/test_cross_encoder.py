@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from torch.nn import Identity
 
 from tcmbench import models
 from tcmbench.encoders.cross_encoder import Reranker
@@ -33,12 +34,26 @@ def batches(texts: list[str]) -> Any:
 
 
 def test_scores_are_those_of_the_model_in_the_order_asked(reranker: Reranker) -> None:
-    """Sorted, deduplicated and batched by tokens, each pair has the score that it has alone."""
+    """Sorted, deduplicated and batched by tokens, each pair has the logit that it has alone."""
     actual = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
     pairs = list(zip(QUERIES, DOCUMENTS, strict=True))
-    alone = [float(reranker.model.predict([pair], prompt=reranker._instruction)[0]) for pair in pairs]
+    alone = [
+        float(reranker.model.predict([pair], prompt=reranker._instruction, activation_fn=Identity())[0])
+        for pair in pairs
+    ]
     np.testing.assert_allclose(actual, alone, atol=1e-5)
     assert reranker.encoded_texts == len(set(pairs))
+
+
+def test_a_sure_reranker_ties_no_pairs(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight times the logits is the same order: no sigmoid rounds the best ones to 1.0, where they would tie."""
+    before = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
+    (norm,) = [p for name, p in reranker.model.named_parameters() if name.endswith("model.norm.weight")]
+    monkeypatch.setattr(norm, "data", norm.data * 8)
+    after = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
+    assert after.max() > 16.6
+    assert len(set(before.tolist())) == len(set(after.tolist()))
+    assert np.argsort(before, kind="stable").tolist() == np.argsort(after, kind="stable").tolist()
 
 
 def test_token_lengths_are_those_of_the_model_input(reranker: Reranker) -> None:
