@@ -27,7 +27,7 @@ from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
-    from tcmbench.trainsets import TrainSet
+    from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
