@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, key, read_json, write_json
-from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import Contents, file_order, make_examples, make_order
 from tcmbench.trainsets.lines import used_documents
@@ -15,6 +14,7 @@ from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
+from tcmbench.trainsets.train_set import TrainSet
 from tcmbench.trainsets.write import write_examples
 
 if TYPE_CHECKING:
