@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench import __version__, cli
+from tcmbench import __version__, cli, plugins
+
+if TYPE_CHECKING:
+    from tcmbench.plugins import Kind
 
 
 def called(*arguments: str) -> int:
@@ -42,6 +46,13 @@ def test_runs_as_a_module() -> None:
         [sys.executable, "-m", "tcmbench", "--help"], capture_output=True, text=True, check=True
     )  # fmt: skip
     assert done.stdout.startswith("Usage: tcmbench [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("kind", plugins.KINDS)
+def test_every_kind_of_plugin_is_listed(kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
+    """`tcmbench list KIND` names its plug-ins."""
+    assert called("list", kind.replace("_", "-")) == 0
+    assert capsys.readouterr().out.split() == plugins.names(kind)
 
 
 @pytest.mark.parametrize(
