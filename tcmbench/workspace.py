@@ -6,18 +6,21 @@ bundled content, so a workspace holds only what is its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.specs import toml
+from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
 
 SpecT = TypeVar("SpecT", bound=toml.Spec)
@@ -76,7 +79,7 @@ class Workspace:
         """
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
-            if path.is_file():
+            if is_name(name) and path.is_file():
                 return toml.read(schema, path)
         kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)
@@ -94,13 +97,35 @@ class Workspace:
         product = [variant for matrix in model_set.matrix for variant in matrix.variants(where=where)]
         found = [*named, *inline, *product]
         names = [*model_set.models, *(variant.name for variant in found)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise UnknownName(
                 f"{where}: names that are given twice, to variants or to a model and a variant: {', '.join(twice)}. "
                 "Rename one of each."
             )
         return found
+
+    def policies(self, model_set: ModelSet, *, override: Path | None = None) -> Policies:
+        """Return the rules that a set is judged by: those of a file that overrides them, its own, or the default.
+
+        Raises:
+            SpecError: No such file, or a field that is misspelt or can't be.
+        """
+        from tcmbench.specs import policy
+
+        if override is not None:
+            return policy.read(override, source=self.shown(override))
+        own = model_set.policy
+        if isinstance(own, str):
+            path = next((content / own for content in self.content if (content / own).is_file()), self.root / own)
+            return policy.read(path, source=own)
+        where = f"set {model_set.name}"
+        return policy.parse(own, where=f"{where}: policy", source=where if own else "default")
+
+    def shown(self, path: Path) -> str:
+        """Return a path for people: from the workspace's root where it lies in there."""
+        whole, root = path.resolve(), self.root.resolve()
+        return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)
 
     def variant(self, name: str, *, of: ModelSet | None = None) -> Variant:
         """Return a variant by name: one with a file, or one that a set spells.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,12 @@ def test_tree_hash_sees_names_and_bytes(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("3", encoding="utf-8")
     assert first != tree_sha256(files, root=tmp_path)
     assert len(file_sha256(tmp_path / "a.txt")) == 64
+
+
+def test_names_that_are_no_text_are_hashed(tmp_path: Path) -> None:
+    """A file system may hold names that are no UTF-8."""
+    paths = [tmp_path / os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8")]
+    for path in paths:
+        path.write_bytes(b"x")
+
+    assert tree_sha256(paths[:1], root=tmp_path) != tree_sha256(paths[1:], root=tmp_path)

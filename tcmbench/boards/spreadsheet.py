@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
@@ -30,6 +31,10 @@ FIELDS = (
     "score", "score_low", "score_high", "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied",
     "items",
 )  # fmt: skip
+
+
+_SIGNS = frozenset("=+-@−")
+_CONTROLS = frozenset("\t\r\n")
 
 
 def to_csv(table: Table) -> str:
@@ -51,7 +56,7 @@ def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
         "task": _safe(column.task),
         "split": _safe(column.split),
         "role": column.role,
-        "metric": column.metric,
+        "metric": _safe(column.metric),
         "status": cell.status,
         "reason": _safe(cell.reason),
         **_numbers("score", cell.score),
@@ -124,5 +129,10 @@ def _numbers(name: str, estimate: Estimate | None) -> dict[str, str]:
 
 
 def _safe(text: str) -> str:
-    """Return text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    """Return text that a spreadsheet does not take for a formula.
+
+    Full-width signs count too: a spreadsheet set to Chinese takes them for the signs that they look like. So does a
+    sign behind spaces.
+    """
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    return f"'{text}" if first in _SIGNS or text[:1] in _CONTROLS else text

@@ -39,7 +39,7 @@ def command(
         typer.Option(metavar="PATH", help="Baseline; else leaderboards/SET/baseline.json.", show_default=False),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the default.", show_default=False)
+        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the set's own.", show_default=False)
     ] = None,
     against: Annotated[
         Against | None,
@@ -105,9 +105,7 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
 
 
 def _tell_update(place: Workspace, update: Update) -> None:
-    from tcmbench.checks.check import shown
-
-    path = shown(place, update.path)
+    path = place.shown(update.path)
     if not update.written:
         typer.echo(f"{path} already says all of it; nothing was written")
         return

@@ -12,7 +12,7 @@ from tcmbench.cli import group
 from tcmbench.cli.place import DataOption, SetOption
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
-app = group("data")
+app = group("Validate, convert, generate and build data.")
 
 
 @app.command()

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     formats = "formats"
     columns = "columns"
     outputs = "outputs"
+    executors = "executors"
 
 
 def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:

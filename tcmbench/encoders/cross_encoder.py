@@ -98,8 +98,10 @@ class Reranker(Counted):
         return np.minimum(counts + around, self.max_length)
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> Reranker:
-    """Return the reranker, in the base's precision, on the GPU where there is one."""
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> Reranker:
+    """Return the reranker, in the base's precision; without a device on the GPU where there is one."""
     del seed
     import torch
     from sentence_transformers import CrossEncoder
@@ -111,6 +113,7 @@ def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: Mo
     with strict_weights(model_dir):
         model = CrossEncoder(
             str(model_dir),
+            device=device,
             max_length=base.max_length,
             trust_remote_code=base.trust_remote_code,
             local_files_only=True,

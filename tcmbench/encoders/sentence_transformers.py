@@ -79,14 +79,16 @@ class TextEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TextEncoder:
-    """Return the encoder, in the base's precision, on the GPU where there is one."""
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> TextEncoder:
+    """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
     del seed
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
-    model = open_model(model_dir, base)
+    model = open_model(model_dir, base, device=device)
     return TextEncoder(model, base=base, options=options, meta=meta)
 
 

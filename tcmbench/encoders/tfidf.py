@@ -91,9 +91,11 @@ class TfidfEncoder:
         return pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TfidfEncoder:
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> TfidfEncoder:
     """Return the encoder, not yet fitted."""
-    del model_dir, seed
+    del model_dir, seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     return TfidfEncoder(base.name, None, options=options, meta=meta)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 import string
+from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.errors import SpecError
+from tcmbench.specs import policy
+from tcmbench.specs.names import FileName
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
+
+MOST_VARIANTS = 2_000
+"""Variants that the matrices of a set may spell."""
+_MOST_AXES = 10
+_LONGEST_TEMPLATE = 500
 
 
 class Matrix(BaseModel):
@@ -17,24 +27,35 @@ class Matrix(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str
+    name: Annotated[str, Field(max_length=_LONGEST_TEMPLATE)]
     """Template of the names, with `{axis}` for each axis that isn't alone."""
 
     common: dict[str, Any] = Field(default_factory=dict)
     """Fields that all share."""
 
-    axes: dict[str, Annotated[dict[str, dict[str, Any]], Field(min_length=1)]] = Field(min_length=1)
+    axes: dict[str, Annotated[dict[FileName, dict[str, Any]], Field(min_length=1)]] = Field(
+        min_length=1, max_length=_MOST_AXES
+    )
     """axis → label → fields that this label sets; no two axes set the same field."""
 
     @model_validator(mode="after")
     def _name_is_a_template(self) -> Matrix:
         try:
-            fields = [field for _, field, _, _ in string.Formatter().parse(self.name) if field is not None]
+            parsed = [part[1:] for part in string.Formatter().parse(self.name) if part[1] is not None]
         except ValueError as error:
             raise ValueError(f"name {self.name!r} is no template ({error}): {self._example()}") from error
-        unknown = [field for field in fields if field not in self.axes]
+        if any(form or conversion for _, form, conversion in parsed):
+            raise ValueError(f"name {self.name!r}: no widths or conversions: {self._example()}")
+        unknown = [field for field, _, _ in parsed if field not in self.axes]
         if unknown:
             raise ValueError(f"name {self.name!r}: no axis named {unknown[0]!r}: {self._example()}")
+        return self
+
+    @model_validator(mode="after")
+    def _product_is_small(self) -> Matrix:
+        if self.size > MOST_VARIANTS:
+            counts = " × ".join(str(len(labels)) for labels in self.axes.values())
+            raise ValueError(f"expected at most {MOST_VARIANTS:,} combinations, got {counts} = {self.size:,}")
         return self
 
     @model_validator(mode="after")
@@ -49,6 +70,11 @@ class Matrix(BaseModel):
                     "under its name. Let one of them set it."
                 )
         return self
+
+    @property
+    def size(self) -> int:
+        """Number of combinations."""
+        return math.prod(len(labels) for labels in self.axes.values())
 
     def _example(self) -> str:
         return f"expected {{axis}} of {', '.join(self.axes)}, as in {'-'.join(f'{{{axis}}}' for axis in self.axes)!r}"
@@ -93,11 +119,31 @@ class ModelSet(Spec):
     matrix: tuple[Matrix, ...] = ()
     """Variants spelled as products."""
 
+    policy: str | dict[str, Any] = Field(default_factory=dict)
+    """Rules that board and gate judge by: a table, or the path of a file from the workspace's root (docs/ci.md); empty
+    for the default."""
+
+    @model_validator(mode="after")
+    def _matrices_are_small(self) -> ModelSet:
+        count = sum(matrix.size for matrix in self.matrix)
+        if count > MOST_VARIANTS:
+            raise ValueError(f"expected at most {MOST_VARIANTS:,} combinations in all matrices, got {count:,}")
+        return self
+
     @model_validator(mode="after")
     def _models_are_distinct(self) -> ModelSet:
-        twice = sorted({name for name in self.models if self.models.count(name) > 1})
+        twice = sorted(name for name, count in Counter(self.models).items() if count > 1)
         if twice:
             raise ValueError(f"models that are listed twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _policy_is_known(self) -> ModelSet:
+        if isinstance(self.policy, dict):
+            try:
+                policy.parse(self.policy, where="rules", source=self.name)
+            except SpecError as error:
+                raise ValueError(str(error)) from error
         return self
 
     @model_validator(mode="after")

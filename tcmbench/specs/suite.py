@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -66,7 +67,7 @@ class Suite(Spec):
     @model_validator(mode="after")
     def _columns_are_unique(self) -> Suite:
         columns = [task.column for task in self.tasks]
-        twice = sorted({c for c in columns if columns.count(c) > 1})
+        twice = sorted(column for column, count in Counter(columns).items() if count > 1)
         if twice:
             raise ValueError(f"columns that stand twice: {', '.join(twice)}")
         return self

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from tcmbench.specs.names import FileName, leads_outside
 from tcmbench.specs.toml import Spec
 
 
@@ -18,7 +19,10 @@ class TaskSpec(Spec):
     path: str
     """Folder or file under the data root."""
 
-    splits: tuple[str, ...] = ("test",)
+    outside_data_root: bool = False
+    """Whether `path` may lead out of the data root, as an absolute path or with `..` in it."""
+
+    splits: tuple[FileName, ...] = Field(default=("test",), min_length=1, max_length=100)
     """Splits that are evaluated."""
 
     metric: str = ""
@@ -41,3 +45,11 @@ class TaskSpec(Spec):
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the type."""
+
+    @model_validator(mode="after")
+    def _path_stays_inside(self) -> TaskSpec:
+        if leads_outside(self.path) and not self.outside_data_root:
+            raise ValueError(
+                f"path {self.path!r} leads out of the data root. Where that is meant, write outside_data_root = true"
+            )
+        return self

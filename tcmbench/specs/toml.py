@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench.errors import SpecError, UnknownName
+from tcmbench.specs.names import FileName, is_name
+from tcmbench.specs.safe_toml import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +20,14 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str
+    name: FileName
     """Name; the same as the file's."""
 
 
 SpecT = TypeVar("SpecT", bound=Spec)
+
+_MOST_SHOWN = 20
+_LONGEST_SHOWN = 200
 
 
 def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT:
@@ -36,10 +40,12 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
         return schema.model_validate(dict(given))
     except ValidationError as error:
         complaints = "\n".join(
-            f"  {'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}"
-            + (f", got {e['input']!r}" if e["type"] not in {"missing", "extra_forbidden"} else "")
-            for e in error.errors()
+            f"  {'.'.join(map(str, e['loc']))[:_LONGEST_SHOWN] or '(file)'}: {e['msg']}"
+            + (f", got {_shown(e['input'])}" if e["type"] not in {"missing", "extra_forbidden"} else "")
+            for e in error.errors()[:_MOST_SHOWN]
         )
+        if error.error_count() > _MOST_SHOWN:
+            complaints += f"\n  and {error.error_count() - _MOST_SHOWN} more"
         known = ", ".join(schema.model_fields)
         raise SpecError(f"{where}: not a valid {schema.__name__}:\n{complaints}\nKnown fields: {known}.") from error
 
@@ -50,10 +56,7 @@ def read(schema: type[SpecT], path: Path) -> SpecT:
     Raises:
         SpecError: Not TOML, not valid, or a `name` that differs from the file's.
     """
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: not valid TOML: {error}") from error
+    given, _ = load(path)
     spec = parse(schema, {"name": path.stem, **given}, where=str(path))
     if spec.name != path.stem:
         raise SpecError(f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree.")
@@ -67,11 +70,16 @@ def find(schema: type[SpecT], folder: Path, name: str, *, where: str = "") -> Sp
         UnknownName: There is no such file; the message lists the close and the known ones.
     """
     path = folder / f"{name}.toml"
-    if not path.is_file():
+    if not (is_name(name) and path.is_file()):
         raise UnknownName.of(schema.__name__.lower(), name, names(folder), where=where)
     return read(schema, path)
 
 
 def names(folder: Path) -> list[str]:
     """Return the names of all specs in a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    return sorted(path.stem for path in folder.glob("*.toml") if path.is_file())
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

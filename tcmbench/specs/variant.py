@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.specs.names import leads_outside
 from tcmbench.specs.toml import Spec
 
 Tuner = Literal["full", "lora", "qlora"]
@@ -39,16 +40,16 @@ class Augmentation(_Part):
 class Training(_Part):
     """Hyper-parameters that every trainer understands."""
 
-    epochs: float = Field(default=1.0, gt=0)
+    epochs: float = Field(default=1.0, gt=0, le=10_000)
     """Passes over the training set."""
 
-    max_steps: int | None = Field(default=None, ge=1)
+    max_steps: int | None = Field(default=None, ge=1, le=10_000_000)
     """Stop after so many optimiser steps."""
 
-    batch_size: int = Field(default=32, ge=2)
+    batch_size: int = Field(default=32, ge=2, le=1_000_000)
     """Examples per step on one device; InfoNCE teaches nothing with one."""
 
-    accumulation: int = Field(default=1, ge=1)
+    accumulation: int = Field(default=1, ge=1, le=1_000_000)
     """Gradient accumulation steps."""
 
     learning_rate: float = Field(default=2e-5, gt=0)
@@ -70,13 +71,13 @@ class Training(_Part):
     in_batch: bool = True
     """Whether the positives of other examples in the batch are negatives."""
 
-    max_length: int = Field(default=256, ge=16)
+    max_length: int = Field(default=256, ge=16, le=1_000_000)
     """Longest text in tokens; longer ones are cut when the training set is built."""
 
     loss: str | None = None
     """One of the trainer's losses (`LOSSES` in its file); None: its first for the task, such as InfoNCE."""
 
-    lora_rank: int = Field(default=8, ge=1)
+    lora_rank: int = Field(default=8, ge=1, le=100_000)
     """Rank of the adapters."""
 
     lora_alpha: int = Field(default=32, ge=1)
@@ -88,7 +89,7 @@ class Training(_Part):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of training."""
 
-    save_steps: int = Field(default=200, ge=1)
+    save_steps: int = Field(default=200, ge=1, le=10_000_000)
     """Steps between checkpoints; a killed training resumes from the last."""
 
     options: dict[str, Any] = Field(default_factory=dict)
@@ -103,6 +104,9 @@ class Variant(Spec):
 
     data: str
     """TCM-SD folder under the data root whose train split is trained on."""
+
+    outside_data_root: bool = False
+    """Whether `data` may lead out of the data root, as an absolute path or with `..` in it."""
 
     task: Literal["embedding", "reranker"] = "embedding"
     """What the tuned model does."""
@@ -143,6 +147,14 @@ class Variant(Spec):
 
     description: str = ""
     """One sentence for the board."""
+
+    @model_validator(mode="after")
+    def _data_stays_inside(self) -> Variant:
+        if leads_outside(self.data) and not self.outside_data_root:
+            raise ValueError(
+                f"data {self.data!r} leads out of the data root. Where that is meant, write outside_data_root = true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _name_is_a_name(self) -> Variant:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "v_measure"
 STATISTIC = "mean"
 SCORES = "texts"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "cosine_ap"
 STATISTIC = "average_precision"
 SCORES = "texts"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "cosine_spearman"
 STATISTIC = "spearman"
 SCORES = "texts"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 USES = (("encoders", "bm25"), ("task_types", "retrieval"))
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"

@@ -41,8 +41,6 @@ def check(job: Job, *, options: Options) -> None:
     """
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.kind == "reranker":
         raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
     if variant.tuner == "qlora":

@@ -45,8 +45,6 @@ def check(job: Job, *, options: Options) -> None:
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
     _refuse_missing_packages(variant, options, where=where)
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.swift_model_type is None:
         advice = 'Use trainer = "sentence_transformers"'
         if base.architecture == "static" and variant.tuner != "full":

@@ -164,7 +164,8 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
 
 def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> str | None:
     """Return why the last training failed, None where it didn't or hasn't been tried."""
-    return failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
+    last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
+    return None if last is None else last.reason
 
 
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
@@ -184,7 +185,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         try:
             made, job, outcome = _trained(workspace, recipe, seed=seed, name=name, progress=progress)
         except TcmbenchError as error:
-            failures.note(store, name, str(error))
+            failures.note(store, name, error)
             raise
         # what is there by now lacks a part
         shutil.rmtree(store.path(KIND, name), ignore_errors=True)

@@ -123,8 +123,12 @@ def test_a_matrix_that_would_lose_variants_is_refused(
         ({"seeds": [-1]}, "greater than or equal to 0"),
         ({"seeds": [2**32]}, "less than 4294967296"),
         ({"training": {"learning_rate": float("inf")}}, "finite number"),
-        ({"name": ""}, "name '': expected letters, digits"),
-        ({"name": "a/../b"}, r"name 'a/\.\./b': expected letters, digits"),
+        ({"name": ""}, "name of 1 to 150 bytes, got 0"),
+        ({"name": "a b"}, "name 'a b': expected letters, digits"),
+        ({"name": "a/../b"}, r"name 'a/\.\./b': expected one that a file can carry"),
+        ({"training": {"epochs": 1e9}}, "less than or equal to 10000, got 1000000000"),
+        ({"training": {"batch_size": 10**9}}, "less than or equal to 1000000"),
+        ({"data": "../elsewhere"}, "leads out of the data root. Where that is meant, write outside_data_root = true"),
     ],
 )
 def test_a_variant_refuses_what_no_trainer_can_follow(changes: dict[str, object], complaint: str) -> None:
@@ -167,3 +171,10 @@ def test_every_bundled_spec_is_valid() -> None:
             place.spec(Base, base)
         for variant in place.variants(model_set):
             place.spec(Base, variant.base)
+
+
+def test_a_misspelt_rule_in_a_set_is_named_with_the_set_s_file(tmp_path: Path) -> None:
+    """The policy of a set is checked when the set is read."""
+    text = 'suite = "s"\nreference = "a"\nmodels = ["a"]\n[policy.baseline]\nmargn = 1\n'
+    with pytest.raises(SpecError, match=r"mine\.toml: not a valid ModelSet:(.|\n)*margn: Extra inputs"):
+        toml.read(ModelSet, _write(tmp_path, "mine", text))

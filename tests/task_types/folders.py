@@ -37,11 +37,12 @@ def write_beir(
 
 
 def workspace_of(root: Path, tasks: Mapping[str, str]) -> Workspace:
-    """Return a workspace with these tasks in a suite `all`, its data root and its store inside."""
+    """Return a workspace with these tasks, in a suite `all` if there are any, its data root and its store inside."""
     for folder in ("tasks/suites", "models/bases", "data"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for name, text in tasks.items():
         (root / f"tasks/{name}.toml").write_text(text, encoding="utf-8")
     columns = [f'[[tasks]]\ntask = "{name}"\nrole = "in_domain"\n' for name in tasks]
-    (root / "tasks/suites/all.toml").write_text("".join(columns), encoding="utf-8")
+    if columns:
+        (root / "tasks/suites/all.toml").write_text("".join(columns), encoding="utf-8")
     return find(root, cache=root / "store")

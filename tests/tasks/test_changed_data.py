@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +10,11 @@ import pytest
 from tcmbench import models, tasks
 from tcmbench.data import encodings, lines, reading
 from tcmbench.errors import DataAbsent, DataError
-from tcmbench.evaluation import run
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning import training_data
+from tests.running import measured
 from tests.task_types.folders import workspace_of, write_beir, write_lines
-from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,11 +81,11 @@ def test_no_score_of_changed_data_is_stored(place: Workspace, monkeypatch: pytes
     path.write_text(path.read_text("utf-8").replace("头痛发热", "腹痛腹泻"), "utf-8")
     monkeypatch.setattr("tcmbench.evaluation.run.logger.disabled", True)
 
-    cells = run.measure_missing(place, model, planned, watcher=Quiet())
-    assert {name: "changed" in gap.reason for name, gap in cells.gaps.items()} == {"Found": True, "Ordered": True}
+    cells = measured(place, model, planned)
+    assert {name: "changed" in state.reason for name, state in cells.states.items()} == {"Found": True, "Ordered": True}
     assert set(cells.scores) == {"Pairs", "Records"}
 
-    again = run.measure_missing(place, model, tasks.plan_suite(place, suite), watcher=Quiet())
+    again = measured(place, model, tasks.plan_suite(place, suite))
     assert set(again.scores) == set(TASKS)
 
 
@@ -147,3 +147,18 @@ def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path, mon
     monkeypatch.setattr(encodings, "detect", edited)
     with pytest.raises(DataError, match="changed"):
         list(lines.iter_objects(path))
+
+
+@pytest.mark.parametrize("damage", ["folder", "pipe"])
+def test_a_file_that_cannot_be_read_costs_its_own_columns(place: Workspace, damage: str) -> None:
+    """The rest of the suite is planned."""
+    path = place.data_root / "pairs.jsonl"
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    planned = tasks.plan_suite(place, place.spec(Suite, "all"))
+
+    assert set(planned.tasks) == {"Found", "Ordered", "Records"}
+    assert "expected a file, got" in planned.absent["Pairs"]

@@ -328,7 +328,6 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ({"architecture": "static"}, {"tuner": "lora"}, 'no layer that LoRA could adapt.*tuner = "full"'),
         ({}, {"tuner": "qlora"}, "no qlora.*swift"),
         ({"kind": "reranker"}, {}, "no rerankers.*swift"),
-        ({"kind": "baseline", "path": None}, {}, "nothing to tune"),
         ({}, {"training": {"loss": "matryoshka"}}, "needs matryoshka_dims"),
         (
             {},

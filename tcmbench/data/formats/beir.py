@@ -14,7 +14,7 @@ from tcmbench.errors import BadLines, DataAbsent, DataError
 from tcmbench.store import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tcmbench.data.formats import Holds, Part
@@ -62,6 +62,18 @@ class Split(NamedTuple):
     """Who answers whom; without problems."""
 
 
+class _Texts(NamedTuple):
+    path: Path
+    documents: dict[str, Document]
+    numbers: list[str]
+    """Ids that are numbers in the file."""
+
+    def require(self, doc_id: str, what: str) -> None:
+        if doc_id not in self.documents:
+            hint = f", where _id is a number, such as {self.numbers[0]}" if self.numbers else ""
+            raise FieldProblem(f"{what} {_shown(doc_id)} is not in {self.path.name}{hint}")
+
+
 class _Judgement(NamedTuple):
     query_id: str
     doc_id: str
@@ -89,8 +101,8 @@ def read(path: Path) -> Collection:
     problems += [problem for judgements in judged.values() for problem in judgements.problems]
     if problems:
         raise BadLines(problems, advice=ADVICE)
-    texts = {query_id: document.full_text() for query_id, document in queries.items()}
-    return Collection(texts, corpus, {split: judgements.qrels for split, judgements in judged.items()})
+    texts = {query_id: document.full_text() for query_id, document in queries.documents.items()}
+    return Collection(texts, corpus.documents, {split: judgements.qrels for split, judgements in judged.items()})
 
 
 def read_split(path: Path, split: str) -> Split:
@@ -113,8 +125,8 @@ def read_split(path: Path, split: str) -> Split:
             "grade above 0, so every model would score 0. Add the judgements."
         )
     return Split(
-        documents=_texts(corpus),
-        queries=_texts({query_id: queries[query_id] for query_id in judgements.qrels}),
+        documents=_texts(corpus.documents),
+        queries=_texts({query_id: queries.documents[query_id] for query_id in judgements.qrels}),
         judgements=judgements,
     )
 
@@ -127,7 +139,7 @@ def read_texts(path: Path, name: str) -> dict[str, str]:
         BadLines: Lines that can't be read, and repeated ids.
     """
     problems: list[str] = []
-    documents = _read_texts(_texts_file(path, name), problems)
+    documents = _read_texts(_texts_file(path, name), problems).documents
     if problems:
         raise BadLines(problems, advice=ADVICE)
     return _texts(documents)
@@ -152,7 +164,7 @@ def write(collection: Collection, path: Path) -> None:
         write_text(path / "qrels" / f"{split}.tsv", "".join(["query-id\tcorpus-id\tscore\n", *lines]))
 
 
-def _read_both(path: Path) -> tuple[dict[str, Document], dict[str, Document], list[str]]:
+def _read_both(path: Path) -> tuple[_Texts, _Texts, list[str]]:
     """Return corpus, queries and the bad lines of both."""
     problems: list[str] = []
     corpus = _read_texts(_texts_file(path, "corpus"), problems)
@@ -179,11 +191,14 @@ def _corpus_lines(collection: Collection) -> Iterator[Mapping[str, Json]]:
         yield {"_id": doc_id, "title": document.title, "text": document.text}
 
 
-def _read_texts(path: Path, problems: list[str]) -> dict[str, Document]:
+def _read_texts(path: Path, problems: list[str]) -> _Texts:
     documents: dict[str, Document] = {}
+    numbers: list[str] = []
 
     def add(row: Mapping[str, object]) -> None:
         doc_id, document = _parse_text(row)
+        if not isinstance(row.get("_id", row.get("id")), str):
+            numbers.append(doc_id)
         if doc_id in documents:
             raise FieldProblem(f"{doc_id}: a second text of this id")
         documents[doc_id] = document
@@ -195,7 +210,7 @@ def _read_texts(path: Path, problems: list[str]) -> dict[str, Document]:
             pass
     except BadLines as bad:
         problems += bad.problems
-    return documents
+    return _Texts(path, documents, numbers)
 
 
 def _parse_text(row: Mapping[str, object]) -> tuple[str, Document]:
@@ -213,7 +228,7 @@ def _parse_text(row: Mapping[str, object]) -> tuple[str, Document]:
     return doc_id, document
 
 
-def _read_qrels(path: Path, queries: Container[str], corpus: Container[str]) -> Judgements:
+def _read_qrels(path: Path, queries: _Texts, corpus: _Texts) -> Judgements:
     qrels: dict[str, dict[str, int]] = {}
     lines: dict[tuple[str, str], int] = {}
     problems: list[str] = []
@@ -243,24 +258,22 @@ def _require_agreement(judgement: _Judgement, grade: int, *, first: int) -> None
         )
 
 
-def _is_header(cells: Sequence[str], queries: Container[str]) -> bool:
+def _is_header(cells: Sequence[str], queries: _Texts) -> bool:
     """Return whether the first line of a file of judgements names its columns; an id may be "query" too."""
     first, last = cells[0].lower(), cells[-1].lower()
     if first not in _QUERY_COLUMNS or _GRADE.fullmatch(last):
         return False
-    return last in _GRADE_COLUMNS or cells[0] not in queries
+    return last in _GRADE_COLUMNS or cells[0] not in queries.documents
 
 
-def _parse_judgement(cells: Sequence[str], queries: Container[str], corpus: Container[str]) -> _Judgement:
+def _parse_judgement(cells: Sequence[str], queries: _Texts, corpus: _Texts) -> _Judgement:
     if len(cells) == _COLUMNS_TREC:
         cells = [cells[0], cells[2], cells[3]]
     if len(cells) != _COLUMNS:
         raise FieldProblem(f"expected query id, document id, grade between tabs; got {len(cells)} columns")
     query_id, doc_id, grade = cells
-    if query_id not in queries:
-        raise FieldProblem(f"query {_shown(query_id)} is not in the queries")
-    if doc_id not in corpus:
-        raise FieldProblem(f"document {_shown(doc_id)} is not in the corpus")
+    queries.require(query_id, "query")
+    corpus.require(doc_id, "document")
     if not _GRADE.fullmatch(grade):
         raise FieldProblem(f"expected a whole grade of at most six digits in the last column, got {_shown(grade)!r}")
     return _Judgement(query_id, doc_id, max(0, int(float(grade))))

@@ -15,13 +15,13 @@ from tcmbench.store import write_text
 from tcmbench.trainers import TrainedRows, loss_of
 from tcmbench.trainers._runtime import checkpoints, hub_layout, parity, training_log
 from tcmbench.trainers._runtime.job_file import Result, Work, read_work
-from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.trainers._sentence_transformers import batches
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
+from tcmbench.trainers.sentence_transformers import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -226,7 +226,7 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
     loss = loss_of(work.variant, LOSSES).make(model, work)
-    dims = MatryoshkaOptions.model_validate(work.variant.training.options).matryoshka_dims
+    dims = Options.model_validate(work.variant.training.options).matryoshka_dims
     return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
 
 

@@ -35,12 +35,13 @@ def command(job: Job, *, options: Options, device: str) -> list[str]:
     if devices > 1:
         start += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(devices), "-m"]
     arguments = {
-        **_model_arguments(job, options),
+        **_model_arguments(job),
         **_tuner_arguments(job),
         **_data_arguments(job),
         **_optimizer_arguments(job),
         **_device_arguments(job, options, device=device),
         **_output_arguments(job),
+        **options.arguments(),
     }
     flat = [word for name, value in arguments.items() for word in (f"--{name}", value)]
     return [*start, "swift.cli.sft", *flat]
@@ -85,7 +86,7 @@ def task_type(variant: Variant) -> str:
     return "generative_reranker" if variant.head == "generative" else "reranker"
 
 
-def _model_arguments(job: Job, options: Options) -> dict[str, str]:
+def _model_arguments(job: Job) -> dict[str, str]:
     task, loss = task_type(job.variant), loss_of(job.variant, LOSSES)
     arguments = {
         "model": str(job.base_dir),
@@ -95,9 +96,6 @@ def _model_arguments(job: Job, options: Options) -> dict[str, str]:
     }
     if task == "reranker":
         arguments["num_labels"] = "1"
-    if options.matryoshka_dims:
-        dims = ", ".join(f'"{dim}": 1.0' for dim in options.matryoshka_dims)
-        arguments["mrl_dims"] = f"{{{dims}}}"
     return arguments
 
 
@@ -183,8 +181,6 @@ def _device_arguments(job: Job, options: Options, *, device: str) -> dict[str, s
         attention = "flash_attention_2" if half and not missing(["flash_attn"]) else "sdpa"
     if attention != "auto":
         arguments["attn_impl"] = attention
-    if options.deepspeed is not None:
-        arguments["deepspeed"] = options.deepspeed
     return arguments
 
 

@@ -1,0 +1,46 @@
+"""Names and paths that specs may give: none of them leads out of the folders that it is meant for."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_LONGEST = 150
+"""Bytes; a file system takes 255, and endings and temporary names are added."""
+
+
+def checked(name: str) -> str:
+    """Return a name that files can carry.
+
+    Raises:
+        ValueError: It is empty or long, begins with a point, or holds a slash or a character that can't be shown.
+    """
+    size = len(name.encode("utf-8", errors="surrogatepass"))
+    if not 0 < size <= _LONGEST:
+        raise ValueError(f"expected a name of 1 to {_LONGEST} bytes, got {size}")
+    if name.startswith(".") or any(character in "/\\" or not character.isprintable() for character in name):
+        raise ValueError(
+            f"name {name!r}: expected one that a file can carry: no slash, no point in front, nothing unprintable"
+        )
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Return whether a file can carry the name; one that can't is no spec's."""
+    try:
+        checked(name)
+    except ValueError:
+        return False
+    return True
+
+
+def leads_outside(path: str) -> bool:
+    """Return whether a path under the data root leads out of it by what it says."""
+    windows = PureWindowsPath(path)
+    return bool(PurePosixPath(path).is_absolute() or windows.drive or windows.root or ".." in windows.parts)
+
+
+FileName = Annotated[str, AfterValidator(checked)]
+"""A name that becomes part of paths."""
