@@ -72,6 +72,13 @@ def cost(outcome: Mapping[str, Json]) -> str:
         f"{_number(outcome, 'trained_parameters'):,.0f} parameters trained",
         f"{memory / 1024:.1f} GiB" + (f" and {on_gpu / 1024:.1f} GiB on the GPU" if on_gpu else ""),
     ]
+    rows = outcome.get("rows")
+    if isinstance(rows, dict) and _number(rows, "repeated"):
+        repeated, left_out = _number(rows, "repeated"), _number(rows, "left_out")
+        parts.append(
+            f"{repeated:,.0f} of {_number(rows, 'read'):,.0f} rows read again and {left_out:,.0f} never, since batches "
+            "without duplicates couldn't be filled otherwise"
+        )
     if parity:
         parts.append(f"parity within {max(_number(parity, name) for name in parity):.0e}")
     return ", ".join(parts)

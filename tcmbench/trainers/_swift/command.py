@@ -131,7 +131,8 @@ def _data_arguments(job: Job) -> dict[str, str]:
         # dev texts may be cut: they are only looked at, and a dropped row would go unnoticed
         every = max(1, job.steps // _DEV_POINTS)
         arguments |= {"val_dataset": str(job.dev_file), "eval_strategy": "steps", "eval_steps": str(every)}
-        arguments["per_device_eval_batch_size"] = str(job.variant.training.batch_size)
+        size = str(job.variant.training.batch_size)
+        arguments |= {"per_device_eval_batch_size": size, "eval_metric": "tcmbench_margin"}
     return arguments
 
 
@@ -189,6 +190,8 @@ def _output_arguments(job: Job) -> dict[str, str]:
         "add_version": "false",
         "check_model": "false",
         "logging_steps": str(max(1, job.steps // _POINTS)),
+        # left on, a loss of NaN is logged as 0
+        "logging_nan_inf_filter": "false",
         "save_steps": str(job.variant.training.save_steps),
         "save_total_limit": "2",
         "report_to": "tensorboard",
