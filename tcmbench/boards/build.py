@@ -336,8 +336,8 @@ def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:
     scores = [
         [entry.name, column, s.record.model_revision, s.record.task_revision, s.record.metric, s.record.value]
         for entry in entries
-        for column, found in sorted(entry.scores.items())
-        for s in found
+        for column, of_column in sorted(entry.scores.items())
+        for s in of_column
     ]
     stated = [model_set.name, model_set.reference, suite.name, [[t.column, t.role] for t in suite.tasks]]
     return hashlib.sha256(canonical_json([stated, scores]).encode()).hexdigest()  # type: ignore[list-item]
