@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins, tasks
-from tcmbench.checks import policy_file
-from tcmbench.data import formats, tcm_sd, validate
+from tcmbench.data import tcm_sd, validate
+from tcmbench.data.convert import convert
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.specs.policy import read as read_policy
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import Variant
@@ -76,7 +77,7 @@ def targets() -> dict[str, Target]:
     found = {
         "data/tcm_sd": Target(_write_records, _use_records),
         "data/training": Target(_write_records, _use_training),
-        "policy": Target(_write_policy, lambda folder: policy_file.read(folder / "policy.toml")),
+        "policy": Target(_write_policy, lambda folder: read_policy(folder / "policy.toml")),
     }
     found |= {f"formats/{name}": _format(name) for name in plugins.names("formats")}
     found |= {f"tasks/{kind}": Target(lambda root, kind=kind: _write_task(root, kind), _use_task) for kind in _TASKS}
@@ -96,8 +97,8 @@ def _format(name: str) -> Target:
             beir.read_split(folder / "source", "train")
         if holds_rows:
             list(module.read(folder / "source"))
-        formats.convert(folder / "source", folder / "beir", source_format=name, target_format="beir")
-        formats.convert(folder / "source", folder / "rows", source_format=name, target_format="pos_neg", split=None)
+        convert(folder / "source", folder / "beir", source_format=name, target_format="beir")
+        convert(folder / "source", folder / "rows", source_format=name, target_format="pos_neg", split=None)
 
     return Target(write, use)
 
