@@ -56,12 +56,12 @@ def figures(given: argparse.Namespace) -> list[Row | LeftOut]:
 def pending(name: str) -> int:
     """Return how many scores of a set are still to be measured."""
     from tcmbench.cli.place import workspace
-    from tcmbench.runs import run_set
+    from tcmbench.runs.jobs import plan
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace()
     model_set = place.spec(ModelSet, name)
-    return run_set.pending(place, model_set, tasks.plan_suite(place, run_set.suite_of(place, model_set)))
+    return plan(place, model_set, tasks.plan_set(place, model_set)).scores
 
 
 def timed(words: tuple[str, ...], folder: Path) -> float:

@@ -30,10 +30,10 @@ import scipy
 from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 
+from tcmbench.specs.policy import Policy
 from tcmbench.stats.draws import Draws
 from tcmbench.stats.gate import BASE, TUNED, Evidence, judge
 from tcmbench.stats.paired import bootstrap
-from tcmbench.stats.policy import Policy
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
 

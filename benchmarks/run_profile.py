@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks import _cost, _result
 from benchmarks._result import Row
 from tcmbench import tasks
+from tcmbench.records.events import ScoreMeasured
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from tcmbench.records.events import Event
 
 _FULL = ("TCMPicturesRetrieval", "TCMPicturesReranking", "TBOSDRetrieval", "STSBzhPairs", "TNewsHeadlines")
 _QUICK = ("SynthSTS", "SynthReranking")
@@ -63,17 +66,10 @@ class Timer:
         return found
 
 
-class Silent:
-    """Watches and says nothing."""
-
-    def begin(self, *_: object) -> None:
-        """Do nothing."""
-
-    def end(self, model: object, column: object, score: object) -> None:
-        """Stop where a measurement failed: its time would be missing."""
-        del model
-        if score is None:
-            _result.fail(f"{column} could not be measured")
+def complete(event: Event) -> None:
+    """Stop where a measurement failed: its time would be missing."""
+    if isinstance(event, ScoreMeasured) and event.value is None:
+        _result.fail(f"{event.column} could not be measured")
 
 
 def figures(given: argparse.Namespace) -> list[Row]:
@@ -118,7 +114,7 @@ def profile(base: str, suite_name: str, names: tuple[str, ...], data: Path | Non
         model = models.base_model(place, base)
         demo = place.spec(Suite, "demo")
         first = demo.model_copy(update={"tasks": tuple(t for t in demo.tasks if t.task == _WARM_UP)})
-        run.measure_missing(warm, model, tasks.plan_suite(warm, first), watcher=Silent())
+        run.measure(warm, model, first.tasks, tasks.plan_suite(warm, first), emit=complete)
         suite = place.spec(Suite, suite_name)
         columns = tuple(t for t in suite.tasks if not names or t.task in names)
         planned = tasks.plan_suite(place, suite.model_copy(update={"tasks": columns}))
@@ -126,28 +122,11 @@ def profile(base: str, suite_name: str, names: tuple[str, ...], data: Path | Non
         encode, lengths = Timer(loaded.inner.encode_texts), Timer(loaded.inner.token_lengths)
         asked = Timer(loaded.encode_list)
         loaded.inner.encode_texts, loaded.inner.token_lengths, loaded.encode_list = encode, lengths, asked
-        once = Loaded(model, loaded)
+        models.load = lambda *_, **__: loaded  # this process ends with the profile
         start = time.process_time()
-        run.measure_missing(place, once, planned, watcher=Silent())  # type: ignore[arg-type] # a model, but for `load`
+        run.measure(place, model, planned.suite.tasks, planned, emit=complete)
         total = time.process_time() - start
         return Profile(total, encode.seconds, lengths.seconds, asked.texts, encode.texts, len(columns))
-
-
-class Loaded:
-    """A model that is loaded already."""
-
-    def __init__(self, model: Any, loaded: Any) -> None:
-        self._model = model
-        self._loaded = loaded
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the model has."""
-        return getattr(self._model, name)
-
-    def load(self, *, cache: Path) -> Any:
-        """Return it."""
-        del cache
-        return self._loaded
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -18,11 +18,11 @@ from scipy.stats import spearmanr
 
 from benchmarks import _cost, _result
 from benchmarks._result import Row
-from tcmbench.stats import weighted
 from tcmbench.stats.draws import mean_over_tasks
 from tcmbench.stats.paired import bootstrap, bootstrap_statistic
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
+from tcmbench.stats.statistics import spearman
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +67,7 @@ def rank_correlations(models: int, seeds: int, pairs: int, resamples: int) -> Ro
     plan = Resampling(n_resamples=resamples, stream="pairs")
 
     def ours() -> Draws:
-        statistics = {name: [weighted.spearman(seed, gold) for seed in of_model] for name, of_model in values.items()}
+        statistics = {name: [spearman.prepare(seed, gold) for seed in of_model] for name, of_model in values.items()}
         return bootstrap_statistic(statistics, items=pairs, plan=plan)
 
     drawn = random.integers(0, pairs, (_RIVAL_RESAMPLES, pairs))
@@ -84,7 +84,7 @@ def rank_correlations(models: int, seeds: int, pairs: int, resamples: int) -> Ro
         rival_mib=theirs.mib,
         most_mib=MOST_MIB,
         note=f"scipy's correlation is timed on {_RIVAL_RESAMPLES} resamples of one model; both give the same figures "
-        "(tests/stats/test_weighted.py).",
+        "(tests/stats/test_statistics.py).",
     )
 
 

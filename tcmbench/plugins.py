@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
     from tcmbench.store import Json
 
-Kind = Literal["miners", "augmentations", "trainers", "encoders", "task_types", "formats", "columns", "outputs"]
+Kind = Literal[
+    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "statistics", "columns", "figures",
+    "outputs", "executors",
+]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -43,8 +46,11 @@ _FOLDERS: Mapping[Kind, str] = {
     "encoders": "tcmbench.encoders",
     "task_types": "tcmbench.task_types",
     "formats": "tcmbench.data.formats",
+    "statistics": "tcmbench.stats.statistics",
     "columns": "tcmbench.boards.columns",
+    "figures": "tcmbench.boards.figures",
     "outputs": "tcmbench.checks.outputs",
+    "executors": "tcmbench.executors",
 }
 
 

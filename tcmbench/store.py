@@ -192,6 +192,14 @@ class Store:
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
+    def is_locked(self, kind: str, key: str) -> bool:
+        """Return whether a process holds the lock of an artefact at this moment."""
+        try:
+            with self.lock(kind, key, timeout=0):
+                return False
+        except StoreError:
+            return True
+
     @contextlib.contextmanager
     def lock(self, kind: str, key: str, *, timeout: float = -1) -> Iterator[None]:
         """Hold the lock of an artefact, so that two processes don't do the same long work twice.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
 
 SpecT = TypeVar("SpecT", bound=toml.Spec)
@@ -104,6 +105,28 @@ class Workspace:
                 "Rename one of each."
             )
         return found
+
+    def policies(self, model_set: ModelSet, *, override: Path | None = None) -> Policies:
+        """Return the rules that a set is judged by: those of a file that overrides them, its own, or the default.
+
+        Raises:
+            SpecError: No such file, or a field that is misspelt or can't be.
+        """
+        from tcmbench.specs import policy
+
+        if override is not None:
+            return policy.read(override, source=self.shown(override))
+        own = model_set.policy
+        if isinstance(own, str):
+            path = next((content / own for content in self.content if (content / own).is_file()), self.root / own)
+            return policy.read(path, source=own)
+        where = f"set {model_set.name}"
+        return policy.parse(own, where=f"{where}: policy", source=where if own else "default")
+
+    def shown(self, path: Path) -> str:
+        """Return a path for people: from the workspace's root where it lies in there."""
+        whole, root = path.resolve(), self.root.resolve()
+        return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)
 
     def variant(self, name: str, *, of: ModelSet | None = None) -> Variant:
         """Return a variant by name: one with a file, or one that a set spells.

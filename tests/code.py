@@ -11,15 +11,14 @@ import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench import plugins
+from tcmbench.trainers import _runtime
 from tests.imports import CALLS, MODULES, TREES, room_of
+from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.plugins import Kind
-
-MAKERS: tuple[Kind, ...] = ("miners", "augmentations", "trainers", "encoders", "task_types")
-"""Kinds of plug-ins that artefacts are made with."""
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "contents": ("tcmbench.tuning.training_data._STAGE",),
@@ -53,8 +52,11 @@ def makers() -> dict[str, Maker]:
     for kind in MAKERS:
         for name in plugins.names(kind):
             module = plugins.load(kind, name)
-            declared = f"REVISION in {module.__name__}"
-            found[f"{kind}/{name}"] = Maker(str(module.REVISION), declared, (module.__name__,))
+            revision, declared = str(module.REVISION), f"REVISION in {module.__name__}"
+            if kind == "trainers":
+                revision += f", runtime {_runtime.RUNTIME_REVISION}"
+                declared += f" or RUNTIME_REVISION in {_runtime.__name__}"
+            found[f"{kind}/{name}"] = Maker(revision, declared, (module.__name__,))
     for name, (constant, *handed) in STAGES.items():
         module_name, _, attribute = constant.rpartition(".")
         revision = str(getattr(importlib.import_module(module_name), attribute))
@@ -89,9 +91,15 @@ def _called(module: str) -> frozenset[str]:
     started = {
         other
         for other in MODULES
-        if room_of(other) == room_of(module) and other not in _PLUGINS and other.rpartition(".")[2] in strings
+        if room_of(other) == room_of(module) and other not in _PLUGINS and not strings.isdisjoint(_endings(other))
     }
     return frozenset(CALLS[module] | started)
+
+
+def _endings(module: str) -> list[str]:
+    """Return the names that a module may be started by: `worker`, `_runtime.worker` and so on."""
+    parts = module.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts))]
 
 
 def digest(module: str) -> str:

@@ -39,14 +39,12 @@ def state() -> dict[str, dict[str, str]]:
     }
 
 
-def unraised(found: Mapping[str, Maker], before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return one line for each maker whose code has changed while its revision hasn't."""
-    changed = {module for module, code in now["code"].items() if before["code"].get(module) != code}
-    return [
-        f"{name}: {maker.declared} is still {maker.revision!r}, but the code of {', '.join(sorted(its))} has changed"
-        for name, maker in sorted(found.items())
-        if (its := reach(maker)[0] & changed) and before["revisions"].get(name) == maker.revision
-    ]
+def unraised(found: Mapping[str, Maker], before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return changed module → the makers that run it and still have the revision they had."""
+    changed = [module for module, code in now["code"].items() if before["code"].get(module) != code]
+    same = {name: reach(maker)[0] for name, maker in found.items() if before["revisions"].get(name) == maker.revision}
+    runs = {module: sorted(name for name, modules in same.items() if module in modules) for module in changed}
+    return {module: names for module, names in runs.items() if names}
 
 
 def moved_defaults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -64,10 +62,14 @@ def test_code_changes_only_with_its_revision(request: pytest.FixtureRequest) -> 
         GOLDEN.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before = json.loads(GOLDEN.read_text(encoding="utf-8"))
     stale = unraised(makers(), before, now)
-    assert not stale, (
-        "\n".join(stale)
-        + "\nWhere the same input and options can give another output now, raise the revision: without "
-        f"that, what is stored is taken for what the new code would make. Then record the state: {RECORD}"
+    revised = {name: makers()[name].declared for names in stale.values() for name in names}
+    assert not stale, "\n".join(
+        [
+            *(f"{module} has changed; it is run by {', '.join(names)}" for module, names in stale.items()),
+            "Where the same input and options can give another output now, raise the revision, or old artefacts stay.",
+            *(f"  {name}: {declared}" for name, declared in sorted(revised.items())),
+            f"Then record the state: {RECORD}",
+        ]
     )
     moved = moved_defaults(before, now)
     assert not moved, (
@@ -84,9 +86,9 @@ def test_a_change_is_laid_at_the_door_of_all_that_reach_it() -> None:
     before = json.loads(json.dumps(now))
     before["code"]["tcmbench.miners.selection.choice"] = "other"
     before["revisions"]["miners/random"] = "0"
-    names = [line.partition(":")[0] for line in unraised(found, before, now)]
-    assert names == ["miners/bm25", "miners/embedding", "trainsets"]
-    assert unraised(found, now, now) == []
+    expected = {"tcmbench.miners.selection.choice": ["miners/bm25", "miners/embedding", "trainsets"]}
+    assert unraised(found, before, now) == expected
+    assert unraised(found, now, now) == {}
 
 
 def test_a_moved_default_is_told_apart_from_a_new_field() -> None:
@@ -116,7 +118,8 @@ def test_programs_that_a_plugin_starts_are_its_code() -> None:
     """Workers are files that nothing imports."""
     found = makers()
     assert "tcmbench.encoders._vllm_worker" in reach(found["encoders/vllm"])[0]
-    assert any("sentence_transformers_worker" in name for name in reach(found["trainers/sentence_transformers"])[0])
+    trainer = reach(found["trainers/sentence_transformers"])[0]
+    assert {"tcmbench.trainers._sentence_transformers.worker", "tcmbench.trainers._runtime.leash"} <= trainer
 
 
 def test_plugins_that_another_calls_are_in_its_identity() -> None:

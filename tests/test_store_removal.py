@@ -6,13 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from tcmbench.evaluation.status import Reporter
 
+from tcmbench.runs.status import reporting
 from tcmbench.store import Store, write_json
 from tcmbench.store_inventory import OWNER, Artefact, artefacts
 from tcmbench.store_removal import beyond, has_live_run, remove
 from tests.test_store_inventory import put, space
-from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +100,7 @@ def test_a_live_run_keeps_what_it_may_read(store: Store, is_running: bool) -> No
     """Under a run only caches are removed, and a run that is over keeps nothing."""
     with contextlib.ExitStack() as runs:
         if is_running:
-            runs.enter_context(Reporter(store, Quiet()).watching())
+            runs.enter_context(reporting(store))
         assert has_live_run(store) == is_running
         removal = remove(store, artefacts(store, kinds=["models", "embeddings"]))
     expected = {"embeddings"} if is_running else {"embeddings", "models"}

@@ -105,3 +105,25 @@ def test_variants_of_a_matrix_are_found_through_their_set(workspace_dir: Path) -
     assert place.variant("v-low", of=model_set).training.learning_rate == 1e-5
     with pytest.raises(UnknownName, match=r"(?s)set s: no variant named 'v-high'.*Known: v-low"):
         place.variant("v-high", of=model_set)
+
+
+def test_the_policy_is_the_set_s_unless_a_file_overrides_it(workspace_dir: Path) -> None:
+    """A table in the set, a file that it names, a file that is given, or the default; each says where it is written."""
+    place = find(workspace_dir)
+    head = 'suite = "one"\nreference = "tfidf"\nmodels = ["tfidf"]\n'
+    (workspace_dir / "models/strict.toml").write_text("margin = 0.25\n", "utf-8")
+    sets = {
+        "plain": head,
+        "table": f"{head}[policy]\nmargin = 0.5\n[policy.baseline]\ncap = 2\n",
+        "file": f'{head}policy = "models/strict.toml"\n',
+    }
+    for name, text in sets.items():
+        (workspace_dir / f"models/sets/{name}.toml").write_text(text, "utf-8")
+    found = {name: place.policies(place.spec(ModelSet, name)) for name in sets}
+    assert {name: (p.source, p.reference.margin, p.baseline.cap) for name, p in found.items()} == {
+        "plain": ("default", 1.0, 5.0),
+        "table": ("set table", 0.5, 2.0),
+        "file": ("models/strict.toml", 0.25, 5.0),
+    }
+    overridden = place.policies(place.spec(ModelSet, "table"), override=workspace_dir / "models/strict.toml")
+    assert (overridden.source, overridden.reference.margin) == ("models/strict.toml", 0.25)

@@ -10,34 +10,42 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
-from tcmbench.boards.comparison import Comparer
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import Cell, Row, Table, TaskColumn
-from tcmbench.boards.texts import text
-from tcmbench.errors import NotComparable, ScoreMissing
-from tcmbench.records import items as item_tables
-from tcmbench.records.entry import CellState, Entry, TaskCard
+from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome, Row, Table, TaskColumn
+from tcmbench.boards.texts import gate_reason, same, text
+from tcmbench.comparison import ranks
+from tcmbench.comparison.measured import measured_set
+from tcmbench.comparison.reference import AgainstReference
+from tcmbench.specs import policy
 from tcmbench.specs.suite import ROLES
-from tcmbench.stats.policy import Policy
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tcmbench.records.items import Items
-    from tcmbench.records.score import Score
+    from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.comparison.reference import SliceChange
+    from tcmbench.comparison.verdict import ModelVerdict
+    from tcmbench.records.entry import CellState, Entry, TaskCard
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Suite
-
-_UNKNOWN = CellState("not_measured")
+    from tcmbench.stats.estimates import Estimate as Figure
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a board is worked out."""
 
-    policy: Policy = field(default_factory=Policy)
-    """Rules of the gate, which decide what may ship; also the resamples behind every interval, and their seed."""
+    policies: Policies = field(default_factory=policy.default)
+    """Rules of the gate; also the resamples behind every interval, and their seed."""
+
+    baseline: Baseline | None = None
+    """Earlier scores that the models are held against."""
+
+    baseline_file: str = ""
+    """Path of the baseline, for people."""
 
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
     """Column → what is known about the data."""
@@ -61,20 +69,18 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     """
     options = options or Options()
     entries = sorted(entries, key=lambda entry: entry.name)
-    if model_set.reference not in {entry.name for entry in entries}:
-        raise ScoreMissing(
-            f"set {model_set.name}: no entry for the reference {model_set.reference!r}. Run the set first."
-        )
-    items = {
-        entry.name: {name: item_tables.read(scores) for name, scores in entry.scores.items() if scores}
-        for entry in entries
-    }
-    columns = _columns(suite, entries, items, options)
-    comparer = Comparer(columns, items, reference=model_set.reference, policy=options.policy)
-    rows = [_row(entry, columns, items, comparer, model_set.reference) for entry in entries]
-    rows = _slice(rows, columns, items, comparer, options)
-    rows = _mark_best(rows, columns, comparer)
-    rows = _rank(rows, comparer)
+    measured = measured_set(model_set, suite, entries)
+    comparison = AgainstReference(measured, policy=options.policies.reference)
+    columns = _columns(measured, options)
+    verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
+    since = _since_baseline(measured, comparison, options)
+    rows = [
+        _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
+        for model in measured.models
+    ]
+    rows = _slice(rows, columns, comparison, options)
+    rows = _mark_best(rows, columns, comparison)
+    rows = _rank(rows, comparison, verdicts)
     return Table(
         name=model_set.name,
         title=model_set.title or model_set.name,
@@ -85,21 +91,21 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
-        recommendation=recommend(rows, tied=comparer.gain_tied),
-        policy=options.policy,
+        recommendation=recommend(rows, tied=lambda best, other: ranks.gain_tied(comparison, best, other)),
+        policy=options.policies.reference,
+        baseline_policy=options.policies.baseline,
+        policy_source=options.policies.source,
+        baseline=options.baseline_file,
+        gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
     )
 
 
-def _columns(
-    suite: Suite, entries: Sequence[Entry], items: Mapping[str, Mapping[str, Items]], options: Options
-) -> tuple[TaskColumn, ...]:
+def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
     columns = []
-    for task in sorted(suite.tasks, key=lambda task: ROLES.index(task.role)):
+    for task in sorted(measured.columns, key=lambda task: ROLES.index(task.role)):
         name = task.column
-        measured = [entry for entry in entries if entry.scores.get(name)]
-        _require_one_revision(name, measured)
         card = options.cards.get(name)
         column = TaskColumn(
             name=name,
@@ -107,85 +113,138 @@ def _columns(
             task=task.task,
             split=task.split,
             role=task.role,
-            synthetic=suite.synthetic or bool(card and card.synthetic),
+            synthetic=measured.suite.synthetic or bool(card and card.synthetic),
             card=card,
+            description=card.description if card else "",
+            source=card.source if card else "",
+            license=card.license if card else "unknown",
         )
-        if measured:
-            record = measured[0].scores[name][0].record
-            first = items[measured[0].name][name]
+        model = next((model for model in measured.models if name in model.items), None)
+        if model is not None:
+            record, items = model.entry.scores[name][0].record, model.items[name]
             column = replace(
                 column,
                 metric=record.metric,
                 task_type=record.task_type,
                 revision=record.task_revision,
-                items=len(first.ids),
-                clusters=len(set(first.clusters)),
-                slice_sizes=details.slice_sizes(first, card),
+                items=len(items.ids),
+                clusters=len(set(items.clusters)),
+                slice_sizes=details.slice_sizes(items, card),
             )
         columns.append(column)
     return tuple(columns)
 
 
-def _require_one_revision(name: str, measured: Sequence[Entry]) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    for entry in measured:
-        for score in entry.scores[name]:
-            seen.setdefault((score.record.task_revision, score.record.metric), score.record.model)
-    if len(seen) > 1:
-        told = "; ".join(f"{model}: {metric} at revision {revision}" for (revision, metric), model in seen.items())
-        raise NotComparable(f"column {name}: expected one revision and metric, found {told}. Measure the models again.")
+def _since_baseline(measured: MeasuredSet, comparison: AgainstReference, options: Options) -> dict[str, ModelVerdict]:
+    """Return model → verdict against its own row in the baseline; empty without one."""
+    if options.baseline is None:
+        return {}
+    from tcmbench.comparison import regression
+
+    verdicts = regression.judge(
+        measured,
+        options.baseline,
+        policies=options.policies,
+        where=options.baseline_file,
+        reference=comparison,
+    )
+    return {verdict.name: verdict for verdict in verdicts if verdict.against == "baseline"}
 
 
 def _row(
-    entry: Entry,
+    model: Measured,
     columns: Sequence[TaskColumn],
-    items: Mapping[str, Mapping[str, Items]],
-    comparer: Comparer,
-    reference: str,
+    comparison: AgainstReference,
+    *,
+    verdict: ModelVerdict | None,
+    since: ModelVerdict | None,
 ) -> Row:
-    cells = {}
-    for column in columns:
-        scores = entry.scores.get(column.name, ())
-        if not scores:
-            cells[column.name] = _empty(entry, column.name)
-            continue
-        own = items[entry.name][column.name]
-        base = items[reference].get(column.name) if entry.name != reference else None
-        found = details.details(own, base)
-        cells[column.name] = replace(
-            _measured(scores, own),
-            score=comparer.score(entry.name, column.name),
-            histogram=found.histogram,
-            lowest=found.lowest,
-            highest=found.highest,
-            confusions=found.confusions,
-        )
-    judged = comparer.judge(entry.name, cells, variant=entry.kind == "variant")
-    trained = max((len(scores) for scores in entry.scores.values()), default=0)
+    entry = model.entry
+    is_reference = model is comparison.base
     return Row(
         name=entry.name,
         title=entry.title or entry.name,
         kind=entry.kind,
         base=entry.base,
         description=entry.description,
-        is_reference=entry.name == reference,
-        cells=judged.cells,
-        aggregates=judged.aggregates,
-        gate=judged.gate,
-        seeds=trained if entry.kind == "variant" else 0,
-        recipe=entry.recipe,
+        is_reference=is_reference,
+        cells={column.name: _cell(model, column.name, comparison, verdict) for column in columns},
+        aggregates=_aggregates(verdict, comparison) if verdict else Aggregates(),
+        gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
+        since_baseline=_gate(since) if since else None,
+        seeds=model.seeds,
+        recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,
         failure=entry.failure,
-        provenance=entry.provenance,
+        provenance=dict(sorted(entry.provenance.items())),
     )
 
 
-def _empty(entry: Entry, column: str) -> Cell:
-    state = entry.states.get(column)
-    if state is None:
-        state = CellState("failed", entry.failure) if entry.failure else _UNKNOWN
-    return Cell(status=state.state, reason=state.reason or default_reason(state))
+def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: ModelVerdict | None) -> Cell:
+    gap = model.gap(column)
+    if gap is not None:
+        return Cell(status=gap.state, reason=gap.reason or default_reason(gap))
+    scores, items = model.entry.scores[column], model.items[column]
+    names = set.intersection(*(set(score.record.metrics) for score in scores))
+    draws = comparison.draws(column)
+    detail = details.details(items, comparison.base.items.get(column) if verdict else None)
+    cell = Cell(
+        status="measured",
+        score=_estimate(draws.estimate(model.name)) if draws else None,
+        items=len(items.ids),
+        seed_values=tuple(score.record.value * 100 for score in scores),
+        metrics={name: sum(score.record.metrics[name] for score in scores) / len(scores) for name in sorted(names)},
+        revision=scores[0].record.task_revision,
+        histogram=detail.histogram,
+        lowest=detail.lowest,
+        highest=detail.highest,
+        confusions=detail.confusions,
+    )
+    task = next((task for task in verdict.tasks if task.task == column), None) if verdict else None
+    if task is None:
+        return cell
+    return replace(
+        cell,
+        delta=_estimate(task.delta),
+        p_value=task.p_holm,
+        verdict=task.verdict,
+        improved_share=None if task.improved is None else task.improved / task.n,
+        worse_share=None if task.worse is None else task.worse / task.n,
+    )
+
+
+def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregates:
+    in_domain, held_out, general = (verdict.mean_change(role) for role in ROLES)
+    sums = Aggregates(
+        gain_role=ranks.gain_role(comparison.columns),
+        partial=verdict.partial,
+        in_domain=_estimate(in_domain) if in_domain else None,
+        held_out=_estimate(held_out) if held_out else None,
+        general=_estimate(general) if general else None,
+    )
+    kept = verdict.forgetting
+    if kept is None:
+        return sums
+    return replace(
+        sums,
+        worst_task=kept.worst_task,
+        worst_delta=_estimate(kept.worst),
+        retention=_estimate(kept.retention, scale=100) if kept.retention else None,
+        worse_share=kept.worse,
+    )
+
+
+def _gate(verdict: ModelVerdict) -> GateOutcome:
+    reasons = [gate_reason(violation) for violation in verdict.result.violations]
+    if verdict.against == "baseline":
+        explained = {problem.column for problem in verdict.problems}
+        reasons = [same(f"{p.column}: {p.reason}" if p.column else p.reason) for p in verdict.problems] + [
+            gate_reason(violation)
+            for violation in verdict.result.violations
+            if violation.rule != "missing" or (verdict.tasks and violation.task not in explained)
+        ]
+    return GateOutcome(verdict.outcome, tuple(reasons), verdict.passed, verdict.changed)
 
 
 def default_reason(state: CellState) -> str:
@@ -193,39 +252,27 @@ def default_reason(state: CellState) -> str:
     return text(f"reasons.{state.state}").en
 
 
-def _measured(scores: Sequence[Score], items: Items) -> Cell:
-    names = set.intersection(*(set(score.record.metrics) for score in scores))
-    return Cell(
-        status="measured",
-        items=len(items.ids),
-        seed_values=tuple(score.record.value * 100 for score in scores),
-        metrics={name: sum(score.record.metrics[name] for score in scores) / len(scores) for name in sorted(names)},
-        revision=scores[0].record.task_revision,
-    )
-
-
 def _slice(
-    rows: Sequence[Row],
-    columns: Sequence[TaskColumn],
-    items: Mapping[str, Mapping[str, Items]],
-    comparer: Comparer,
-    options: Options,
+    rows: Sequence[Row], columns: Sequence[TaskColumn], comparison: AgainstReference, options: Options
 ) -> list[Row]:
     """Return the rows with the slices of the first in-domain task that is a mean and has any: the one that is drawn."""
     column = next((c for c in columns if c.role == "in_domain" and c.slice_sizes), None)
     if column is None:
         return list(rows)
-    first = next(found[column.name] for found in items.values() if column.name in found)
-    found = comparer.slices(column.name, details.slicings(first, options.cards.get(column.name)))
-    return [
-        replace(row, cells={**row.cells, column.name: replace(row.cells[column.name], slices=found[row.name])})
-        if row.name in found
-        else row
-        for row in rows
-    ]
+    name = column.name
+    first = next(model for model in comparison.models if name in model.items)
+    changes = comparison.slices(name, details.slicings(first.items[name], options.cards.get(name)))
+    sliced = []
+    for row in rows:
+        slices = {
+            slicing: {part: _slice_estimate(change) for part, change in parts.items()}
+            for slicing, parts in changes.get(row.name, {}).items()
+        }
+        sliced.append(replace(row, cells={**row.cells, name: replace(row.cells[name], slices=slices)}))
+    return sliced
 
 
-def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Comparer) -> list[Row]:
+def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparison: AgainstReference) -> list[Row]:
     marked = {row.name: dict(row.cells) for row in rows}
     for column in columns:
         measured = [row for row in rows if row.cells[column.name].score is not None]
@@ -235,24 +282,32 @@ def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparer: Com
         for row in measured:
             cell = row.cells[column.name]
             top = _value(cell) == _value(best.cells[column.name])
-            tied = not top and comparer.tied(best.name, row.name, column.name)
+            tied = not top and ranks.tied(comparison, best.name, row.name, column.name)
             marked[row.name][column.name] = replace(cell, best=top, tied=tied)
     return [replace(row, cells=marked[row.name]) for row in rows]
 
 
-def _rank(rows: Sequence[Row], comparer: Comparer) -> list[Row]:
-    borda = comparer.borda(rows)
-    front = comparer.front(rows)
-    ranks = comparer.rank_ranges(rows)
+def _rank(rows: Sequence[Row], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]) -> list[Row]:
+    borda = ranks.borda(comparison)
+    front = ranks.front(verdicts, role=ranks.gain_role(comparison.columns))
+    by_gain = ranks.rank_ranges(comparison)
     return [
         replace(
             row,
             aggregates=replace(
-                row.aggregates, ranks=ranks.get(row.name), borda=borda.get(row.name), on_front=row.name in front
+                row.aggregates, ranks=by_gain.get(row.name), borda=borda.get(row.name), on_front=row.name in front
             ),
         )
         for row in rows
     ]
+
+
+def _estimate(estimate: Figure, *, scale: float = 1.0) -> Estimate:
+    return Estimate(estimate.value * scale, estimate.interval.low * scale, estimate.interval.high * scale)
+
+
+def _slice_estimate(change: SliceChange) -> Estimate:
+    return Estimate(change.value, *(change.interval[:2] if change.interval else ()))
 
 
 def _value(cell: Cell) -> float:

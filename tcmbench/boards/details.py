@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.table import Confusion, ItemChange
+from tcmbench.stats import statistics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ class Details(NamedTuple):
 
 def details(items: Items, base: Items | None) -> Details:
     """Return the details of one model's items against the reference's (None on the reference's own row)."""
-    if items.statistic != "mean":
+    if not statistics.load(items.statistic).HAS_ITEM_SCORES:
         return Details((), (), (), ())
     import numpy as np
 
@@ -67,7 +68,7 @@ def slicings(items: Items, card: TaskCard | None) -> dict[str, tuple[str, ...]]:
 
 def slice_sizes(items: Items, card: TaskCard | None) -> dict[str, dict[str, int]]:
     """Return slicing → slice → number of items."""
-    if items.statistic != "mean":
+    if not statistics.load(items.statistic).HAS_ITEM_SCORES:
         return {}
     return {
         name: {part: count for part, count in sorted(Counter(values).items(), key=_slice_order) if part}

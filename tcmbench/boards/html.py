@@ -7,7 +7,6 @@ stand in both languages.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +17,7 @@ from tcmbench.boards.figures import pictures
 from tcmbench.boards.payload import DETAILS, payload
 from tcmbench.boards.recommend import common_means
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
-_LEADING = ("pareto", "forest")
-"""Pictures for the first screen, the best first."""
 _DATA = "%tcmbench-data%"
 
 LARGEST = 495_000
@@ -56,7 +54,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     environment = _environment()
     summaries = summary.load_all()
     drawn = pictures(table)
-    lead = next((picture for name in _LEADING for picture in drawn if picture.name == name), None)
+    lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     template = environment.get_template("board.html.j2")
@@ -113,9 +111,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=summary.signed, size=_size, slice_name=slice_name
-    )
+    environment.globals.update(t=_both, spans=_spans, label=_label, signed=signed, size=_size, slice_name=slice_name)
     environment.globals.update(bundled=texts.bundled, reason=texts.reason)
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
@@ -190,7 +186,7 @@ def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
     """Return `[low, high]`, or nothing where there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    show = partial(summary.signed) if sign else "{:.1f}".format
+    show = signed if sign else "{:.1f}".format
     return f"[{show(estimate.low)}, {show(estimate.high)}]"
 
 
@@ -203,4 +199,4 @@ def _reach(row: Row) -> float:
     """Return the largest end among a row's sums, with some room: they are drawn on one scale."""
     sums = row.aggregates
     found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
-    return 1.06 * max([0.5, *(abs(end) for e in found for end in e if end is not None)])
+    return 1.06 * max([0.5, *(abs(end) for e in found for end in (e.value, e.low, e.high) if end is not None)])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import load_added, signed
+from tcmbench.boards.columns import load_added
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

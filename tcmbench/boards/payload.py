@@ -160,6 +160,8 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
     }
     if row.gate and row.gate.reasons:
         found["gate"] = [_both(reason.clipped(300)) for reason in row.gate.reasons]
+    if row.since_baseline and row.since_baseline.reasons:
+        found["since"] = [_both(reason.clipped(300)) for reason in row.since_baseline.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
     return found

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
+from tcmbench.comparison import baseline as baselines
 from tcmbench.runs import cards as task_cards
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.store import atomic_write, key, tree_sha256
 
 if TYPE_CHECKING:
+    from tcmbench.boards.build import Options
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
+
+
+_KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
+"""Plug-ins that stand on a board: those of other packages are in its key, ours are part of its code."""
+
+_PACKAGES = ("jinja2", "matplotlib")
+"""What a page is rendered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +43,92 @@ class Result:
     """`model · column: reason` of every score that should be there and isn't."""
 
 
-def write_board(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry]) -> Result:
+def write_board(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    entries: list[Entry],
+    *,
+    policy: Path | None = None,
+) -> Result:
     """Write the board of a set and say what is missing on it."""
-    files = _board_files(workspace, model_set, planned, entries)
-    return Result(tuple(entries), tuple(files), run_set.missing(entries))
+    files = _board_files(workspace, model_set, planned, entries, policy=policy)
+    return Result(tuple(entries), tuple(files), gather.missing(entries))
 
 
-def stored_board(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry]) -> Path:
-    """Return the folder of the store with the files of a board; it is worked out once, as that takes a minute."""
-    cards = task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set))
+def stored_board(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    entries: list[Entry],
+    *,
+    policy: Path | None = None,
+) -> Path:
+    """Return the folder of the store with the files of a board; it is worked out once, as that takes a minute.
+
+    Args:
+        workspace: Where everything is.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+    """
+    options = board_options(workspace, model_set, planned, policy=policy)
     package = Path(__file__).parent.parent
     code = [
-        p for name in ("boards", "stats") for p in (package / name).rglob("*") if p.is_file() and p.suffix != ".pyc"
+        path
+        for name in ("boards", "comparison", "stats", "text")
+        for path in (package / name).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     ]
-    name = key(
-        "board 2",
-        {
-            "entries": repr(entries),
-            "cards": repr(cards),
-            "set": model_set.model_dump_json(),
-            "suite": planned.suite.model_dump_json(),
-            "code": tree_sha256(code, root=package),
-        },
-    )
-    store = workspace.store
+    parts: dict[str, Json] = {
+        "entries": repr(entries),
+        "options": repr(options),
+        "set": model_set.model_dump_json(),
+        "suite": planned.suite.model_dump_json(),
+        "code": tree_sha256(code, root=package),
+        "plug-ins": [[kind, plugin.identity()] for kind in _KINDS for plugin in plugins.of_other_packages(kind)],
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+    name, store = key("board 3", parts), workspace.store
     if not store.has("boards", name):
         from tcmbench.boards import build, render
 
-        table = build.build(model_set, planned.suite, entries, options=build.Options(cards=cards))
+        table = build.build(model_set, planned.suite, entries, options=options)
         with store.build("boards", name) as part:
             render.write(table, part, names=render.WRITERS)
     return store.path("boards", name)
 
 
-def _board_files(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry]) -> list[Path]:
+def board_options(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    *,
+    policy: Path | None = None,
+    show_text: bool = False,
+) -> Options:
+    """Return what a board is worked out with: policy (the set's or its override), baseline and cards."""
+    from tcmbench.boards.build import Options
+
+    path = baselines.path_of(workspace, model_set.name)
+    policies = workspace.policies(model_set, override=policy)
+    command = f"tcmbench board {model_set.name}"
+    return Options(
+        policies=policies,
+        cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
+        command=f"{command} --policy {policies.source}" if policy else command,
+        baseline=baselines.read(path) if path.is_file() else None,
+        baseline_file=workspace.shown(path) if path.is_file() else "",
+    )
+
+
+def _board_files(
+    workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
+) -> list[Path]:
     from tcmbench.boards.render import PUBLISHED
 
-    made = stored_board(workspace, model_set, planned, entries)
+    made = stored_board(workspace, model_set, planned, entries, policy=policy)
     written = []
     for name in PUBLISHED:
         target = workspace.leaderboards / model_set.name / name

@@ -1,37 +1,52 @@
-"""The table: everything a board shows, worked out, in points, unrounded; rendering only rounds and arranges."""
+"""The table: everything a board shows, worked out, in points, unrounded; rendering only rounds and arranges.
+
+It is also the schema of `scores.json` (`document`): figures rounded to six decimals, without what only the panels of
+the page show.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic.dataclasses import dataclass
 
-    from tcmbench.boards.texts import Text
-    from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
-    from tcmbench.specs.suite import Role
-    from tcmbench.stats.policy import Policy
-    from tcmbench.store import Json
+from tcmbench.boards.texts import Text
+from tcmbench.comparison.verdict import Outcome
+from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
+from tcmbench.specs.policy import Policy
+from tcmbench.specs.suite import ROLES, Role
+
+FORMAT: Literal["tcmbench-board/2"] = "tcmbench-board/2"
 
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
+Rounded: TypeAlias = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
+English: TypeAlias = Annotated[Text, PlainSerializer(lambda both: both.en, return_type=str)]
+Roles: TypeAlias = Annotated[
+    frozenset[Role], PlainSerializer(lambda roles: [role for role in ROLES if role in roles], return_type=list[Role])
+]
+
+_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Estimate:
     """A figure with its 95% interval, in points (0–100)."""
 
-    value: float
+    value: Rounded
     """The figure itself."""
 
-    low: float | None = None
+    low: Rounded | None = None
     """Lower end; None where no interval can be given."""
 
-    high: float | None = None
+    high: Rounded | None = None
     """Upper end."""
 
 
-class ItemChange(NamedTuple):
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class ItemChange:
     """One item and how it moved."""
 
     item: str
@@ -44,69 +59,8 @@ class ItemChange(NamedTuple):
     """The same minus the reference's; the value itself on the reference's own row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One model on one task."""
-
-    status: CellStatus
-    """Whether there is a score."""
-
-    reason: str = ""
-    """Why there is none."""
-
-    score: Estimate | None = None
-    """Main metric, mean over seeds."""
-
-    delta: Estimate | None = None
-    """The same minus the reference's, item by item; None on the reference's own row."""
-
-    p_value: float | None = None
-    """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
-
-    verdict: Verdict | None = None
-    """What the difference amounts to."""
-
-    best: bool = False
-    """The highest of its column."""
-
-    tied: bool = False
-    """Cannot be told apart from the highest of its column."""
-
-    items: int = 0
-    """Items measured."""
-
-    seed_values: tuple[float, ...] = ()
-    """Main metric of each seed, in points."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """All metrics, mean over seeds, as the task reports them (0–1)."""
-
-    histogram: tuple[int, ...] = ()
-    """Items by their value, ten bins of equal width from 0 to 100; empty where values have no such range."""
-
-    improved_share: float | None = None
-    """Share of items better than under the reference (0–1)."""
-
-    worse_share: float | None = None
-    """Share of items worse than under the reference (0–1)."""
-
-    lowest: tuple[ItemChange, ...] = ()
-    """Items that lost most against the reference."""
-
-    highest: tuple[ItemChange, ...] = ()
-    """Items that gained most."""
-
-    slices: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
-    """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
-
-    confusions: tuple[Confusion, ...] = ()
-    """Gold and first-ranked document that were mixed up most often."""
-
-    revision: str = ""
-    """Revision of the task: data, candidates and prompt."""
-
-
-class Confusion(NamedTuple):
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Confusion:
     """Two documents that a model mixes up."""
 
     gold: str
@@ -122,7 +76,69 @@ class Confusion(NamedTuple):
     """How often under the reference."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Cell:
+    """One model on one task."""
+
+    status: CellStatus
+    """Whether there is a score."""
+
+    reason: str = ""
+    """Why there is none."""
+
+    score: Estimate | None = None
+    """Main metric, mean over seeds."""
+
+    delta: Estimate | None = None
+    """The same minus the reference's, item by item; None on the reference's own row."""
+
+    p_value: Rounded | None = None
+    """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
+
+    verdict: Verdict | None = None
+    """What the difference amounts to."""
+
+    best: bool = False
+    """The highest of its column."""
+
+    tied: bool = False
+    """Cannot be told apart from the highest of its column."""
+
+    items: int = 0
+    """Items measured."""
+
+    seed_values: tuple[Rounded, ...] = ()
+    """Main metric of each seed, in points."""
+
+    metrics: Mapping[str, Rounded] = Field(default_factory=dict)
+    """All metrics, mean over seeds, as the task reports them (0–1)."""
+
+    histogram: tuple[int, ...] = Field(default=(), exclude=True)
+    """Items by their value, ten bins of equal width from 0 to 100; empty where values have no such range."""
+
+    improved_share: Rounded | None = None
+    """Share of items better than under the reference (0–1)."""
+
+    worse_share: Rounded | None = None
+    """Share of items worse than under the reference (0–1)."""
+
+    lowest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
+    """Items that lost most against the reference."""
+
+    highest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
+    """Items that gained most."""
+
+    slices: Mapping[str, Mapping[str, Estimate]] = Field(default_factory=dict, exclude=True)
+    """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
+
+    confusions: tuple[Confusion, ...] = Field(default=(), exclude=True)
+    """Gold and first-ranked document that were mixed up most often."""
+
+    revision: str = ""
+    """Revision of the task: data, candidates and prompt."""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class TaskColumn:
     """One task and split."""
 
@@ -159,14 +175,23 @@ class TaskColumn:
     synthetic: bool = False
     """Whether the data was generated."""
 
-    card: TaskCard | None = None
+    card: TaskCard | None = Field(default=None, exclude=True)
     """What is known about the data."""
 
-    slice_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    description: str = ""
+    """What the task asks."""
+
+    source: str = ""
+    """Where the data comes from."""
+
+    license: str = "unknown"
+    """Licence of the data."""
+
+    slice_sizes: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     """Slicing → slice → items."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Aggregates:
     """A row in a few figures, against the reference; None where a task of the role is missing."""
 
@@ -191,16 +216,16 @@ class Aggregates:
     retention: Estimate | None = None
     """Mean over the general tasks of the score over that of the reference, in percent."""
 
-    worse_share: float | None = None
+    worse_share: Rounded | None = None
     """Mean share of the general tasks' items that got worse (0–1)."""
 
     ranks: tuple[int, int] | None = None
     """Best and worst rank by gain among the rows with all scores that count; overlapping ranks have no order."""
 
-    borda: float | None = None
+    borda: Rounded | None = None
     """Borda points over all tasks, as a share of what is possible (0–1)."""
 
-    partial: frozenset[Role] = frozenset()
+    partial: Roles = frozenset()
     """Roles with tasks that the model can't do: their sums are over the others."""
 
     on_front: bool = False
@@ -221,17 +246,25 @@ class Aggregates:
         return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
 
 
-class GateOutcome(NamedTuple):
-    """What the regression gate says about a variant."""
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class GateOutcome:
+    """What the regression gate says about a model."""
 
-    outcome: Literal["pass", "regression", "inconclusive", "missing"]
-    """pass: may ship; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured."""
+    outcome: Outcome
+    """pass; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured; not_comparable:
+    a task, or the model, has no counterpart."""
 
-    reasons: tuple[Text, ...]
+    reasons: tuple[English, ...]
     """Every rule that is not met, in a sentence."""
 
+    passed: bool
+    """Whether the policy lets it pass."""
 
-@dataclass(frozen=True, slots=True)
+    changed: bool = True
+    """Whether any value differs from what it is held against."""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Row:
     """One model."""
 
@@ -248,16 +281,20 @@ class Row:
 
     aggregates: Aggregates
     gate: GateOutcome | None
-    """What the gate says; None for rows that are no variants."""
+    """May it ship? The gate against the reference; None for rows that are no variants."""
+
+    since_baseline: GateOutcome | None
+    """Did it get worse? The gate against its own row in the baseline; None without a baseline, and for a variant that
+    has no row there."""
 
     seeds: int
     """Number of trained seeds; 0 for models that were not trained here."""
 
-    recipe: Mapping[str, Json]
+    recipe: Mapping[str, JsonValue]
     cost: Cost | None
-    training: Mapping[int, tuple[TrainingPoint, ...]]
     failure: str | None
     provenance: Mapping[str, str]
+    training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
 
     @property
     def complete(self) -> bool:
@@ -265,7 +302,7 @@ class Row:
         return not self.failure and all(cell.status in {"measured", "not_applicable"} for cell in self.cells.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Recommendation:
     """The answer to: which variant ships?"""
 
@@ -280,7 +317,21 @@ class Recommendation:
     """Variants that may ship too and whose gain cannot be told apart from it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Since:
+    """The answer to: did anything get worse?"""
+
+    failing: tuple[str, ...]
+    """Models that don't pass, those that the set no longer has last."""
+
+    models: int
+    """Models with a row in the baseline."""
+
+    unchanged: int
+    """Models with exactly the same scores."""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Table:
     """A whole board."""
 
@@ -301,13 +352,37 @@ class Table:
 
     recommendation: Recommendation
     policy: Policy
-    """Rules of the gate, resamples and their seed."""
+    """Rules against the reference, resamples and their seed."""
+
+    baseline_policy: Policy
+    """Rules against the baseline."""
+
+    policy_source: str
+    """Where the rules are written: default, the set, or the path of a file."""
+
+    baseline: str
+    """Path of the baseline; empty without one."""
+
+    gone: tuple[str, ...]
+    """Models of the baseline that the set no longer has."""
 
     command: str
     """How the board is made again."""
 
     digest: str
     """sha256 over the scores: the permanent name of this result."""
+
+    format: Literal["tcmbench-board/2"] = FORMAT
+
+    @property
+    def since_baseline(self) -> Since | None:
+        """Whether anything got worse since the baseline; None where the set has none."""
+        if not self.baseline:
+            return None
+        held = {row.name: row.since_baseline for row in self.rows if row.since_baseline is not None}
+        failing = [name for name, outcome in held.items() if not outcome.passed]
+        unchanged = sum(not outcome.changed for outcome in held.values())
+        return Since((*failing, *self.gone), len(held) + len(self.gone), unchanged)
 
     def row(self, name: str) -> Row:
         """Return the row of that name."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import tcmbench
-from tcmbench.checks import baseline as baselines
-from tcmbench.checks import policy_file, reference, regression, state
+from tcmbench.checks import state
 from tcmbench.checks.verdict import Report
+from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import regression
+from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tcmbench.checks.baseline import Baseline
-    from tcmbench.checks.verdict import Against, ModelVerdict
+    from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.verdict import Against, ModelVerdict
     from tcmbench.workspace import Workspace
 
 
@@ -28,7 +30,7 @@ class Options:
     """File to hold the models against; None takes `leaderboards/<set>/baseline.json` where it exists."""
 
     policy: Path | None = None
-    """Policy file; None takes the default."""
+    """Policy file that overrides the set's own; None takes that, or the default."""
 
     against: Against | None = None
     """What to hold the models against; None: the baseline where there is one, else the reference."""
@@ -51,43 +53,50 @@ class Update(NamedTuple):
 
 
 def check(workspace: Workspace, name: str, options: Options) -> Report:
-    """Return the verdict on a set, from stored scores alone.
+    """Return the verdict on a set, from stored scores alone; the other comparison with it, where it can be made.
 
     Raises:
         SpecError: A policy or baseline that can't be read, or nothing to judge: a gate that looks at nothing must not
             pass.
         NotComparable: The baseline is another set's.
     """
-    policies = policy_file.read(options.policy) if options.policy else policy_file.default()
-    path = baseline_path(workspace, name, options)
-    is_kept = options.against == "baseline" or (
-        options.against is None and (options.baseline is not None or path.is_file())
-    )
-    kept = baselines.read(path) if is_kept else None
-    found = state.read(workspace, name)
+    path = options.baseline or baselines.path_of(workspace, name)
+    measured = state.read(workspace, name)
+    policies = workspace.policies(measured.model_set, override=options.policy)
+    kept = baselines.read(path) if path.is_file() or options.against == "baseline" or options.baseline else None
+    asked: Against = options.against or ("baseline" if kept else "reference")
+    variants = [model.name for model in measured.models if model.entry.kind == "variant"]
+    if asked == "reference" and not variants:
+        raise SpecError(
+            f"set {name} has no variants to hold against {measured.model_set.reference}, and no baseline at "
+            f"{workspace.shown(path)}, so there is nothing to check. To guard its models against later changes: "
+            f"tcmbench check {name} --update-baseline"
+        )
+    comparison = AgainstReference(measured, policy=policies.reference, names=variants) if variants else None
+    where = workspace.shown(path)
+    verdicts: dict[Against, list[ModelVerdict]] = {}
+    if comparison is not None:
+        verdicts["reference"] = [comparison.judge(variant) for variant in variants]
     if kept is not None:
-        verdicts = regression.judge(found, kept, policies=policies, where=shown(workspace, path))
-    else:
-        names = [model.name for model in found.models if model.entry.kind == "variant"]
-        if not names:
-            raise SpecError(
-                f"set {name} has no variants to hold against {found.model_set.reference}, and no baseline at "
-                f"{shown(workspace, path)}, so there is nothing to check. To guard its models against later changes: "
-                f"tcmbench check {name} --update-baseline"
-            )
-        verdicts = reference.judge(found, names, policy=policies.reference)
-    return Report(
-        set_name=name,
-        suite=found.planned.suite.name,
-        synthetic=found.planned.suite.synthetic,
-        reference=found.model_set.reference,
-        against="baseline" if is_kept else "reference",
-        baseline=shown(workspace, path) if is_kept else "",
-        policy_file=shown(workspace, options.policy) if options.policy else "",
-        models=tuple(sorted(verdicts, key=_seriousness)),
-        columns=len(found.columns),
-        version=tcmbench.__version__,
-    )
+        verdicts["baseline"] = regression.judge(measured, kept, policies=policies, where=where, reference=comparison)
+    reports = {
+        against: Report(
+            set_name=name,
+            suite=measured.suite.name,
+            synthetic=measured.suite.synthetic,
+            reference=measured.model_set.reference,
+            against=against,
+            baseline=where if against == "baseline" else "",
+            policy_source=policies.source,
+            models=tuple(sorted(judged, key=lambda verdict: -verdict.exit_code)),
+            places=state.places(workspace, measured),
+            columns=len(measured.columns),
+            version=tcmbench.__version__,
+        )
+        for against, judged in verdicts.items()
+    }
+    other = next((report for against, report in reports.items() if against != asked), None)
+    return replace(reports[asked], other=other)
 
 
 def update_baseline(workspace: Workspace, name: str, options: Options) -> Update:
@@ -96,9 +105,10 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     Raises:
         ScoreMissing: A required score is not there.
     """
-    policies = policy_file.read(options.policy) if options.policy else policy_file.default()
-    made = baselines.make(state.read(workspace, name), policy=policies.baseline)
-    path = baseline_path(workspace, name, options)
+    measured = state.read(workspace, name)
+    policies = workspace.policies(measured.model_set, override=options.policy)
+    made = baselines.make(measured, policy=policies.baseline)
+    path = options.baseline or baselines.path_of(workspace, name)
     try:
         before = baselines.read(path) if path.is_file() else None
     except SpecError:
@@ -106,25 +116,6 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     written = baselines.write(path, made)
     changes = tuple(_changes(before, made)) if before is not None else ()
     return Update(path, written, changes, len(made.models), len(made.tasks), path.stat().st_size)
-
-
-def baseline_path(workspace: Workspace, name: str, options: Options) -> Path:
-    """Return where a set's baseline is."""
-    return options.baseline or workspace.leaderboards / name / baselines.FILE
-
-
-def shown(workspace: Workspace, path: Path) -> str:
-    """Return a path as it is told: from the workspace's root where it lies in there."""
-    whole = path.resolve()
-    return (
-        whole.relative_to(workspace.root.resolve()).as_posix()
-        if whole.is_relative_to(workspace.root.resolve())
-        else str(path)
-    )
-
-
-def _seriousness(verdict: ModelVerdict) -> int:
-    return -verdict.exit_code
 
 
 def _changes(before: Baseline, after: Baseline) -> Sequence[str]:

@@ -6,17 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
-from tcmbench.boards.columns import signed
 from tcmbench.checks import texts as figures
 from tcmbench.specs.suite import ROLES
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.checks.queries import Column, Comparison, Moved
-    from tcmbench.checks.sides import Pair
+    from tcmbench.comparison.pairs import Column, Comparison, Moved, Pair
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.estimates import Estimate
     from tcmbench.store import Json

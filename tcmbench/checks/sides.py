@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import models, tasks
-from tcmbench.checks import baseline as baselines
-from tcmbench.checks import comparability
-from tcmbench.checks.state import Measured, measured
+from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import comparability
+from tcmbench.comparison.measured import Measured, measured
+from tcmbench.comparison.pairs import Pair, Side
+from tcmbench.comparison.verdict import because
 from tcmbench.errors import NotComparable, SpecError, UnknownName
 from tcmbench.evaluation import run
 from tcmbench.runs import entries as board_entries
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     import numpy.typing as npt
 
     from tcmbench.records.items import Items
     from tcmbench.records.planned_suite import PlannedSuite
-    from tcmbench.specs.suite import SuiteTask
     from tcmbench.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of two models."""
-
-    label: str
-    """What the user called it."""
-
-    items: Mapping[str, Items]
-    """Column → items, one row a seed."""
-
-    metrics: Mapping[str, str]
-    """Column → main metric."""
-
-    reasons: Mapping[str, str]
-    """Column → why there is no score."""
-
-    missing: frozenset[str]
-    """Columns that should have been measured and weren't."""
-
-    hits: Mapping[str, npt.NDArray[np.float64]]
-    """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
-
-    is_rounded: bool = False
-    """Whether these are a baseline's values: the other side's are then rounded alike, or all would seem to move."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Both sides and what they were measured on."""
-
-    before: Side
-    after: Side
-    model_set: ModelSet
-    planned: PlannedSuite
-
-    @property
-    def columns(self) -> tuple[SuiteTask, ...]:
-        """Columns of the suite."""
-        return self.planned.suite.tasks
 
 
 def read(workspace: Workspace, before: str, after: str, *, set_name: str | None) -> Pair:
@@ -85,7 +45,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
         SpecError: A baseline that can't be read.
     """
     model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
-    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
+    planned = tasks.plan_set(workspace, model_set)
     found = [_side(workspace, model_set, planned, name) for name in (before, after)]
     return Pair(found[0], found[1], model_set, planned)
 
@@ -99,7 +59,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
         label=name,
         items=model.items,
         metrics={column: scores[0].record.metric for column, scores in model.entry.scores.items()},
-        reasons={column: f"{gap.state.replace('_', ' ')}: {gap.reason}" for column, gap in model.entry.states.items()},
+        reasons={column: because(gap) for column, gap in model.entry.states.items()},
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
     )
@@ -114,13 +74,13 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         cells = run.read(workspace, models.base_model(workspace, name), planned)
         return measured(board_entries.base_entry(base, cells))
     if name in variants:
-        return measured(run_set.stored_variant(workspace, variants[name], planned))
+        return measured(gather.stored_variant(workspace, variants[name], planned))
     if stem in variants:
         known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
         if name not in known:
             raise UnknownName.of("seed", name, known, where=f"variant {stem}")
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
-        entry = run_set.stored_variant(workspace, only, planned)
+        entry = gather.stored_variant(workspace, only, planned)
         return measured(replace(entry, name=name))
     raise UnknownName.of("model", name, [*model_set.models, *variants], where=f"set {model_set.name}")
 

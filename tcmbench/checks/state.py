@@ -1,4 +1,4 @@
-"""The models of a set with the items of their stored scores; the gate reads, it never trains or measures."""
+"""What the store has of a set, and where its models are declared; the gate reads, it never trains or measures."""
 
 from __future__ import annotations
 
@@ -6,62 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
-from tcmbench.records import items as item_tables
-from tcmbench.runs import run_set
+from tcmbench.comparison.measured import measured_set
+from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from tcmbench.records.entry import Entry
-    from tcmbench.records.items import Items
-    from tcmbench.records.planned_suite import PlannedSuite
-    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.comparison.measured import MeasuredSet
     from tcmbench.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A model and the items of all its scores."""
-
-    entry: Entry
-    """Its row of the board: scores, and why there are none."""
-
-    items: Mapping[str, Items]
-    """Column → items, one row a seed."""
-
-    @property
-    def name(self) -> str:
-        """Name of the base or variant."""
-        return self.entry.name
-
-    def points(self, column: str) -> float:
-        """Return the score of a column in points, mean over seeds."""
-        scores = self.entry.scores[column]
-        return 100 * sum(score.record.value for score in scores) / len(scores)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A set as the store knows it."""
-
-    model_set: ModelSet
-    planned: PlannedSuite
-    models: tuple[Measured, ...]
-    """In the set's order: bases, then variants."""
-
-    places: Mapping[str, Place]
-    """Model → where it is declared."""
-
-    @property
-    def columns(self) -> tuple[SuiteTask, ...]:
-        """Columns of the suite."""
-        return self.planned.suite.tasks
-
-    def model(self, name: str) -> Measured | None:
-        """Return the model of this name."""
-        return next((model for model in self.models if model.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +28,7 @@ class Place:
     """First line that says it."""
 
 
-def read(workspace: Workspace, name: str) -> State:
+def read(workspace: Workspace, name: str) -> MeasuredSet:
     """Return a set with what the store has of it.
 
     Raises:
@@ -84,19 +37,13 @@ def read(workspace: Workspace, name: str) -> State:
         NotComparable: Seeds of a variant were measured on different items.
     """
     model_set = workspace.spec(ModelSet, name)
-    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
-    entries = run_set.gather(workspace, model_set, planned)
-    return State(
-        model_set,
-        planned,
-        tuple(measured(entry) for entry in entries),
-        {entry.name: _place(workspace, model_set, entry.name, entry.kind) for entry in entries},
-    )
+    planned = tasks.plan_set(workspace, model_set)
+    return measured_set(model_set, planned.suite, gather.entries(workspace, model_set, planned))
 
 
-def measured(entry: Entry) -> Measured:
-    """Return an entry with its items read."""
-    return Measured(entry, {column: item_tables.read(scores) for column, scores in entry.scores.items() if scores})
+def places(workspace: Workspace, measured: MeasuredSet) -> dict[str, Place]:
+    """Return model → where it is declared."""
+    return {m.name: _place(workspace, measured.model_set, m.name, m.entry.kind) for m in measured.models}
 
 
 def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place:

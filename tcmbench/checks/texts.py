@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.columns import signed
+from tcmbench.specs.suite import ROLES
+from tcmbench.stats.power import power
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import Level, ModelVerdict, Outcome, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import Level, ModelVerdict, Outcome
     from tcmbench.stats.estimates import Estimate
 
 SAID: dict[Outcome, str] = {
@@ -45,6 +48,27 @@ def held_against(report: Report) -> str:
     return f"each variant against {report.reference}"
 
 
+def power_line(report: Report) -> str:
+    """Return what a comparison of this size can show, for the models that changed; empty where there are none."""
+    powers = [
+        power(model.result.kept.interval, margin=model.policy.margin)
+        for model in report.models
+        if model.result.kept is not None and model.changed and model.against == report.against
+    ]
+    if not powers:
+        return ""
+    chances, losses = sorted(one.to_pass for one in powers), sorted(one.smallest_seen for one in powers)
+    return (
+        f"Power: a model that changes nothing passes the margin of {report.models[0].policy.margin:g} with a chance of "
+        f"{_range(chances, '{:.0%}')}; a mean loss of {_range(losses, '{:.2f}')} points is shown with a chance of 80%."
+    )
+
+
+def _range(ordered: Sequence[float], form: str) -> str:
+    low, high = form.format(ordered[0]), form.format(ordered[-1])
+    return low if low == high else f"{low} to {high}"
+
+
 def outcome(model: ModelVerdict) -> str:
     """Return a model's outcome in words; one that the policy lets pass says so."""
     said = SAID[model.outcome]
@@ -59,24 +83,16 @@ def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         head = ("model", "verdict", "gain in domain [95% interval]", "held out", "forgetting (general)", "seeds")
     rows: list[tuple[str, ...]] = []
     for model in report.models:
-        result = model.result
         if report.against == "reference":
-            figures = (
-                (result.gain_in_domain, result.gain_held_out, result.backward_transfer)
-                if result
-                else (None, None, None)
-            )
-            rows.append((model.name, outcome(model), *map(change, figures), _seeds(model)))
-        elif model.against == "reference":
-            gain = change(result.backward_transfer if result else None)
             rows.append(
-                (model.name, outcome(model), str(len(model.tasks)), "new", f"against {report.reference}: {gain}")
+                (model.name, outcome(model), *(change(model.mean_change(role)) for role in ROLES), _seeds(model))
             )
+        elif model.against == "reference":
+            gain = f"against {report.reference}: {change(model.mean_change('general'))}"
+            rows.append((model.name, outcome(model), str(len(model.tasks)), "new", gain))
         else:
             moved = str(sum(verdict.improved != 0 or verdict.worse != 0 for verdict in model.tasks))
-            rows.append(
-                (model.name, outcome(model), str(len(model.tasks)), moved, change(result.kept if result else None))
-            )
+            rows.append((model.name, outcome(model), str(len(model.tasks)), moved, change(model.result.kept)))
     return head, rows
 
 

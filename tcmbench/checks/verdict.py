@@ -1,24 +1,15 @@
-"""A model's verdict, everything that is found against it, and the exit code that follows."""
+"""What a check came to: the verdicts on a set's models, and the exit code that follows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tcmbench.checks.state import Place
-    from tcmbench.records.entry import Kind
-    from tcmbench.stats.gate import GateResult, TaskVerdict
-    from tcmbench.stats.policy import Policy
-
-Outcome = Literal["pass", "inconclusive", "regression", "missing", "not_comparable"]
-Against = Literal["baseline", "reference"]
-Level = Literal["error", "warning"]
-
-EXIT: dict[Outcome, int] = {"pass": 0, "inconclusive": 1, "regression": 1, "missing": 2, "not_comparable": 3}
-"""Exit code of each outcome; of several models the highest counts."""
+    from tcmbench.comparison.verdict import Against, ModelVerdict, Outcome
 
 RULES = {
     "missing": "A required score was not measured",
@@ -30,104 +21,6 @@ RULES = {
     "gain": "The gain that is asked for is not reached",
 }
 """Every rule that can be broken, with what that means."""
-
-
-class Problem(NamedTuple):
-    """Why a column could not be judged."""
-
-    kind: Literal["missing", "not_comparable"]
-    column: str
-    """Column; empty where it is about the whole model."""
-
-    reason: str
-    required: bool = True
-    """Whether the policy asks for it; told otherwise."""
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong."""
-
-    rule: str
-    """A key of `RULES`."""
-
-    column: str
-    """Column; empty where it is about several or the whole model."""
-
-    level: Level
-    """error: fails the gate; warning: told, where the policy lets it pass."""
-
-    certain: bool
-    """Whether harm is shown, or only not ruled out."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVerdict:
-    """One model, judged."""
-
-    name: str
-    kind: Kind
-    against: Against
-    """Its own row in the baseline, or the set's reference."""
-
-    seeds: int
-    """Trainings behind its scores; 0 for models that were not trained here."""
-
-    changed: bool
-    """Whether any value differs from what it is held against."""
-
-    result: GateResult | None
-    """The gate's decision over the columns that could be judged; None where there are none."""
-
-    problems: tuple[Problem, ...]
-    """Columns that could not be judged."""
-
-    policy: Policy
-    """Rules it was judged by."""
-
-    place: Place
-    """Where it is declared."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The most serious of its findings."""
-        kinds = {problem.kind for problem in self.problems if problem.required}
-        if "not_comparable" in kinds:
-            return "not_comparable"
-        if "missing" in kinds or self.result is None:
-            return "missing"
-        return self.result.outcome
-
-    @property
-    def passed(self) -> bool:
-        """Whether it may ship."""
-        lets = self.outcome == "inconclusive" and self.policy.inconclusive_passes
-        return self.outcome == "pass" or lets
-
-    @property
-    def exit_code(self) -> int:
-        """0 where it passed, else that of its outcome."""
-        return 0 if self.passed else EXIT[self.outcome]
-
-    @property
-    def tasks(self) -> tuple[TaskVerdict, ...]:
-        """Verdicts of single columns."""
-        return self.result.tasks if self.result else ()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Everything against it, columns that could not be judged first."""
-        found = [
-            Finding(p.kind, p.column, "error" if p.required else "warning", p.required, p.reason) for p in self.problems
-        ]
-        told = {problem.column for problem in self.problems}
-        for violation in self.result.violations if self.result else ():
-            if violation.rule == "missing" and violation.task in told:
-                continue
-            level: Level = "error" if violation.certain or not self.policy.inconclusive_passes else "warning"
-            found.append(Finding(violation.rule, violation.task, level, violation.certain, violation.message))
-        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +35,23 @@ class Report:
     baseline: str
     """Path of the baseline; empty without one."""
 
-    policy_file: str
-    """Path of the policy; empty for the default."""
+    policy_source: str
+    """Where the policy is written: default, the set, or the path of a file."""
 
     models: tuple[ModelVerdict, ...]
     """Failing ones first, then in the set's order."""
+
+    places: Mapping[str, Place]
+    """Model → where it is declared."""
 
     columns: int
     """Columns of the suite."""
 
     version: str
     """tcmbench's version."""
+
+    other: Report | None = None
+    """The other comparison, where it can be made too; the exit code is not about it."""
 
     @property
     def exit_code(self) -> int:
@@ -165,6 +64,11 @@ class Report:
         order: Sequence[Outcome] = ("not_comparable", "missing", "regression", "inconclusive")
         failed = {model.outcome for model in self.models if not model.passed}
         return next((outcome for outcome in order if outcome in failed), "pass")
+
+    @property
+    def question(self) -> str:
+        """What the comparison answers."""
+        return "did anything get worse?" if self.against == "baseline" else "may it ship?"
 
     @property
     def headline(self) -> str:

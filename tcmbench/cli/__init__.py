@@ -1,4 +1,4 @@
-"""The command line: one command a file, found by its file name and imported only when it is called.
+"""The command line: one command per file, found by its file name and imported only when it is called.
 
 Exit codes: 0 done; 1 a regression (`check`); 2 a mistake that can be mended, or a score that is missing;
 3 scores that can't be compared. Anything else is a bug and keeps its traceback.
@@ -6,35 +6,23 @@ Exit codes: 0 done; 1 a regression (`check`); 2 a mistake that can be mended, or
 
 from __future__ import annotations
 
+import builtins
+import functools
 import importlib
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 import typer.core
 import typer.main
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 PROGRAM = "tcmbench"
 
 _HELP = "What did fine-tuning gain on TCM-SD, what did the model forget, is it real, what did it cost, may it ship?"
 
-# Shown by --help without importing any command, which would cost half a second each.
-_SUMMARIES = {
-    "run": "Train and evaluate what is missing from a set and write its leaderboard.",
-    "train": "Train the missing models of a variant, one per seed.",
-    "list": "List tasks, suites, bases, variants, sets and plug-ins.",
-    "eval": "Evaluate one model on a suite.",
-    "board": "Write the leaderboard of a set from stored scores.",
-    "compare": "Compare two models query by query, from stored scores.",
-    "check": "Run the regression gate.",
-    "data": "Validate, convert, generate and build data.",
-    "doctor": "Report what is installed, what is missing, and how to get it.",
-    "cache": "Show, prune and delete what the store holds.",
-    "init": "Create a workspace.",
-}
+_SUMMARY = re.compile(r'^def command\((?s:.*?):\n    """(.+?)(?:"""|$)|^app = group\("(.+)"\)$', re.MULTILINE)
+"""Marks a command's file and what it does in a sentence: read, because importing a command takes half a second."""
 
 _LOOK: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
 """Help is plain text, and a traceback has no local variables, because those can hold text of records."""
@@ -64,31 +52,44 @@ class _Commands(Group):
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
-        return [name for name in _SUMMARIES if (Path(__file__).parent / f"{_file(name)}.py").is_file()]
+        return list(summaries())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
         """Return a command that can be listed; `resolve_command` returns one that can be called."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        return typer.core.TyperCommand(cmd_name, short_help=_SUMMARIES[cmd_name])
+        del ctx
+        summary = summaries().get(cmd_name)
+        return None if summary is None else typer.core.TyperCommand(cmd_name, short_help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         return name, _load(name) if command else None, rest
 
 
-def group(name: str) -> typer.Typer:
+@functools.cache
+def summaries() -> dict[str, str]:
+    """Return what each command does in a sentence, by its name, in alphabetical order, without importing any.
+
+    A file that defines `command`, or `app` by `group`, is a command.
+    """
+    files = (path for folder in __path__ for path in Path(folder).glob("[!_]*.py"))
+    sources = {path.stem.removesuffix("_"): path.read_text(encoding="utf-8") for path in files}
+    matches = {name: _SUMMARY.search(sources[name]) for name in sorted(sources)}
+    return {name: match[1] or match[2] for name, match in matches.items() if match}
+
+
+def group(summary: str) -> typer.Typer:
     """Return an application for a command that has commands of its own."""
-    return typer.Typer(cls=Group, help=_SUMMARIES[name], no_args_is_help=True, add_completion=False, **_LOOK)
+    return typer.Typer(cls=Group, help=summary, no_args_is_help=True, add_completion=False, **_LOOK)
 
 
 def _file(name: str) -> str:
-    # `list` and `eval` would hide Python's own names where they are imported.
-    return {"list": "list_", "eval": "eval_"}.get(name, name)
+    # A module `list` would hide Python's own name where it is imported.
+    return f"{name}_" if hasattr(builtins, name) else name
 
 
 def _load(name: str) -> Command:
-    module: ModuleType = importlib.import_module(f"tcmbench.cli.{_file(name)}")
+    file = _file(name)
+    module = importlib.import_module(f"tcmbench.cli.{file}")
     if hasattr(module, "app"):
         command = typer.main.get_command(module.app)
     else:
@@ -96,7 +97,7 @@ def _load(name: str) -> Command:
         single.command(name=name)(module.command)
         command = typer.main.get_command(single)
     if not isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup):
-        raise TypeError(f"expected a typer command in tcmbench/cli/{_file(name)}.py, got {type(command)}")
+        raise TypeError(f"expected a typer command in tcmbench/cli/{file}.py, got {type(command)}")
     command.name = name
     return command
 

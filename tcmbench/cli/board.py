@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +51,10 @@ def command(
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for the figures as SVG, PNG and PDF.", show_default=False)
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Policy in TOML; else the set's own.", show_default=False),
+    ] = None,
     show_text: Annotated[
         bool, typer.Option("--show-text", help="A page with the texts of items, in reports/generated/SET-text.")
     ] = False,
@@ -82,30 +87,30 @@ def command(
             "--output says where --format goes: give --format too, html, latex, markdown, csv, json or schema."
         )
     if form is not None:
-        _print(place, model_set, form, output)
+        _print(place, model_set, form, output, policy)
     elif figures is not None:
-        _draw(place, model_set, figures)
+        _draw(place, model_set, figures, policy)
     elif show_text:
-        _write_with_texts(place, model_set)
+        _write_with_texts(place, model_set, policy)
     elif serve:
-        _serve(place, model_set, port)
+        _serve(place, model_set, port, policy)
     else:
-        _write(place, model_set)
+        _write(place, model_set, policy)
 
 
-def _write(place: Workspace, model_set: ModelSet) -> None:
+def _write(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
     from tcmbench.boards import publish
     from tcmbench.cli.report import report
 
     planned, entries = _gathered(place, model_set)
-    report(publish.write_board(place, model_set, planned, entries))
+    report(publish.write_board(place, model_set, planned, entries, policy=policy))
 
 
-def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None) -> None:
+def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None, policy: Path | None) -> None:
     from tcmbench.boards import publish
     from tcmbench.boards.render import FILES
     from tcmbench.cli.report import require_complete
-    from tcmbench.runs import run_set
+    from tcmbench.runs import gather
 
     if form is Format.SCHEMA:
         from tcmbench.boards.document import schema
@@ -113,9 +118,9 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
         _put(schema(), output)
         return
     planned, entries = _gathered(place, model_set)
-    made = publish.stored_board(place, model_set, planned, entries) / FILES[form.value]
+    made = publish.stored_board(place, model_set, planned, entries, policy=policy) / FILES[form.value]
     _put(made.read_text(encoding="utf-8"), output)
-    require_complete(run_set.missing(entries))
+    require_complete(gather.missing(entries))
 
 
 def _put(text: str, output: Path | None) -> None:
@@ -127,12 +132,12 @@ def _put(text: str, output: Path | None) -> None:
         write_text(output, text)
 
 
-def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:
+def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | None) -> None:
     from tcmbench.boards import figures
-    from tcmbench.boards.figures.canvas import chinese_fonts
+    from tcmbench.boards.canvas import chinese_fonts
 
     planned, entries = _gathered(place, model_set)
-    written = figures.save(_table(place, model_set, planned, entries), folder)
+    written = figures.save(_table(place, model_set, planned, entries, policy), folder)
     typer.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
     if not chinese_fonts():
         typer.echo(
@@ -142,29 +147,29 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path) -> None:
         )
 
 
-def _write_with_texts(place: Workspace, model_set: ModelSet) -> None:
+def _write_with_texts(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
     """Write where nothing is committed from: records must not leave by way of a leaderboard."""
     from tcmbench.boards import render
 
     planned, entries = _gathered(place, model_set)
-    table = _table(place, model_set, planned, entries, show_text=True)
+    table = _table(place, model_set, planned, entries, policy, show_text=True)
     page = render.write(table, place.reports / f"{model_set.name}-text", names=("index.html",))[0]
     typer.echo(f"leaderboard with texts of records, not for publication: {page}")
 
 
-def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
+def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None) -> None:
     from tcmbench import tasks
     from tcmbench.boards.serve import LOOPBACK, Board, server
-    from tcmbench.runs import run_set, status
+    from tcmbench.runs import gather, status
 
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
+    planned = tasks.plan_set(place, model_set)
 
     def entries() -> list[Entry]:
-        return status.mark(run_set.gather(place, model_set, planned), status.running(place.store))
+        return status.mark(gather.entries(place, model_set, planned), status.running(place.store))
 
     board = Board(
         lambda: repr(entries()),
-        lambda: _table(place, model_set, planned, entries(), resamples=_LIVE_RESAMPLES),
+        lambda: _table(place, model_set, planned, entries(), policy, resamples=_LIVE_RESAMPLES),
         reload_seconds=_RELOAD_SECONDS,
     )
     try:
@@ -180,10 +185,10 @@ def _serve(place: Workspace, model_set: ModelSet, port: int) -> None:
 
 def _gathered(place: Workspace, model_set: ModelSet) -> tuple[PlannedSuite, list[Entry]]:
     from tcmbench import tasks
-    from tcmbench.runs import run_set
+    from tcmbench.runs import gather
 
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
-    return planned, run_set.gather(place, model_set, planned)
+    planned = tasks.plan_set(place, model_set)
+    return planned, gather.entries(place, model_set, planned)
 
 
 def _table(
@@ -191,14 +196,14 @@ def _table(
     model_set: ModelSet,
     planned: PlannedSuite,
     entries: list[Entry],
+    policy: Path | None,
     *,
     show_text: bool = False,
     resamples: int | None = None,
 ) -> Table:
-    from tcmbench.boards import build
-    from tcmbench.runs import cards as task_cards
-    from tcmbench.stats.policy import Policy
+    from tcmbench.boards import build, publish
 
-    cards = task_cards.task_cards(place, planned, variants=place.variants(model_set), show_text=show_text)
-    policy = Policy() if resamples is None else Policy(n_resamples=resamples)
-    return build.build(model_set, planned.suite, entries, options=build.Options(policy=policy, cards=cards))
+    options = publish.board_options(place, model_set, planned, policy=policy, show_text=show_text)
+    if resamples is not None:
+        options = replace(options, policies=options.policies.with_resamples(resamples))
+    return build.build(model_set, planned.suite, entries, options=options)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Store
     from tcmbench.store_inventory import Artefact
 
-app = group("cache")
+app = group("Show, prune and delete what the store holds.")
 
 _GIB = 1 << 30
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))

@@ -39,7 +39,7 @@ def command(
         typer.Option(metavar="PATH", help="Baseline; else leaderboards/SET/baseline.json.", show_default=False),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the default.", show_default=False)
+        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the set's own.", show_default=False)
     ] = None,
     against: Annotated[
         Against | None,
@@ -59,9 +59,10 @@ def command(
 ) -> None:
     """Run the regression gate.
 
-    It reads stored scores: run `tcmbench run SET` before it. Exits with 0: pass; 1: a regression, or one that can't be
-    ruled out; 2: an error or a missing score; 3: not comparable, as a task or the set is not that of the baseline. In
-    GitHub Actions the job summary is written too.
+    It reads stored scores: run `tcmbench run SET` before it. It answers two questions, did anything get worse (against
+    the baseline) and may it ship (against the reference); the first line names the one that the exit code is about.
+    Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
+    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is written too.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load
@@ -105,9 +106,7 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
 
 
 def _tell_update(place: Workspace, update: Update) -> None:
-    from tcmbench.checks.check import shown
-
-    path = shown(place, update.path)
+    path = place.shown(update.path)
     if not update.written:
         typer.echo(f"{path} already says all of it; nothing was written")
         return

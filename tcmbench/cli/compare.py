@@ -33,8 +33,9 @@ def command(
     variant (all its seeds), one seed (variant/seed0), or FILE:model, a model's row in a baseline.json. Differences are
     B minus A, in points (0-100).
     """
-    from tcmbench.checks import compare_texts, queries, sides
+    from tcmbench.checks import compare_texts, sides
     from tcmbench.cli.progress import waiting
+    from tcmbench.comparison import pairs
     from tcmbench.errors import ScoreMissing, UnknownName
     from tcmbench.store import write_text
 
@@ -45,7 +46,7 @@ def command(
         if name not in known:
             raise UnknownName.of("column", name, known, where=f"suite {pair.planned.suite.name}")
     with waiting(f"resampling {len(task or known)} tasks"):
-        found = queries.compare(pair, only=task or None)
+        found = pairs.compare(pair, only=task or None)
     if json is not None:
         rendered = compare_texts.as_json(pair, found)
         if json == Path("-"):

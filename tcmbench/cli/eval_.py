@@ -27,8 +27,10 @@ def command(
     place = workspace(data)
     planned = tasks.plan_suite(place, place.spec(Suite, suite))
     found = models.base_model(place, model)
-    with Progress(total=run.pending(run.read(place, found, planned))) as progress:
-        cells = run.measure_missing(place, found, planned, watcher=progress)
+    missing = run.missing(place, found, planned)
+    with Progress(total=len(missing)) as progress:
+        run.measure(place, found, missing, planned, emit=progress.show)
+    cells = run.read(place, found, planned)
     width = max(len(column.column) for column in planned.suite.tasks)
     lost = []
     for column in planned.suite.tasks:
@@ -37,9 +39,9 @@ def command(
             record = cells.scores[name].record
             shown = f"{100 * record.value:6.2f}  {record.metric}, {record.items} items"
         else:
-            gap = cells.gaps[name]
-            shown = f"     —  {gap.state.replace('_', ' ')}: {gap.reason}"
-            if gap.state != "not_applicable":
+            state = cells.states[name]
+            shown = f"     —  {state.state.replace('_', ' ')}: {state.reason}"
+            if state.state != "not_applicable":
                 lost.append(name)
         typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
         for note in cells.scores[name].record.notes if name in cells.scores else ():

@@ -27,8 +27,11 @@ class Kind(StrEnum):
     encoders = "encoders"
     task_types = "task-types"
     formats = "formats"
+    statistics = "statistics"
     columns = "columns"
+    figures = "figures"
     outputs = "outputs"
+    executors = "executors"
 
 
 def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:

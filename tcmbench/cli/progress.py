@@ -1,4 +1,4 @@
-"""A progress bar for people: one line, on stderr, and none where nobody watches."""
+"""The progress of a run on stderr: a bar, or plain lines where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from tcmbench.records.events import JobFailed, MeasuringStarted, Note, ScoreMeasured, TrainingStep
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from tcmbench.records.model import Model
-    from tcmbench.records.score import Score
-    from tcmbench.specs.suite import SuiteTask
-    from tcmbench.trainers import Step
+    from tcmbench.records.events import Event
 
 
 def waiting(text: str) -> AbstractContextManager[object]:
@@ -46,7 +45,7 @@ class Progress:
         )
         self._total = total
         self._done = 0
-        self._told = float("-inf")
+        self._printed: dict[str, float] = {}
         self._task = self._bar.add_task("starting", total=total)
 
     def __enter__(self) -> Self:
@@ -65,27 +64,36 @@ class Progress:
         else:
             self._bar.console.print(text, highlight=False, markup=False)
 
-    def describe(self, text: str) -> None:
-        """Say what is being done."""
+    def show(self, event: Event) -> None:
+        """Show an event of a run."""
+        match event:
+            case TrainingStep():
+                self._train(event)
+            case MeasuringStarted(model=model, column=column):
+                self._describe(f"{model} · {column}")
+            case ScoreMeasured():
+                self._count(event)
+            case JobFailed(model=model, reason=reason):
+                self.note(f"{model}: {reason}")
+            case Note(text=text):
+                self.note(text)
+
+    def _describe(self, text: str) -> None:
         self._bar.update(self._task, description=text)
 
-    def train(self, name: str, step: Step) -> None:
-        """Show how far a training is; without a terminal, in a line a minute."""
+    def _train(self, step: TrainingStep) -> None:
+        """Show how far a training is; without a terminal, in one line per model and minute."""
         minutes, seconds = divmod(round(step.remaining), 60)
-        text = f"{name} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go"
-        self.describe(text)
-        if self._bar.disable and time.monotonic() - self._told >= _EVERY_SECONDS:
-            self._told = time.monotonic()
+        text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go"
+        self._describe(text)
+        if self._bar.disable and time.monotonic() - self._printed.get(step.model, float("-inf")) >= _EVERY_SECONDS:
+            self._printed[step.model] = time.monotonic()
             self.note(text)
 
-    def begin(self, model: Model, column: SuiteTask) -> None:
-        """Show what is being measured."""
-        self.describe(f"{model.name} · {column.column}")
-
-    def end(self, model: Model, column: SuiteTask, score: Score | None) -> None:
-        """Count it; without a terminal, print a line."""
+    def _count(self, score: ScoreMeasured) -> None:
+        """Count a score; without a terminal, print a line."""
         self._done += 1
         self._bar.update(self._task, advance=1)
         if self._bar.disable:
-            value = "failed" if score is None else f"{100 * score.record.value:.2f}"
-            sys.stderr.write(f"[{self._done}/{self._total}] {model.name} · {column.column}: {value}\n")
+            value = "failed" if score.value is None else f"{100 * score.value:.2f}"
+            sys.stderr.write(f"[{self._done}/{self._total}] {score.model} · {score.column}: {value}\n")

@@ -30,9 +30,9 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
         TcmbenchError: The recipe can't be followed.
     """
     from tcmbench import tasks
-    from tcmbench.runs import run_set
     from tcmbench.specs.suite import Suite
     from tcmbench.tuning import leaks
+    from tcmbench.tuning.recipe import recipe_of
 
     variant, model_set = variant_and_set(place, name, set_name)
     if drop_leaks:
@@ -40,7 +40,7 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
     where = f"set {model_set.name}" if model_set and not suite else ""
     suite = suite or (model_set.suite if model_set else "")
     planned = tasks.plan_suite(place, place.spec(Suite, suite, where=where)) if suite else None
-    recipe = run_set.recipe_of(place, variant, planned)
+    recipe = recipe_of(place, variant, planned)
     if planned is not None:
         typer.echo(f"leaks: {recipe.leaks}", err=True)
         typer.echo(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)

@@ -11,19 +11,32 @@ from tcmbench.cli.place import DataOption, workspace
 
 def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, metavar="N", help="Jobs side by side: train or measure N models at a time.")
+    ] = 1,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")
+    ] = "local",
     data: DataOption = None,
 ) -> None:
     """Train and evaluate what is missing from a set and write its leaderboard."""
-    from tcmbench import tasks
+    from functools import partial
+
+    from tcmbench import plugins, tasks
     from tcmbench.boards import publish
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
-    from tcmbench.runs import run_set
+    from tcmbench.runs import gather, run_set
+    from tcmbench.runs.jobs import plan
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
+    performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
     model_set = place.spec(ModelSet, name)
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
-    with Progress(total=run_set.pending(place, model_set, planned)) as progress:
-        entries = run_set.measure(place, model_set, planned, watcher=progress)
-    report(publish.write_board(place, model_set, planned, entries))
+    planned = tasks.plan_set(place, model_set)
+    missing = plan(place, model_set, planned)
+    with Progress(total=missing.scores) as progress:
+        run_set.run(
+            place.store, missing, execute=partial(performing.module.run, options=performing.options), emit=progress.show
+        )
+    report(publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned)))

@@ -11,9 +11,11 @@ from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption, recipe_and_leaks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from tcmbench.records.events import Emit
     from tcmbench.store import Json
+    from tcmbench.trainers import Step
 
 
 def command(
@@ -43,9 +45,17 @@ def command(
                 typer.echo(f"#   {path}")
             continue
         with Progress(total=1) as progress:
-            made = tune.tune(place, recipe, seed=seed, progress=lambda step, label=label: progress.train(label, step))  # type: ignore[misc]
+            show = _showing(label, progress.show)
+            made = tune.tune(place, recipe, seed=seed, progress=show)
         typer.echo(f"{label}: {made.folder / 'model'}")
         typer.echo(f"  {cost(made.outcome)}")
+
+
+def _showing(label: str, emit: Emit) -> Callable[[Step], None]:
+    """Return what turns the steps of a training into events."""
+    from tcmbench.records.events import TrainingStep
+
+    return lambda step: emit(TrainingStep(label, *step))
 
 
 def cost(outcome: Mapping[str, Json]) -> str:
@@ -62,6 +72,13 @@ def cost(outcome: Mapping[str, Json]) -> str:
         f"{_number(outcome, 'trained_parameters'):,.0f} parameters trained",
         f"{memory / 1024:.1f} GiB" + (f" and {on_gpu / 1024:.1f} GiB on the GPU" if on_gpu else ""),
     ]
+    rows = outcome.get("rows")
+    if isinstance(rows, dict) and _number(rows, "repeated"):
+        repeated, left_out = _number(rows, "repeated"), _number(rows, "left_out")
+        parts.append(
+            f"{repeated:,.0f} of {_number(rows, 'read'):,.0f} rows read again and {left_out:,.0f} never, since batches "
+            "without duplicates couldn't be filled otherwise"
+        )
     if parity:
         parts.append(f"parity within {max(_number(parity, name) for name in parity):.0e}")
     return ", ".join(parts)

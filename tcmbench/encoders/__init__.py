@@ -41,11 +41,25 @@ class Encoder(Protocol):
     """Where the weights of its models are."""
 
     def load(
-        self, base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+        self,
+        base: Base,
+        *,
+        options: PluginOptions,
+        model_dir: Path | None,
+        meta: ModelMeta,
+        seed: int,
+        device: str | None,
     ) -> MTEBModels:
         """Return the loaded model, ready for mteb; one with the ability `vectors` is a `TextEncoder`.
 
-        `model_dir` is None unless `WEIGHTS` is "folder".
+        Args:
+            base: What the model is, or was tuned from.
+            options: Options of the encoder.
+            model_dir: Folder of its weights; None unless `WEIGHTS` is "folder".
+            meta: Description that mteb keys results by.
+            seed: Seed of a model that is random.
+            device: Where a model whose weights are loaded into this process computes, as torch names it; None for the
+                default of its library. Encoders without weights, of a server or in a process of their own ignore it.
         """
         ...
 

@@ -80,9 +80,11 @@ class BM25Search:
         return found
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> BM25Search:
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> BM25Search:
     """Return the searcher; there are no weights to load."""
-    del base, model_dir, seed
+    del base, model_dir, seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     return BM25Search(options=options, meta=meta)

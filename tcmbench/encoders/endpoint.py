@@ -220,7 +220,7 @@ class EndpointReranker:
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> Endpoint | EndpointReranker:
     """Return the model; the server is first asked when a text must be encoded.
 
@@ -228,7 +228,7 @@ def load(
         ModelAbsent: The variable that should hold the key isn't set.
         SpecError: An instruction, which no rerank dialect carries.
     """
-    del model_dir, seed
+    del model_dir, seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     key = os.environ.get(options.api_key_env, "") if options.api_key_env else ""

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._stateless import StatelessEncoder
+from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ class Options(PluginOptions):
     """Buckets."""
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> StatelessEncoder:
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> StatelessEncoder:
     """Return the encoder: sublinear term frequency (1 + ln tf) in signed hash buckets."""
-    del base, model_dir, seed
+    del base, model_dir, seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     dimensions = options.dimensions

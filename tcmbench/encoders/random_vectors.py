@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._stateless import StatelessEncoder
+from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ class Options(PluginOptions):
     """Dimensions."""
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> StatelessEncoder:
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> StatelessEncoder:
     """Return the encoder; the vector of a text depends on the text and the seed alone."""
-    del base, model_dir
+    del base, model_dir, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     dimensions = options.dimensions

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, bytes_per_token
@@ -35,8 +37,8 @@ WEIGHTS = "folder"
 class Options(PluginOptions):
     """How texts are batched."""
 
-    batch_tokens: int = 8192
-    """Tokens a batch, padding included; texts of like length share one. Unless it is given, the device decides."""
+    batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens per batch, padding included; texts of like length share one. None: as many as suit the device."""
 
 
 class TextEncoder:
@@ -48,7 +50,7 @@ class TextEncoder:
         self.revision = str(meta.revision)
         self.max_length = base.max_length
         self.dtype = base.dtype
-        self.batch_tokens = options.batch_tokens if "batch_tokens" in options.model_fields_set else _tokens(model, base)
+        self.batch_tokens = options.batch_tokens or _tokens(model, base)
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
@@ -79,14 +81,16 @@ class TextEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> TextEncoder:
-    """Return the encoder, in the base's precision, on the GPU where there is one."""
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> TextEncoder:
+    """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
     del seed
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
-    model = open_model(model_dir, base)
+    model = open_model(model_dir, base, device=device)
     return TextEncoder(model, base=base, options=options, meta=meta)
 
 

@@ -160,13 +160,15 @@ class VllmEncoder:
         raise EvaluationError(f"base {self._base.name}: vLLM's process ended with {code}; its own words are above.")
 
 
-def load(base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int) -> VllmEncoder:
-    """Return the encoder; its process starts with the first text.
+def load(
+    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+) -> VllmEncoder:
+    """Return the encoder; its process starts with the first text, on the devices that are visible to it.
 
     Raises:
         SpecError: The folder isn't in the hub layout. ModelAbsent: No weights.
     """
-    del seed
+    del seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:

@@ -74,6 +74,23 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
 
 
 def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
+    """Return a score, measured and stored unless it is in the store.
+
+    A lock is held meanwhile: of two processes that want the same score one measures it, the other waits and reads it.
+
+    Raises:
+        EvaluationError: A score that is not finite, or that mteb didn't report.
+        ParityError: The items don't average to what mteb reports.
+        DataError: The task's data can't be used.
+        StoreError: What is stored is damaged.
+    """
+    store = workspace.store
+    with store.lock(KIND, score_key(model.revision, task, split=split, subset=subset)):
+        score = stored(store, model, task, split=split, subset=subset)
+        return score or _measured(workspace, model, loaded, task, split=split, subset=subset)
+
+
+def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
     """Measure, check, store and return a score.
 
     Raises:

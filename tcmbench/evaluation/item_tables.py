@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.errors import EvaluationError, ParityError
+from tcmbench.stats import statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from mteb.abstasks import AbsTask
 
-    from tcmbench.records.score import Statistic
     from tcmbench.task_types import ItemInfo
 
 TOLERANCE = 1e-9
@@ -76,19 +76,11 @@ def check(value: float, *, reported: float, metric: str, where: str) -> None:
         )
 
 
-def recompute(table: pa.Table, *, metric: str, statistic: Statistic) -> float:
+def recompute(table: pa.Table, *, metric: str, statistic: str) -> float:
     """Return the value of a statistic over an item table, on mteb's scale."""
-    if statistic == "mean":
-        values = table[metric].to_pylist()
-        return float(sum(values) / len(values))
-    similarity, gold = table["similarity"].to_numpy(), table["gold"].to_numpy()
-    if statistic == "spearman":
-        from scipy.stats import spearmanr
-
-        return float(spearmanr(similarity, gold)[0])
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(gold, similarity))
+    how = statistics.load(statistic)
+    gold = table[how.GOLD].to_numpy() if how.GOLD else None
+    return how.value(table[how.VALUES or metric].to_numpy(), gold)
 
 
 def _ranking_items(task: AbsTask, *, split: str, subset: str) -> pa.Table:

@@ -1,117 +1,141 @@
-"""A suite over models: everything that is missing is measured, one model after the other, and nothing twice."""
+"""One model on the columns of a suite: the store is read, what is missing is measured, and nothing twice."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tcmbench import models
 from tcmbench.errors import DataAbsent, TcmbenchError
 from tcmbench.evaluation import evaluate
 from tcmbench.records import failures
-from tcmbench.records.cells import TO_DO, Cells, Gap
+from tcmbench.records.cells import Cells
+from tcmbench.records.entry import CellState
+from tcmbench.records.events import MeasuringStarted, ScoreMeasured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mteb.models.models_protocols import MTEBModels
+
+    from tcmbench.records.events import Emit
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.score import Score
+    from tcmbench.specs.base import Base
     from tcmbench.specs.suite import SuiteTask
+    from tcmbench.store import Store
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
-class Watcher(Protocol):
-    """Who is told how a run goes: a progress bar, or nobody."""
-
-    def begin(self, model: Model, column: SuiteTask) -> None:
-        """A measurement begins."""
-        ...
-
-    def end(self, model: Model, column: SuiteTask, score: Score | None) -> None:
-        """A measurement ended; None when it failed."""
-        ...
-
-
 def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
-    """Return what the store has of a model; the rest is pending, not measured or not applicable."""
+    """Return what the store has of a model; the rest is pending, failed, not measured or not applicable."""
     scores: dict[str, Score] = {}
-    gaps: dict[str, Gap] = {}
+    states: dict[str, CellState] = {}
     for column in planned.suite.tasks:
-        gap = _gap(model, column, planned)
-        if gap is not None:
-            gaps[column.column] = gap
+        obstacle = _obstacle(model.base, column, planned)
+        if obstacle is not None:
+            states[column.column] = obstacle
             continue
-        task = planned.tasks[column.task]
-        score = evaluate.stored(workspace.store, model, task, split=column.split, subset=column.subset)
+        score = _stored(workspace.store, model, column, planned)
         if score is None:
-            why = failures.last(workspace.store, _key(model, column, planned))
-            gaps[column.column] = Gap("failed", why) if why else Gap("pending", "not measured yet")
+            last = failures.last(workspace.store, key_of(model, column, planned))
+            states[column.column] = last or CellState("pending", "not measured yet")
         else:
             scores[column.column] = score
-    return Cells(scores, gaps)
+    return Cells(scores, states)
 
 
-def measure_missing(workspace: Workspace, model: Model, planned: PlannedSuite, *, watcher: Watcher) -> Cells:
-    """Measure what is missing of a model and return all its cells; a failed column doesn't stop the others."""
-    cells = read(workspace, model, planned)
-    to_do = [c for c in planned.suite.tasks if _is_to_do(cells, c)]
-    if not to_do:
-        return cells
-    scores, gaps = dict(cells.scores), dict(cells.gaps)
-    try:
-        with failures.explained(f"{model.name} can't be loaded"):
-            loaded = models.load(model, cache=workspace.cache)
-    except TcmbenchError as error:
-        for column in to_do:
-            gaps[column.column] = _failed(workspace, model, column, planned, error=error)
-        return Cells(scores, gaps)
-    for column in to_do:
-        watcher.begin(model, column)
-        score: Score | None = None
-        try:
-            score = evaluate.measure(
-                workspace, model, loaded, planned.tasks[column.task], split=column.split, subset=column.subset
-            )
-            scores[column.column] = score
-            del gaps[column.column]
-            failures.forget(workspace.store, _key(model, column, planned))
-        except DataAbsent as error:
-            gaps[column.column] = Gap("not_measured", str(error))
-        except TcmbenchError as error:
-            gaps[column.column] = _failed(workspace, model, column, planned, error=error)
-        watcher.end(model, column, score)
-    return Cells(scores, gaps)
+def missing(workspace: Workspace, model: Model, planned: PlannedSuite) -> tuple[SuiteTask, ...]:
+    """Return the columns that can be measured and have no score; what failed before is tried again."""
+    return tuple(
+        column for column in measurable(model.base, planned) if _stored(workspace.store, model, column, planned) is None
+    )
 
 
-def _failed(workspace: Workspace, model: Model, column: SuiteTask, planned: PlannedSuite, *, error: Exception) -> Gap:
-    logger.error("%s on %s: %s", model.name, column.column, error)
-    failures.note(workspace.store, _key(model, column, planned), str(error))
-    return Gap("failed", str(error))
+def measurable(base: Base, planned: PlannedSuite) -> tuple[SuiteTask, ...]:
+    """Return the columns that a base, or a model tuned from it, can be measured on here."""
+    return tuple(column for column in planned.suite.tasks if _obstacle(base, column, planned) is None)
 
 
-def _key(model: Model, column: SuiteTask, planned: PlannedSuite) -> str:
+def key_of(model: Model, column: SuiteTask, planned: PlannedSuite) -> str:
+    """Return the key of the score of a model on a column."""
     task = planned.tasks[column.task]
     return evaluate.score_key(model.revision, task, split=column.split, subset=column.subset)
 
 
-def _is_to_do(cells: Cells, column: SuiteTask) -> bool:
-    gap = cells.gaps.get(column.column)
-    return gap is not None and gap.state in TO_DO
+def measure(
+    workspace: Workspace,
+    model: Model,
+    columns: Iterable[SuiteTask],
+    planned: PlannedSuite,
+    *,
+    emit: Emit,
+    device: str | None = None,
+) -> None:
+    """Measure columns of a model; what fails is noted in the store and doesn't stop the others.
+
+    Columns that another process is measuring come last; by then they are likely to be in the store.
+
+    Args:
+        workspace: Where data and the store are.
+        model: What is measured; it is loaded once.
+        columns: What is measured of the suite.
+        planned: The suite.
+        emit: Takes the events.
+        device: Device of the model; None for the default of its library.
+    """
+    left = list(columns)
+    if not left:
+        return
+    try:
+        with failures.explained(f"{model.name} can't be loaded"):
+            loaded = models.load(model, cache=workspace.cache, device=device)
+    except TcmbenchError as error:
+        for column in left:
+            _note(workspace.store, model, column, planned, error=error)
+            emit(ScoreMeasured(model.name, column.column, None))
+        return
+    while left:
+        is_free = [not workspace.store.is_locked(evaluate.KIND, key_of(model, column, planned)) for column in left]
+        column = left.pop(is_free.index(True) if any(is_free) else 0)
+        emit(MeasuringStarted(model.name, column.column))
+        emit(ScoreMeasured(model.name, column.column, _measure(workspace, model, loaded, column, planned)))
 
 
-def _gap(model: Model, column: SuiteTask, planned: PlannedSuite) -> Gap | None:
-    """Return why a column can't be measured for a model, None when it can."""
+def _measure(
+    workspace: Workspace, model: Model, loaded: MTEBModels, column: SuiteTask, planned: PlannedSuite
+) -> float | None:
+    """Return the main metric, None where it could not be measured; the store then holds the reason."""
+    task = planned.tasks[column.task]
+    try:
+        score = evaluate.measure(workspace, model, loaded, task, split=column.split, subset=column.subset)
+    except TcmbenchError as error:
+        _note(workspace.store, model, column, planned, error=error)
+        return None
+    failures.forget(workspace.store, key_of(model, column, planned))
+    return score.record.value
+
+
+def _stored(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite) -> Score | None:
+    return evaluate.stored(store, model, planned.tasks[column.task], split=column.split, subset=column.subset)
+
+
+def _note(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite, *, error: TcmbenchError) -> None:
+    if not isinstance(error, DataAbsent):
+        logger.error("%s on %s: %s", model.name, column.column, error)
+    failures.note(store, key_of(model, column, planned), error)
+
+
+def _obstacle(base: Base, column: SuiteTask, planned: PlannedSuite) -> CellState | None:
+    """Return why a column can't be measured for a model of a base, None when it can."""
     if column.task in planned.absent:
-        return Gap("not_measured", planned.absent[column.task])
-    abilities = model.base.abilities
+        return CellState("not_measured", planned.absent[column.task])
+    abilities = base.abilities
     if planned.tasks[column.task].needs in abilities:
         return None
     if "documents" in abilities:
-        return Gap("not_applicable", "the model searches documents; it gives no vectors of texts")
-    return Gap("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
-
-
-def pending(cells: Cells) -> int:
-    """Return how many columns are still to be measured."""
-    return sum(gap.state in TO_DO for gap in cells.gaps.values())
+        return CellState("not_applicable", "the model searches documents; it gives no vectors of texts")
+    return CellState("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")

@@ -40,12 +40,14 @@ def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int) -> Model:
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir), seed=seed)
 
 
-def load(model: Model, *, cache: Path) -> MTEBModels:
+def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     """Return the loaded model as mteb takes it.
 
     Args:
         model: What to load.
         cache: The store; vectors of texts are kept in its `embeddings` folder.
+        device: Where a model with weights computes, as torch names it; None for the default of its library, the GPU
+            where there is one.
     """
     from tcmbench.encoders import model_meta
     from tcmbench.encoders.runtime.soundness import guard
@@ -53,7 +55,7 @@ def load(model: Model, *, cache: Path) -> MTEBModels:
     encoder = encoder_of(model.base)
     meta = model_meta(model.base, name=model.name, revision=model.revision)
     loaded: MTEBModels = encoder.module.load(
-        model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed
+        model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed, device=device
     )
     if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)

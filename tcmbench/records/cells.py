@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tcmbench.records.entry import CellState
     from tcmbench.records.score import Score
-
-TO_DO = frozenset({"pending", "failed"})
-"""States of columns that a run measures: what failed is tried again."""
-
-
-class Gap(NamedTuple):
-    """Why there is no score."""
-
-    state: Literal["pending", "failed", "not_measured", "not_applicable"]
-    """pending: not yet; failed: tried; not_measured: no data; not_applicable: the model can't do this."""
-
-    reason: str
-    """For people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +19,5 @@ class Cells:
     scores: Mapping[str, Score]
     """Column → score."""
 
-    gaps: Mapping[str, Gap]
+    states: Mapping[str, CellState]
     """Column → why there is none."""

@@ -1,16 +1,15 @@
-"""What a board is made from: one entry a model, with its scores, its states and what it cost.
+"""What a board is made from: one entry per model, with its scores, its states and what it cost.
 
 Entries hold scores on mteb's scale (0–1), as stored; `build` turns them into points (0–100).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - a board's schema is read off these types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tcmbench.records.score import Score
     from tcmbench.store import Json
 
@@ -23,7 +22,8 @@ class CellState:
     """Why a cell has no score."""
 
     state: State
-    """What is the matter."""
+    """pending: not yet; running: at this moment; failed: tried; not_measured: no data; not_applicable: the model can't
+    do this."""
 
     reason: str = ""
     """One sentence for people; never empty for failed and not_measured."""
@@ -115,7 +115,7 @@ class Entry:
     """Fields of its file, flattened with dots (`training.batch_size`)."""
 
     scores: Mapping[str, tuple[Score, ...]] = field(default_factory=dict)
-    """Column → one score a seed (one in all for bases)."""
+    """Column → one score per seed (one in all for bases)."""
 
     states: Mapping[str, CellState] = field(default_factory=dict)
     """Column → why there is no score."""

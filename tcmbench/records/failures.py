@@ -1,4 +1,4 @@
-"""Why a training or a measurement failed last, kept until it succeeds: a board that is looked at later says it too."""
+"""Why the last training or measurement under a key gave nothing, kept until it succeeds: a later board shows it too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import EvaluationError, TcmbenchError
+from tcmbench.errors import DataAbsent, EvaluationError, TcmbenchError
+from tcmbench.records.entry import CellState
 from tcmbench.store import read_json, write_json
 
 if TYPE_CHECKING:
@@ -20,21 +21,24 @@ logger = logging.getLogger(__name__)
 _KIND = "failures"
 
 
-def note(store: Store, name: str, reason: str) -> None:
-    """Keep why the work under a key failed."""
-    write_json(_path(store, name), {"reason": reason})
+def note(store: Store, name: str, error: TcmbenchError) -> None:
+    """Store why the work under a key gave nothing: data that is absent, or a failure."""
+    state = "not_measured" if isinstance(error, DataAbsent) else "failed"
+    write_json(_path(store, name), {"state": state, "reason": str(error)})
 
 
 def forget(store: Store, name: str) -> None:
-    """Forget an older failure: the work under the key is done."""
+    """Remove an older failure: the work under the key is done."""
     _path(store, name).unlink(missing_ok=True)
 
 
-def last(store: Store, name: str) -> str | None:
-    """Return why the work under a key failed last, None where it didn't."""
+def last(store: Store, name: str) -> CellState | None:
+    """Return why the work under a key gave nothing the last time, None where it was never tried or is done."""
     path = _path(store, name)
-    found = read_json(path) if path.is_file() else None
-    return str(found["reason"]) if isinstance(found, dict) and "reason" in found else None
+    record = read_json(path) if path.is_file() else None
+    if not isinstance(record, dict) or "reason" not in record:
+        return None
+    return CellState("not_measured" if record.get("state") == "not_measured" else "failed", str(record["reason"]))
 
 
 @contextlib.contextmanager

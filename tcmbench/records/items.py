@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.errors import EvaluationError, NotComparable
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tcmbench.records.score import Score, Statistic
+    from tcmbench.records.score import Score
 
     FloatArray = npt.NDArray[np.float64]
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class Items:
     """All items of one model on one task, in the order of their ids."""
 
-    statistic: Statistic
-    """How the figure follows from the values."""
+    statistic: str
+    """Name of the statistic: how the figure follows from the values."""
 
     ids: tuple[str, ...]
     """Item ids, sorted."""
@@ -35,10 +36,10 @@ class Items:
     """Gold label of each item; empty strings where there is none."""
 
     values: FloatArray
-    """seeds × items: the metric in points, or for spearman the similarity."""
+    """seeds × items: the metric in points, or what the statistic is of (similarities)."""
 
     gold: FloatArray | None
-    """Gold similarity of each item; None for means."""
+    """Gold of each item; None for statistics without."""
 
     top1: tuple[tuple[str, ...], ...]
     """Seed → document ranked first of each item; empty where the task has none."""
@@ -78,8 +79,9 @@ def _read_one(score: Score) -> Items:
     record = score.record
     table = score.items()
     names = set(table.column_names)
-    wanted = record.metric if record.statistic == "mean" else "similarity"
-    needed = {"item", wanted} | ({"gold"} if record.statistic == "spearman" else set())
+    statistic = plugins.load("statistics", record.statistic, where=str(score.folder))
+    wanted = statistic.VALUES or record.metric
+    needed = {"item", wanted, *filter(None, [statistic.GOLD])}
     if needed - names:
         raise EvaluationError(
             f"{score.folder / 'items.parquet'}: expected columns {', '.join(sorted(needed))} for {record.task}, "
@@ -100,7 +102,7 @@ def _read_one(score: Score) -> Items:
         ids=tuple(ids[order]),
         clusters=texts("cluster") if "cluster" in names else tuple(ids[order]),
         groups=texts("group"),
-        values=(values * 100 if record.statistic == "mean" else values)[None, :],
-        gold=None if record.statistic == "mean" else np.asarray(table["gold"].to_numpy(), np.float64)[order],
+        values=(values * 100 if statistic.HAS_ITEM_SCORES else values)[None, :],
+        gold=np.asarray(table[statistic.GOLD].to_numpy(), np.float64)[order] if statistic.GOLD else None,
         top1=(texts("top1"),) if "top1" in names else (),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-
-Statistic = Literal["mean", "spearman", "average_precision"]
-"""How the reported value follows from the items: the mean of the metric's column, or Spearman's correlation or
-the average precision of the columns `similarity` and `gold`."""
 
 
 class Provenance(BaseModel):
@@ -82,8 +78,8 @@ class ScoreRecord(BaseModel):
     value: float
     """Main metric on mteb's scale (0–1)."""
 
-    statistic: Statistic
-    """How the value follows from the items."""
+    statistic: str
+    """Name of the statistic: how the value follows from the items."""
 
     metrics: dict[str, float]
     """Everything mteb reports for this split."""
@@ -112,8 +108,8 @@ class Score:
         """Return the per-item table.
 
         Columns: `item` (id), `cluster` (patient or the item itself: what is resampled together), `group` (gold
-        label, empty where there is none), and per statistic: the metric's own column (`mean`; values 0–1), or
-        `similarity` and `gold` (the others). Retrieval and reranking carry further metrics and `top1` (id of the
+        label, empty where there is none), and what the statistic is of: the metric's own column (values 0–1), or
+        `similarity` and `gold`. Retrieval and reranking carry further metrics and `top1` (id of the
         document ranked first).
         """
         import pyarrow.parquet as pq

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.records.score import Statistic
     from tcmbench.specs.base import Ability
     from tcmbench.specs.task import TaskSpec
 
@@ -28,8 +27,8 @@ class Task:
     metric: str
     """Main metric."""
 
-    statistic: Statistic
-    """How the main metric follows from the items."""
+    statistic: str
+    """Name of the statistic: how the main metric follows from the items."""
 
     needs: Ability
     """What a model must do."""

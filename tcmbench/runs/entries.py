@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from tcmbench.records.cells import Cells, Gap
+    from tcmbench.records.cells import Cells
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
@@ -26,7 +26,7 @@ class Trained:
     """What was trained of a variant."""
 
     tuned: Sequence[Tuned]
-    """Its models, one a seed."""
+    """Its models, one per seed."""
 
     leaks: str
     """What the training records share with the tasks of the board's suite, in one line. Not a fact of the models: one
@@ -42,7 +42,7 @@ def base_entry(base: Base, cells: Cells) -> Entry:
         description=base.description,
         recipe=recipe(base),
         scores={column: (score,) for column, score in cells.scores.items()},
-        states={column: CellState(gap.state, gap.reason) for column, gap in cells.gaps.items()},
+        states=cells.states,
         cost=Cost(encode_tokens_per_second=_speed([cells])),
         provenance=_provenance([cells]),
     )
@@ -54,21 +54,21 @@ def variant_entry(
     *,
     trained: Trained,
     cells: Sequence[Cells],
-    gaps: Mapping[str, Gap],
+    states: Mapping[str, CellState],
     failure: str | None,
 ) -> Entry:
-    """Return the row of a variant: a score a seed on every column that all its seeds have.
+    """Return the row of a variant: one score per seed on every column that all its seeds have.
 
     Args:
         variant: The variant.
         planned: The suite.
         trained: Its models.
         cells: Their cells, in the same order.
-        gaps: Column → why there is no score, for columns that some seed lacks.
+        states: Column → why there is no score, for columns that some seed lacks.
         failure: Why it could not be trained; None when it was.
     """
     columns = [column.column for column in planned.suite.tasks]
-    complete = [c for c in columns if cells and c not in gaps and all(c in one.scores for one in cells)]
+    complete = [c for c in columns if cells and c not in states and all(c in one.scores for one in cells)]
     return Entry(
         name=variant.name,
         title=variant.name,
@@ -77,7 +77,7 @@ def variant_entry(
         description=variant.description,
         recipe={**recipe(variant), **_loss(trained.tuned)},
         scores={column: tuple(one.scores[column] for one in cells) for column in complete},
-        states={column: CellState(gap.state, gap.reason) for column, gap in gaps.items()},
+        states=states,
         cost=_training_cost(trained.tuned, cells),
         training={one.model.seed: _curve(one) for one in trained.tuned},
         failure=failure,

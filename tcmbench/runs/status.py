@@ -1,31 +1,29 @@
 """What is being trained and measured right now, so that a board can be looked at during a long run.
 
-A run holds a file in the store, with a lock on it that the system takes back when the run ends, however it ends: a
-killed run never looks as if it still ran.
+A run holds a file in the store under a random name, with a lock on it that the system takes back when the run ends,
+however it ends: a killed run never looks as if it still ran, and no two runs share a file, whatever their machines and
+processes are called.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import time
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.records.entry import CellState
+from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
 from tcmbench.store import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tcmbench.records.entry import Entry
-    from tcmbench.records.model import Model
-    from tcmbench.records.score import Score
-    from tcmbench.runs.run_set import Watcher
-    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.records.events import Event
     from tcmbench.store import Store
-    from tcmbench.trainers import Step
 
 _KIND = "running"
 _EVERY = 2.0
@@ -33,7 +31,7 @@ _EVERY = 2.0
 
 
 class Doing(NamedTuple):
-    """What one run does."""
+    """What is done to one model."""
 
     model: str
     """Name of a base, or of a variant and its seed (`name/seed0`)."""
@@ -45,71 +43,71 @@ class Doing(NamedTuple):
     """How far it is, for people; may be empty."""
 
 
-class Reporter:
-    """Passes everything on to another watcher and notes what is going on."""
+class Status:
+    """The file of one run, written from its events."""
 
-    def __init__(self, store: Store, watcher: Watcher) -> None:
-        self._path = store.root / _KIND / f"{socket.gethostname()}-{os.getpid()}.json"
-        self._watcher = watcher
-        self._noted = 0.0
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._doing: dict[str, Doing] = {}
+        self._noted: dict[str, float] = {}
 
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[Reporter]:
-        """Hold the file for as long as the run goes."""
-        import filelock
-
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = self._path.with_suffix(".lock")
-        try:
-            with filelock.FileLock(lock):
-                yield self
-        finally:
-            self._path.unlink(missing_ok=True)
-            lock.unlink(missing_ok=True)
-
-    def train(self, name: str, step: Step) -> None:
-        """Note how far a training is, at most every two seconds."""
-        now = time.monotonic()
-        if now - self._noted > _EVERY:
-            self._noted = now
-            self._note(Doing(name, "", f"training, step {step.step} of {step.total}"))
-        self._watcher.train(name, step)
-
-    def note(self, text: str) -> None:
-        """Pass it on."""
-        self._watcher.note(text)
-
-    def begin(self, model: Model, column: SuiteTask) -> None:
-        """Note what is measured."""
-        self._note(Doing(model.name, column.column, ""))
-        self._watcher.begin(model, column)
-
-    def end(self, model: Model, column: SuiteTask, score: Score | None) -> None:
-        """Note that nothing is measured for the moment."""
-        self._path.unlink(missing_ok=True)
-        self._watcher.end(model, column, score)
+    def show(self, event: Event) -> None:
+        """Write what the event changes; steps of a training at most every two seconds."""
+        match event:
+            case JobStarted(model=model, columns=()):
+                self._note(Doing(model, "", "training"))
+            case TrainingStep(model=model, step=step, total=total):
+                now = time.monotonic()
+                if now - self._noted.get(model, 0.0) > _EVERY:
+                    self._noted[model] = now
+                    self._note(Doing(model, "", f"training, step {step} of {total}"))
+            case MeasuringStarted(model=model, column=column):
+                self._note(Doing(model, column, ""))
+            case ScoreMeasured(model=model) | JobFinished(model=model) | JobFailed(model=model):
+                if self._doing.pop(model, None) is not None:
+                    self._write()
 
     def _note(self, doing: Doing) -> None:
-        write_json(self._path, {"model": doing.model, "column": doing.column, "detail": doing.detail})
+        self._doing[doing.model] = doing
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self._path, {"doing": [dict(one._asdict()) for one in self._doing.values()]})
+
+
+@contextlib.contextmanager
+def reporting(store: Store) -> Iterator[Status]:
+    """Give the status of a new run; its file is there and locked until the run ends."""
+    import filelock
+
+    path = store.root / _KIND / f"{uuid.uuid4().hex}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_suffix(".lock")
+    try:
+        with filelock.FileLock(lock):
+            yield Status(path)
+    finally:
+        path.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
 
 
 def running(store: Store) -> list[Doing]:
-    """Return what the runs on this store are doing, in no particular order of runs that are alive."""
+    """Return what the runs on this store are doing, in no particular order of runs; files of dead ones are removed."""
     import filelock
 
-    found = []
+    doing: list[Doing] = []
     for path in sorted((store.root / _KIND).glob("*.json")):
         lock = filelock.FileLock(path.with_suffix(".lock"))
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             with contextlib.suppress(FileNotFoundError):  # the run ended between the two looks
-                found.append(_read(read_json(path)))
+                doing += _read(read_json(path))
             continue
         lock.release()
         path.unlink(missing_ok=True)
         path.with_suffix(".lock").unlink(missing_ok=True)
-    return found
+    return doing
 
 
 def mark(entries: Sequence[Entry], doing: Sequence[Doing]) -> list[Entry]:
@@ -119,15 +117,16 @@ def mark(entries: Sequence[Entry], doing: Sequence[Doing]) -> list[Entry]:
 
 def _marked(entry: Entry, doing: Sequence[Doing]) -> Entry:
     states = dict(entry.states)
-    for what in doing:
-        _, _, seed = what.model.partition("/")
-        reason = ", ".join(part for part in (seed, what.detail or "being measured") if part)
+    for one in doing:
+        _, _, seed = one.model.partition("/")
+        reason = ", ".join(part for part in (seed, one.detail or "being measured") if part)
         for column, state in entry.states.items():
-            if state.state == "pending" and what.column in {"", column}:
+            if state.state == "pending" and one.column in {"", column}:
                 states[column] = CellState("running", reason)
     return replace(entry, states=states)
 
 
-def _read(value: object) -> Doing:
-    fields = value if isinstance(value, dict) else {}
-    return Doing(*(str(fields.get(name, "")) for name in Doing._fields))
+def _read(value: object) -> list[Doing]:
+    doing = value.get("doing") if isinstance(value, dict) else None
+    rows = [row for row in doing if isinstance(row, dict)] if isinstance(doing, list) else []
+    return [Doing(*(str(row.get(name, "")) for name in Doing._fields)) for row in rows]

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.errors import SpecError
+from tcmbench.specs import policy
 from tcmbench.specs.names import FileName
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
@@ -117,6 +119,10 @@ class ModelSet(Spec):
     matrix: tuple[Matrix, ...] = ()
     """Variants spelled as products."""
 
+    policy: str | dict[str, Any] = Field(default_factory=dict)
+    """Rules that board and gate judge by: a table, or the path of a file from the workspace's root (docs/ci.md); empty
+    for the default."""
+
     @model_validator(mode="after")
     def _matrices_are_small(self) -> ModelSet:
         count = sum(matrix.size for matrix in self.matrix)
@@ -129,6 +135,15 @@ class ModelSet(Spec):
         twice = sorted(name for name, count in Counter(self.models).items() if count > 1)
         if twice:
             raise ValueError(f"models that are listed twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _policy_is_known(self) -> ModelSet:
+        if isinstance(self.policy, dict):
+            try:
+                policy.parse(self.policy, where="rules", source=self.name)
+            except SpecError as error:
+                raise ValueError(str(error)) from error
         return self
 
     @model_validator(mode="after")

@@ -1,11 +1,12 @@
-"""A block of resamples as statistics of items want it: each form of it is made once, whoever asks.
+"""A block of resamples as statistics of items read it: counts per item, and what is shared by all models, once.
 
-Statistics that walk through items in the order of a model's values want one row an item, so that a step is one short
-vector over all resamples of the block; those that are products of matrices want one row a resample.
+A statistic walks through the items in the order of a model's values, one row per item, so that a step is one short
+vector over all resamples of the block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
     from tcmbench.stats.inputs import FloatArray
 
@@ -36,11 +37,6 @@ class Drawn:
         self._made: dict[Hashable, FloatArray] = {}
 
     @cached_property
-    def by_resample(self) -> FloatArray:
-        """Resamples × items."""
-        return np.ascontiguousarray(self.by_item.T, dtype=np.float64)
-
-    @cached_property
     def rows(self) -> list[CountArray]:
         """The row of each item."""
         return list(self.by_item)
@@ -55,3 +51,7 @@ class Drawn:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+
+ItemStatistic = Callable[[Drawn], npt.NDArray[np.float64]]
+"""From how often each item was drawn to one value per resample; NaN where the statistic does not exist."""

@@ -11,7 +11,7 @@ from tcmbench.errors import EvaluationError, UnknownName
 from tcmbench.stats.estimates import LEVEL, Estimate, defined, percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tcmbench.stats.inputs import FloatArray
 
@@ -75,11 +75,11 @@ class Draws:
         draws = defined(self.differences(name, reference))
         return (1 + int(np.count_nonzero(draws >= at))) / (1 + len(draws))
 
-    def only(self, names: Sequence[str]) -> Draws:
-        """Return the draws of some models."""
-        places = [self._column(name) for name in names]
+    def only(self, renamed: Mapping[str, str]) -> Draws:
+        """Return the draws of some models under new names."""
+        places = [self._column(name) for name in renamed]
         return Draws(
-            names=tuple(names),
+            names=tuple(renamed.values()),
             observed=self.observed[places],
             resampled=self.resampled[:, places],
             n_items=self.n_items,

@@ -1,11 +1,10 @@
-"""A figure and what surely holds about it: percentile intervals and how exact they are themselves.
+"""A figure with its percentile interval.
 
 The percentile interval is that of Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -60,22 +59,6 @@ def percentile(draws: FloatArray, *, level: float = LEVEL) -> Interval:
     tail = _tail(level)
     low, high = np.quantile(kept, [tail, 1 - tail])
     return Interval(float(low), float(high), level)
-
-
-def monte_carlo_error(draws: FloatArray, *, level: float = LEVEL) -> float:
-    """Return the standard error of the interval's ends that comes from drawing finitely often; the larger of both.
-
-    A sample quantile has the standard error √(q(1−q)/R) / f(q) (David and Nagaraja, "Order Statistics", 2003, §10.2);
-    1 / f is read off the draws themselves, so nothing is assumed about their shape.
-    """
-    kept = defined(draws)
-    tail = _tail(level)
-    step = math.sqrt(tail * (1 - tail) / len(kept))
-    spread = []
-    for place in (tail, 1 - tail):
-        below, above = np.quantile(kept, [max(place - step, 0.0), min(place + step, 1.0)])
-        spread.append(float(above - below) / 2)
-    return max(spread)
 
 
 def defined(draws: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What a variant gained and what it forgot, over the tasks of a role.
+"""What a variant forgot, over the general tasks.
 
 Backward transfer: Lopez-Paz and Ranzato, "Gradient Episodic Memory" (NIPS 2017), equation 3, with the untuned base as
 the earlier state. All tasks count the same. The intervals cover the items of these tasks (and the seeds), not the
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.stats.draws import Draws
-    from tcmbench.stats.effect import Shares
-
-
-class Gain(NamedTuple):
-    """Change over the tasks of one role."""
-
-    delta: Estimate
-    """Mean over tasks of (variant − base)."""
-
-    tasks: int
-    """Number of tasks."""
 
 
 class Forgetting(NamedTuple):
@@ -52,22 +41,12 @@ class Forgetting(NamedTuple):
     """Number of tasks."""
 
 
-def gain(tasks: Mapping[str, Draws], variant: str, *, base: str, level: float = LEVEL) -> Gain:
-    """Return the mean change over tasks, with its interval; tasks of one role at a time.
-
-    Raises:
-        EvaluationError: No tasks, or tasks with other models.
-    """
-    draws = mean_over_tasks(list(tasks.values()))
-    return Gain(draws.difference(variant, base, level=level), len(tasks))
-
-
 def forgetting(
     tasks: Mapping[str, Draws],
     variant: str,
     *,
     base: str,
-    shares: Mapping[str, Shares] | None = None,
+    worse: Mapping[str, float] | None = None,
     level: float = LEVEL,
 ) -> Forgetting:
     """Return what a variant kept of the general tasks.
@@ -76,15 +55,15 @@ def forgetting(
         tasks: General task → draws that hold the variant and the base.
         variant: Name of the variant in the draws.
         base: Name of the base in the draws.
-        shares: Task → shares of items that changed, for tasks that have them.
+        worse: Task → share of items that got worse, for tasks whose items have scores of their own.
         level: Level of the intervals.
 
     Raises:
         EvaluationError: No tasks, tasks with other models, or shares of another task.
     """
-    shares = shares or {}
-    if set(shares) - set(tasks):
-        raise EvaluationError(f"shares of tasks that are not compared: {', '.join(sorted(set(shares) - set(tasks)))}")
+    worse = worse or {}
+    if set(worse) - set(tasks):
+        raise EvaluationError(f"shares of tasks that are not compared: {', '.join(sorted(set(worse) - set(tasks)))}")
     draws = mean_over_tasks(list(tasks.values()))
     changes = {name: task.value(variant) - task.value(base) for name, task in tasks.items()}
     worst_task = min(sorted(changes), key=changes.__getitem__)
@@ -93,6 +72,6 @@ def forgetting(
         worst_task=worst_task,
         worst=tasks[worst_task].difference(variant, base, level=level),
         retention=draws.ratio(variant, base, level=level),
-        worse=sum(s.worse for s in shares.values()) / len(shares) if shares else None,
+        worse=sum(worse.values()) / len(worse) if worse else None,
         tasks=len(tasks),
     )

@@ -19,8 +19,8 @@ from tcmbench.stats.multiplicity import holm
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.specs.policy import Policy
     from tcmbench.stats.estimates import Estimate
-    from tcmbench.stats.policy import Policy
 
 Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]

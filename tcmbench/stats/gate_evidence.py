@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tcmbench.errors import EvaluationError
-from tcmbench.stats import inputs, weighted
-from tcmbench.stats.gate import BASE, TUNED, Evidence, judge
-from tcmbench.stats.paired import bootstrap, bootstrap_statistic
+from tcmbench.stats import inputs, statistics
+from tcmbench.stats.gate import BASE, TUNED, Evidence
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
 
@@ -20,18 +19,27 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tcmbench.specs.policy import Policy
     from tcmbench.stats.draws import Draws
-    from tcmbench.stats.gate import GateResult, Role
-    from tcmbench.stats.policy import Policy
+    from tcmbench.stats.gate import Role
 
-_REFERENCE = "\x00base"  # no variant is called that
+REFERENCE = "\x00base"
+"""Name of the base in the draws of a single pair, so that its seeds are drawn apart from the variant's of any name."""
 
-Statistic = Literal["mean", "spearman", "average_precision"]
+
+class Moved(NamedTuple):
+    """Items of one model that changed against the base, seeds averaged item by item first."""
+
+    improved: int
+    """Items that score higher."""
+
+    worse: int
+    """Items that score lower."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskItems:
-    """Both models on the items of one task, in the same order."""
+    """Models on the items of one task, in the same order."""
 
     task: str
     """Name of the task."""
@@ -42,95 +50,83 @@ class TaskItems:
     metric: str
     """Name of the metric."""
 
-    tuned: npt.ArrayLike
-    """Items, or seeds × items, of the variant: points for means, similarities otherwise."""
-
-    base: npt.ArrayLike
-    """The same of the base."""
+    models: Mapping[str, npt.ArrayLike]
+    """Model → items, or seeds × items: points where items have scores of their own. A model's seeds are drawn by its
+    name, so that every comparison of it draws the same."""
 
     clusters: Sequence[str] | None = None
     """Cluster of each item (the patient). Tasks with the same clusters in the same order are resampled together."""
 
-    statistic: Statistic = "mean"
-    """How the figure follows from the items."""
+    statistic: str = "mean"
+    """Name of the statistic: how the figure follows from the items."""
 
     gold: npt.ArrayLike | None = None
-    """Gold of each item, for statistics that are no mean."""
-
-    variant: str = TUNED
-    """Name of the variant. Its seeds are drawn by this name, so that the gate draws what a board draws."""
+    """Gold of each item, for statistics that need it."""
 
 
-def check(tasks: Sequence[TaskItems], *, policy: Policy, missing: Sequence[str] = ()) -> GateResult:
-    """Return the decision of a policy on a variant, from the scores of its items.
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampled:
+    """One task: all models resampled together, and each paired with the reference."""
+
+    about: TaskItems
+    reference: str
+    draws: Draws
+    p_values: Mapping[str, float]
+    """Model → two-sided p value of its difference from the reference; empty where that was not measured."""
+
+    moved: Mapping[str, Moved]
+    """Model → items that changed; empty where single items have no score of their own."""
+
+    def evidence(self, name: str) -> Evidence:
+        """Return what the task says about a model against the reference."""
+        moved = self.moved.get(name)
+        return Evidence(
+            task=self.about.task,
+            role=self.about.role,
+            metric=self.about.metric,
+            draws=self.draws.only({name: TUNED, self.reference: BASE}),
+            p_value=self.p_values[name],
+            improved=moved.improved if moved else None,
+            worse=moved.worse if moved else None,
+        )
+
+
+def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled:
+    """Return the draws of all models of a task, and p values and counts of each against the reference.
+
+    The p value is that of the sign-flip test where items have scores of their own; else it is read off the bootstrap:
+    twice the smaller share of resamples on either side of zero.
 
     Raises:
-        EvaluationError: A task comes twice, has no items or not the same items for both models.
+        EvaluationError: No items, or not the same items for all models.
         ScoreMissing: A score is NaN.
     """
-    return judge([evidence(task, policy=policy) for task in tasks], policy=policy, missing=missing)
-
-
-def evidence(items: TaskItems, *, policy: Policy) -> Evidence:
-    """Return draws, p value and counts of one task.
-
-    The p value is that of the sign-flip test for means; for other statistics it is read off the bootstrap: twice the
-    smaller share of resamples on either side of zero.
-    """
-    plan = Resampling(
-        n_resamples=policy.n_resamples,
-        seed=policy.seed,
-        stream=f"task:{items.task}" if items.clusters is None else stream_of(items.clusters),
+    plan = plan.on(f"task:{items.task}" if items.clusters is None else stream_of(items.clusters))
+    others = [name for name in items.models if name != reference] if reference in items.models else []
+    statistic = statistics.load(items.statistic)
+    if statistic.GOLD and items.gold is None:
+        raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
+    draws = statistic.draws(items.models, items.gold, clusters=items.clusters, plan=plan)
+    if not statistic.HAS_ITEM_SCORES:
+        return Resampled(items, reference, draws, {name: _two_sided(draws, name, reference) for name in others}, {})
+    if not others:
+        return Resampled(items, reference, draws, {}, {})
+    rows = {name: inputs.row(items.models[name], what=f"{items.task}: {name}") for name in (*others, reference)}
+    deltas = np.stack([rows[name] - rows[reference] for name in others])
+    p_values = sign_flip(deltas, clusters=items.clusters, plan=plan)
+    moved = [Moved(int(np.count_nonzero(delta > 0)), int(np.count_nonzero(delta < 0))) for delta in deltas]
+    return Resampled(
+        items,
+        reference,
+        draws,
+        dict(zip(others, map(float, p_values), strict=True)),
+        dict(zip(others, moved, strict=True)),
     )
-    if items.statistic == "mean":
-        models = {items.variant: items.tuned, _REFERENCE: items.base}
-        draws = replace(bootstrap(models, clusters=items.clusters, plan=plan), names=(TUNED, BASE))
-        tuned = inputs.row(items.tuned, what=f"{items.task}: {items.variant}")
-        base = inputs.row(items.base, what=f"{items.task}: base")
-        delta = tuned - base
-        p_value = float(sign_flip(delta, clusters=items.clusters, plan=plan)[0])
-        improved, worse = int(np.count_nonzero(delta > 0)), int(np.count_nonzero(delta < 0))
-        return Evidence(items.task, items.role, items.metric, draws, p_value, improved, worse)
-    draws = _statistic_draws(items, plan)
-    return Evidence(items.task, items.role, items.metric, draws, two_sided(draws, TUNED, BASE))
 
 
-def two_sided(draws: Draws, name: str, reference: str) -> float:
-    """Return the two-sided p value of a difference, read off its draws."""
-    upper = draws.chance_at_least(name, reference, at=0.0)
-    lower = draws.chance_at_least(reference, name, at=0.0)
-    return min(1.0, 2 * min(upper, lower))
-
-
-def statistic_draws(
-    models: Mapping[str, npt.ArrayLike],
-    gold: npt.ArrayLike,
-    *,
-    statistic: Statistic,
-    clusters: Sequence[str] | None,
-    plan: Resampling,
-) -> Draws:
-    """Return a statistic that is no mean, in points, of every model in every resample.
-
-    Args:
-        models: Name → similarities, items or seeds × items.
-        gold: Gold of each item.
-        statistic: Which one.
-        clusters: Cluster of each item.
-        plan: How often, which seed, which stream.
-
-    Raises:
-        EvaluationError: The statistic is a mean, which needs no gold, or doesn't exist over all items.
-    """
-    if statistic == "mean":
-        raise EvaluationError("a mean is resampled from the values of its items alone, by `paired.bootstrap`")
-    make = weighted.spearman if statistic == "spearman" else weighted.average_precision
-    of_items = inputs.row(gold, what="gold")
-    made = {name: [make(seed, of_items) for seed in inputs.rows(values, what=name)] for name, values in models.items()}
-    levels = len(np.unique(of_items)) if statistic == "spearman" else 0
-    return bootstrap_statistic(
-        made, items=len(of_items), clusters=clusters, plan=plan, scale=100.0, rows=weighted.ROWS_A_LEVEL * levels
-    )
+def plan_of(policy: Policy) -> Resampling:
+    """Return how often a policy resamples, and from which seed."""
+    return Resampling(n_resamples=policy.n_resamples, seed=policy.seed)
 
 
 def stream_of(clusters: Sequence[str]) -> str:
@@ -138,9 +134,8 @@ def stream_of(clusters: Sequence[str]) -> str:
     return "clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest()
 
 
-def _statistic_draws(items: TaskItems, plan: Resampling) -> Draws:
-    if items.gold is None:
-        raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
-    models = {items.variant: items.tuned, _REFERENCE: items.base}
-    draws = statistic_draws(models, items.gold, statistic=items.statistic, clusters=items.clusters, plan=plan)
-    return replace(draws, names=(TUNED, BASE))
+def _two_sided(draws: Draws, name: str, reference: str) -> float:
+    """Return the two-sided p value of a difference, read off its draws."""
+    upper = draws.chance_at_least(name, reference, at=0.0)
+    lower = draws.chance_at_least(reference, name, at=0.0)
+    return min(1.0, 2 * min(upper, lower))

@@ -1,8 +1,7 @@
-"""Corrections for looking at many tasks: Holm where one false alarm counts, Benjamini–Hochberg for looking around.
+"""The correction for looking at many tasks.
 
 Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979): the chance of any false alarm stays below α,
-however the tasks depend on each other. Benjamini and Hochberg (JRSS B 1995): of what is reported, the expected share
-of false alarms stays below α, for independent or positively dependent tests.
+however the tasks depend on each other.
 """
 
 from __future__ import annotations
@@ -34,19 +33,6 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
-    """Return Benjamini–Hochberg-adjusted p values (q values) in the order given; empty for empty.
-
-    Raises:
-        EvaluationError: A p value lies outside [0, 1].
-        ScoreMissing: A p value is NaN.
-    """
-    from scipy.stats import false_discovery_control
-
-    p = _checked(p_values)
-    return np.asarray(false_discovery_control(p, method="bh"), dtype=np.float64) if len(p) else p
 
 
 def _checked(p_values: npt.ArrayLike) -> FloatArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from tcmbench.errors import EvaluationError
 from tcmbench.stats import inputs
 from tcmbench.stats.drawn import Drawn
 from tcmbench.stats.draws import Draws
-from tcmbench.stats.estimates import LEVEL, Interval
-from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks, count_columns
 
 if TYPE_CHECKING:
@@ -27,35 +25,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tcmbench.stats.drawn import ItemStatistic
     from tcmbench.stats.inputs import FloatArray
-    from tcmbench.stats.weighted import ItemStatistic
 
 _DEFAULT = Resampling()
-
-
-class Comparison(NamedTuple):
-    """One model against another on one task."""
-
-    delta: float
-    """Mean difference, in the unit of the scores."""
-
-    interval: Interval
-    """Percentile bootstrap interval of the difference, over clusters of items and over seeds."""
-
-    p_value: float
-    """Two-sided sign-flip test over clusters of items, of the mean over seeds."""
-
-    n: int
-    """Items."""
-
-    n_clusters: int
-    """Independent clusters of items."""
-
-    improved: int
-    """Items that score higher (mean over seeds)."""
-
-    worse: int
-    """Items that score lower (mean over seeds)."""
 
 
 def bootstrap(
@@ -95,7 +68,7 @@ def bootstrap_statistic(
     scale: float = 1.0,
     rows: int = 0,
 ) -> Draws:
-    """Return a statistic of every model in every resample of clusters and seeds (see `weighted`).
+    """Return a statistic of every model in every resample of clusters and seeds (see `tcmbench.stats.statistics`).
 
     Args:
         models: Name → the statistic of each seed.
@@ -124,52 +97,6 @@ def bootstrap_statistic(
         drawn = Drawn(counts if groups.are_single_items else counts[groups.codes])
         blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))
     return _over_seeds(scale * np.concatenate(blocks), observed, groups, plan)
-
-
-def compare(
-    tuned: npt.ArrayLike,
-    base: npt.ArrayLike,
-    *,
-    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
-    plan: Resampling = _DEFAULT,
-    level: float = LEVEL,
-) -> Comparison:
-    """Return how one model's mean differs from another's over the same items; see `compare_all`."""
-    return compare_all({"tuned": tuned}, base, clusters=clusters, plan=plan, level=level)["tuned"]
-
-
-def compare_all(
-    models: Mapping[str, npt.ArrayLike],
-    base: npt.ArrayLike,
-    *,
-    clusters: Sequence[object] | npt.NDArray[np.generic] | None = None,
-    plan: Resampling = _DEFAULT,
-    level: float = LEVEL,
-) -> dict[str, Comparison]:
-    """Return every model's difference from the base; what is drawn is shared, so it costs little more than one.
-
-    Raises:
-        EvaluationError: No models or items, other numbers of items, or fewer than two clusters.
-        ScoreMissing: A value is NaN.
-    """
-    reference = "\x00base"
-    draws = bootstrap({**models, reference: base}, clusters=clusters, plan=plan)
-    base_row = inputs.row(base, what="base")
-    deltas = np.stack([inputs.row(values, what=name) - base_row for name, values in models.items()])
-    p_values = sign_flip(deltas, clusters=clusters, plan=plan)
-    compared = {}
-    for delta, p_value, name in zip(deltas, p_values, models, strict=True):
-        found = draws.difference(name, reference, level=level)
-        compared[name] = Comparison(
-            delta=found.value,
-            interval=found.interval,
-            p_value=float(p_value),
-            n=draws.n_items,
-            n_clusters=draws.n_clusters,
-            improved=int(np.count_nonzero(delta > 0)),
-            worse=int(np.count_nonzero(delta < 0)),
-        )
-    return compared
 
 
 def _checked(

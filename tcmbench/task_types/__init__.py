@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
 
     from tcmbench.plugins import PluginOptions
-    from tcmbench.records.score import Statistic
     from tcmbench.specs.base import Ability
     from tcmbench.specs.task import TaskSpec
     from tcmbench.task_types._layouts import Layout
@@ -54,7 +53,7 @@ class TaskType(Protocol):
     METRIC: str
     """Main metric where the spec names none."""
 
-    STATISTIC: Statistic
+    STATISTIC: str
     """How the main metric follows from the items."""
 
     SCORES: Ability

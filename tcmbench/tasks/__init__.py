@@ -10,6 +10,7 @@ from tcmbench.data import location, reading
 from tcmbench.errors import DataAbsent, DataError, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
+from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.store import differences, key, names_sha256
 from tcmbench.task_types import Source
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
     from tcmbench.plugins import Plugin
-    from tcmbench.records.score import Statistic
     from tcmbench.specs.base import Ability
-    from tcmbench.specs.suite import Suite, SuiteTask
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import SuiteTask
     from tcmbench.task_types._layouts import Layout
     from tcmbench.workspace import Workspace
 
@@ -37,7 +38,7 @@ _NOT_OF_SCORES = frozenset(
 )  # fmt: skip
 """Fields of a task that change no score, or whose effect the revision holds already."""
 
-_FOREIGN_STATISTIC: dict[str, Statistic] = {"STS": "spearman", "PairClassification": "average_precision"}
+_FOREIGN_STATISTIC: dict[str, str] = {"STS": "spearman", "PairClassification": "average_precision"}
 _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
 
 
@@ -123,6 +124,16 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
         except DataError as error:  # costs this task's columns, not the suite
             absent[name] = str(error)
     return PlannedSuite(suite, present, absent)
+
+
+def plan_set(workspace: Workspace, model_set: ModelSet) -> PlannedSuite:
+    """Look up all tasks of the suite of a set.
+
+    Raises:
+        UnknownName: A suite or task, or a split or subset of one of our tasks, that does not exist.
+        SpecError: Options that a task's type doesn't have.
+    """
+    return plan_suite(workspace, workspace.spec(Suite, model_set.suite, where=f"set {model_set.name}"))
 
 
 def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:

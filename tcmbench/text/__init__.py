@@ -1,1 +1,1 @@
-"""How Chinese text is cut into terms; one place, so that miners and baselines count the same things."""
+"""Text: Chinese cut into terms in one place, so that miners and baselines count the same things; numbers as text."""

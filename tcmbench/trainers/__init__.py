@@ -124,6 +124,11 @@ class Job:
         per_step = training.batch_size * training.accumulation * self.requirements.devices
         return min(self.rows, self.steps * per_step)
 
+    @property
+    def trained_rows(self) -> TrainedRows:
+        """What is read of the file by a trainer that takes its rows in order."""
+        return TrainedRows(self.examples, left_out=self.rows - self.examples)
+
 
 class Step(NamedTuple):
     """Where a training stands."""
@@ -145,7 +150,8 @@ class Point(NamedTuple):
     gradient_norm: float | None = None
 
     margin: float | None = None
-    """On the dev examples: mean similarity to the positive less that to the negatives."""
+    """On the dev examples: mean cosine similarity to the positive less that to the closest wrong document, which is a
+    negative of the example or the positive of another (`_runtime/margin.py`)."""
 
     dev_loss: float | None = None
 
@@ -165,6 +171,20 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedRows:
+    """What was read of a training file."""
+
+    read: int
+    """Rows that the steps read, each as often as it was read."""
+
+    repeated: int = 0
+    """Of these, those that had been read before."""
+
+    left_out: int = 0
+    """Rows that no step read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A tuned model and how it came about."""
 
@@ -176,11 +196,14 @@ class Outcome:
     seconds: float
     """Wall time of the training process; a resumed one counts all its parts."""
 
+    rows: TrainedRows
+    """Rows of the training file that were read."""
+
     tokens: int
     """Tokens of all texts read, padding left out."""
 
     peak_memory_mib: float
-    """Most memory held at once, all processes together."""
+    """Most memory held at once, all processes together; pages that they share count once."""
 
     peak_gpu_memory_mib: float
     """Most memory reserved on one GPU; 0 without one."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
-from tcmbench.trainers._runtime import costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import process_environment, scrub
 from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
 from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
@@ -41,8 +41,6 @@ def check(job: Job, *, options: Options) -> None:
     """
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.kind == "reranker":
         raise SpecError(f'{where}: the sentence_transformers trainer has no rerankers. Use trainer = "swift".')
     if variant.tuner == "qlora":
@@ -105,7 +103,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
         job,
         device=gpus.device(job),
         output=job.work_dir,
-        checkpoint=training_log.last_checkpoint(run),
+        checkpoint=checkpoints.newest(run),
     )
     write_text(job.work_dir / "work.json", work.model_dump_json(indent=2) + "\n")
     before = costs.so_far(job.work_dir)
@@ -124,6 +122,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
         model_dir=job.work_dir / "model",
         curves=result.curves,
         seconds=cost.seconds,
+        rows=result.rows or job.trained_rows,
         tokens=result.tokens,
         peak_memory_mib=cost.peak_memory_mib,
         peak_gpu_memory_mib=result.gpu_memory_mib,

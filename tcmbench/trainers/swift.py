@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
-from tcmbench.trainers._runtime import costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import scrub
 from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
@@ -45,8 +45,6 @@ def check(job: Job, *, options: Options) -> None:
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
     _refuse_missing_packages(variant, options, where=where)
-    if base.kind == "baseline":
-        raise SpecError(f"{where}: base {base.name} is a baseline without weights, so there is nothing to tune.")
     if base.swift_model_type is None:
         advice = 'Use trainer = "sentence_transformers"'
         if base.architecture == "static" and variant.tuner != "full":
@@ -115,6 +113,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
         model_dir=job.work_dir / "model",
         curves=summary.curves,
         seconds=cost.seconds,
+        rows=job.trained_rows,
         tokens=result.tokens,
         peak_memory_mib=cost.peak_memory_mib,
         peak_gpu_memory_mib=summary.gpu_memory_mib,
@@ -131,15 +130,15 @@ def _trained(
     """Train what is left to be trained; return the summary of all of it."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
     run.mkdir(parents=True, exist_ok=True)
-    resume = training_log.last_checkpoint(run)
-    if resume is not None and training_log.is_last(resume, steps=planned.steps):
+    resume = checkpoints.newest(run)
+    if resume is not None and checkpoints.is_last(resume, steps=planned.steps):
         return training_log.trained(log, checkpoint=resume, rows=job.rows)
     before = costs.so_far(job.work_dir)
     write_json(job.work_dir / guard_file.NAME, {
         "rows": job.rows, "task": job.variant.task,
         "query_prompt": job.base.query_prompt, "document_prompt": job.base.document_prompt,
         "instruction": job.base.instruction, "token_learning_rate": job.variant.training.token_learning_rate,
-        "loss_may_be_zero": loss_of(job.variant, LOSSES).may_be_zero,
+        "loss_may_be_zero": loss_of(job.variant, LOSSES).may_be_zero, "texts_per_example": _texts_per_example(job),
     })  # fmt: skip
     process.run(
         [*planned.command, *(["--resume_from_checkpoint", str(resume)] if resume is not None else [])],
@@ -150,6 +149,14 @@ def _trained(
         sample=lambda part: costs.keep(job.work_dir, before=before, part=part),
     )
     return training_log.summary(log)
+
+
+def _texts_per_example(job: Job) -> int:
+    """Return how many texts an example of the dev file has that a margin is measured on; 0 where there is none."""
+    if job.dev_file is None or job.variant.task != "embedding" or job.requirements.scored:
+        return 0
+    first = next(train_file.read_rows(job.dev_file), None)
+    return 0 if first is None else 2 + len(first.negatives)
 
 
 def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Result:

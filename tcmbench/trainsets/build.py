@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, key, read_json, write_json
-from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.contents import contents_sha256
-from tcmbench.trainsets.examples import Contents, file_order, make_examples, make_order
+from tcmbench.trainsets.examples import Contents, make_examples, make_order, watched_order
 from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
+from tcmbench.trainsets.train_set import TrainSet
 from tcmbench.trainsets.write import write_examples
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KIND = "trainsets"
 """Kind of artefact in the store."""
 
-STAGE = "trainset 4"
+STAGE = "trainset 5"
 """Raised whenever the same recipe gives another file, or a default in `recipe` changes."""
 
 _TRAIN, _DEV = "train", "dev"
@@ -39,7 +39,7 @@ _WATCHED = 256
 """Dev examples that a training is watched by, at most: it is at several of its steps, and all 5,486 dev records of
 TCM-SD would take longer than the training."""
 _WATCHED_SHARE = 8
-"""A training on a sample is watched by no more than an eighth of it."""
+"""A training on a sample is watched by no more than an eighth of it, but by two: one alone has no margin."""
 
 
 def build(
@@ -151,8 +151,9 @@ def _write(
         # What a model is watched by stays the same whatever varies the documents it learns from.
         plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
         dev = _contents(plain, base, made[_DEV], seed=seed, context=context, most=_watched(variant))
-        path = part / "dev.jsonl"
-        dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
+        if any(dev.order.passes):
+            path = part / "dev.jsonl"
+            dev_lines = write_examples(dev, shape=shape, label_map=label_map, seed=seed, train=path).lines
     stats = measure(contents, written, dev_lines=dev_lines)
     write_json(part / "stats.json", {"sha256": written.sha256, **stats.model_dump(mode="json")})
 
@@ -171,13 +172,13 @@ def _contents(
     if most is None:
         order = make_order(variant, pairs, examples, requirements=context.requirements, seed=seed)
     else:
-        order = file_order(variant, examples, most=most)
+        order = watched_order(variant, pairs, examples, requirements=context.requirements, most=most)
     return Contents(pairs, texts, examples, order)
 
 
 def _watched(variant: Variant) -> int:
     sample = variant.max_samples
-    return _WATCHED if sample is None else min(_WATCHED, max(1, sample // _WATCHED_SHARE))
+    return _WATCHED if sample is None else min(_WATCHED, max(2, sample // _WATCHED_SHARE))
 
 
 def _shape(variant: Variant, base: Base) -> Shape:

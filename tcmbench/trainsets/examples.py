@@ -130,8 +130,31 @@ def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, requiremen
     return Order((*passes[:-1], last), block, unit == block, dropped)
 
 
-def file_order(variant: Variant, examples: Examples, *, most: int) -> Order:
-    """Return one pass over the examples as they come; of more than `most`, that many evenly spread ones."""
-    total = len(examples.pair)
-    kept = [number * total // most for number in range(most)] if total > most else list(range(total))
-    return Order((kept,), variant.training.batch_size, False, (0,))
+def watched_order(
+    variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, most: int
+) -> Order:
+    """Return at most so many examples, evenly spread in the order they come, that a training is watched by.
+
+    Where a loss takes documents of other examples for wrong, or a margin does, no two share a label: neither would say
+    anything of a model that is right. None are returned where there are fewer than two, nor a last batch of one.
+    """
+    size, total = variant.training.batch_size, len(examples.pair)
+    is_contrastive = variant.task == "embedding" and not requirements.scored
+    candidates = _one_per_label(pairs, examples) if is_contrastive else list(range(total))
+    count = min(most, len(candidates))
+    if is_contrastive and count % size == 1:
+        count -= 1
+    kept = [candidates[number * len(candidates) // count] for number in range(count)] if count > 1 else []
+    return Order((kept,), size, is_contrastive, (0,))
+
+
+def _one_per_label(pairs: Pairs, examples: Examples) -> list[int]:
+    """Return the first example of each label; of those with several labels, the first that shares none."""
+    taken: set[str] = set()
+    first = []
+    for example, pair in enumerate(examples.pair.tolist()):
+        labels = pairs.labels[pairs.pairs[pair].record]
+        if taken.isdisjoint(labels):
+            first.append(example)
+            taken.update(labels)
+    return first

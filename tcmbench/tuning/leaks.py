@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 3"
+_STAGE = "leaks 4"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
-_STAGE = "contents 3"
+_STAGE = "contents 4"
 
 
 @dataclass(frozen=True, slots=True)

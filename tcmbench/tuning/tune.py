@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
-    from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
@@ -145,14 +146,18 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
 
 
 def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
-    """Return the tuned model of the store, None when it was never trained."""
+    """Return the tuned model of the store, None when it was never trained or its folder lacks a part.
+
+    Raises:
+        StoreError: Its `outcome.json` is damaged; without that file the model is trained again.
+    """
     name = model_key(workspace, recipe, seed=seed)
-    if not workspace.store.has(KIND, name):
-        return None
     folder = workspace.store.path(KIND, name)
+    if not (folder / "outcome.json").is_file() or not (folder / "model").is_dir():
+        return None
     outcome = read_json(folder / "outcome.json")
     if not isinstance(outcome, dict):
-        raise StoreError(f"{folder}/outcome.json: expected an object. Delete the folder and run again.")
+        raise StoreError(f"{folder / 'outcome.json'}: expected an object. Delete it and run again.")
     label = f"{recipe.variant.name}/seed{seed}"
     model = tuned_model(recipe.base, name=label, model_dir=folder / "model", seed=seed)
     return Tuned(model, folder, outcome)
@@ -160,7 +165,8 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
 
 def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> str | None:
     """Return why the last training failed, None where it didn't or hasn't been tried."""
-    return failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
+    last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
+    return None if last is None else last.reason
 
 
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
@@ -180,8 +186,10 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         try:
             made, job, outcome = _trained(workspace, recipe, seed=seed, name=name, progress=progress)
         except TcmbenchError as error:
-            failures.note(store, name, str(error))
+            failures.note(store, name, error)
             raise
+        # what is there by now lacks a part
+        shutil.rmtree(store.path(KIND, name), ignore_errors=True)
         with store.build(KIND, name) as part:
             shutil.move(outcome.model_dir, part / "model")
             _keep_logs(job.work_dir, part)
@@ -192,7 +200,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                     **_facts(outcome),
                     **_owner(recipe, made, seed=seed),
                     "loss": job.requirements.loss,
-                    "statistics": made.statistics.model_dump(mode="json"),
+                    "statistics": _statistics(recipe, made, outcome),
                     "provenance": origin.model_dump(mode="json"),
                 },
             )
@@ -283,12 +291,22 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
     )
 
 
+def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, Json]:
+    """Return the statistics of the training set; batches that the trainer drew itself leave out other rows than it."""
+    statistics: dict[str, Json] = made.statistics.model_dump(mode="json")
+    if recipe.variant.batch_rule == "no_duplicates":
+        statistics |= {"batch_rule": "no_duplicates", "dropped": [outcome.rows.left_out]}
+        statistics |= {"repeated": outcome.rows.repeated}
+    return statistics
+
+
 def _facts(outcome: Outcome) -> dict[str, Json]:
-    """Return what the trainer says of a training, as JSON."""
+    """Return what the trainer says of a training, as JSON; a number that isn't finite is null."""
     facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
     curves = [point._asdict() for point in outcome.curves]
-    found: dict[str, Json] = json.loads(json.dumps({**facts, "curves": curves}))
-    return found
+    text = json.dumps({**facts, "curves": curves})
+    as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)
+    return as_json
 
 
 def _context(workspace: Workspace, recipe: Recipe) -> Context:

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 from tcmbench.records.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
 from tcmbench.records.score import Provenance, Score, ScoreRecord
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.specs.policy import default
 from tcmbench.specs.suite import Suite, SuiteTask
-from tcmbench.stats.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-POLICY = Policy(n_resamples=1_000)
+POLICIES = default().with_resamples(1_000)
 
 LABELS = ("脾胃虚弱证", "肝郁气滞证", "风寒束表证", "痰湿蕴肺证", "心脾两虚证", "肾阳虚证", "湿热下注证", "气滞血瘀证")
 SHAPES: Mapping[str, tuple[str, str, str]] = {

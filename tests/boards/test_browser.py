@@ -13,7 +13,7 @@ from tcmbench.boards.render import write
 from tcmbench.records.entry import TaskCard
 
 from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
-from .fake import POLICY, Shape, make
+from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("scores"),
         Shape(variants=5, columns=7, items=40, seeds=1, labels={0: '<img src=x onerror="document.title=1">"\'\u202e'}),
     )
-    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policy=POLICY))
+    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
     return write(table, tmp_path_factory.mktemp("board"))[0]
 
 
@@ -207,7 +207,7 @@ def test_texts_of_items_are_shown_on_request(chromium: Any, tmp_path: Path) -> N
     hostile = "<img src=x onerror=alert(1)></script>"
     ids = [f"InDomain0-{number:05d}" for number in range(30)]
     cards = {**fake.cards, "InDomain0": TaskCard(texts=dict.fromkeys(ids, hostile))}
-    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=cards, policy=POLICY))
+    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=cards, policies=POLICIES))
     chromium.get(write(table, tmp_path / "board")[0].as_uri())
     chromium.execute_script("document.querySelector('#rows .open').click()")
     chromium.execute_script("document.querySelector('.texts details').open = true")

@@ -11,12 +11,13 @@ import pytest
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.columns import rank
 from tcmbench.boards.recommend import recommend
+from tcmbench.boards.table import Estimate
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
 
-from .fake import POLICY, write_score
+from .fake import POLICIES, write_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ TASKS = (
 )
 SUITE = Suite(name="three", tasks=TASKS)
 SET = ModelSet(name="tiny", suite="three", reference="base", models=("base",))
-OPTIONS = Options(policy=POLICY)
+OPTIONS = Options(policies=POLICIES)
 
 
 def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float = 0.02) -> dict[str, tuple[Score, ...]]:
@@ -106,7 +107,7 @@ def test_no_gain_is_said(tmp_path: Path) -> None:
     same = replace(entry(tmp_path, "base", kind="base"), name="same", kind="variant")
     built = table(tmp_path, same)
     assert built.recommendation.outcome == "no_gain"
-    assert built.row("same").aggregates.general == (0.0, 0.0, 0.0)
+    assert built.row("same").aggregates.general == Estimate(0.0, 0.0, 0.0)
 
 
 def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:

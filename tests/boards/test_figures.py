@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.boards import figures
+from tcmbench import plugins
+from tcmbench.boards import canvas, figures
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.figures import canvas, confusions, pareto, pictures, save
-from tcmbench.boards.figures.canvas import width
+from tcmbench.boards.canvas import width
+from tcmbench.boards.figures import confusions, pareto, pictures, save
 
-from .fake import POLICY, Shape, make
+from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcmbench.boards.table import Table
+    from tcmbench.plugins import Kind
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Return a table with a hostile, a mathematical and a Chinese name."""
     labels = {0: '</text><script>alert("1")</script>', 3: "$\\frac{1}{0}$", 4: "脾胃虚弱增强版"}
     fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=5, columns=4, items=30, broken=False, labels=labels))
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policies=POLICIES))
 
 
 def test_pictures_are_clean_svg_twice_the_same(table: Table) -> None:
@@ -57,7 +61,7 @@ def test_numbers_of_axes_are_whole(table: Table) -> None:
 
 def test_save_writes_every_format(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures for papers come as SVG, PNG and PDF without a date inside."""
-    monkeypatch.setattr(figures, "_DRAWERS", {"pareto": pareto.draw, "confusions": confusions.draw})
+    monkeypatch.setattr(figures, "load_all", lambda: [("pareto", pareto), ("confusions", confusions)])
     written = save(table, tmp_path)
     assert {path.suffix for path in written} == {".svg", ".png", ".pdf"}
     assert len(written) == 6
@@ -69,7 +73,7 @@ def test_files_without_a_chinese_font_show_boxes(table: Table, tmp_path: Path, m
     """Where no font has the characters, PNG and PDF show boxes, not one warning is given, and SVG stays whole."""
     monkeypatch.setattr(canvas, "chinese_fonts", tuple)
     monkeypatch.setattr(figures, "chinese_fonts", tuple)
-    monkeypatch.setattr(figures, "_DRAWERS", {"pareto": pareto.draw})
+    monkeypatch.setattr(figures, "load_all", lambda: [("pareto", pareto)])
     assert canvas.Canvas.for_paper("pareto", boxes=True).data("脾虚 A") == "▯▯ A"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,3 +110,45 @@ def test_width_counts_wide_characters() -> None:
     assert canvas.cut("脾胃虚弱证", 6) == "脾胃…"
     assert width("ab") == 2
     assert 3 < width("增益") < 4.1
+
+
+@pytest.mark.parametrize("name", plugins.names("figures"))
+def test_a_caption_has_both_languages(name: str) -> None:
+    """Title and text."""
+    caption = plugins.load("figures", name).CAPTION
+    for both in (caption.title, caption.text):
+        assert re.search("[\u4e00-\u9fff]", both.zh)
+        assert not re.search("[\u4e00-\u9fff]", both.en)
+
+
+FIGURE = """\"\"\"Counts rows.\"\"\"
+
+from tcmbench.boards.canvas import Drawing
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
+
+CAPTION = Caption(position=5, title=Text("Rows", "行"), text=Text("How many there are.", "共有多少。"))
+
+
+def draw(table, canvas):
+    \"\"\"Return a bar.\"\"\"
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().bar(0, len(table.rows))
+    return Drawing(figure)
+"""
+
+
+def test_a_picture_of_another_package_stands_on_the_board(
+    table: Table, install: Callable[[Kind, str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file is one picture, in its place and with its own caption."""
+    install("figures", "row_count", FIGURE)
+    names = [name for name, _ in figures.load_all()]
+    assert names[0] == "row_count"
+    every = figures.load_all()
+    monkeypatch.setattr(figures, "load_all", lambda: every[:1])
+    (picture,) = pictures(table)
+    assert (picture.name, picture.caption.title.zh) == ("row_count", "行")
+    assert picture.svg.startswith("<svg")

@@ -13,7 +13,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.columns import seeds
 from tcmbench.records.entry import Entry
 from tcmbench.specs.model_set import ModelSet
-from tests.boards.fake import POLICY, fake_suite, write_score
+from tests.boards.fake import POLICIES, fake_suite, write_score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def table(root: Path, shifts: Sequence[float]) -> Table:
         base="base",
         scores={task.column: tuple(one[task.column] for one in trained) for task in SUITE.tasks},
     )
-    return build(SET, SUITE, [base, tuned], options=Options(policy=POLICY))
+    return build(SET, SUITE, [base, tuned], options=Options(policies=POLICIES))
 
 
 def width(of: Table) -> float:

@@ -12,7 +12,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.boards.serve import LOOPBACK, Board, server
 from tcmbench.errors import StoreError
 
-from .fake import POLICY, Shape, make
+from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Run:
 def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Return a small table."""
     fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=2, columns=4, items=30, seeds=1))
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policies=POLICIES))
 
 
 @pytest.fixture

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.boards import document, latex, markdown
+from tcmbench.boards import latex, markdown
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.citation import to_bibtex
-from tcmbench.boards.columns import signed
+from tcmbench.boards.document import to_json
 from tcmbench.boards.spreadsheet import _safe, to_csv
 
-from .fake import POLICY, Shape, make
+from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Return a small table with names that mean something to every format."""
     labels = {0: "=1+1", 1: "a|b_c & 100% \\input{x} $y$ # ^ ~ <b>", 2: "two\nlines", 3: "[x] *"}
     fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=4, columns=4, items=30, seeds=1, labels=labels))
-    return build(fake.model_set, fake.suite, fake.entries, options=Options(policy=POLICY))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(policies=POLICIES))
 
 
 def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:
@@ -74,7 +75,7 @@ def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
     lines = [line for line in to_csv(marked).splitlines() if "over the tasks that the model can do" in line]
     assert len(lines) == 1
     assert ",backward_transfer," in lines[0]
-    roles = {model.name: model.partial_roles for model in document.document(marked).models}
+    roles = {row["name"]: row["aggregates"]["partial"] for row in json.loads(to_json(marked))["rows"]}
     assert roles == {other.name: ["general"] if other is row else [] for other in table.rows}
 
 
@@ -133,9 +134,3 @@ def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:
     assert "\n" not in line
     assert line.count("{") == line.count("}")
     assert table.digest in line
-
-
-@pytest.mark.parametrize(("value", "shown"), [(0.04, "0.0"), (-0.04, "0.0"), (1.26, "+1.3"), (-1.26, "−1.3")])
-def test_signed(value: float, shown: str) -> None:
-    """Zero has no sign, and minus is a true minus."""
-    assert signed(value) == shown

@@ -9,17 +9,22 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tcmbench.checks import baseline as baselines
-from tcmbench.checks import outputs, policy_file, reference, regression
-from tcmbench.checks.verdict import RULES, Problem, Report
+from tcmbench.checks import outputs
+from tcmbench.checks.state import Place
+from tcmbench.checks.verdict import RULES, Report
+from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import regression
+from tcmbench.comparison.reference import AgainstReference
+from tcmbench.comparison.verdict import Problem
 from tcmbench.records.entry import CellState
-from tests.checks.states import POLICY, quick, state, with_record, with_values, without
+from tcmbench.stats import gate
+from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
 if TYPE_CHECKING:
-    from tcmbench.checks.state import State
-    from tcmbench.checks.verdict import Against, ModelVerdict
+    from tcmbench.comparison.measured import MeasuredSet
+    from tcmbench.comparison.verdict import Against, ModelVerdict
 
-POLICIES = quick(policy_file.default())
+PLACES = {"random-full-00": Place("models/variants/random-full-00.toml", 3)}
 NASTY = "<b>&amp; | `x` ]]> \x00\x1b \ud83d\ude00 脾"
 
 
@@ -27,18 +32,19 @@ def report(models: list[ModelVerdict], *, against: Against = "baseline") -> Repo
     """Return a report on these models."""
     return Report(
         set_name="fake", suite="fake", synthetic=True, reference="mini-zh", against=against,
-        baseline="leaderboards/fake/baseline.json", policy_file="", models=tuple(models), columns=4, version="0.1.0",
+        baseline="leaderboards/fake/baseline.json", policy_source="default", models=tuple(models), columns=4,
+        places=PLACES, version="0.1.0",
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> State:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSet:
     """A set with all its scores."""
     return state(tmp_path_factory.mktemp("scores"))
 
 
 @pytest.fixture(scope="module")
-def mixed(whole: State) -> Report:
+def mixed(whole: MeasuredSet) -> Report:
     """One model that regressed, one without a score, one on another task, one that passes."""
     kept = baselines.make(whole, policy=POLICY)
     fell = with_values(whole, "random-full-00", "HeldOut1", lambda values: values * 0.5)
@@ -77,13 +83,16 @@ def test_every_output_survives_any_text(mixed: Report, name: str) -> None:
 def test_what_is_said_of_many_is_said_once(mixed: Report, name: str) -> None:
     """Ten variants that aren't trained yet are one line, not a hundred and ten."""
     missing = tuple(Problem("missing", f"Task{number}", "pending: not trained yet") for number in range(4))
-    models = [replace(mixed.models[0], name=f"v{number}", problems=missing, result=None) for number in range(3)]
+    models = [
+        replace(mixed.models[0], name=f"v{number}", problems=missing, result=gate.judge([], policy=POLICY))
+        for number in range(3)
+    ]
     text = outputs.load(name).render(report(models))
     assert text.count("not trained yet") == 1
     assert all(words in text for words in ("v0, v1, v2", "all 4 tasks: pending"))
 
 
-def test_the_exit_code_is_that_of_the_most_serious_model(mixed: Report, whole: State) -> None:
+def test_the_exit_code_is_that_of_the_most_serious_model(mixed: Report, whole: MeasuredSet) -> None:
     """3 before 2 before 1 before 0."""
     codes = {model.name: model.exit_code for model in mixed.models}
     assert codes == {"mini-zh": 0, "bm25-words": 2, "random-full-00": 1}
@@ -129,7 +138,7 @@ def test_sarif_has_what_2_1_0_requires(mixed: Report) -> None:
     assert len({result["partialFingerprints"]["tcmbench/v1"] for result in run["results"]}) == len(run["results"])
 
 
-def test_a_fingerprint_doesn_t_depend_on_figures(mixed: Report, whole: State) -> None:
+def test_a_fingerprint_doesn_t_depend_on_figures(mixed: Report, whole: MeasuredSet) -> None:
     """A regression that stays is the same alert, though its size moves."""
     kept = baselines.make(whole, policy=POLICY)
     fell = with_values(whole, "random-full-00", "HeldOut1", lambda values: values * 0.6)
@@ -142,7 +151,7 @@ def test_a_fingerprint_doesn_t_depend_on_figures(mixed: Report, whole: State) ->
     assert prints(mixed) == prints(other) != set()
 
 
-def test_json_holds_every_task_of_every_model(mixed: Report, whole: State) -> None:
+def test_json_holds_every_task_of_every_model(mixed: Report, whole: MeasuredSet) -> None:
     """With finite numbers only."""
     found = json.loads(outputs.load("json").render(mixed))
     assert (found["exit_code"], found["outcome"]) == (2, "missing")
@@ -153,9 +162,38 @@ def test_json_holds_every_task_of_every_model(mixed: Report, whole: State) -> No
     assert fell["change"]["low"] < fell["change"]["value"] < fell["change"]["high"] < 0
 
 
-def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole: State) -> None:
+@pytest.mark.parametrize("name", ["console", "markdown", "json"])
+def test_both_questions_are_answered_where_both_can_be_asked(whole: MeasuredSet, mixed: Report, name: str) -> None:
+    """The first line names the exit code and the question it answers; the other has none."""
+    comparison = AgainstReference(whole, policy=POLICIES.reference)
+    other = report([comparison.judge("random-full-00")], against="reference")
+    text = outputs.load(name).render(replace(mixed, other=other))
+    if name == "json":
+        both = json.loads(text)
+        assert (both["question"], both["other"]["question"]) == ("did anything get worse?", "may it ship?")
+        assert both["exit_code"] == 2
+        return
+    first = text.splitlines()[0]
+    assert "exit code 2" in first
+    assert text.lower().index("did anything get worse?") < text.lower().index("may it ship?")
+    assert "ithout effect on the exit code" in text
+    assert other.headline.partition(":")[0] in text
+    if name == "console":
+        assert "exit code 2 answers: did anything get worse? (each model against its own row" in first
+
+
+def test_the_power_at_the_margin_is_stated(mixed: Report) -> None:
+    """For models that changed: an unchanged one is judged without resampling, so nothing can be missed."""
+    assert "Power: a model that changes nothing passes the margin of 1 with a chance of" in outputs.load(
+        "console"
+    ).render(mixed)
+    unchanged = report([model for model in mixed.models if not model.changed])
+    assert "Power" not in outputs.load("console").render(unchanged)
+
+
+def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole: MeasuredSet) -> None:
     """The table of models has both, and how many seeds; one seed says what its interval covers."""
-    verdicts = reference.judge(whole, ["random-full-00"], policy=POLICIES.reference)
+    verdicts = [AgainstReference(whole, policy=POLICIES.reference).judge("random-full-00")]
     text = outputs.load("console").render(report(verdicts, against="reference"))
     assert "each variant against mini-zh" in text
     assert "gain in domain [95% interval]" in text

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.checks import queries, sides
+from tcmbench.checks import sides
+from tcmbench.comparison import pairs
 from tcmbench.errors import NotComparable, UnknownName
+from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.workspace import find
-from tests.checks.states import state
+from tests.comparison.states import state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.entry import Entry
-    from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
 
@@ -40,8 +41,8 @@ def place(tmp_path: Path, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) 
         scores = {c: tuple(found[seed] for seed in variant.seeds) for c, found in entry.scores.items()}
         return replace(entry, scores=scores)
 
-    monkeypatch.setattr(sides.run_set, "stored_variant", stored)
-    monkeypatch.setattr(sides.tasks, "plan_suite", lambda *_: known.planned)
+    monkeypatch.setattr(sides.gather, "stored_variant", stored)
+    monkeypatch.setattr(sides.tasks, "plan_suite", lambda *_: PlannedSuite(known.suite, {}))
     return find(workspace_dir, cache=tmp_path / "store")
 
 
@@ -53,7 +54,7 @@ def test_a_seed_is_a_side_of_its_own(place: Workspace) -> None:
     rows = [pair.before.items[column].values, whole.after.items[column].values, pair.after.items[column].values]
     assert [row.shape[0] for row in rows] == [1, 1, 1]
     assert (whole.before.items[column].values == [row[0] for row in rows]).all()
-    found = queries.compare(pair, only=[column]).columns[column]
+    found = pairs.compare(pair, only=[column]).columns[column]
     assert found.verdict.delta.value == pytest.approx(float((rows[2] - rows[0]).mean()))
     labels = sum(label.items * label.delta for label in found.labels) / found.verdict.n
     assert labels == pytest.approx(found.verdict.delta.value)
@@ -71,4 +72,4 @@ def test_other_items_are_not_compared(place: Workspace) -> None:
     items = dict(pair.after.items)
     items["InDomain0"] = replace(items["InDomain0"], ids=items["InDomain0"].ids[::-1])
     with pytest.raises(NotComparable, match="measured on different items"):
-        queries.compare(replace(pair, after=replace(pair.after, items=items)))
+        pairs.compare(replace(pair, after=replace(pair.after, items=items)))

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from tcmbench import models, tasks
 from tcmbench.evaluation import evaluate
-from tcmbench.runs import run_set
-from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import Workspace, bundled_content, find
-from tests.watching import Quiet
+from tests.running import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +46,7 @@ def declare(root: Path, name: str, *, query_prompt: str = "") -> None:
 
 def measure(workspace: Workspace) -> None:
     """Measure what is missing of the set, as `tcmbench run` does, without the board."""
-    model_set = workspace.spec(ModelSet, "small")
-    planned = tasks.plan_suite(workspace, run_set.suite_of(workspace, model_set))
-    for entry in run_set.measure(workspace, model_set, planned, watcher=Quiet()):
+    for entry in run(workspace, "small").entries:
         if entry.failure or entry.states:
             raise AssertionError(f"{entry.name}: {entry.failure or entry.states}")
 

@@ -67,7 +67,7 @@ def test_format_prints_and_writes_no_board(place: Path, form: str, begins: str) 
     assert (place / "out/table.txt").read_text(encoding="utf-8") == printed.stdout
     assert not (place / "leaderboards").exists()
     if form == "json":
-        assert json.loads(printed.stdout)["models"][0]["scores"][0]["status"] == "pending"
+        assert json.loads(printed.stdout)["rows"][0]["cells"]["Records"]["status"] == "pending"
 
 
 def test_the_schema_describes_what_json_holds(place: Path) -> None:
@@ -77,9 +77,10 @@ def test_the_schema_describes_what_json_holds(place: Path) -> None:
     parts = {name: set(part["properties"]) for name, part in found["$defs"].items() if "properties" in part}
     assert place.is_dir()
     assert set(found["properties"]) == set(held)
-    assert parts["TaskDocument"] == set(held["tasks"][0])
-    assert parts["ModelDocument"] == set(held["models"][0])
-    assert parts["ScoreDocument"] == set(held["models"][0]["scores"][0])
+    assert parts["TaskColumn"] == set(held["columns"][0])
+    assert parts["Row"] == set(held["rows"][0])
+    assert parts["Cell"] == set(held["rows"][0]["cells"]["Records"])
+    assert parts["Aggregates"] == set(held["rows"][0]["aggregates"])
 
 
 def test_texts_go_where_nothing_is_committed(place: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tcmbench.evaluation.status import Reporter
 from typer.testing import CliRunner
 
 from tcmbench.cli.cache import app
 from tcmbench.errors import StoreError
+from tcmbench.runs.status import reporting
 from tcmbench.store import Store
 from tests.test_store_inventory import put, space
-from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +90,7 @@ def test_nothing_is_removed_without_an_answer(store: Store, monkeypatch: pytest.
 
 def test_a_model_is_not_deleted_under_a_run(store: Store) -> None:
     """The message says to wait; a dry run is possible."""
-    with Reporter(store, Quiet()).watching():
+    with reporting(store):
         result = cache("delete", "tuned", "--yes")
         assert isinstance(result.exception, StoreError)
         assert "a run is working on this store" in str(result.exception)

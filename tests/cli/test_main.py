@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench import __version__, cli
+from tcmbench import __version__, cli, plugins
+
+if TYPE_CHECKING:
+    from tcmbench.plugins import Kind
+
+
+FILES = sorted(Path(cli.__file__).parent.glob("[!_]*.py"))
 
 
 def called(*arguments: str) -> int:
@@ -44,6 +53,13 @@ def test_runs_as_a_module() -> None:
     assert done.stdout.startswith("Usage: tcmbench [OPTIONS] COMMAND")
 
 
+@pytest.mark.parametrize("kind", plugins.KINDS)
+def test_every_kind_of_plugin_is_listed(kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
+    """`tcmbench list KIND` names its plug-ins."""
+    assert called("list", kind.replace("_", "-")) == 0
+    assert capsys.readouterr().out.split() == plugins.names(kind)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -59,7 +75,20 @@ def test_a_misspelt_command_gets_a_suggestion(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", cli._SUMMARIES)
+def test_files_that_define_a_command_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`tcmbench --help` lists every command by name with what it does, and no file that commands share."""
+    modules = {path.stem: importlib.import_module(f"tcmbench.cli.{path.stem}") for path in FILES}
+    commands = sorted(
+        name.removesuffix("_") for name, m in modules.items() if hasattr(m, "command") or hasattr(m, "app")
+    )
+    assert commands == list(cli.summaries())
+    assert len(commands) < len(modules)
+    assert called("--help") == 0
+    listed = " ".join(capsys.readouterr().out.partition("Commands:\n")[2].split())
+    assert listed == " ".join(f"{name} {summary}" for name, summary in cli.summaries().items())
+
+
+@pytest.mark.parametrize("name", cli.summaries())
 def test_every_command_has_the_same_look_and_says_what_the_list_says(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +97,7 @@ def test_every_command_has_the_same_look_and_says_what_the_list_says(
     assert called(name, "--help") == 0
     usage, _, text = capsys.readouterr().out.partition("\n\n")
     assert usage.startswith(f"Usage: tcmbench {name} [OPTIONS]")
-    assert text.strip().startswith(cli._SUMMARIES[name])
+    assert text.strip().startswith(cli.summaries()[name])
     assert "--install-completion" not in text
     assert "─" not in text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcmbench.cli import progress
-from tcmbench.trainers import Step
+from tcmbench.records.events import JobFailed, JobFinished, MeasuringStarted, Note, ScoreMeasured, TrainingStep
 
 
 def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,7 +15,27 @@ def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys
     shown = progress.Progress(total=1)
     for step, seconds in ((1, 5.0), (2, 30.0), (3, 64.9), (4, 65.0), (5, 100.0)):
         now[0] = seconds
-        shown.train("tuned/seed0", Step(step, 9, 0.5, 125.0))
+        shown.show(TrainingStep("tuned/seed0", step, 9, 0.5, 125.0))
     assert capsys.readouterr().err.splitlines() == [
         f"tuned/seed0 · step {step}/9 · loss 0.500 · 2:05 to go" for step in (1, 4)
+    ]
+
+
+def test_scores_and_failures_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each score is counted, failures have their reason; what only begins or ends says nothing."""
+    shown = progress.Progress(total=2)
+    for event in (
+        MeasuringStarted("a", "Task"),
+        ScoreMeasured("a", "Task", 0.31415),
+        ScoreMeasured("b/seed0", "Task", None),
+        JobFinished("k", "a"),
+        JobFailed("k", "c", "no data"),
+        Note("text"),
+    ):
+        shown.show(event)
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/2] a · Task: 31.41",
+        "[2/2] b/seed0 · Task: failed",
+        "c: no data",
+        "text",
     ]

@@ -55,7 +55,8 @@ def encoder(weights: Path, *, stand_in: Path | None, **fields: Any) -> vllm.Vllm
         | fields
     )
     options = plugins.use("encoders", "vllm", base.options).options
-    return vllm.load(base, options=options, model_dir=weights, meta=model_meta(base, name="big", revision="r"), seed=0)
+    meta = model_meta(base, name="big", revision="r")
+    return vllm.load(base, options=options, model_dir=weights, meta=meta, seed=0, device=None)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from tcmbench import models, tasks
 from tcmbench.errors import DataAbsent, StoreError, UnknownName
-from tcmbench.evaluation import evaluate, run
+from tcmbench.evaluation import evaluate
 from tcmbench.evaluation import item_tables as items
 from tcmbench.models.revisions import revision
 from tcmbench.records.cells import Cells
@@ -21,7 +21,7 @@ from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import Suite
 from tcmbench.tasks.registration import register_with_mteb
 from tcmbench.workspace import Workspace
-from tests.watching import Quiet
+from tests import running
 
 MODELS = ("bm25", "hashed-chars", "tfidf", "random")
 
@@ -35,7 +35,7 @@ def planned(tiny: Workspace) -> PlannedSuite:
 @pytest.fixture(scope="module")
 def measured(tiny: Workspace, planned: PlannedSuite) -> dict[str, Cells]:
     """Every baseline on every column."""
-    return {name: run.measure_missing(tiny, models.base_model(tiny, name), planned, watcher=Quiet()) for name in MODELS}
+    return {name: running.measured(tiny, models.base_model(tiny, name), planned) for name in MODELS}
 
 
 # mteb's own classification scores warn of classes that a probe never predicted
@@ -62,12 +62,12 @@ def test_every_column_has_a_score_or_a_reason(planned: PlannedSuite, measured: d
     """No cell is blank: a score, or why there is none."""
     columns = {column.column for column in planned.suite.tasks}
     for name, cells in measured.items():
-        assert columns == set(cells.scores) | set(cells.gaps)
-        assert all(gap.reason for gap in cells.gaps.values()), name
-    assert measured["bm25"].gaps["TinyAbsent"].state == "not_measured"
-    assert "Ask the author." in measured["bm25"].gaps["TinyAbsent"].reason
-    assert measured["bm25"].gaps["TinySTS"].state == "not_applicable"
-    assert {"TinyAbsent"} == set(measured["hashed-chars"].gaps)
+        assert columns == set(cells.scores) | set(cells.states)
+        assert all(state.reason for state in cells.states.values()), name
+    assert measured["bm25"].states["TinyAbsent"].state == "not_measured"
+    assert "Ask the author." in measured["bm25"].states["TinyAbsent"].reason
+    assert measured["bm25"].states["TinySTS"].state == "not_applicable"
+    assert {"TinyAbsent"} == set(measured["hashed-chars"].states)
 
 
 def test_items_give_the_value_and_name_patients(measured: dict[str, Cells]) -> None:
@@ -103,7 +103,7 @@ def test_second_run_measures_nothing(
 ) -> None:
     """What is stored is taken from the store; the model isn't even loaded."""
     monkeypatch.setattr(models, "load", lambda *_, **__: pytest.fail("the model was loaded"))
-    again = run.measure_missing(tiny, models.base_model(tiny, "bm25"), planned, watcher=Quiet())
+    again = running.measured(tiny, models.base_model(tiny, "bm25"), planned)
     assert {c: s.record for c, s in measured["bm25"].scores.items()} == {c: s.record for c, s in again.scores.items()}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from tcmbench import tasks
 from tcmbench.boards import build, publish
-from tcmbench.runs import run_set
+from tcmbench.runs import jobs
 from tcmbench.specs.model_set import ModelSet
-from tests.watching import Quiet
+from tests.running import run, stored
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
@@ -23,8 +23,8 @@ def test_an_unchanged_board_is_taken_from_the_store(tiny: Workspace, monkeypatch
     """The second run writes the same bytes without working anything out, and says what is missing."""
     (tiny.root / "models/sets/tiny.toml").write_text(SET, encoding="utf-8")
     model_set = tiny.spec(ModelSet, "tiny")
-    planned = tasks.plan_suite(tiny, run_set.suite_of(tiny, model_set))
-    first = publish.write_board(tiny, model_set, planned, run_set.measure(tiny, model_set, planned, watcher=Quiet()))
+    planned = tasks.plan_set(tiny, model_set)
+    first = publish.write_board(tiny, model_set, planned, run(tiny, "tiny").entries)
     assert [path.name for path in first.files] == ["index.html", "scores.csv", "scores.json"]
     before = [path.read_bytes() for path in first.files]
     assert {line.partition(":")[0] for line in first.missing} == {"hashed-chars · TinyAbsent", "bm25 · TinyAbsent"}
@@ -33,6 +33,6 @@ def test_an_unchanged_board_is_taken_from_the_store(tiny: Workspace, monkeypatch
         pytest.fail("the board was worked out again")
 
     monkeypatch.setattr(build, "build", unexpected)
-    again = publish.write_board(tiny, model_set, planned, run_set.gather(tiny, model_set, planned))
+    again = publish.write_board(tiny, model_set, planned, stored(tiny, "tiny"))
     assert before == [path.read_bytes() for path in again.files]
-    assert run_set.pending(tiny, model_set, planned) == 0
+    assert jobs.plan(tiny, model_set, planned).jobs == ()

@@ -2,72 +2,104 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
 
 from tcmbench.records.entry import CellState, Entry
-from tcmbench.runs.status import Doing, Reporter, mark, running
+from tcmbench.records.events import (
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    MeasuringStarted,
+    Note,
+    ScoreMeasured,
+    TrainingStep,
+)
+from tcmbench.runs.status import Doing, mark, reporting, running
 from tcmbench.store import Store, write_json
-from tcmbench.trainers import Step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Told:
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def begin(self, model: Any, column: Any) -> None:
-        """Keep it."""
-        self.heard.append(f"begin {model.name} {column.column}")
-
-    def end(self, model: Any, column: Any, score: object) -> None:
-        """Keep it."""
-        self.heard.append(f"end {model.name} {column.column} {score}")
-
-    def train(self, name: str, step: Step) -> None:
-        """Keep it."""
-        self.heard.append(f"train {name} {step.step}")
-
-    def note(self, text: str) -> None:
-        """Keep it."""
-        self.heard.append(f"note {text}")
-
-
-MODEL: Any = SimpleNamespace(name="good/seed1")
-COLUMN: Any = SimpleNamespace(column="Task/test")
-
-
-def test_others_see_what_is_measured_while_it_is(tmp_path: Path) -> None:
-    """A measurement is seen from its begin to its end, and the wrapped watcher hears everything."""
-    store, told = Store(tmp_path), Told()
-    with Reporter(store, told).watching() as reporter:
+def test_others_see_what_is_done_while_it_is(tmp_path: Path) -> None:
+    """Trainings and measurements are seen from their begin to their end, several at a time."""
+    store = Store(tmp_path)
+    with reporting(store) as status:
         assert running(store) == []
-        reporter.begin(MODEL, COLUMN)
-        assert running(store) == [Doing("good/seed1", "Task/test", "")]
-        reporter.end(MODEL, COLUMN, None)
+        status.show(JobStarted("a", "good/seed1", ("Task/test",)))
         assert running(store) == []
-        reporter.train("good/seed1", Step(step=3, total=9, loss=1.0, remaining=5.0))
-        assert running(store) == [Doing("good/seed1", "", "training, step 3 of 9")]
-        reporter.note("text")
-    assert told.heard == [
-        "begin good/seed1 Task/test",
-        "end good/seed1 Task/test None",
-        "train good/seed1 3",
-        "note text",
-    ]
-    assert running(store) == []
+        status.show(MeasuringStarted("good/seed1", "Task/test"))
+        status.show(JobStarted("b", "other/seed0", ()))
+        assert running(store) == [Doing("good/seed1", "Task/test", ""), Doing("other/seed0", "", "training")]
+        status.show(ScoreMeasured("good/seed1", "Task/test", None))
+        status.show(TrainingStep("other/seed0", step=3, total=9, loss=1.0, remaining=5.0))
+        assert running(store) == [Doing("other/seed0", "", "training, step 3 of 9")]
+        status.show(Note("text"))
+        status.show(JobFinished("b", "other/seed0"))
+        assert running(store) == []
+        status.show(JobStarted("c", "worse/seed0", ()))
+        status.show(JobFailed("c", "worse/seed0", "why"))
+        assert running(store) == []
+    assert list((tmp_path / "running").iterdir()) == []
+
+
+def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
+    """Runs of one host and process id, as in two containers, are told apart, and the end of one leaves the other."""
+    store = Store(tmp_path)
+    with reporting(store) as first:
+        first.show(MeasuringStarted("a", "Task"))
+        with reporting(store) as second:
+            second.show(MeasuringStarted("b", "Task"))
+            assert sorted(running(store)) == [Doing("a", "Task", ""), Doing("b", "Task", "")]
+        assert running(store) == [Doing("a", "Task", "")]
+
+
+def test_a_file_without_a_lock_is_stale(tmp_path: Path) -> None:
+    """A file that no process holds a lock for is what a killed run left: it is removed."""
+    write_json(tmp_path / "running" / "0.json", {"doing": [{"model": "good", "column": "Task", "detail": ""}]})
+    assert running(Store(tmp_path)) == []
     assert list((tmp_path / "running").iterdir()) == []
 
 
 def test_a_killed_run_does_not_run(tmp_path: Path) -> None:
-    """A file that no process holds a lock for is what a killed run left: it is removed."""
-    write_json(tmp_path / "running" / "host-1.json", {"model": "good", "column": "Task/test", "detail": ""})
+    """SIGKILL takes the lock from a run."""
+    code = (
+        "import pathlib, sys, time\n"
+        "from tcmbench.records.events import MeasuringStarted\n"
+        "from tcmbench.runs.status import reporting\n"
+        "from tcmbench.store import Store\n"
+        "with reporting(Store(pathlib.Path(sys.argv[1]))) as status:\n"
+        "  status.show(MeasuringStarted('good', 'Task'))\n"
+        "  print('ready', flush=True)\n"
+        "  time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert running(Store(tmp_path)) == [Doing("good", "Task", "")]
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     assert running(Store(tmp_path)) == []
-    assert list((tmp_path / "running").iterdir()) == []
+
+
+def test_steps_are_written_every_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fast training doesn't write the file at each step."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    store, seen = Store(tmp_path), []
+    with reporting(store) as status:
+        for step, seconds in ((1, 100.0), (2, 101.0), (3, 102.5)):
+            now[0] = seconds
+            status.show(TrainingStep("m", step, 9, 1.0, 5.0))
+            seen += [doing.detail for doing in running(store)]
+    assert seen == ["training, step 1 of 9", "training, step 1 of 9", "training, step 3 of 9"]
 
 
 def test_only_pending_cells_become_running() -> None:

@@ -171,3 +171,10 @@ def test_every_bundled_spec_is_valid() -> None:
             place.spec(Base, base)
         for variant in place.variants(model_set):
             place.spec(Base, variant.base)
+
+
+def test_a_misspelt_rule_in_a_set_is_named_with_the_set_s_file(tmp_path: Path) -> None:
+    """The policy of a set is checked when the set is read."""
+    text = 'suite = "s"\nreference = "a"\nmodels = ["a"]\n[policy.baseline]\nmargn = 1\n'
+    with pytest.raises(SpecError, match=r"mine\.toml: not a valid ModelSet:(.|\n)*margn: Extra inputs"):
+        toml.read(ModelSet, _write(tmp_path, "mine", text))

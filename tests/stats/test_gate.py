@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from tcmbench.errors import EvaluationError, ScoreMissing
-from tcmbench.stats.gate import verdict_of
-from tcmbench.stats.gate_evidence import TaskItems, check
+from tcmbench.specs.policy import Policy
+from tcmbench.stats import gate_evidence
+from tcmbench.stats.gate import GateResult, judge, verdict_of
+from tcmbench.stats.gate_evidence import TaskItems
 from tcmbench.stats.paired import bootstrap
-from tcmbench.stats.policy import Policy
 from tcmbench.stats.resampling import Resampling
 
 RANDOM = np.random.default_rng(21)
@@ -25,9 +26,20 @@ def _policy(**changes: object) -> Policy:
     return Policy(n_resamples=1_000, **changes)
 
 
+def check(tasks: list[TaskItems], *, policy: Policy, missing: tuple[str, ...] = ()) -> GateResult:
+    """Return the decision on the variant of each task."""
+    plan = gate_evidence.plan_of(policy)
+    evidence = [gate_evidence.resample(task, reference="base", plan=plan).evidence("tuned") for task in tasks]
+    return judge(evidence, policy=policy, missing=missing)
+
+
+def _items(name: str, role: str, tuned: object, base: object, **about: object) -> TaskItems:
+    return TaskItems(name, role, "m", {"tuned": tuned, "base": base}, **about)
+
+
 def _task(name: str, role: str, *, delta: float, noise: float = 4.0, items: int = ITEMS) -> TaskItems:
     base = SCORE[:items]
-    return TaskItems(name, role, "ndcg_at_10", base + _exactly(delta, noise, items), base)
+    return _items(name, role, base + _exactly(delta, noise, items), base)
 
 
 def _exactly(delta: float, noise: float, items: int) -> np.ndarray:
@@ -140,7 +152,7 @@ def test_nothing_measured_is_missing() -> None:
 
 def test_a_nan_is_an_error_and_never_a_verdict() -> None:
     """A missing score of an item stops the gate."""
-    broken = TaskItems("home", "in_domain", "m", [1.0, np.nan, 2.0], [1.0, 1.0, 2.0])
+    broken = _items("home", "in_domain", [1.0, np.nan, 2.0], [1.0, 1.0, 2.0])
     with pytest.raises(ScoreMissing):
         check([broken], policy=POLICY)
 
@@ -156,8 +168,8 @@ def test_correlations_and_average_precision_are_judged_in_points() -> None:
     gold = RANDOM.random(800)
     base, tuned = gold + RANDOM.normal(0, 0.2, 800), gold + RANDOM.normal(0, 0.8, 800)
     tasks = [
-        TaskItems("sts", "general", "cosine_spearman", tuned, base, statistic="spearman", gold=gold),
-        TaskItems("pairs", "general", "max_ap", tuned, base, statistic="average_precision", gold=gold > 0.5),
+        _items("sts", "general", tuned, base, statistic="spearman", gold=gold),
+        _items("pairs", "general", tuned, base, statistic="average_precision", gold=gold > 0.5),
     ]
     found = check(tasks, policy=Policy(required_gain=None, n_resamples=1_000))
     assert found.outcome == "regression"
@@ -169,7 +181,7 @@ def test_tasks_over_the_same_patients_are_drawn_together() -> None:
     """Two tasks with the same scores of the same patients are no more evidence than one."""
     ids = [f"p{i}" for i in range(ITEMS)]
     one = _task("a", "general", delta=0.0, noise=30.0)
-    same = [TaskItems(name, "general", "m", one.tuned, one.base, clusters=ids) for name in ("a", "b")]
+    same = [TaskItems(name, "general", "m", one.models, clusters=ids) for name in ("a", "b")]
     policy = _policy(required_gain=None)
     alone, twice = check(same[:1], policy=policy), check(same, policy=policy)
     assert alone.backward_transfer.interval == pytest.approx(twice.backward_transfer.interval)
@@ -206,8 +218,10 @@ def test_the_gate_draws_what_a_board_draws() -> None:
     """A variant's interval is bit for bit that of many models resampled together, seeds included."""
     ids = [f"p{i // 2}" for i in range(ITEMS)]
     seeds = np.stack([SCORE + _exactly(delta, 10.0, ITEMS) for delta in (0.0, 1.0, 3.0)])
-    items = TaskItems("x", "general", "m", seeds, SCORE, clusters=ids, variant="lora")
-    judged = check([items], policy=_policy(required_gain=None)).tasks[0]
+    items = TaskItems("x", "general", "m", {"lora": seeds, gate_evidence.REFERENCE: SCORE}, clusters=ids)
+    policy = _policy(required_gain=None)
+    resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(policy))
+    judged = judge([resampled.evidence("lora")], policy=policy).tasks[0]
     stream = "clusters:" + hashlib.sha256("\x00".join(ids).encode()).hexdigest()
     board = bootstrap(
         {"other": seeds[::-1], "mini": SCORE, "lora": seeds},
@@ -216,3 +230,15 @@ def test_the_gate_draws_what_a_board_draws() -> None:
     )
     assert judged.delta == board.difference("lora", "mini")
     assert judged.seeds == 3
+
+
+def test_many_models_are_resampled_as_each_alone() -> None:
+    """Sharing draws changes no figure of any of them."""
+    models = {"base": SCORE, "a": SCORE + _exactly(1.0, 9.0, ITEMS), "b": SCORE + _exactly(-1.0, 5.0, ITEMS)}
+    plan = Resampling(n_resamples=200)
+    together = gate_evidence.resample(TaskItems("x", "general", "m", models), reference="base", plan=plan)
+    pair = {name: models[name] for name in ("b", "base")}
+    alone = gate_evidence.resample(TaskItems("x", "general", "m", pair), reference="base", plan=plan)
+    one, other = together.evidence("b"), alone.evidence("b")
+    np.testing.assert_array_equal(one.draws.resampled, other.draws.resampled)
+    assert (one.p_value, one.improved, one.worse) == (other.p_value, other.improved, other.worse)

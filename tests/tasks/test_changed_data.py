@@ -10,12 +10,11 @@ import pytest
 from tcmbench import models, tasks
 from tcmbench.data import encodings, lines, reading
 from tcmbench.errors import DataAbsent, DataError
-from tcmbench.evaluation import run
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning import training_data
+from tests.running import measured
 from tests.task_types.folders import workspace_of, write_beir, write_lines
-from tests.watching import Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,11 +81,11 @@ def test_no_score_of_changed_data_is_stored(place: Workspace, monkeypatch: pytes
     path.write_text(path.read_text("utf-8").replace("头痛发热", "腹痛腹泻"), "utf-8")
     monkeypatch.setattr("tcmbench.evaluation.run.logger.disabled", True)
 
-    cells = run.measure_missing(place, model, planned, watcher=Quiet())
-    assert {name: "changed" in gap.reason for name, gap in cells.gaps.items()} == {"Found": True, "Ordered": True}
+    cells = measured(place, model, planned)
+    assert {name: "changed" in state.reason for name, state in cells.states.items()} == {"Found": True, "Ordered": True}
     assert set(cells.scores) == {"Pairs", "Records"}
 
-    again = run.measure_missing(place, model, tasks.plan_suite(place, suite), watcher=Quiet())
+    again = measured(place, model, tasks.plan_suite(place, suite))
     assert set(again.scores) == set(TASKS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job, Step
-from tcmbench.trainers._runtime import training_log
+from tcmbench.trainers import Job, Step, TrainedRows
+from tcmbench.trainers._runtime import checkpoints
 from tcmbench.trainers._runtime.job_file import Result, work_of
 from tcmbench.trainers._sentence_transformers import worker
 from tests.trainers.tiny import (
@@ -51,7 +52,7 @@ def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **change
 def in_process(job: Job) -> Result:
     """Train without a process of its own."""
     plan(job)
-    checkpoint = training_log.last_checkpoint(job.work_dir / "run")
+    checkpoint = checkpoints.newest(job.work_dir / "run")
     (job.work_dir / "run").mkdir(parents=True, exist_ok=True)
     return worker.train(work_of(job, device="cpu", output=job.work_dir, checkpoint=checkpoint))
 
@@ -124,6 +125,22 @@ def test_a_frequent_label_leaves_no_small_batches(tmp_path: Path, embedding_base
     assert min(point.loss for point in result.curves if point.loss is not None) > 0.1
 
 
+def test_rows_that_are_drawn_again_are_counted(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """sentence-transformers fills batches of eight with rows that it had: the outcome says how many, tokens too."""
+    rows = embedding_rows(32, negatives=0)
+    for row in rows[8:]:
+        row["positive_messages"] = rows[0]["positive_messages"]
+    job = job_of(tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates")
+    write_rows(job.train_file, rows)
+    result = in_process(job)
+    assert result.rows is not None
+    # each batch of eight holds the seven rare positives and one of the 25 rows of the frequent one
+    assert result.rows == TrainedRows(read=32, repeated=21, left_out=21)
+    whole = in_process(job_of(tmp_path, embedding_base, embedding_dir, mined=0, rows=32))
+    assert whole.rows == TrainedRows(read=32)
+    assert result.tokens != whole.tokens
+
+
 def test_batches_that_no_draw_can_fill_are_refused(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """Sixteen rows of eight positives make no batch of sixteen; the message says what size does."""
     job = job_of(
@@ -182,6 +199,9 @@ def test_the_dev_split_is_watched_and_changes_nothing(tmp_path: Path) -> None:
     watched = [point.dev_loss for point in result.curves if point.dev_loss is not None]
     assert len(watched) == 3
     assert watched[-1] < watched[0]
+    margins = [point.margin for point in result.curves if point.margin is not None]
+    assert len(margins) == 3
+    assert margins[-1] > margins[0]
 
 
 def test_bert_without_modules_json_gets_one(tmp_path: Path) -> None:
@@ -250,10 +270,37 @@ def test_a_merge_that_loses_the_adapter_is_found(
 
 
 def test_a_model_of_nan_is_called_that(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
-    """NaN is no disparity between two ways: the message says to lower the learning rate."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, training={"learning_rate": 1e30})
-    with pytest.raises(TrainingError, match=r"gives NaN\. Lower training\.learning_rate"):
+    """The training stops at the first logged step without numbers, which the message names."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80, training={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match=r"step [23]: the (loss|gradient) is NaN.*Lower training\.learning_rate"):
         in_process(job)
+    assert not list((job.work_dir / "run").glob("checkpoint-*"))
+
+
+def test_a_model_that_collapsed_is_refused(tmp_path: Path) -> None:
+    """A learning rate that sends all vectors to zero gives no NaN, and no model."""
+    write_static(tmp_path / "static")
+    base = Base.model_validate(
+        {"name": "table", "kind": "embedding", "path": "table", "architecture": "static", "normalize": True}
+    )
+    job = job_of(tmp_path, base, tmp_path / "static", training={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match="vectors of zeros: it has collapsed"):
+        in_process(job)
+
+
+@pytest.mark.parametrize("cut", [[5, 10], [10]])
+def test_a_checkpoint_that_lost_its_end_is_passed_over(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, cut: list[int]
+) -> None:
+    """After a full disk the training goes on from the checkpoint before, or anew, and ends the same."""
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80)
+    before = in_process(job)
+    weights = (job.work_dir / "model" / "model.safetensors").read_bytes()
+    for step in cut:
+        os.truncate(job.work_dir / "run" / f"checkpoint-{step}" / "model.safetensors", 1000)
+    again = in_process(job)
+    assert again.curves == before.curves
+    assert (job.work_dir / "model" / "model.safetensors").read_bytes() == weights
 
 
 def test_a_training_without_effect_fails(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
@@ -281,7 +328,6 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ({"architecture": "static"}, {"tuner": "lora"}, 'no layer that LoRA could adapt.*tuner = "full"'),
         ({}, {"tuner": "qlora"}, "no qlora.*swift"),
         ({"kind": "reranker"}, {}, "no rerankers.*swift"),
-        ({"kind": "baseline", "path": None}, {}, "nothing to tune"),
         ({}, {"training": {"loss": "matryoshka"}}, "needs matryoshka_dims"),
         (
             {},

@@ -265,7 +265,6 @@ def test_the_plan_is_the_command(tmp_path: Path, embedding_base: Base, embedding
         ({"architecture": "static", "swift_model_type": None}, SpecError, "sentence_transformers.*one table"),
         ({"architecture": "bert", "swift_model_type": None}, SpecError, "can't train.*sentence_transformers"),
         ({"kind": "reranker"}, SpecError, "task is embedding, but base tiny is a base of kind reranker"),
-        ({"kind": "baseline", "path": None}, SpecError, "nothing to tune"),
     ],
 )
 def test_refuses_bases_that_it_cant_train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from dataclasses import replace
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.specs.base import Base
-    from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.train_set import TrainSet
 
 HYBRID = Negatives(miner="hybrid")
 PERMUTED = Augmentation(name="field_permutations")
@@ -209,15 +211,44 @@ def test_augmented_positive_and_negatives_stand_in_the_same_view(base: Base, fol
 
 
 def test_a_sample_is_watched_by_an_eighth_of_it(base: Base, folder: Folder, context: Context) -> None:
-    """The dev file is bounded by the sample and spread over the dev split, in its order."""
+    """The dev file is bounded by the sample and a part of the whole one, in its order."""
     whole = build(recipe(), base, folder, seed=0, context=context)
-    some = build(recipe(max_samples=40), base, folder, seed=0, context=context)
+    some = build(recipe(max_samples=24), base, folder, seed=0, context=context)
     assert whole.dev is not None
     assert some.dev is not None
     every = whole.dev.read_text(encoding="utf-8").splitlines()
     kept = some.dev.read_text(encoding="utf-8").splitlines()
-    assert len(kept) == some.statistics.dev_lines == 5 < len(every)
-    assert [every[number * len(every) // 5] for number in range(5)] == kept
+    assert len(kept) == some.statistics.dev_lines == 3 < len(every)
+    assert [line for line in every if line in kept] == kept
+
+
+def test_no_label_stands_twice_among_the_dev_examples(base: Base, folder: Folder, context: Context) -> None:
+    """Whatever the batch rule: a second example of a label would count against a model that is right."""
+    for rule in ("label_unique", "plain"):
+        made = build(recipe(batch_rule=rule, negatives=HYBRID), base, folder, seed=0, context=context)
+        assert made.dev is not None
+        rows = lines(made.dev)
+        positives = [texts(row["positive_messages"])[0] for row in rows]
+        assert len(set(positives)) == len(positives) > 2
+        assert len(rows) % 4 != 1
+
+
+@pytest.mark.parametrize(("max_samples", "expected"), [(4, 2), (12, 2), (15, 2)])
+def test_a_small_sample_is_watched_by_two(
+    base: Base, folder: Folder, context: Context, max_samples: int, expected: int
+) -> None:
+    """One dev example alone has no wrong document, so no margin."""
+    made = build(recipe(max_samples=max_samples), base, folder, seed=0, context=context)
+    assert expected == made.statistics.dev_lines
+
+
+def test_a_dev_split_of_one_label_is_not_watched(base: Base, folder: Folder, context: Context) -> None:
+    """There is no dev file then: nothing is right or wrong on it."""
+    dev = tuple(record for record in folder.splits["train"] if len(record.labels) == 1)[:1]
+    lonely = dataclasses.replace(folder, splits={"train": folder.splits["train"], "dev": dev}, sha256="e" * 64)
+    made = build(recipe(), base, lonely, seed=0, context=context)
+    assert made.dev is None
+    assert made.statistics.dev_lines == 0
 
 
 def test_split_negatives_make_one_line_each(base: Base, folder: Folder, context: Context) -> None:

@@ -13,10 +13,11 @@ from tcmbench.data import location, tcm_sd
 from tcmbench.errors import SpecError
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
-from tcmbench.runs import run_set
+from tcmbench.runs import gather
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.trainers import Outcome, sentence_transformers
 from tcmbench.tuning import leaks, training_data, tune
+from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
@@ -41,9 +42,9 @@ def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant)
     found = leaks.find(place, training_data.find(place, variant), planned)
     assert found.records == {planted}
     assert "leak into Tiny" in found.summary
-    kept = run_set.recipe_of(place, variant, planned)
+    kept = recipe_of(place, variant, planned)
     assert kept.drop == frozenset()
-    dropped = run_set.recipe_of(place, variant.model_copy(update={"drop_leaks": True}), planned)
+    dropped = recipe_of(place, variant.model_copy(update={"drop_leaks": True}), planned)
     assert dropped.drop == found.records
     assert dropped.leaks == f"{found.summary}; {len(found.records)} dropped"
 
@@ -122,9 +123,9 @@ def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: V
 
 def test_dropping_leaks_needs_a_suite(place: Workspace, variant: Variant) -> None:
     """Without one nothing would be dropped, so the recipe is refused, with what to add."""
-    assert run_set.recipe_of(place, variant, None).leaks == ""
+    assert recipe_of(place, variant, None).leaks == ""
     with pytest.raises(SpecError, match=r"variant tuned: drop_leaks .* Add --set SET or --suite SUITE"):
-        run_set.recipe_of(place, variant.model_copy(update={"drop_leaks": True}), None)
+        recipe_of(place, variant.model_copy(update={"drop_leaks": True}), None)
 
 
 def test_a_row_shows_the_leaks_into_its_own_suite(
@@ -139,15 +140,15 @@ def test_a_row_shows_the_leaks_into_its_own_suite(
     monkeypatch.setattr(sentence_transformers, "train", train)
     _plant(place)
     (place.root / "tasks/suites/sts.toml").write_text('[[tasks]]\ntask = "TinySTS"\nrole = "general"\n', "utf-8")
-    elsewhere = run_set.recipe_of(place, variant, tasks.plan_suite(place, place.spec(Suite, "sts")))
+    elsewhere = recipe_of(place, variant, tasks.plan_suite(place, place.spec(Suite, "sts")))
     made = tune.tune(place, elsewhere, seed=0, progress=lambda _: None)
     assert "leaks" not in made.outcome
 
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
-    here = run_set.recipe_of(place, variant, planned)
+    here = recipe_of(place, variant, planned)
     assert "leak into Tiny" in here.leaks
     assert here.leaks != elsewhere.leaks
     for outcome in (made.outcome, {**made.outcome, "leaks": elsewhere.leaks}):
         (made.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
-        entry = run_set.stored_variant(place, variant, planned)
+        entry = gather.stored_variant(place, variant, planned)
         assert (entry.provenance["trained seeds"], entry.provenance["leaks"]) == ("0", here.leaks)

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench import tasks
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError, UnknownName
-from tcmbench.evaluation import run
-from tcmbench.runs import run_set
+from tcmbench.evaluation import evaluate
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
 from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
-from tests.watching import Quiet
+from tests.running import run, stored
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
-    from tcmbench.trainsets import TrainSet
+    from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -81,16 +79,13 @@ def _write(place: Workspace, text: str) -> None:
 
 def _measured(place: Workspace) -> tuple[dict[str, Entry], list[str]]:
     """Run the set and return its entries by name, and what was said."""
-    model_set, told = place.spec(ModelSet, "tiny"), Quiet()
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
-    return {e.name: e for e in run_set.measure(place, model_set, planned, watcher=told)}, told.notes
+    done = run(place, "tiny")
+    return {entry.name: entry for entry in done.entries}, done.notes
 
 
 def _stored(place: Workspace) -> dict[str, Entry]:
     """Return the entries that a later look at the store finds."""
-    model_set = place.spec(ModelSet, "tiny")
-    planned = tasks.plan_suite(place, run_set.suite_of(place, model_set))
-    return {entry.name: entry for entry in run_set.gather(place, model_set, planned)}
+    return {entry.name: entry for entry in stored(place, "tiny")}
 
 
 def test_a_failed_variant_stands_with_its_reason_and_stops_no_other(
@@ -136,7 +131,7 @@ def test_a_misspelt_base_is_told_before_anything_is_measured(place: Workspace, m
     def measured(*_: object, **__: object) -> None:
         raise AssertionError("something was measured")
 
-    monkeypatch.setattr(run, "measure_missing", measured)
+    monkeypatch.setattr(evaluate, "measure", measured)
     with pytest.raises(UnknownName, match=r"set tiny: no base named 'tfiddf'\. Did you mean 'tfidf'"):
         _measured(place)
 
@@ -214,8 +209,6 @@ def _mined_with(place: Workspace, name: str) -> TrainSet:
 
 def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library's error on one task is that cell's reason, now and later, and another run measures it."""
-    from tcmbench.evaluation import evaluate
-
     _write(place, HEAD)
     real = evaluate._through_mteb
 

@@ -35,7 +35,6 @@ class Estimate(_Read):
 class Cell(_Read):
     """A model's score on a task, in points."""
 
-    task: str
     score: Estimate | None = None
     metrics: dict[str, float] = {}
 
@@ -49,14 +48,14 @@ class Model(_Read):
     """A row of the board."""
 
     name: str
-    scores: tuple[Cell, ...]
+    cells: dict[str, Cell]
 
 
 class Board(_Read):
     """What of ``scores.json`` the table shows."""
 
-    tasks: tuple[Task, ...]
-    models: tuple[Model, ...]
+    columns: tuple[Task, ...]
+    rows: tuple[Model, ...]
 
 
 def main() -> None:
@@ -68,10 +67,10 @@ def main() -> None:
 
 def table(board: Board, *, rows: tuple[str, ...] = ROWS, averaged: tuple[str, ...] = AVERAGED) -> str:
     """Return a Markdown table: a task a line, a model a column, a dash where nothing was measured."""
-    names = [name for name in rows if any(model.name == name for model in board.models)]
-    cells = {(model.name, cell.task): cell for model in board.models for cell in model.scores}
+    names = [name for name in rows if any(model.name == name for model in board.rows)]
+    cells = {(model.name, task): cell for model in board.rows for task, cell in model.cells.items()}
     lines = [["task", "role", "metric", *names], ["---", "---", "---", *("---:" for _ in names)]]
-    for task in board.tasks:
+    for task in board.columns:
         values = [_shown(cells[name, task.name].points) for name in names]
         lines.append([task.title, task.role.replace("_", " "), task.metric, *values])
         recalls = [_points(cells[name, task.name].metrics.get("recall_at_10")) for name in names]

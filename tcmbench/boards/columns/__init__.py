@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
 from tcmbench.boards.texts import Text, same, text
+from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import Estimate, Row
+    from tcmbench.boards.table import Estimate, GateOutcome, Row
 
 
 class Heading(NamedTuple):
@@ -117,9 +118,16 @@ def nothing(why: Text) -> Figure:
     return Figure(value=None, text=same("–"), note=why)
 
 
-def signed(value: float, digits: int = 1) -> str:
-    """Return a number with a sign and a true minus; what rounds to zero has neither."""
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        return f"{0:.{digits}f}"
-    return f"+{text}" if value > 0 else text.replace("-", "−")
+_OUTCOMES = {
+    "pass": (3.0, Text("pass", "通过")),
+    "inconclusive": (2.0, Text("unsure", "未定")),
+    "regression": (1.0, Text("fails", "未通过")),
+    "missing": (0.0, Text("missing", "缺失")),
+    "not_comparable": (-1.0, Text("not comparable", "不可比较")),
+}
+
+
+def gate_figure(gate: GateOutcome) -> Figure:
+    """Return the figure of an outcome of the gate, with the first rule that is not met as the note."""
+    value, said = _OUTCOMES[gate.outcome]
+    return Figure(value=value, text=said, note=gate.reasons[0].clipped(130) if gate.reasons else Text("", ""))

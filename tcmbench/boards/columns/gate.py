@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, nothing
-from tcmbench.boards.texts import Text
+from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, gate_figure, nothing
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Row
@@ -19,17 +18,8 @@ HEADING = Heading(
     help_zh="按页脚所述规则的回归门禁结论：通过；未通过（确有损害）；未定（不能排除损害）；缺失（测量不完整）。",
     better="higher",
 )
-_SAID = {
-    "pass": (3.0, Text("pass", "通过")),
-    "inconclusive": (2.0, Text("unsure", "未定")),
-    "regression": (1.0, Text("fails", "未通过")),
-    "missing": (0.0, Text("missing", "缺失")),
-}
 
 
 def figure(row: Row) -> Figure:
     """Return the outcome, with the first rule that is not met as the note."""
-    if row.gate is None:
-        return nothing(NOT_TRAINED)
-    value, said = _SAID[row.gate.outcome]
-    return Figure(value=value, text=said, note=row.gate.reasons[0].clipped(130) if row.gate.reasons else Text("", ""))
+    return gate_figure(row.gate) if row.gate else nothing(NOT_TRAINED)

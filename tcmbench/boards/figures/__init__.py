@@ -1,38 +1,61 @@
 """Pictures of a board, drawn by matplotlib: inline SVG for the page, and SVG, PNG or PDF files for papers.
 
-One file is one picture: `draw(table, canvas) -> Drawing | None`, None when there is nothing to show.
+One file is one picture:
+
+    CAPTION: Caption                                             title and text, in both languages
+    def draw(table: Table, canvas: Canvas) -> Drawing | None     None when there is nothing to show
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from tcmbench.boards.figures import confusions, cost, forest, pareto, slices, training
-from tcmbench.boards.figures.canvas import Canvas, Drawing, chinese_fonts
+from tcmbench import plugins
+from tcmbench.boards.canvas import Canvas, Drawing, chinese_fonts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from tcmbench.boards.table import Table
+    from tcmbench.boards.texts import Text
 
-_DRAWERS = {
-    "pareto": pareto.draw,
-    "forest": forest.draw,
-    "slices": slices.draw,
-    "confusions": confusions.draw,
-    "cost": cost.draw,
-    "training": training.draw,
-}
+
+class Caption(NamedTuple):
+    """What is written above a picture, and where it stands."""
+
+    position: int
+    """Pictures stand in this order, then by name."""
+
+    title: Text
+    text: Text
+    """What the picture shows, and how to read it."""
+
+    leads: bool = False
+    """Whether it may stand on the first screen; the first one with something to show does."""
+
+    wide: bool = False
+    """Whether it takes the width of the page."""
+
+
+class Figure(Protocol):
+    """A module of this folder."""
+
+    CAPTION: Caption
+
+    def draw(self, table: Table, canvas: Canvas) -> Drawing | None:
+        """Return the picture, or None when there is nothing to show."""
+        ...
 
 
 class Picture(NamedTuple):
     """A picture for the page."""
 
     name: str
-    """Which one; its texts are `figures.<name>` and `figures.<name>_caption`."""
+    """Which one."""
 
+    caption: Caption
     svg: str
     """The SVG element."""
 
@@ -40,16 +63,22 @@ class Picture(NamedTuple):
     """What it shows, where it doesn't show all: names of variants."""
 
 
+def load_all() -> list[tuple[str, Figure]]:
+    """Return every figure with its name, in the order of the board."""
+    figures = [(name, cast("Figure", plugins.load("figures", name))) for name in plugins.names("figures")]
+    return sorted(figures, key=lambda figure: (figure[1].CAPTION.position, figure[0]))
+
+
 def pictures(table: Table) -> list[Picture]:
     """Return the pictures of a board that have something to show; the same table gives the same bytes."""
-    found = []
-    for name, draw in _DRAWERS.items():
+    drawn = []
+    for name, figure in load_all():
         canvas = Canvas.for_page(name)
         with canvas.settings():
-            drawing = draw(table, canvas)
+            drawing = figure.draw(table, canvas)
             if drawing is not None:
-                found.append(Picture(name, canvas.to_svg(drawing), drawing.subject))
-    return found
+                drawn.append(Picture(name, figure.CAPTION, canvas.to_svg(drawing), drawing.subject))
+    return drawn
 
 
 def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", "pdf")) -> list[Path]:
@@ -68,13 +97,13 @@ def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", 
     as_shapes = [ending for ending in formats if ending != "svg"]
     # Laying out takes longer than writing: one drawing serves all formats that show the same.
     groups = [(as_text, False), (as_shapes, True)] if not chinese_fonts() else [(list(formats), False)]
-    for name, draw in _DRAWERS.items():
+    for name, figure in load_all():
         for endings, boxes in groups:
             canvas = Canvas.for_paper(name, boxes=boxes)
             with canvas.settings(), warnings.catch_warnings():
                 # Of an SVG: the reader's font has them.
                 warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-                drawing = draw(table, canvas) if endings else None
+                drawing = figure.draw(table, canvas) if endings else None
                 if drawing is not None:
                     written += [_saved(drawing, folder / f"{name}.{ending}") for ending in endings]
     return written

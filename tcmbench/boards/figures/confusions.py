@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, bare, cut
-from tcmbench.boards.figures.featured import featured
+from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, bare, cut
+from tcmbench.boards.featured import featured
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
+
+CAPTION = Caption(
+    position=40,
+    title=Text("Most confused", "最易混淆"),
+    text=Text(
+        "What came first in place of the gold document, and how often: the model against the reference (ring).",
+        "排在首位而取代正确文档者及其次数：实点为该模型，圆环为参照模型。",
+    ),
+)
 
 _LONGEST = 19
 """Width of a name, in small letters."""

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import INK, RULE, Canvas, Drawing, place_labels
+from tcmbench.boards.canvas import INK, RULE, Canvas, Drawing, place_labels
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
+
+CAPTION = Caption(
+    position=50,
+    title=Text("Gain against cost", "增益与成本"),
+    text=Text(
+        "Gain of each variant against the wall time of one training.",
+        "各变体的增益与单次训练用时。",
+    ),
+)
 
 _LABELLED = 10
 _FEWEST = 2

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
-from tcmbench.boards.figures.featured import featured
+from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
+from tcmbench.boards.featured import featured
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tcmbench.boards.table import Row, Table, TaskColumn
+
+CAPTION = Caption(
+    position=20,
+    title=Text("Difference by task", "各任务差值"),
+    text=Text(
+        "Difference from the reference with its 95% interval, task by task.",
+        "各任务与参照模型之差及其 95% 区间。",
+    ),
+    leads=True,
+)
 
 _SHOWN = 3
 

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
+from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tcmbench.boards.table import Estimate, Row, Table
+
+CAPTION = Caption(
+    position=10,
+    title=Text("Gain against forgetting", "增益与遗忘"),
+    text=Text(
+        "Each point is a variant with its 95% intervals, the diamond is the reference. The line "
+        "joins those that no other variant beats on both. The dotted line is the margin: left of it "
+        "too much is forgotten. Up and to the right is better.",
+        "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者。"
+        "虚线为允许范围，其左侧遗忘过多。越靠右上越好。",
+    ),
+    leads=True,
+)
 
 _LABELLED = 12
 

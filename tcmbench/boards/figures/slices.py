@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
-from tcmbench.boards.figures.featured import featured
-from tcmbench.boards.texts import slice_name
+from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
+from tcmbench.boards.featured import featured
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text, slice_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tcmbench.boards.table import Row, Table, TaskColumn
+
+CAPTION = Caption(
+    position=30,
+    title=Text("Where the gain comes from", "增益来自何处"),
+    text=Text(
+        "Mean difference by slice, with its 95% interval where the slice has more than one patient. "
+        "Head labels are the most frequent ones that hold half of the items, mid the next up to 80%, "
+        "tail the rest.",
+        "按分组的平均差值，多于一名患者时附 95% 区间。"
+        "高频标签为合计占一半条目的最常见标签，中频为其后至 80% 者，低频为其余。",
+    ),
+)
 
 _SHOWN = 3
 _PARTS = 7

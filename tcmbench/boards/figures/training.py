@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.figures.canvas import Canvas, Drawing
-from tcmbench.boards.figures.featured import featured
+from tcmbench.boards.canvas import Canvas, Drawing
+from tcmbench.boards.featured import featured
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +16,16 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.table import Row, Table
     from tcmbench.records.entry import TrainingPoint
+
+CAPTION = Caption(
+    position=60,
+    title=Text("Training curves", "训练曲线"),
+    text=Text(
+        "Loss, margin between positive and negatives, and learning rate; seeds overlaid.",
+        "损失、正负样本间隔与学习率；各种子叠加。",
+    ),
+    wide=True,
+)
 
 _SHOWN = 5
 _POINTS = 360

@@ -92,7 +92,7 @@
     const inside = make("div", { class: "inside" });
     const head = make("div", { class: "wide" }, make("h4", {}, make("a", { href: `#model-${place}` }, make("bdi", {}, row.title))));
     if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
-    if (row.gate) for (const reason of row.gate) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text("gate")), " ", make("bdi", {}, either(reason))));
+    for (const name of ["gate", "since"]) for (const reason of row[name] || []) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text(name)), " ", make("bdi", {}, either(reason))));
     if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
     inside.append(head, make("section", { class: "wide" }, make("h3", {}, text("tasks")), tasks(row)));
     inside.append(section(text("recipe"), recipe(row)));

@@ -13,13 +13,22 @@ FILE = "check.txt"
 
 
 def render(report: Report) -> str:
-    """Return plain text; the last lines say what was decided and what to do."""
-    head, rows = texts.summary(report)
-    policy = report.policy_file or "default"
-    lines = [f"set {report.set_name}, suite {report.suite}: {texts.held_against(report)} · policy: {policy}"]
+    """Return plain text: what was asked, with its exit code, and the decision; then the other question."""
+    about = f"set {report.set_name}, suite {report.suite}: exit code {report.exit_code} answers: {report.question}"
+    lines = [f"{about} ({texts.held_against(report)}) · policy: {report.policy_source}"]
     if report.synthetic:
         lines.append("The data is generated: these figures say nothing about medicine.")
-    lines += ["", *texts.aligned(head, rows)]
+    lines += _decided(report)
+    if report.other is not None:
+        other = report.other
+        lines += ["", f"Without effect on the exit code: {other.question} ({texts.held_against(other)})"]
+        lines += _decided(other)
+    return "\n".join(lines) + "\n"
+
+
+def _decided(report: Report) -> list[str]:
+    head, rows = texts.summary(report)
+    lines = ["", *texts.aligned(head, rows)]
     for models, told in texts.alike(report):
         lines += ["", f"{', '.join(model.name for model in models)}: {texts.outcome(models[0])}"]
         rows = texts.tasks(models[0], only_changed=True)
@@ -30,7 +39,5 @@ def render(report: Report) -> str:
         rows = texts.tasks(model, only_changed=True)
         if model.against == "baseline" and rows and not model.findings:
             lines += ["", f"{model.name}: {texts.outcome(model)}", *texts.aligned(texts.TASK_HEAD, rows, indent="    ")]
-    lines += ["", report.headline]
-    if report.advice:
-        lines.append(report.advice)
-    return "\n".join(lines) + "\n"
+    power = texts.power_line(report)
+    return [*lines, "", *([power] if power else []), report.headline, *([report.advice] if report.advice else [])]

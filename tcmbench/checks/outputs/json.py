@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tcmbench.stats.power import power
+
 if TYPE_CHECKING:
-    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.gate import TaskVerdict
     from tcmbench.store import Json
@@ -21,22 +24,29 @@ def render(report: Report) -> str:
     whole: dict[str, Json] = {
         "format": FORMAT,
         "version": report.version,
+        **_comparison(report),
+        "other": _comparison(report.other) if report.other else None,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _comparison(report: Report) -> dict[str, Json]:
+    return {
+        "question": report.question,
         "set": report.set_name,
         "suite": report.suite,
         "synthetic": report.synthetic,
         "against": report.against,
         "reference": report.reference,
         "baseline": report.baseline,
-        "policy": report.policy_file,
+        "policy": report.policy_source,
         "outcome": report.outcome,
         "exit_code": report.exit_code,
         "models": [_model(model) for model in report.models],
     }
-    return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _model(model: ModelVerdict) -> Json:
-    result = model.result
     return {
         "name": model.name,
         "kind": model.kind,
@@ -45,10 +55,11 @@ def _model(model: ModelVerdict) -> Json:
         "outcome": model.outcome,
         "passed": model.passed,
         "changed": model.changed,
-        "kept": _figure(result.kept if result else None),
-        "gain_in_domain": _figure(result.gain_in_domain if result else None),
-        "gain_held_out": _figure(result.gain_held_out if result else None),
-        "backward_transfer": _figure(result.backward_transfer if result else None),
+        "kept": _figure(model.result.kept),
+        "power": _power(model),
+        "gain_in_domain": _figure(model.mean_change("in_domain")),
+        "gain_held_out": _figure(model.mean_change("held_out")),
+        "backward_transfer": _figure(model.mean_change("general")),
         "tasks": [_task(task) for task in model.tasks],
         "findings": [
             {
@@ -62,6 +73,13 @@ def _model(model: ModelVerdict) -> Json:
         ],
         "policy": json.loads(model.policy.model_dump_json()),
     }
+
+
+def _power(model: ModelVerdict) -> Json:
+    if model.result.kept is None or not model.changed:
+        return None
+    found = power(model.result.kept.interval, margin=model.policy.margin)
+    return {"to_pass": round(found.to_pass, _DIGITS), "smallest_seen": round(found.smallest_seen, _DIGITS)}
 
 
 def _task(task: TaskVerdict) -> Json:

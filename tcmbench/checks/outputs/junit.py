@@ -15,7 +15,8 @@ from tcmbench.checks import texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import Finding, ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import Finding, ModelVerdict
     from tcmbench.stats.gate import TaskVerdict
 
 FILE = "junit.xml"

@@ -10,29 +10,46 @@ from tcmbench.checks import texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.checks.verdict import ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import ModelVerdict
 
 FILE = "check.md"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
 def render(report: Report) -> str:
-    """Return GitHub-flavoured Markdown."""
-    head, rows = texts.summary(report)
-    sign = "✅" if report.exit_code == 0 else "❌"
-    lines = [f"## {sign} tcmbench check: {_plain(report.headline)}", ""]
-    lines += [f"Set `{report.set_name}`, suite `{report.suite}`: {_plain(texts.held_against(report))}.", ""]
+    """Return GitHub-flavoured Markdown; the question that the exit code answers goes first."""
+    lines = [
+        f"{_title('##', report)} (exit code {report.exit_code})",
+        "",
+        f"Set `{report.set_name}`, suite `{report.suite}`, policy: {_plain(report.policy_source)}.",
+        "",
+    ]
     if report.synthetic:
         lines += ["The data is generated: these figures say nothing about medicine.", ""]
-    lines += _table(head, rows)
+    lines += _decided(report)
+    if report.other is not None:
+        lines += ["", _title("###", report.other), "", "Without effect on the exit code.", "", *_decided(report.other)]
+    return "\n".join(lines) + "\n"
+
+
+def _title(level: str, report: Report) -> str:
+    sign = "✅" if report.exit_code == 0 else "❌"
+    return f"{level} {sign} tcmbench check: {_plain(report.headline)}"
+
+
+def _decided(report: Report) -> list[str]:
+    head, rows = texts.summary(report)
+    question = f"{report.question} ({texts.held_against(report)})"
+    lines = [_plain(question[0].upper() + question[1:]), "", *_table(head, rows)]
     for models, told in texts.alike(report):
         lines += ["", f"**{_plain(', '.join(model.name for model in models))}**", ""]
         lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in told]
     for model in report.models:
         lines += _tasks(model)
-    if report.advice:
-        lines += ["", _plain(report.advice)]
-    return "\n".join(lines) + "\n"
+    for line in (texts.power_line(report), report.advice):
+        lines += ["", _plain(line)] if line else []
+    return lines
 
 
 def _tasks(model: ModelVerdict) -> list[str]:

@@ -10,10 +10,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from tcmbench.checks.state import Place
 from tcmbench.checks.verdict import RULES
 
 if TYPE_CHECKING:
-    from tcmbench.checks.verdict import Finding, ModelVerdict, Report
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.verdict import Finding, ModelVerdict
     from tcmbench.store import Json
 
 FILE = "check.sarif"
@@ -45,6 +47,7 @@ def render(report: Report) -> str:
 
 def _result(report: Report, model: ModelVerdict, finding: Finding) -> Json:
     about = f"{model.name} · {finding.column}" if finding.column else model.name
+    place = report.places.get(model.name, Place(f"models/sets/{report.set_name}.toml"))
     identity = f"{report.set_name}\n{model.name}\n{finding.column}\n{finding.rule}"
     return {
         "ruleId": finding.rule,
@@ -54,8 +57,8 @@ def _result(report: Report, model: ModelVerdict, finding: Finding) -> Json:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": model.place.file},
-                    "region": {"startLine": model.place.line},
+                    "artifactLocation": {"uri": place.file},
+                    "region": {"startLine": place.line},
                 },
                 "logicalLocations": [{"name": model.name, "fullyQualifiedName": f"{report.set_name}/{model.name}"}],
             }

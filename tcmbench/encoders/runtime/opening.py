@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 
-def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
+def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> SentenceTransformer:
     """Return the model as sentence-transformers loads it, cut to the base's max length.
 
     Raises:
@@ -27,7 +27,7 @@ def open_model(model_dir: Path, base: Base) -> SentenceTransformer:
     arguments: dict[str, Any] = {
         "trust_remote_code": base.trust_remote_code,
         "local_files_only": True,
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "device": device or ("cuda" if torch.cuda.is_available() else "cpu"),
     }
     static = base.architecture == "static"
     weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Variant
-from tcmbench.trainers import Point
+from tcmbench.trainers import Point, TrainedRows
 
 if TYPE_CHECKING:
     from tcmbench.trainers import Job
@@ -43,9 +43,13 @@ class Work(BaseModel):
 class Result(BaseModel):
     """The output of a worker."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # what isn't finite stays what it is: pydantic's default is null, which can't be read back
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     trained_parameters: int
+    rows: TrainedRows | None = None
+    """Where it isn't as the job says: each row once, from the first on."""
+
     tokens: int
     gpu_memory_mib: float = 0.0
     parity: dict[str, float] = {}

@@ -24,6 +24,12 @@ HALF_TOLERANCE = 2e-2
 
 _UNCHANGED = 1e-6
 
+_ALIKE = 1e-5
+"""Largest difference between numbers of different texts that rounding could make."""
+
+_ZERO = 1e-12
+"""Longest vector that sentence-transformers' Normalize leaves at zero."""
+
 
 def canary_texts(base: Base) -> list[str]:
     """Return the texts that vectors are compared on, prompts included."""
@@ -121,27 +127,56 @@ def refuse_disparity(found: Mapping[str, float], *, tolerance: float, where: str
         )
 
 
-def refuse_nan(tuned: NDArray[np.float32], *, where: str) -> None:
-    """Refuse a model whose vectors or scores aren't numbers.
+def refuse_unusable(tuned: NDArray[np.float32], before: NDArray[np.float32] | None = None, *, where: str) -> None:
+    """Refuse a model whose vectors or scores aren't numbers, or don't tell texts apart.
+
+    Args:
+        tuned: Its vectors of the canary texts, or its scores of the canary pairs.
+        before: Those of its base, None where it has none: vectors that were zero or alike before may be so still.
+        where: Names the model in messages.
 
     Raises:
-        TrainingError: One of them is NaN or infinite.
+        TrainingError: One of them is NaN or infinite; a vector is zero, or like that of another text; all scores are
+            alike.
     """
     import numpy as np
 
     if not np.isfinite(tuned).all():
         raise TrainingError(f"{where}: the tuned model gives NaN. Lower training.learning_rate.")
+    if tuned.ndim == 1:
+        problem = "the same score for all canary pairs" if np.ptp(tuned) <= _ALIKE else ""
+    else:
+        is_new = _alike(tuned) & ~(_alike(before) if before is not None else False)
+        problem = "the same vector for different texts" if is_new.any() else ""
+        if is_new.diagonal().any():
+            problem = "vectors of zeros"
+    if problem:
+        raise TrainingError(
+            f"{where}: the tuned model gives {problem}: it has collapsed and can't rank. Lower training.learning_rate, "
+            "or raise training.temperature."
+        )
+
+
+def _alike(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which texts have the same direction as which others; on the diagonal, which have none at all."""
+    import numpy as np
+
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    unit = vectors / np.maximum(lengths, _ZERO)[:, None]
+    alike: NDArray[np.bool_] = np.abs(unit[:, None] - unit[None]).max(axis=2) <= _ALIKE
+    np.fill_diagonal(alike, lengths <= _ZERO)
+    return alike
 
 
 def refuse_unchanged(tuned: NDArray[np.float32], before: NDArray[np.float32], *, where: str) -> float:
     """Return the largest change of the canaries' vectors or scores through training.
 
     Raises:
-        TrainingError: Nothing changed, so every gain on the board would be a false 0; or the tuned ones aren't numbers.
+        TrainingError: Nothing changed, so every gain on the board would be a false 0; or the tuned ones are of no use.
     """
     import numpy as np
 
-    refuse_nan(tuned, where=where)
+    refuse_unusable(tuned, before, where=where)
     change = float(np.max(np.abs(tuned - before)))
     if change <= _UNCHANGED:
         raise TrainingError(

@@ -47,7 +47,8 @@ class Finished(NamedTuple):
     seconds: float
 
     peak_memory_mib: float
-    """Resident memory of all processes of the group together, sampled twice a second."""
+    """Memory of all processes of the group together, sampled twice a second. Each page counts once: helpers that were
+    forked share nearly all of theirs with their parent."""
 
 
 def run(
@@ -88,7 +89,7 @@ def run(
         )
         try:
             while process.poll() is None:
-                peak = max(peak, _resident_mib(process.pid))
+                peak = max(peak, _memory_mib(process.pid))
                 watch()
                 sample(Finished(time.monotonic() - start, peak))
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -196,7 +197,7 @@ def _tail(console: Path, *, begin: int) -> str:
         return file.read().decode("utf-8", errors="replace")
 
 
-def _resident_mib(pid: int) -> float:
+def _memory_mib(pid: int) -> float:
     import psutil
 
     total = 0
@@ -204,5 +205,15 @@ def _resident_mib(pid: int) -> float:
         main = psutil.Process(pid)
         for process in (main, *main.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
+                total += _share_bytes(process.pid) or process.memory_info().rss
     return total / _MIB
+
+
+def _share_bytes(pid: int) -> int | None:
+    """Return a process's proportional set size: pages of several processes are divided among them; None without one."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return None
+    share = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(share.group(1)) * 1024 if share else None

@@ -89,9 +89,11 @@ def check(job: Job) -> int:
         )
     count, negatives = 0, 0
     problems: list[str] = []
+    contrasts = _Contrasts(job)
     for count, row in enumerate(read_rows(job.train_file), start=1):
         if count == 1:
             negatives = len(row.negative_messages)
+        contrasts.add(row)
         found = _complaints(row, job=job, negatives=negatives)
         problems += [f"{job.train_file}:{count}: {complaint}" for complaint in found]
         if len(problems) >= _SHOWN:
@@ -101,6 +103,7 @@ def check(job: Job) -> int:
     if count != job.rows:
         raise TrainingError(f"{job.train_file}: expected {job.rows} rows, found {count}. {_ADVICE}")
     _refuse_nothing_to_learn(job, negatives=negatives)
+    contrasts.refuse_none()
     _refuse_repeated_labels(job)
     return negatives
 
@@ -148,6 +151,46 @@ def _reranker_complaints(row: Row, *, job: Job) -> list[str]:
     if not row.negative_messages:
         found.append("a reranker needs at least one negative a row: with positives only it learns to say yes")
     return found
+
+
+class _Contrasts:
+    """Whether any batch has something to tell apart: a wrong document, or two different scores."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._size = job.variant.training.batch_size * job.requirements.devices
+        self._rows = 0
+        self._first: str | float | None = None
+        self._is_there = False
+
+    def add(self, row: Row) -> None:
+        """Take the next row of the file."""
+        is_scored = self._job.requirements.scored
+        told_apart_by: str | float | None = row.label if is_scored else row.positive
+        # a sampler of its own mixes the rows of the whole file
+        if self._rows == 0 or (self._rows % self._size == 0 and self._job.variant.batch_rule != "no_duplicates"):
+            self._first = told_apart_by
+        self._is_there |= told_apart_by != self._first or (bool(row.negatives) and not is_scored)
+        self._rows += 1
+
+    def refuse_none(self) -> None:
+        """Refuse a file without any such batch.
+
+        Raises:
+            TrainingError: No batch can teach anything.
+        """
+        if self._is_there:
+            return
+        if self._job.requirements.scored:
+            raise TrainingError(
+                f"{self._job.train_file}: all pairs of each batch have the same score, so there is nothing to learn "
+                "from their order. Choose a miner under [negatives] that gives wrong documents too."
+            )
+        raise TrainingError(
+            f"{self._job.train_file}: all examples of each batch have the same positive and no negatives, so there is "
+            "nothing to tell it apart from. Train on records of several syndromes, choose a miner under [negatives], "
+            'or set batch_rule = "label_unique".'
+        )
 
 
 def _refuse_nothing_to_learn(job: Job, *, negatives: int) -> None:

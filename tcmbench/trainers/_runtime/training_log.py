@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.errors import TrainingError
 from tcmbench.trainers import Point, Step
+from tcmbench.trainers._runtime import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +20,12 @@ ZERO_LOSS = (
     "[negatives], set training.in_batch = true, or raise training.batch_size."
 )
 """Why a training is stopped that learns nothing."""
+
+_DIVERGED = (
+    "step {step}: the {what}, so no later step can teach anything. Lower training.learning_rate, raise "
+    "training.temperature or training.warmup_ratio, and look for broken texts in the training set."
+)
+"""Why a training is stopped whose numbers are no numbers."""
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -93,42 +101,44 @@ def trained(path: Path, *, checkpoint: Path, rows: int) -> Summary:
         rows: Examples that went in: the guard compared them with what was left of them before the first step.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    history = log_history(checkpoint)
+    history = checkpoints.log_history(checkpoint)
     step = int(checkpoint.name.rpartition("-")[2])
     return Summary(rows, checkpoint, step, gpu_memory_mib=_gpu_memory_mib(text), curves=curves(history))
 
 
-def log_history(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return all that was logged up to a checkpoint, its own step included."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = state["log_history"]
-    return found
-
-
-def is_last(checkpoint: Path, *, steps: int) -> bool:
-    """Return whether a checkpoint is that of the last step, so that nothing is left to be trained.
-
-    A trainer that is started from it all the same runs no epoch, or one step too many where max_steps ends the epoch.
-    """
-    return checkpoint.name == f"checkpoint-{steps}"
-
-
 def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
-    """Return one point for each step that anything was logged at, in order."""
+    """Return one point for each step that anything was logged at, in order; what isn't finite is left out."""
     points: dict[int, Point] = {}
     for row in history:
         step = int(row["step"])
         point = points.get(step, Point(step))
         if "loss" in row:
             point = point._replace(
-                loss=float(row["loss"]),
+                loss=_number(row, "loss"),
                 learning_rate=_number(row, "learning_rate"),
                 gradient_norm=_number(row, "grad_norm"),
             )
         if "eval_loss" in row:
-            point = point._replace(dev_loss=float(row["eval_loss"]), margin=_number(row, "eval_margin"))
+            point = point._replace(dev_loss=_number(row, "eval_loss"), margin=_number(row, "eval_margin"))
         points[step] = point
     return tuple(point for _, point in sorted(points.items()) if any(v is not None for v in point[1:]))
+
+
+def refuse_divergence(history: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a training from the first logged step on whose loss isn't finite or whose gradient is NaN.
+
+    An infinite gradient norm alone is no reason: clipping makes that step one of zeros. Where its parts were infinite
+    too, the weights become NaN, and the next logged step says so.
+
+    Raises:
+        TrainingError: Such a step; the message names it.
+    """
+    for row in history:
+        loss, gradient = float(row.get("loss", 0.0)), float(row.get("grad_norm", 0.0))
+        if math.isfinite(loss) and not math.isnan(gradient):
+            continue
+        what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is NaN"
+        raise TrainingError(_DIVERGED.format(step=row["step"], what=what))
 
 
 def learns_nothing(history: Iterable[Mapping[str, Any]]) -> bool:
@@ -151,25 +161,6 @@ def refuse_zero_loss(points: Iterable[Point], *, where: str) -> None:
         raise TrainingError(f"{where}: {ZERO_LOSS}")
 
 
-def last_checkpoint(run: Path) -> Path | None:
-    """Return the newest checkpoint that was written whole, or None."""
-    found = []
-    for folder in run.glob("checkpoint-*"):
-        number = folder.name.rpartition("-")[2]
-        if number.isdigit() and _is_whole(folder):
-            found.append((int(number), folder))
-    return max(found)[1] if found else None
-
-
-def _is_whole(folder: Path) -> bool:
-    # The trainer writes weights, optimiser, scheduler and random state, and this file last.
-    try:
-        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return False
-    return isinstance(state, dict) and any(folder.glob("*.safetensors"))
-
-
 def _step(row: Mapping[str, Any]) -> Step | None:
     if "loss" not in row or "global_step/max_steps" not in row:
         return None
@@ -188,4 +179,5 @@ def _seconds(text: str) -> float:
 
 
 def _number(row: Mapping[str, Any], name: str) -> float | None:
-    return float(row[name]) if name in row else None
+    value = float(row.get(name, math.nan))
+    return value if math.isfinite(value) else None

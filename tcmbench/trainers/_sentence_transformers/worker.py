@@ -1,7 +1,6 @@
 """One training by sentence-transformers: `python -m tcmbench.trainers._sentence_transformers.worker WORK ANSWER`.
 
-The examples are read in the order of the file: that order holds the batch rule (label-unique blocks, all passes), so
-a sampler that shuffles would undo it. Only the rule no_duplicates draws batches itself.
+Its batches are known before the first step (`batches`), so that the outcome says which rows were read.
 """
 
 from __future__ import annotations
@@ -9,26 +8,28 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.errors import TrainingError
 from tcmbench.store import write_text
-from tcmbench.trainers import loss_of
-from tcmbench.trainers._runtime import hub_layout, parity, training_log
+from tcmbench.trainers import TrainedRows, loss_of
+from tcmbench.trainers._runtime import checkpoints, hub_layout, parity, training_log
 from tcmbench.trainers._runtime.job_file import Result, Work, read_work
-from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
+from tcmbench.trainers._sentence_transformers import batches
+from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
+from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
+from tcmbench.trainers.sentence_transformers import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy as np
     from datasets import Dataset
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
-    from transformers import TrainerCallback
 
 _POINTS = 200
 _DEV_POINTS = 5
@@ -50,10 +51,12 @@ def train(work: Work) -> Result:
     if work.base.architecture != "static":
         model.max_seq_length = work.variant.training.max_length
     trained = _prepare(model, work)
-    if work.checkpoint is not None and training_log.is_last(work.checkpoint, steps=work.steps):
+    rows = _dataset(work, work.train_file)
+    drawn = batches.draw(rows, work)
+    if work.checkpoint is not None and checkpoints.is_last(work.checkpoint, steps=work.steps):
         history = _restore(model, work.checkpoint)
     else:
-        history = _run_trainer(model, work)
+        history = _run_trainer(model, work, rows=rows, drawn=drawn)
     ways: dict[str, NDArray[np.float32]] = {}
     if work.variant.tuner == "lora":
         ways["adapter"] = _numbers(model, work)
@@ -65,10 +68,12 @@ def train(work: Work) -> Result:
     change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
     measured = parity.differences(ways, reference="evaluation")
     parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
+    times = batches.times_read(drawn, work)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     return Result(
         trained_parameters=trained,
-        tokens=_tokens(model, work),
+        rows=TrainedRows(times.total(), repeated=times.total() - len(times), left_out=len(rows) - len(times)),
+        tokens=_tokens(model, work, times=times),
         gpu_memory_mib=gpu,
         parity={**measured, "change": change},
         curves=training_log.curves(history),
@@ -91,7 +96,9 @@ def _prepare(model: SentenceTransformer, work: Work) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]:
+def _run_trainer(
+    model: SentenceTransformer, work: Work, *, rows: Dataset, drawn: Sequence[Sequence[int]]
+) -> list[dict[str, Any]]:
     """Train from the start or the checkpoint; return the trainer's log history."""
     from safetensors.torch import load_model, save_model
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
@@ -105,13 +112,11 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
             folder.mkdir(parents=True, exist_ok=True)
             save_model(self.model, str(folder / "model.safetensors"))
 
-        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-            """Return all dev examples: a last batch that isn't full is left out of training alone."""
-            drops, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
-            try:
-                return super().get_eval_dataloader(eval_dataset)
-            finally:
-                self.args.dataloader_drop_last = drops
+        def get_batch_sampler(self, dataset: Any, batch_size: int, **_: object) -> Any:
+            """Return the batches as they were drawn; of the dev examples, all in the order of their file."""
+            is_train = dataset is self.train_dataset
+            taken = drawn if is_train else batches.in_order(len(dataset), size=batch_size, drops_last=False)
+            return batches.sampler(dataset, taken, size=batch_size)
 
         def _load_from_checkpoint(self, checkpoint_path: str) -> None:
             load_model(self.model, f"{checkpoint_path}/model.safetensors")
@@ -138,12 +143,12 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
         data_seed=work.seed,
         bf16=training.dtype == "bfloat16",
         use_cpu=work.device == "cpu",
-        batch_sampler="no_duplicates" if work.variant.batch_rule == "no_duplicates" else _file_order,
-        dataloader_drop_last=work.drops_last,
         dataloader_num_workers=0,
         dataloader_pin_memory=work.device != "cpu",
         logging_steps=max(1, work.steps // _POINTS),
         logging_first_step=True,
+        # left on, a loss of NaN is logged as 0
+        logging_nan_inf_filter=False,
         save_steps=training.save_steps,
         save_total_limit=2,
         report_to="tensorboard",
@@ -153,19 +158,15 @@ def _run_trainer(model: SentenceTransformer, work: Work) -> list[dict[str, Any]]
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(work, work.train_file),
+        train_dataset=rows,
         eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
+        evaluator=evaluator(work) if work.dev_file is not None and not loss_of(work.variant, LOSSES).scored else None,
         loss=_loss(model, work),
-        callbacks=[_log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
+        callbacks=[log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
-    if trainer.state.global_step < work.steps:
-        raise TrainingError(
-            f"expected {work.steps} steps, found batches for {trainer.state.global_step}: there are too few different "
-            "texts to fill more without a duplicate. Lower training.batch_size."
-        )
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
 
@@ -175,7 +176,7 @@ def _restore(model: SentenceTransformer, checkpoint: Path) -> list[dict[str, Any
     from safetensors.torch import load_model
 
     load_model(model, str(checkpoint / "model.safetensors"))
-    return training_log.log_history(checkpoint)
+    return checkpoints.log_history(checkpoint)
 
 
 def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
@@ -202,14 +203,6 @@ def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, fl
     return {rf"(^|\.){re.escape(name)}$": token_rate for name, weight in model.named_parameters() if id(weight) in own}
 
 
-def _file_order(dataset: Dataset, *, batch_size: int, drop_last: bool, **_: object) -> Any:
-    """Return a batch sampler that takes the rows from the first to the last."""
-    from sentence_transformers.base.sampler import DefaultBatchSampler
-    from torch.utils.data import SequentialSampler
-
-    return DefaultBatchSampler(SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last)
-
-
 def _dataset(work: Work, path: Path) -> Dataset:
     """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
     from datasets import Dataset
@@ -233,43 +226,8 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
     loss = loss_of(work.variant, LOSSES).make(model, work)
-    dims = MatryoshkaOptions.model_validate(work.variant.training.options).matryoshka_dims
+    dims = Options.model_validate(work.variant.training.options).matryoshka_dims
     return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
-
-
-def _log_writer(path: Path, *, may_be_zero: bool) -> TrainerCallback:
-    """Return a callback that writes the log as ms-swift does, one line per logged step."""
-    from transformers import TrainerCallback
-
-    class LogWriter(TrainerCallback):
-        """Writes the log, and stops where nothing was learnt up to here."""
-
-        _began = 0.0
-        _first = 0
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
-            """Note when and where it began."""
-            del args, control
-            self._began, self._first = time.monotonic(), state.global_step
-
-        def on_log(self, args: Any, state: Any, control: Any, *, logs: dict[str, Any], **_: object) -> None:
-            """Add one line."""
-            del args, control
-            if "loss" not in logs:
-                return
-            if not may_be_zero and training_log.learns_nothing(state.log_history):
-                raise TrainingError(training_log.ZERO_LOSS)
-            done = max(1, state.global_step - self._first)
-            seconds = (time.monotonic() - self._began) / done * (state.max_steps - state.global_step)
-            line = {
-                **logs,
-                "global_step/max_steps": f"{state.global_step}/{state.max_steps}",
-                "remaining_time": f"{round(seconds)}s",
-            }
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-
-    return LogWriter()
 
 
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
@@ -291,10 +249,13 @@ def _keep_architecture(base_dir: Path, target: Path) -> None:
         write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
 
 
-def _tokens(model: SentenceTransformer, work: Work) -> int:
-    if work.base.architecture == "static":
-        return count_tokens(work, lambda texts: [len(e.ids) for e in model.tokenizer.encode_batch(texts)])
-    return count_tokens(work, lambda texts: [len(ids) for ids in model.tokenizer(texts)["input_ids"]])
+def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int]) -> int:
+    def measure(texts: list[str]) -> list[int]:
+        if work.base.architecture == "static":
+            return [len(e.ids) for e in model.tokenizer.encode_batch(texts)]
+        return [len(ids) for ids in model.tokenizer(texts)["input_ids"]]
+
+    return count_tokens(work, measure, times=times)
 
 
 def main(arguments: list[str]) -> None:

@@ -35,12 +35,13 @@ def command(job: Job, *, options: Options, device: str) -> list[str]:
     if devices > 1:
         start += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(devices), "-m"]
     arguments = {
-        **_model_arguments(job, options),
+        **_model_arguments(job),
         **_tuner_arguments(job),
         **_data_arguments(job),
         **_optimizer_arguments(job),
         **_device_arguments(job, options, device=device),
         **_output_arguments(job),
+        **options.arguments(),
     }
     flat = [word for name, value in arguments.items() for word in (f"--{name}", value)]
     return [*start, "swift.cli.sft", *flat]
@@ -85,7 +86,7 @@ def task_type(variant: Variant) -> str:
     return "generative_reranker" if variant.head == "generative" else "reranker"
 
 
-def _model_arguments(job: Job, options: Options) -> dict[str, str]:
+def _model_arguments(job: Job) -> dict[str, str]:
     task, loss = task_type(job.variant), loss_of(job.variant, LOSSES)
     arguments = {
         "model": str(job.base_dir),
@@ -95,9 +96,6 @@ def _model_arguments(job: Job, options: Options) -> dict[str, str]:
     }
     if task == "reranker":
         arguments["num_labels"] = "1"
-    if options.matryoshka_dims:
-        dims = ", ".join(f'"{dim}": 1.0' for dim in options.matryoshka_dims)
-        arguments["mrl_dims"] = f"{{{dims}}}"
     return arguments
 
 
@@ -133,7 +131,8 @@ def _data_arguments(job: Job) -> dict[str, str]:
         # dev texts may be cut: they are only looked at, and a dropped row would go unnoticed
         every = max(1, job.steps // _DEV_POINTS)
         arguments |= {"val_dataset": str(job.dev_file), "eval_strategy": "steps", "eval_steps": str(every)}
-        arguments["per_device_eval_batch_size"] = str(job.variant.training.batch_size)
+        size = str(job.variant.training.batch_size)
+        arguments |= {"per_device_eval_batch_size": size, "eval_metric": "tcmbench_margin"}
     return arguments
 
 
@@ -182,8 +181,6 @@ def _device_arguments(job: Job, options: Options, *, device: str) -> dict[str, s
         attention = "flash_attention_2" if half and not missing(["flash_attn"]) else "sdpa"
     if attention != "auto":
         arguments["attn_impl"] = attention
-    if options.deepspeed is not None:
-        arguments["deepspeed"] = options.deepspeed
     return arguments
 
 
@@ -193,6 +190,8 @@ def _output_arguments(job: Job) -> dict[str, str]:
         "add_version": "false",
         "check_model": "false",
         "logging_steps": str(max(1, job.steps // _POINTS)),
+        # left on, a loss of NaN is logged as 0
+        "logging_nan_inf_filter": "false",
         "save_steps": str(job.variant.training.save_steps),
         "save_total_limit": "2",
         "report_to": "tensorboard",

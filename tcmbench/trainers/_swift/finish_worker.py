@@ -152,7 +152,7 @@ def _change(
     where = f"variant {work.variant.name}, seed {work.seed}"
     if behind_head is None:
         return parity.refuse_unchanged(evaluation, parity.evaluation_numbers(work.base_dir, work.base), where=where)
-    parity.refuse_nan(evaluation, where=where)
+    parity.refuse_unusable(evaluation, where=where)
     network = AutoModel.from_pretrained(
         work.base_dir, dtype=torch.float32, local_files_only=True, use_safetensors=True
     ).eval()

@@ -1,4 +1,4 @@
-"""The options of the swift trainer; `command` passes them to ms-swift."""
+"""The options of the swift trainer, each with what ms-swift is started with: a new one is a field and a line here."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ class Options(MatryoshkaOptions):
     def device_count(self) -> int:
         """Return how many GPUs train side by side."""
         return self.devices
+
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments of ms-swift that follow from the options alone, by name."""
+        arguments: dict[str, str] = {}
+        if self.matryoshka_dims:
+            dims = ", ".join(f'"{dim}": 1.0' for dim in self.matryoshka_dims)
+            arguments["mrl_dims"] = f"{{{dims}}}"
+        if self.deepspeed is not None:
+            arguments["deepspeed"] = self.deepspeed
+        return arguments

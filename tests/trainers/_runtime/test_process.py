@@ -47,6 +47,26 @@ def test_keeps_all_output_and_measures(tmp_path: Path) -> None:
     assert done.peak_memory_mib > 50
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_pages_that_forked_helpers_share_count_once(tmp_path: Path) -> None:
+    """Three helpers that hold their parent's 200 MB add next to nothing to its peak."""
+    is_measured, count = tmp_path / "is measured", 0
+
+    def sample(_: process.Finished) -> None:
+        nonlocal count
+        count += int((tmp_path / "forked").is_file())
+        if count > 1:
+            is_measured.touch()
+
+    code = (
+        "import os, pathlib, time\n"
+        "x = bytearray(os.urandom(1) * 200_000_000)\n"
+        "for _ in range(3):\n    if not os.fork():\n        time.sleep(600)\n"
+        f"pathlib.Path({str(tmp_path / 'forked')!r}).touch()\n{waits_for(is_measured)}"
+    )
+    assert 180 < run(code, tmp_path, sample=sample).peak_memory_mib < 300
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -148,3 +148,33 @@ def test_scored_losses_need_labels(tmp_path: Path, embedding_base: Base) -> None
     job = make_job(tmp_path, base=embedding_base, train_file=file, rows=8, training={"loss": "cosine_similarity"})
     with pytest.raises(BadLines, match="needs a label"):
         train_file.check(job)
+
+
+def test_refuses_batches_of_one_label(tmp_path: Path, embedding_base: Base) -> None:
+    """With one positive per batch and no negatives the loss is log(batch size) whatever the model says."""
+    rows = sorted(embedding_rows(16, negatives=0), key=lambda row: str(row["positive_messages"]))
+    changes = {"training": {"batch_size": 2}, "batch_rule": "plain"}
+    file = write_rows(tmp_path / "train.jsonl", rows)
+    job = make_job(tmp_path, base=embedding_base, train_file=file, rows=16, **changes)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="all examples of each batch have the same positive"):
+        train_file.check(job)
+    # one batch that tells something apart is enough, and so are negatives, or a sampler that mixes the rows
+    write_rows(file, [rows[0], rows[2], rows[1], *rows[3:]])
+    train_file.check(job)
+    write_rows(file, rows)
+    mixed = {**changes, "batch_rule": "no_duplicates", "trainer": "sentence_transformers"}
+    train_file.check(make_job(tmp_path, base=embedding_base, train_file=file, rows=16, **mixed))  # type: ignore[arg-type]
+
+
+def test_refuses_pairs_of_one_score(tmp_path: Path, embedding_base: Base) -> None:
+    """A scored loss orders pairs, and there is nothing to order."""
+    for scores, is_refused in (((1.0, 1.0), True), ((1.0, 0.0), False)):
+        rows = [{**row, "label": scores[i % 2]} for i, row in enumerate(embedding_rows(8, negatives=0))]
+        file = write_rows(tmp_path / "train.jsonl", rows)
+        training = {"loss": "cosine_similarity"}
+        job = make_job(tmp_path, base=embedding_base, train_file=file, rows=8, training=training)
+        if is_refused:
+            with pytest.raises(TrainingError, match="all pairs of each batch have the same score"):
+                train_file.check(job)
+        else:
+            train_file.check(job)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from tcmbench.errors import TrainingError
 from tcmbench.trainers import Point, Step
-from tcmbench.trainers._runtime import training_log
+from tcmbench.trainers._runtime import checkpoints, training_log
 
 HISTORY = [
     {"loss": 2.0, "grad_norm": 1.5, "learning_rate": 0.1, "epoch": 0.5, "step": 1},
@@ -82,8 +83,8 @@ def test_a_training_is_finished_with_its_last_checkpoint(tmp_path: Path) -> None
     checkpoint.mkdir()
     (checkpoint / "trainer_state.json").write_text(json.dumps({"log_history": HISTORY[:3]}), encoding="utf-8")
     assert training_log.trained(log, checkpoint=checkpoint, rows=24) == expected._replace(checkpoint=checkpoint)
-    assert training_log.is_last(checkpoint, steps=2)
-    assert not training_log.is_last(checkpoint, steps=20)
+    assert checkpoints.is_last(checkpoint, steps=2)
+    assert not checkpoints.is_last(checkpoint, steps=20)
 
 
 def test_memory_is_that_of_all_parts(tmp_path: Path) -> None:
@@ -105,14 +106,28 @@ def test_a_loss_of_exactly_zero_throughout_is_refused() -> None:
     training_log.refuse_zero_loss([Point(2)], where="variant x")
 
 
-def test_the_last_whole_checkpoint_counts(tmp_path: Path) -> None:
-    """A checkpoint that a kill cut short is passed over, and 10 comes after 9."""
-    for number in (9, 10, 11, 12):
-        folder = tmp_path / f"checkpoint-{number}"
-        folder.mkdir()
-        (folder / "model.safetensors").touch()
-        (folder / "trainer_state.json").write_text('{"global_step": 1}')
-    (tmp_path / "checkpoint-12" / "trainer_state.json").write_text('{"global')
-    (tmp_path / "checkpoint-11" / "trainer_state.json").unlink()
-    assert training_log.last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert training_log.last_checkpoint(tmp_path / "absent") is None
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"loss": math.nan, "grad_norm": 1.0}, "step 3: the loss is nan.*Lower training.learning_rate"),
+        ({"loss": math.inf, "grad_norm": 1.0}, "step 3: the loss is inf"),
+        ({"loss": 0.0, "grad_norm": math.nan}, "step 3: the gradient is NaN"),
+    ],
+)
+def test_the_first_step_without_numbers_is_named(row: dict[str, float], said: str) -> None:
+    """From there on nothing is learnt, whatever the loss says."""
+    with pytest.raises(TrainingError, match=said):
+        training_log.refuse_divergence([*HISTORY, {**row, "step": 3}, {"loss": math.nan, "step": 4}])
+
+
+def test_an_infinite_gradient_norm_is_left_out_of_the_curve() -> None:
+    """Clipping makes such a step one of zeros: the training goes on, and its curve is valid JSON."""
+    history = [
+        *HISTORY,
+        {"loss": 0.5, "grad_norm": math.inf, "learning_rate": 0.1, "step": 3},
+        {"eval_loss": math.nan, "step": 3},
+    ]
+    training_log.refuse_divergence(history)
+    curves = training_log.curves(history)
+    assert curves[-1] == Point(3, loss=0.5, learning_rate=0.1)
+    json.dumps([point._asdict() for point in curves], allow_nan=False)

@@ -127,3 +127,46 @@ def test_canaries_may_be_longer_than_the_training_texts(
     guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(24), template=template))
     guard.on_train_begin(SimpleNamespace(resume_from_checkpoint=None), SimpleNamespace())
     assert template.max_length == 16
+
+
+def test_a_training_without_numbers_is_stopped() -> None:
+    """At the first logged step whose gradient is NaN, although ms-swift goes on with a loss of 0."""
+    from tcmbench.trainers._swift.plugin import tcmbench_guard
+
+    guard = tcmbench_guard.Guard(args=None, trainer=None)
+    state = SimpleNamespace(log_history=[{"loss": 0.0, "grad_norm": float("nan"), "step": 3}])
+    with pytest.raises(TrainingError, match="step 3: the gradient is NaN"):
+        guard.on_log(None, state)
+
+
+def test_a_checkpoint_gets_its_checksums(tmp_path: Path) -> None:
+    """They are recorded by the one process that writes checkpoints."""
+    from tcmbench.trainers._runtime import checkpoints
+    from tcmbench.trainers._swift.plugin import tcmbench_guard
+
+    folder = tmp_path / "checkpoint-5"
+    folder.mkdir()
+    (folder / "trainer_state.json").write_text("{}", encoding="utf-8")
+    guard = tcmbench_guard.Guard(args=None, trainer=None)
+    for is_first, expected in ((False, None), (True, folder)):
+        guard.on_save(
+            SimpleNamespace(output_dir=str(tmp_path)), SimpleNamespace(global_step=5, is_world_process_zero=is_first)
+        )
+        assert checkpoints.newest(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("per_example", "expected"), [(3, {"margin": 1.0}), (0, {})])
+def test_the_margin_is_that_of_all_trainers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, per_example: int, expected: dict[str, float]
+) -> None:
+    """Predictions come as query, positive and negatives of each example in turn; scored pairs have no margin."""
+    import numpy as np
+
+    from tcmbench.trainers._swift.plugin import guard_file, tcmbench_guard
+
+    settings = tmp_path / guard_file.NAME
+    settings.write_text(json.dumps({"texts_per_example": per_example}), encoding="utf-8")
+    monkeypatch.setenv(guard_file.VARIABLE, str(settings))
+    vectors = np.array([[1, 0], [1, 0], [-1, 0], [0, 1], [0, 1], [0, -1]], dtype=np.float32)
+    margin = tcmbench_guard.Margin(None, None)
+    assert margin.compute_metrics(SimpleNamespace(predictions=vectors, label_ids=None)) == expected

@@ -1,24 +1,29 @@
 """Checks inside ms-swift's process, before the first step and at every logged one.
 
 Loaded with `--external_plugins`. It compares what ms-swift's template makes of a few canary texts with what evaluation
-makes of them, token by token, counts the examples that are left after preprocessing, and stops where the loss is zero
-from the first step on. None of that changes a number.
+makes of them, token by token, counts the examples that are left after preprocessing, stops where the loss is zero from
+the first step on or isn't finite, records the checksums of checkpoints, and measures the margin on the dev examples.
+None of that changes a number.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.callbacks import callbacks_map
 from swift.callbacks.base import TrainerCallback
+from swift.metrics.base import EvalMetrics
+from swift.metrics.mapping import eval_metrics_map
 from swift.model.register import ModelLoader
 from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
-from tcmbench.trainers._runtime import training_log
+from tcmbench.trainers._runtime import checkpoints, training_log
 from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+from tcmbench.trainers._runtime.margin import mean_margin
 from tcmbench.trainers._swift.plugin import guard_file
 from tcmbench.trainers._swift.plugin.token_rate import TokenRate
 
@@ -50,10 +55,34 @@ class Guard(TrainerCallback):
             state.last_model_checkpoint = args.resume_from_checkpoint
 
     def on_log(self, args: Any, state: Any, *_: object, **__: object) -> None:
-        """Stop where nothing was learnt up to here."""
+        """Stop where the loss isn't finite, or nothing was learnt up to here."""
         del args
+        training_log.refuse_divergence(state.log_history)
         if not guard_file.read()["loss_may_be_zero"] and training_log.learns_nothing(state.log_history):
             raise TrainingError(training_log.ZERO_LOSS)
+
+    def on_save(self, args: Any, state: Any, *_: object, **__: object) -> None:
+        """Record the checksums of the checkpoint, once all processes have written their files of it."""
+        import torch.distributed as processes
+
+        if processes.is_available() and processes.is_initialized():
+            processes.barrier()
+        if state.is_world_process_zero:
+            checkpoints.record(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+class Margin(EvalMetrics):
+    """The dev margin, as every trainer measures it, in place of ms-swift's own metrics."""
+
+    def compute_metrics(self, eval_prediction: Any) -> dict[str, float]:
+        """Return the margin of embedding models that learn from a positive and its negatives; nothing for others."""
+        per_example = guard_file.read()["texts_per_example"]
+        if not per_example:
+            return {}
+        vectors = eval_prediction.predictions
+        grouped = vectors.reshape(-1, per_example, vectors.shape[-1])
+        margin = mean_margin(grouped[:, 0], grouped[:, 1:])
+        return {} if margin is None else {"margin": margin}
 
 
 @contextmanager
@@ -102,4 +131,5 @@ def check_template(template: Any, told: Mapping[str, Any]) -> None:
 
 
 callbacks_map["tcmbench_guard"] = Guard
+eval_metrics_map["tcmbench_margin"] = Margin
 optimizers_map["tcmbench_token_rate"] = TokenRate

@@ -1,0 +1,290 @@
+"""What pictures are drawn on: colours that follow the page's theme, and texts that follow its language.
+
+For the page, matplotlib draws with stand-ins: a colour per role and a word per text. `to_svg` replaces them in the
+SVG: colours by the page's CSS variables, words by the escaped text (both languages, the page shows one). So no
+text of users ever reaches matplotlib's parser, and Chinese needs no font: the reader's browser has one.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import importlib.util
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards.texts import Text, clip, text
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, RULE = "ink", "muted", "rule"
+SERIES = 8
+"""Colours for data, Okabe–Ito in the order of their distance."""
+
+_PAPER = {
+    INK: "#1a1f24", MUTED: "#59636e", RULE: "#dcdfe3",
+    "c0": "#0072b2", "c1": "#d55e00", "c2": "#009e73", "c3": "#cc79a7",
+    "c4": "#e69f00", "c5": "#56b4e9", "c6": "#8c8c8c", "c7": "#6b5b00",
+}  # fmt: skip
+# Colours that nothing else uses, so that they can be found again in the SVG.
+_STAND_INS = {name: f"#0{place:x}0e0{place:x}" for place, name in enumerate(_PAPER)}
+
+
+_CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Noto Sans CJK JP", "PingFang SC",
+    "Hiragino Sans GB", "Heiti SC", "Microsoft YaHei", "SimHei", "DengXian", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
+)  # fmt: skip
+
+
+_LAST_DRAWN = 0x2E7F
+"""What comes after, full-width characters, is not in the font that matplotlib brings along."""
+
+
+class Drawing(NamedTuple):
+    """A finished figure."""
+
+    figure: Figure
+    """matplotlib's figure."""
+
+    subject: str = ""
+    """What it shows, where it doesn't show all."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Colours and texts of one picture."""
+
+    name: str
+    """Salt of the ids inside the SVG: several pictures share a page."""
+
+    colours: dict[str, str]
+    """Role → colour."""
+
+    on_page: bool
+    """Whether texts are stand-ins."""
+
+    boxes: bool = False
+    """Whether a box stands for each Chinese character."""
+
+    _texts: list[Text] = field(default_factory=list)
+
+    @classmethod
+    def for_page(cls, name: str) -> Canvas:
+        """Return a canvas whose drawings become inline SVG."""
+        return cls(name, _STAND_INS, on_page=True)
+
+    @classmethod
+    def for_paper(cls, name: str, *, boxes: bool = False) -> Canvas:
+        """Return a canvas whose drawings become files.
+
+        Args:
+            name: Which picture.
+            boxes: Whether a box stands for each Chinese character, because no font here has them.
+        """
+        return cls(name, _PAPER, on_page=False, boxes=boxes)
+
+    def settings(self) -> AbstractContextManager[None]:
+        """Return matplotlib's settings for the time of drawing and saving."""
+        import matplotlib as mpl
+
+        ink, muted, rule = (self.colours[name] for name in (INK, MUTED, RULE))
+        return mpl.rc_context(
+            {
+                "svg.fonttype": "none", "svg.hashsalt": self.name, "text.parse_math": False, "font.size": 10,
+                "path.simplify": True, "axes.edgecolor": rule, "axes.labelcolor": muted, "axes.linewidth": 0.8,
+                "axes.spines.top": False, "axes.spines.right": False, "xtick.color": rule, "ytick.color": rule,
+                "xtick.labelcolor": muted, "ytick.labelcolor": muted, "xtick.major.size": 3, "ytick.major.size": 3,
+                "xtick.labelsize": 9, "ytick.labelsize": 9, "axes.labelsize": 9.5, "text.color": ink,
+                "axes.unicode_minus": True, "figure.facecolor": "none", "axes.facecolor": "none",
+                "savefig.facecolor": "none" if self.on_page else "white", "lines.solid_capstyle": "round",
+                "pdf.fonttype": 42, "font.family": ["DejaVu Sans", *(() if self.on_page else chinese_fonts())],
+            }
+        )  # fmt: skip
+
+    def colour(self, name: str) -> str:
+        """Return the colour of a role."""
+        return self.colours[name]
+
+    def series(self, place: int) -> str:
+        """Return a data colour; they repeat after `SERIES`."""
+        return self.colours[f"c{place % SERIES}"]
+
+    def string(self, key: str, **values: str) -> str:
+        """Return one of the board's strings, for matplotlib."""
+        return self._stand_in(text(key, **values))
+
+    def data(self, value: str, limit: int = 28) -> str:
+        """Return text of users, for matplotlib, cut to the width of `limit` small letters."""
+        shown = cut(value, limit)
+        return self._stand_in(Text(shown, shown))
+
+    def named(self, both: Text, suffix: str = "", *, limit: int = 30) -> str:
+        """Return a name in both languages with the same ending, for matplotlib."""
+        return self._stand_in(Text(clip(both.en, limit) + suffix, clip(both.zh, limit) + suffix))
+
+    def to_svg(self, drawing: Drawing) -> str:
+        """Return the drawing as an SVG element that takes the page's colours, language and fonts."""
+        import io
+
+        buffer = io.StringIO()
+        empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        drawing.figure.savefig(buffer, format="svg", metadata=empty)
+        return self._translate(_shrink(buffer.getvalue()))
+
+    def _stand_in(self, both: Text) -> str:
+        if not self.on_page:
+            return "".join("▯" if self.boxes and ord(c) > _LAST_DRAWN else c for c in both.en)
+        self._texts.append(both)
+        # As wide as the text will be, so that the layout fits; digits alone would be taken for a number.
+        word = f"Q{len(self._texts) - 1}q"
+        return word + "x" * max(0, round(width(both.en)) - len(word))
+
+    def _translate(self, svg: str) -> str:
+        for name, stand_in in self.colours.items():
+            svg = svg.replace(stand_in, f"var(--{name})")
+
+        def spelled(match: re.Match[str]) -> str:
+            both = self._texts[int(match[1])]
+            if both.en == both.zh:
+                return html.escape(both.en)
+            en, zh = html.escape(both.en), html.escape(both.zh)
+            return f'<tspan class="t" lang="en">{en}</tspan><tspan class="t" lang="zh-Hans">{zh}</tspan>'
+
+        return re.sub(r"\bQ(\d+)qx*\b", spelled, svg)
+
+
+@functools.cache
+def chinese_fonts() -> tuple[str, ...]:
+    """Return a font with Chinese glyphs for PNG and PDF: this machine's, else that of the extra `paper`, else nothing.
+
+    SVG needs none: its text stays text.
+    """
+    from matplotlib import font_manager
+
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in _CHINESE if name in here)[:1] or _font_of_extra()
+
+
+def _font_of_extra() -> tuple[str, ...]:
+    """Make matplotlib know the font that mplfonts brings along and return its name; empty without that package."""
+    from matplotlib import font_manager
+
+    # Found and not imported: importing it changes matplotlib's settings.
+    found = importlib.util.find_spec("mplfonts")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder) / "fonts" / "NotoSansCJKsc-Regular.otf"
+        if path.is_file():
+            font_manager.fontManager.addfont(path)
+            regular = next(font for font in font_manager.fontManager.ttflist if font.fname == str(path))
+            # There is no bold one: the regular one stands in for it, or each bold label would come with a warning.
+            font_manager.fontManager.ttflist.append(replace(regular, weight=700))
+            return (regular.name,)
+    return ()
+
+
+def cut(value: str, limit: int) -> str:
+    """Return text of at most the width of `limit` small letters; an ellipsis stands for what is cut off."""
+    shown = clip(value, limit)
+    while width(shown) > limit:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    return shown
+
+
+def width(shown: str) -> float:
+    """Return how wide a text is in small letters: full-width characters count two."""
+    return sum(1.9 if ord(character) > _LAST_DRAWN else 1.0 for character in shown)
+
+
+def bare(axes: Axes, *, keep: str = "bottom") -> None:
+    """Take away an axis's frame but one side."""
+    for side in ("left", "right", "top", "bottom"):
+        axes.spines[side].set_visible(side in keep)
+
+
+def place_labels(
+    axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9, avoid: list[tuple[float, float]]
+) -> None:
+    """Write labels beside points so that they cover neither one another nor other points, as far as there is room.
+
+    Args:
+        axes: Axes whose limits are final.
+        points: x, y, label, colour; the first ones choose first.
+        size: Font size.
+        avoid: Points that no label should cover.
+    """
+    import matplotlib as mpl
+
+    # Lines stop short of labels: on the page by its style sheet, on paper by a ground of the paper's colour.
+    paper = mpl.rcParams["savefig.facecolor"]
+    ground = None if paper == "none" else {"facecolor": paper, "edgecolor": "none", "pad": 0.8}
+    figure = axes.figure
+    figure.draw_without_rendering()  # type: ignore[union-attr]  # axes of a figure, never of a part
+    to_pixels = axes.transData.transform
+    frame = axes.get_window_extent()
+    pixels = figure.dpi / 72
+    marks = [to_pixels(point) for point in avoid]
+    taken: list[tuple[float, float, float, float]] = []
+    for x, y, label, colour in points:
+        px, py = to_pixels((x, y))
+        wide, high, gap = width(label) * size * 0.56 * pixels, size * 1.25 * pixels, 6 * pixels
+        spots = [
+            (px + gap, py - high / 2, "left"), (px - gap - wide, py - high / 2, "right"),
+            (px - wide / 2, py + gap, "center"), (px - wide / 2, py - gap - high, "center"),
+            (px + gap, py + gap * 0.6, "left"), (px + gap, py - high - gap * 0.6, "left"),
+            (px - gap - wide, py + gap * 0.6, "right"), (px - gap - wide, py - high - gap * 0.6, "right"),
+        ]  # fmt: skip
+
+        def cost(spot: tuple[float, float, str], wide: float = wide, high: float = high) -> float:
+            left, low = spot[0], spot[1]
+            box = (left, low, left + wide, low + high)
+            outside = max(0, frame.x0 - left) + max(0, left + wide - frame.x1 - 40) + max(0, low + high - frame.y1)
+            over = sum(_overlap(box, other) for other in taken)
+            covered = sum(box[0] - 3 < mx < box[2] + 3 and box[1] - 2 < my < box[3] + 2 for mx, my in marks)
+            return over + 60 * covered + 30 * outside
+
+        best = min(spots, key=cost)
+        box = (best[0], best[1], best[0] + wide, best[1] + high)
+        if sum(_overlap(box, other) for other in taken) > 0.04 * wide * high:
+            continue
+        taken.append(box)
+        anchor = {"left": best[0], "right": best[0] + wide, "center": best[0] + wide / 2}[best[2]]
+        ax, ay = axes.transData.inverted().transform((anchor, best[1] + high / 2))
+        axes.text(ax, ay, label, color=colour, fontsize=size, ha=best[2], va="center", zorder=6, bbox=ground)
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def _short_number(match: re.Match[str]) -> str:
+    shown = f"{float(match[0]):.1f}".removesuffix(".0")
+    return "0" if shown == "-0" else shown
+
+
+_NEEDLESS = re.compile(
+    r"""<metadata>.*?</metadata> | <!--.*?--> | <defs>\s*<style.*?</style>\s*</defs>
+    | <clipPath.*?</clipPath> | \sclip-path="[^"]*"  # nothing is drawn outside the axes
+    | \s(?:xmlns(?::xlink)?|version)="[^"]*" | \swidth="[^"]*pt"\sheight="[^"]*pt"
+    | \stransform="rotate\(-?0\ [^"]*\)" | \s*font-family:[^;"]*;?""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What a page doesn't need of an SVG file."""
+
+
+def _shrink(svg: str) -> str:
+    """Return the svg element alone, without what a page doesn't need; numbers keep one decimal."""
+    svg = _NEEDLESS.sub("", svg[svg.index("<svg") :]).replace("xlink:href", "href")
+    used = set(re.findall(r"#([\w-]+)", svg))
+    svg = re.sub(r'\sid="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
+    # Only inside tags: numbers between them are what the reader reads.
+    svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"-?\d+\.\d+", _short_number, m[0]), svg)
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = " ".join(re.sub(r"<g>\s*</g>", "", svg).split())
+    return svg.replace("> <", "><").replace("<svg", '<svg role="img"', 1)

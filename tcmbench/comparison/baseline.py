@@ -1,0 +1,301 @@
+"""`leaderboards/<set>/baseline.json`: the scores of an earlier day, item by item, that today's are held against.
+
+The file is meant to be committed and reviewed. Its head is for people: what was measured (revision, items, metric of
+each task), by which package versions, and every model's scores in points. `values` is for `tcmbench check`, one line
+a model and task, so that a diff shows which of them moved. The same scores give the same bytes, and a file whose
+scores did not change is left alone.
+
+Values are kept as integers: points / 0.001 for tasks whose figure is a mean, similarity / 0.00001 for the others
+(`STEP` of the statistic). They
+stand as little-endian int32, seed after seed, items in the order of their sorted ids; the four bytes of all numbers
+are grouped (all first bytes, all second bytes, …), compressed with zlib and written as base64. `tcmbench check` rounds
+today's values in the same way before it pairs them, so an unchanged model differs by exactly nothing.
+
+There are no ids, patients, labels or texts in the file: ids are held by their hash, the rest comes from today's
+scores, which must be on the same items. So it can be committed where the data can't.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tcmbench.comparison.verdict import because
+from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.stats import statistics
+from tcmbench.store import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.specs.policy import Policy
+    from tcmbench.workspace import Workspace
+
+    FloatArray = npt.NDArray[np.float64]
+
+FORMAT: Literal["tcmbench baseline 1"] = "tcmbench baseline 1"
+FILE = "baseline.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BaselineTask(_Part):
+    """What a column measured."""
+
+    task: str
+    split: str
+    subset: str
+    metric: str
+    statistic: str
+    """Name of the statistic: how the figure follows from the values."""
+
+    items: int
+    """Number of items."""
+
+    ids: str
+    """sha256 of the sorted item ids."""
+
+    revision: str
+    """Hash of data, candidates and options."""
+
+
+class BaselineModel(_Part):
+    """One row."""
+
+    kind: Literal["baseline", "base", "variant"]
+    seeds: int
+    """Trainings; 1 for a model as it is."""
+
+    revisions: tuple[str, ...]
+    """Revision of each seed's model: weights, tokenizer, prompts, longest input."""
+
+    scores: dict[str, float]
+    """Column → points, mean over seeds, to four decimals."""
+
+
+class Baseline(_Part):
+    """The whole file."""
+
+    format: Literal["tcmbench baseline 1"] = FORMAT
+    set: str
+    suite: str
+    reference: str
+    packages: dict[str, str]
+    """Versions that the scores were measured with; several are listed."""
+
+    tasks: dict[str, BaselineTask]
+    models: dict[str, BaselineModel]
+    values: dict[str, dict[str, str]]
+    """Model → column → encoded values (see the module's docstring)."""
+
+    def row(self, model: str, column: str, *, where: str) -> FloatArray:
+        """Return seeds × items of a model on a column.
+
+        Raises:
+            SpecError: The values are damaged.
+        """
+        about = self.tasks[column]
+        return decode(
+            self.values[model][column],
+            statistic=about.statistic,
+            shape=(self.models[model].seeds, about.items),
+            where=f"{where}: values of {model} on {column}",
+        )
+
+
+def path_of(workspace: Workspace, name: str) -> Path:
+    """Return where the baseline of a set is committed."""
+    return workspace.leaderboards / name / FILE
+
+
+def ids_hash(ids: Sequence[str]) -> str:
+    """Return the sha256 of sorted item ids."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def rounded(values: FloatArray, statistic: str) -> FloatArray:
+    """Return values as a baseline keeps them."""
+    import numpy as np
+
+    step = statistics.load(statistic).STEP
+    return np.asarray(np.rint(values / step) * step, dtype=np.float64)
+
+
+def encode(values: FloatArray, statistic: str, *, where: str) -> str:
+    """Return seeds × items as text.
+
+    Raises:
+        ScoreMissing: A value is NaN or infinite.
+    """
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        raise ScoreMissing(f"{where}: a value is missing or infinite. Measure the task again.")
+    whole = np.rint(values / statistics.load(statistic).STEP).astype("<i4")
+    grouped = np.ascontiguousarray(whole.reshape(-1).view(np.uint8).reshape(-1, 4).T)
+    return base64.b64encode(zlib.compress(grouped.tobytes(), 9)).decode("ascii")
+
+
+def decode(text: str, *, statistic: str, shape: tuple[int, int], where: str) -> FloatArray:
+    """Return the values that `encode` wrote.
+
+    Raises:
+        SpecError: The text is not what `encode` writes for this shape.
+    """
+    import numpy as np
+
+    try:
+        raw = zlib.decompress(base64.b64decode(text, validate=True))
+    except (binascii.Error, zlib.error) as error:
+        raise SpecError(f"{where}: damaged ({error}). {_RESTORE}") from error
+    if len(raw) != 4 * shape[0] * shape[1]:
+        raise SpecError(f"{where}: expected {shape[0]} × {shape[1]} numbers, got {len(raw) / 4:g}. {_RESTORE}")
+    whole = np.ascontiguousarray(np.frombuffer(raw, dtype=np.uint8).reshape(4, -1).T).view("<i4").reshape(shape)
+    return np.asarray(whole * statistics.load(statistic, where=where).STEP, dtype=np.float64)
+
+
+def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
+    """Return a set's baseline from its stored scores.
+
+    Raises:
+        ScoreMissing: A required score is not there: a baseline with holes would let them through for ever.
+    """
+    holes = [
+        f"{model.name} · {column}: {because(gap)}"
+        for model in measured.models
+        for column, gap in model.entry.states.items()
+        if gap.state != "not_applicable" and policy.requires(column)
+    ]
+    if holes:
+        raise ScoreMissing(
+            f"{len(holes)} scores of set {measured.model_set.name} are missing, so no baseline was written:\n"
+            + "\n".join(f"  {line}" for line in holes[:12])
+            + f"\nRun: tcmbench run {measured.model_set.name}"
+        )
+    tasks: dict[str, BaselineTask] = {}
+    for model in measured.models:
+        for column in model.items:
+            tasks.setdefault(column, describe(model, column))
+    return Baseline(
+        set=measured.model_set.name,
+        suite=measured.suite.name,
+        reference=measured.model_set.reference,
+        packages=_packages(measured),
+        tasks={column.column: tasks[column.column] for column in measured.columns if column.column in tasks},
+        models={model.name: _row(model) for model in measured.models},
+        values={
+            model.name: {
+                column: encode(found.values, found.statistic, where=f"{model.name} on {column}")
+                for column, found in sorted(model.items.items())
+            }
+            for model in measured.models
+        },
+    )
+
+
+def describe(model: Measured, column: str) -> BaselineTask:
+    """Return what a model's score on a column is a score of."""
+    record, found = model.entry.scores[column][0].record, model.items[column]
+    return BaselineTask(
+        task=record.task,
+        split=record.split,
+        subset=record.subset,
+        metric=record.metric,
+        statistic=record.statistic,
+        items=len(found.ids),
+        ids=ids_hash(found.ids),
+        revision=record.task_revision,
+    )
+
+
+def write(path: Path, baseline: Baseline) -> bool:
+    """Write a baseline atomically; return False where the file already says all of it and is left alone.
+
+    Raises:
+        StoreError: The folder can't be written.
+    """
+    if path.is_file() and _says(path, baseline):
+        return False
+    write_text(path, text(baseline))
+    return True
+
+
+def _says(path: Path, baseline: Baseline) -> bool:
+    """Return whether a file says the same; a damaged one, which is there to be replaced, says nothing."""
+    try:
+        return _same(read(path), baseline)
+    except SpecError:
+        return False
+
+
+def text(baseline: Baseline) -> str:
+    """Return the bytes of the file, as text."""
+    return json.dumps(baseline.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def read(path: Path) -> Baseline:
+    """Return a baseline.
+
+    Raises:
+        SpecError: There is none, or it isn't one that this version reads.
+    """
+    try:
+        return Baseline.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise SpecError(f"{path}: no such file. Write it with: tcmbench check SET --update-baseline") from error
+    except json.JSONDecodeError as error:
+        raise SpecError(f"{path}:{error.lineno}: not JSON: {error.msg}. {_RESTORE}") from error
+    except (UnicodeDecodeError, ValidationError) as error:
+        told = (
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+            if isinstance(error, ValidationError)
+            else str(error)
+        )
+        raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {told}. {_RESTORE}") from error
+
+
+_RESTORE = "Take the file from version control, or write it anew: tcmbench check SET --update-baseline"
+
+
+def _same(old: Baseline, new: Baseline) -> bool:
+    """Return whether two baselines say the same; another zlib may write other bytes for equal values."""
+    if old.model_dump(exclude={"values"}) != new.model_dump(exclude={"values"}):
+        return False
+    return {m: sorted(c) for m, c in old.values.items()} == {m: sorted(c) for m, c in new.values.items()} and all(
+        (old.row(model, column, where="old") == new.row(model, column, where="new")).all()
+        for model, columns in new.values.items()
+        for column in columns
+    )
+
+
+def _row(model: Measured) -> BaselineModel:
+    revisions = [score.record.model_revision for scores in model.entry.scores.values() for score in scores]
+    return BaselineModel(
+        kind=model.entry.kind,
+        seeds=max((len(found.values) for found in model.items.values()), default=1),
+        revisions=tuple(dict.fromkeys(revisions)),
+        scores={column: round(model.points(column), 4) for column in sorted(model.items)},
+    )
+
+
+def _packages(measured: MeasuredSet) -> dict[str, str]:
+    seen: dict[str, set[str]] = {}
+    for model in measured.models:
+        for scores in model.entry.scores.values():
+            for score in scores:
+                for name, version in score.record.provenance.packages.items():
+                    seen.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(seen.items())}

@@ -1,0 +1,64 @@
+"""Whether today's tasks are those of the baseline; what differs can't be held against one another (exit code 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.comparison.baseline import describe
+from tcmbench.errors import NotComparable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.comparison.baseline import Baseline, BaselineTask
+    from tcmbench.comparison.measured import MeasuredSet
+
+
+def require_same_set(measured: MeasuredSet, baseline: Baseline, *, where: str) -> None:
+    """Check that a baseline is one of this set.
+
+    Raises:
+        NotComparable: It is another set's.
+    """
+    if baseline.set != measured.model_set.name:
+        raise NotComparable(
+            f"{where} is the baseline of set {baseline.set!r}, not of {measured.model_set.name!r}. Name another file "
+            f"with --baseline, or write one: tcmbench check {measured.model_set.name} --update-baseline"
+        )
+
+
+def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
+    """Return column → why its scores can't be held against the baseline's, for those that can't."""
+    found: dict[str, str] = {}
+    wanted = [column.column for column in measured.columns]
+    for column in wanted:
+        now = next((describe(model, column) for model in measured.models if column in model.items), None)
+        then = baseline.tasks.get(column)
+        if now is None:
+            continue  # nobody measured it: that is a missing score, not another task
+        if then is None:
+            found[column] = "the task joined the suite after the baseline was written"
+        elif (told := difference(then, now)) is not None:
+            found[column] = told
+    found |= {
+        column: "the suite no longer has the task, the baseline does"
+        for column in baseline.tasks
+        if column not in wanted
+    }
+    return found
+
+
+def difference(then: BaselineTask, now: BaselineTask) -> str | None:
+    """Return what of a task changed, in words; None where its scores can be compared."""
+    if then == now:
+        return None
+    told = []
+    if (then.metric, then.statistic) != (now.metric, now.statistic):
+        told.append(f"the metric was {then.metric}, now it is {now.metric}")
+    if then.items != now.items:
+        told.append(f"it had {then.items} items, now {now.items}")
+    elif then.ids != now.ids:
+        told.append(f"its {now.items} items have other ids")
+    if not told:
+        told.append("same items, but other texts, labels, candidates or options")
+    return f"{'; '.join(told)} (revision {then.revision[:8]} → {now.revision[:8]})"

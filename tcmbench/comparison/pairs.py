@@ -1,0 +1,246 @@
+"""Two models, item by item: which tasks moved, which queries flipped, which syndromes gained and lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tcmbench.comparison.baseline import rounded
+from tcmbench.errors import NotComparable
+from tcmbench.specs.policy import Policy
+from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from tcmbench.records.items import Items
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.stats.gate import GateResult, TaskVerdict
+    from tcmbench.stats.mcnemar import McNemar
+
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two models."""
+
+    label: str
+    """What the user called it."""
+
+    items: Mapping[str, Items]
+    """Column → items, one row a seed."""
+
+    metrics: Mapping[str, str]
+    """Column → main metric."""
+
+    reasons: Mapping[str, str]
+    """Column → why there is no score."""
+
+    missing: frozenset[str]
+    """Columns that should have been measured and weren't."""
+
+    hits: Mapping[str, npt.NDArray[np.float64]]
+    """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
+
+    is_rounded: bool = False
+    """Whether these are a baseline's values: the other side's are then rounded alike, or all would seem to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides and what they were measured on."""
+
+    before: Side
+    after: Side
+    model_set: ModelSet
+    planned: PlannedSuite
+
+    @property
+    def columns(self) -> tuple[SuiteTask, ...]:
+        """Columns of the suite."""
+        return self.planned.suite.tasks
+
+
+class Moved(NamedTuple):
+    """An item that one side serves better."""
+
+    item: str
+    group: str
+    """Gold label; empty where there is none."""
+
+    before: float
+    after: float
+    """Values in points, mean over seeds."""
+
+    first_before: str
+    first_after: str
+    """Documents ranked first (by the first seed); empty where the task has none."""
+
+    @property
+    def delta(self) -> float:
+        """After minus before."""
+        return self.after - self.before
+
+
+class Label(NamedTuple):
+    """All items of one gold label."""
+
+    name: str
+    items: int
+    delta: float
+    """Mean change in points."""
+
+    improved: int
+    worse: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One task, item by item."""
+
+    verdict: TaskVerdict
+    moved: tuple[Moved, ...]
+    """Items whose value differs, largest fall first; empty for correlations, which no single item has."""
+
+    labels: tuple[Label, ...]
+    """Labels, those that cost most first (mean change × items); empty where the task has none."""
+
+    hits: McNemar | None
+    """Items whose first document became right (gained) or wrong (lost), by the majority of seeds; ranking tasks."""
+
+    won: tuple[str, ...]
+    """Ids of those gained."""
+
+    lost: tuple[str, ...]
+    """Ids of those lost."""
+
+    has_items: bool
+    """Whether single items have a score of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on a suite."""
+
+    columns: Mapping[str, Column]
+    result: GateResult
+    """Verdicts and means over roles; its outcome is nobody's business here."""
+
+    skipped: Mapping[str, str]
+    """Column → why it could not be compared."""
+
+
+def compare(pair: Pair, *, only: Sequence[str] | None = None) -> Comparison:
+    """Return how `after` differs from `before`, p values corrected over the tasks compared (Holm).
+
+    Args:
+        pair: Both sides.
+        only: Columns to compare; None for all of the suite.
+
+    Raises:
+        NotComparable: The sides were measured on different items.
+    """
+    policy = Policy(keep="all", required_gain=None)
+    evidence = []
+    skipped: dict[str, str] = {}
+    pair = _alike(pair)
+    for column in pair.columns:
+        name = column.column
+        if only is not None and name not in only:
+            continue
+        told = [
+            f"{side.label}: {side.reasons.get(name, 'no score is stored')}"
+            for side in (pair.before, pair.after)
+            if name not in side.items
+        ]
+        if told:
+            skipped[name] = "; ".join(told)
+            continue
+        now, then = pair.after.items[name], pair.before.items[name]
+        if now.ids != then.ids or pair.before.metrics[name] != pair.after.metrics[name]:
+            raise NotComparable(f"{name}: {pair.before.label} and {pair.after.label} were measured on different items")
+        items = gate_evidence.TaskItems(
+            task=name,
+            role=column.role,
+            metric=pair.after.metrics[name],
+            models={pair.after.label: now.values, gate_evidence.REFERENCE: then.values},
+            clusters=now.clusters,
+            statistic=now.statistic,
+            gold=now.gold,
+        )
+        resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(policy))
+        evidence.append(resampled.evidence(pair.after.label))
+    result = gate.judge(evidence, policy=policy)
+    columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks}
+    return Comparison(columns, result, skipped)
+
+
+def _alike(pair: Pair) -> Pair:
+    """Return the pair with both sides rounded where one of them is a baseline's row."""
+    if not (pair.before.is_rounded or pair.after.is_rounded):
+        return pair
+
+    def side(one: Side) -> Side:
+        items = {
+            name: replace(found, values=rounded(found.values, found.statistic)) for name, found in one.items.items()
+        }
+        return replace(one, items=items)
+
+    return replace(pair, before=side(pair.before), after=side(pair.after))
+
+
+def _column(pair: Pair, verdict: TaskVerdict) -> Column:
+    name = verdict.task
+    now, then = pair.after.items[name], pair.before.items[name]
+    won, lost, hits = _hits(pair.before, pair.after, name, now.ids)
+    if not statistics.load(now.statistic).HAS_ITEM_SCORES:
+        return Column(verdict, (), (), hits, won, lost, has_items=False)
+    after, before = now.values.mean(axis=0), then.values.mean(axis=0)
+    return Column(
+        verdict, _moved(now, then, after, before), _labels(now, after - before), hits, won, lost, has_items=True
+    )
+
+
+def _moved(now: Items, then: Items, after: np.ndarray, before: np.ndarray) -> tuple[Moved, ...]:
+    places = np.flatnonzero(after != before)
+    ordered = places[np.argsort((after - before)[places], kind="stable")]
+    return tuple(
+        Moved(
+            item=now.ids[place],
+            group=now.groups[place],
+            before=float(before[place]),
+            after=float(after[place]),
+            first_before=then.top1[0][place] if then.top1 else "",
+            first_after=now.top1[0][place] if now.top1 else "",
+        )
+        for place in ordered
+    )
+
+
+def _labels(items: Items, delta: np.ndarray) -> tuple[Label, ...]:
+    groups = np.array(items.groups, dtype=object)
+    found = []
+    for name in sorted(set(items.groups) - {""}):
+        own = delta[groups == name]
+        found.append(
+            Label(name, len(own), float(own.mean()), int(np.count_nonzero(own > 0)), int(np.count_nonzero(own < 0)))
+        )
+    return tuple(sorted(found, key=lambda label: (label.delta * label.items, label.name)))
+
+
+def _hits(
+    before: Side, after: Side, column: str, ids: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], McNemar | None]:
+    if column not in before.hits or column not in after.hits:
+        return (), (), None
+    then, now = before.hits[column] > _HALF, after.hits[column] > _HALF
+    won = tuple(ids[int(place)] for place in np.flatnonzero(now & ~then))
+    lost = tuple(ids[int(place)] for place in np.flatnonzero(then & ~now))
+    return won, lost, mcnemar.mcnemar(now.astype(np.float64), then.astype(np.float64))

@@ -1,0 +1,199 @@
+"""Every model against the set's reference: may a variant ship?
+
+Every column is resampled once, all of its models together. Board, gate and tables read their figures from here, so
+none of them can say anything else than the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.comparison.measured import require_one_task
+from tcmbench.comparison.verdict import ModelVerdict, Problem, because
+from tcmbench.errors import ScoreMissing
+from tcmbench.specs.suite import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.specs.policy import Policy
+    from tcmbench.specs.suite import Role
+    from tcmbench.stats.draws import Draws
+    from tcmbench.stats.estimates import Interval
+    from tcmbench.stats.forgetting import Forgetting
+    from tcmbench.stats.gate_evidence import Moved, Resampled
+
+_FEWEST_CLUSTERS = 2
+"""Below that nothing is known of the spread."""
+
+
+class SliceChange(NamedTuple):
+    """Change over the items of one slice."""
+
+    value: float
+    interval: Interval | None
+    """None for a slice of a single cluster, which has no spread."""
+
+
+class AgainstReference:
+    """The models of a set, held against its reference on the same resamples."""
+
+    def __init__(self, measured: MeasuredSet, *, policy: Policy, names: Sequence[str] | None = None) -> None:
+        """Resample every column.
+
+        Args:
+            measured: The set.
+            policy: Rules, resamples and seed.
+            names: Models to compare, beside the reference; None for all.
+
+        Raises:
+            ScoreMissing: The reference is not among the models.
+            NotComparable: Two models of a column were measured on different data, prompts, candidates or items.
+        """
+        base = measured.model(measured.model_set.reference)
+        if base is None:
+            raise ScoreMissing(
+                f"set {measured.model_set.name}: no entry for the reference {measured.model_set.reference!r}. Run the "
+                "set first."
+            )
+        self.base = base
+        self.policy = policy
+        self.columns = measured.columns
+        self._models = {m.name: m for m in measured.models if m is base or names is None or m.name in names}
+        self._roles: dict[str, Role] = {column.column: column.role for column in measured.columns}
+        self._resampled = {name: found for name in self._roles if (found := self._resample(name)) is not None}
+
+    @property
+    def models(self) -> tuple[Measured, ...]:
+        """The models, the reference among them."""
+        return tuple(self._models.values())
+
+    def draws(self, column: str) -> Draws | None:
+        """Return the draws of all models with a score on a column; None where there is none."""
+        return self._resampled[column].draws if column in self._resampled else None
+
+    def moved(self, name: str, column: str) -> Moved | None:
+        """Return how many items of a model changed; None where single items have no score of their own."""
+        return self._resampled[column].moved.get(name)
+
+    def judge(self, name: str) -> ModelVerdict:
+        """Return the verdict on a model, the reference excepted."""
+        from tcmbench.stats import gate
+
+        model = self._models[name]
+        both = [c for c in self._roles if c in model.items and c in self.base.items]
+        gaps = {c: gap for c in self._roles if (gap := model.gap(c)) is not None}
+        missing = [c for c, gap in gaps.items() if gap.state != "not_applicable"]
+        without_base = [c for c in self._roles if c in model.items and c not in self.base.items]
+        result = gate.judge(
+            [self._resampled[column].evidence(name) for column in both],
+            policy=self.policy,
+            missing=missing,
+            without_base=without_base,
+        )
+        requires = self.policy.requires
+        problems = [Problem("missing", c, because(gaps[c]), requires(c)) for c in missing]
+        for column in without_base:
+            gap = self.base.gap(column)
+            why = f"the reference {self.base.name} has no score: {because(gap) if gap else ''}"
+            problems.append(Problem("missing", column, why, requires(column)))
+        incomplete = frozenset(self._roles[column] for column in (*missing, *without_base))
+        return ModelVerdict(
+            name=name,
+            kind=model.entry.kind,
+            against="reference",
+            seeds=model.seeds,
+            changed=True,
+            result=result,
+            problems=tuple(problems),
+            policy=self.policy,
+            incomplete=incomplete,
+            partial=self._partial([c for c in self._roles if c not in gaps or c in missing]),
+            forgetting=None if "general" in incomplete else self._forgetting(name, both),
+        )
+
+    def slices(self, column: str, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, SliceChange]]]:
+        """Return model → slicing → slice → change from the reference.
+
+        Args:
+            column: Column whose reported value is a mean.
+            parts: Slicing → slice of each item; items with an empty string stand outside.
+        """
+        import numpy as np
+
+        models = {name: model.items[column].values for name, model in self._models.items() if column in model.items}
+        if self.base.name not in models:
+            return {}
+        changes: dict[str, dict[str, dict[str, SliceChange]]] = {name: {} for name in models if name != self.base.name}
+        for slicing, membership in parts.items():
+            labels = np.array(membership, dtype=object)
+            for part in sorted(set(membership) - {""}):
+                chosen = np.flatnonzero(labels == part)
+                clusters = [self.base.items[column].clusters[place] for place in chosen]
+                values = {name: rows[:, chosen] for name, rows in models.items()}
+                stream = f"{column}/{slicing}/{part}"
+                for name, change in self._slice(values, clusters=clusters, stream=stream).items():
+                    changes[name].setdefault(slicing, {})[part] = change
+        return changes
+
+    def _slice(self, values: Mapping[str, np.ndarray], *, clusters: list[str], stream: str) -> dict[str, SliceChange]:
+        from tcmbench.stats.gate_evidence import plan_of
+        from tcmbench.stats.paired import bootstrap
+
+        others = [name for name in values if name != self.base.name]
+        if len(set(clusters)) < _FEWEST_CLUSTERS:
+            before = float(values[self.base.name].mean())
+            return {name: SliceChange(float(values[name].mean()) - before, None) for name in others}
+        draws = bootstrap(values, clusters=clusters, plan=plan_of(self.policy).on(stream))
+        return {name: SliceChange(*draws.difference(name, self.base.name)) for name in others}
+
+    def _resample(self, column: str) -> Resampled | None:
+        from tcmbench.stats.gate_evidence import TaskItems, plan_of, resample
+
+        require_one_task(column, self._models.values())
+        having = {name: model for name, model in self._models.items() if column in model.items}
+        if not having:
+            return None
+        first = next(iter(having.values()))
+        items = first.items[column]
+        return resample(
+            TaskItems(
+                task=column,
+                role=self._roles[column],
+                metric=first.metric(column),
+                models={name: model.items[column].values for name, model in having.items()},
+                clusters=items.clusters,
+                statistic=items.statistic,
+                gold=items.gold,
+            ),
+            reference=self.base.name,
+            plan=plan_of(self.policy),
+        )
+
+    def _partial(self, able: Sequence[str]) -> frozenset[Role]:
+        """Return the roles of which a model can do some tasks and not others."""
+        counts = {role: sum(self._roles[column] == role for column in able) for role in ROLES}
+        whole = {role: sum(other == role for other in self._roles.values()) for role in ROLES}
+        return frozenset(role for role in ROLES if 0 < counts[role] < whole[role])
+
+    def _forgetting(self, name: str, both: Sequence[str]) -> Forgetting | None:
+        from tcmbench.stats.forgetting import forgetting
+
+        general = {c: self._resampled[c] for c in both if self._roles[c] == "general"}
+        if not general:
+            return None
+        pair = {name: name, self.base.name: self.base.name}
+        return forgetting(
+            {column: resampled.draws.only(pair) for column, resampled in general.items()},
+            name,
+            base=self.base.name,
+            worse={
+                column: moved.worse / resampled.draws.n_items
+                for column, resampled in general.items()
+                if (moved := resampled.moved.get(name)) is not None
+            },
+            level=1 - self.policy.alpha,
+        )

@@ -1,0 +1,177 @@
+"""Each model against its own row in the baseline: did anything get worse since?
+
+All tasks are to be kept, in-domain ones too. Columns whose values did not change at all are not resampled: their
+difference is exactly zero in every resample, so an unchanged rerun is judged in a moment and can't raise an alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcmbench.comparison import comparability
+from tcmbench.comparison.baseline import rounded
+from tcmbench.comparison.reference import AgainstReference
+from tcmbench.comparison.verdict import ModelVerdict, Problem, because
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.records.entry import Kind
+    from tcmbench.specs.policy import Policies, Policy
+    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.stats.gate import Evidence
+
+_NEW = "it joined the set after the baseline was written and is no variant: it has no row to be held against"
+_GONE = "the baseline has a row for it, the set no longer has the model"
+
+
+def judge(
+    measured: MeasuredSet,
+    baseline: Baseline,
+    *,
+    policies: Policies,
+    where: str,
+    reference: AgainstReference | None = None,
+) -> list[ModelVerdict]:
+    """Return the verdict on every model of the set and of the baseline.
+
+    A variant that has no row yet is held against the set's reference, as without a baseline; any other model without
+    its counterpart can't be compared.
+
+    Args:
+        measured: The set today.
+        baseline: The set then.
+        policies: Rules of both comparisons.
+        where: The baseline's path, for messages.
+        reference: The set against its reference, where that was worked out already.
+
+    Raises:
+        NotComparable: The baseline is another set's.
+        SpecError: The baseline's values are damaged.
+    """
+    comparability.require_same_set(measured, baseline, where=where)
+    then = _Then(baseline, comparability.differences(measured, baseline), where)
+    new = [m.name for m in measured.models if m.name not in baseline.models and m.entry.kind == "variant"]
+    if new and reference is None:
+        reference = AgainstReference(measured, policy=policies.reference, names=new)
+    verdicts = []
+    for model in measured.models:
+        if model.name in baseline.models:
+            verdicts.append(_judge_one(measured, model, then, policies.baseline))
+        elif model.name in new and reference is not None:
+            verdicts.append(reference.judge(model.name))
+        else:
+            verdicts.append(_unjudged(model.name, model.entry.kind, _NEW, policies.baseline))
+    for name, row in baseline.models.items():
+        if measured.model(name) is None:
+            verdicts.append(_unjudged(name, row.kind, _GONE, policies.baseline))
+    return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """The baseline, and which of its columns can't be held against today's."""
+
+    baseline: Baseline
+    others: Mapping[str, str]
+    where: str
+
+    def incomparable(self, model: Measured, column: str) -> str | None:
+        """Return why a column of a model can't be compared; None where it can, or stands in neither."""
+        has_score, had_score = column in model.items, column in self.baseline.models[model.name].scores
+        if column in self.others and (has_score or had_score):
+            return self.others[column]
+        if has_score and not had_score:
+            return "the baseline has no score of this model on it"
+        if had_score and not has_score:
+            return "the baseline has a score of this model on it, which it no longer takes"
+        return None
+
+
+def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Policy) -> ModelVerdict:
+    from tcmbench.stats import gate
+
+    row = then.baseline.models[model.name]
+    problems: list[Problem] = []
+    evidence: list[Evidence] = []
+    changed = False
+    for column in measured.columns:
+        name, gap = column.column, model.gap(column.column)
+        if gap is not None and gap.state != "not_applicable":
+            problems.append(Problem("missing", name, because(gap), policy.requires(name)))
+        elif (reason := then.incomparable(model, name)) is not None:
+            problems.append(Problem("not_comparable", name, reason, policy.requires(name)))
+        elif name in model.items:
+            before = then.baseline.row(model.name, name, where=then.where)
+            now = rounded(model.items[name].values, model.items[name].statistic)
+            same = before.shape == now.shape and bool((before == now).all())
+            changed |= not same
+            make = _unchanged if same else _changed
+            evidence.append(make(model, column, before, now, policy))
+    columns = {column.column: column.role for column in measured.columns}
+    gone = [name for name in then.others if name not in columns and name in row.scores]
+    problems += [Problem("not_comparable", name, then.others[name], policy.requires(name)) for name in gone]
+    return ModelVerdict(
+        name=model.name,
+        kind=model.entry.kind,
+        against="baseline",
+        seeds=model.seeds,
+        changed=changed,
+        result=gate.judge(evidence, policy=policy),
+        problems=tuple(problems),
+        policy=policy,
+        incomplete=frozenset(columns[problem.column] for problem in problems if problem.column in columns),
+    )
+
+
+def _unchanged(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy) -> Evidence:
+    """Return the evidence of equal values: a difference of exactly nothing, whatever is drawn."""
+    from tcmbench.stats.draws import Draws
+    from tcmbench.stats.gate import BASE, TUNED, Evidence
+
+    items = model.items[column.column]
+    draws = Draws(
+        names=(TUNED, BASE),
+        observed=np.full(2, model.points(column.column)),
+        resampled=np.zeros((policy.n_resamples, 2)),
+        n_items=len(items.ids),
+        n_clusters=len(set(items.clusters)),
+        n_seeds=(len(now), len(then)),
+    )
+    return Evidence(column.column, column.role, model.metric(column.column), draws, 1.0, improved=0, worse=0)
+
+
+def _changed(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy) -> Evidence:
+    from tcmbench.stats.gate_evidence import REFERENCE, TaskItems, plan_of, resample
+
+    items = model.items[column.column]
+    task = TaskItems(
+        task=column.column,
+        role=column.role,
+        metric=model.metric(column.column),
+        models={model.name: now, REFERENCE: then},
+        clusters=items.clusters,
+        statistic=items.statistic,
+        gold=items.gold,
+    )
+    return resample(task, reference=REFERENCE, plan=plan_of(policy)).evidence(model.name)
+
+
+def _unjudged(name: str, kind: Kind, reason: str, policy: Policy) -> ModelVerdict:
+    from tcmbench.stats import gate
+
+    return ModelVerdict(
+        name=name,
+        kind=kind,
+        against="baseline",
+        seeds=0,
+        changed=True,
+        result=gate.judge([], policy=policy),
+        problems=(Problem("not_comparable", "", reason),),
+        policy=policy,
+    )

@@ -1,0 +1,144 @@
+"""One model held against another: its figures, everything that is found against it, and the outcome that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.records.entry import CellState, Kind
+    from tcmbench.specs.policy import Policy
+    from tcmbench.specs.suite import Role
+    from tcmbench.stats.estimates import Estimate
+    from tcmbench.stats.forgetting import Forgetting
+    from tcmbench.stats.gate import GateResult, TaskVerdict
+
+Outcome = Literal["pass", "inconclusive", "regression", "missing", "not_comparable"]
+Against = Literal["baseline", "reference"]
+Level = Literal["error", "warning"]
+
+EXIT: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "regression": 1, "missing": 2, "not_comparable": 3}
+"""Exit code of each outcome; of several models the highest counts."""
+
+
+class Problem(NamedTuple):
+    """Why a column could not be judged."""
+
+    kind: Literal["missing", "not_comparable"]
+    column: str
+    """Column; empty where it is about the whole model."""
+
+    reason: str
+    required: bool = True
+    """Whether the policy asks for it; a warning otherwise."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong."""
+
+    rule: str
+    """missing, not_comparable, or a rule of the gate."""
+
+    column: str
+    """Column; empty where it is about several or the whole model."""
+
+    level: Level
+    """error: fails the gate; warning: shown, where the policy lets it pass."""
+
+    certain: bool
+    """Whether harm is shown, or only not ruled out."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVerdict:
+    """One model, judged."""
+
+    name: str
+    kind: Kind
+    against: Against
+    """Its own row in the baseline, or the set's reference."""
+
+    seeds: int
+    """Trainings behind its scores; 0 for models that were not trained here."""
+
+    changed: bool
+    """Whether any value differs from what it is held against."""
+
+    result: GateResult
+    """The gate's decision over the columns that could be judged."""
+
+    problems: tuple[Problem, ...]
+    """Columns that could not be judged."""
+
+    policy: Policy
+    """Rules it was judged by."""
+
+    incomplete: frozenset[Role] = frozenset()
+    """Roles with a task that could not be judged: they have no mean change."""
+
+    partial: frozenset[Role] = frozenset()
+    """Roles with tasks that the model can't do: their means are over the others."""
+
+    forgetting: Forgetting | None = None
+    """What was kept of the general tasks; against the reference only, and only where all of them were judged."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The most serious of its findings."""
+        kinds = {problem.kind for problem in self.problems if problem.required}
+        if "not_comparable" in kinds:
+            return "not_comparable"
+        if "missing" in kinds or not self.tasks:
+            return "missing"
+        return self.result.outcome
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may ship."""
+        lets = self.outcome == "inconclusive" and self.policy.inconclusive_passes
+        return self.outcome == "pass" or lets
+
+    @property
+    def exit_code(self) -> int:
+        """0 where it passed, else that of its outcome."""
+        return 0 if self.passed else EXIT[self.outcome]
+
+    @property
+    def tasks(self) -> tuple[TaskVerdict, ...]:
+        """Verdicts of single columns."""
+        return self.result.tasks
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything against it, columns that could not be judged first."""
+        findings = [
+            Finding(p.kind, p.column, "error" if p.required else "warning", p.required, p.reason) for p in self.problems
+        ]
+        explained = {problem.column for problem in self.problems}
+        for violation in self.result.violations:
+            # Where nothing was judged, the problems are the reason for everything else that is missing.
+            if violation.rule == "missing" and (violation.task in explained or not self.tasks):
+                continue
+            level: Level = "error" if violation.certain or not self.policy.inconclusive_passes else "warning"
+            findings.append(Finding(violation.rule, violation.task, level, violation.certain, violation.message))
+        return tuple(findings)
+
+    def mean_change(self, role: Role) -> Estimate | None:
+        """Return the mean change over the tasks of a role; None where one of them could not be judged."""
+        if role in self.incomplete:
+            return None
+        return {
+            "in_domain": self.result.gain_in_domain,
+            "held_out": self.result.gain_held_out,
+            "general": self.result.backward_transfer,
+        }[role]
+
+
+def because(gap: CellState) -> str:
+    """Return why there is no score, in words."""
+    state = gap.state.replace("_", " ")
+    return f"{state}: {gap.reason}" if gap.reason else state

@@ -1,0 +1,55 @@
+"""A process for one job: `python -m tcmbench.executors._worker FD`, with an open connection to its executor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.records.events import JobFailed, JobFinished
+
+if TYPE_CHECKING:
+    from tcmbench.records.events import Event
+    from tcmbench.runs.jobs import Job
+
+
+class Order(NamedTuple):
+    """What a worker is sent: the only message that it gets."""
+
+    job: Job
+    """What it performs."""
+
+    command: tuple[str, ...]
+    """Command line of the run, which provenance records."""
+
+    log_level: int
+    """Level of logging."""
+
+
+def main(descriptor: int) -> None:
+    """Perform the job that arrives; its events, and at last how it ended, are sent back."""
+    # Not for the processes of a training: they would hold the connection open after this one is gone.
+    os.set_inheritable(descriptor, False)
+    with Connection(descriptor) as executor:
+        order: Order = executor.recv()
+        sys.argv = list(order.command)
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=order.log_level)
+        # bm25s logs at DEBUG from the moment it is imported
+        logging.getLogger("bm25s").propagate = False
+        from tcmbench.runs.perform import perform
+
+        def emit(event: Event) -> None:
+            try:
+                executor.send(event)
+            except OSError:  # the run is gone: that is no failure of the job, to be noted as such
+                raise SystemExit(1) from None
+
+        job = order.job
+        reason = perform(job, emit=emit)
+        emit(JobFinished(job.key, job.model) if reason is None else JobFailed(job.key, job.model, reason))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,94 @@
+"""The entries of a set from what the store has, training and measuring nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench import models
+from tcmbench.errors import TcmbenchError
+from tcmbench.evaluation import run
+from tcmbench.records import failures
+from tcmbench.records.entry import CellState
+from tcmbench.runs import entries as board_entries
+from tcmbench.specs.base import Base
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.records.cells import Cells
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.variant import Variant
+    from tcmbench.tuning.tune import Recipe, Tuned
+    from tcmbench.workspace import Workspace
+
+
+def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> list[Entry]:
+    """Return the entries of a set, one per model, in the set's order."""
+    bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
+    variants = workspace.variants(model_set)
+    return [
+        *(stored_base(workspace, base, planned) for base in bases),
+        *(stored_variant(workspace, variant, planned) for variant in variants),
+    ]
+
+
+def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entry:
+    """Return the entry of a base; one that can't be loaded has failed everywhere, with the reason."""
+    try:
+        with failures.explained(f"base {base.name}"):
+            cells = run.read(workspace, models.base_model(workspace, base.name), planned)
+    except TcmbenchError as error:
+        return board_entries.failed_base_entry(base, planned, str(error))
+    return board_entries.base_entry(base, cells)
+
+
+def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
+    """Return the entry of a variant; a column has scores where all seeds have one."""
+    tuned: list[Tuned] = []
+    cells: list[Cells] = []
+    untrained: list[CellState] = []
+    shared = ""
+    try:
+        with failures.explained(f"variant {variant.name}"):
+            recipe = recipe_of(workspace, variant, planned)
+            shared = recipe.leaks
+            for seed in variant.seeds:
+                one = tune.stored(workspace, recipe, seed=seed)
+                if one is None:
+                    untrained.append(_untrained(workspace, recipe, seed=seed))
+                    continue
+                tuned.append(one)
+                cells.append(run.read(workspace, one.model, planned))
+    except TcmbenchError as error:
+        untrained.append(CellState("failed", str(error)))
+    failure = next((state for state in untrained if state.state == "failed"), None)
+    states = {column: state for one in cells for column, state in one.states.items()}
+    if untrained:
+        states |= dict.fromkeys([column.column for column in planned.suite.tasks], failure or untrained[0])
+    return board_entries.variant_entry(
+        variant,
+        planned,
+        trained=board_entries.Trained(tuned, shared),
+        cells=cells,
+        states=states,
+        failure=failure.reason if failure else None,
+    )
+
+
+def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:
+    reason = tune.failure(workspace, recipe, seed=seed)
+    return CellState("failed", reason) if reason else CellState("pending", f"seed {seed} is not trained yet")
+
+
+def missing(gathered: Sequence[Entry]) -> tuple[str, ...]:
+    """Return `model · column: reason` of every score that should be there and isn't."""
+    return tuple(
+        f"{entry.name} · {column}: {state.state.replace('_', ' ')}: {state.reason}"
+        for entry in gathered
+        for column, state in entry.states.items()
+        if state.state != "not_applicable"
+    )

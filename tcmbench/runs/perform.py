@@ -1,0 +1,101 @@
+"""A job, done: names become specs, models and tasks again, and what is made goes to the store."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from tcmbench import models, tasks
+from tcmbench.errors import StoreError, TcmbenchError
+from tcmbench.evaluation import run
+from tcmbench.records import failures
+from tcmbench.records.events import Note, TrainingStep
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from tcmbench.records.events import Emit
+    from tcmbench.records.model import Model
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.runs.jobs import Job
+    from tcmbench.trainers import Step
+    from tcmbench.tuning.tune import Recipe
+
+
+def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
+    """Train or measure, and return None when it is done, else why it failed; the store then holds the reason too.
+
+    Nothing is done twice: what another run has put into the store is taken from there, and a training or measurement
+    that another process is busy with is waited for.
+
+    Args:
+        job: What is done.
+        emit: Takes the events.
+        device: Device of a model that is measured; None for the default of its library.
+    """
+    try:
+        with failures.explained(job.model):
+            if job.seed is not None and job.is_training:
+                _train(job, job.seed, emit=emit)
+            else:
+                _measure(job, emit=emit, device=device)
+    except TcmbenchError as error:
+        note_failure(job, error)
+        return str(error)
+    return None
+
+
+def note_failure(job: Job, error: TcmbenchError) -> None:
+    """Store why a job failed, for each score that it should have measured, or for its training."""
+    store = job.workspace.store
+    if job.is_training:
+        failures.note(store, job.key, error)
+        return
+    # A model that can't be looked up fails with its own reason wherever its scores are gathered.
+    with contextlib.suppress(TcmbenchError), failures.explained(job.model):
+        planned = _planned(job)
+        model = _model(job, planned)
+        for column in run.missing(job.workspace, model, planned):
+            name = run.key_of(model, column, planned)
+            if column.column in job.columns and failures.last(store, name) is None:
+                failures.note(store, name, error)
+
+
+def is_taken(job: Job) -> bool:
+    """Return whether another process is busy with it, as far as that can be told."""
+    return job.is_training and job.workspace.store.is_locked(tune.KIND, job.key)
+
+
+def _train(job: Job, seed: int, *, emit: Emit) -> None:
+    def progress(step: Step) -> None:
+        emit(TrainingStep(job.model, *step))
+
+    recipe = _recipe(job, _planned(job))
+    tuned = tune.tune(job.workspace, recipe, seed=seed, progress=progress)
+    emit(Note(f"{job.model}: trained in {float(str(tuned.outcome['seconds'])):.0f} s"))
+
+
+def _measure(job: Job, *, emit: Emit, device: str | None) -> None:
+    planned = _planned(job)
+    model = _model(job, planned)
+    columns = [c for c in run.missing(job.workspace, model, planned) if c.column in job.columns]
+    run.measure(job.workspace, model, columns, planned, emit=emit, device=device)
+
+
+def _planned(job: Job) -> PlannedSuite:
+    return tasks.plan_set(job.workspace, job.workspace.spec(ModelSet, job.set_name))
+
+
+def _model(job: Job, planned: PlannedSuite) -> Model:
+    if job.seed is None:
+        return models.base_model(job.workspace, job.name)
+    tuned = tune.stored(job.workspace, _recipe(job, planned), seed=job.seed)
+    if tuned is None:
+        raise StoreError(f"{job.model}: its tuned model is not in {job.workspace.cache}. Run again to train it.")
+    return tuned.model
+
+
+def _recipe(job: Job, planned: PlannedSuite) -> Recipe:
+    model_set = job.workspace.spec(ModelSet, job.set_name)
+    return recipe_of(job.workspace, job.workspace.variant(job.name, of=model_set), planned)

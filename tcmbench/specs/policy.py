@@ -1,0 +1,178 @@
+"""What a variant may lose and must gain before it may ship: the rules of both comparisons, in TOML.
+
+margin = 1.5                    # for both comparisons
+required_tasks = ["SynthQA"]
+[caps]
+SynthQA = 3.0
+[reference]                     # variants against the set's reference
+required_gain = 2.0             # or "none"
+[baseline]                      # models against their own row in the baseline
+margin = 0.5
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tcmbench.errors import SpecError
+from tcmbench.specs.safe_toml import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_GAIN = ("required_gain", "gain_evidence")
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "reference": {},
+    # A model has nothing to gain on its own earlier scores and everything to keep.
+    "baseline": {"keep": "all", "required_gain": None, "regressed_tasks": "fail"},
+}
+
+
+class Policy(BaseModel):
+    """The rules of the gate; all sizes in points (0–100)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    keep: Literal["general", "all"] = "general"
+    """Tasks whose mean change is held against the margin: the general ones (what was forgotten, for a variant against
+    its base), or all (for a model against its own earlier scores, which has nothing to gain and all to keep)."""
+
+    margin: float = Field(default=1.0, ge=0)
+    """Points that the mean over the kept tasks may lose: its lower bound must not lie below minus this."""
+
+    cap: float = Field(default=5.0, ge=0)
+    """Points that one task may fall. It fails only where it surely fell by more, corrected for the number of tasks."""
+
+    caps: dict[str, float] = Field(default_factory=dict)
+    """Task → its own cap."""
+
+    regressed_tasks: Literal["tell", "fail"] = "tell"
+    """Whether a single task with the verdict `regressed` is a regression, or is told and weighed by the margin."""
+
+    required_gain: float | None = 0.0
+    """Points that the mean over the in_domain tasks must surely gain more than; None asks for no gain."""
+
+    gain_evidence: Literal["interval", "estimate"] = "interval"
+    """Whether the lower bound of the gain must lie above the required one, or the figure itself is enough."""
+
+    inconclusive_passes: bool = False
+    """Whether a variant passes when nothing is shown against it and only certainty is lacking (too few items)."""
+
+    equivalence: float = Field(default=1.0, ge=0)
+    """A task is unchanged where the whole interval of its change lies within plus and minus this."""
+
+    required_tasks: tuple[str, ...] = ()
+    """Tasks that must have been measured; empty: every task of the suite. One with a cap of its own is required too."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Chance of a false alarm. Each of the rules on kept tasks and on caps spends half of it."""
+
+    n_resamples: int = Field(default=10_000, ge=1_000)
+    """Bootstrap resamples and random flips."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of both."""
+
+    def requires(self, task: str) -> bool:
+        """Return whether a task of the suite must have been measured."""
+        return not self.required_tasks or task in self.required_tasks or task in self.caps
+
+    def cap_of(self, task: str) -> float:
+        """Return how many points a task may fall."""
+        return self.caps.get(task, self.cap)
+
+
+class Policies(NamedTuple):
+    """The rules of both comparisons."""
+
+    reference: Policy
+    """A variant against the set's reference: may it ship?"""
+
+    baseline: Policy
+    """A model against its own earlier scores: did it get worse?"""
+
+    source: str = "default"
+    """Where the rules are written: default, a set, or the path of a file."""
+
+    def with_resamples(self, count: int) -> Policies:
+        """Return the same rules with another number of resamples."""
+        update = {"n_resamples": count}
+        return self._replace(
+            reference=self.reference.model_copy(update=update), baseline=self.baseline.model_copy(update=update)
+        )
+
+
+def default() -> Policies:
+    """Return the rules that hold where none are written."""
+    return parse({}, where="", source="default")
+
+
+def read(path: Path, *, source: str = "") -> Policies:
+    """Return the policies of a file.
+
+    Args:
+        path: The file.
+        source: What the file is called on a board; empty for its path.
+
+    Raises:
+        SpecError: No such file, not TOML, or a field that is misspelt or can't be; the message names file and line.
+    """
+    if not path.exists():
+        raise SpecError(f"{path}: no such policy. See docs/ci.md for an example.")
+    rules, text = load(path)
+    return parse(rules, where=str(path), source=source or str(path), text=text)
+
+
+def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None = None) -> Policies:
+    """Return the policies that a table of rules makes.
+
+    Fields at the top hold for both comparisons, except what is asked of the gain, which is the reference's business;
+    the tables `reference` and `baseline` go before them.
+
+    Args:
+        rules: The table.
+        where: File that it is in, for messages.
+        source: What it is called on a board.
+        text: Text of the file, whose lines messages name; None for a table inside another file.
+
+    Raises:
+        SpecError: A field that is misspelt or can't be; the message names all of them.
+    """
+    shared = {name: value for name, value in rules.items() if name not in _DEFAULTS}
+    policies: dict[str, Policy] = {}
+    for comparison, defaults in _DEFAULTS.items():
+        own = rules.get(comparison, {})
+        if not isinstance(own, dict):
+            raise SpecError(f"{_place(where, text, comparison)}: {comparison} is a table of rules, got {own!r}")
+        applied = {n: v for n, v in shared.items() if comparison == "reference" or n not in _GAIN}
+        merged = {**defaults, **applied, **own}
+        if merged.get("required_gain") == "none":
+            merged["required_gain"] = None  # TOML has no null
+        try:
+            policies[comparison] = Policy.model_validate(merged)
+        except ValidationError as error:
+            raise SpecError(_complaint(error, where, text)) from error
+    return Policies(policies["reference"], policies["baseline"], source)
+
+
+def _complaint(error: ValidationError, where: str, text: str | None) -> str:
+    lines = []
+    for e in error.errors():
+        name = ".".join(map(str, e["loc"]))
+        got = "" if e["type"] == "extra_forbidden" else f", got {e['input']!r}"
+        lines.append(f"{_place(where, text, str(e['loc'][-1]))}: {name}: {e['msg']}{got}")
+    return "\n".join(lines) + f"\nKnown fields: {', '.join(Policy.model_fields)}; and tables: {', '.join(_DEFAULTS)}."
+
+
+def _place(where: str, text: str | None, name: str) -> str:
+    """Return file and line of a field or table; the line is 1 where none sets it."""
+    if text is None:
+        return where
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip().strip("[]").strip('"')
+        if stripped == name or stripped.partition("=")[0].strip().strip('"') == name:
+            return f"{where}:{number}"
+    return f"{where}:1"

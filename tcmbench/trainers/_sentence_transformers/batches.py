@@ -1,0 +1,73 @@
+"""The batches of a training: which rows of the file stand in each, known before the first step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from datasets import Dataset
+
+    from tcmbench.trainers._runtime.job_file import Work
+
+
+def draw(dataset: Dataset, work: Work) -> list[Sequence[int]]:
+    """Return the rows of each batch, in the order of training.
+
+    They are those of the file from the first to the last, since that order holds the batch rule. Only `no_duplicates`
+    draws them, by sentence-transformers' sampler: where one pass over the rows can't fill all batches, it draws rows
+    again and leaves others out.
+
+    Raises:
+        TrainingError: The sampler fills fewer batches than the training has steps for.
+    """
+    size, accumulation = work.variant.training.batch_size, work.variant.training.accumulation
+    if work.variant.batch_rule != "no_duplicates":
+        return in_order(len(dataset), size=size, drops_last=work.drops_last)
+    import torch
+    from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
+
+    sampler = NoDuplicatesBatchSampler(
+        dataset, size, drop_last=work.drops_last, valid_label_columns=["label", "score"],
+        generator=torch.Generator(), seed=work.seed,
+    )  # fmt: skip
+    drawn = [[int(row) for row in batch] for batch in sampler]
+    steps = -(-len(drawn) // accumulation)
+    if steps < work.steps:
+        raise TrainingError(
+            f"expected {work.steps} steps, found batches for {steps}: there are too few different texts to fill more "
+            "without a duplicate. Lower training.batch_size."
+        )
+    return [*drawn]
+
+
+def in_order(rows: int, *, size: int, drops_last: bool) -> list[Sequence[int]]:
+    """Return batches of the rows from the first to the last."""
+    end = rows - rows % size if drops_last else rows
+    return [range(start, min(start + size, end)) for start in range(0, end, size)]
+
+
+def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) -> Any:
+    """Return what the trainer takes batches from."""
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+
+    class Drawn(DefaultBatchSampler):
+        """Batches that are known already."""
+
+        def __iter__(self) -> Any:
+            return (list(batch) for batch in batches)
+
+        def __len__(self) -> int:
+            return len(batches)
+
+    return Drawn(dataset, batch_size=size, drop_last=False)
+
+
+def times_read(batches: Sequence[Sequence[int]], work: Work) -> Counter[int]:
+    """Return how often all steps of the training read each row; rows that none reads are absent."""
+    taken = batches[: work.steps * work.variant.training.accumulation]
+    return Counter(row for batch in taken for row in batch)

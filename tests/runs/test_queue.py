@@ -1,0 +1,65 @@
+"""Jobs in order, and what a failure takes along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcmbench.records.events import JobFailed, JobFinished
+from tcmbench.runs.jobs import Job, Needs
+from tcmbench.runs.queue import Queue
+from tcmbench.tuning import tune
+from tcmbench.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tcmbench.records.events import Event
+
+
+def job(root: Path, key: str, *, after: str | None = None, gpus: int = 0) -> Job:
+    """Return a training, or with `after` a measuring of its model."""
+    place = Workspace(root=root, content=(root,), data_root=root, cache=root / "store")
+    columns = () if after is None else ("Column",)
+    return Job(key, place, "set", key, 0, columns, Needs(gpus, None, 1), after)
+
+
+def test_what_waits_begins_when_its_training_is_done(tmp_path: Path) -> None:
+    """Jobs come in the order of the set, those that can't begin yet are passed over."""
+    events: list[Event] = []
+    first, its, other = job(tmp_path, "first"), job(tmp_path, "its", after="first"), job(tmp_path, "other")
+    queue = Queue([first, its, other], emit=events.append)
+    assert [queue.take(), queue.take(), queue.take()] == [first, other, None]
+    queue.settle(first, None)
+    assert queue.take() == its
+    assert not queue
+    assert events == [JobFinished("first", "first/seed0")]
+
+
+def test_a_failed_training_fails_what_waits_for_it(tmp_path: Path) -> None:
+    """The model can't be measured: its job is reported as failed, with the reason of the training."""
+    events: list[Event] = []
+    first = job(tmp_path, "first")
+    queue = Queue([first, job(tmp_path, "its", after="first"), job(tmp_path, "other")], emit=events.append)
+    queue.take()
+    queue.settle(first, "out of memory")
+    assert events == [
+        JobFailed("first", "first/seed0", "out of memory"),
+        JobFailed("its", "its/seed0", "not measured, because its training failed: out of memory"),
+    ]
+    assert queue.take() == job(tmp_path, "other")
+    assert queue.take() is None
+
+
+def test_what_does_not_fit_is_passed_over(tmp_path: Path) -> None:
+    """A job that needs more than is free doesn't hold up the others."""
+    large, little = job(tmp_path, "large", gpus=2), job(tmp_path, "little")
+    queue = Queue([large, little], emit=lambda _: None)
+    assert queue.take(lambda one: one.needs.gpus < 2) == little
+    assert queue.take() == large
+
+
+def test_what_another_run_trains_comes_last(tmp_path: Path) -> None:
+    """A second run takes other jobs first; the training of the first is then likely to be in the store."""
+    taken, free = job(tmp_path, "taken"), job(tmp_path, "free")
+    queue = Queue([taken, free], emit=lambda _: None)
+    with taken.workspace.store.lock(tune.KIND, taken.key):
+        assert [queue.take(), queue.take()] == [free, taken]
