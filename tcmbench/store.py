@@ -83,7 +83,8 @@ def names_sha256(hashes: Mapping[Path, str], *, root: Path) -> str:
     """Return the same of files whose hashes are known."""
     digest = hashlib.sha256()
     for path in sorted(hashes, key=lambda p: p.relative_to(root).as_posix()):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{hashes[path]}\n".encode())
+        # A file system may hold names that are no UTF-8; Python shows their bytes as surrogates.
+        digest.update(f"{path.relative_to(root).as_posix()}\0{hashes[path]}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -70,7 +70,7 @@ def encoded(name: str) -> object:
     encoder = plugins.use("encoders", name)
     base = Base(name="b", kind="baseline", encoder=name)
     meta = SimpleNamespace(name="b", revision="r")
-    model: Any = encoder.module.load(base, options=encoder.options, model_dir=None, meta=meta, seed=7)
+    model: Any = encoder.module.load(base, options=encoder.options, model_dir=None, meta=meta, seed=7, device="cpu")
     if "vectors" in base.abilities:
         return model.encode_texts(QUERIES).tolist()
     if "texts" in base.abilities:

@@ -1,5 +1,5 @@
 """The leaderboard: from scores to one HTML file, CSV, JSON, LaTeX and Markdown.
 
-`entry` says what comes in, `build` turns it into a `table`, `render` writes the table down. Nothing here trains or
-evaluates, and every statistic comes from `tcmbench.stats`.
+`build` turns what `tcmbench.comparison` says of a set into a `table`, `render` writes the table down. Nothing here
+trains, evaluates or decides.
 """

@@ -268,23 +268,23 @@ def _short_number(match: re.Match[str]) -> str:
     return "0" if shown == "-0" else shown
 
 
+_NEEDLESS = re.compile(
+    r"""<metadata>.*?</metadata> | <!--.*?--> | <defs>\s*<style.*?</style>\s*</defs>
+    | <clipPath.*?</clipPath> | \sclip-path="[^"]*"  # nothing is drawn outside the axes
+    | \s(?:xmlns(?::xlink)?|version)="[^"]*" | \swidth="[^"]*pt"\sheight="[^"]*pt"
+    | \stransform="rotate\(-?0\ [^"]*\)" | \s*font-family:[^;"]*;?""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What a page doesn't need of an SVG file."""
+
+
 def _shrink(svg: str) -> str:
     """Return the svg element alone, without what a page doesn't need; numbers keep one decimal."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", svg)
-    svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", svg)
-    svg = re.sub(r'<svg([^>]*) width="[^"]*" height="[^"]*"', r"<svg\1", svg)
-    svg = svg.replace("xlink:href", "href")
-    # Nothing is drawn outside the axes, so nothing needs clipping.
-    svg = re.sub(r' clip-path="[^"]*"|<clipPath.*?</clipPath>', "", svg, flags=re.DOTALL)
+    svg = _NEEDLESS.sub("", svg[svg.index("<svg") :]).replace("xlink:href", "href")
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r'\sid="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
     # Only inside tags: numbers between them are what the reader reads.
     svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"-?\d+\.\d+", _short_number, m[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    svg = re.sub(r"\s*font-family:[^;\"]*;?", "", svg)
-    svg = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", svg)
-    svg = re.sub(r"<g>\s*</g>", "", svg)
-    svg = re.sub(r"\s+", " ", svg)
-    return re.sub(r"> <", "><", svg).strip().replace("<svg", '<svg role="img"', 1)
+    svg = " ".join(re.sub(r"<g>\s*</g>", "", svg).split())
+    return svg.replace("> <", "><").replace("<svg", '<svg role="img"', 1)

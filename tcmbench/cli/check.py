@@ -59,9 +59,10 @@ def command(
 ) -> None:
     """Run the regression gate.
 
-    It reads stored scores: run `tcmbench run SET` before it. Exits with 0: pass; 1: a regression, or one that can't be
-    ruled out; 2: an error or a missing score; 3: not comparable, as a task or the set is not that of the baseline. In
-    GitHub Actions the job summary is written too.
+    It reads stored scores: run `tcmbench run SET` before it. It answers two questions, did anything get worse (against
+    the baseline) and may it ship (against the reference); the first line names the one that the exit code is about.
+    Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
+    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is written too.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load

@@ -83,7 +83,7 @@ def convert(
 
     `tcmbench list formats` lists them.
     """
-    from tcmbench.data.formats import convert as convert_file
+    from tcmbench.data.convert import convert as convert_file
 
     summary = convert_file(source, target, source_format=source_format, target_format=target_format, split=split)
     typer.echo(f"{target}: {summary}")

@@ -27,7 +27,9 @@ class Kind(StrEnum):
     encoders = "encoders"
     task_types = "task-types"
     formats = "formats"
+    statistics = "statistics"
     columns = "columns"
+    figures = "figures"
     outputs = "outputs"
     executors = "executors"
 

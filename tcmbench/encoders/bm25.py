@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.encoders import SEARCHES
+from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -104,9 +105,18 @@ def tokenizer(tokens: Literal["char_bigrams", "words"]) -> Callable[[str], list[
 
 
 def build_index(documents: list[list[str]], *, k1: float = 1.5, b: float = 0.75) -> bm25s.BM25:
-    """Return a BM25 index (Lucene's idf) over tokenised documents."""
+    """Return a BM25 index (Lucene's idf) over tokenised documents.
+
+    Raises:
+        DataError: No document has a term, so there is nothing to index.
+    """
     import bm25s
 
+    if not any(documents):
+        raise DataError(
+            f"BM25: expected a letter, digit or Chinese character in some document, got none in {len(documents)}. Are "
+            "they the right texts, in the right encoding?"
+        )
     index = bm25s.BM25(method="lucene", k1=k1, b=b)
     index.index(documents, show_progress=False)
     return index

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from tcmbench.encoders import ORDERS
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
@@ -32,8 +34,8 @@ WEIGHTS = "folder"
 class Options(PluginOptions):
     """How pairs are batched."""
 
-    batch_tokens: int = 8192
-    """Tokens a batch, padding included; pairs of like length share one. Unless it is given, the device decides."""
+    batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens per batch, padding included; pairs of like length share one. None: as many as suit the device."""
 
 
 class Reranker(Counted):
@@ -44,8 +46,7 @@ class Reranker(Counted):
         self.model = model
         self.max_length = base.max_length
         self._instruction = base.instruction
-        given = "batch_tokens" in options.model_fields_set
-        self._batches = Batches(options.batch_tokens if given else _tokens(model, base))
+        self._batches = Batches(options.batch_tokens or _tokens(model, base))
 
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._stateless import StatelessEncoder
+from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._stateless import StatelessEncoder
+from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:

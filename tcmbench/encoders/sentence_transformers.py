@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, bytes_per_token
@@ -35,8 +37,8 @@ WEIGHTS = "folder"
 class Options(PluginOptions):
     """How texts are batched."""
 
-    batch_tokens: int = 8192
-    """Tokens a batch, padding included; texts of like length share one. Unless it is given, the device decides."""
+    batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens per batch, padding included; texts of like length share one. None: as many as suit the device."""
 
 
 class TextEncoder:
@@ -48,7 +50,7 @@ class TextEncoder:
         self.revision = str(meta.revision)
         self.max_length = base.max_length
         self.dtype = base.dtype
-        self.batch_tokens = options.batch_tokens if "batch_tokens" in options.model_fields_set else _tokens(model, base)
+        self.batch_tokens = options.batch_tokens or _tokens(model, base)
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:

@@ -2,27 +2,30 @@
 
 The weights are fitted on the first texts of a task that are encoded (the documents of a retrieval task), so the
 vector of a text depends on the task and must never be shared between tasks: this encoder bypasses the cache.
+
+Vectors are the same on all processors. That is why scikit-learn's `max_features` is not used: which of the equally
+frequent terms it keeps follows from an unstable sort, which numpy does differently on each kind of processor.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.encoders import EMBEDS
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
     from mteb.models import ModelMeta
     from numpy.typing import NDArray
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     from tcmbench.specs.base import Base
 
-REVISION = "1"
+REVISION = "2"
 ABILITIES = {"baseline": EMBEDS - {"vectors"}}
 WEIGHTS = "built in"
 
@@ -31,7 +34,16 @@ class Options(PluginOptions):
     """Size of the vocabulary."""
 
     max_features: int = 8192
-    """Terms kept, the most frequent first; vectors are dense, so this bounds memory."""
+    """Terms kept, the most frequent first, equally frequent ones in their own order; vectors are dense, so this bounds
+    memory."""
+
+
+class _Fitted(NamedTuple):
+    task: tuple[str, str, str]
+
+    counter: CountVectorizer
+
+    weights: TfidfTransformer
 
 
 class TfidfEncoder:
@@ -44,7 +56,7 @@ class TfidfEncoder:
         del model_name, revision
         self.mteb_model_meta = meta
         self._options = options
-        self._fitted: tuple[tuple[str, str, str], TfidfVectorizer] | None = None
+        self._fitted: _Fitted | None = None
 
     def encode(
         self,
@@ -57,9 +69,6 @@ class TfidfEncoder:
     ) -> NDArray[np.float32]:
         """Return unit vectors, float32, shape (texts, terms)."""
         import numpy as np
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        from tcmbench.text.ngrams import char_bigrams
 
         texts = [text for batch in inputs for text in batch["text"]]
         # A classification task encodes its train split first and its test split after, under one fit.
@@ -68,15 +77,11 @@ class TfidfEncoder:
             hf_subset,
             "" if "Classification" in task_metadata.type else hf_split,
         )
-        if self._fitted is None or self._fitted[0] != task:
-            vectorizer = TfidfVectorizer(
-                analyzer=char_bigrams,
-                sublinear_tf=True,
-                max_features=self._options.max_features,
-                dtype=np.float32,
-            )
-            self._fitted = (task, vectorizer.fit(texts))
-        return np.asarray(self._fitted[1].transform(texts).todense(), dtype=np.float32)
+        if self._fitted is None or self._fitted.task != task:
+            self._fitted = _fit(texts, task, max_features=self._options.max_features)
+        counts = self._fitted.counter.transform(texts)
+        # the weights are worked out in double precision: the last digit of a logarithm is another on each processor
+        return np.asarray(self._fitted.weights.transform(counts).astype(np.float32).todense())
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Return cosine similarities, shape (n, m)."""
@@ -89,6 +94,24 @@ class TfidfEncoder:
         from sentence_transformers.util import pairwise_cos_sim
 
         return pairwise_cos_sim(embeddings1, embeddings2)
+
+
+def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int) -> _Fitted:
+    import numpy as np
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
+    from tcmbench.text.ngrams import char_bigrams
+
+    counter = CountVectorizer(analyzer=char_bigrams)
+    counts = counter.fit_transform(texts)
+    frequencies = np.asarray(counts.sum(axis=0))[0]
+    kept = np.sort(np.argsort(-frequencies, kind="stable")[:max_features])
+    vocabulary = counter.get_feature_names_out()[kept]
+    return _Fitted(
+        task,
+        CountVectorizer(analyzer=char_bigrams, vocabulary=vocabulary),
+        TfidfTransformer(sublinear_tf=True).fit(counts[:, kept]),
+    )
 
 
 def load(

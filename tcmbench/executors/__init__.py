@@ -4,7 +4,7 @@ The contract: a job (`runs/jobs.py`) is pickled as it is; where it arrives, `run
 and returns None or the reason of its failure. That and the events are all that comes back: results go to the store,
 which all workers see under the same paths. An executor
 
-- begins no job before the one it waits for is done (`_queue.Queue` holds them in order);
+- begins no job before the one it waits for is done (`runs.queue.Queue` holds them in order);
 - starts a job again whose worker died, a few times; a failure that `perform` returns is final;
 - notes in the store that a job is given up (`perform.note_failure`), and goes on with the others;
 - gives a job the GPUs that it needs, as far as the machine has them: a training that needs more says so itself, where a

@@ -15,10 +15,10 @@ from pydantic import Field
 
 from tcmbench.errors import EvaluationError
 from tcmbench.executors import ExecutorOptions
-from tcmbench.executors._queue import Queue
 from tcmbench.executors._worker import Order
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
 from tcmbench.runs.perform import note_failure, perform
+from tcmbench.runs.queue import Queue
 from tcmbench.trainers._runtime import gpus as machine_gpus
 from tcmbench.trainers._runtime.process import end_group, leashed
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, file_sha256, key, read_json, write_json
-from tcmbench.trainsets import TrainSet
 from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import Contents, make_examples, make_order, watched_order
 from tcmbench.trainsets.lines import used_documents
@@ -18,6 +17,7 @@ from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
 from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
+from tcmbench.trainsets.train_set import TrainSet
 from tcmbench.trainsets.write import write_examples
 
 if TYPE_CHECKING:

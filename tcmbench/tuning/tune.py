@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
-    from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 

@@ -20,7 +20,10 @@ from tcmbench.boards.figures import confusions, pareto, pictures, save
 from .fake import POLICIES, Shape, make
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcmbench.boards.table import Table
+    from tcmbench.plugins import Kind
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +119,36 @@ def test_a_caption_has_both_languages(name: str) -> None:
     for both in (caption.title, caption.text):
         assert re.search("[\u4e00-\u9fff]", both.zh)
         assert not re.search("[\u4e00-\u9fff]", both.en)
+
+
+FIGURE = """\"\"\"Counts rows.\"\"\"
+
+from tcmbench.boards.canvas import Drawing
+from tcmbench.boards.figures import Caption
+from tcmbench.boards.texts import Text
+
+CAPTION = Caption(position=5, title=Text("Rows", "行"), text=Text("How many there are.", "共有多少。"))
+
+
+def draw(table, canvas):
+    \"\"\"Return a bar.\"\"\"
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().bar(0, len(table.rows))
+    return Drawing(figure)
+"""
+
+
+def test_a_picture_of_another_package_stands_on_the_board(
+    table: Table, install: Callable[[Kind, str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file is one picture, in its place and with its own caption."""
+    install("figures", "row_count", FIGURE)
+    names = [name for name, _ in figures.load_all()]
+    assert names[0] == "row_count"
+    every = figures.load_all()
+    monkeypatch.setattr(figures, "load_all", lambda: every[:1])
+    (picture,) = pictures(table)
+    assert (picture.name, picture.caption.title.zh) == ("row_count", "行")
+    assert picture.svg.startswith("<svg")

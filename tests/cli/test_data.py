@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tcmbench.cli.data import app
 from tcmbench.errors import BadLines, DataError, StoreError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tcmbench.miners import bm25
 
 runner = CliRunner()
 
@@ -102,3 +100,25 @@ def test_convert_refuses_a_target_that_no_file_can_be(folder: Path, tmp_path: Pa
 
     assert isinstance(result.exception, StoreError)
     assert (result.exception.exit_code, str(tmp_path / name) in str(result.exception)) == (2, True)
+
+
+def test_build_takes_nothing_for_new_that_an_older_miner_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the miner turned round, and its revision raised, the same command builds anew; turned back, it doesn't."""
+    monkeypatch.setenv("TCMBENCH_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def built() -> Path:
+        result = runner.invoke(app, ["build", "demo-full-bm25"])
+        assert result.exception is None, result.exception
+        return Path(result.stdout.splitlines()[-1])
+
+    first = built()
+    with monkeypatch.context() as turned:
+        scores = bm25._Index.scores
+        turned.setattr(bm25._Index, "scores", lambda index, texts: -scores(index, texts))
+        turned.setattr(bm25, "REVISION", "turned round")
+        second = built()
+    stamp = first.stat().st_mtime_ns
+    assert second != first
+    assert second.read_bytes() != first.read_bytes()
+    assert (built(), first.stat().st_mtime_ns) == (first, stamp)

@@ -16,9 +16,13 @@ from tcmbench.specs.policy import Policies
 from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tcmbench.comparison.baseline import Baseline
-    from tcmbench.comparison.measured import MeasuredSet
+    from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.verdict import ModelVerdict
+    from tcmbench.plugins import Kind
 
 VARIANT = "random-full-00"
 
@@ -162,3 +166,48 @@ def test_a_baseline_of_another_set_is_refused(whole: MeasuredSet, kept: Baseline
     """3, before anything is judged."""
     with pytest.raises(NotComparable, match="baseline of set 'other', not of 'fake'"):
         judge(whole, kept.model_copy(update={"set": "other"}))
+
+
+STATISTIC = """\"\"\"The share of items above half.\"\"\"
+
+import numpy as np
+
+from tcmbench.stats.paired import bootstrap
+
+VALUES = ""
+GOLD = ""
+STEP = 1.0
+HAS_ITEM_SCORES = True
+
+
+def value(values, gold):
+    \"\"\"Return the share.\"\"\"
+    return float((np.asarray(values) > 0.5).mean())
+
+
+def draws(models, gold, *, clusters, plan):
+    \"\"\"Return the share of every model in every resample, in points.\"\"\"
+    above = {name: 100.0 * (np.asarray(values) > 50) for name, values in models.items()}
+    return bootstrap(above, clusters=clusters, plan=plan)
+"""
+
+
+def test_a_statistic_of_another_package_is_judged(
+    whole: MeasuredSet, install: Callable[[Kind, str, str], Path]
+) -> None:
+    """One file says what baselines round to and what is resampled: gate and board ask nothing else."""
+    install("statistics", "share_above", STATISTIC)
+    column = "InDomain0"
+
+    def change(model: Measured) -> Measured:
+        return replace(model, items={**model.items, column: replace(model.items[column], statistic="share_above")})
+
+    recorded = with_record(whole, column, statistic="share_above")
+    other = replace(recorded, models=tuple(change(model) for model in recorded.models))
+    kept = baselines.make(other, policy=POLICY)
+    assert (kept.row("mini-zh", column, where="b") % 1 == 0).all()
+    fell = with_values(other, VARIANT, column, lambda values: np.minimum(values, 49))
+    (task, *_) = judge(fell, kept)[VARIANT].tasks
+    above = other.model(VARIANT).items[column].values > 50
+    assert task.delta.value == pytest.approx(-100 * above.mean())
+    assert task.verdict == "regressed"

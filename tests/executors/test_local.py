@@ -21,8 +21,8 @@ from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Measurin
 from tcmbench.runs import status
 from tcmbench.specs.model_set import ModelSet
 from tests.executors.conftest import MODELS, score_key
-from tests.executors.test_queue import job
 from tests.running import run, stored
+from tests.runs.test_queue import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

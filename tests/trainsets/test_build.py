@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.specs.base import Base
-    from tcmbench.trainsets import Context, TrainSet
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.train_set import TrainSet
 
 HYBRID = Negatives(miner="hybrid")
 PERMUTED = Augmentation(name="field_permutations")

@@ -25,7 +25,7 @@ from tests.running import run, stored
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
-    from tcmbench.trainsets import TrainSet
+    from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -13,12 +13,9 @@ Bad lines are all named, in one BadLines, once the last line has been read.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from tcmbench import plugins
-from tcmbench.data.formats._report import Conversion, beside_the_rows, collection_parts, parts
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -142,84 +139,6 @@ class Gathered(NamedTuple):
     """Grades that were no whole numbers, or below 1."""
 
 
-def convert(
-    source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
-) -> Conversion:
-    """Write what one format holds in another; rows are streamed, and those of one query merged in a collection.
-
-    Args:
-        source: File or folder to read.
-        target: File or folder to write.
-        source_format: Name of a format.
-        target_format: Name of a format.
-        split: Split to convert, where the source has several; None converts all if the target has splits too.
-
-    Raises:
-        UnknownName: No such format.
-        BadLines: The source has lines that can't be read; nothing was written.
-        DataError: Several splits and a target without splits, a split that is not there, or a row with a score and a
-            target without scores: a pair that is scored 0 would be taught as a positive. Nothing was written.
-    """
-    reader = plugins.load("formats", source_format)
-    writer = plugins.load("formats", target_format)
-    tally = _Tally(source, target_format, writer.KEEPS)
-    if reader.HOLDS == "rows":
-        if split is not None:
-            raise DataError(f"{source}: --split {split}: {source_format} files have no splits. Leave it out.")
-        rows = tally.watch(cast("RowFormat", reader).read(source))
-        if writer.HOLDS == "rows":
-            cast("RowFormat", writer).write(rows, target)
-        else:
-            gathered = gather(rows)
-            tally.merged, tally.rounded = gathered.merged, gathered.rounded
-            cast("CollectionFormat", writer).write(gathered.collection, target)
-    else:
-        collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
-        if writer.HOLDS == "rows":
-            tally.parts.update(beside_the_rows(collection))
-            cast("RowFormat", writer).write(tally.watch(rows_of(collection, where=source)), target)
-        else:
-            if "splits" not in writer.KEEPS:
-                only_split(collection, where=source)
-            tally.total = sum(len(judged) for judged in collection.qrels.values())
-            tally.parts.update(collection_parts(collection))
-            cast("CollectionFormat", writer).write(collection, target)
-    return tally.conversion()
-
-
-@dataclass
-class _Tally:
-    """Counts of a conversion under way."""
-
-    source: Path
-    target_format: str
-    keeps: frozenset[Part]
-    total: int = 0
-    parts: Counter[Part] = field(default_factory=Counter)
-    merged: int = 0
-    rounded: int = 0
-    unread: Counter[str] = field(default_factory=Counter)
-
-    def watch(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
-        """Yield the rows and count them; refuse one with a score that would be lost."""
-        for row in rows:
-            self.total += 1
-            if row.score is not None and "score" not in self.keeps:
-                raise _scored(row, row.where or f"{self.source}: row {self.total}", self.target_format)
-            self.parts.update(parts(row))
-            self.unread.update(row.unread)
-            yield row
-
-    def conversion(self) -> Conversion:
-        """Return what is told of it."""
-        lost = {part: n for part, n in sorted(self.parts.items()) if n and part not in self.keeps}
-        # Where no grades are kept, all of them are lost, rounded or not.
-        rounded = self.rounded if "grades" in self.keeps else 0
-        return Conversion(
-            self.total, lost, merged=self.merged, rounded=rounded, unread=dict(sorted(self.unread.items()))
-        )
-
-
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
     """Yield one row a query of a collection with one split, positives by falling grade.
 
@@ -289,22 +208,3 @@ def only_split(collection: Collection, *, where: Path | str = "") -> str:
         found = ", ".join(names) or "none"
         raise DataError(f"{where}: expected one split, got {found}. Choose one with --split.")
     return names[0]
-
-
-def _chosen(collection: Collection, split: str | None, source: Path) -> Collection:
-    if split is None:
-        return collection
-    if split not in collection.qrels:
-        raise DataError(f"{source}: no split {split!r}. Here: {', '.join(collection.qrels) or 'none'}.")
-    judged = collection.qrels[split]
-    queries = {query_id: collection.queries[query_id] for query_id in judged}
-    return replace(collection, queries=queries, qrels={split: judged})
-
-
-def _scored(row: TrainingRow, where: str, target_format: str) -> DataError:
-    keeping = [name for name in plugins.names("formats") if "score" in plugins.load("formats", name).KEEPS]
-    return DataError(
-        f"{where}: expected a pair without a score, as {target_format} has no place for one and would make a positive "
-        f"of it; got score {row.score:g}. Convert to a format that keeps scores ({', '.join(keeping)}), or take the "
-        "scores out where all pairs are positives."
-    )

@@ -11,14 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tcmbench import plugins
+from tcmbench.data.convert import Conversion, convert
 from tcmbench.data.formats import (
     Collection,
-    Conversion,
     Document,
     RowFormat,
     TrainingRow,
     collect,
-    convert,
     rows_of,
 )
 from tcmbench.errors import BadLines, DataAbsent, DataError, UnknownName

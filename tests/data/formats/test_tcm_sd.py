@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.data import tcm_sd as reader
-from tcmbench.data.formats import Collection, Document, convert, tcm_sd
+from tcmbench.data.convert import convert
+from tcmbench.data.formats import Collection, Document, tcm_sd
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import pytest
 
 from tcmbench import plugins
 from tcmbench.data import tcm_sd as folders
+from tcmbench.data.convert import convert
 from tcmbench.data.formats import (
     CollectionFormat,
     RowFormat,
     TrainingRow,
     collect,
-    convert,
     tcm_sd,
     weighted,
 )

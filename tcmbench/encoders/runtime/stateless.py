@@ -1,4 +1,4 @@
-"""What the baselines without weights share: a vector that follows from the text alone."""
+"""An encoder whose vectors follow from the text alone: all that a baseline without weights needs."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench.executors._queue import Queue
 from tcmbench.records.events import JobFailed, JobFinished
 from tcmbench.runs.jobs import Job, Needs
+from tcmbench.runs.queue import Queue
 from tcmbench.tuning import tune
 from tcmbench.workspace import Workspace
 

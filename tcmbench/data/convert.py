@@ -1,0 +1,196 @@
+"""From one format to another, and what a conversion reports: how much was converted, and what did not come along."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tcmbench import plugins
+from tcmbench.data.formats import gather, only_split, rows_of
+from tcmbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from tcmbench.data.formats import Collection, CollectionFormat, Part, RowFormat, TrainingRow
+
+
+class Conversion(NamedTuple):
+    """What was converted, and what the new format could not hold."""
+
+    rows: int
+    """Rows, or queries with a judgement."""
+
+    lost: Mapping[Part, int]
+    """Rows that had the part, by part that was lost."""
+
+    merged: int = 0
+    """Rows that became part of an earlier row's query."""
+
+    rounded: int = 0
+    """Grades that the new format holds as whole numbers, and that were none."""
+
+    unread: Mapping[str, int] = MappingProxyType({})
+    """Lines that had the key, by key that the old format has no meaning for."""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        said = [f"{self.rows:,} rows"]
+        if self.merged:
+            said.append(f"{self.merged:,} of them merged with an earlier row of the same query")
+        if self.lost:
+            said.append(f"the format has no place for: {_counted(self.lost)}")
+        if self.rounded:
+            said.append(f"grades rounded to whole numbers: {self.rounded:,}")
+        if self.unread:
+            said.append(f"keys that the source's format doesn't have: {_counted(self.unread)}")
+        return "; ".join(said)
+
+
+def convert(
+    source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
+) -> Conversion:
+    """Write what one format holds in another; rows are streamed, and those of one query merged in a collection.
+
+    Args:
+        source: File or folder to read.
+        target: File or folder to write.
+        source_format: Name of a format.
+        target_format: Name of a format.
+        split: Split to convert, where the source has several; None converts all if the target has splits too.
+
+    Raises:
+        UnknownName: No such format.
+        BadLines: The source has lines that can't be read; nothing was written.
+        DataError: Several splits and a target without splits, a split that is not there, or a row with a score and a
+            target without scores: a pair that is scored 0 would be taught as a positive. Nothing was written.
+    """
+    reader = plugins.load("formats", source_format)
+    writer = plugins.load("formats", target_format)
+    tally = _Tally(source, target_format, writer.KEEPS)
+    if reader.HOLDS == "rows":
+        if split is not None:
+            raise DataError(f"{source}: --split {split}: {source_format} files have no splits. Leave it out.")
+        rows = tally.watch(cast("RowFormat", reader).read(source))
+        if writer.HOLDS == "rows":
+            cast("RowFormat", writer).write(rows, target)
+        else:
+            gathered = gather(rows)
+            tally.merged, tally.rounded = gathered.merged, gathered.rounded
+            cast("CollectionFormat", writer).write(gathered.collection, target)
+    else:
+        collection = _chosen(cast("CollectionFormat", reader).read(source), split, source)
+        if writer.HOLDS == "rows":
+            tally.parts.update(_beside_the_rows(collection))
+            cast("RowFormat", writer).write(tally.watch(rows_of(collection, where=source)), target)
+        else:
+            if "splits" not in writer.KEEPS:
+                only_split(collection, where=source)
+            tally.total = sum(len(judged) for judged in collection.qrels.values())
+            tally.parts.update(_collection_parts(collection))
+            cast("CollectionFormat", writer).write(collection, target)
+    return tally.conversion()
+
+
+@dataclass
+class _Tally:
+    """Counts of a conversion under way."""
+
+    source: Path
+    target_format: str
+    keeps: frozenset[Part]
+    total: int = 0
+    parts: Counter[Part] = field(default_factory=Counter)
+    merged: int = 0
+    rounded: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+        """Yield the rows and count them; refuse one with a score that would be lost."""
+        for row in rows:
+            self.total += 1
+            if row.score is not None and "score" not in self.keeps:
+                raise _scored(row, row.where or f"{self.source}: row {self.total}", self.target_format)
+            self.parts.update(_parts(row))
+            self.unread.update(row.unread)
+            yield row
+
+    def conversion(self) -> Conversion:
+        """Return what is told of it."""
+        lost = {part: n for part, n in sorted(self.parts.items()) if n and part not in self.keeps}
+        # Where no grades are kept, all of them are lost, rounded or not.
+        rounded = self.rounded if "grades" in self.keeps else 0
+        return Conversion(
+            self.total, lost, merged=self.merged, rounded=rounded, unread=dict(sorted(self.unread.items()))
+        )
+
+
+def _parts(row: TrainingRow) -> list[Part]:
+    """Return the optional parts that a row has."""
+    present: dict[Part, bool] = {
+        "query_id": bool(row.query_id),
+        "negatives": bool(row.negatives),
+        "grades": bool(row.grades),
+        "weights": bool(row.weights),
+        "score": row.score is not None,
+        "system": bool(row.system),
+    }
+    return [part for part, there in present.items() if there]
+
+
+def _collection_parts(collection: Collection) -> Counter[Part]:
+    """Return how many judged queries (titles: documents) of a collection have each optional part."""
+    judged = [grades for split in collection.qrels.values() for grades in split.values()]
+    counts: Counter[Part] = Counter(
+        {
+            "query_id": len(judged),
+            "negatives": sum(0 in grades.values() for grades in judged),
+            "grades": sum(any(grade > 1 for grade in grades.values()) for grades in judged),
+            "title": sum(bool(document.title) for document in collection.corpus.values()),
+        }
+    )
+    counts.update(_beside_the_rows(collection))
+    return counts
+
+
+def _beside_the_rows(collection: Collection) -> Counter[Part]:
+    """Return how many judged queries of a collection have what no row can hold, and what no row is made of.
+
+    A patient by the name of the query's id isn't counted: who keeps the id keeps the patient.
+    """
+    judged = {query_id for split in collection.qrels.values() for query_id, grades in split.items() if grades}
+    documents = {doc_id for split in collection.qrels.values() for grades in split.values() for doc_id in grades}
+    return Counter(
+        {
+            "patient_id": sum(collection.patients.get(query_id, query_id) != query_id for query_id in judged),
+            "disease": sum(query_id in collection.diseases for query_id in judged),
+            "unjudged_queries": sum(query_id not in judged for query_id in collection.queries),
+            "unjudged_documents": sum(doc_id not in documents for doc_id in collection.corpus),
+        }
+    )
+
+
+def _chosen(collection: Collection, split: str | None, source: Path) -> Collection:
+    if split is None:
+        return collection
+    if split not in collection.qrels:
+        raise DataError(f"{source}: no split {split!r}. Here: {', '.join(collection.qrels) or 'none'}.")
+    judged = collection.qrels[split]
+    queries = {query_id: collection.queries[query_id] for query_id in judged}
+    return replace(collection, queries=queries, qrels={split: judged})
+
+
+def _scored(row: TrainingRow, where: str, target_format: str) -> DataError:
+    keeping = [name for name in plugins.names("formats") if "score" in plugins.load("formats", name).KEEPS]
+    return DataError(
+        f"{where}: expected a pair without a score, as {target_format} has no place for one and would make a positive "
+        f"of it; got score {row.score:g}. Convert to a format that keeps scores ({', '.join(keeping)}), or take the "
+        "scores out where all pairs are positives."
+    )
+
+
+def _counted(counts: Mapping[Part, int] | Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())
