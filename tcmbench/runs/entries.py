@@ -149,7 +149,7 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
     statistics, origin = outcome.get("statistics"), outcome.get("provenance")
     if isinstance(statistics, dict):
         facts["training data"] = ", ".join(
-            f"{statistics[n]} {n}" for n in ("records", "pairs", "lines") if n in statistics
+            f"{statistics[n]} {n}" for n in ("records", "pairs", "lines", "repeated") if n in statistics
         )
     if isinstance(origin, dict):
         facts |= {f"training {name}": str(origin[name]) for name in ("commit", "hardware") if origin.get(name)}

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 KIND = "models"
 
+_PARTS = ("outcome.json", "model")
+"""What makes a folder of the store a tuned model; one that lacks a part is trained again."""
+
 _STAGE = "tuned 2"
 _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
 """Fields of a variant that a trainer reads, beside its training; what the others change is in the training set."""
@@ -153,7 +156,7 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
     """
     name = model_key(workspace, recipe, seed=seed)
     folder = workspace.store.path(KIND, name)
-    if not (folder / "outcome.json").is_file() or not (folder / "model").is_dir():
+    if not workspace.store.has(KIND, name, *_PARTS):
         return None
     outcome = read_json(folder / "outcome.json")
     if not isinstance(outcome, dict):
@@ -188,9 +191,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
-        # what is there by now lacks a part
-        shutil.rmtree(store.path(KIND, name), ignore_errors=True)
-        with store.build(KIND, name) as part:
+        with store.build(KIND, name, *_PARTS) as part:
             shutil.move(outcome.model_dir, part / "model")
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)

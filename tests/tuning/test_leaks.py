@@ -15,7 +15,7 @@ from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.task import Task
 from tcmbench.runs import gather
 from tcmbench.specs.suite import Suite, SuiteTask
-from tcmbench.trainers import Outcome, sentence_transformers
+from tcmbench.trainers import Outcome, TrainedRows, sentence_transformers
 from tcmbench.tuning import leaks, training_data, tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -135,7 +135,7 @@ def test_a_row_shows_the_leaks_into_its_own_suite(
 
     def train(job: Job, **_: object) -> Outcome:
         made = shutil.copytree(job.base_dir, job.work_dir / "model")
-        return Outcome(made, (), 1.0, 1, 1.0, 0.0, 1, {}, ("train",), {})
+        return Outcome(made, (), 1.0, TrainedRows(1), 1, 1.0, 0.0, 1, {}, ("train",), {})
 
     monkeypatch.setattr(sentence_transformers, "train", train)
     _plant(place)
