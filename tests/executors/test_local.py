@@ -149,7 +149,7 @@ def test_a_job_that_always_kills_its_process_is_given_up(small: Workspace) -> No
     assert set(failed) == set(MODELS)
     for entry in stored(small, "small"):
         assert {state.state for state in entry.states.values()} == {"failed"}
-        assert {state.reason for state in entry.states.values()} == {failed[entry.name]}
+        assert {str(state.reason) for state in entry.states.values()} == {failed[entry.name]}
         assert "killed by signal 9, 2 times" in failed[entry.name]
     assert len([event for event in done.events if isinstance(event, JobStarted)]) == 4
 
