@@ -168,16 +168,17 @@ class Store:
         """Return where an artefact is or will be."""
         return self.root / kind / key[:2] / key
 
-    def has(self, kind: str, key: str) -> bool:
-        """Return whether the artefact is there, whole."""
-        return self.path(kind, key).is_dir()
+    def has(self, kind: str, key: str, *names: str) -> bool:
+        """Return whether the artefact is there, with the files and folders of these names in it."""
+        folder = self.path(kind, key)
+        return folder.is_dir() and all((folder / name).exists() for name in names)
 
     @contextlib.contextmanager
-    def build(self, kind: str, key: str) -> Iterator[Path]:
+    def build(self, kind: str, key: str, *names: str) -> Iterator[Path]:
         """Give a folder to fill; on success it becomes the artefact, on an error it is removed.
 
         If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal
-        contents.
+        contents. A folder that lacks one of these names is no copy, and is replaced.
         """
         final = self.path(kind, key)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +186,8 @@ class Store:
         part.chmod(0o755)
         try:
             yield part
+            if not self.has(kind, key, *names):
+                shutil.rmtree(final, ignore_errors=True)
             with contextlib.suppress(OSError):
                 part.rename(final)
             if not final.is_dir():

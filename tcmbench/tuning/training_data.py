@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench.data import location, reading
+from tcmbench.errors import StoreError
 from tcmbench.store import key, names_sha256, read_json, write_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 KIND = "contents"
 _STAGE = "contents 4"
+_FILE = "contents.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,18 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     hashes = reading.hashed(path for path in reading.files_in(root) if not path.name.startswith("."))
     files = tuple(hashes.items())
     name = key(_STAGE, names_sha256(hashes, root=root))
-    if not workspace.store.has(KIND, name):
+    if not workspace.store.has(KIND, name, _FILE):
         from tcmbench.trainsets.contents import contents_sha256
 
         folder = _read(root, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
-        with workspace.store.build(KIND, name) as part:
-            write_json(part / "contents.json", {"sha256": contents_sha256(folder), "labels": [*labels]})
-    kept = _Contents.model_validate(read_json(workspace.store.path(KIND, name) / "contents.json"))
+        with workspace.store.build(KIND, name, _FILE) as part:
+            write_json(part / _FILE, {"sha256": contents_sha256(folder), "labels": [*labels]})
+    path = workspace.store.path(KIND, name) / _FILE
+    try:
+        kept = _Contents.model_validate(read_json(path))
+    except ValidationError as error:
+        raise StoreError(f"{path}: not what tcmbench wrote: {error}. Delete it and run again.") from error
     return TrainingData(root, files, kept.sha256, kept.labels)
 
 

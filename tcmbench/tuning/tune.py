@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.miners import TextKind
     from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
+    from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
     from tcmbench.trainsets import Context
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "models"
+
+_PARTS = ("outcome.json", "model")
+"""What makes a folder of the store a tuned model; one that lacks a part is trained again."""
 
 _STAGE = "tuned 2"
 _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
@@ -153,7 +157,7 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
     """
     name = model_key(workspace, recipe, seed=seed)
     folder = workspace.store.path(KIND, name)
-    if not (folder / "outcome.json").is_file() or not (folder / "model").is_dir():
+    if not workspace.store.has(KIND, name, *_PARTS):
         return None
     outcome = read_json(folder / "outcome.json")
     if not isinstance(outcome, dict):
@@ -163,7 +167,7 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
     return Tuned(model, folder, outcome)
 
 
-def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> str | None:
+def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None:
     """Return why the last training failed, None where it didn't or hasn't been tried."""
     last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
     return None if last is None else last.reason
@@ -188,9 +192,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
-        # what is there by now lacks a part
-        shutil.rmtree(store.path(KIND, name), ignore_errors=True)
-        with store.build(KIND, name) as part:
+        with store.build(KIND, name, *_PARTS) as part:
             shutil.move(outcome.model_dir, part / "model")
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)

@@ -325,6 +325,14 @@ def test_option_of_a_trainer(
     assert words[:-2] == command.command(job, options=plain.options, device="cpu")  # type: ignore[arg-type]
 
 
+def test_options_of_sentence_transformers_reach_its_worker() -> None:
+    """The worker validates recipes by the options of the trainer, so that a new field is no unknown one there."""
+    from tcmbench.trainers import sentence_transformers
+    from tcmbench.trainers._sentence_transformers import worker
+
+    assert worker.Options is sentence_transformers.Options
+
+
 def test_loss(patched: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A recipe may name it, its training set has scored pairs, and the trainer makes it."""
     from sentence_transformers.sentence_transformer.losses import AnglELoss

@@ -233,7 +233,7 @@ def test_no_label_stands_twice_among_the_dev_examples(base: Base, folder: Folder
         assert len(rows) % 4 != 1
 
 
-@pytest.mark.parametrize(("max_samples", "expected"), [(4, 2), (12, 2), (15, 2)])
+@pytest.mark.parametrize(("max_samples", "expected"), [(8, 2), (12, 2), (15, 2)])
 def test_a_small_sample_is_watched_by_two(
     base: Base, folder: Folder, context: Context, max_samples: int, expected: int
 ) -> None:

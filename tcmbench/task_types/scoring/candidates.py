@@ -121,11 +121,11 @@ def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candid
     Raises:
         StoreError: The stored file doesn't have the hash that was written with it.
     """
-    store = Store(cache)
+    store, files = Store(cache), ("candidates.json", "sha256")
     folder = store.path("candidates", name)
     with store.lock("candidates", name):
-        if not store.has("candidates", name):
-            with store.build("candidates", name) as part:
+        if not store.has("candidates", name, *files):
+            with store.build("candidates", name, *files) as part:
                 (part / "candidates.json").write_text(
                     json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8"
                 )

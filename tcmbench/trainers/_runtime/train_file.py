@@ -93,8 +93,9 @@ def check(job: Job) -> int:
     for count, row in enumerate(read_rows(job.train_file), start=1):
         if count == 1:
             negatives = len(row.negative_messages)
-        contrasts.add(row)
         found = _complaints(row, job=job, negatives=negatives)
+        if not found:
+            contrasts.add(row)
         problems += [f"{job.train_file}:{count}: {complaint}" for complaint in found]
         if len(problems) >= _SHOWN:
             break

@@ -77,7 +77,7 @@ def test_the_chat_template_keeps_its_last_newlines(reranker_base: Base) -> None:
 
 def test_disparity_and_no_effect_are_refused() -> None:
     """Different numbers by different ways, unchanged ones, and NaN are errors that say what to check."""
-    ways = {"evaluation": np.zeros(3, np.float32), "swift": np.array([0, 0, 0.5], np.float32)}
+    ways = {"evaluation": np.array([0, 1, 2], np.float32), "swift": np.array([0, 1, 2.5], np.float32)}
     found = parity.differences(ways, reference="evaluation")
     assert found == {"swift=evaluation": 0.5}
     with pytest.raises(ParityError, match=r"swift=evaluation: 0.5; at most 0.0001.*modules.json"):
