@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins, tasks
-from tcmbench.data import formats, tcm_sd, validate
+from tcmbench.data import tcm_sd, validate
+from tcmbench.data.convert import convert
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
 from tcmbench.specs import policy
 from tcmbench.specs.base import Base
@@ -96,8 +97,8 @@ def _format(name: str) -> Target:
             beir.read_split(folder / "source", "train")
         if holds_rows:
             list(module.read(folder / "source"))
-        formats.convert(folder / "source", folder / "beir", source_format=name, target_format="beir")
-        formats.convert(folder / "source", folder / "rows", source_format=name, target_format="pos_neg", split=None)
+        convert(folder / "source", folder / "beir", source_format=name, target_format="beir")
+        convert(folder / "source", folder / "rows", source_format=name, target_format="pos_neg", split=None)
 
     return Target(write, use)
 
