@@ -195,7 +195,7 @@ def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
     meta = model_meta(told, name="far", revision="r")
     options = plugins.use("encoders", "endpoint", told.options).options
     with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
-        load(told, options=options, model_dir=None, meta=meta, seed=0)
+        load(told, options=options, model_dir=None, meta=meta, seed=0, device="cpu")
 
 
 def test_negatives_are_mined_with_an_endpoint(server: Model, workspace_dir: Path, tmp_path: Path) -> None:

@@ -67,5 +67,10 @@ def _open(folder: Path, base: Base) -> None:
     from tcmbench.encoders.cross_encoder import Options
 
     load_reranker(
-        base, options=Options(), model_dir=folder, meta=model_meta(base, name=base.name, revision="x"), seed=0
+        base,
+        options=Options(),
+        model_dir=folder,
+        meta=model_meta(base, name=base.name, revision="x"),
+        seed=0,
+        device="cpu",
     )
