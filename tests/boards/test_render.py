@@ -17,7 +17,7 @@ from tcmbench.boards.render import write
 from tcmbench.boards.table import FORMAT, Recommendation
 from tcmbench.boards.texts import text
 
-from .fake import POLICIES, Fake, Shape, make
+from .fake import POLICIES, SHAPES, Fake, Shape, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +104,14 @@ def test_missing_scores_are_never_blank_nor_zero(table: Table, tmp_path: Path) -
     missing = [cell for row in found["rows"] for cell in row["cells"].values() if cell["status"] != "measured"]
     assert len(missing) == 3
     assert all(score["score"] is None and score["reason"] for score in missing)
+
+
+def test_clustering_says_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel of a clustering task says that its last digits are the processor's; no other panel does."""
+    monkeypatch.setitem(SHAPES, "held_out", ("Clustering", "v_measure", "mean"))
+    clustered = make(tmp_path, Shape(variants=1, columns=3, items=20, seeds=1))
+    assert sum(column.role == "held_out" for column in clustered.suite.tasks) == 1
+    assert to_html(table_of(clustered)).count("k-means decides between equal distances by rounding") == 1
 
 
 def test_synthetic_is_said_at_the_table(table: Table, tmp_path: Path) -> None:
