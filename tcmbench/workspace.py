@@ -79,7 +79,8 @@ class Workspace:
         """
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
-            if is_name(name) and path.is_file():
+            # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.
+            if path.is_file() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
         kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from tcmbench.boards import details
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome, Row, Table, TaskColumn
-from tcmbench.boards.texts import gate_reason, same, text
+from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
+from tcmbench.records.reason import Reason
 from tcmbench.specs import policy
 from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
-    from tcmbench.records.entry import CellState, Entry, TaskCard
+    from tcmbench.records.entry import Entry, TaskCard
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Suite
@@ -83,8 +84,8 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     rows = _rank(rows, comparison, verdicts)
     return Table(
         name=model_set.name,
-        title=model_set.title or model_set.name,
-        description=model_set.description,
+        title=both(model_set.title, model_set.title_zh) if model_set.title else same(model_set.name),
+        description=both(model_set.description, model_set.description_zh),
         suite=suite.name,
         suite_description=suite.description,
         synthetic=suite.synthetic,
@@ -115,7 +116,7 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
             role=task.role,
             synthetic=measured.suite.synthetic or bool(card and card.synthetic),
             card=card,
-            description=card.description if card else "",
+            description=both(card.description, card.description_zh) if card else same(""),
             source=card.source if card else "",
             license=card.license if card else "unknown",
         )
@@ -166,7 +167,7 @@ def _row(
         title=entry.title or entry.name,
         kind=entry.kind,
         base=entry.base,
-        description=entry.description,
+        description=both(entry.description, entry.description_zh),
         is_reference=is_reference,
         cells={column.name: _cell(model, column.name, comparison, verdict) for column in columns},
         aggregates=_aggregates(verdict, comparison) if verdict else Aggregates(),
@@ -184,7 +185,8 @@ def _row(
 def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: ModelVerdict | None) -> Cell:
     gap = model.gap(column)
     if gap is not None:
-        return Cell(status=gap.state, reason=gap.reason or default_reason(gap))
+        reason = gap.reason or Reason.of(gap.state)
+        return Cell(status=gap.state, reason=Text(reason.sentence("en"), reason.sentence("zh")))
     scores, items = model.entry.scores[column], model.items[column]
     names = set.intersection(*(set(score.record.metrics) for score in scores))
     draws = comparison.draws(column)
@@ -245,11 +247,6 @@ def _gate(verdict: ModelVerdict) -> GateOutcome:
             if violation.rule != "missing" or (verdict.tasks and violation.task not in explained)
         ]
     return GateOutcome(verdict.outcome, tuple(reasons), verdict.passed, verdict.changed)
-
-
-def default_reason(state: CellState) -> str:
-    """Return why a cell has no score where nobody says so."""
-    return text(f"reasons.{state.state}").en
 
 
 def _slice(
@@ -336,8 +333,8 @@ def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:
     scores = [
         [entry.name, column, s.record.model_revision, s.record.task_revision, s.record.metric, s.record.value]
         for entry in entries
-        for column, found in sorted(entry.scores.items())
-        for s in found
+        for column, of_column in sorted(entry.scores.items())
+        for s in of_column
     ]
     stated = [model_set.name, model_set.reference, suite.name, [[t.column, t.role] for t in suite.tasks]]
     return hashlib.sha256(canonical_json([stated, scores]).encode()).hexdigest()  # type: ignore[list-item]

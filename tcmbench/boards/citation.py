@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def to_bibtex(table: Table) -> str:
     """Return one BibTeX entry on one line."""
     key = re.sub(r"[^a-z0-9]+", "-", table.name.lower()).strip("-") or "board"
-    title = re.sub(r"[{}\\%#$&_^~\s]+", " ", table.title).strip()[:160]
+    title = re.sub(r"[{}\\%#$&_^~\s]+", " ", table.title.en).strip()[:160]
     return (
         f"@misc{{tcmbench-{key}-{table.digest[:12]}, title = {{{title}}}, author = {{The tcmbench authors}}, "
         f"howpublished = {{tcmbench board, sha256:{table.digest}}}}}"

@@ -112,7 +112,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(t=_both, spans=_spans, label=_label, signed=signed, size=_size, slice_name=slice_name)
-    environment.globals.update(bundled=texts.bundled, reason=texts.reason)
     environment.filters.update(
         metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
     )
@@ -164,7 +163,7 @@ def _missing(table: Table) -> list[Missing]:
     """Return what has no score, row by row, cells with one reason together."""
     found: list[Missing] = []
     for row in table.rows:
-        reasons: dict[tuple[str, str], list[TaskColumn]] = {}
+        reasons: dict[tuple[str, Text], list[TaskColumn]] = {}
         for column in table.columns:
             cell = row.cells[column.name]
             if cell.status not in {"measured", "not_applicable"}:

@@ -41,7 +41,7 @@ def to_latex(table: Table) -> str:
     heads += [escape(column.HEADING.en) for _, column in added]
     groups += [""] * len(added)
     reference = escape(table.row(table.reference).title)
-    told = f"{escape(table.title)}: points (0--100), differences from {reference} with 95\\% intervals."
+    told = f"{escape(table.title.en)}: points (0--100), differences from {reference} with 95\\% intervals."
     if any(row.aggregates.partial for row in table.rows):
         told += f" $^*$ {text('table.partial').en}."
     caption = f"\\caption{{{told}{' Synthetic data.' if table.synthetic else ''}}}"

@@ -26,7 +26,7 @@ def to_markdown(table: Table) -> str:
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
     added = load_added()
     heads += [escape(column.HEADING.en) for _, column in added]
-    lines = [f"**{escape(table.title)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
+    lines = [f"**{escape(table.title.en)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
     lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
@@ -35,7 +35,7 @@ def to_markdown(table: Table) -> str:
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     missing = [
-        f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason)}"
+        f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason.en)}"
         for row in table.rows
         for column in table.columns
         if (cell := row.cells[column.name]).status not in {"measured", "not_applicable"}

@@ -135,7 +135,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
         "name": clip(row.name),
         "kind": row.kind,
         "base": clip(row.base or ""),
-        "about": _both(texts.bundled("described", row.name, row.description, limit=400)),
+        "about": _both(row.description.clipped(400)),
         "seeds": row.seeds,
         "recipe": {
             name: value
@@ -169,7 +169,7 @@ def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, de
 
 def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
     if cell.status != "measured" or cell.score is None:
-        return {"x": cell.status, "why": _both(texts.reason(cell.reason, limit=300))}
+        return {"x": cell.status, "why": _both(cell.reason.clipped(300))}
     found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
     found |= _difference(cell)
     if cell.best or cell.tied:

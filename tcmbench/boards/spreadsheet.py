@@ -58,7 +58,7 @@ def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
         "role": column.role,
         "metric": _safe(column.metric),
         "status": cell.status,
-        "reason": _safe(cell.reason),
+        "reason": _safe(cell.reason.en),
         **_numbers("score", cell.score),
         **_numbers("delta", cell.delta),
         "p_value": "" if cell.p_value is None else f"{cell.p_value:.6g}",

@@ -83,7 +83,7 @@ class Cell:
     status: CellStatus
     """Whether there is a score."""
 
-    reason: str = ""
+    reason: English = Text("", "")
     """Why there is none."""
 
     score: Estimate | None = None
@@ -178,7 +178,7 @@ class TaskColumn:
     card: TaskCard | None = Field(default=None, exclude=True)
     """What is known about the data."""
 
-    description: str = ""
+    description: English = Text("", "")
     """What the task asks."""
 
     source: str = ""
@@ -272,7 +272,7 @@ class Row:
     title: str
     kind: Kind
     base: str | None
-    description: str
+    description: English
     is_reference: bool
     """Whether everything is measured against this row."""
 
@@ -338,8 +338,8 @@ class Table:
     name: str
     """Name of the model set."""
 
-    title: str
-    description: str
+    title: English
+    description: English
     suite: str
     suite_description: str
     synthetic: bool

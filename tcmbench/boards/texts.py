@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +36,11 @@ def same(value: str) -> Text:
     return Text(value, value)
 
 
+def both(en: str, zh: str) -> Text:
+    """Return what a file says in English and, where it says it, in Chinese."""
+    return Text(en, zh or en)
+
+
 @functools.cache
 def load() -> dict[str, Text]:
     """Return every string by its key, `section.name`."""
@@ -54,31 +58,6 @@ def text(key: str, **values: str) -> Text:
     return found.filled(**values) if values else found
 
 
-Section = Literal["described", "titled", "sets"]
-
-
-def bundled(section: Section, name: str, told: str, *, limit: int = 600) -> Text:
-    """Return what a file tells: in both languages where it is a bundled one, as told for any other.
-
-    Args:
-        section: described: of a task, base or variant; titled: headline of a set; sets: what a set is about.
-        name: Name of the file.
-        told: What the file says; where it is no longer what the Chinese was written for, it stands alone.
-        limit: Characters that are kept.
-    """
-    known = load().get(f"{section}.{name}")
-    return (known if known is not None and known.en == told else same(told)).clipped(limit)
-
-
-def reason(told: str, *, limit: int = 400) -> Text:
-    """Return why a cell has no score: in both languages where it is no error's own message."""
-    for pattern, zh in _reasons():
-        found = pattern.fullmatch(told)
-        if found:
-            return Text(told, zh.format_map(found.groupdict())).clipped(limit)
-    return same(told).clipped(limit)
-
-
 def gate_reason(violation: Violation) -> Text:
     """Return why the gate says no: its own sentence, and the same in Chinese."""
     return Text(violation.message, violation.told(_file()["gate"][violation.said]))
@@ -92,16 +71,6 @@ def slice_name(name: str) -> Text:
 @functools.cache
 def _file() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
-
-
-@functools.cache
-def _reasons() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return a pattern for each English sentence, its placeholders as groups, and the Chinese one."""
-    return tuple(
-        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(both.en)), re.DOTALL), both.zh)
-        for key, both in load().items()
-        if key.startswith("reasons.")
-    )
 
 
 _METRICS = {

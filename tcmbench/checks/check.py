@@ -107,15 +107,15 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     """
     measured = state.read(workspace, name)
     policies = workspace.policies(measured.model_set, override=options.policy)
-    made = baselines.make(measured, policy=policies.baseline)
+    baseline = baselines.make(measured, policy=policies.baseline)
     path = options.baseline or baselines.path_of(workspace, name)
     try:
         before = baselines.read(path) if path.is_file() else None
     except SpecError:
         before = None  # damaged: this is what mends it
-    written = baselines.write(path, made)
-    changes = tuple(_changes(before, made)) if before is not None else ()
-    return Update(path, written, changes, len(made.models), len(made.tasks), path.stat().st_size)
+    written = baselines.write(path, baseline)
+    changes = tuple(_changes(before, baseline)) if before is not None else ()
+    return Update(path, written, changes, len(baseline.models), len(baseline.tasks), path.stat().st_size)
 
 
 def _changes(before: Baseline, after: Baseline) -> Sequence[str]:

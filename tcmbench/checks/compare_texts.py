@@ -28,13 +28,13 @@ Texts = dict[str, dict[str, str]]
 
 
 def as_text(
-    pair: Pair, found: Comparison, *, limit: int, in_detail: bool, texts: Mapping[str, Mapping[str, str]]
+    pair: Pair, comparison: Comparison, *, limit: int, in_detail: bool, texts: Mapping[str, Mapping[str, str]]
 ) -> str:
     """Return the comparison for a terminal.
 
     Args:
         pair: Both sides.
-        found: What they differ in.
+        comparison: What they differ in.
         limit: Queries and labels shown each way.
         in_detail: Whether queries and labels are shown.
         texts: Column → item → text, for queries that are shown.
@@ -58,19 +58,19 @@ def as_text(
         "first hit",
         "verdict",
     )
-    lines += ["", *figures.aligned(head, [_row(column) for column in found.columns.values()])]
-    lines += _means(found)
-    for name, reason in found.skipped.items():
+    lines += ["", *figures.aligned(head, [_row(column) for column in comparison.columns.values()])]
+    lines += _means(comparison)
+    for name, reason in comparison.skipped.items():
         lines.append(f"  {name}: not compared: {reason}")
-    for name, column in found.columns.items() if in_detail else ():
+    for name, column in comparison.columns.items() if in_detail else ():
         lines += ["", *_details(name, column, limit=limit, texts=texts.get(name, {}))]
-    if not in_detail and found.columns:
-        widest = max(found.columns.values(), key=lambda column: abs(column.verdict.delta.value))
+    if not in_detail and comparison.columns:
+        widest = max(comparison.columns.values(), key=lambda column: abs(column.verdict.delta.value))
         lines += ["", f"Query by query: add --task {widest.verdict.task} (or another column; all of them: --json FILE)"]
     return "\n".join(lines) + "\n"
 
 
-def as_json(pair: Pair, found: Comparison) -> str:
+def as_json(pair: Pair, comparison: Comparison) -> str:
     """Return everything: all queries that moved and all labels, ids only."""
     whole: dict[str, Json] = {
         "format": FORMAT,
@@ -79,21 +79,21 @@ def as_json(pair: Pair, found: Comparison) -> str:
         "before": pair.before.label,
         "after": pair.after.label,
         "means": {
-            "in_domain": _figure(found.result.gain_in_domain),
-            "held_out": _figure(found.result.gain_held_out),
-            "general": _figure(found.result.backward_transfer),
+            "in_domain": _figure(comparison.result.gain_in_domain),
+            "held_out": _figure(comparison.result.gain_held_out),
+            "general": _figure(comparison.result.backward_transfer),
         },
-        "tasks": {name: _json(column) for name, column in found.columns.items()},
-        "skipped": dict(found.skipped),
+        "tasks": {name: _json(column) for name, column in comparison.columns.items()},
+        "skipped": dict(comparison.skipped),
     }
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def query_texts(pair: Pair, found: Comparison, *, limit: int) -> Texts:
+def query_texts(pair: Pair, comparison: Comparison, *, limit: int) -> Texts:
     """Return the texts of the queries that `as_text` shows, from the tasks' data; loads mteb."""
     texts: Texts = {}
     columns = {column.column: column for column in pair.columns}
-    for name, column in found.columns.items():
+    for name, column in comparison.columns.items():
         wanted = {moved.item for moved in [*column.moved[:limit], *column.moved[-limit:]]}
         if wanted:
             about = columns[name]
@@ -134,8 +134,8 @@ def _row(column: Column) -> tuple[str, ...]:
     )
 
 
-def _means(found: Comparison) -> list[str]:
-    result = found.result
+def _means(comparison: Comparison) -> list[str]:
+    result = comparison.result
     of_role = {
         "in_domain": result.gain_in_domain,
         "held_out": result.gain_held_out,

@@ -46,8 +46,8 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
     """
     model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
     planned = tasks.plan_set(workspace, model_set)
-    found = [_side(workspace, model_set, planned, name) for name in (before, after)]
-    return Pair(found[0], found[1], model_set, planned)
+    sides = [_side(workspace, model_set, planned, name) for name in (before, after)]
+    return Pair(sides[0], sides[1], model_set, planned)
 
 
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:
@@ -131,9 +131,9 @@ def _kept(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, file
 def _frame(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, column: str) -> Measured | None:
     """Return a base of the set with a stored score on a column, the reference first."""
     for name in dict.fromkeys([model_set.reference, *model_set.models]):
-        found = _measured(workspace, model_set, planned, name)
-        if column in found.items:
-            return found
+        model = _measured(workspace, model_set, planned, name)
+        if column in model.items:
+            return model
     return None
 
 

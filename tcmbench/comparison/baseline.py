@@ -198,8 +198,8 @@ def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
         models={model.name: _row(model) for model in measured.models},
         values={
             model.name: {
-                column: encode(found.values, found.statistic, where=f"{model.name} on {column}")
-                for column, found in sorted(model.items.items())
+                column: encode(items.values, items.statistic, where=f"{model.name} on {column}")
+                for column, items in sorted(model.items.items())
             }
             for model in measured.models
         },
@@ -208,15 +208,15 @@ def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
 
 def describe(model: Measured, column: str) -> BaselineTask:
     """Return what a model's score on a column is a score of."""
-    record, found = model.entry.scores[column][0].record, model.items[column]
+    record, items = model.entry.scores[column][0].record, model.items[column]
     return BaselineTask(
         task=record.task,
         split=record.split,
         subset=record.subset,
         metric=record.metric,
         statistic=record.statistic,
-        items=len(found.ids),
-        ids=ids_hash(found.ids),
+        items=len(items.ids),
+        ids=ids_hash(items.ids),
         revision=record.task_revision,
     )
 
@@ -285,7 +285,7 @@ def _row(model: Measured) -> BaselineModel:
     revisions = [score.record.model_revision for scores in model.entry.scores.values() for score in scores]
     return BaselineModel(
         kind=model.entry.kind,
-        seeds=max((len(found.values) for found in model.items.values()), default=1),
+        seeds=max((len(items.values) for items in model.items.values()), default=1),
         revisions=tuple(dict.fromkeys(revisions)),
         scores={column: round(model.points(column), 4) for column in sorted(model.items)},
     )

@@ -29,7 +29,7 @@ def require_same_set(measured: MeasuredSet, baseline: Baseline, *, where: str) -
 
 def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
     """Return column → why its scores can't be held against the baseline's, for those that can't."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     wanted = [column.column for column in measured.columns]
     for column in wanted:
         now = next((describe(model, column) for model in measured.models if column in model.items), None)
@@ -37,15 +37,15 @@ def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
         if now is None:
             continue  # nobody measured it: that is a missing score, not another task
         if then is None:
-            found[column] = "the task joined the suite after the baseline was written"
+            reasons[column] = "the task joined the suite after the baseline was written"
         elif (told := difference(then, now)) is not None:
-            found[column] = told
-    found |= {
+            reasons[column] = told
+    reasons |= {
         column: "the suite no longer has the task, the baseline does"
         for column in baseline.tasks
         if column not in wanted
     }
-    return found
+    return reasons
 
 
 def difference(then: BaselineTask, now: BaselineTask) -> str | None:

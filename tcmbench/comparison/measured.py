@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import NotComparable
 from tcmbench.records import items as item_tables
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +56,11 @@ class Measured:
             return None
         state = self.entry.states.get(column)
         if state is None:
-            state = CellState("failed", self.entry.failure) if self.entry.failure else CellState("not_measured")
+            state = (
+                CellState("failed", Reason.message(self.entry.failure))
+                if self.entry.failure
+                else CellState("not_measured")
+            )
         return state
 
 

@@ -189,7 +189,7 @@ def _alike(pair: Pair) -> Pair:
 
     def side(one: Side) -> Side:
         items = {
-            name: replace(found, values=rounded(found.values, found.statistic)) for name, found in one.items.items()
+            name: replace(items, values=rounded(items.values, items.statistic)) for name, items in one.items.items()
         }
         return replace(one, items=items)
 
@@ -226,13 +226,13 @@ def _moved(now: Items, then: Items, after: np.ndarray, before: np.ndarray) -> tu
 
 def _labels(items: Items, delta: np.ndarray) -> tuple[Label, ...]:
     groups = np.array(items.groups, dtype=object)
-    found = []
+    labels = []
     for name in sorted(set(items.groups) - {""}):
         own = delta[groups == name]
-        found.append(
+        labels.append(
             Label(name, len(own), float(own.mean()), int(np.count_nonzero(own > 0)), int(np.count_nonzero(own < 0)))
         )
-    return tuple(sorted(found, key=lambda label: (label.delta * label.items, label.name)))
+    return tuple(sorted(labels, key=lambda label: (label.delta * label.items, label.name)))
 
 
 def _hits(

@@ -64,7 +64,7 @@ class AgainstReference:
         self.columns = measured.columns
         self._models = {m.name: m for m in measured.models if m is base or names is None or m.name in names}
         self._roles: dict[str, Role] = {column.column: column.role for column in measured.columns}
-        self._resampled = {name: found for name in self._roles if (found := self._resample(name)) is not None}
+        self._resampled = {name: each for name in self._roles if (each := self._resample(name)) is not None}
 
     @property
     def models(self) -> tuple[Measured, ...]:

@@ -12,6 +12,7 @@ from tcmbench.records import failures
 from tcmbench.records.cells import Cells
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import MeasuringStarted, ScoreMeasured
+from tcmbench.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +43,7 @@ def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
         score = _stored(workspace.store, model, column, planned)
         if score is None:
             last = failures.last(workspace.store, key_of(model, column, planned))
-            states[column.column] = last or CellState("pending", "not measured yet")
+            states[column.column] = last or CellState("pending", Reason.of("not_yet"))
         else:
             scores[column.column] = score
     return Cells(scores, states)
@@ -137,5 +138,5 @@ def _obstacle(base: Base, column: SuiteTask, planned: PlannedSuite) -> CellState
     if planned.tasks[column.task].needs in abilities:
         return None
     if "documents" in abilities:
-        return CellState("not_applicable", "the model searches documents; it gives no vectors of texts")
-    return CellState("not_applicable", "a reranker orders candidates; it neither searches nor gives vectors")
+        return CellState("not_applicable", Reason.of("searcher"))
+    return CellState("not_applicable", Reason.of("reranker"))

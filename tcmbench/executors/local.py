@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import subprocess
-import sys
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.errors import EvaluationError
 from tcmbench.executors import ExecutorOptions
-from tcmbench.executors._worker import Order
-from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
-from tcmbench.runs.perform import note_failure, perform
+from tcmbench.records.events import JobStarted
+from tcmbench.runs.perform import perform
 from tcmbench.runs.queue import Queue
-from tcmbench.trainers._runtime import gpus as machine_gpus
-from tcmbench.trainers._runtime.process import end_group, leashed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +17,6 @@ if TYPE_CHECKING:
     from tcmbench.plugins import PluginOptions
     from tcmbench.records.events import Emit
     from tcmbench.runs.jobs import Job
-
-_POLL_SECONDS = 1.0
-_EXIT_SECONDS = 10.0
-"""What a process has to end by itself after its job."""
-
-_THREADS = "OMP_NUM_THREADS"
-"""What torch, OpenBLAS and MKL take their number of threads from, here and in trainings."""
 
 
 class Options(ExecutorOptions):
@@ -48,146 +30,12 @@ def run(jobs: Sequence[Job], *, options: PluginOptions, emit: Emit) -> None:
     """Perform all jobs; one that fails doesn't stop the others."""
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    if options.jobs == 1:
-        _one_by_one(jobs, emit=emit)
-    else:
-        _SideBySide(jobs, options=options, emit=emit).run()
+    if options.jobs > 1:
+        from tcmbench.executors._processes import SideBySide
 
-
-def _one_by_one(jobs: Sequence[Job], *, emit: Emit) -> None:
+        SideBySide(jobs, places=options.jobs, retries=options.retries, emit=emit).run()
+        return
     queue = Queue(jobs, emit=emit)
     while (job := queue.take()) is not None:
         emit(JobStarted(job.key, job.model, job.columns))
         queue.settle(job, perform(job, emit=emit))
-
-
-class _Worker(NamedTuple):
-    """A process with its one job."""
-
-    job: Job
-
-    attempt: int
-    """1 for the first."""
-
-    gpus: tuple[str, ...]
-    """GPUs that no other job sees meanwhile."""
-
-    process: subprocess.Popen[bytes]
-
-    events: Connection
-    """Where the order goes and the events come from."""
-
-
-class _SideBySide:
-    """Jobs in processes of their own: each with its share of the cores, and with GPUs that are its alone."""
-
-    def __init__(self, jobs: Sequence[Job], *, options: Options, emit: Emit) -> None:
-        self._queue = Queue(jobs, emit=emit)
-        self._options = options
-        self._emit = emit
-        self._gpus = machine_gpus.visible()
-        self._free = list(self._gpus)
-        self._workers: list[_Worker] = []
-
-    def run(self) -> None:
-        """Perform all jobs; no process is left, however this ends."""
-        try:
-            while self._queue or self._workers:
-                self._fill()
-                wait([worker.events for worker in self._workers], timeout=_POLL_SECONDS)
-                for worker in tuple(self._workers):
-                    self._listen(worker)
-        finally:
-            for worker in self._workers:
-                end_group(worker.process)
-                worker.events.close()
-
-    def _fill(self) -> None:
-        """Start jobs until all places, or all GPUs, are taken."""
-        while len(self._workers) < self._options.jobs:
-            job = self._queue.take(lambda job: self._wanted(job) <= len(self._free))
-            if job is None:
-                return
-            gpus = tuple(self._free[: self._wanted(job)])
-            del self._free[: len(gpus)]
-            self._start(job, gpus=gpus, attempt=1)
-
-    def _wanted(self, job: Job) -> int:
-        """Return how many GPUs a job gets: a training that needs more than there are says so itself."""
-        return min(job.needs.gpus, len(self._gpus))
-
-    def _start(self, job: Job, *, gpus: tuple[str, ...], attempt: int) -> None:
-        ours, theirs = Pipe()
-        with theirs:
-            process = subprocess.Popen(
-                leashed([sys.executable, "-m", "tcmbench.executors._worker", str(theirs.fileno())]),
-                env=self._environment(gpus),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                pass_fds=[theirs.fileno()],
-            )
-        self._workers.append(_Worker(job, attempt, gpus, process, ours))
-        # One that is dead already is noticed where its events are read.
-        with contextlib.suppress(OSError):
-            ours.send(Order(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
-        self._emit(JobStarted(job.key, job.model, job.columns))
-
-    def _environment(self, gpus: tuple[str, ...]) -> dict[str, str]:
-        """Return the environment of a worker: ours, with its share of the cores and its GPUs."""
-        share = max(1, _cores() // self._options.jobs)
-        limit = os.environ.get(_THREADS, "")
-        threads = min(share, int(limit)) if limit.isdigit() and int(limit) else share
-        # Where there are GPUs, a job without need of one must not open a context on the first.
-        visible = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
-        return {**os.environ, _THREADS: str(threads), **visible}
-
-    def _listen(self, worker: _Worker) -> None:
-        """Pass on what a worker sent; settle its job where it ended, or start it again where it died."""
-        is_dead = worker.process.poll() is not None
-        outcome: JobFinished | JobFailed | None = None
-        try:
-            while outcome is None and worker.events.poll():
-                event = worker.events.recv()
-                if isinstance(event, JobFinished | JobFailed):
-                    outcome = event
-                else:
-                    self._emit(event)
-        except (EOFError, OSError):
-            is_dead = True
-        if outcome is None and not is_dead:
-            return
-        self._workers.remove(worker)
-        if outcome is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.process.wait(_EXIT_SECONDS)
-        end_group(worker.process)
-        worker.events.close()
-        if outcome is None and worker.attempt <= self._options.retries:
-            self._emit(Note(f"{worker.job.model}: its process {_how(worker.process)}; started again"))
-            self._start(worker.job, gpus=worker.gpus, attempt=worker.attempt + 1)
-            return
-        self._free = [gpu for gpu in self._gpus if gpu in {*self._free, *worker.gpus}]
-        if isinstance(outcome, JobFinished):
-            self._queue.settle(worker.job, None)
-        else:
-            self._queue.settle(worker.job, outcome.reason if outcome else _given_up(worker))
-
-
-def _given_up(worker: _Worker) -> str:
-    """Note in the store that a job's process dies whenever it is started, and return the reason."""
-    error = EvaluationError(
-        f"{worker.job.model}: its process {_how(worker.process)}, {worker.attempt} times. Most often the memory is too "
-        "small for so many jobs side by side: run again with a smaller --jobs."
-    )
-    note_failure(worker.job, error)
-    return str(error)
-
-
-def _how(process: subprocess.Popen[bytes]) -> str:
-    code = process.returncode
-    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-
-
-def _cores() -> int:
-    """Return the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

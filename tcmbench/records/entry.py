@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from tcmbench.records.reason import Reason
     from tcmbench.records.score import Score
     from tcmbench.store import Json
 
@@ -25,8 +26,8 @@ class CellState:
     """pending: not yet; running: at this moment; failed: tried; not_measured: no data; not_applicable: the model can't
     do this."""
 
-    reason: str = ""
-    """One sentence for people; never empty for failed and not_measured."""
+    reason: Reason | None = None
+    """Why; None where nothing more is known than the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,9 @@ class TaskCard:
     description: str = ""
     """What the task asks."""
 
+    description_zh: str = ""
+    """The same in Chinese; empty where nobody wrote it."""
+
     source: str = ""
     """Where the data comes from and how to get it."""
 
@@ -110,6 +114,9 @@ class Entry:
 
     description: str = ""
     """One sentence."""
+
+    description_zh: str = ""
+    """The same in Chinese; empty where nobody wrote it."""
 
     recipe: Mapping[str, Json] = field(default_factory=dict)
     """Fields of its file, flattened with dots (`training.batch_size`)."""

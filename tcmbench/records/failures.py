@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataAbsent, EvaluationError, TcmbenchError
-from tcmbench.records.entry import CellState
+from tcmbench.records.entry import CellState, State
+from tcmbench.records.reason import Reason
 from tcmbench.store import read_json, write_json
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _KIND = "failures"
 def note(store: Store, name: str, error: TcmbenchError) -> None:
     """Store why the work under a key gave nothing: data that is absent, or a failure."""
     state = "not_measured" if isinstance(error, DataAbsent) else "failed"
-    write_json(_path(store, name), {"state": state, "reason": str(error)})
+    write_json(_path(store, name), {"state": state, "reason": Reason.message(error).to_json()})
 
 
 def forget(store: Store, name: str) -> None:
@@ -38,7 +39,8 @@ def last(store: Store, name: str) -> CellState | None:
     record = read_json(path) if path.is_file() else None
     if not isinstance(record, dict) or "reason" not in record:
         return None
-    return CellState("not_measured" if record.get("state") == "not_measured" else "failed", str(record["reason"]))
+    state: State = "not_measured" if record.get("state") == "not_measured" else "failed"
+    return CellState(state, Reason.from_json(record["reason"]))
 
 
 @contextlib.contextmanager

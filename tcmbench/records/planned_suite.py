@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tcmbench.records.reason import Reason
     from tcmbench.records.task import Task
     from tcmbench.specs.suite import Suite
 
@@ -22,5 +23,5 @@ class PlannedSuite:
     tasks: Mapping[str, Task]
     """Name → task, of those whose data is here."""
 
-    absent: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, Reason] = field(default_factory=dict)
     """Name → what is missing and how to get it."""

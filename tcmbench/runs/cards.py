@@ -60,6 +60,7 @@ def task_cards(
                 )
         cards[column.column] = TaskCard(
             description=spec.description,
+            description_zh=spec.description_zh,
             source=spec.source,
             license=spec.license,
             languages=spec.languages,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
+from tcmbench.records.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ def base_entry(base: Base, cells: Cells) -> Entry:
         title=base.name,
         kind="baseline" if base.kind == "baseline" else "base",
         description=base.description,
+        description_zh=base.description_zh,
         recipe=recipe(base),
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
@@ -75,6 +77,7 @@ def variant_entry(
         kind="variant",
         base=variant.base,
         description=variant.description,
+        description_zh=variant.description_zh,
         recipe={**recipe(variant), **_loss(trained.tuned)},
         scores={column: tuple(one.scores[column] for one in cells) for column in complete},
         states=states,
@@ -166,8 +169,9 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
         title=base.name,
         kind="baseline" if base.kind == "baseline" else "base",
         description=base.description,
+        description_zh=base.description_zh,
         recipe=recipe(base),
-        states={column.column: CellState("failed", reason) for column in planned.suite.tasks},
+        states={column.column: CellState("failed", Reason.message(reason)) for column in planned.suite.tasks},
         failure=reason,
     )
 
@@ -183,7 +187,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", json.loads(spec.model_dump_json(exclude={"description"})))
+    walk("", json.loads(spec.model_dump_json(exclude={"description", "description_zh"})))
     return flat
 
 

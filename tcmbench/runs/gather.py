@@ -9,6 +9,7 @@ from tcmbench.errors import TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 from tcmbench.runs import entries as board_entries
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
@@ -64,7 +65,7 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
                 tuned.append(one)
                 cells.append(run.read(workspace, one.model, planned))
     except TcmbenchError as error:
-        untrained.append(CellState("failed", str(error)))
+        untrained.append(CellState("failed", Reason.message(error)))
     failure = next((state for state in untrained if state.state == "failed"), None)
     states = {column: state for one in cells for column, state in one.states.items()}
     if untrained:
@@ -75,13 +76,13 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
         trained=board_entries.Trained(tuned, shared),
         cells=cells,
         states=states,
-        failure=failure.reason if failure else None,
+        failure=str(failure.reason) if failure else None,
     )
 
 
 def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:
     reason = tune.failure(workspace, recipe, seed=seed)
-    return CellState("failed", reason) if reason else CellState("pending", f"seed {seed} is not trained yet")
+    return CellState("failed", reason) if reason else CellState("pending", Reason.of("untrained", seed=seed))
 
 
 def missing(gathered: Sequence[Entry]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
+from tcmbench.records.reason import Reason
 from tcmbench.store import read_json, write_json
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Doing(NamedTuple):
     column: str
     """Column that is measured; empty while the model is trained."""
 
-    detail: str
-    """How far it is, for people; may be empty."""
+    reason: Reason
+    """How far it is, without the seed."""
 
 
 class Status:
@@ -55,14 +56,14 @@ class Status:
         """Write what the event changes; steps of a training at most every two seconds."""
         match event:
             case JobStarted(model=model, columns=()):
-                self._note(Doing(model, "", "training"))
+                self._note(Doing(model, "", Reason.of("starting")))
             case TrainingStep(model=model, step=step, total=total):
                 now = time.monotonic()
                 if now - self._noted.get(model, 0.0) > _EVERY:
                     self._noted[model] = now
-                    self._note(Doing(model, "", f"training, step {step} of {total}"))
+                    self._note(Doing(model, "", Reason.of("training", step=step, total=total)))
             case MeasuringStarted(model=model, column=column):
-                self._note(Doing(model, column, ""))
+                self._note(Doing(model, column, Reason.of("measuring")))
             case ScoreMeasured(model=model) | JobFinished(model=model) | JobFailed(model=model):
                 if self._doing.pop(model, None) is not None:
                     self._write()
@@ -72,7 +73,9 @@ class Status:
         self._write()
 
     def _write(self) -> None:
-        write_json(self._path, {"doing": [dict(one._asdict()) for one in self._doing.values()]})
+        write_json(
+            self._path, {"doing": [{**one._asdict(), "reason": one.reason.to_json()} for one in self._doing.values()]}
+        )
 
 
 @contextlib.contextmanager
@@ -119,7 +122,9 @@ def _marked(entry: Entry, doing: Sequence[Doing]) -> Entry:
     states = dict(entry.states)
     for one in doing:
         _, _, seed = one.model.partition("/")
-        reason = ", ".join(part for part in (seed, one.detail or "being measured") if part)
+        reason = one.reason
+        if seed:
+            reason = Reason.of(f"{reason.code}_seed", seed=seed.removeprefix("seed"), **dict(reason.facts))
         for column, state in entry.states.items():
             if state.state == "pending" and one.column in {"", column}:
                 states[column] = CellState("running", reason)
@@ -129,4 +134,7 @@ def _marked(entry: Entry, doing: Sequence[Doing]) -> Entry:
 def _read(value: object) -> list[Doing]:
     doing = value.get("doing") if isinstance(value, dict) else None
     rows = [row for row in doing if isinstance(row, dict)] if isinstance(doing, list) else []
-    return [Doing(*(str(row.get(name, "")) for name in Doing._fields)) for row in rows]
+    return [
+        Doing(str(row.get("model", "")), str(row.get("column", "")), Reason.from_json(row.get("reason")))
+        for row in rows
+    ]

@@ -25,7 +25,7 @@ give vectors of a task's texts, or give a text the same vector in every task, so
 Weights = Literal["folder", "server", "built in"]
 """Where the weights of a model are: in files on this machine, behind a URL, or nowhere, as its code is all there is."""
 
-LABELS = frozenset({"name", "description", "license", "parameters", "path", "hub_id", "revision"})
+LABELS = frozenset({"name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision"})
 """Fields that say what a base is called and where its weights are: no key holds them, as it holds the weights' hash."""
 
 
@@ -91,6 +91,9 @@ class Base(Spec):
 
     description: str = ""
     """One sentence for the board."""
+
+    description_zh: str = ""
+    """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     @model_validator(mode="before")
     @classmethod

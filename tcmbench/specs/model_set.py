@@ -98,8 +98,14 @@ class ModelSet(Spec):
     title: str = ""
     """Headline of the board."""
 
+    title_zh: str = ""
+    """The same in Chinese; empty shows the English."""
+
     description: str = ""
     """A paragraph for the board."""
+
+    description_zh: str = ""
+    """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     suite: str
     """Name of the suite."""

@@ -34,6 +34,9 @@ class TaskSpec(Spec):
     description: str = ""
     """What the task asks, in one sentence."""
 
+    description_zh: str = ""
+    """The same in Chinese, for the board's Chinese view; empty shows the English."""
+
     source: str = ""
     """Where the data comes from and how to get it."""
 

@@ -148,6 +148,9 @@ class Variant(Spec):
     description: str = ""
     """One sentence for the board."""
 
+    description_zh: str = ""
+    """The same in Chinese, for the board's Chinese view; empty shows the English."""
+
     @model_validator(mode="after")
     def _data_stays_inside(self) -> Variant:
         if leads_outside(self.data) and not self.outside_data_root:

@@ -9,6 +9,7 @@ from tcmbench import plugins
 from tcmbench.data import location, reading
 from tcmbench.errors import DataAbsent, DataError, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.records.reason import Reason
 from tcmbench.records.task import Task
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _STAGE = "task 2"
 _NOT_OF_SCORES = frozenset(
     {
-        "name", "description", "source", "license", "synthetic", "path", "outside_data_root", "languages", "type",
-        "options", "metric",
+        "name", "description", "description_zh", "source", "license", "synthetic", "path", "outside_data_root",
+        "languages", "type", "options", "metric",
     }
 )  # fmt: skip
 """Fields of a task that change no score, or whose effect the revision holds already."""
@@ -115,14 +116,16 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
         SpecError: Options that a task's type doesn't have.
     """
     present: dict[str, Task] = {}
-    absent: dict[str, str] = {}
+    absent: dict[str, Reason] = {}
     for column in suite.tasks:
         check_column(workspace, column, where=f"suite {suite.name}")
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
             present[name] = resolve(workspace, name)
+        except DataAbsent as error:
+            absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)
         except DataError as error:  # costs this task's columns, not the suite
-            absent[name] = str(error)
+            absent[name] = Reason.message(error)
     return PlannedSuite(suite, present, absent)
 
 

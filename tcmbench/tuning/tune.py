@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.miners import TextKind
     from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
+    from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
     from tcmbench.trainsets import Context
@@ -166,7 +167,7 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
     return Tuned(model, folder, outcome)
 
 
-def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> str | None:
+def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None:
     """Return why the last training failed, None where it didn't or hasn't been tried."""
     last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
     return None if last is None else last.reason

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tcmbench.records.entry import CellState, Cost, Entry, TaskCard, TrainingPoint
+from tcmbench.records.reason import Reason
 from tcmbench.records.score import Provenance, Score, ScoreRecord
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.policy import default
@@ -174,9 +175,9 @@ def _variant(number: int, shape: Shape, suite: Suite, score, rng) -> Entry:  # t
     scores: dict[str, tuple[Score, ...]] = {}
     states: dict[str, CellState] = {}
     reasons = {
-        1: CellState("failed", "out of memory after 312 steps; peak 7.9 GiB of 8 GiB"),
+        1: CellState("failed", Reason.message("out of memory after 312 steps; peak 7.9 GiB of 8 GiB")),
         2: CellState("pending"),
-        3: CellState("not_measured", "data absent: expected sts/test.tsv under the data root"),
+        3: CellState("not_measured", Reason.message("data absent: expected sts/test.tsv under the data root")),
     }
     for place, task in enumerate(suite.tasks):
         if shape.broken and number in reasons and place == len(suite.tasks) - 1:

@@ -14,6 +14,7 @@ from tcmbench.boards.recommend import recommend
 from tcmbench.boards.table import Estimate
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
+from tcmbench.records.reason import Reason
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite, SuiteTask
 
@@ -116,7 +117,7 @@ def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:
     part = replace(
         whole,
         scores={name: found for name, found in whole.scores.items() if name != "General2"},
-        states={"General2": CellState("failed", "the disk was full")},
+        states={"General2": CellState("failed", Reason.message("the disk was full"))},
     )
     built = table(tmp_path, part)
     row = built.row("part")

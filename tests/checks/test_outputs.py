@@ -17,6 +17,7 @@ from tcmbench.comparison import regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.verdict import Problem
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 from tcmbench.stats import gate
 from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
@@ -48,7 +49,7 @@ def mixed(whole: MeasuredSet) -> Report:
     """One model that regressed, one without a score, one on another task, one that passes."""
     kept = baselines.make(whole, policy=POLICY)
     fell = with_values(whole, "random-full-00", "HeldOut1", lambda values: values * 0.5)
-    holed = without(fell, "bm25-words", "General2", CellState("failed", "out of memory"))
+    holed = without(fell, "bm25-words", "General2", CellState("failed", Reason.message("out of memory")))
     return report(regression.judge(holed, kept, policies=POLICIES, where="baseline.json"))
 
 

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as arrays
 from tcmbench.comparison import baseline
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 from tests.comparison.states import POLICY, state, with_values, without
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_the_head_is_for_people_and_holds_no_ids(whole: MeasuredSet) -> None:
 
 def test_a_baseline_with_holes_is_not_written(whole: MeasuredSet) -> None:
     """It would let them through for ever; unless the policy doesn't ask for the task."""
-    holed = without(whole, "mini-zh", "InDomain0", CellState("not_measured", "no data here"))
+    holed = without(whole, "mini-zh", "InDomain0", CellState("not_measured", Reason.message("no data here")))
     with pytest.raises(ScoreMissing, match=r"mini-zh · InDomain0: not measured: no data here\nRun: tcmbench run fake"):
         baseline.make(holed, policy=POLICY)
     lenient = POLICY.model_copy(update={"required_tasks": ("HeldOut1",)})

@@ -12,6 +12,7 @@ from tcmbench.boards.table import Estimate
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 from tests.comparison.states import POLICIES, POLICY, state, without
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, R
 def test_a_variant_without_a_score_is_missing(whole: MeasuredSet) -> None:
     """And so is one whose reference has none; the others are judged."""
     for lacking in (NAMES[0], "mini-zh"):
-        holed = without(whole, lacking, "General2", CellState("pending", "seed 1 is not trained yet"))
+        holed = without(whole, lacking, "General2", CellState("pending", Reason.message("seed 1 is not trained yet")))
         verdict = AgainstReference(holed, policy=POLICY).judge(NAMES[0])
         assert (verdict.outcome, verdict.exit_code, len(verdict.tasks)) == ("missing", 2, len(whole.columns) - 1)
         assert "seed 1 is not trained yet" in verdict.findings[0].message
@@ -67,7 +68,7 @@ def test_a_variant_that_could_not_be_trained_is_missing(whole: MeasuredSet) -> N
     name = NAMES[0]
     failed = whole
     for column in whole.columns:
-        failed = without(failed, name, column.column, CellState("failed", "the loss is zero"))
+        failed = without(failed, name, column.column, CellState("failed", Reason.message("the loss is zero")))
     verdict = AgainstReference(failed, policy=POLICY).judge(name)
     assert (verdict.tasks, verdict.outcome, verdict.exit_code) == ((), "missing", 2)
     assert {finding.message for finding in verdict.findings} == {"failed: the loss is zero"}

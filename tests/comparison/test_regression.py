@@ -12,6 +12,7 @@ from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
 from tcmbench.errors import NotComparable
 from tcmbench.records.entry import CellState
+from tcmbench.records.reason import Reason
 from tcmbench.specs.policy import Policies
 from tests.comparison.states import POLICIES, POLICY, state, with_record, with_values, without
 
@@ -89,7 +90,7 @@ def test_a_gain_passes(whole: MeasuredSet, kept: Baseline) -> None:
 
 def test_a_missing_score_fails_with_its_reason(whole: MeasuredSet, kept: Baseline) -> None:
     """Failed, not measured or waiting: 2, never skipped; unless the policy doesn't require it, which is told."""
-    holed = without(whole, "mini-zh", "General2", CellState("failed", "out of memory"))
+    holed = without(whole, "mini-zh", "General2", CellState("failed", Reason.message("out of memory")))
     verdict = judge(holed, kept)["mini-zh"]
     assert (verdict.outcome, verdict.exit_code) == ("missing", 2)
     assert [(f.rule, f.column, f.message) for f in verdict.findings] == [

@@ -18,7 +18,7 @@ from tcmbench import cli, plugins, trainers
 from tcmbench.boards import columns, figures
 from tcmbench.boards.build import Options, build
 from tcmbench.checks import outputs
-from tcmbench.data import formats
+from tcmbench.data.convert import convert
 from tcmbench.data.tcm_sd import Syndrome
 from tcmbench.miners import Context, Corpus, Queries
 from tcmbench.specs.base import Base
@@ -232,8 +232,8 @@ def test_format(place: Callable[[str], None], tmp_path: Path) -> None:
     place("tcmbench/data/formats/questions.py")
     source, swift, target = (tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.jsonl"))
     source.write_text('{"question": "何为阴虚", "answer": "津液不足"}\n', encoding="utf-8")
-    formats.convert(source, swift, source_format="questions", target_format="swift")
-    formats.convert(swift, target, source_format="swift", target_format="questions")
+    convert(source, swift, source_format="questions", target_format="swift")
+    convert(swift, target, source_format="swift", target_format="questions")
     assert target.read_text(encoding="utf-8") == source.read_text(encoding="utf-8")
 
 
@@ -323,6 +323,14 @@ def test_option_of_a_trainer(
     words = command.command(job, options=chosen.options, device="cpu")  # type: ignore[arg-type]
     assert words[-2:] == ["--use_liger_kernel", "true"]
     assert words[:-2] == command.command(job, options=plain.options, device="cpu")  # type: ignore[arg-type]
+
+
+def test_options_of_sentence_transformers_reach_its_worker() -> None:
+    """The worker validates recipes by the options of the trainer, so that a new field is no unknown one there."""
+    from tcmbench.trainers import sentence_transformers
+    from tcmbench.trainers._sentence_transformers import worker
+
+    assert worker.Options is sentence_transformers.Options
 
 
 def test_loss(patched: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

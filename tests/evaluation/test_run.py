@@ -72,7 +72,7 @@ def test_absent_data_is_told_apart_from_a_failure_and_tried_again(
     run.measure(place, model, SUITE.tasks[:1], planned, emit=lambda _: None)
     state = run.read(place, model, planned).states["TinySTS"]
     assert state.state == "not_measured"
-    assert "Fetch it." in state.reason
+    assert "Fetch it." in str(state.reason)
     assert run.missing(place, model, planned) == SUITE.tasks
     monkeypatch.undo()
     run.measure(place, model, SUITE.tasks[:1], planned, emit=lambda _: None)

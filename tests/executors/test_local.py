@@ -16,7 +16,7 @@ import pytest
 from tcmbench import tasks
 from tcmbench.boards import publish
 from tcmbench.evaluation import evaluate
-from tcmbench.executors import local
+from tcmbench.executors import _processes, local
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured
 from tcmbench.runs import status
 from tcmbench.specs.model_set import ModelSet
@@ -149,7 +149,7 @@ def test_a_job_that_always_kills_its_process_is_given_up(small: Workspace) -> No
     assert set(failed) == set(MODELS)
     for entry in stored(small, "small"):
         assert {state.state for state in entry.states.values()} == {"failed"}
-        assert {state.reason for state in entry.states.values()} == {failed[entry.name]}
+        assert {str(state.reason) for state in entry.states.values()} == {failed[entry.name]}
         assert "killed by signal 9, 2 times" in failed[entry.name]
     assert len([event for event in done.events if isinstance(event, JobStarted)]) == 4
 
@@ -181,9 +181,9 @@ def test_each_job_has_its_share_of_cores_and_gpus_of_its_own(tmp_path: Path, mon
         return real([sys.executable, "-c", ""], env=env, **more)
 
     real = subprocess.Popen
-    monkeypatch.setattr(local.subprocess, "Popen", started)
-    monkeypatch.setattr(local, "_cores", lambda: 4)
-    monkeypatch.setattr(local.machine_gpus, "visible", lambda: ("4", "7"))
+    monkeypatch.setattr(_processes.subprocess, "Popen", started)
+    monkeypatch.setattr(_processes, "_cores", lambda: 4)
+    monkeypatch.setattr(_processes.machine_gpus, "visible", lambda: ("4", "7"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     jobs = [job(tmp_path, "a", gpus=1), job(tmp_path, "b", gpus=1), job(tmp_path, "c"), job(tmp_path, "d", gpus=8)]
     local.run(jobs, options=local.Options(jobs=2, retries=0), emit=lambda _: None)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins, tasks
-from tcmbench.checks import policy_file
 from tcmbench.data import formats, tcm_sd, validate
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
+from tcmbench.specs import policy
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite
@@ -76,7 +76,7 @@ def targets() -> dict[str, Target]:
     found = {
         "data/tcm_sd": Target(_write_records, _use_records),
         "data/training": Target(_write_records, _use_training),
-        "policy": Target(_write_policy, lambda folder: policy_file.read(folder / "policy.toml")),
+        "policy": Target(_write_policy, lambda folder: policy.read(folder / "policy.toml")),
     }
     found |= {f"formats/{name}": _format(name) for name in plugins.names("formats")}
     found |= {f"tasks/{kind}": Target(lambda root, kind=kind: _write_task(root, kind), _use_task) for kind in _TASKS}

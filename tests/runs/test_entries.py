@@ -8,6 +8,7 @@ from typing import Any
 
 from tcmbench.records.entry import CellState
 from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.records.reason import Reason
 from tcmbench.runs.entries import Trained, variant_entry
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.specs.variant import Variant
@@ -37,7 +38,7 @@ def tuned(seed: int) -> Tuned:
 def test_a_row_tells_how_its_models_were_trained() -> None:
     """Seeds, sets, data, versions, settings and leaks are there; no path of the machine is."""
     variant = Variant(name="v", base="mini-zh", data="records", tuner="full", seeds=(0, 1))
-    states = {"Records": CellState("pending", "seed 1 is not measured yet")}
+    states = {"Records": CellState("pending", Reason.message("seed 1 is not measured yet"))}
     trained = Trained([tuned(0), tuned(1)], "2 of 9 records; 2 dropped")
     entry = variant_entry(variant, PlannedSuite(SUITE, {}), trained=trained, cells=[], states=states, failure=None)
     told = entry.provenance

@@ -21,6 +21,7 @@ from tcmbench.records.events import (
     ScoreMeasured,
     TrainingStep,
 )
+from tcmbench.records.reason import Reason
 from tcmbench.runs.status import Doing, mark, reporting, running
 from tcmbench.store import Store, write_json
 
@@ -63,7 +64,9 @@ def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
 
 def test_a_file_without_a_lock_is_stale(tmp_path: Path) -> None:
     """A file that no process holds a lock for is what a killed run left: it is removed."""
-    write_json(tmp_path / "running" / "0.json", {"doing": [{"model": "good", "column": "Task", "detail": ""}]})
+    write_json(
+        tmp_path / "running" / "0.json", {"doing": [{"model": "good", "column": "Task", "reason": "being measured"}]}
+    )
     assert running(Store(tmp_path)) == []
     assert list((tmp_path / "running").iterdir()) == []
 
@@ -98,7 +101,7 @@ def test_steps_are_written_every_two_seconds(tmp_path: Path, monkeypatch: pytest
         for step, seconds in ((1, 100.0), (2, 101.0), (3, 102.5)):
             now[0] = seconds
             status.show(TrainingStep("m", step, 9, 1.0, 5.0))
-            seen += [doing.detail for doing in running(store)]
+            seen += [str(doing.reason) for doing in running(store)]
     assert seen == ["training, step 1 of 9", "training, step 1 of 9", "training, step 3 of 9"]
 
 
@@ -108,7 +111,7 @@ def test_only_pending_cells_become_running() -> None:
         name="good",
         title="good",
         kind="variant",
-        states={"A": CellState("pending"), "B": CellState("pending"), "C": CellState("failed", "why")},
+        states={"A": CellState("pending"), "B": CellState("pending"), "C": CellState("failed", Reason.message("why"))},
     )
     measuring = mark([entry], [Doing("good/seed1", "A", "")])[0].states
     assert [measuring[c].state for c in "ABC"] == ["running", "pending", "failed"]

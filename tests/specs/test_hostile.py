@@ -88,6 +88,14 @@ def test_no_name_reaches_a_file_elsewhere(tmp_path: Path, name: str) -> None:
         place.spec(Suite, name)
 
 
+def test_a_file_with_such_a_name_says_so(tmp_path: Path) -> None:
+    """It isn't called unknown."""
+    place = workspace_of(tmp_path, {"Task": TASK})
+    (tmp_path / "tasks/...toml").write_text(TASK, encoding="utf-8")
+    with pytest.raises(SpecError, match=r"name '\.\.': expected one that a file can carry"):
+        place.spec(TaskSpec, "..")
+
+
 def test_a_folder_is_no_spec(tmp_path: Path) -> None:
     """Although its name ends like one."""
     place = workspace_of(tmp_path, {"Task": TASK})

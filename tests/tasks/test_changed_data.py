@@ -82,7 +82,10 @@ def test_no_score_of_changed_data_is_stored(place: Workspace, monkeypatch: pytes
     monkeypatch.setattr("tcmbench.evaluation.run.logger.disabled", True)
 
     cells = measured(place, model, planned)
-    assert {name: "changed" in state.reason for name, state in cells.states.items()} == {"Found": True, "Ordered": True}
+    assert {name: "changed" in str(state.reason) for name, state in cells.states.items()} == {
+        "Found": True,
+        "Ordered": True,
+    }
     assert set(cells.scores) == {"Pairs", "Records"}
 
     again = measured(place, model, tasks.plan_suite(place, suite))
@@ -161,4 +164,4 @@ def test_a_file_that_cannot_be_read_costs_its_own_columns(place: Workspace, dama
     planned = tasks.plan_suite(place, place.spec(Suite, "all"))
 
     assert set(planned.tasks) == {"Found", "Ordered", "Records"}
-    assert "expected a file, got" in planned.absent["Pairs"]
+    assert "expected a file, got" in str(planned.absent["Pairs"])

@@ -12,6 +12,7 @@ from tcmbench import tasks
 from tcmbench.data import location, tcm_sd
 from tcmbench.errors import SpecError
 from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.records.reason import Reason
 from tcmbench.records.task import Task
 from tcmbench.runs import gather
 from tcmbench.specs.suite import Suite, SuiteTask
@@ -76,15 +77,17 @@ def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -
     data = training_data.find(place, variant)
     tiny = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     foreign = Task("Foreign", "1", "ndcg_at_10", "mean", "documents", None)
-    wider = _with(tiny, "Gone", "Foreign", tasks={"Foreign": foreign}, absent={"Gone": "ask the author"})
+    wider = _with(
+        tiny, "Gone", "Foreign", tasks={"Foreign": foreign}, absent={"Gone": Reason.message("ask the author")}
+    )
     summary = "none of 60 training rows is in an evaluation text"
     assert leaks.find(place, data, tiny).summary == summary
     assert leaks.find(place, data, wider).summary == f"{summary}; not looked into: Foreign, Gone"
-    absent = _with(tiny, "Lost", tasks={}, absent={"Lost": "ask the author"})
+    absent = _with(tiny, "Lost", tasks={}, absent={"Lost": Reason.message("ask the author")})
     assert leaks.find(place, data, absent).summary == f"{summary}; not looked into: Lost"
 
 
-def _with(planned: PlannedSuite, *names: str, tasks: dict[str, Task], absent: dict[str, str]) -> PlannedSuite:
+def _with(planned: PlannedSuite, *names: str, tasks: dict[str, Task], absent: dict[str, Reason]) -> PlannedSuite:
     columns = tuple(SuiteTask(task=name, role="general") for name in names)
     suite = planned.suite.model_copy(update={"tasks": (*planned.suite.tasks, *columns)})
     return PlannedSuite(suite, {**planned.tasks, **tasks}, absent)

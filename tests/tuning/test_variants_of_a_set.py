@@ -222,7 +222,7 @@ def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypat
         assert set(entries["mini-zh-static"].scores) == {"Tiny"}
         state = entries["mini-zh-static"].states["TinySTS"]
         assert state.state == "failed"
-        assert "MemoryError: no more" in state.reason
+        assert "MemoryError: no more" in str(state.reason)
     monkeypatch.undo()
     assert set(_measured(place)[0]["mini-zh-static"].scores) == {"Tiny", "TinySTS"}
     assert _stored(place)["mini-zh-static"].states == {}

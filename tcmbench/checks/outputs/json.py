@@ -78,8 +78,8 @@ def _model(model: ModelVerdict) -> Json:
 def _power(model: ModelVerdict) -> Json:
     if model.result.kept is None or not model.changed:
         return None
-    found = power(model.result.kept.interval, margin=model.policy.margin)
-    return {"to_pass": round(found.to_pass, _DIGITS), "smallest_seen": round(found.smallest_seen, _DIGITS)}
+    chances = power(model.result.kept.interval, margin=model.policy.margin)
+    return {"to_pass": round(chances.to_pass, _DIGITS), "smallest_seen": round(chances.smallest_seen, _DIGITS)}
 
 
 def _task(task: TaskVerdict) -> Json:

@@ -37,7 +37,8 @@ def strict_weights(model_dir: Path) -> Iterator[None]:
     """
     from transformers import PreTrainedModel
 
-    original = PreTrainedModel.from_pretrained
+    # The attribute would be a method bound to this class: put back, it would open every network as this class.
+    original = PreTrainedModel.__dict__["from_pretrained"]
     loaded: list[dict[str, Any]] = []
 
     def from_pretrained(cls: type[PreTrainedModel], *args: Any, **kwargs: Any) -> Any:

@@ -62,10 +62,10 @@ def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
         for step in steps:
             for item in step.negatives:
                 np.add(retrieved, rows[item], retrieved)
-            found = _row_sum(rows, step.positives)
-            retrieved += found
-            hits += found
-            area += found * hits / np.maximum(retrieved, 1)
+            drawn_hits = _row_sum(rows, step.positives)
+            retrieved += drawn_hits
+            hits += drawn_hits
+            area += drawn_hits * hits / np.maximum(retrieved, 1)
         return ratio(area, hits.astype(np.float64))
 
     return statistic
@@ -73,7 +73,7 @@ def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
 
 def _recall_steps(ordered: Ordered, positive: npt.NDArray[np.bool_]) -> list[_Step]:
     """Return what each threshold with a positive adds to those before it; what comes after the last adds nothing."""
-    found: list[_Step] = []
+    steps: list[_Step] = []
     order, hit = ordered.order.tolist(), positive[ordered.order].tolist()
     negatives: list[int] = []
     start = 0
@@ -82,9 +82,9 @@ def _recall_steps(ordered: Ordered, positive: npt.NDArray[np.bool_]) -> list[_St
         negatives += [order[place] for place in range(start, end) if not hit[place]]
         start = end
         if positives:
-            found.append(_Step(negatives, positives))
+            steps.append(_Step(negatives, positives))
             negatives = []
-    return found
+    return steps
 
 
 def _row_sum(rows: Sequence[CountArray], items: Sequence[int]) -> CountArray:

@@ -111,7 +111,7 @@ def _level_sizes(drawn: Drawn, levels: _Levels) -> FloatArray:
 
 def _stretches(ordered: Ordered, levels: _Levels) -> list[_Stretch]:
     """Return all items from the lowest value up, as few stretches as there can be."""
-    found: list[_Stretch] = []
+    stretches: list[_Stretch] = []
     codes = levels.codes.tolist()
     order = ordered.order.tolist()
     start = 0
@@ -120,12 +120,12 @@ def _stretches(ordered: Ordered, levels: _Levels) -> list[_Stretch]:
         for item in order[start:end]:
             equal.setdefault(codes[item], []).append(item)
         start = end
-        if len(equal) == 1 and found and found[-1].keys() == equal.keys():
+        if len(equal) == 1 and stretches and stretches[-1].keys() == equal.keys():
             for level, items in equal.items():
-                found[-1][level] += items
+                stretches[-1][level] += items
         else:
-            found.append(equal)
-    return found
+            stretches.append(equal)
+    return stretches
 
 
 def _ties(ordered: Ordered) -> list[IntArray]:

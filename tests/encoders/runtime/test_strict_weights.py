@@ -50,11 +50,13 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path, model: str, change: C
 @pytest.mark.parametrize("model", ["mini-zh", "mini-zh-reranker"])
 def test_whole_models_load(model: str) -> None:
     """The bundled ones have all their weights, and nothing is left patched."""
-    from transformers import PreTrainedModel
+    from transformers import AutoModel, PreTrainedModel
 
-    before = PreTrainedModel.from_pretrained
-    _open(bundled_content() / "models" / model, find(bundled_content()).spec(Base, model))
-    assert before == PreTrainedModel.from_pretrained
+    folder = bundled_content() / "models" / model
+    before = PreTrainedModel.__dict__["from_pretrained"]
+    _open(folder, find(bundled_content()).spec(Base, model))
+    assert PreTrainedModel.__dict__["from_pretrained"] is before
+    assert type(AutoModel.from_pretrained(folder)).__name__ == "Qwen3Model"
 
 
 def _open(folder: Path, base: Base) -> None:

@@ -1,0 +1,72 @@
+"""Why something has no score, as a code with facts; sentences in two languages are written where they are shown."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.store import Json
+
+Language = Literal["en", "zh"]
+
+_MESSAGE = "message"
+
+
+class Reason(NamedTuple):
+    """A sentence to be: its code in `reasons.toml`, and what fills its placeholders."""
+
+    code: str
+
+    facts: tuple[tuple[str, str], ...] = ()
+    """Placeholder and value, in the order given."""
+
+    @classmethod
+    def of(cls, code: str, **facts: object) -> Reason:
+        """Return the reason of a code.
+
+        Raises:
+            KeyError: No such code, or other facts than its sentences have.
+        """
+        reason = cls(code, tuple((name, str(value)) for name, value in facts.items()))
+        for language in ("en", "zh"):
+            reason.sentence(language)
+        return reason
+
+    @classmethod
+    def message(cls, words: object) -> Reason:
+        """Return an error's own words, which stand as they are in every language."""
+        return cls(_MESSAGE, (("words", str(words)),))
+
+    @classmethod
+    def from_json(cls, value: Json) -> Reason:
+        """Return what `to_json` wrote; anything else stands as its own words."""
+        if isinstance(value, dict) and isinstance(facts := value.get("facts"), dict) and "code" in value:
+            return cls(str(value["code"]), tuple((name, str(fact)) for name, fact in facts.items()))
+        return cls.message(value)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the code and the facts."""
+        return {"code": self.code, "facts": dict(self.facts)}
+
+    def sentence(self, language: Language) -> str:
+        """Return the sentence.
+
+        Raises:
+            KeyError: No such code, or facts that its sentence doesn't have.
+        """
+        facts = dict(self.facts)
+        return facts["words"] if self.code == _MESSAGE else _sentences()[self.code][language].format_map(facts)
+
+    def __str__(self) -> str:
+        """Return the English sentence, for terminals and files."""
+        return self.sentence("en")
+
+
+@functools.cache
+def _sentences() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(Path(__file__).with_name("reasons.toml").read_text(encoding="utf-8"))
