@@ -349,10 +349,11 @@ def test_prompt_that_leaves_no_room_is_refused(base: Base, folder: Folder, conte
 
 
 def test_damaged_set_is_not_used(made: TrainSet) -> None:
-    """Statistics that are none say to delete the folder."""
-    (made.folder / "stats.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(StoreError, match="Delete the folder"):
-        load(made.folder)
+    """Statistics that are none say to delete them."""
+    for damaged in ("[]", "{}", '{"sha256": "x", "lines": "many"}', "{"):
+        (made.folder / "stats.json").write_text(damaged, encoding="utf-8")
+        with pytest.raises(StoreError, match=r"(?s)stats\.json: .*Delete it and run again"):
+            load(made.folder)
 
 
 def with_entry(folder: Folder, position: int, **fields: str) -> Folder:

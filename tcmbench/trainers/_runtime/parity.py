@@ -149,7 +149,7 @@ def refuse_unusable(tuned: NDArray[np.float32], before: NDArray[np.float32] | No
         is_new = _alike(tuned) & ~(_alike(before) if before is not None else False)
         problem = "the same vector for different texts" if is_new.any() else ""
         if is_new.diagonal().any():
-            problem = "vectors of zeros"
+            problem = "vectors without a direction (zero, or too long for float32)"
     if problem:
         raise TrainingError(
             f"{where}: the tuned model gives {problem}: it has collapsed and can't rank. Lower training.learning_rate, "
@@ -158,13 +158,17 @@ def refuse_unusable(tuned: NDArray[np.float32], before: NDArray[np.float32] | No
 
 
 def _alike(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which texts have the same direction as which others; on the diagonal, which have none at all."""
+    """Return which texts have the same direction as which others; on the diagonal, which have none at all.
+
+    In float32, as evaluation normalises: of a vector whose length overflows nothing is left.
+    """
     import numpy as np
 
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
     unit = vectors / np.maximum(lengths, _ZERO)[:, None]
     alike: NDArray[np.bool_] = np.abs(unit[:, None] - unit[None]).max(axis=2) <= _ALIKE
-    np.fill_diagonal(alike, lengths <= _ZERO)
+    np.fill_diagonal(alike, (lengths <= _ZERO) | np.isinf(lengths))
     return alike
 
 

@@ -137,7 +137,7 @@ def refuse_divergence(history: Iterable[Mapping[str, Any]]) -> None:
         loss, gradient = float(row.get("loss", 0.0)), float(row.get("grad_norm", 0.0))
         if math.isfinite(loss) and not math.isnan(gradient):
             continue
-        what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is NaN"
+        what = "gradient is NaN" if math.isfinite(loss) else f"loss is {'NaN' if math.isnan(loss) else 'infinite'}"
         raise TrainingError(_DIVERGED.format(step=row["step"], what=what))
 
 

@@ -109,8 +109,8 @@ def test_a_loss_of_exactly_zero_throughout_is_refused() -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"loss": math.nan, "grad_norm": 1.0}, "step 3: the loss is nan.*Lower training.learning_rate"),
-        ({"loss": math.inf, "grad_norm": 1.0}, "step 3: the loss is inf"),
+        ({"loss": math.nan, "grad_norm": 1.0}, "step 3: the loss is NaN.*Lower training.learning_rate"),
+        ({"loss": math.inf, "grad_norm": 1.0}, "step 3: the loss is infinite"),
         ({"loss": 0.0, "grad_norm": math.nan}, "step 3: the gradient is NaN"),
     ],
 )
