@@ -136,7 +136,9 @@ def test_the_cost_of_a_part_is_kept_however_it_ends(tmp_path: Path) -> None:
     def sample(part: _process.Finished) -> None:
         _costs.keep(tmp_path, before=before, part=part)
         seen.append(_costs.so_far(tmp_path))
-        is_seen.touch()
+        # the first look may come before the process has loaded anything
+        if seen[-1].peak_memory_mib > 7:
+            is_seen.touch()
 
     begin = time.monotonic()
     with pytest.raises(TrainingError):
