@@ -124,7 +124,7 @@ def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:
     assert row.aggregates.general is None
     assert row.aggregates.in_domain is not None
     assert (row.cells["General2"].status, row.cells["General2"].score) == ("failed", None)
-    assert row.cells["General2"].reason == "the disk was full"
+    assert row.cells["General2"].reason.en == "the disk was full"
     assert row.gate is not None
     assert row.gate.outcome == "missing"
     assert built.recommendation.outcome == "incomplete"
@@ -193,8 +193,8 @@ def test_a_cell_without_a_word_still_has_a_reason(tmp_path: Path) -> None:
         Entry(name="broken", title="broken", kind="variant", failure="no such base"),
     )
     assert {cell.status for cell in built.row("silent").cells.values()} == {"not_measured"}
-    assert all(cell.reason for cell in built.row("silent").cells.values())
-    assert {(c.status, c.reason) for c in built.row("broken").cells.values()} == {("failed", "no such base")}
+    assert all(cell.reason.en for cell in built.row("silent").cells.values())
+    assert {(c.status, c.reason.en) for c in built.row("broken").cells.values()} == {("failed", "no such base")}
 
 
 def test_ties_are_marked(tmp_path: Path) -> None:

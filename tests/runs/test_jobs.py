@@ -126,9 +126,9 @@ def test_the_failure_of_a_job_stands_in_its_row(place: Workspace) -> None:
     for job in (jobs[0], jobs[2]):
         note_failure(job, EvaluationError(f"{job.model} broke"))
     entries = {entry.name: entry for entry in stored(place, "tiny")}
-    assert {state.reason for state in entries["hashed-chars"].states.values()} == {"hashed-chars broke"}
+    assert {str(state.reason) for state in entries["hashed-chars"].states.values()} == {"hashed-chars broke"}
     assert {state.state for state in entries["mini-zh-static"].states.values()} == {"pending"}
-    assert {state.reason for state in entries["tuned"].states.values()} == {"tuned/seed0 broke"}
+    assert {str(state.reason) for state in entries["tuned"].states.values()} == {"tuned/seed0 broke"}
     assert entries["tuned"].failure == "tuned/seed0 broke"
 
 

@@ -38,10 +38,13 @@ def test_others_see_what_is_done_while_it_is(tmp_path: Path) -> None:
         assert running(store) == []
         status.show(MeasuringStarted("good/seed1", "Task/test"))
         status.show(JobStarted("b", "other/seed0", ()))
-        assert running(store) == [Doing("good/seed1", "Task/test", ""), Doing("other/seed0", "", "training")]
+        assert running(store) == [
+            Doing("good/seed1", "Task/test", Reason.of("measuring")),
+            Doing("other/seed0", "", Reason.of("starting")),
+        ]
         status.show(ScoreMeasured("good/seed1", "Task/test", None))
         status.show(TrainingStep("other/seed0", step=3, total=9, loss=1.0, remaining=5.0))
-        assert running(store) == [Doing("other/seed0", "", "training, step 3 of 9")]
+        assert running(store) == [Doing("other/seed0", "", Reason.of("training", step=3, total=9))]
         status.show(Note("text"))
         status.show(JobFinished("b", "other/seed0"))
         assert running(store) == []
@@ -58,8 +61,11 @@ def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
         first.show(MeasuringStarted("a", "Task"))
         with reporting(store) as second:
             second.show(MeasuringStarted("b", "Task"))
-            assert sorted(running(store)) == [Doing("a", "Task", ""), Doing("b", "Task", "")]
-        assert running(store) == [Doing("a", "Task", "")]
+            assert sorted(running(store)) == [
+                Doing("a", "Task", Reason.of("measuring")),
+                Doing("b", "Task", Reason.of("measuring")),
+            ]
+        assert running(store) == [Doing("a", "Task", Reason.of("measuring"))]
 
 
 def test_a_file_without_a_lock_is_stale(tmp_path: Path) -> None:
@@ -86,8 +92,10 @@ def test_a_killed_run_does_not_run(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        assert running(Store(tmp_path)) == [Doing("good", "Task", "")]
-        os.kill(process.pid, signal.SIGKILL)
+        try:
+            assert running(Store(tmp_path)) == [Doing("good", "Task", Reason.of("measuring"))]
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert running(Store(tmp_path)) == []
 
@@ -113,9 +121,9 @@ def test_only_pending_cells_become_running() -> None:
         kind="variant",
         states={"A": CellState("pending"), "B": CellState("pending"), "C": CellState("failed", Reason.message("why"))},
     )
-    measuring = mark([entry], [Doing("good/seed1", "A", "")])[0].states
+    measuring = mark([entry], [Doing("good/seed1", "A", Reason.of("measuring"))])[0].states
     assert [measuring[c].state for c in "ABC"] == ["running", "pending", "failed"]
-    assert measuring["A"].reason == "seed1, being measured"
-    training = mark([entry], [Doing("good/seed0", "", "training, step 3 of 9")])[0].states
+    assert str(measuring["A"].reason) == "seed 1, being measured"
+    training = mark([entry], [Doing("good/seed0", "", Reason.of("training", step=3, total=9))])[0].states
     assert [training[c].state for c in "ABC"] == ["running", "running", "failed"]
-    assert mark([entry], [Doing("other", "A", "")]) == [entry]
+    assert mark([entry], [Doing("other", "A", Reason.of("measuring"))]) == [entry]
