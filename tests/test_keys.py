@@ -22,6 +22,7 @@ from tcmbench.specs.variant import Training, Variant
 from tcmbench.store import Store, key
 from tcmbench.trainsets import build, tokens
 from tcmbench.tuning import leaks, tune
+from tcmbench.tuning.recipe import resolve
 from tests.kinds import MAKERS
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) 
 
 def keys(place: Workspace, made: Made) -> dict[str, str]:
     """Return the key of every artefact."""
-    recipe = tune.resolve(place, made.variant)
+    recipe = resolve(place, made.variant)
     context = tune._context(place, recipe)
     inputs = build.recipe(made.variant, recipe.base, recipe.data.sha256, seed=0, context=context, drop=frozenset())
     task = tasks._local(place, made.task)

@@ -9,7 +9,7 @@ import typer
 from tcmbench.cli.place import variant_and_set
 
 if TYPE_CHECKING:
-    from tcmbench.tuning.tune import Recipe
+    from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
 SuiteOption = Annotated[

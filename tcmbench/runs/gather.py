@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
-    from tcmbench.tuning.tune import Recipe, Tuned
+    from tcmbench.tuning.recipe import Recipe
+    from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.specs.variant import Variant
-    from tcmbench.tuning.tune import Recipe
+    from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
 _MODEL_THREADS = 4

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.runs.jobs import Job
     from tcmbench.trainers import Step
-    from tcmbench.tuning.tune import Recipe
+    from tcmbench.tuning.recipe import Recipe
 
 
 def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:

@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import SpecError
-from tcmbench.tuning import leaks, training_data, tune
+from tcmbench.models import weights
+from tcmbench.specs.base import Base
+from tcmbench.tuning import leaks, training_data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.variant import Variant
-    from tcmbench.tuning.tune import Recipe
+    from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A variant with everything that its models are made from."""
+
+    variant: Variant
+    """What is declared."""
+
+    base: Base
+    """What is tuned."""
+
+    base_dir: Path
+    """Its weights."""
+
+    data: TrainingData
+    """The records that are learned from."""
+
+    drop: frozenset[str]
+    """Training records that are left out because they leak."""
+
+    leaks: str
+    """What the training records share with the suite's tasks, in one line; empty when nobody looked."""
+
+
+def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
+    """Return a variant with its base and data looked up.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: The base's weights aren't here.
+        SpecError: The base can't be tuned.
+        DataError: The data can't be used.
+    """
+    base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
+    if not base.has_weights:
+        raise SpecError(f"variant {variant.name}: base {base.name} has no weights here; nothing can be tuned")
+    if base.kind != variant.task:
+        raise SpecError(
+            f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
+            f"Set task = {base.kind!r} or name another base."
+        )
+    return Recipe(variant, base, weights.folder(workspace, base), training_data.find(workspace, variant), drop, leaks)
 
 
 def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:
@@ -27,8 +75,8 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | No
                 f"variant {variant.name}: drop_leaks leaves out the records that stand in the tasks of a suite, and no "
                 "suite is given. Add --set SET or --suite SUITE."
             )
-        return tune.resolve(workspace, variant)
+        return resolve(workspace, variant)
     report = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = report.records if variant.drop_leaks else frozenset()
     summary = report.summary + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
-    return tune.resolve(workspace, variant, drop=drop, leaks=summary)
+    return resolve(workspace, variant, drop=drop, leaks=summary)

@@ -7,36 +7,29 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench import models, plugins
+from tcmbench import plugins
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import SpecError, StoreError, TcmbenchError
-from tcmbench.models import tuned_model, weights
+from tcmbench.errors import StoreError, TcmbenchError
+from tcmbench.models import tuned_model
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
-from tcmbench.specs.base import LABELS, Base
+from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
-from tcmbench.tuning import training_data
+from tcmbench.tuning.context import build_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-    from tcmbench.miners import Context as MiningContext
-    from tcmbench.miners import TextKind
     from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
     from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import Job, Outcome, Plan, Step
-    from tcmbench.trainsets import Context
     from tcmbench.trainsets.train_set import TrainSet
-    from tcmbench.tuning.training_data import TrainingData
+    from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
 KIND = "models"
@@ -50,32 +43,6 @@ _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
 """What is kept of a training beside its model; `runs` is TensorBoard's."""
-
-_TEMPLATE_TOKENS = 8
-"""Special tokens beside the words of a template."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A variant with everything that its models are made from."""
-
-    variant: Variant
-    """What is declared."""
-
-    base: Base
-    """What is tuned."""
-
-    base_dir: Path
-    """Its weights."""
-
-    data: TrainingData
-    """The records that are learned from."""
-
-    drop: frozenset[str]
-    """Training records that are left out because they leak."""
-
-    leaks: str
-    """What the training records share with the suite's tasks, in one line; empty when nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +59,6 @@ class Tuned:
     """How it came about: curves, seconds, tokens, memory, parity, command, environment, provenance."""
 
 
-def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
-    """Return a variant with its base and data looked up.
-
-    Raises:
-        UnknownName: No such base.
-        ModelAbsent: The base's weights aren't here.
-        SpecError: The base can't be tuned.
-        DataError: The data can't be used.
-    """
-    base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
-    if not base.has_weights:
-        raise SpecError(f"variant {variant.name}: base {base.name} has no weights here; nothing can be tuned")
-    if base.kind != variant.task:
-        raise SpecError(
-            f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
-            f"Set task = {base.kind!r} or name another base."
-        )
-    return Recipe(variant, base, weights.folder(workspace, base), training_data.find(workspace, variant), drop, leaks)
-
-
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
     """Return the training set, built unless it is in the store."""
     from tcmbench.trainsets.build import build
@@ -121,7 +68,7 @@ def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet
         recipe.base,
         recipe.data.read(),
         seed=seed,
-        context=_context(workspace, recipe),
+        context=build_context(workspace, recipe),
         drop=recipe.drop,
     )
 
@@ -131,7 +78,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
     from tcmbench.trainers._runtime import RUNTIME_REVISION
     from tcmbench.trainsets import build
 
-    variant, context = recipe.variant, _context(workspace, recipe)
+    variant, context = recipe.variant, build_context(workspace, recipe)
     inputs = build.recipe(variant, recipe.base, recipe.data.sha256, seed=seed, context=context, drop=recipe.drop)
     return key(
         _STAGE,
@@ -309,95 +256,3 @@ def _facts(outcome: Outcome) -> dict[str, Json]:
     text = json.dumps({**facts, "curves": curves})
     as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)
     return as_json
-
-
-def _context(workspace: Workspace, recipe: Recipe) -> Context:
-    from tcmbench.trainers import requirements
-    from tcmbench.trainsets import Context
-    from tcmbench.trainsets.tokens import FolderTokenizer
-
-    return Context(
-        store=workspace.store,
-        tokenizer=FolderTokenizer(recipe.base_dir, reserved=_reserved(recipe)),
-        requirements=requirements(recipe.variant),
-        mining=_mining(workspace, recipe),
-    )
-
-
-def _reserved(recipe: Recipe) -> int:
-    """Return how many tokens the trainer's template adds: two to a text, a reranker's whole chat template to a pair."""
-    if recipe.variant.task == "embedding":
-        return 2
-    from tcmbench.trainsets.tokens import FolderTokenizer
-
-    return FolderTokenizer(recipe.base_dir).lengths([_empty_pair(recipe)])[0] + _TEMPLATE_TOKENS
-
-
-def _empty_pair(recipe: Recipe) -> str:
-    """Return what a reranker's chat template says of a query and a document of one character each."""
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    from tcmbench.trainers._runtime.hub_layout import reranker_chat_template
-
-    path = recipe.base_dir / "chat_template.jinja"
-    if path.is_file():
-        template = path.read_text(encoding="utf-8")
-    elif recipe.base.architecture not in {"bert", "xlm-roberta"}:
-        template = reranker_chat_template(recipe.base.instruction)
-    else:
-        return ""
-    messages = [{"role": role, "content": "."} for role in ("system", "query", "document")]
-    # as transformers sets it up
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    try:
-        return environment.from_string(template).render(messages=messages)
-    except TemplateError as error:
-        raise SpecError(
-            f"{path}: expected a template over messages of roles system, query and document, as "
-            f"sentence-transformers' CrossEncoder has it; it says: {error}"
-        ) from error
-
-
-def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
-    from tcmbench import miners
-
-    def embedder(name: str) -> _Embedder:
-        from tcmbench.models import base_model
-
-        model = base_model(workspace, name or recipe.base.name)
-        if "vectors" not in model.base.abilities:
-            raise SpecError(
-                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors "
-                'that hold for all texts. Name an embedding base in the miner\'s options (model = "…").'
-            )
-        return _Embedder(model, workspace.cache)
-
-    return miners.Context(embedder=embedder)
-
-
-class _Embedder:
-    """A base as a miner uses it; loaded at the first text, its vectors shared with the evaluation's cache."""
-
-    def __init__(self, model: Model, cache: Path) -> None:
-        self._model = model
-        self._cache = cache
-        self._encoder: CachedEncoder | None = None
-
-    @property
-    def revision(self) -> str:
-        """Hash of all that the vectors depend on."""
-        return self._model.revision
-
-    def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
-        """Return one vector a text, with the prompt of the kind applied."""
-        from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-
-        if self._encoder is None:
-            loaded = models.load(self._model, cache=self._cache)
-            if not isinstance(loaded, CachedEncoder):
-                raise TypeError(f"expected {CachedEncoder}, got {type(loaded)}")
-            self._encoder = loaded
-        base = self._model.base
-        prompt = base.query_prompt if kind == "query" else base.document_prompt
-        return self._encoder.encode_list([prompt + text for text in texts])

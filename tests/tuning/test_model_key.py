@@ -9,6 +9,7 @@ import pytest
 from tcmbench.specs.variant import Variant
 from tcmbench.trainers import Loss, _runtime, sentence_transformers
 from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import resolve
 
 if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
@@ -18,7 +19,7 @@ def key_of(place: Workspace, variant: Variant, **training: Any) -> str:
     """Return the key of a variant's model, its training overlaid."""
     fields = variant.model_dump()
     changed = Variant.model_validate({**fields, "training": {**fields["training"], **training}})
-    return tune.model_key(place, tune.resolve(place, changed), seed=0)
+    return tune.model_key(place, resolve(place, changed), seed=0)
 
 
 def test_code_that_trains_is_in_the_key(place: Workspace, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:

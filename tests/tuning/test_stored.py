@@ -12,6 +12,7 @@ import pytest
 from tcmbench.errors import StoreError
 from tcmbench.trainers import Outcome, Point, TrainedRows, sentence_transformers
 from tcmbench.tuning import training_data, tune
+from tcmbench.tuning.recipe import resolve
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
@@ -46,7 +47,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
 def tuned(place: Workspace, variant: Variant) -> tune.Tuned:
     """Return the model of a variant, trained unless it is in the store."""
-    return tune.tune(place, tune.resolve(place, variant), seed=0, progress=lambda _: None)
+    return tune.tune(place, resolve(place, variant), seed=0, progress=lambda _: None)
 
 
 def test_a_model_that_lacks_a_part_is_trained_again(place: Workspace, variant: Variant, trainings: list[Job]) -> None:
@@ -55,7 +56,7 @@ def test_a_model_that_lacks_a_part_is_trained_again(place: Workspace, variant: V
     assert tuned(place, variant).folder == folder
     assert len(trainings) == 1
     (folder / "outcome.json").unlink()
-    assert tune.stored(place, tune.resolve(place, variant), seed=0) is None
+    assert tune.stored(place, resolve(place, variant), seed=0) is None
     assert tuned(place, variant).outcome["variant"] == "tuned"
     shutil.rmtree(folder / "model")
     assert (tuned(place, variant).folder / "model" / "modules.json").is_file()
@@ -113,7 +114,7 @@ def test_rows_that_were_read_again_stand_in_the_outcome(
 )
 def test_a_damaged_training_set_is_built_again(place: Workspace, variant: Variant, name: str, is_cut: bool) -> None:
     """A file that is gone or, where its checksum is known, cut: the same set comes out."""
-    recipe = tune.resolve(place, variant)
+    recipe = resolve(place, variant)
     made = tune.training_set(place, recipe, seed=0)
     path = made.folder / name
     if is_cut:

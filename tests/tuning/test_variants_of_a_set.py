@@ -21,6 +21,7 @@ from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import sentence_transformers
 from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import resolve
 from tests.running import run, stored
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def test_a_recipe_is_refused_before_anything_is_mined(place: Workspace, monkeypa
 
     monkeypatch.setattr(tune, "training_set", build)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))
-    recipe = tune.resolve(place, variant)
+    recipe = resolve(place, variant)
     with pytest.raises(SpecError, match="no layer that LoRA could adapt"):
         tune.tune(place, recipe, seed=0, progress=lambda _: None)
     with pytest.raises(SpecError, match="no layer that LoRA could adapt"):
@@ -172,7 +173,7 @@ def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
     mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
     _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))
-    made = tune.training_set(place, tune.resolve(place, variant), seed=0)
+    made = tune.training_set(place, resolve(place, variant), seed=0)
     rows = [row for row in read_rows(made.train) if row.negatives]
     encoder = open_model(MODELS / "mini-zh-static", place.spec(Base, "mini-zh-static"))
     documents = sorted({text for row in rows for text in (row.positive, *row.negatives)})
@@ -204,7 +205,7 @@ def _mined_with(place: Workspace, name: str) -> TrainSet:
     mined = f'negatives = {{ miner = "embedding", options = {{ count = 2, model = "{name}" }} }}\n'
     _write(place, HEAD + STATIC.format(name="near", tuner="full", rate="2e-2") + mined)
     (variant,) = place.variants(place.spec(ModelSet, "tiny"))
-    return tune.training_set(place, tune.resolve(place, variant), seed=0)
+    return tune.training_set(place, resolve(place, variant), seed=0)
 
 
 def test_a_failed_measurement_stands_with_its_reason(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
