@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks import _cost, _made_up, _result
 from benchmarks._result import Row
 from tcmbench.specs.base import Base
-from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
 from tcmbench.store import Store
 from tcmbench.trainers import requirements
 from tcmbench.trainsets import Context
@@ -76,13 +76,13 @@ class Characters:
 def ours(records: int, negatives: int, out: Path) -> Written:
     """Build the training set."""
     folder = _made_up.folder(records=records)
-    mined = Negatives(miner="random", options={"count": negatives}) if negatives else Negatives()
+    mined = NegativesSpec(miner="random", options={"count": negatives}) if negatives else NegativesSpec()
     variant = Variant(
         name="stream",
         base="none",
         data="made-up",
         negatives=mined,
-        augmentation=Augmentation(name="field_permutations"),
+        augmentation=AugmentationSpec(name="field_permutations"),
         batch_rule="plain",
         training=Training(max_length=4096),
     )

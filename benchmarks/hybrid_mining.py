@@ -34,7 +34,7 @@ import numpy as np
 
 from benchmarks import _cost, _made_up, _result
 from benchmarks._result import Row
-from tcmbench.miners import Context, Queries, bm25, embedding, hybrid
+from tcmbench.miners import MiningContext, Queries, bm25, embedding, hybrid
 from tcmbench.text.ngrams import char_bigrams
 from tcmbench.trainsets.pairs import corpus_of, queries_of
 
@@ -187,7 +187,7 @@ def agreement(queries: Queries, folder: Folder, client: Client, sample: int) -> 
     few = Queries(queries.ids[:sample], queries.texts[:sample], queries.positives[:sample])
     loop = LoopBm25([char_bigrams(text) for text in corpus.texts])
     vectors = client.embed(corpus.texts, kind="document")
-    context = Context(embedder=lambda _: client)
+    context = MiningContext(embedder=lambda _: client)
     ours_bm25 = bm25.mine(few, corpus, options=bm25.Options(count=3), seed=0, context=context)
     ours_model = embedding.mine(few, corpus, options=embedding.Options(count=3), seed=0, context=context)
     found = [0, 0]
@@ -209,7 +209,7 @@ def measure(records: int, sample: int, client: Client) -> list[Row]:
     folder = _made_up.folder(records=records)
     queries = queries_of(folder.splits["train"], split="train")
     corpus = corpus_of(folder.knowledge, None)
-    context = Context(embedder=lambda _: client)
+    context = MiningContext(embedder=lambda _: client)
     before = _cost.peak_mib(reset=True)
     own = Time.of(lambda: hybrid.mine(queries, corpus, options=hybrid.Options(), seed=0, context=context), client)
     grown = _cost.peak_mib() - before

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcmbench import plugins
 from tcmbench.data.tcm_sd import Syndrome
-from tcmbench.miners import Context, Corpus, Queries
+from tcmbench.miners import Corpus, MiningContext, Queries
 from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def mined(name: str) -> object:
     corpus = Corpus(tuple(f"d{n}" for n in range(len(DOCUMENTS))), DOCUMENTS)
     positives = tuple(frozenset({f"d{n % len(DOCUMENTS)}"}) for n in range(len(QUERIES)))
     queries = Queries(tuple(f"q{n}" for n in range(len(QUERIES))), QUERIES, positives)
-    context = Context(embedder=lambda _: Counts())
+    context = MiningContext(embedder=lambda _: Counts())
     return miner.module.mine(queries, corpus, options=miner.options, seed=7, context=context)
 
 

@@ -22,6 +22,7 @@ from tcmbench.specs.variant import Training, Variant
 from tcmbench.store import Store, key
 from tcmbench.trainsets import build, tokens
 from tcmbench.tuning import leaks, tune
+from tcmbench.tuning.context import build_context
 from tcmbench.tuning.recipe import resolve
 from tests.kinds import MAKERS
 
@@ -114,7 +115,7 @@ def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) 
 def keys(place: Workspace, made: Made) -> dict[str, str]:
     """Return the key of every artefact."""
     recipe = resolve(place, made.variant)
-    context = tune._context(place, recipe)
+    context = build_context(place, recipe)
     inputs = build.recipe(made.variant, recipe.base, recipe.data.sha256, seed=0, context=context, drop=frozenset())
     task = tasks._local(place, made.task)
     model = revision(made.base, weights.folder(place, made.base) if made.base.has_weights else None)

@@ -11,14 +11,14 @@ from pydantic import BaseModel
 
 from tcmbench.specs.base import Base
 from tcmbench.specs.task import TaskSpec
-from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
 from tests.code import Maker, bare, digest, makers, reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GOLDEN = Path(__file__).with_name("golden") / "revisions.json"
-SPECS: tuple[type[BaseModel], ...] = (Base, Variant, Training, Negatives, Augmentation, TaskSpec)
+SPECS: tuple[type[BaseModel], ...] = (Base, Variant, Training, NegativesSpec, AugmentationSpec, TaskSpec)
 """Specs of which keys hold what differs from the defaults."""
 
 RECORD = "pytest tests/test_revisions.py --update-golden"

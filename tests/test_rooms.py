@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
-from tests.imports import ARROWS, MODULES, room_of
+from tests.imports import ARROWS, MODULES, TREES, room_of
 
 ROOMS = (
     "errors", "store", "store_inventory", "store_removal", "plugins", "text", "specs", "workspace", "records", "stats",
@@ -49,3 +51,13 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     while free := {module for module, targets in left.items() if not targets & left.keys()}:
         left = {module: targets for module, targets in left.items() if module not in free}
     assert sorted(left) == []
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """No two classes of the package share a name; `Options` is what every plug-in calls its own."""
+    places: dict[str, list[str]] = {}
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1 and name != "Options"} == {}

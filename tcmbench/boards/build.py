@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import Aggregates, Cell, Estimate, GateOutcome, Row, Table, TaskColumn
+from tcmbench.boards.table import Aggregates, BoardRow, Cell, GateOutcome, ShownEstimate, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Suite
-    from tcmbench.stats.estimates import Estimate as Figure
+    from tcmbench.stats.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +159,10 @@ def _row(
     *,
     verdict: ModelVerdict | None,
     since: ModelVerdict | None,
-) -> Row:
+) -> BoardRow:
     entry = model.entry
     is_reference = model is comparison.base
-    return Row(
+    return BoardRow(
         name=entry.name,
         title=entry.title or entry.name,
         kind=entry.kind,
@@ -250,8 +250,8 @@ def _gate(verdict: ModelVerdict) -> GateOutcome:
 
 
 def _slice(
-    rows: Sequence[Row], columns: Sequence[TaskColumn], comparison: AgainstReference, options: Options
-) -> list[Row]:
+    rows: Sequence[BoardRow], columns: Sequence[TaskColumn], comparison: AgainstReference, options: Options
+) -> list[BoardRow]:
     """Return the rows with the slices of the first in-domain task that is a mean and has any: the one that is drawn."""
     column = next((c for c in columns if c.role == "in_domain" and c.slice_sizes), None)
     if column is None:
@@ -269,7 +269,7 @@ def _slice(
     return sliced
 
 
-def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparison: AgainstReference) -> list[Row]:
+def _mark_best(rows: Sequence[BoardRow], columns: Sequence[TaskColumn], comparison: AgainstReference) -> list[BoardRow]:
     marked = {row.name: dict(row.cells) for row in rows}
     for column in columns:
         measured = [row for row in rows if row.cells[column.name].score is not None]
@@ -284,7 +284,9 @@ def _mark_best(rows: Sequence[Row], columns: Sequence[TaskColumn], comparison: A
     return [replace(row, cells=marked[row.name]) for row in rows]
 
 
-def _rank(rows: Sequence[Row], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]) -> list[Row]:
+def _rank(
+    rows: Sequence[BoardRow], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]
+) -> list[BoardRow]:
     borda = ranks.borda(comparison)
     front = ranks.front(verdicts, role=ranks.gain_role(comparison.columns))
     by_gain = ranks.rank_ranges(comparison)
@@ -299,23 +301,23 @@ def _rank(rows: Sequence[Row], comparison: AgainstReference, verdicts: Mapping[s
     ]
 
 
-def _estimate(estimate: Figure, *, scale: float = 1.0) -> Estimate:
-    return Estimate(estimate.value * scale, estimate.interval.low * scale, estimate.interval.high * scale)
+def _estimate(estimate: Estimate, *, scale: float = 1.0) -> ShownEstimate:
+    return ShownEstimate(estimate.value * scale, estimate.interval.low * scale, estimate.interval.high * scale)
 
 
-def _slice_estimate(change: SliceChange) -> Estimate:
-    return Estimate(change.value, *(change.interval[:2] if change.interval else ()))
+def _slice_estimate(change: SliceChange) -> ShownEstimate:
+    return ShownEstimate(change.value, *(change.interval[:2] if change.interval else ()))
 
 
 def _value(cell: Cell) -> float:
     return cell.score.value if cell.score is not None else float("-inf")
 
 
-def _order(rows: Sequence[Row]) -> Callable[[Row], tuple[int, float, str]]:
+def _order(rows: Sequence[BoardRow]) -> Callable[[BoardRow], tuple[int, float, str]]:
     """Return where rows stand: the reference, variants by gain, others by mean score; without either comes last."""
     _, means = common_means(rows)
 
-    def place(row: Row) -> tuple[int, float, str]:
+    def place(row: BoardRow) -> tuple[int, float, str]:
         if row.is_reference:
             return (0, 0.0, row.name)
         if row.kind == "variant":

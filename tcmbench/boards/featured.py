@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row, Table
+    from tcmbench.boards.table import BoardRow, Table
 
 
-def featured(table: Table, count: int) -> list[Row]:
+def featured(table: Table, count: int) -> list[BoardRow]:
     """Return at most `count` variants: the recommended one, its ties, the Pareto front, then the others by gain.
 
     In a set without variants they are models: the leading one, then the others by their mean.

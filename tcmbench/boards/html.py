@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from tcmbench.boards.columns import Column, Figure
-    from tcmbench.boards.table import Cell, Estimate, Row, Table, TaskColumn
+    from tcmbench.boards.columns import Column, ColumnFigure
+    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table, TaskColumn
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
@@ -39,7 +39,7 @@ LARGEST = 495_000
 class Missing(NamedTuple):
     """Cells of one row that have no score for one reason."""
 
-    row: Row
+    row: BoardRow
     cell: Cell
     columns: tuple[TaskColumn, ...]
 
@@ -150,11 +150,11 @@ def _roles(table: Table) -> list[str]:
     return list(dict.fromkeys(column.role for column in table.columns))
 
 
-def _figures(row: Row, summaries: list[tuple[str, Column]]) -> list[Figure]:
+def _figures(row: BoardRow, summaries: list[tuple[str, Column]]) -> list[ColumnFigure]:
     return [module.figure(row) for _, module in summaries]
 
 
-def _is_empty(figures: Mapping[str, list[Figure]], place: int) -> bool:
+def _is_empty(figures: Mapping[str, list[ColumnFigure]], place: int) -> bool:
     """Return whether a summary column has nothing to show but, perhaps, the reference's own mark."""
     return all(row[place].value is None or row[place].text == summary.REFERENCE for row in figures.values())
 
@@ -181,7 +181,7 @@ def _states(table: Table) -> dict[str, int]:
     return {name: counts[name] for name in ("running", "pending", "failed", "not_measured") if name in counts}
 
 
-def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
+def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
     """Return `[low, high]`, or nothing where there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
@@ -189,12 +189,12 @@ def _interval(estimate: Estimate | None, *, sign: bool = False) -> str:
     return f"[{show(estimate.low)}, {show(estimate.high)}]"
 
 
-def _size(delta: Estimate) -> int:
+def _size(delta: ShownEstimate) -> int:
     """Return how strongly a sure difference is coloured: 1 below one point, 2 below four, else 3."""
     return 1 + (abs(delta.value) >= 1) + (abs(delta.value) >= 4)
 
 
-def _reach(row: Row) -> float:
+def _reach(row: BoardRow) -> float:
     """Return the largest end among a row's sums, with some room: they are drawn on one scale."""
     sums = row.aggregates
     found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]

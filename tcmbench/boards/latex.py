@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import Cell, Estimate, Row, Table
+    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
 
 _ESCAPES = str.maketrans(
     {
@@ -70,7 +70,7 @@ def escape(value: str) -> str:
     return clip(value).translate(_ESCAPES)
 
 
-def _line(row: Row, table: Table, added: Sequence[tuple[str, Column]]) -> str:
+def _line(row: BoardRow, table: Table, added: Sequence[tuple[str, Column]]) -> str:
     sums = row.aggregates
     parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
@@ -78,7 +78,7 @@ def _line(row: Row, table: Table, added: Sequence[tuple[str, Column]]) -> str:
     return " & ".join(parts) + " \\\\"
 
 
-def _sum(estimate: Estimate | None, *, partial: bool) -> str:
+def _sum(estimate: ShownEstimate | None, *, partial: bool) -> str:
     if estimate is None:
         return "--"
     shown = f"${_number(estimate.value)}{'^*' if partial else ''}$"

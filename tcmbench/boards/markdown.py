@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import Cell, Estimate, Row, Table
+    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
 
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]|#~"} | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
@@ -50,14 +50,14 @@ def escape(value: str) -> str:
     return clip(value).replace("&", "&amp;").translate(_ESCAPES)
 
 
-def _parts(row: Row, table: Table, added: Sequence[tuple[str, Column]]) -> list[str]:
+def _parts(row: BoardRow, table: Table, added: Sequence[tuple[str, Column]]) -> list[str]:
     sums = row.aggregates
     parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
     return parts + [escape(column.figure(row).text.en) for _, column in added]
 
 
-def _sum(estimate: Estimate | None, *, partial: bool) -> str:
+def _sum(estimate: ShownEstimate | None, *, partial: bool) -> str:
     if estimate is None:
         return "–"
     shown = signed(estimate.value) + ("\\*" if partial else "")

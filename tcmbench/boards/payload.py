@@ -11,7 +11,7 @@ from tcmbench.boards.texts import clip, metric_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.boards.table import Cell, Estimate, ItemChange, Row, Table, TaskColumn, Verdict
+    from tcmbench.boards.table import BoardRow, Cell, ItemChange, ShownEstimate, Table, TaskColumn, Verdict
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
     from tcmbench.store import Json
@@ -109,11 +109,11 @@ def _in_common(found: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in found[0].items() if all(other.get(name) == value for other in found)}
 
 
-def _recipe(row: Row) -> dict[str, str]:
+def _recipe(row: BoardRow) -> dict[str, str]:
     return {clip(name, 60): clip(_shown(value)) for name, value in sorted(row.recipe.items())}
 
 
-def _provenance(row: Row) -> dict[str, str]:
+def _provenance(row: BoardRow) -> dict[str, str]:
     return {clip(name, 60): clip(value, 400) for name, value in sorted(row.provenance.items())}
 
 
@@ -129,7 +129,7 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: Row, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
+def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
     found: dict[str, Json] = {
         "title": clip(row.title),
         "name": clip(row.name),
@@ -214,7 +214,7 @@ def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
     return found
 
 
-def _estimate(estimate: Estimate) -> Json:
+def _estimate(estimate: ShownEstimate) -> Json:
     ends = [estimate.low, estimate.high] if estimate.low is not None else []
     return [round(value, 2) for value in (estimate.value, *ends) if value is not None]
 

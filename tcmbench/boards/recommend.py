@@ -9,10 +9,10 @@ from tcmbench.boards.table import Recommendation
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tcmbench.boards.table import Estimate, Row
+    from tcmbench.boards.table import BoardRow, ShownEstimate
 
 
-def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recommendation:
+def recommend(rows: Sequence[BoardRow], *, tied: Callable[[str, str], bool]) -> Recommendation:
     """Return the answer of the first screen.
 
     A variant may ship when it passes the gate. Of those that do, the one with the largest gain is named; a gain over
@@ -41,7 +41,7 @@ def recommend(rows: Sequence[Row], *, tied: Callable[[str, str], bool]) -> Recom
     return Recommendation("ship", row=safe[0].name, ties=ties)
 
 
-def common_means(rows: Sequence[Row]) -> tuple[int, dict[str, float]]:
+def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:
     """Return how many tasks all complete models do, and each such model's mean over those; only they compare."""
     complete = [row for row in rows if row.complete and any(cell.score for cell in row.cells.values())]
     if not complete:
@@ -57,12 +57,12 @@ def common_means(rows: Sequence[Row]) -> tuple[int, dict[str, float]]:
     return len(shared), means
 
 
-def _lower(estimate: Estimate | None) -> float:
+def _lower(estimate: ShownEstimate | None) -> float:
     """Return the surely reached value; a figure without an interval stands for itself."""
     if estimate is None:
         return float("-inf")
     return estimate.value if estimate.low is None else estimate.low
 
 
-def _value(estimate: Estimate | None) -> float:
+def _value(estimate: ShownEstimate | None) -> float:
     return float("-inf") if estimate is None else estimate.value

@@ -16,14 +16,14 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
-from tcmbench.boards.table import Estimate
+from tcmbench.boards.table import ShownEstimate
 from tcmbench.boards.texts import text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import Cell, Row, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Cell, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 FIELDS = (
@@ -50,7 +50,7 @@ def to_csv(table: Table) -> str:
     return written.getvalue()
 
 
-def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
+def _line(row: BoardRow, column: TaskColumn, cell: Cell) -> dict[str, str]:
     return {
         **_who(row),
         "task": _safe(column.task),
@@ -69,11 +69,11 @@ def _line(row: Row, column: TaskColumn, cell: Cell) -> dict[str, str]:
     }
 
 
-def _sums(row: Row) -> list[dict[str, str]]:
+def _sums(row: BoardRow) -> list[dict[str, str]]:
     if row.is_reference:
         return []
     sums = row.aggregates
-    named: tuple[tuple[str, Role, Estimate | None], ...] = (
+    named: tuple[tuple[str, Role, ShownEstimate | None], ...] = (
         ("gain_in_domain", "in_domain", sums.in_domain),
         ("gain_held_out", "held_out", sums.held_out),
         ("backward_transfer", "general", sums.general),
@@ -91,7 +91,7 @@ def _sums(row: Row) -> list[dict[str, str]]:
     ]
 
 
-def _figures(row: Row, added: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
+def _figures(row: BoardRow, added: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
     """Return the lines of the columns that other packages add."""
     figures = [(name, column.figure(row)) for name, column in added]
     return [
@@ -101,17 +101,17 @@ def _figures(row: Row, added: Sequence[tuple[str, Column]]) -> list[dict[str, st
             "role": "column",
             "status": "not_measured" if figure.value is None else "measured",
             "reason": _safe(figure.note.en),
-            **_numbers("score", None if figure.value is None else figure.estimate or Estimate(figure.value)),
+            **_numbers("score", None if figure.value is None else figure.estimate or ShownEstimate(figure.value)),
         }
         for name, figure in figures
     ]
 
 
-def _why(role: Role, row: Row) -> str:
+def _why(role: Role, row: BoardRow) -> str:
     return text("table.partial").en if role in row.aggregates.partial else ""
 
 
-def _who(row: Row) -> dict[str, str]:
+def _who(row: BoardRow) -> dict[str, str]:
     return {
         "model": _safe(row.name),
         "title": _safe(row.title),
@@ -121,7 +121,7 @@ def _who(row: Row) -> dict[str, str]:
     }
 
 
-def _numbers(name: str, estimate: Estimate | None) -> dict[str, str]:
+def _numbers(name: str, estimate: ShownEstimate | None) -> dict[str, str]:
     if estimate is None:
         return {}
     parts = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

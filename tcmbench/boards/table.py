@@ -32,7 +32,7 @@ _STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_na
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
-class Estimate:
+class ShownEstimate:
     """A figure with its 95% interval, in points (0–100)."""
 
     value: Rounded
@@ -86,10 +86,10 @@ class Cell:
     reason: English = Text("", "")
     """Why there is none."""
 
-    score: Estimate | None = None
+    score: ShownEstimate | None = None
     """Main metric, mean over seeds."""
 
-    delta: Estimate | None = None
+    delta: ShownEstimate | None = None
     """The same minus the reference's, item by item; None on the reference's own row."""
 
     p_value: Rounded | None = None
@@ -128,7 +128,7 @@ class Cell:
     highest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
     """Items that gained most."""
 
-    slices: Mapping[str, Mapping[str, Estimate]] = Field(default_factory=dict, exclude=True)
+    slices: Mapping[str, Mapping[str, ShownEstimate]] = Field(default_factory=dict, exclude=True)
     """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
 
     confusions: tuple[Confusion, ...] = Field(default=(), exclude=True)
@@ -195,13 +195,13 @@ class TaskColumn:
 class Aggregates:
     """A row in a few figures, against the reference; None where a task of the role is missing."""
 
-    in_domain: Estimate | None = None
+    in_domain: ShownEstimate | None = None
     """Gain: mean difference over the in_domain tasks, in points."""
 
-    held_out: Estimate | None = None
+    held_out: ShownEstimate | None = None
     """Gain over the held_out tasks."""
 
-    general: Estimate | None = None
+    general: ShownEstimate | None = None
     """Backward transfer: mean difference over the general tasks; negative means forgetting."""
 
     gain_role: Role | None = None
@@ -210,10 +210,10 @@ class Aggregates:
     worst_task: str = ""
     """General task with the largest loss."""
 
-    worst_delta: Estimate | None = None
+    worst_delta: ShownEstimate | None = None
     """Its difference."""
 
-    retention: Estimate | None = None
+    retention: ShownEstimate | None = None
     """Mean over the general tasks of the score over that of the reference, in percent."""
 
     worse_share: Rounded | None = None
@@ -232,7 +232,7 @@ class Aggregates:
     """On the Pareto front of gain against backward transfer."""
 
     @property
-    def gain(self) -> Estimate | None:
+    def gain(self) -> ShownEstimate | None:
         """Gain that counts; None where a score of it is missing, whatever other roles say."""
         return self.of(self.gain_role) if self.gain_role else None
 
@@ -241,7 +241,7 @@ class Aggregates:
         """Whether the gain leaves out tasks that the model can't do."""
         return self.gain_role in self.partial
 
-    def of(self, role: Role) -> Estimate | None:
+    def of(self, role: Role) -> ShownEstimate | None:
         """Return the mean difference over the tasks of a role."""
         return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
 
@@ -265,7 +265,7 @@ class GateOutcome:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
-class Row:
+class BoardRow:
     """One model."""
 
     name: str
@@ -347,7 +347,7 @@ class Table:
     """Name of the row that everything is measured against."""
 
     columns: tuple[TaskColumn, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     """Reference first, then variants by gain, then the other models by their mean score."""
 
     recommendation: Recommendation
@@ -384,7 +384,7 @@ class Table:
         unchanged = sum(not outcome.changed for outcome in held.values())
         return Since((*failing, *self.gone), len(held) + len(self.gone), unchanged)
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> BoardRow:
         """Return the row of that name."""
         return next(row for row in self.rows if row.name == name)
 

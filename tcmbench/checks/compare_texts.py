@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.comparison.pairs import Column, Comparison, Moved, Pair
+    from tcmbench.comparison.pairs import ComparedColumn, ComparedPair, Comparison, MovedItem
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.estimates import Estimate
     from tcmbench.store import Json
@@ -28,7 +28,7 @@ Texts = dict[str, dict[str, str]]
 
 
 def as_text(
-    pair: Pair, comparison: Comparison, *, limit: int, in_detail: bool, texts: Mapping[str, Mapping[str, str]]
+    pair: ComparedPair, comparison: Comparison, *, limit: int, in_detail: bool, texts: Mapping[str, Mapping[str, str]]
 ) -> str:
     """Return the comparison for a terminal.
 
@@ -70,7 +70,7 @@ def as_text(
     return "\n".join(lines) + "\n"
 
 
-def as_json(pair: Pair, comparison: Comparison) -> str:
+def as_json(pair: ComparedPair, comparison: Comparison) -> str:
     """Return everything: all queries that moved and all labels, ids only."""
     whole: dict[str, Json] = {
         "format": FORMAT,
@@ -89,7 +89,7 @@ def as_json(pair: Pair, comparison: Comparison) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def query_texts(pair: Pair, comparison: Comparison, *, limit: int) -> Texts:
+def query_texts(pair: ComparedPair, comparison: Comparison, *, limit: int) -> Texts:
     """Return the texts of the queries that `as_text` shows, from the tasks' data; loads mteb."""
     texts: Texts = {}
     columns = {column.column: column for column in pair.columns}
@@ -116,7 +116,7 @@ def _texts_of(task: AbsTask, about: SuiteTask) -> dict[str, str]:
     return {str(item): str(text) for item, text in zip(ids, part["text"], strict=True)}
 
 
-def _row(column: Column) -> tuple[str, ...]:
+def _row(column: ComparedColumn) -> tuple[str, ...]:
     verdict = column.verdict
     hits = f"+{column.hits.gained} −{column.hits.lost}" if column.hits else figures.NOTHING
     moved = f"{verdict.improved}/{verdict.worse}" if column.has_items else figures.NOTHING
@@ -145,7 +145,7 @@ def _means(comparison: Comparison) -> list[str]:
     return ["", f"mean change over tasks: {'; '.join(told)}"] if told else []
 
 
-def _details(name: str, column: Column, *, limit: int, texts: Mapping[str, str]) -> list[str]:
+def _details(name: str, column: ComparedColumn, *, limit: int, texts: Mapping[str, str]) -> list[str]:
     verdict = column.verdict
     if not column.has_items:
         return [f"{name}: a correlation over pairs ({verdict.metric}): no single item has a score of its own"]
@@ -164,7 +164,7 @@ def _details(name: str, column: Column, *, limit: int, texts: Mapping[str, str])
     return lines
 
 
-def _moved(title: str, moved: Sequence[Moved], texts: Mapping[str, str]) -> list[str]:
+def _moved(title: str, moved: Sequence[MovedItem], texts: Mapping[str, str]) -> list[str]:
     if not moved:
         return []
     lines = [f"  {title}:"]
@@ -185,7 +185,7 @@ def _labels(title: str, labels: Sequence[tuple[str, int, float, int, int]]) -> l
     return lines
 
 
-def _json(column: Column) -> Json:
+def _json(column: ComparedColumn) -> Json:
     verdict = column.verdict
     hits: Json = None
     if column.hits:

@@ -10,7 +10,7 @@ from tcmbench import models, tasks
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import comparability
 from tcmbench.comparison.measured import Measured, measured
-from tcmbench.comparison.pairs import Pair, Side
+from tcmbench.comparison.pairs import ComparedPair, Side
 from tcmbench.comparison.verdict import because
 from tcmbench.errors import NotComparable, SpecError, UnknownName
 from tcmbench.evaluation import run
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-def read(workspace: Workspace, before: str, after: str, *, set_name: str | None) -> Pair:
+def read(workspace: Workspace, before: str, after: str, *, set_name: str | None) -> ComparedPair:
     """Return two sides from stored scores.
 
     Args:
@@ -47,7 +47,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
     model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
     planned = tasks.plan_set(workspace, model_set)
     sides = [_side(workspace, model_set, planned, name) for name in (before, after)]
-    return Pair(sides[0], sides[1], model_set, planned)
+    return ComparedPair(sides[0], sides[1], model_set, planned)
 
 
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:

@@ -31,7 +31,7 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Remove without a question.")]
 
 
-class Order(StrEnum):
+class SortOrder(StrEnum):
     """What comes first in a list."""
 
     age = "age"
@@ -41,7 +41,9 @@ class Order(StrEnum):
 @app.command()
 def show(
     kind: KindOption = None,
-    sort: Annotated[Order, typer.Option("--sort", help="What comes first: the oldest, or the largest.")] = Order.age,
+    sort: Annotated[
+        SortOrder, typer.Option("--sort", help="What comes first: the oldest, or the largest.")
+    ] = SortOrder.age,
 ) -> None:
     """Show what the store holds.
 
@@ -53,7 +55,7 @@ def show(
     store = workspace().store
     listed = artefacts(store, kinds=kind or ())
     if kind:
-        _print(listed if sort is Order.age else sorted(listed, key=lambda artefact: -artefact.size))
+        _print(listed if sort is SortOrder.age else sorted(listed, key=lambda artefact: -artefact.size))
     else:
         _print_kinds(listed)
     typer.echo(f"{_size(_total(listed))} in {store.root}")

@@ -36,7 +36,7 @@ _EXTRAS = {
 }
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One thing that was looked at."""
 
     area: str
@@ -73,7 +73,7 @@ def command(
         raise typer.Exit(2)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[Diagnosis]) -> None:
     width = max(len(finding.name) for finding in findings)
     area = ""
     for finding in findings:
@@ -86,25 +86,25 @@ def _print(findings: list[Finding]) -> None:
             typer.echo(f"    {'':<{width}}  → {finding.remedy}")
 
 
-def _packages() -> Iterator[Finding]:
-    yield Finding("packages", "python", "ok", platform.python_version())
-    yield Finding("packages", "tcmbench", "ok", importlib.metadata.version("tcmbench"))
+def _packages() -> Iterator[Diagnosis]:
+    yield Diagnosis("packages", "python", "ok", platform.python_version())
+    yield Diagnosis("packages", "tcmbench", "ok", importlib.metadata.version("tcmbench"))
     for package, module in _CORE:
         version = _version(package, module)
         if version:
-            yield Finding("packages", package, "ok", version)
+            yield Diagnosis("packages", package, "ok", version)
         else:
-            yield Finding("packages", package, "missing", "not installed", "pip install -c constraints.txt -e .")
+            yield Diagnosis("packages", package, "missing", "not installed", "pip install -c constraints.txt -e .")
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Diagnosis]:
     for extra, needed in _EXTRAS.items():
         absent = [package for package, module in needed if not _version(package, module)]
         if not absent:
             shown = ", ".join(f"{package} {_version(package, module)}" for package, module in needed)
-            yield Finding("extras", extra, "ok", shown)
+            yield Diagnosis("extras", extra, "ok", shown)
         else:
-            yield Finding("extras", extra, "note", f"without {', '.join(absent)}", f"pip install 'tcmbench[{extra}]'")
+            yield Diagnosis("extras", extra, "note", f"without {', '.join(absent)}", f"pip install 'tcmbench[{extra}]'")
 
 
 def _version(package: str, module: str) -> str:
@@ -116,48 +116,50 @@ def _version(package: str, module: str) -> str:
         return ""
 
 
-def _hardware() -> Iterator[Finding]:
+def _hardware() -> Iterator[Diagnosis]:
     import os
 
     import torch
 
-    yield Finding("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
-            yield Finding("hardware", f"GPU {index}", "ok", f"{device.name}, {device.total_memory >> 30} GiB")
+            yield Diagnosis("hardware", f"GPU {index}", "ok", f"{device.name}, {device.total_memory >> 30} GiB")
     else:
         built = f"torch {torch.__version__} was built for CUDA" if torch.version.cuda else "torch is a CPU build"
-        yield Finding("hardware", "GPU", "note", f"none visible; {built}", "docs/gpu.md; everything also runs on a CPU")
+        yield Diagnosis(
+            "hardware", "GPU", "note", f"none visible; {built}", "docs/gpu.md; everything also runs on a CPU"
+        )
 
 
-def _hub() -> Iterator[Finding]:
+def _hub() -> Iterator[Diagnosis]:
     from huggingface_hub import constants
 
     offline = bool(constants.HF_HUB_OFFLINE)
-    yield Finding("hub", "cache", "ok", constants.HF_HUB_CACHE)
+    yield Diagnosis("hub", "cache", "ok", constants.HF_HUB_CACHE)
     if offline:
-        yield Finding("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
+        yield Diagnosis("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
     else:
-        yield Finding("hub", "network", "note", "tcmbench itself downloads nothing; use: hf download MODEL")
+        yield Diagnosis("hub", "network", "note", "tcmbench itself downloads nothing; use: hf download MODEL")
 
 
-def _data(place: Workspace) -> Iterator[Finding]:
+def _data(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench import tasks
     from tcmbench.data.location import SYNTHETIC
 
-    yield Finding("data", "data root", "ok", str(place.data_root))
+    yield Diagnosis("data", "data root", "ok", str(place.data_root))
     for spec in tasks.specs(place):
         if spec.path.startswith(SYNTHETIC):
             continue
         absent = tasks.missing_files(place, spec)
         if absent:
-            yield Finding("data", spec.name, "note", f"missing {absent[0]}", spec.source)
+            yield Diagnosis("data", spec.name, "note", f"missing {absent[0]}", spec.source)
         else:
-            yield Finding("data", spec.name, "ok", spec.path)
+            yield Diagnosis("data", spec.name, "ok", spec.path)
 
 
-def _models(place: Workspace) -> Iterator[Finding]:
+def _models(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench.errors import ModelAbsent
     from tcmbench.models import weights
     from tcmbench.specs.base import Base
@@ -170,6 +172,6 @@ def _models(place: Workspace) -> Iterator[Finding]:
             weights.folder(place, base)
         except ModelAbsent:
             remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
-            yield Finding("models", name, "note", "not on this machine", remedy)
+            yield Diagnosis("models", name, "note", "not on this machine", remedy)
         else:
-            yield Finding("models", name, "ok", "here")
+            yield Diagnosis("models", name, "ok", "here")

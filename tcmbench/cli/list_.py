@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-class Kind(StrEnum):
+class ListedKind(StrEnum):
     """What can be listed."""
 
     tasks = "tasks"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     executors = "executors"
 
 
-def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:
+def command(kind: Annotated[ListedKind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:
     """List tasks, suites, bases, variants, sets and plug-ins."""
     place = workspace(data)
     rows = _rows(place, kind)
@@ -43,23 +43,23 @@ def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], data: D
         typer.echo(f"{name:<{width}}  {state:<14}  {text}".rstrip())
 
 
-def _rows(place: Workspace, kind: Kind) -> list[tuple[str, str, str]]:
+def _rows(place: Workspace, kind: ListedKind) -> list[tuple[str, str, str]]:
     match kind:
-        case Kind.tasks:
+        case ListedKind.tasks:
             return _tasks(place)
-        case Kind.bases:
+        case ListedKind.bases:
             return _bases(place)
-        case Kind.suites:
+        case ListedKind.suites:
             from tcmbench.specs.suite import Suite
 
             suites = [place.spec(Suite, name) for name in place.names(Suite)]
             return [(s.name, f"{len(s.tasks)} columns", s.description) for s in suites]
-        case Kind.sets:
+        case ListedKind.sets:
             from tcmbench.specs.model_set import ModelSet
 
             sets = [place.spec(ModelSet, name) for name in place.names(ModelSet)]
             return [(s.name, f"suite {s.suite}", s.description) for s in sets]
-        case Kind.variants:
+        case ListedKind.variants:
             return _variants(place)
         case _:
             from tcmbench import plugins

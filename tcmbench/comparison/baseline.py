@@ -48,11 +48,11 @@ FORMAT: Literal["tcmbench baseline 1"] = "tcmbench baseline 1"
 FILE = "baseline.json"
 
 
-class _Part(BaseModel):
+class _BaselinePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class BaselineTask(_Part):
+class BaselineTask(_BaselinePart):
     """What a column measured."""
 
     task: str
@@ -72,7 +72,7 @@ class BaselineTask(_Part):
     """Hash of data, candidates and options."""
 
 
-class BaselineModel(_Part):
+class BaselineModel(_BaselinePart):
     """One row."""
 
     kind: Literal["baseline", "base", "variant"]
@@ -86,7 +86,7 @@ class BaselineModel(_Part):
     """Column → points, mean over seeds, to four decimals."""
 
 
-class Baseline(_Part):
+class Baseline(_BaselinePart):
     """The whole file."""
 
     format: Literal["tcmbench baseline 1"] = FORMAT

@@ -54,7 +54,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ComparedPair:
     """Both sides and what they were measured on."""
 
     before: Side
@@ -68,7 +68,7 @@ class Pair:
         return self.planned.suite.tasks
 
 
-class Moved(NamedTuple):
+class MovedItem(NamedTuple):
     """An item that one side serves better."""
 
     item: str
@@ -102,11 +102,11 @@ class Label(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ComparedColumn:
     """One task, item by item."""
 
     verdict: TaskVerdict
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedItem, ...]
     """Items whose value differs, largest fall first; empty for correlations, which no single item has."""
 
     labels: tuple[Label, ...]
@@ -129,7 +129,7 @@ class Column:
 class Comparison:
     """Two models on a suite."""
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, ComparedColumn]
     result: GateResult
     """Verdicts and means over roles; its outcome is nobody's business here."""
 
@@ -137,7 +137,7 @@ class Comparison:
     """Column → why it could not be compared."""
 
 
-def compare(pair: Pair, *, only: Sequence[str] | None = None) -> Comparison:
+def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Comparison:
     """Return how `after` differs from `before`, p values corrected over the tasks compared (Holm).
 
     Args:
@@ -182,7 +182,7 @@ def compare(pair: Pair, *, only: Sequence[str] | None = None) -> Comparison:
     return Comparison(columns, result, skipped)
 
 
-def _alike(pair: Pair) -> Pair:
+def _alike(pair: ComparedPair) -> ComparedPair:
     """Return the pair with both sides rounded where one of them is a baseline's row."""
     if not (pair.before.is_rounded or pair.after.is_rounded):
         return pair
@@ -196,23 +196,23 @@ def _alike(pair: Pair) -> Pair:
     return replace(pair, before=side(pair.before), after=side(pair.after))
 
 
-def _column(pair: Pair, verdict: TaskVerdict) -> Column:
+def _column(pair: ComparedPair, verdict: TaskVerdict) -> ComparedColumn:
     name = verdict.task
     now, then = pair.after.items[name], pair.before.items[name]
     won, lost, hits = _hits(pair.before, pair.after, name, now.ids)
     if not statistics.load(now.statistic).HAS_ITEM_SCORES:
-        return Column(verdict, (), (), hits, won, lost, has_items=False)
+        return ComparedColumn(verdict, (), (), hits, won, lost, has_items=False)
     after, before = now.values.mean(axis=0), then.values.mean(axis=0)
-    return Column(
+    return ComparedColumn(
         verdict, _moved(now, then, after, before), _labels(now, after - before), hits, won, lost, has_items=True
     )
 
 
-def _moved(now: Items, then: Items, after: np.ndarray, before: np.ndarray) -> tuple[Moved, ...]:
+def _moved(now: Items, then: Items, after: np.ndarray, before: np.ndarray) -> tuple[MovedItem, ...]:
     places = np.flatnonzero(after != before)
     ordered = places[np.argsort((after - before)[places], kind="stable")]
     return tuple(
-        Moved(
+        MovedItem(
             item=now.ids[place],
             group=now.groups[place],
             before=float(before[place]),

@@ -70,7 +70,7 @@ def convert(
     """
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
-    tally = _Tally(source, target_format, writer.KEEPS)
+    tally = _ConversionTally(source, target_format, writer.KEEPS)
     if reader.HOLDS == "rows":
         if split is not None:
             raise DataError(f"{source}: --split {split}: {source_format} files have no splits. Leave it out.")
@@ -96,7 +96,7 @@ def convert(
 
 
 @dataclass
-class _Tally:
+class _ConversionTally:
     """Counts of a conversion under way."""
 
     source: Path

@@ -52,7 +52,7 @@ class NearPair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Texts:
+class ComparedTexts:
     """Texts prepared for comparison, once for however many comparisons."""
 
     forms: tuple[str, ...]
@@ -67,13 +67,13 @@ class Texts:
         return _signatures(self.forms)
 
 
-def prepare(texts: Iterable[str]) -> Texts:
+def prepare(texts: Iterable[str]) -> ComparedTexts:
     """Return the texts prepared for comparison; those without a word are copies of nothing."""
     found: dict[str, list[int]] = {}
     for position, text in enumerate(texts):
         found.setdefault(normal_form(text), []).append(position)
     found.pop("", None)
-    return Texts(tuple(found), tuple(map(tuple, found.values())))
+    return ComparedTexts(tuple(found), tuple(map(tuple, found.values())))
 
 
 def normal_form(text: str) -> str:
@@ -81,12 +81,12 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(_FOLDED)
 
 
-def exact_groups(texts: Texts) -> tuple[tuple[int, ...], ...]:
+def exact_groups(texts: ComparedTexts) -> tuple[tuple[int, ...], ...]:
     """Return the positions of texts that are exact copies of one another, by first occurrence."""
     return tuple(group for group in texts.positions if len(group) > 1)
 
 
-def exact_matches(left: Texts, right: Texts) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+def exact_matches(left: ComparedTexts, right: ComparedTexts) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
     """Return, for each text in both collections, its positions in the left and in the right one."""
     where = dict(zip(right.forms, right.positions, strict=True))
     pairs = zip(left.forms, left.positions, strict=True)
@@ -98,7 +98,7 @@ def jaccard(left: str, right: str) -> float:
     return _jaccard(shingles(normal_form(left)), shingles(normal_form(right)))
 
 
-def near_pairs(texts: Texts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[NearPair, ...]:
+def near_pairs(texts: ComparedTexts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[NearPair, ...]:
     """Return the pairs of near copies within a collection, by position, left < right.
 
     Exact copies stand for one text, their first: they are no near copies of one another.
@@ -107,7 +107,9 @@ def near_pairs(texts: Texts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[N
     return _verified(texts, texts, candidates, threshold=threshold)
 
 
-def near_matches(left: Texts, right: Texts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[NearPair, ...]:
+def near_matches(
+    left: ComparedTexts, right: ComparedTexts, *, threshold: float = DEFAULT_THRESHOLD
+) -> tuple[NearPair, ...]:
     """Return the pairs of near copies across two collections, by position in each.
 
     Exact copies within a collection stand for one text, their first; exact copies across are not given.
@@ -286,7 +288,9 @@ def _decoded(codes: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     return np.stack(np.divmod(codes, max(width, 1)), axis=1)
 
 
-def _verified(left: Texts, right: Texts, candidates: NDArray[np.int64], *, threshold: float) -> tuple[NearPair, ...]:
+def _verified(
+    left: ComparedTexts, right: ComparedTexts, candidates: NDArray[np.int64], *, threshold: float
+) -> tuple[NearPair, ...]:
     """Return the candidates that reach the threshold by their trigrams themselves, as positions, sorted."""
     pairs = []
     for start in range(0, len(candidates), _BLOCK_PAIRS):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
-from tcmbench.data.lines import Problem, read_text
+from tcmbench.data.lines import LineProblem, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class LabelMapLines(NamedTuple):
     entries: Mapping[str, LabelEntry]
     """By raw name, in file order."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[LineProblem, ...]
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,20 @@ class LabelMap:
 def read_label_map(path: Path) -> LabelMapLines:
     """Return the entries of a label map file, one a line, and its bad lines."""
     entries: dict[str, LabelEntry] = {}
-    problems: list[Problem] = []
+    problems: list[LineProblem] = []
     # Line by line: a quote that is never closed would take the entries below it for its own text.
     for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
         try:
             row = [cell.strip() for cells in csv.reader([line], strict=True) for cell in cells]
         except csv.Error as error:
             reason = f'not CSV: {error}. A quote must close on its line; one inside quotes is written ""'
-            problems.append(Problem(number, reason))
+            problems.append(LineProblem(number, reason))
             continue
         if not any(row):
             continue
         complaint = _complaint(row, entries)
         if complaint:
-            problems.append(Problem(number, complaint))
+            problems.append(LineProblem(number, complaint))
             continue
         raw, normalised, action = row[0], row[1], cast("Action", row[2].upper())
         deleted = action == "DELETE" or normalised == _NOTHING

@@ -211,7 +211,7 @@ def texts_of_collection(task: str, collection: Collection) -> tuple[EvaluationTe
 class _Side:
     """One side of the training rows, prepared once for all tasks."""
 
-    texts: duplicates.Texts
+    texts: duplicates.ComparedTexts
 
     owners: tuple[int, ...]
     """The row of each text."""
@@ -226,7 +226,7 @@ class _Side:
         ]
         return cls(duplicates.prepare(text for text, _ in pairs), tuple(number for _, number in pairs))
 
-    def matches(self, texts: duplicates.Texts, *, threshold: float) -> dict[int, dict[int, float]]:
+    def matches(self, texts: duplicates.ComparedTexts, *, threshold: float) -> dict[int, dict[int, float]]:
         """Return, by row, the positions of the texts it copies and how alike they are; 1.0 is exact."""
         found: defaultdict[int, dict[int, float]] = defaultdict(dict)
         for ours, theirs in duplicates.exact_matches(self.texts, texts):

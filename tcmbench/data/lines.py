@@ -23,7 +23,7 @@ _NEXT_ELEMENT = re.compile(r"^[ \t]*,?[ \t]*(?=\{)", re.MULTILINE)
 _GAP = re.compile(r"[\s,]*")
 
 
-class Row(NamedTuple):
+class JsonRow(NamedTuple):
     """One JSON object of a file."""
 
     number: int
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     value: dict[str, object]
 
 
-class Problem(NamedTuple):
+class LineProblem(NamedTuple):
     """One line that cannot be read."""
 
     number: int
@@ -41,12 +41,12 @@ class Problem(NamedTuple):
     reason: str
 
 
-def describe(path: Path, problem: Problem) -> str:
+def describe(path: Path, problem: LineProblem) -> str:
     """Return a problem as it is shown to people: file:line: reason."""
     return f"{path}:{problem.number}: {problem.reason}"
 
 
-def iter_objects(path: Path) -> Iterator[Row | Problem]:
+def iter_objects(path: Path) -> Iterator[JsonRow | LineProblem]:
     """Yield every object of a JSON array or JSON lines file in order, and a `Problem` for what is not one.
 
     JSON lines are streamed; a JSON array is read whole. Blank lines are no rows. An empty file gives nothing.
@@ -57,7 +57,7 @@ def iter_objects(path: Path) -> Iterator[Row | Problem]:
     """
     seen = encodings.detect(path)
     if seen.encoding is None:
-        yield Problem(seen.line, seen.reason)
+        yield LineProblem(seen.line, seen.reason)
         return
     pieces = reading.chunks(path, sha256=seen.sha256)
     if seen.is_array:
@@ -75,7 +75,7 @@ def read_text(path: Path) -> str:
     """
     seen = encodings.detect(path)
     if seen.encoding is None:
-        raise DataError(f"{describe(path, Problem(seen.line, seen.reason))}.")
+        raise DataError(f"{describe(path, LineProblem(seen.line, seen.reason))}.")
     data = b"".join(reading.chunks(path, sha256=seen.sha256))
     return clean(data.decode(seen.encoding, errors="replace"), strip=False)
 
@@ -113,36 +113,36 @@ def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[Row | Problem]:
+def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[JsonRow | LineProblem]:
     for number, raw in enumerate(lines, start=1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding).strip()
         except UnicodeDecodeError as error:
-            yield Problem(number, f"not {error.encoding} at byte {error.start} of the line")
+            yield LineProblem(number, f"not {error.encoding} at byte {error.start} of the line")
             continue
         if line:
             yield _parsed(line, number)
 
 
-def _parsed(line: str, number: int) -> Row | Problem:
+def _parsed(line: str, number: int) -> JsonRow | LineProblem:
     try:
         value: object = json.loads(line)
         if "\\u" in line:
             refuse_surrogates(value)
     except json.JSONDecodeError as error:
-        return Problem(number, f"not JSON: {error.msg} at character {error.pos + 1}")
+        return LineProblem(number, f"not JSON: {error.msg} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
-        return Problem(number, f"not JSON that can be used: {error}")
+        return LineProblem(number, f"not JSON that can be used: {error}")
     return _row(value, number)
 
 
-def _row(value: object, number: int) -> Row | Problem:
+def _row(value: object, number: int) -> JsonRow | LineProblem:
     if isinstance(value, dict):
-        return Row(number, cast("dict[str, object]", value))
-    return Problem(number, f"expected a JSON object, got {_kind(value)}")
+        return JsonRow(number, cast("dict[str, object]", value))
+    return LineProblem(number, f"expected a JSON object, got {_kind(value)}")
 
 
-def _array(text: str) -> Iterator[Row | Problem]:
+def _array(text: str) -> Iterator[JsonRow | LineProblem]:
     """Yield the elements of a JSON array; after a bad one, go on at the next line that opens an object."""
     decoder = json.JSONDecoder()
     position = text.index("[") + 1
@@ -151,7 +151,7 @@ def _array(text: str) -> Iterator[Row | Problem]:
         position = _after_gap(text, position)
         line, counted = line + text.count("\n", counted, position), position
         if position >= len(text):
-            yield Problem(line, "the array is not closed: expected ]. Is the file cut off?")
+            yield LineProblem(line, "the array is not closed: expected ]. Is the file cut off?")
             return
         if text[position] == "]":
             break
@@ -161,17 +161,17 @@ def _array(text: str) -> Iterator[Row | Problem]:
             if "\\u" in element:
                 refuse_surrogates(value)
             position = end
-            yield Problem(line, "damaged characters") if "\ufffd" in element else _row(value, line)
+            yield LineProblem(line, "damaged characters") if "\ufffd" in element else _row(value, line)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             failed = error.pos if isinstance(error, json.JSONDecodeError) else position
-            yield Problem(line + text.count("\n", position, failed), f"not JSON: {reason}")
+            yield LineProblem(line + text.count("\n", position, failed), f"not JSON: {reason}")
             after = _NEXT_ELEMENT.search(text, max(failed, position + 1))
             if after is None:
                 return
             position = after.end()
     if rest := text[position + 1 :].strip():
-        yield Problem(line, f"expected the file to end after ], got {len(rest)} more characters")
+        yield LineProblem(line, f"expected the file to end after ], got {len(rest)} more characters")
 
 
 def _after_gap(text: str, position: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcmbench.data import reading
 from tcmbench.data.fields import FieldProblem
-from tcmbench.data.lines import Problem, describe, iter_objects
+from tcmbench.data.lines import LineProblem, describe, iter_objects
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator
         raise DataAbsent(path, what="The file to read", how="Check the path.")
     problems: list[str] = []
     for row in iter_objects(path):
-        if isinstance(row, Problem):
+        if isinstance(row, LineProblem):
             problems.append(describe(path, row))
             continue
         try:
             yield row.number, parse(row.value)
         except FieldProblem as problem:
-            problems.append(describe(path, Problem(row.number, str(problem))))
+            problems.append(describe(path, LineProblem(row.number, str(problem))))
     if problems:
         raise BadLines(problems, advice=ADVICE)
 

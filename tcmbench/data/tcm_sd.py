@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.data import fields, reading
 from tcmbench.data.label_map import LabelMap, read_label_map
-from tcmbench.data.lines import Problem, describe, iter_objects, read_text
+from tcmbench.data.lines import LineProblem, describe, iter_objects, read_text
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class _Files(NamedTuple):
 class _SplitRead(NamedTuple):
     records: tuple[Record, ...]
     lines: tuple[int, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[LineProblem, ...]
 
 
 def read_folder(root: Path, *, splits: Sequence[str] | None = None) -> Folder:
@@ -246,24 +246,24 @@ def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
     return found[0] if found else None
 
 
-def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[Problem]]:
+def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[LineProblem]]:
     entries: dict[str, Syndrome] = {}
-    problems: list[Problem] = []
+    problems: list[LineProblem] = []
     for row in iter_objects(path):
-        if isinstance(row, Problem):
+        if isinstance(row, LineProblem):
             problems.append(row)
             continue
         try:
             entry = _syndrome(row.value)
         except fields.FieldProblem as problem:
-            problems.append(Problem(row.number, str(problem)))
+            problems.append(LineProblem(row.number, str(problem)))
             continue
         if entry.name in entries:
-            problems.append(Problem(row.number, f"{entry.name}: a second entry of this name"))
+            problems.append(LineProblem(row.number, f"{entry.name}: a second entry of this name"))
         else:
             entries[entry.name] = entry
     if not entries and not problems:
-        problems.append(Problem(1, "no entries"))
+        problems.append(LineProblem(1, "no entries"))
     return tuple(entries.values()), problems
 
 
@@ -286,10 +286,10 @@ def _syndrome(row: Mapping[str, object]) -> Syndrome:
 def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: LabelMap | None) -> _SplitRead:
     records: list[Record] = []
     lines: list[int] = []
-    problems: list[Problem] = []
+    problems: list[LineProblem] = []
     taken: set[str] = set()
     for row in iter_objects(path):
-        if isinstance(row, Problem):
+        if isinstance(row, LineProblem):
             problems.append(row)
             continue
         record_id = ""
@@ -299,7 +299,7 @@ def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: Lab
             record = _record(row.value, record_id, split=split, known=known, label_map=label_map)
         except fields.FieldProblem as problem:
             who = f"record {record_id}: " if record_id else ""
-            problems.append(Problem(row.number, f"{who}{problem}"))
+            problems.append(LineProblem(row.number, f"{who}{problem}"))
             continue
         taken.add(record_id)
         records.append(record)

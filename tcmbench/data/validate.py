@@ -114,7 +114,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPatients:
+class SplitsSharePatients:
     """Patients with records in two splits."""
 
     left: str
@@ -137,7 +137,7 @@ class OfficialCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ValidationReport:
     """What is in a folder."""
 
     root: str
@@ -155,7 +155,7 @@ class Report:
     overlaps: tuple[Overlap, ...]
     """Within each split, then across each two; all that were looked at, also those without copies."""
 
-    shared_patients: tuple[SharedPatients, ...]
+    shared_patients: tuple[SplitsSharePatients, ...]
     """Pairs of splits that share any."""
 
     official: OfficialCheck
@@ -173,7 +173,7 @@ class Report:
         return cast("dict[str, Json]", json.loads(json.dumps(values, ensure_ascii=False)))
 
 
-def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> Report:
+def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> ValidationReport:
     """Return what is in a folder.
 
     Args:
@@ -190,7 +190,7 @@ def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> 
         raise BadLines(scan.problems, advice="Mend these lines, or leave them out, and run again.")
     folder = scan.folder
     train = {label for record in folder.splits.get("train", ()) for label in record.labels}
-    return Report(
+    return ValidationReport(
         root=str(root),
         sha256=folder.sha256,
         splits=tuple(_split(name, records, train) for name, records in folder.splits.items()),
@@ -274,7 +274,7 @@ def _body(record: Record) -> str:
     return f"{record.chief_complaint}\n{record.history}\n{record.examination}"
 
 
-def _within(name: str, records: Sequence[Record], texts: duplicates.Texts, *, threshold: float) -> Overlap:
+def _within(name: str, records: Sequence[Record], texts: duplicates.ComparedTexts, *, threshold: float) -> Overlap:
     exact = [(group[0], copy) for group in duplicates.exact_groups(texts) for copy in group[1:]]
     near = duplicates.near_pairs(texts, threshold=threshold)
     return _overlap((name, name), (records, records), exact, near)
@@ -283,7 +283,7 @@ def _within(name: str, records: Sequence[Record], texts: duplicates.Texts, *, th
 def _across(
     names: tuple[str, str],
     records: tuple[Sequence[Record], Sequence[Record]],
-    texts: tuple[duplicates.Texts, duplicates.Texts],
+    texts: tuple[duplicates.ComparedTexts, duplicates.ComparedTexts],
     *,
     threshold: float,
 ) -> Overlap:
@@ -311,13 +311,13 @@ def _overlap(
     )
 
 
-def _shared_patients(splits: Mapping[str, Sequence[Record]]) -> tuple[SharedPatients, ...]:
+def _shared_patients(splits: Mapping[str, Sequence[Record]]) -> tuple[SplitsSharePatients, ...]:
     patients = {name: {record.patient_id for record in records} for name, records in splits.items()}
     found = []
     for left, right in combinations(splits, 2):
         shared = sorted(patients[left] & patients[right])
         if shared:
-            found.append(SharedPatients(left, right, len(shared), tuple(shared[:_EXAMPLES])))
+            found.append(SplitsSharePatients(left, right, len(shared), tuple(shared[:_EXAMPLES])))
     return tuple(found)
 
 

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from tcmbench.data.validate import Report
+    from tcmbench.data.validate import ValidationReport
 
 _MOST_NAMES = 20
 
 
-def render(report: Report) -> list[RenderableType]:
+def render(report: ValidationReport) -> list[RenderableType]:
     """Return the report as rich renderables, top to bottom, fit for 80 columns."""
     from rich.text import Text
 
@@ -30,7 +30,7 @@ def render(report: Report) -> list[RenderableType]:
     return parts
 
 
-def _splits(report: Report) -> Table:
+def _splits(report: ValidationReport) -> Table:
     table = _table("Splits", *(split.name for split in report.splits))
     table.add_row("records", *(f"{split.records:,}" for split in report.splits))
     table.add_row("patients", *(f"{split.patients:,}" for split in report.splits))
@@ -43,7 +43,7 @@ def _splits(report: Report) -> Table:
     return table
 
 
-def _overlaps(report: Report) -> Table:
+def _overlaps(report: ValidationReport) -> Table:
     from rich.text import Text
 
     title = f"Copies (near: at least {report.threshold:g} of their trigrams shared)"
@@ -62,7 +62,7 @@ def _overlaps(report: Report) -> Table:
     return table
 
 
-def _shared(report: Report) -> list[str]:
+def _shared(report: ValidationReport) -> list[str]:
     return [
         f"Patients with records in both {shared.left} and {shared.right}: {shared.patients:,}, "
         f"for example {', '.join(shared.examples)}"
@@ -70,7 +70,7 @@ def _shared(report: Report) -> list[str]:
     ]
 
 
-def _contents(report: Report) -> list[str]:
+def _contents(report: ValidationReport) -> list[str]:
     labels, knowledge = report.labels, report.knowledge
     empty = ", ".join(f"{count:,} without {name}" for name, count in knowledge.empty_fields.items())
     lines = [f"Knowledge base: {knowledge.entries:,} entries ({empty})"]
@@ -101,7 +101,7 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def _sizes(report: Report) -> Table:
+def _sizes(report: ValidationReport) -> Table:
     table = _table("TCM-SD as published", "expected", "found")
     for part, expected in report.official.expected.items():
         found = report.official.found[part]
@@ -109,7 +109,7 @@ def _sizes(report: Report) -> Table:
     return table
 
 
-def _verdict(report: Report) -> RenderableType:
+def _verdict(report: ValidationReport) -> RenderableType:
     from rich.text import Text
 
     if report.official.is_official:

@@ -41,7 +41,7 @@ class Options(PluginOptions):
     """Tokens per batch, padding included; texts of like length share one. None: as many as suit the device."""
 
 
-class TextEncoder:
+class SentenceTransformersEncoder:
     """A loaded bi-encoder."""
 
     def __init__(self, model: SentenceTransformer, *, base: Base, options: Options, meta: ModelMeta) -> None:
@@ -83,7 +83,7 @@ class TextEncoder:
 
 def load(
     base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
-) -> TextEncoder:
+) -> SentenceTransformersEncoder:
     """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
     del seed
     if not isinstance(options, Options):
@@ -91,7 +91,7 @@ def load(
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     model = open_model(model_dir, base, device=device)
-    return TextEncoder(model, base=base, options=options, meta=meta)
+    return SentenceTransformersEncoder(model, base=base, options=options, meta=meta)
 
 
 def _tokens(model: SentenceTransformer, base: Base) -> int:

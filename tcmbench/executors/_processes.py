@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import EvaluationError
-from tcmbench.executors._worker import Order
+from tcmbench.executors._worker import WorkOrder
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
 from tcmbench.runs.perform import note_failure
 from tcmbench.runs.queue import Queue
@@ -110,7 +110,7 @@ class SideBySide:
         self._workers.append(_Worker(job, attempt, gpus, process, ours))
         # One that is dead already is noticed where its events are read.
         with contextlib.suppress(OSError):
-            ours.send(Order(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
+            ours.send(WorkOrder(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
         self._emit(JobStarted(job.key, job.model, job.columns))
 
     def _environment(self, gpus: tuple[str, ...]) -> dict[str, str]:

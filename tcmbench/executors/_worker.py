@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tcmbench.runs.jobs import Job
 
 
-class Order(NamedTuple):
+class WorkOrder(NamedTuple):
     """What a worker is sent: the only message that it gets."""
 
     job: Job
@@ -33,7 +33,7 @@ def main(descriptor: int) -> None:
     # Not for the processes of a training: they would hold the connection open after this one is gone.
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as executor:
-        order: Order = executor.recv()
+        order: WorkOrder = executor.recv()
         sys.argv = list(order.command)
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=order.log_level)
         # bm25s logs at DEBUG from the moment it is imported

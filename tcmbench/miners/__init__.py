@@ -89,7 +89,7 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class MiningContext:
     """What a miner may use beside its data."""
 
     embedder: Callable[[str], Embedder] | None = None
@@ -154,7 +154,7 @@ class Miner(Protocol):
     Options: type[MinerOptions]
 
     def mine(
-        self, queries: Queries, corpus: Corpus, *, options: PluginOptions, seed: int, context: Context
+        self, queries: Queries, corpus: Corpus, *, options: PluginOptions, seed: int, context: MiningContext
     ) -> Negatives:
         """Return equally many document ids per query, hardest first; never a positive or a copy of one.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
-from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries, RankedOptions
 from tcmbench.miners.selection import Candidates, Selection, negatives, select
 from tcmbench.text.ngrams import Terms, char_bigrams
 
@@ -39,7 +39,7 @@ class Options(RankedOptions):
     """How strongly long documents are discounted."""
 
 
-def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return the documents that BM25 over characters and bigrams ranks highest; the seed decides nothing.
 
     Raises:
@@ -54,7 +54,7 @@ def candidates(queries: Queries, corpus: Corpus, *, options: Options) -> Candida
     return select(queries, corpus, lambda block: index.scores(block.texts), Selection.of(options))
 
 
-class _Index(NamedTuple):
+class _TermIndex(NamedTuple):
     """Term weights of all documents, common terms first."""
 
     terms: Terms
@@ -83,7 +83,7 @@ class _Index(NamedTuple):
         return scores
 
 
-def _index(corpus: Corpus, options: Options) -> _Index:
+def _index(corpus: Corpus, options: Options) -> _TermIndex:
     import bm25s
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -92,7 +92,7 @@ def _index(corpus: Corpus, options: Options) -> _Index:
     if not any(terms):
         # bm25s divides by the mean length, which is zero here.
         nothing = np.zeros((0, len(corpus.ids)), dtype=np.float32)
-        return _Index(Terms({}), nothing, csr_matrix(nothing))
+        return _TermIndex(Terms({}), nothing, csr_matrix(nothing))
     model = bm25s.BM25(method="lucene", k1=options.k1, b=options.b)
     model.index(terms, show_progress=False, create_empty_token=False)
     stored = model.scores
@@ -107,4 +107,4 @@ def _index(corpus: Corpus, options: Options) -> _Index:
     width = int((frequency > _COMMON * len(corpus.ids)).sum())
     number = np.argsort(order).tolist()
     vocabulary = {term: number[column] for term, column in model.vocab_dict.items()}
-    return _Index(Terms(vocabulary), weights[order[:width]].toarray(), weights[order[width:]])
+    return _TermIndex(Terms(vocabulary), weights[order[:width]].toarray(), weights[order[width:]])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError
-from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries, RankedOptions
 from tcmbench.miners.selection import Candidates, Selection, negatives, select
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Options(RankedOptions):
         return self.model
 
 
-def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return the documents whose vectors are nearest by inner product; the seed decides nothing.
 
     Raises:
@@ -44,7 +44,7 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     return negatives(corpus, nearest, count=options.count)
 
 
-def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: Context) -> Candidates:
+def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: MiningContext) -> Candidates:
     """Return the best `options.count` documents per query."""
     model = context.model(options.model)
     documents = _vectors(model, corpus.texts, kind="document")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from tcmbench.miners import Context, Corpus, Negatives, Queries, RankedOptions, bm25, embedding, random
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries, RankedOptions, bm25, embedding, random
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Options(RankedOptions):
         return self
 
 
-def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return the negatives of three miners without repeats: the model's first, then BM25's, then random ones.
 
     They are chosen in the order random, BM25, embedding, each source giving its next best where an earlier
@@ -75,7 +75,9 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     return Negatives(ids=tuple(rows), filled=tuple(filled))
 
 
-def _ranked(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> list[Candidates]:
+def _ranked(
+    queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext
+) -> list[Candidates]:
     """Return the candidates of the three miners, each deep enough to skip what the earlier ones may take."""
     ranked = options.model_dump(include=set(RankedOptions.model_fields))
     allowed = len(corpus.ids) - max((len(p) for p in queries.positives), default=0)

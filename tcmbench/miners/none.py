@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcmbench.miners import Context, Corpus, Negatives, Queries
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries
 from tcmbench.plugins import PluginOptions
 
 REVISION = "1"
@@ -12,6 +12,6 @@ class Options(PluginOptions):
     """There is nothing to set."""
 
 
-def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return no negatives for each query."""
     return Negatives(ids=((),) * len(queries.ids), filled=(0,) * len(queries.ids))

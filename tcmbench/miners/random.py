@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tcmbench.miners import Context, Corpus, MinerOptions, Negatives, Queries
+from tcmbench.miners import Corpus, MinerOptions, MiningContext, Negatives, Queries
 from tcmbench.miners.selection import Candidates, Selection, negatives, select
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Options(MinerOptions):
     """Nothing beyond what every miner can be told."""
 
 
-def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: Context) -> Negatives:
+def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return documents drawn uniformly among those that are allowed.
 
     A draw depends on the seed, the query's id and the documents' ids alone: the same query gets the same

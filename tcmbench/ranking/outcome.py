@@ -217,7 +217,7 @@ class Collector:
             self._top_scores[row, : kept.size] = scores[kept]
 
 
-class Outcome(NamedTuple):
+class RankingOutcome(NamedTuple):
     """A scored split."""
 
     scores: dict[str, Any]
@@ -227,7 +227,7 @@ class Outcome(NamedTuple):
     """Scores of the single queries."""
 
 
-def outcome(judged: Judgements, ranked: Ranked, *, k_values: Sequence[int], kept: Sequence[str]) -> Outcome:
+def outcome(judged: Judgements, ranked: Ranked, *, k_values: Sequence[int], kept: Sequence[str]) -> RankingOutcome:
     """Return mteb's numbers for a split, and those of its queries.
 
     Args:
@@ -261,7 +261,7 @@ def outcome(judged: Judgements, ranked: Ranked, *, k_values: Sequence[int], kept
         hit_rate=family("HitRate"),
         task_scores={},
     )
-    return Outcome(
+    return RankingOutcome(
         scores,
         queries_module.PerQuery(
             judged.query_ids, queries_module.pick(columns, kept), ranked.top_ids, ranked.top_scores

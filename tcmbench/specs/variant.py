@@ -13,11 +13,11 @@ from tcmbench.specs.toml import Spec
 Tuner = Literal["full", "lora", "qlora"]
 
 
-class _Part(BaseModel):
+class _VariantPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Negatives(_Part):
+class NegativesSpec(_VariantPart):
     """Which documents a query is taught to stay away from."""
 
     miner: str = "none"
@@ -27,7 +27,7 @@ class Negatives(_Part):
     """Options of the miner (count, skip_top, margins …)."""
 
 
-class Augmentation(_Part):
+class AugmentationSpec(_VariantPart):
     """How the text of documents is varied."""
 
     name: str
@@ -37,7 +37,7 @@ class Augmentation(_Part):
     """Options of the augmentation."""
 
 
-class Training(_Part):
+class Training(_VariantPart):
     """Hyper-parameters that every trainer understands."""
 
     epochs: float = Field(default=1.0, gt=0, le=10_000)
@@ -114,10 +114,10 @@ class Variant(Spec):
     head: Literal["generative", "classification"] = "generative"
     """Rerankers only: yes/no logits, or a one-label head."""
 
-    negatives: Negatives = Negatives()
+    negatives: NegativesSpec = NegativesSpec()
     """Which negatives are mined."""
 
-    augmentation: Augmentation | None = None
+    augmentation: AugmentationSpec | None = None
     """How documents are varied; None leaves them as they are."""
 
     batch_rule: Literal["label_unique", "plain", "no_duplicates"] = "label_unique"

@@ -72,7 +72,7 @@ class TaskType(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MtebKind:
     """mteb's words for a kind of task."""
 
     type: str
@@ -85,7 +85,7 @@ class Kind:
     """mteb's domains."""
 
 
-def metadata(spec: TaskSpec, source: Source, kind: Kind, *, metric: str, prompt: str | None = None) -> TaskMetadata:
+def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, prompt: str | None = None) -> TaskMetadata:
     """Return mteb's metadata of a local task."""
     from mteb.abstasks.task_metadata import TaskMetadata
 

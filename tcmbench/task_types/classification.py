@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
-    probe.metadata = metadata(spec, source, Kind("Classification", "t2c", ("Written",)), metric=METRIC)
+    probe.metadata = metadata(spec, source, MtebKind("Classification", "t2c", ("Written",)), metric=METRIC)
     probe.__name__ = probe.__qualname__ = spec.name
     return probe

@@ -10,7 +10,7 @@ from tcmbench.data import values
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._labels import Labels, contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import one_file
@@ -74,7 +74,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
             self.data_loaded = True
 
-    LocalClustering.metadata = metadata(spec, source, Kind("Clustering", "t2c", ("Written",)), metric=METRIC)
+    LocalClustering.metadata = metadata(spec, source, MtebKind("Clustering", "t2c", ("Written",)), metric=METRIC)
     LocalClustering.__name__ = LocalClustering.__qualname__ = spec.name
     return LocalClustering
 

@@ -9,7 +9,7 @@ from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import one_file
@@ -64,7 +64,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             self.data_loaded = True
 
     LocalPairClassification.metadata = metadata(
-        spec, source, Kind("PairClassification", "t2t", ("Written",)), metric=METRIC
+        spec, source, MtebKind("PairClassification", "t2t", ("Written",)), metric=METRIC
     )
     LocalPairClassification.__name__ = LocalPairClassification.__qualname__ = spec.name
     return LocalPairClassification

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import beir
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._judged import JudgedOptions, read_judged
 from tcmbench.task_types._layouts import Beir
 
@@ -50,6 +50,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             read = read_judged(source.path, split, copies=copies)
             self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, notes=read.notes)
 
-    BeirRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t", options.domains), metric=METRIC)
+    BeirRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t", options.domains), metric=METRIC)
     BeirRetrieval.__name__ = BeirRetrieval.__qualname__ = spec.name
     return BeirRetrieval

@@ -11,7 +11,7 @@ from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import one_file
@@ -81,7 +81,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             self.dataset = {"default": {split: Dataset.from_dict(rows) for split in self.eval_splits}}
             self.data_loaded = True
 
-    LocalSTS.metadata = metadata(spec, source, Kind("STS", "t2t", ("Written",)), metric=METRIC)
+    LocalSTS.metadata = metadata(spec, source, MtebKind("STS", "t2t", ("Written",)), metric=METRIC)
     LocalSTS.__name__ = LocalSTS.__qualname__ = spec.name
     return LocalSTS
 

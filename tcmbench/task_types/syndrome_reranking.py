@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -77,6 +77,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 items=read.items,
             )
 
-    SyndromeReranking.metadata = metadata(spec, source, Kind("Reranking", "t2t"), metric=METRIC)
+    SyndromeReranking.metadata = metadata(spec, source, MtebKind("Reranking", "t2t"), metric=METRIC)
     SyndromeReranking.__name__ = SyndromeReranking.__qualname__ = spec.name
     return SyndromeReranking

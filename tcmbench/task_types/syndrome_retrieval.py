@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -65,6 +65,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             qrels = self.dataset[subset][split]["relevant_docs"]
             return extra_metrics(per_query, qrels, closed=pool == "closed")
 
-    SyndromeRetrieval.metadata = metadata(spec, source, Kind("Retrieval", "t2t"), metric=METRIC)
+    SyndromeRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t"), metric=METRIC)
     SyndromeRetrieval.__name__ = SyndromeRetrieval.__qualname__ = spec.name
     return SyndromeRetrieval

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.task_types import Kind, Source, metadata
+from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
@@ -62,6 +62,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 items=read.items,
             )
 
-    SyndromeTwoStage.metadata = metadata(spec, source, Kind("Reranking", "t2t"), metric=METRIC)
+    SyndromeTwoStage.metadata = metadata(spec, source, MtebKind("Reranking", "t2t"), metric=METRIC)
     SyndromeTwoStage.__name__ = SyndromeTwoStage.__qualname__ = spec.name
     return SyndromeTwoStage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.task_types import Kind, Source, metadata, retrieval
+from tcmbench.task_types import MtebKind, Source, metadata, retrieval
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._judged import read_judged
 
@@ -66,7 +66,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 notes=read.notes,
             )
 
-    TwoStage.metadata = metadata(spec, source, Kind("Reranking", "t2t", options.domains), metric=METRIC)
+    TwoStage.metadata = metadata(spec, source, MtebKind("Reranking", "t2t", options.domains), metric=METRIC)
     TwoStage.__name__ = TwoStage.__qualname__ = spec.name
     return TwoStage
 

@@ -64,7 +64,7 @@ class TrainerOptions(PluginOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """One model to be trained."""
 
     variant: Variant
@@ -229,15 +229,15 @@ class Trainer(Protocol):
     LOSSES: Sequence[Loss]
     """All losses it trains with; the first of each task is that of recipes that name none."""
 
-    def check(self, job: Job, *, options: Any) -> None:
+    def check(self, job: TrainingJob, *, options: Any) -> None:
         """Refuse a recipe or base that can't be trained; called before the training set is built, with no rows yet."""
         ...
 
-    def plan(self, job: Job, *, options: Any) -> Plan:
+    def plan(self, job: TrainingJob, *, options: Any) -> Plan:
         """Return the exact command and every file it will make, after the job has been checked."""
         ...
 
-    def train(self, job: Job, *, options: Any, progress: Callable[[Step], None]) -> Outcome:
+    def train(self, job: TrainingJob, *, options: Any, progress: Callable[[Step], None]) -> Outcome:
         """Return the tuned model; an unfinished job goes on from its last checkpoint."""
         ...
 

@@ -14,7 +14,7 @@ from tcmbench.store import write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
 from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import process_environment, scrub
-from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
+from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 from tcmbench.trainers._runtime.packages import missing
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
@@ -22,7 +22,7 @@ from tcmbench.trainers._sentence_transformers.losses import LOSSES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcmbench.trainers import Job, Step
+    from tcmbench.trainers import Step, TrainingJob
 
 REVISION = "1"
 
@@ -33,7 +33,7 @@ class Options(MatryoshkaOptions):
     """Nothing beyond the Matryoshka dimensions."""
 
 
-def check(job: Job, *, options: Options) -> None:
+def check(job: TrainingJob, *, options: Options) -> None:
     """Refuse what this trainer can't do, before anything is started; the training file isn't looked at.
 
     Raises:
@@ -58,7 +58,7 @@ def check(job: Job, *, options: Options) -> None:
     gpus.refuse_too_few(job)
 
 
-def plan(job: Job, *, options: Options) -> Plan:
+def plan(job: TrainingJob, *, options: Options) -> Plan:
     """Return the exact command and every file it will make.
 
     Raises:
@@ -87,7 +87,7 @@ def plan(job: Job, *, options: Options) -> Plan:
     )
 
 
-def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
+def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
     """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
 
     Raises:
@@ -116,7 +116,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
         sample=lambda part: costs.keep(job.work_dir, before=before, part=part),
     )
     cost = costs.so_far(job.work_dir)
-    result = Result.model_validate_json(answer.read_text(encoding="utf-8"))
+    result = WorkResult.model_validate_json(answer.read_text(encoding="utf-8"))
     training_log.refuse_zero_loss(result.curves, where=f"variant {job.variant.name}, seed {job.seed}")
     return Outcome(
         model_dir=job.work_dir / "model",
@@ -133,7 +133,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
     )
 
 
-def _refuse_losses_of_static(job: Job) -> None:
+def _refuse_losses_of_static(job: TrainingJob) -> None:
     """Refuse losses that ask a transformer for more than its vectors."""
     loss = loss_of(job.variant, LOSSES)
     if job.base.architecture == "static" and not loss.trains_static:
@@ -144,7 +144,7 @@ def _refuse_losses_of_static(job: Job) -> None:
         )
 
 
-def _refuse_few_texts(job: Job) -> None:
+def _refuse_few_texts(job: TrainingJob) -> None:
     """Refuse batches that no draw could fill without a repeated positive."""
     size = job.variant.training.batch_size
     if job.variant.batch_rule != "no_duplicates":

@@ -17,7 +17,7 @@ from tcmbench.store import write_json, write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
 from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import scrub
-from tcmbench.trainers._runtime.job_file import Result, work_of, worker_command
+from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
 from tcmbench.trainers._swift import command, four_bits
 from tcmbench.trainers._swift.losses import LOSSES
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.specs.variant import Variant
-    from tcmbench.trainers import Job, Step
+    from tcmbench.trainers import Step, TrainingJob
 
 __all__ = ["LOSSES", "REVISION", "Options", "check", "plan", "train"]
 
 REVISION = "2"
 
 
-def check(job: Job, *, options: Options) -> None:
+def check(job: TrainingJob, *, options: Options) -> None:
     """Refuse what ms-swift can't do, before anything is started; the training file isn't looked at.
 
     Raises:
@@ -69,7 +69,7 @@ def check(job: Job, *, options: Options) -> None:
     gpus.refuse_too_few(job)
 
 
-def plan(job: Job, *, options: Options) -> Plan:
+def plan(job: TrainingJob, *, options: Options) -> Plan:
     """Return the exact command and every file it will make.
 
     Raises:
@@ -94,7 +94,7 @@ def plan(job: Job, *, options: Options) -> Plan:
     )
 
 
-def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
+def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
     """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
 
     Raises:
@@ -125,7 +125,7 @@ def train(job: Job, *, options: Options, progress: Callable[[Step], None]) -> Ou
 
 
 def _trained(
-    job: Job, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
+    job: TrainingJob, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
 ) -> training_log.Summary:
     """Train what is left to be trained; return the summary of all of it."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
@@ -151,7 +151,7 @@ def _trained(
     return training_log.summary(log)
 
 
-def _texts_per_example(job: Job) -> int:
+def _texts_per_example(job: TrainingJob) -> int:
     """Return how many texts an example of the dev file has that a margin is measured on; 0 where there is none."""
     if job.dev_file is None or job.variant.task != "embedding" or job.requirements.scored:
         return 0
@@ -159,7 +159,7 @@ def _texts_per_example(job: Job) -> int:
     return 0 if first is None else 2 + len(first.negatives)
 
 
-def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Result:
+def _finished(job: TrainingJob, *, checkpoint: Path, environment: dict[str, str]) -> WorkResult:
     """Merge, write and check the model in a process of its own."""
     work, answer, model = (job.work_dir / name for name in ("work.json", "answer.json", "model"))
     shutil.rmtree(model, ignore_errors=True)
@@ -176,10 +176,10 @@ def _finished(job: Job, *, checkpoint: Path, environment: dict[str, str]) -> Res
         ),
     )
     shutil.rmtree(job.work_dir / "modelscope", ignore_errors=True)
-    return Result.model_validate_json(answer.read_text(encoding="utf-8"))
+    return WorkResult.model_validate_json(answer.read_text(encoding="utf-8"))
 
 
-def _check_log(job: Job, summary: training_log.Summary) -> None:
+def _check_log(job: TrainingJob, summary: training_log.Summary) -> None:
     where = f"variant {job.variant.name}, seed {job.seed}"
     if summary.rows != job.rows:
         raise TrainingError(
@@ -212,7 +212,7 @@ def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
         )
 
 
-def _refuse_flash_attention(job: Job, options: Options) -> None:
+def _refuse_flash_attention(job: TrainingJob, options: Options) -> None:
     """Refuse an attention that this machine hasn't got; left to `auto`, a GPU with the package gets it."""
     if options.attention != "flash_attention_2":
         return
@@ -224,7 +224,7 @@ def _refuse_flash_attention(job: Job, options: Options) -> None:
         )
 
 
-def _refuse_code(job: Job) -> None:
+def _refuse_code(job: TrainingJob) -> None:
     """Refuse a base that brings code: ms-swift reads every configuration with trust_remote_code."""
     config = job.base_dir / "config.json"
     settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}

@@ -69,5 +69,5 @@ class Context:
     requirements: Requirements
     """Of the trainer."""
 
-    mining: miners.Context = field(default_factory=miners.Context)
+    mining: miners.MiningContext = field(default_factory=miners.MiningContext)
     """What miners may use."""

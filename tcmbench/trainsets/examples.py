@@ -46,7 +46,7 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExampleOrder:
     """Examples in the order of training."""
 
     passes: tuple[list[int], ...]
@@ -67,7 +67,7 @@ class Contents(NamedTuple):
     pairs: Pairs
     texts: Texts
     examples: Examples
-    order: Order
+    order: ExampleOrder
 
 
 def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, requirements: Requirements, seed: int) -> Examples:
@@ -104,7 +104,9 @@ def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, requirements:
     return Examples(pair, view, negative, is_scored)
 
 
-def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, seed: int) -> Order:
+def make_order(
+    variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, seed: int
+) -> ExampleOrder:
     """Return the order of training: `epochs` passes, each shuffled anew, the last cut to its fraction.
 
     Only losses with in-batch negatives gain from label-unique blocks; others are shuffled plainly, whatever
@@ -127,12 +129,12 @@ def make_order(variant: Variant, pairs: Pairs, examples: Examples, *, requiremen
     dropped = tuple(total - len(order) for order in passes)
     fraction = training.epochs - (count - 1)
     last = passes[-1][: max(1, round(len(passes[-1]) / unit * fraction)) * unit]
-    return Order((*passes[:-1], last), block, unit == block, dropped)
+    return ExampleOrder((*passes[:-1], last), block, unit == block, dropped)
 
 
 def watched_order(
     variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, most: int
-) -> Order:
+) -> ExampleOrder:
     """Return at most so many examples, evenly spread in the order they come, that a training is watched by.
 
     Where a loss takes documents of other examples for wrong, or a margin does, no two share a label: neither would say
@@ -145,7 +147,7 @@ def watched_order(
     if is_contrastive and count % size == 1:
         count -= 1
     kept = [candidates[number * len(candidates) // count] for number in range(count)] if count > 1 else []
-    return Order((kept,), size, is_contrastive, (0,))
+    return ExampleOrder((kept,), size, is_contrastive, (0,))
 
 
 def _one_per_label(pairs: Pairs, examples: Examples) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tcmbench.plugins as plugins
 from tcmbench.errors import DataError
-from tcmbench.miners import Context, Corpus, Negatives, Queries
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries
 from tcmbench.miners.selection import copies_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def make_pairs(
     folder: Folder,
     *,
     seed: int,
-    context: Context,
+    context: MiningContext,
 ) -> dict[str, Pairs]:
     """Return the pairs of some splits with their mined negatives; all are mined at once.
 
@@ -195,7 +195,7 @@ def _mine(
     *,
     forms: Forms,
     seed: int,
-    context: Context,
+    context: MiningContext,
 ) -> Negatives:
     miner = miner_of(variant)
     parts = [queries_of(records, split=split) for split, records in splits.items()]

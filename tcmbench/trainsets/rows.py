@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 20_000
 
 
-class Row(NamedTuple):
+class RowOrigin(NamedTuple):
     """Where one line comes from."""
 
     record_id: str
@@ -103,12 +103,12 @@ class RowWriter:
         return pa.ListArray.from_arrays(pa.array(offsets), self._documents.take(pa.array(negatives[is_there])))
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[RowOrigin]:
     """Return all rows of a table, in the order of the lines."""
     import pyarrow.parquet as pq
 
     columns = [column.to_pylist() for column in pq.read_table(path).columns]
-    return [Row(i, tuple(labels), p, tuple(n), v) for i, labels, p, n, v in zip(*columns, strict=True)]
+    return [RowOrigin(i, tuple(labels), p, tuple(n), v) for i, labels, p, n, v in zip(*columns, strict=True)]
 
 
 def _schema() -> pa.Schema:
@@ -116,4 +116,4 @@ def _schema() -> pa.Schema:
 
     names = pa.list_(pa.string())
     types = (pa.string(), names, pa.string(), names, pa.int16())
-    return pa.schema(list(zip(Row._fields, types, strict=True)))
+    return pa.schema(list(zip(RowOrigin._fields, types, strict=True)))

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-    from tcmbench.miners import Context as MiningContext
-    from tcmbench.miners import TextKind
+    from tcmbench.miners import MiningContext, TextKind
     from tcmbench.records.model import Model
     from tcmbench.trainsets import Context
     from tcmbench.tuning.recipe import Recipe
@@ -89,7 +88,7 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
             )
         return _Embedder(model, workspace.cache)
 
-    return miners.Context(embedder=embedder)
+    return miners.MiningContext(embedder=embedder)
 
 
 class _Embedder:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
-    from tcmbench.trainers import Job, Outcome, Plan, Step
+    from tcmbench.trainers import Outcome, Plan, Step, TrainingJob
     from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
@@ -176,7 +176,7 @@ def _keep_logs(work_dir: Path, part: Path) -> None:
 
 def _trained(
     workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
-) -> tuple[TrainSet, Job, Outcome]:
+) -> tuple[TrainSet, TrainingJob, Outcome]:
     with failures.explained(f"variant {recipe.variant.name}, training set"):
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
@@ -211,22 +211,22 @@ def _trainer(variant: Variant) -> Plugin:
 
 def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
     """Refuse a recipe that can't be trained, before hours go into mining for it."""
-    from tcmbench.trainers import Job, requirements
+    from tcmbench.trainers import TrainingJob, requirements
 
     trainer = _trainer(recipe.variant)
     work = workspace.store.path("work", name)
-    job = Job(
+    job = TrainingJob(
         variant=recipe.variant, base=recipe.base, requirements=requirements(recipe.variant),
         base_dir=recipe.base_dir, seed=seed, work_dir=work, train_file=work / "train.jsonl", rows=0,
     )  # fmt: skip
     trainer.module.check(job, options=trainer.options)
 
 
-def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> Job:
-    from tcmbench.trainers import Job, requirements
+def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> TrainingJob:
+    from tcmbench.trainers import TrainingJob, requirements
     from tcmbench.trainsets.rows import read_rows
 
-    return Job(
+    return TrainingJob(
         variant=recipe.variant,
         base=recipe.base,
         requirements=requirements(recipe.variant),

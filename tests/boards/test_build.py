@@ -11,7 +11,7 @@ import pytest
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.columns import rank
 from tcmbench.boards.recommend import recommend
-from tcmbench.boards.table import Estimate
+from tcmbench.boards.table import ShownEstimate
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
@@ -108,7 +108,7 @@ def test_no_gain_is_said(tmp_path: Path) -> None:
     same = replace(entry(tmp_path, "base", kind="base"), name="same", kind="variant")
     built = table(tmp_path, same)
     assert built.recommendation.outcome == "no_gain"
-    assert built.row("same").aggregates.general == Estimate(0.0, 0.0, 0.0)
+    assert built.row("same").aggregates.general == ShownEstimate(0.0, 0.0, 0.0)
 
 
 def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_an_unchanged_rerun_passes(whole: Workspace, cli: Callable[..., tuple[in
 
 def swapped_vectors(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next version of the encoder hands 2% of the vectors to their neighbour in the batch."""
-    encode = sentence_transformers.TextEncoder.encode_texts
+    encode = sentence_transformers.SentenceTransformersEncoder.encode_texts
 
     def faulty(self: Any, texts: Sequence[str]) -> Any:
         vectors = encode(self, texts).copy()
@@ -85,7 +85,7 @@ def swapped_vectors(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 vectors[[place - 1, place]] = vectors[[place, place - 1]]
         return vectors
 
-    monkeypatch.setattr(sentence_transformers.TextEncoder, "encode_texts", faulty)
+    monkeypatch.setattr(sentence_transformers.SentenceTransformersEncoder, "encode_texts", faulty)
     monkeypatch.setattr(sentence_transformers, "REVISION", "faulty")
 
 

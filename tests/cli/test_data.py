@@ -114,8 +114,8 @@ def test_build_takes_nothing_for_new_that_an_older_miner_made(tmp_path: Path, mo
 
     first = built()
     with monkeypatch.context() as turned:
-        scores = bm25._Index.scores
-        turned.setattr(bm25._Index, "scores", lambda index, texts: -scores(index, texts))
+        scores = bm25._TermIndex.scores
+        turned.setattr(bm25._TermIndex, "scores", lambda index, texts: -scores(index, texts))
         turned.setattr(bm25, "REVISION", "turned round")
         second = built()
     stamp = first.stat().st_mtime_ns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards.build import Options, build
-from tcmbench.boards.table import Estimate
+from tcmbench.boards.table import ShownEstimate
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
@@ -16,7 +16,7 @@ from tcmbench.records.reason import Reason
 from tests.comparison.states import POLICIES, POLICY, state, without
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
     from tcmbench.comparison.measured import MeasuredSet
 
 NAMES = ("random-full-00", "bm25-lora-01")
@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSet:
 
 
 @pytest.fixture(scope="module")
-def rows(whole: MeasuredSet) -> dict[str, Row]:
+def rows(whole: MeasuredSet) -> dict[str, BoardRow]:
     """The rows of the set's board."""
     entries = [model.entry for model in whole.models]
     table = build(whole.model_set, whole.suite, entries, options=Options(policies=POLICIES))
@@ -37,7 +37,7 @@ def rows(whole: MeasuredSet) -> dict[str, Row]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, Row], name: str) -> None:
+def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, BoardRow], name: str) -> None:
     """Outcome, reasons, and every figure with its interval are the same to the bit."""
     verdict = AgainstReference(whole, policy=POLICY, names=[name]).judge(name)
     row = rows[name]
@@ -46,10 +46,10 @@ def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, R
     assert (verdict.outcome, tuple(finding.message for finding in verdict.findings)) == (row.gate.outcome, said)
     assert verdict.result.gain_in_domain is not None
     gain = verdict.result.gain_in_domain
-    assert row.aggregates.in_domain == Estimate(gain.value, gain.interval.low, gain.interval.high)
+    assert row.aggregates.in_domain == ShownEstimate(gain.value, gain.interval.low, gain.interval.high)
     for task in verdict.tasks:
         cell = row.cells[task.task]
-        assert cell.delta == Estimate(task.delta.value, task.delta.interval.low, task.delta.interval.high)
+        assert cell.delta == ShownEstimate(task.delta.value, task.delta.interval.low, task.delta.interval.high)
         assert (cell.p_value, cell.verdict) == (task.p_holm, task.verdict)
     assert verdict.seeds == row.seeds == 2
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data.validate import OFFICIAL_COUNTS, OfficialCheck, SharedPatients, validate
+from tcmbench.data.validate import OFFICIAL_COUNTS, OfficialCheck, SplitsSharePatients, validate
 from tcmbench.errors import BadLines
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_copies_are_counted_within_and_across(root: Path) -> None:
 
 def test_shared_patients_are_named(root: Path) -> None:
     """Pairs of splits with patients in both, and only those."""
-    assert (SharedPatients("train", "test", 1, ("p1",)),) == validate(root).shared_patients
+    assert (SplitsSharePatients("train", "test", 1, ("p1",)),) == validate(root).shared_patients
 
 
 def test_entries_that_say_the_same_are_named(make_folder: MakeFolder) -> None:

@@ -20,7 +20,7 @@ from tcmbench.boards.build import Options, build
 from tcmbench.checks import outputs
 from tcmbench.data.convert import convert
 from tcmbench.data.tcm_sd import Syndrome
-from tcmbench.miners import Context, Corpus, Queries
+from tcmbench.miners import Corpus, MiningContext, Queries
 from tcmbench.specs.base import Base
 from tcmbench.stats.resampling import Resampling
 from tcmbench.stats.statistics import load as load_statistic
@@ -212,7 +212,7 @@ def test_miner(place: Callable[[str], None]) -> None:
     miner = plugins.use("miners", "length", {"count": 2})
     corpus = Corpus(("a", "b", "c", "d", "copy"), ("一", "一二", "一二三", "一二三四五六", "一二 "))
     queries = Queries(("q",), ("甲乙",), (frozenset({"b"}),))
-    negatives = miner.module.mine(queries, corpus, options=miner.options, seed=0, context=Context())
+    negatives = miner.module.mine(queries, corpus, options=miner.options, seed=0, context=MiningContext())
     assert negatives.ids == (("a", "c"),)
 
 

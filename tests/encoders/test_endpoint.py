@@ -215,7 +215,7 @@ def test_negatives_are_mined_with_an_endpoint(server: Model, workspace_dir: Path
 
     corpus = miners.Corpus(tuple(f"d{n}" for n in range(12)), tuple(TEXTS[:12]))
     queries = miners.Queries(("q",), ("头痛发热",), (frozenset({"d3"}),))
-    context = miners.Context(embedder=lambda _: Embedder())
+    context = miners.MiningContext(embedder=lambda _: Embedder())
     found = embedding.mine(queries, corpus, options=embedding.Options(count=4, model="far"), seed=0, context=context)
     vectors = loaded.encode_list(["头痛发热", *TEXTS[:12]])
     nearest = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")

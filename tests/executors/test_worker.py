@@ -28,7 +28,7 @@ def test_a_worker_whose_run_is_gone_ends_and_notes_no_failure(
     job = plan(small, model_set, tasks.plan_set(small, model_set)).jobs[0]
     run, worker = Pipe()
     with worker, run:
-        run.send(_worker.Order(job, ("tcmbench", "run", "small"), 40))
+        run.send(_worker.WorkOrder(job, ("tcmbench", "run", "small"), 40))
         run.close()
         with pytest.raises(SystemExit):
             _worker.main(os.dup(worker.fileno()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.miners import Context, Corpus, Queries
+from tcmbench.miners import Corpus, MiningContext, Queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +40,9 @@ def model() -> CharacterModel:
 
 
 @pytest.fixture
-def context(model: CharacterModel) -> Context:
+def context(model: CharacterModel) -> MiningContext:
     """What miners may use."""
-    return Context(embedder=lambda _: model)
+    return MiningContext(embedder=lambda _: model)
 
 
 @pytest.fixture

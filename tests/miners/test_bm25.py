@@ -6,7 +6,7 @@ import bm25s
 import numpy as np
 import pytest
 
-from tcmbench.miners import Context, Corpus, Queries, bm25
+from tcmbench.miners import Corpus, MiningContext, Queries, bm25
 from tcmbench.text.ngrams import char_bigrams
 
 
@@ -20,7 +20,7 @@ def test_scores_are_those_of_bm25s(queries: Queries, corpus: Corpus) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_hardest_first(queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_hardest_first(queries: Queries, corpus: Corpus, context: MiningContext) -> None:
     """Negatives come in the order of their scores, up to what a machine's matrix product rounds."""
     found = bm25.mine(queries, corpus, options=bm25.Options(count=5), seed=0, context=context)
     scores = bm25._index(corpus, bm25.Options()).scores(queries.texts)
@@ -30,7 +30,7 @@ def test_hardest_first(queries: Queries, corpus: Corpus, context: Context) -> No
         assert ranked == pytest.approx(sorted(ranked, reverse=True), rel=1e-5)
 
 
-def test_empty_texts_are_no_reason_to_fail(context: Context) -> None:
+def test_empty_texts_are_no_reason_to_fail(context: MiningContext) -> None:
     """A query or corpus without a single term still gives negatives."""
     corpus = Corpus(("a", "b", "c"), ("。", "", "！"))
     queries = Queries(("q",), ("",), (frozenset({"a"}),))

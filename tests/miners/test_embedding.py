@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import DataError, SpecError
-from tcmbench.miners import Context, Corpus, Queries, embedding
+from tcmbench.miners import Corpus, MiningContext, Queries, embedding
 
 if TYPE_CHECKING:
     from tests.miners.conftest import CharacterModel
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 def test_every_distinct_text_is_encoded_once(queries: Queries, corpus: Corpus, model: CharacterModel) -> None:
     """One call for the documents and one for the queries, whatever repeats among them."""
     twice = Queries(tuple(f"{i}{half}" for half in "ab" for i in queries.ids), queries.texts * 2, queries.positives * 2)
-    context = Context(embedder=lambda _: model)
+    context = MiningContext(embedder=lambda _: model)
     embedding.mine(twice, corpus, options=embedding.Options(), seed=0, context=context)
     assert model.calls == [("document", 40), ("query", len(set(queries.texts)))]
 
 
-def test_nearest_by_inner_product(queries: Queries, corpus: Corpus, context: Context, model: CharacterModel) -> None:
+def test_nearest_by_inner_product(
+    queries: Queries, corpus: Corpus, context: MiningContext, model: CharacterModel
+) -> None:
     """The negatives are the allowed documents of the largest inner products."""
     found = embedding.mine(queries, corpus, options=embedding.Options(count=1), seed=0, context=context)
     scores = model.embed(queries.texts, kind="query") @ model.embed(corpus.texts, kind="document").T
@@ -43,14 +45,14 @@ def test_model_of_the_options_is_asked(queries: Queries, corpus: Corpus, model: 
         return model
 
     options = embedding.Options(model="http://localhost:8000/v1")
-    embedding.mine(queries, corpus, options=options, seed=0, context=Context(embedder=embedder))
+    embedding.mine(queries, corpus, options=options, seed=0, context=MiningContext(embedder=embedder))
     assert asked == ["http://localhost:8000/v1"]
 
 
 def test_no_model_is_refused(queries: Queries, corpus: Corpus) -> None:
     """Without a model the message says how to name one."""
     with pytest.raises(SpecError, match="Name one in the miner's options"):
-        embedding.mine(queries, corpus, options=embedding.Options(), seed=0, context=Context())
+        embedding.mine(queries, corpus, options=embedding.Options(), seed=0, context=MiningContext())
 
 
 def test_vectors_that_are_not_numbers_are_refused(queries: Queries, corpus: Corpus) -> None:
@@ -64,5 +66,5 @@ def test_vectors_that_are_not_numbers_are_refused(queries: Queries, corpus: Corp
 
     with pytest.raises(DataError, match="broken: expected 40 vectors of finite numbers"):
         embedding.mine(
-            queries, corpus, options=embedding.Options(), seed=0, context=Context(embedder=lambda _: Broken())
+            queries, corpus, options=embedding.Options(), seed=0, context=MiningContext(embedder=lambda _: Broken())
         )

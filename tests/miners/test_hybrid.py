@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tcmbench import plugins
 from tcmbench.errors import SpecError
-from tcmbench.miners import Context, Corpus, Queries, bm25, embedding, hybrid, random
+from tcmbench.miners import Corpus, MiningContext, Queries, bm25, embedding, hybrid, random
 
 
 def by_hand(lists: list[list[int]], shares: list[int]) -> list[int]:
@@ -37,7 +37,7 @@ def test_choice_is_random_then_bm25_then_embedding(
     assert hybrid._merge(cut, (2, 3, 3))[0] == by_hand(cut, [2, 3, 3])
 
 
-def test_shares_of_each_source(queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_shares_of_each_source(queries: Queries, corpus: Corpus, context: MiningContext) -> None:
     """2 random, the best 3 of BM25 that these leave, the best 3 of the model that all leave."""
     found = hybrid.mine(queries, corpus, options=hybrid.Options(), seed=3, context=context)
     drawn = random.mine(queries, corpus, options=random.Options(count=2), seed=3, context=context)
@@ -50,7 +50,7 @@ def test_shares_of_each_source(queries: Queries, corpus: Corpus, context: Contex
 
 
 def test_margins_that_leave_nothing_are_made_up_for_at_random(
-    queries: Queries, corpus: Corpus, context: Context
+    queries: Queries, corpus: Corpus, context: MiningContext
 ) -> None:
     """Where no document passes, eight random ones stand, and six of them are counted as filling up."""
     options = hybrid.Options(margin_absolute=1e6)
@@ -63,7 +63,7 @@ def test_margins_that_leave_nothing_are_made_up_for_at_random(
 def test_no_share_of_the_model_needs_no_model(queries: Queries, corpus: Corpus) -> None:
     """With embedding = 0 nothing is encoded."""
     options = hybrid.Options(count=5, embedding=0)
-    found = hybrid.mine(queries, corpus, options=options, seed=0, context=Context())
+    found = hybrid.mine(queries, corpus, options=options, seed=0, context=MiningContext())
     assert {len(ids) for ids in found.ids} == {5}
     assert options.model_name() is None
 

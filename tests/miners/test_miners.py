@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from tcmbench import plugins
 from tcmbench.errors import DataError, SpecError
-from tcmbench.miners import Context, Corpus, Negatives, Queries
+from tcmbench.miners import Corpus, MiningContext, Negatives, Queries
 from tcmbench.text.ngrams import normalise
 
 MINERS = ["random", "bm25", "embedding", "hybrid"]
 
 
 def mine(
-    name: str, queries: Queries, corpus: Corpus, context: Context, *, seed: int = 0, **given_options: object
+    name: str, queries: Queries, corpus: Corpus, context: MiningContext, *, seed: int = 0, **given_options: object
 ) -> Negatives:
     """Return what a miner finds under these options."""
     miner = plugins.use("miners", name, given_options)
@@ -25,7 +25,7 @@ def mine(
 
 @pytest.mark.parametrize("name", MINERS)
 def test_same_number_for_each_query_and_none_twice(
-    name: str, queries: Queries, corpus: Corpus, context: Context
+    name: str, queries: Queries, corpus: Corpus, context: MiningContext
 ) -> None:
     """Every query gets exactly count different documents."""
     found = mine(name, queries, corpus, context)
@@ -35,7 +35,7 @@ def test_same_number_for_each_query_and_none_twice(
 
 @pytest.mark.parametrize("name", MINERS)
 def test_never_a_positive_a_copy_or_a_merged_label(
-    name: str, queries: Queries, corpus: Corpus, context: Context
+    name: str, queries: Queries, corpus: Corpus, context: MiningContext
 ) -> None:
     """Negatives never are right: neither themselves, nor by the label map, nor by the text of such a document."""
     found = mine(name, queries, corpus, context)
@@ -47,7 +47,9 @@ def test_never_a_positive_a_copy_or_a_merged_label(
 
 
 @pytest.mark.parametrize("name", MINERS)
-def test_merged_labels_are_allowed_where_asked(name: str, queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_merged_labels_are_allowed_where_asked(
+    name: str, queries: Queries, corpus: Corpus, context: MiningContext
+) -> None:
     """exclude_merged_labels = false lets the other label of a merged pair in, and still no positive."""
     shares = {"random": 39, "bm25": 0, "embedding": 0} if name == "hybrid" else {}
     only = Queries(queries.ids[20:21], queries.texts[20:21], queries.positives[20:21])
@@ -58,7 +60,7 @@ def test_merged_labels_are_allowed_where_asked(name: str, queries: Queries, corp
 
 @pytest.mark.parametrize("name", MINERS)
 def test_same_seed_same_negatives_in_any_order_of_queries(
-    name: str, queries: Queries, corpus: Corpus, context: Context
+    name: str, queries: Queries, corpus: Corpus, context: MiningContext
 ) -> None:
     """What a query gets doesn't depend on where it stands."""
     found = dict(zip(queries.ids, mine(name, queries, corpus, context, seed=5).ids, strict=True))
@@ -68,14 +70,14 @@ def test_same_seed_same_negatives_in_any_order_of_queries(
 
 
 @pytest.mark.parametrize("name", MINERS)
-def test_count_zero_is_refused_with_advice(name: str, queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_count_zero_is_refused_with_advice(name: str, queries: Queries, corpus: Corpus, context: MiningContext) -> None:
     """A miner that is to give nothing is a mistake; the message names the miner none."""
     with pytest.raises(SpecError, match='miner = "none"'):
         mine(name, queries, corpus, context, count=0)
 
 
 @pytest.mark.parametrize("name", ["random", "bm25", "embedding"])
-def test_too_small_a_corpus_is_refused(name: str, queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_too_small_a_corpus_is_refused(name: str, queries: Queries, corpus: Corpus, context: MiningContext) -> None:
     """Asking for more than there is names the query and what to do."""
     with pytest.raises(DataError, match=r"q0: expected 39 negatives.*Lower the miner's count"):
         mine(name, queries, corpus, context, count=39)
@@ -83,7 +85,7 @@ def test_too_small_a_corpus_is_refused(name: str, queries: Queries, corpus: Corp
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(data=st.data(), name=st.sampled_from(MINERS))
-def test_no_options_let_a_positive_in(data: st.DataObject, name: str, context: Context) -> None:
+def test_no_options_let_a_positive_in(data: st.DataObject, name: str, context: MiningContext) -> None:
     """Whatever corpus, positives, margins and skips: equal counts, no repeats, no positive."""
     size = data.draw(st.integers(12, 16))
     texts = data.draw(st.lists(st.text("热寒虚实痰湿", max_size=5), min_size=size, max_size=size))
@@ -110,6 +112,6 @@ def test_no_options_let_a_positive_in(data: st.DataObject, name: str, context: C
     assert all(p.isdisjoint(ids) for p, ids in zip(positives, found.ids, strict=True))
 
 
-def test_none_gives_nothing(queries: Queries, corpus: Corpus, context: Context) -> None:
+def test_none_gives_nothing(queries: Queries, corpus: Corpus, context: MiningContext) -> None:
     """The miner none leaves in-batch negatives alone to do the work."""
     assert mine("none", queries, corpus, context) == Negatives(((),) * 30, (0,) * 30)

@@ -11,9 +11,9 @@ import pytest
 
 from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job, Step, TrainedRows
+from tcmbench.trainers import Step, TrainedRows, TrainingJob
 from tcmbench.trainers._runtime import checkpoints
-from tcmbench.trainers._runtime.job_file import Result, work_of
+from tcmbench.trainers._runtime.job_file import WorkResult, work_of
 from tcmbench.trainers._sentence_transformers import worker
 from tests.trainers.tiny import (
     embedding_rows,
@@ -40,7 +40,7 @@ def _callbacks_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "PrinterCallback", trainer_callback.PrinterCallback)
 
 
-def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> Job:
+def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> TrainingJob:
     """Return a job for this trainer."""
     file = write_rows(folder / "train.jsonl", embedding_rows(rows, negatives=int(str(changes.pop("mined", 1)))))
     return make_job(
@@ -49,7 +49,7 @@ def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **change
     )  # fmt: skip
 
 
-def in_process(job: Job) -> Result:
+def in_process(job: TrainingJob) -> WorkResult:
     """Train without a process of its own."""
     plan(job)
     checkpoint = checkpoints.newest(job.work_dir / "run")

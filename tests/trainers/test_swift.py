@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from tcmbench.errors import MissingExtra, ModelAbsent, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job, Outcome, Step
+from tcmbench.trainers import Outcome, Step, TrainingJob
 from tcmbench.trainers._runtime import packages
 from tcmbench.trainers._swift import command
 from tests.trainers.tiny import (
@@ -49,7 +49,7 @@ callbacks_map["tcmbench_guard"] = Killed
 
 
 @pytest.fixture(scope="module")
-def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, embedding_dir: Path) -> Job:
+def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, embedding_dir: Path) -> TrainingJob:
     """Twenty steps of LoRA with a checkpoint after every five."""
     folder = tmp_path_factory.mktemp("lora")
     file = write_rows(folder / "train.jsonl", embedding_rows(ROWS))
@@ -60,14 +60,14 @@ def lora_job(tmp_path_factory: pytest.TempPathFactory, embedding_base: Base, emb
 
 
 @pytest.fixture(scope="module")
-def lora(lora_job: Job) -> tuple[Outcome, list[Step]]:
+def lora(lora_job: TrainingJob) -> tuple[Outcome, list[Step]]:
     """Its outcome and the steps that were reported."""
     steps: list[Step] = []
     return train(lora_job, progress=steps.append), steps
 
 
 @pytest.mark.slow
-def test_lora_reports_and_keeps_what_happened(lora_job: Job, lora: tuple[Outcome, list[Step]]) -> None:
+def test_lora_reports_and_keeps_what_happened(lora_job: TrainingJob, lora: tuple[Outcome, list[Step]]) -> None:
     """Progress comes through, the curves hold every step and the dev margin, the cost is told."""
     outcome, steps = lora
     assert [step.step for step in steps] == list(range(1, 21))
@@ -113,7 +113,7 @@ def test_batches_are_those_of_the_file(
 
 @pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_bytes(
-    lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lora_job: TrainingJob, lora: tuple[Outcome, list[Step]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after a checkpoint and run again, it ends in the bytes of the uninterrupted one."""
     job = make_job(
@@ -134,7 +134,9 @@ def test_a_killed_training_resumes_to_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_not_repeated(lora_job: Job, lora: tuple[Outcome, list[Step]], tmp_path: Path) -> None:
+def test_a_finished_training_is_not_repeated(
+    lora_job: TrainingJob, lora: tuple[Outcome, list[Step]], tmp_path: Path
+) -> None:
     """With the last checkpoint there, only the model is made again: even if the kill came before ms-swift's summary."""
     job = dataclasses.replace(lora_job, work_dir=tmp_path / "work")
     shutil.copytree(lora_job.work_dir, job.work_dir, ignore=shutil.ignore_patterns("model"))

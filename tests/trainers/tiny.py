@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tcmbench import plugins
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Variant
-from tcmbench.trainers import Job, Outcome, Plan, Step, requirements
+from tcmbench.trainers import Outcome, Plan, Step, TrainingJob, requirements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def make_job(
     labels: Sequence[tuple[str, ...]] | None = None,
     dev_file: Path | None = None,
     **variant: object,
-) -> Job:
+) -> TrainingJob:
     """Return a job with batches of eight; `variant` and `training` overlay the recipe."""
     reranks = base.kind == "reranker"
     settings = {
@@ -67,7 +67,7 @@ def make_job(
             "training": {**settings, **(training or {})}, **variant,
         }
     )  # fmt: skip
-    return Job(
+    return TrainingJob(
         variant=recipe,
         base=base,
         requirements=requirements(recipe),
@@ -82,14 +82,14 @@ def make_job(
     )
 
 
-def plan(job: Job) -> Plan:
+def plan(job: TrainingJob) -> Plan:
     """Return the plan of the job's trainer."""
     trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
     planned: Plan = trainer.module.plan(job, options=trainer.options)
     return planned
 
 
-def train(job: Job, *, progress: Callable[[Step], None] = lambda _: None) -> Outcome:
+def train(job: TrainingJob, *, progress: Callable[[Step], None] = lambda _: None) -> Outcome:
     """Train by the job's trainer."""
     trainer = plugins.use("trainers", job.variant.trainer, job.variant.training.options)
     outcome: Outcome = trainer.module.train(job, options=trainer.options, progress=progress)

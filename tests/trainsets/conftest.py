@@ -56,7 +56,7 @@ def context(tmp_path: Path) -> Context:
         store=Store(tmp_path / "store"),
         tokenizer=CharacterTokenizer(),
         requirements=Requirements(loss="infonce", scored=False, in_batch=True, devices=1),
-        mining=miners.Context(embedder=lambda _: CharacterModel()),
+        mining=miners.MiningContext(embedder=lambda _: CharacterModel()),
     )
 
 

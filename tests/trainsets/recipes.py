@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
 from tcmbench.trainers import requirements
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tcmbench.trainsets import Context
 
-HYBRID = Negatives(miner="hybrid")
-PERMUTED = Augmentation(name="field_permutations")
+HYBRID = NegativesSpec(miner="hybrid")
+PERMUTED = AugmentationSpec(name="field_permutations")
 
 
 def recipe(**fields: Any) -> Variant:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tcmbench.errors import DataError, SpecError, StoreError, UnknownName
-from tcmbench.specs.variant import Augmentation, Negatives
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec
 from tcmbench.trainsets.build import build, load
 from tests.trainsets.recipes import HYBRID, PERMUTED, lines, recipe, suiting, texts
 
@@ -84,7 +84,7 @@ def test_merged_labels_stay_negatives_where_asked(base: Base, folder: Folder, co
     (merged,) = folder.label_map.merged_with(first) - {first}
     for exclude in (True, False):
         options = {"count": 20, "exclude_merged_labels": exclude}
-        variant = recipe(negatives=Negatives(miner="random", options=options))
+        variant = recipe(negatives=NegativesSpec(miner="random", options=options))
         rows = pq.read_table(build(variant, base, folder, seed=0, context=context).rows).to_pylist()
         found = [row["negatives"] for row in rows if row["labels"] == [first]]
         assert any(merged in negatives for negatives in found) is not exclude
@@ -124,8 +124,8 @@ def test_same_recipe_is_built_once_and_the_same_everywhere(
 @pytest.mark.parametrize(
     "change",
     [
-        {"negatives": Negatives(miner="bm25")},
-        {"negatives": Negatives(miner="hybrid", options={"skip_top": 1})},
+        {"negatives": NegativesSpec(miner="bm25")},
+        {"negatives": NegativesSpec(miner="hybrid", options={"skip_top": 1})},
         {"augmentation": PERMUTED},
         {"batch_rule": "plain"},
         {"max_samples": 40},
@@ -273,7 +273,7 @@ def test_reranker_lines(base: Base, folder: Folder, context: Context) -> None:
 
 def test_scored_losses_get_scored_pairs(base: Base, folder: Folder, context: Context) -> None:
     """One line with score 1 for the positive, one with score 0 for each negative."""
-    variant = recipe(negatives=Negatives(miner="bm25", options={"count": 2}), training={"loss": "contrastive"})
+    variant = recipe(negatives=NegativesSpec(miner="bm25", options={"count": 2}), training={"loss": "contrastive"})
     made = build(variant, base, folder, seed=0, context=suiting(context, variant))
     scores = Counter(line["label"] for line in lines(made.train))
     assert scores == {1.0: made.statistics.pairs, 0.0: 2 * made.statistics.pairs}
@@ -292,11 +292,11 @@ def test_dropped_records_are_gone(base: Base, folder: Folder, context: Context, 
 @pytest.mark.parametrize(
     ("fields", "error", "message"),
     [
-        ({"negatives": Negatives(miner="bm52")}, UnknownName, "Did you mean 'bm25'"),
-        ({"negatives": Negatives(miner="hybrid", options={"count": 0})}, SpecError, 'miner = "none"'),
-        ({"negatives": Negatives(miner="bm25", options={"cuont": 1})}, SpecError, "Known options: count"),
-        ({"negatives": Negatives(miner="random", options={"count": 99})}, DataError, "Lower the miner's count"),
-        ({"augmentation": Augmentation(name="zone")}, UnknownName, "zone_permutations"),
+        ({"negatives": NegativesSpec(miner="bm52")}, UnknownName, "Did you mean 'bm25'"),
+        ({"negatives": NegativesSpec(miner="hybrid", options={"count": 0})}, SpecError, 'miner = "none"'),
+        ({"negatives": NegativesSpec(miner="bm25", options={"cuont": 1})}, SpecError, "Known options: count"),
+        ({"negatives": NegativesSpec(miner="random", options={"count": 99})}, DataError, "Lower the miner's count"),
+        ({"augmentation": AugmentationSpec(name="zone")}, UnknownName, "zone_permutations"),
         ({"split_negatives": True}, SpecError, "split_negatives needs negatives"),
         ({"task": "reranker"}, SpecError, "task reranker, loss pointwise_reranker needs negatives"),
         ({"training": {"batch_size": 64}}, SpecError, "Lower training.batch_size"),

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tcmbench.errors import SpecError
-from tcmbench.specs.variant import Augmentation, Negatives
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec
 from tcmbench.trainsets.build import build
 from tests.trainsets.recipes import lines, recipe, texts
 
@@ -40,8 +40,8 @@ def test_a_second_name_of_the_positive_is_no_negative_in_views_without_names(
     """Without its name such an entry is the positive's own text."""
     changed = renamed(folder)
     twins = {changed.knowledge[0].doc_id, changed.knowledge[12].doc_id}
-    every = Negatives(miner="random", options={"count": 27})
-    variant = recipe(negatives=every, augmentation=Augmentation(name="field_combinations"), max_samples=200)
+    every = NegativesSpec(miner="random", options={"count": 27})
+    variant = recipe(negatives=every, augmentation=AugmentationSpec(name="field_combinations"), max_samples=200)
     made = build(variant, base, changed, seed=1, context=context)
     rows = pq.read_table(made.rows).to_pylist()
     assert any(row["positive"] in twins for row in rows)
@@ -59,7 +59,7 @@ def test_entries_that_share_a_view_never_meet_in_a_batch(base: Base, folder: Fol
         for number, record in enumerate(changed.splits["train"])
     )
     changed = replace(changed, splits={**changed.splits, "train": train})
-    variant = recipe(augmentation=Augmentation(name="field_combinations"), max_samples=200)
+    variant = recipe(augmentation=AugmentationSpec(name="field_combinations"), max_samples=200)
     made = build(variant, base, changed, seed=1, context=context)
     positives = [texts(line["positive_messages"])[0] for line in lines(made.train)]
     for block in (positives[start : start + 4] for start in range(0, len(positives), 4)):
@@ -70,8 +70,8 @@ def test_entries_that_share_a_view_never_meet_in_a_batch(base: Base, folder: Fol
 def test_all_documents_of_a_line_stand_in_its_view(base: Base, folder: Folder, context: Context, name: str) -> None:
     """A negative that lacks the view would be known by its form: such lines stand plain, and so do all beside it."""
     changed = with_entry(folder, 20, manifestations="")
-    augmentation = Augmentation(name=name, options={"missing": "exclude"})
-    variant = recipe(negatives=Negatives(miner="random", options={"count": 8}), augmentation=augmentation)
+    augmentation = AugmentationSpec(name=name, options={"missing": "exclude"})
+    variant = recipe(negatives=NegativesSpec(miner="random", options={"count": 8}), augmentation=augmentation)
     made = build(variant, base, changed, seed=1, context=context)
     rows = pq.read_table(made.rows).to_pylist()
     lacking = changed.knowledge[20].doc_id
@@ -84,7 +84,7 @@ def test_all_documents_of_a_line_stand_in_its_view(base: Base, folder: Folder, c
 def test_an_augmentation_without_any_view_is_refused(base: Base, folder: Folder, context: Context) -> None:
     """Training on plain documents under the name of an augmentation would be no comparison."""
     knowledge = tuple(replace(syndrome, diseases="") for syndrome in folder.knowledge)
-    variant = recipe(augmentation=Augmentation(name="field_permutations", options={"missing": "exclude"}))
+    variant = recipe(augmentation=AugmentationSpec(name="field_permutations", options={"missing": "exclude"}))
     with pytest.raises(SpecError, match=r"field_permutations gives no view of any positive.*Name the fields"):
         build(variant, base, replace(folder, knowledge=knowledge), seed=1, context=context)
 

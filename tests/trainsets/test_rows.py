@@ -10,14 +10,14 @@ import pytest
 
 from tcmbench.data.tcm_sd import Record, Syndrome
 from tcmbench.trainsets.lines import ABSENT, Lines
-from tcmbench.trainsets.rows import Row, RowWriter, read_rows
+from tcmbench.trainsets.rows import RowOrigin, RowWriter, read_rows
 
 RECORDS = [Record(f"r{n}", f"p{n}", labels, "", "", "", "") for n, labels in enumerate([("甲证", "乙证"), ("乙证",)])]
 KNOWLEDGE = [Syndrome(name, name, "", "", "") for name in ("甲证", "乙证", "丙证")]
 ROWS = [
-    Row("r0", ("甲证", "乙证"), "甲证", ("丙证",), -1),
-    Row("r1", ("乙证",), "乙证", (), 3),
-    Row("r1", ("乙证",), "乙证", ("甲证",), 0),
+    RowOrigin("r0", ("甲证", "乙证"), "甲证", ("丙证",), -1),
+    RowOrigin("r1", ("乙证",), "乙证", (), 3),
+    RowOrigin("r1", ("乙证",), "乙证", ("甲证",), 0),
 ]
 LINES = Lines(
     record=np.array([0, 1, 1]),

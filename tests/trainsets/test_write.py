@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.specs.variant import Augmentation, Negatives, Training, Variant
+from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
 from tcmbench.trainers import requirements
 from tcmbench.trainsets.build import build
 from tcmbench.trainsets.rows import read_rows
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tcmbench.trainsets import Context
 
 RECIPES = {
-    "no negatives": {"negatives": Negatives()},
-    "random negatives": {"negatives": Negatives(miner="random", options={"count": 2})},
-    "scored": {"negatives": Negatives(miner="random", options={"count": 2}), "loss": "contrastive"},
-    "two passes, plain": {"negatives": Negatives(), "epochs": 2, "batch_rule": "plain"},
+    "no negatives": {"negatives": NegativesSpec()},
+    "random negatives": {"negatives": NegativesSpec(miner="random", options={"count": 2})},
+    "scored": {"negatives": NegativesSpec(miner="random", options={"count": 2}), "loss": "contrastive"},
+    "two passes, plain": {"negatives": NegativesSpec(), "epochs": 2, "batch_rule": "plain"},
 }
 
 
@@ -40,7 +40,7 @@ def test_each_line_is_the_json_of_its_row(name: str, base: Base, folder: Folder,
         base="tiny",
         data="folder",
         training=training,
-        augmentation=Augmentation(name="field_permutations"),
+        augmentation=AugmentationSpec(name="field_permutations"),
         **given,
     )
     context = dataclasses.replace(context, requirements=requirements(variant))

@@ -22,7 +22,7 @@ from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
     from tcmbench.workspace import Workspace
 
 
@@ -136,7 +136,7 @@ def test_a_row_shows_the_leaks_into_its_own_suite(
 ) -> None:
     """A model that was trained for another suite is taken from the store, its leaks are not; old outcomes had them."""
 
-    def train(job: Job, **_: object) -> Outcome:
+    def train(job: TrainingJob, **_: object) -> Outcome:
         made = shutil.copytree(job.base_dir, job.work_dir / "model")
         return Outcome(made, (), 1.0, TrainedRows(1), 1, 1.0, 0.0, 1, {}, ("train",), {})
 

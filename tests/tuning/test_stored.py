@@ -16,16 +16,16 @@ from tcmbench.tuning.recipe import resolve
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
     from tcmbench.workspace import Workspace
 
 
 @pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[TrainingJob]:
     """The trainings so far, by a trainer that copies the base."""
-    jobs: list[Job] = []
+    jobs: list[TrainingJob] = []
 
-    def train(job: Job, **_: object) -> Outcome:
+    def train(job: TrainingJob, **_: object) -> Outcome:
         jobs.append(job)
         return Outcome(
             model_dir=shutil.copytree(job.base_dir, job.work_dir / "model"),
@@ -50,7 +50,9 @@ def tuned(place: Workspace, variant: Variant) -> tune.Tuned:
     return tune.tune(place, resolve(place, variant), seed=0, progress=lambda _: None)
 
 
-def test_a_model_that_lacks_a_part_is_trained_again(place: Workspace, variant: Variant, trainings: list[Job]) -> None:
+def test_a_model_that_lacks_a_part_is_trained_again(
+    place: Workspace, variant: Variant, trainings: list[TrainingJob]
+) -> None:
     """Whichever was deleted: nothing of the store stands in the way of the new one."""
     folder = tuned(place, variant).folder
     assert tuned(place, variant).folder == folder
@@ -65,7 +67,7 @@ def test_a_model_that_lacks_a_part_is_trained_again(place: Workspace, variant: V
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "\x00"])
 def test_a_damaged_outcome_says_what_to_delete(
-    place: Workspace, variant: Variant, trainings: list[Job], damaged: str
+    place: Workspace, variant: Variant, trainings: list[TrainingJob], damaged: str
 ) -> None:
     """The message names the file, and deleting it is enough."""
     path = tuned(place, variant).folder / "outcome.json"
@@ -77,7 +79,7 @@ def test_a_damaged_outcome_says_what_to_delete(
     assert len(trainings) == 2
 
 
-def test_numbers_that_are_not_finite_are_null(place: Workspace, variant: Variant, trainings: list[Job]) -> None:
+def test_numbers_that_are_not_finite_are_null(place: Workspace, variant: Variant, trainings: list[TrainingJob]) -> None:
     """JSON has none: a model with an infinite gradient norm in its log is kept all the same."""
     outcome = tuned(place, variant).outcome
     json.dumps(outcome, allow_nan=False)
@@ -90,7 +92,7 @@ def test_numbers_that_are_not_finite_are_null(place: Workspace, variant: Variant
 
 
 def test_rows_that_were_read_again_stand_in_the_outcome(
-    place: Workspace, variant: Variant, trainings: list[Job]
+    place: Workspace, variant: Variant, trainings: list[TrainingJob]
 ) -> None:
     """Batches that the trainer draws itself leave out other rows than the training set says."""
     drawn = variant.model_copy(update={"batch_rule": "no_duplicates"})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import Estimate, GateOutcome, Row
+    from tcmbench.boards.table import BoardRow, GateOutcome, ShownEstimate
 
 
 class Heading(NamedTuple):
@@ -46,7 +46,7 @@ class Heading(NamedTuple):
     """Whether the column is visible before the reader chooses."""
 
 
-class Figure(NamedTuple):
+class ColumnFigure(NamedTuple):
     """Content of one cell."""
 
     value: float | None
@@ -55,7 +55,7 @@ class Figure(NamedTuple):
     text: Text
     """What is shown; a dash with a reason in `note` when there is nothing."""
 
-    estimate: Estimate | None = None
+    estimate: ShownEstimate | None = None
     """Figure with its interval, where there is one."""
 
     note: Text = Text("", "")
@@ -67,7 +67,7 @@ class Column(Protocol):
 
     HEADING: Heading
 
-    def figure(self, row: Row) -> Figure:
+    def figure(self, row: BoardRow) -> ColumnFigure:
         """Return what stands in the row's cell."""
         ...
 
@@ -95,16 +95,16 @@ NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
 
 
-def change(estimate: Estimate | None, *, is_reference: bool, is_partial: bool = False) -> Figure:
+def change(estimate: ShownEstimate | None, *, is_reference: bool, is_partial: bool = False) -> ColumnFigure:
     """Return the figure of a difference from the reference, in points with a sign; `*` where it is not over all."""
     if is_reference:
-        return Figure(value=0.0, text=REFERENCE)
+        return ColumnFigure(value=0.0, text=REFERENCE)
     if estimate is None:
         return nothing(MISSING)
-    return starred(Figure(estimate.value, same(signed(estimate.value)), estimate), is_partial=is_partial)
+    return starred(ColumnFigure(estimate.value, same(signed(estimate.value)), estimate), is_partial=is_partial)
 
 
-def starred(figure: Figure, *, is_partial: bool) -> Figure:
+def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
     """Return the figure with `*` and a note where it leaves out tasks that the model can't do."""
     if not is_partial or figure.value is None:
         return figure
@@ -113,9 +113,9 @@ def starred(figure: Figure, *, is_partial: bool) -> Figure:
     return figure._replace(text=Text(f"{figure.text.en}*", f"{figure.text.zh}*"), note=note)
 
 
-def nothing(why: Text) -> Figure:
+def nothing(why: Text) -> ColumnFigure:
     """Return the figure of a cell that has none: a dash, and the reason in the tooltip."""
-    return Figure(value=None, text=same("–"), note=why)
+    return ColumnFigure(value=None, text=same("–"), note=why)
 
 
 _OUTCOMES = {
@@ -127,7 +127,7 @@ _OUTCOMES = {
 }
 
 
-def gate_figure(gate: GateOutcome) -> Figure:
+def gate_figure(gate: GateOutcome) -> ColumnFigure:
     """Return the figure of an outcome of the gate, with the first rule that is not met as the note."""
     value, said = _OUTCOMES[gate.outcome]
-    return Figure(value=value, text=said, note=gate.reasons[0].clipped(130) if gate.reasons else Text("", ""))
+    return ColumnFigure(value=value, text=said, note=gate.reasons[0].clipped(130) if gate.reasons else Text("", ""))

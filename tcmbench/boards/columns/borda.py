@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.columns import ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=70,
@@ -21,9 +21,9 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the share of Borda points in percent."""
     value = row.aggregates.borda
     if value is None:
         return nothing(Text("a task has no score", "有任务缺少分数"))
-    return Figure(value=value, text=same(f"{value * 100:.0f}%"))
+    return ColumnFigure(value=value, text=same(f"{value * 100:.0f}%"))

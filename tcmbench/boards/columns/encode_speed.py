@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_RECORDED, Figure, Heading, nothing
+from tcmbench.boards.columns import NOT_RECORDED, ColumnFigure, Heading, nothing
 from tcmbench.boards.columns.trained_parameters import short
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=130,
@@ -22,9 +22,9 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return tokens a second."""
     speed = row.cost.encode_tokens_per_second if row.cost else None
     if speed is None:
         return nothing(NOT_RECORDED)
-    return Figure(value=speed, text=same(f"{short(speed)} tok/s"))
+    return ColumnFigure(value=speed, text=same(f"{short(speed)} tok/s"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, change
+from tcmbench.boards.columns import ColumnFigure, Heading, change
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=30,
@@ -20,6 +20,6 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the mean difference over the general tasks."""
     return change(row.aggregates.general, is_reference=row.is_reference, is_partial="general" in row.aggregates.partial)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, change
+from tcmbench.boards.columns import ColumnFigure, Heading, change
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=20,
@@ -19,7 +19,7 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the gain over the held_out tasks."""
     return change(
         row.aggregates.held_out, is_reference=row.is_reference, is_partial="held_out" in row.aggregates.partial

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, gate_figure, nothing
+from tcmbench.boards.columns import NOT_TRAINED, ColumnFigure, Heading, gate_figure, nothing
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=5,
@@ -20,6 +20,6 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the outcome, with the first rule that is not met as the note."""
     return gate_figure(row.gate) if row.gate else nothing(NOT_TRAINED)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=120,
@@ -21,9 +21,9 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the memory in MiB or GiB."""
     mib = row.cost.peak_memory_mib if row.cost else None
     if mib is None:
         return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
-    return Figure(value=mib, text=same(f"{mib:.0f} MiB" if mib < 1000 else f"{mib / 1024:.1f} GiB"))
+    return ColumnFigure(value=mib, text=same(f"{mib:.0f} MiB" if mib < 1000 else f"{mib / 1024:.1f} GiB"))

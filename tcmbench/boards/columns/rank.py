@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.columns import ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=3,
@@ -21,9 +21,9 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the best and the worst rank, one number where they are the same."""
     if row.aggregates.ranks is None:
         return nothing(Text("a task that counts as gain has no score", "计入增益的任务缺少分数"))
     best, worst = row.aggregates.ranks
-    return Figure(value=float(best), text=same(f"{best}" if best == worst else f"{best}–{worst}"))
+    return ColumnFigure(value=float(best), text=same(f"{best}" if best == worst else f"{best}–{worst}"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing, starred
+from tcmbench.boards.columns import MISSING, REFERENCE, ColumnFigure, Heading, nothing, starred
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=50,
@@ -23,12 +23,12 @@ HEADING = Heading(
 _NO_RATIO = Text("the reference's mean is not surely above zero", "参照模型的平均分并非确定大于零")
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the retention in percent."""
     found = row.aggregates.retention
     if row.is_reference:
-        return Figure(value=100.0, text=REFERENCE)
+        return ColumnFigure(value=100.0, text=REFERENCE)
     if found is None:
         return nothing(MISSING if row.aggregates.general is None else _NO_RATIO)
-    shown = Figure(value=found.value, text=same(f"{found.value:.1f}%"))
+    shown = ColumnFigure(value=found.value, text=same(f"{found.value:.1f}%"))
     return starred(shown, is_partial="general" in row.aggregates.partial)

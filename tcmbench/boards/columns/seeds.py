@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.columns import NOT_TRAINED, ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import same, text
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=80,
@@ -20,11 +20,11 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the number of seeds; a dash for models that were not trained here."""
     if row.kind != "variant":
         return nothing(NOT_TRAINED)
-    return Figure(
+    return ColumnFigure(
         value=float(row.seeds),
         text=same(str(row.seeds)),
         note=text("script.single_seed") if row.seeds == 1 else same(""),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, gate_figure, nothing
+from tcmbench.boards.columns import ColumnFigure, Heading, gate_figure, nothing
 from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=6,
@@ -23,9 +23,9 @@ _NO_ROW = Text("the set has no baseline, or the model no row in it", "本集合�
 _SAME = Text("same", "相同")
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the outcome, with the first rule that is not met as the note."""
     outcome = row.since_baseline
     if outcome is None:
         return nothing(_NO_ROW)
-    return gate_figure(outcome) if outcome.changed or not outcome.passed else Figure(value=4.0, text=_SAME)
+    return gate_figure(outcome) if outcome.changed or not outcome.passed else ColumnFigure(value=4.0, text=_SAME)

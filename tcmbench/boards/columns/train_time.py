@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import Text, text
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=90,
@@ -20,12 +20,12 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the wall time in seconds, minutes or hours."""
     seconds = row.cost.train_seconds if row.cost else None
     if seconds is None:
         return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
-    return Figure(value=seconds, text=duration(seconds))
+    return ColumnFigure(value=seconds, text=duration(seconds))
 
 
 def duration(seconds: float) -> Text:

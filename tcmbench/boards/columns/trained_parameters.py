@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, Figure, Heading, nothing
+from tcmbench.boards.columns import NOT_RECORDED, NOT_TRAINED, ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=100,
@@ -21,12 +21,12 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the number with a unit (k, M, B)."""
     count = row.cost.trained_parameters if row.cost else None
     if count is None:
         return nothing(NOT_RECORDED if row.kind == "variant" else NOT_TRAINED)
-    return Figure(value=float(count), text=same(short(count)))
+    return ColumnFigure(value=float(count), text=same(short(count)))
 
 
 def short(count: float) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import MISSING, REFERENCE, Figure, Heading, nothing, starred
+from tcmbench.boards.columns import MISSING, REFERENCE, ColumnFigure, Heading, nothing, starred
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=60,
@@ -23,12 +23,12 @@ HEADING = Heading(
 _NO_ITEMS = Text("no general task has scores of single items", "没有逐条评分的通用任务")
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the share in percent."""
     value = row.aggregates.worse_share
     if row.is_reference:
-        return Figure(value=0.0, text=REFERENCE)
+        return ColumnFigure(value=0.0, text=REFERENCE)
     if value is None:
         return nothing(MISSING if row.aggregates.general is None else _NO_ITEMS)
-    shown = Figure(value=value, text=same(f"{value * 100:.0f}%"))
+    shown = ColumnFigure(value=value, text=same(f"{value * 100:.0f}%"))
     return starred(shown, is_partial="general" in row.aggregates.partial)

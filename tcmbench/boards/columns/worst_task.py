@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import Figure, Heading, change, starred
+from tcmbench.boards.columns import ColumnFigure, Heading, change, starred
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Row
+    from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
     position=40,
@@ -20,7 +20,7 @@ HEADING = Heading(
 )
 
 
-def figure(row: Row) -> Figure:
+def figure(row: BoardRow) -> ColumnFigure:
     """Return the difference on the general task that lost most, named in the note."""
     found = change(row.aggregates.worst_delta, is_reference=row.is_reference)
     if not found.estimate:

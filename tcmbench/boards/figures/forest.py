@@ -12,7 +12,7 @@ from tcmbench.boards.texts import Text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import Row, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
 
 CAPTION = Caption(
     position=20,
@@ -74,7 +74,7 @@ def _lines(table: Table) -> list[tuple[str, TaskColumn | None]]:
     return lines
 
 
-def _mark(axes: Axes, row: Row, column: TaskColumn, y: float, colour: str) -> None:
+def _mark(axes: Axes, row: BoardRow, column: TaskColumn, y: float, colour: str) -> None:
     delta = row.cells[column.name].delta
     if delta is None:
         return

@@ -11,7 +11,7 @@ from tcmbench.boards.texts import Text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import Estimate, Row, Table
+    from tcmbench.boards.table import BoardRow, ShownEstimate, Table
 
 CAPTION = Caption(
     position=10,
@@ -72,13 +72,13 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     return Drawing(figure)
 
 
-def _colour(row: Row, table: Table, canvas: Canvas) -> str:
+def _colour(row: BoardRow, table: Table, canvas: Canvas) -> str:
     if row.name == table.recommendation.row and table.recommendation.outcome == "ship":
         return canvas.series(2)
     return canvas.series(0 if row.aggregates.on_front else 6)
 
 
-def _whiskers(axes: Axes, general: Estimate, gained: Estimate, colour: str, *, faint: bool) -> None:
+def _whiskers(axes: Axes, general: ShownEstimate, gained: ShownEstimate, colour: str, *, faint: bool) -> None:
     alpha = 0.25 if faint else 0.55
     if general.low is not None and general.high is not None:
         axes.plot([general.low, general.high], [gained.value] * 2, color=colour, linewidth=1, alpha=alpha, zorder=3)

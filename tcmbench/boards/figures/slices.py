@@ -12,7 +12,7 @@ from tcmbench.boards.texts import Text, slice_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import Row, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
 
 CAPTION = Caption(
     position=30,
@@ -84,7 +84,7 @@ def _lines(column: TaskColumn) -> list[tuple[str, str]]:
     return lines
 
 
-def _mark(axes: Axes, row: Row, column: TaskColumn, slicing: str, part: str, y: float, colour: str) -> None:
+def _mark(axes: Axes, row: BoardRow, column: TaskColumn, slicing: str, part: str, y: float, colour: str) -> None:
     estimate = row.cells[column.name].slices[slicing].get(part)
     if estimate is None:
         return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import Row, Table
+    from tcmbench.boards.table import BoardRow, Table
     from tcmbench.records.entry import TrainingPoint
 
 CAPTION = Caption(
@@ -58,7 +58,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     return Drawing(figure)
 
 
-def _name(axes: Axes, rows: Sequence[Row], canvas: Canvas) -> None:
+def _name(axes: Axes, rows: Sequence[BoardRow], canvas: Canvas) -> None:
     """Write the names at the upper right of the first panel, where a falling loss leaves room."""
     for place, row in enumerate(rows):
         axes.text(
@@ -67,7 +67,7 @@ def _name(axes: Axes, rows: Sequence[Row], canvas: Canvas) -> None:
         )  # fmt: skip
 
 
-def _curves(row: Row, name: str, *, limit: int = 2) -> list[tuple[list[int], list[float]]]:
+def _curves(row: BoardRow, name: str, *, limit: int = 2) -> list[tuple[list[int], list[float]]]:
     curves = []
     for _, points in sorted(row.training.items()):
         known = [(point.step, value) for point in points if (value := _value(point, name)) is not None]

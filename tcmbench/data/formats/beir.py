@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.data import reading, values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import Collection, Document, _rows
-from tcmbench.data.lines import Problem, clean, describe, read_text
+from tcmbench.data.lines import LineProblem, clean, describe, read_text
 from tcmbench.data.rows import ADVICE, numbered
 from tcmbench.errors import BadLines, DataAbsent, DataError
 from tcmbench.store import write_text
@@ -36,7 +36,7 @@ _LONGEST_SHOWN = 80
 _GRADE = re.compile(r"[+-]?[0-9]{1,6}(?:\.0*)?")
 
 
-class Judgements(NamedTuple):
+class QrelsFile(NamedTuple):
     """A file of judgements, read."""
 
     qrels: dict[str, dict[str, int]]
@@ -49,7 +49,7 @@ class Judgements(NamedTuple):
     """Its bad lines."""
 
 
-class Split(NamedTuple):
+class QrelsSplit(NamedTuple):
     """One split of a folder, as it is searched."""
 
     documents: dict[str, str]
@@ -58,7 +58,7 @@ class Split(NamedTuple):
     queries: dict[str, str]
     """Query id → text, of the queries that are judged."""
 
-    judgements: Judgements
+    judgements: QrelsFile
     """Who answers whom; without problems."""
 
 
@@ -105,7 +105,7 @@ def read(path: Path) -> Collection:
     return Collection(texts, corpus.documents, {split: judgements.qrels for split, judgements in judged.items()})
 
 
-def read_split(path: Path, split: str) -> Split:
+def read_split(path: Path, split: str) -> QrelsSplit:
     """Return one split of a folder; the files of other splits are not opened.
 
     Raises:
@@ -124,7 +124,7 @@ def read_split(path: Path, split: str) -> Split:
             f"{table}: expected a relevant document for some query, got {len(judgements.qrels)} judged queries and no "
             "grade above 0, so every model would score 0. Add the judgements."
         )
-    return Split(
+    return QrelsSplit(
         documents=_texts(corpus.documents),
         queries=_texts({query_id: queries.documents[query_id] for query_id in judgements.qrels}),
         judgements=judgements,
@@ -228,7 +228,7 @@ def _parse_text(row: Mapping[str, object]) -> tuple[str, Document]:
     return doc_id, document
 
 
-def _read_qrels(path: Path, queries: _Texts, corpus: _Texts) -> Judgements:
+def _read_qrels(path: Path, queries: _Texts, corpus: _Texts) -> QrelsFile:
     qrels: dict[str, dict[str, int]] = {}
     lines: dict[tuple[str, str], int] = {}
     problems: list[str] = []
@@ -246,8 +246,8 @@ def _read_qrels(path: Path, queries: _Texts, corpus: _Texts) -> Judgements:
             _require_agreement(judgement, judged.setdefault(judgement.doc_id, judgement.grade), first=first)
             repeats += first != number
         except FieldProblem as problem:
-            problems.append(describe(path, Problem(number, str(problem))))
-    return Judgements(qrels, repeats, problems)
+            problems.append(describe(path, LineProblem(number, str(problem))))
+    return QrelsFile(qrels, repeats, problems)
 
 
 def _require_agreement(judgement: _Judgement, grade: int, *, first: int) -> None:

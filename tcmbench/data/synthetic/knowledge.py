@@ -14,7 +14,7 @@ _SHARED_LISTED = 0.62
 """Share of an element's or organ's signs that an entry lists; books don't list everything either."""
 
 
-class Entry(NamedTuple):
+class SyntheticEntry(NamedTuple):
     """One line of the knowledge base."""
 
     name: str
@@ -23,13 +23,13 @@ class Entry(NamedTuple):
     diseases: str
 
 
-def entry(profile: Profile) -> Entry:
+def entry(profile: Profile) -> SyntheticEntry:
     """Return the textbook entry of a syndrome."""
     # Seeded by the name: the knowledge base is one text, whatever the seed of the records.
     rng = random.Random(f"entry/{profile.name}")
     listed = [*profile.own, *(sign for sign in profile.shared if rng.random() < _SHARED_LISTED)]
     listed = [sign for sign in listed if sign.kind in {"lead", "body"}]
-    return Entry(
+    return SyntheticEntry(
         name=profile.name,
         definition=_definition(profile, rng),
         manifestations=_manifestations(profile, listed, rng),

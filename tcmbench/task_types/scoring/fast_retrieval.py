@@ -17,7 +17,7 @@ from mteb.abstasks.retrieval import AbsTaskRetrieval
 
 from tcmbench.errors import EvaluationError
 from tcmbench.ranking import per_query
-from tcmbench.ranking.outcome import Judgements, NoParity, Outcome, judgements, outcome
+from tcmbench.ranking.outcome import Judgements, NoParity, RankingOutcome, judgements, outcome
 from tcmbench.ranking.scored_run import rank_run
 from tcmbench.ranking.topk import id_order
 from tcmbench.task_types.scoring import dense_search
@@ -231,7 +231,7 @@ def _is_custom(task: FastRetrieval, method: str) -> bool:
     return method in vars(task) or first not in plain
 
 
-def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dense_search.Split) -> Outcome:
+def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dense_search.Split) -> RankingOutcome:
     """Return the scores of a split.
 
     Raises:

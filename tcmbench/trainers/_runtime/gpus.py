@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -39,17 +39,17 @@ def visible() -> tuple[str, ...]:
     return tuple(found)
 
 
-def device(job: Job) -> str:
+def device(job: TrainingJob) -> str:
     """Return where the job is trained: cuda or cpu."""
     return job.device or ("cuda" if visible() else "cpu")
 
 
-def environment(job: Job) -> dict[str, str]:
+def environment(job: TrainingJob) -> dict[str, str]:
     """Return the variable that shows the training its GPUs; nothing on a CPU."""
     return {} if device(job) == "cpu" else {VARIABLE: ",".join(visible()[: job.requirements.devices])}
 
 
-def refuse_too_few(job: Job) -> None:
+def refuse_too_few(job: TrainingJob) -> None:
     """Refuse a training on more GPUs than there are; on a CPU nothing is counted.
 
     Raises:

@@ -13,7 +13,7 @@ from tcmbench.specs.variant import Variant
 from tcmbench.trainers import Point, TrainedRows
 
 if TYPE_CHECKING:
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
 
 
 class Work(BaseModel):
@@ -40,7 +40,7 @@ class Work(BaseModel):
     """What to start from: a finished training's weights, or a checkpoint to resume from."""
 
 
-class Result(BaseModel):
+class WorkResult(BaseModel):
     """The output of a worker."""
 
     # what isn't finite stays what it is: pydantic's default is null, which can't be read back
@@ -56,7 +56,7 @@ class Result(BaseModel):
     curves: tuple[Point, ...] = ()
 
 
-def work_of(job: Job, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
+def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
     """Return the job as the input of a worker."""
     return Work(
         variant=job.variant,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tcmbench.trainers import Job, Loss
+    from tcmbench.trainers import Loss, TrainingJob
 
 
 class MatryoshkaOptions(TrainerOptions):
@@ -31,7 +31,7 @@ class MatryoshkaOptions(TrainerOptions):
         return dims
 
 
-def check(job: Job, *, dims: Sequence[int], losses: Sequence[Loss]) -> None:
+def check(job: TrainingJob, *, dims: Sequence[int], losses: Sequence[Loss]) -> None:
     """Refuse dimensions that the loss doesn't use or the base's vectors don't have, and the loss without any.
 
     Args:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
 
 _SHOWN = 5
 _ADVICE = "Build the training set again: tcmbench data build VARIANT."
@@ -27,7 +27,7 @@ class Message(BaseModel):
     content: str
 
 
-class Row(BaseModel):
+class TrainRow(BaseModel):
     """One line of a training file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class Row(BaseModel):
         return tuple(messages[0].content for messages in self.negative_messages)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[TrainRow]:
     """Yield the rows one by one: all passes of a large set don't fit into memory.
 
     Raises:
@@ -66,14 +66,14 @@ def read_rows(path: Path) -> Iterator[Row]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield Row.model_validate_json(line)
+                yield TrainRow.model_validate_json(line)
             except ValidationError as error:
                 first = error.errors()[0]
                 place = ".".join(map(str, first["loc"])) or "row"
                 raise BadLines([f"{path}:{number}: {place}: {first['msg']}"], advice=_ADVICE) from error
 
 
-def check(job: Job) -> int:
+def check(job: TrainingJob) -> int:
     """Return the number of negatives of each row.
 
     Raises:
@@ -109,7 +109,7 @@ def check(job: Job) -> int:
     return negatives
 
 
-def _complaints(row: Row, *, job: Job, negatives: int) -> list[str]:
+def _complaints(row: TrainRow, *, job: TrainingJob, negatives: int) -> list[str]:
     """Return what is wrong with a row."""
     found = []
     if len(row.positive_messages) != 1 or any(len(m) != 1 for m in row.positive_messages):
@@ -142,7 +142,7 @@ def _complaints(row: Row, *, job: Job, negatives: int) -> list[str]:
     return found
 
 
-def _reranker_complaints(row: Row, *, job: Job) -> list[str]:
+def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:
     found = []
     roles = [message.role for message in row.messages]
     if roles != ["system", "user"]:
@@ -157,14 +157,14 @@ def _reranker_complaints(row: Row, *, job: Job) -> list[str]:
 class _Contrasts:
     """Whether any batch has something to tell apart: a wrong document, or two different scores."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: TrainingJob) -> None:
         self._job = job
         self._size = job.variant.training.batch_size * job.requirements.devices
         self._rows = 0
         self._first: str | float | None = None
         self._is_there = False
 
-    def add(self, row: Row) -> None:
+    def add(self, row: TrainRow) -> None:
         """Take the next row of the file."""
         is_scored = self._job.requirements.scored
         told_apart_by: str | float | None = row.label if is_scored else row.positive
@@ -194,7 +194,7 @@ class _Contrasts:
         )
 
 
-def _refuse_nothing_to_learn(job: Job, *, negatives: int) -> None:
+def _refuse_nothing_to_learn(job: TrainingJob, *, negatives: int) -> None:
     name, loss = job.variant.name, job.requirements
     if job.rows < 2:
         raise TrainingError(f"variant {name}: the training set has {job.rows} rows; at least two are needed.")
@@ -205,7 +205,7 @@ def _refuse_nothing_to_learn(job: Job, *, negatives: int) -> None:
         )
 
 
-def _refuse_repeated_labels(job: Job) -> None:
+def _refuse_repeated_labels(job: TrainingJob) -> None:
     # Where other examples' documents are no negatives, labels may repeat, and the file is in plain order.
     if job.labels is None or job.variant.batch_rule != "label_unique" or not job.requirements.in_batch:
         return

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
 
 
-def refuse_absent(job: Job, *, pattern: str = "*.safetensors") -> None:
+def refuse_absent(job: TrainingJob, *, pattern: str = "*.safetensors") -> None:
     """Refuse a training whose base has no weights on this machine.
 
     Args:

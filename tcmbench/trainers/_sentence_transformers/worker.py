@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tcmbench.store import write_text
 from tcmbench.trainers import TrainedRows, loss_of
 from tcmbench.trainers._runtime import checkpoints, hub_layout, parity, training_log
-from tcmbench.trainers._runtime.job_file import Result, Work, read_work
+from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.trainers._sentence_transformers import batches
@@ -36,7 +36,7 @@ _DEV_POINTS = 5
 _LORA_DROPOUT = 0.05
 
 
-def train(work: Work) -> Result:
+def train(work: Work) -> WorkResult:
     """Train, write the model in hub layout, and return what was measured on the way."""
     import torch
     from transformers import set_seed
@@ -70,7 +70,7 @@ def train(work: Work) -> Result:
     parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
     times = batches.times_read(drawn, work)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
-    return Result(
+    return WorkResult(
         trained_parameters=trained,
         rows=TrainedRows(times.total(), repeated=times.total() - len(times), left_out=len(rows) - len(times)),
         tokens=_tokens(model, work, times=times),

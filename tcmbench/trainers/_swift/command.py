@@ -15,7 +15,7 @@ from tcmbench.trainers._swift.plugin import guard_file
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
     from tcmbench.trainers._swift.options import Options
 
 GUARD = Path(_plugin_package).with_name("tcmbench_guard.py")
@@ -25,7 +25,7 @@ _DEV_POINTS = 5
 _LORA_DROPOUT = 0.05
 
 
-def command(job: Job, *, options: Options, device: str) -> list[str]:
+def command(job: TrainingJob, *, options: Options, device: str) -> list[str]:
     """Return the command line that trains the job.
 
     The file holds all passes in the order of training, so it is read once and never shuffled.
@@ -47,7 +47,7 @@ def command(job: Job, *, options: Options, device: str) -> list[str]:
     return [*start, "swift.cli.sft", *flat]
 
 
-def environment(job: Job, *, negatives: int) -> dict[str, str]:
+def environment(job: TrainingJob, *, negatives: int) -> dict[str, str]:
     """Return the variables that are set for the training, by name."""
     training = job.variant.training
     variables = {
@@ -86,7 +86,7 @@ def task_type(variant: Variant) -> str:
     return "generative_reranker" if variant.head == "generative" else "reranker"
 
 
-def _model_arguments(job: Job) -> dict[str, str]:
+def _model_arguments(job: TrainingJob) -> dict[str, str]:
     task, loss = task_type(job.variant), loss_of(job.variant, LOSSES)
     arguments = {
         "model": str(job.base_dir),
@@ -99,7 +99,7 @@ def _model_arguments(job: Job) -> dict[str, str]:
     return arguments
 
 
-def _tuner_arguments(job: Job) -> dict[str, str]:
+def _tuner_arguments(job: TrainingJob) -> dict[str, str]:
     variant = job.variant
     if variant.tuner == "full":
         return {"tuner_type": "full"}
@@ -116,7 +116,7 @@ def _tuner_arguments(job: Job) -> dict[str, str]:
     return arguments
 
 
-def _data_arguments(job: Job) -> dict[str, str]:
+def _data_arguments(job: TrainingJob) -> dict[str, str]:
     arguments = {
         "dataset": str(job.train_file),
         "split_dataset_ratio": "0",
@@ -136,7 +136,7 @@ def _data_arguments(job: Job) -> dict[str, str]:
     return arguments
 
 
-def _optimizer_arguments(job: Job) -> dict[str, str]:
+def _optimizer_arguments(job: TrainingJob) -> dict[str, str]:
     training = job.variant.training
     arguments = {
         "num_train_epochs": "1",
@@ -160,7 +160,7 @@ def _optimizer_arguments(job: Job) -> dict[str, str]:
     return arguments
 
 
-def _device_arguments(job: Job, options: Options, *, device: str) -> dict[str, str]:
+def _device_arguments(job: TrainingJob, options: Options, *, device: str) -> dict[str, str]:
     training = job.variant.training
     half = training.dtype == "bfloat16"
     # Weights that are trained stay in float32 and are computed with in bfloat16, which would round small updates away;
@@ -184,7 +184,7 @@ def _device_arguments(job: Job, options: Options, *, device: str) -> dict[str, s
     return arguments
 
 
-def _output_arguments(job: Job) -> dict[str, str]:
+def _output_arguments(job: TrainingJob) -> dict[str, str]:
     return {
         "output_dir": str(job.work_dir / "run"),
         "add_version": "false",

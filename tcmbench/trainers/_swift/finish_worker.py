@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench.store import write_text
 from tcmbench.trainers._runtime import hub_layout, parity
-from tcmbench.trainers._runtime.job_file import Result, Work, read_work
+from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._swift import inference
 from tcmbench.trainers._swift.command import task_type
@@ -25,7 +25,7 @@ _LARGE = 1_500_000_000
 """Parameters from which on merged weights are stored in bfloat16: float32 is lossless, and 16 GB for 4 billion."""
 
 
-def finish(work: Work) -> Result:
+def finish(work: Work) -> WorkResult:
     """Write the tuned model and return what was measured on the way."""
     import torch
     from transformers import AutoTokenizer
@@ -54,7 +54,7 @@ def finish(work: Work) -> Result:
     tokens = count_tokens(work, lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]])
     tolerance = parity.TOLERANCE if stored == torch.float32 else parity.HALF_TOLERANCE
     parity.refuse_disparity(measured, tolerance=tolerance, where=where)
-    return Result(trained_parameters=trained, tokens=tokens, parity={**measured, **quantised, "change": change})
+    return WorkResult(trained_parameters=trained, tokens=tokens, parity={**measured, **quantised, "change": change})
 
 
 def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:

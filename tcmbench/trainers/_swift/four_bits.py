@@ -10,7 +10,7 @@ from tcmbench.trainers._runtime import gpus
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.trainers import Job
+    from tcmbench.trainers import TrainingJob
 
 INPUTS = 64
 """Weights per block of one scale: each row must consist of whole blocks."""
@@ -22,7 +22,7 @@ _FLOAT = ("embed", "lm_head", "score")
 """Parts of the names of matrices that transformers leaves in floating point."""
 
 
-def refuse_unpackable(job: Job) -> None:
+def refuse_unpackable(job: TrainingJob) -> None:
     """Refuse QLoRA on a CPU with matrices that bitsandbytes can't pack.
 
     On processors with AVX512-BF16 it packs 4-bit matrices for inference (`_convert_weight_packed_for_cpu` of

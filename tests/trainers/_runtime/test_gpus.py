@@ -9,7 +9,7 @@ import pytest
 
 from tcmbench.errors import SpecError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job
+from tcmbench.trainers import TrainingJob
 from tcmbench.trainers._runtime import gpus
 from tests.trainers.tiny import embedding_rows, make_job, plan, write_rows
 
@@ -30,7 +30,7 @@ def plug(devices: Path, *numbers: int) -> None:
         (devices / name).touch()
 
 
-def job_of(folder: Path, base: Base, *, trainer: str, wanted: int = 1, device: str = "") -> Job:
+def job_of(folder: Path, base: Base, *, trainer: str, wanted: int = 1, device: str = "") -> TrainingJob:
     """Return a job that may be trained on a GPU; its base is there by name only, since it is only planned."""
     base_dir = folder / "base"
     base_dir.mkdir()

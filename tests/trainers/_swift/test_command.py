@@ -9,7 +9,7 @@ import pytest
 from tcmbench.specs import toml
 from tcmbench.specs.base import Base
 from tcmbench.specs.variant import Variant
-from tcmbench.trainers import Job, requirements
+from tcmbench.trainers import TrainingJob, requirements
 from tcmbench.trainers._swift import command
 from tcmbench.trainers._swift.options import Options
 from tests.trainers.tiny import make_job
@@ -23,7 +23,7 @@ def said(command: list[str]) -> dict[str, str]:
     return dict(zip((w.removeprefix("--") for w in command[start::2]), command[start + 1 :: 2], strict=True))
 
 
-def command_of(job: Job, *, device: str = "cpu") -> list[str]:
+def command_of(job: TrainingJob, *, device: str = "cpu") -> list[str]:
     """Return the command with the options of the job's recipe."""
     return command.command(job, options=Options(**job.variant.training.options), device=device)
 
@@ -84,7 +84,7 @@ def test_gpu_recipes_are_complete(tmp_path: Path, name: str, expected: dict[str,
     """The recipes for GPUs that come with tcmbench give commands with their precision, tuner and launcher."""
     variant = toml.find(Variant, MODELS / "variants", name)
     base = toml.find(Base, MODELS / "bases", variant.base)
-    job = Job(
+    job = TrainingJob(
         variant=variant,
         base=base,
         requirements=requirements(variant),

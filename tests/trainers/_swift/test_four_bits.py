@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from tcmbench.errors import SpecError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Job
+from tcmbench.trainers import TrainingJob
 from tcmbench.trainers._swift import four_bits
 from tests.trainers.tiny import make_job, plan
 
@@ -21,7 +21,7 @@ FITTING = [(32, 64), (96, 128), (64, 192)]
 UNFIT = [(32, 32), (16, 64), (48, 64), (64, 96), (33, 64)]
 
 
-def job_of(folder: Path, base: Base, shape: tuple[int, int], **variant: object) -> Job:
+def job_of(folder: Path, base: Base, shape: tuple[int, int], **variant: object) -> TrainingJob:
     """Return a job whose base has one matrix, beside token vectors and a norm."""
     weights = {
         "model.embed_tokens.weight": torch.zeros(50, 10),
