@@ -55,7 +55,7 @@ def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) ->
     """Return what the trainer takes batches from."""
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
-    class Drawn(DefaultBatchSampler):
+    class DrawnSampler(DefaultBatchSampler):
         """Batches that are known already."""
 
         def __iter__(self) -> Any:
@@ -64,7 +64,7 @@ def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) ->
         def __len__(self) -> int:
             return len(batches)
 
-    return Drawn(dataset, batch_size=size, drop_last=False)
+    return DrawnSampler(dataset, batch_size=size, drop_last=False)
 
 
 def times_read(batches: Sequence[Sequence[int]], work: Work) -> Counter[int]:

@@ -103,7 +103,7 @@ def _run_trainer(
     from safetensors.torch import load_model, save_model
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
-    class Trainer(SentenceTransformerTrainer):
+    class GuardedTrainer(SentenceTransformerTrainer):
         """Keeps checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
 
         def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
@@ -155,7 +155,7 @@ def _run_trainer(
         disable_tqdm=True,
         **watched,
     )
-    trainer = Trainer(
+    trainer = GuardedTrainer(
         model=model,
         args=arguments,
         train_dataset=rows,
