@@ -148,10 +148,10 @@ def test_the_table_shows_a_dash_where_nothing_was_measured() -> None:
     """A missing score is never a zero."""
     board = table.Board.model_validate(
         {
-            "tasks": [{"name": "T", "title": "Own", "role": "general", "metric": "ap"}],
-            "models": [
-                {"name": "mini-zh", "scores": [{"task": "T", "score": {"value": 51.26}, "metrics": {}}]},
-                {"name": "bm25", "scores": [{"task": "T", "score": None, "metrics": {}}]},
+            "columns": [{"name": "T", "title": "Own", "role": "general", "metric": "ap"}],
+            "rows": [
+                {"name": "mini-zh", "cells": {"T": {"score": {"value": 51.26}, "metrics": {}}}},
+                {"name": "bm25", "cells": {"T": {"score": None, "metrics": {}}}},
             ],
         }
     )
