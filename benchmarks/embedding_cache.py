@@ -68,11 +68,11 @@ class Trivial(AbsEncoder):
         return [min(len(text), self.max_length) for text in texts]
 
     def encode_texts(self, texts: Any) -> Any:
-        """Return one vector a text."""
+        """Return one vector per text."""
         return np.stack([self._base * (1 + zlib.crc32(text.encode()) % 9973) for text in texts])
 
     def encode(self, inputs: Any, **_: Any) -> Any:
-        """Return one vector a text."""
+        """Return one vector per text."""
         return self.encode_texts([text for batch in inputs for text in batch["text"]])
 
 
@@ -84,7 +84,7 @@ class Slow(Trivial):
         self._encoded = encoded
 
     def encode_texts(self, texts: Any) -> Any:
-        """Return one vector a text."""
+        """Return one vector per text."""
         self._encoded.value += len(texts)
         time.sleep(0.0002 * len(texts))
         return super().encode_texts(texts)

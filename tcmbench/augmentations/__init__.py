@@ -1,4 +1,4 @@
-"""How the text of a document is varied: one augmentation a file, `texts(syndrome, …)` gives all its views.
+"""How the text of a document is varied: one augmentation per file, `texts(syndrome, …)` gives all its views.
 
 View k of every document is made alike, so that a positive and its negatives stand in the same form and a
 model can't tell them apart by it.

@@ -1,4 +1,4 @@
-"""`index.html`: one file that asks nobody for anything.
+"""`index.html`: a self-contained page: no server, no network requests.
 
 The table is plain HTML, readable without a script. Panels and tooltips are drawn by the script from the embedded
 data, by setting text, never markup. Templates escape by default; the strings of the board are the only ones that

@@ -41,7 +41,7 @@ class Update(NamedTuple):
 
     path: Path
     written: bool
-    """False where the file already said all of it."""
+    """False where the file was up to date."""
 
     changes: tuple[str, ...]
     """What differs from the file that was there, a line each; empty for a first one."""

@@ -16,8 +16,8 @@ RULES = {
     "not_comparable": "Scores of another task, or without a counterpart",
     "backward_transfer": "A loss over the general tasks beyond the margin is not ruled out",
     "kept": "A loss over all tasks beyond the margin is not ruled out",
-    "task_regressed": "A task surely fell",
-    "task_cap": "A task surely fell by more than its cap",
+    "task_regressed": "A task fell significantly",
+    "task_cap": "A task fell by significantly more than its cap",
     "gain": "The gain that is asked for is not reached",
 }
 """Every rule that can be broken, with what that means."""

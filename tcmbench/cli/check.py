@@ -108,7 +108,7 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
 def _tell_update(place: Workspace, update: Update) -> None:
     path = place.shown(update.path)
     if not update.written:
-        typer.echo(f"{path} already says all of it; nothing was written")
+        typer.echo(f"{path} is up to date")
         return
     for line in update.changes[:_SHOWN]:
         typer.echo(f"  {line}")

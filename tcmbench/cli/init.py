@@ -14,7 +14,7 @@ _FILES = {
 
 What is here comes before what is bundled with tcmbench. Run `tcmbench list sets`, then `tcmbench run mine`.
 
-- `tasks/*.toml`: one task a file; `tasks/suites/*.toml`: which tasks are measured, and as what
+- `tasks/*.toml`: one task per file; `tasks/suites/*.toml`: which tasks are measured, and as what
 - `models/bases/*.toml`: models to start from; `models/variants/*.toml`: how they are tuned
 - `models/sets/*.toml`: what stands on one leaderboard
 - `data/`: the data root, unless --data or $TCMBENCH_DATA names another

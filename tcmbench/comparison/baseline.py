@@ -222,7 +222,7 @@ def describe(model: Measured, column: str) -> BaselineTask:
 
 
 def write(path: Path, baseline: Baseline) -> bool:
-    """Write a baseline atomically; return False where the file already says all of it and is left alone.
+    """Write a baseline atomically; return False where the file is up to date and is left alone.
 
     Raises:
         StoreError: The folder can't be written.

@@ -35,7 +35,7 @@ class Side:
     """What the user called it."""
 
     items: Mapping[str, Items]
-    """Column → items, one row a seed."""
+    """Column → items, one row per seed."""
 
     metrics: Mapping[str, str]
     """Column → main metric."""

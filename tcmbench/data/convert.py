@@ -119,7 +119,7 @@ class _ConversionTally:
             yield row
 
     def conversion(self) -> Conversion:
-        """Return what is told of it."""
+        """Return the summary of the conversion."""
         lost = {part: n for part, n in sorted(self.parts.items()) if n and part not in self.keeps}
         # Where no grades are kept, all of them are lost, rounded or not.
         rounded = self.rounded if "grades" in self.keeps else 0

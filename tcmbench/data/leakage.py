@@ -153,7 +153,7 @@ def find_leaks(
 
     Args:
         rows: Training rows, queries without prompts.
-        evaluations: Texts of the tasks, one entry a task and kind.
+        evaluations: Texts of the tasks, one entry per task and kind.
         patients: Patient of each row; () when unknown, "" for a row without.
         threshold: Jaccard index of character trigrams from which two texts are near copies.
     """

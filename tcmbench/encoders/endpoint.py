@@ -126,7 +126,7 @@ class Endpoint:
         return [min(len(text), self.max_length) for text in texts]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a text, float32, shape (len(texts), dimensions); prompts are in the text.
+        """Return one vector per text, float32, shape (len(texts), dimensions); prompts are in the text.
 
         Raises:
             ModelAbsent: The server can't be reached. EvaluationError: It answers with something else.
@@ -170,7 +170,7 @@ class EndpointReranker:
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
     ) -> NDArray[np.float32]:
-        """Return one score a pair, in the order given; all documents of a query go in one request.
+        """Return one score per pair, in the order given; all documents of a query go in one request.
 
         Raises:
             ModelAbsent: The server can't be reached. EvaluationError: It answers with something else.

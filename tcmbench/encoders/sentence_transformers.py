@@ -67,7 +67,7 @@ class SentenceTransformersEncoder:
         return [len(ids) for ids in found["input_ids"]]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a text, float32, shape (len(texts), dimensions), as one batch; prompts are in the text."""
+        """Return one vector per text, float32, (len(texts), dimensions), as one batch; prompts are in the text."""
         import numpy as np
 
         vectors = self.model.encode(

@@ -88,7 +88,7 @@ class VllmEncoder:
         return [min(len(text), self.max_length) for text in texts]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a text, float32, shape (len(texts), dimensions); prompts are in the text.
+        """Return one vector per text, float32, shape (len(texts), dimensions); prompts are in the text.
 
         Raises:
             MissingExtra: The environment has no vLLM. EvaluationError: The process ended, or answered something else.

@@ -119,7 +119,7 @@ def _classification_items(
 
 
 def _clustering_items(scores: Mapping[str, Any]) -> pa.Table:
-    """Return one row a clustering experiment: V-measure is a property of a sample, not of a text."""
+    """Return one row per clustering experiment: V-measure is a property of a sample, not of a text."""
     measures = [value for level in sorted(scores["v_measures"]) for value in scores["v_measures"][level]]
     return _table({"v_measure": measures}, ids=[f"experiment-{i}" for i in range(len(measures))])
 

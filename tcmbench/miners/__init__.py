@@ -1,4 +1,4 @@
-"""Which documents a query is taught to stay away from: one miner a file, `mine(queries, corpus, …)`.
+"""Which documents a query is taught to stay away from: one miner per file, `mine(queries, corpus, …)`.
 
 Whatever the miner, a negative is never a positive of its query, never a document with the same text as one,
 and never (unless switched off) a syndrome that the official label map merges with one. Every query gets

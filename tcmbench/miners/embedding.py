@@ -60,7 +60,7 @@ def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: M
 
 
 def _vectors(model: Embedder, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
-    """Return one vector a text; equal texts are encoded once."""
+    """Return one vector per text; equal texts are encoded once."""
     import numpy as np
 
     distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}

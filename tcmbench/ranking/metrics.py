@@ -210,7 +210,7 @@ def _places(query: NDArray[np.int64], *, start: int, rows: int) -> NDArray[np.in
 
 
 def _padded(found: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return ranks and gains of the hits above `deepest`, one row a query, padded with `deepest` and 0."""
+    """Return ranks and gains of the hits above `deepest`, one row per query, padded with `deepest` and 0."""
     low, high = np.searchsorted(found.query, [start, stop])
     kept = np.flatnonzero(found.rank[low:high] < deepest) + low
     query = found.query[kept]

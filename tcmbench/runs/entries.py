@@ -200,7 +200,7 @@ def _speed(seeds: Sequence[Cells]) -> float | None:
 
 
 def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
-    """Return the provenance of a model's scores, one line a kind; several values are listed."""
+    """Return the provenance of a model's scores, one line per kind; several values are listed."""
     records = [score.record for cells in seeds for score in cells.scores.values()]
     if not records:
         return {}

@@ -118,9 +118,9 @@ SENTENCES: Mapping[Said, str] = {
     "margin.",
     "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value:+.2f} points [{low:+.2f}, {high:+.2f}] "
     "({level:.0%}, p = {p:.2g} after Holm).",
-    "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], surely more than its cap of {limit:g} "
-    "(p = {p:.2g} after Holm).",
-    "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is surely more than "
+    "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], significantly more than "
+    "its cap of {limit:g} (p = {p:.2g} after Holm).",
+    "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is significantly more than "
     "{limit:g}.",
     "gain_below": "The in-domain gain is {value:+.2f}; required is more than {limit:g}.",
 }

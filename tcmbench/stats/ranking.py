@@ -56,9 +56,9 @@ def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
 def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, int]]:
     """Return the best and the worst rank that each model may have: models whose ranges overlap are no order.
 
-    A model ranks behind those that are surely better, and before those that are surely worse, each by the paired
-    interval of the difference (Chiang et al., "Chatbot Arena", ICML 2024, whose rank is the first of the two). Being
-    tied does not carry over: first with second and second with third, and yet first above third.
+    A model ranks behind those that are significantly better, and before those that are significantly worse, each by the
+    paired interval of the difference (Chiang et al., "Chatbot Arena", ICML 2024, whose rank is the first of the two).
+    Being tied does not carry over: first with second and second with third, and yet first above third.
     """
     best = dict.fromkeys(draws.names, 1)
     worst = dict.fromkeys(draws.names, len(draws.names))

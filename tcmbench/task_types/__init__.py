@@ -1,4 +1,4 @@
-"""Kinds of tasks: what a folder of local data becomes as an MTEB task, one kind a file.
+"""Kinds of tasks: what a folder of local data becomes as an MTEB task, one kind per file.
 
 A module of this folder offers the names of the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
 """

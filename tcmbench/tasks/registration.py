@@ -23,7 +23,7 @@ ABSENT = "absent"
 
 
 def register_with_mteb(data_root: Path | str | None = None, *, workspace: Workspace | None = None) -> list[str]:
-    """Register all local tasks and one benchmark a suite; see `tcmbench.register_tasks`.
+    """Register all local tasks and one benchmark per suite; see `tcmbench.register_tasks`.
 
     Registering twice replaces the first registration, so that another data root can be given.
     """

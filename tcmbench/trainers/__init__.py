@@ -77,7 +77,7 @@ class TrainingJob:
     """Folder of the base's weights."""
 
     train_file: Path
-    """Examples in ms-swift's format, one positive a row, all passes written out in the order of training."""
+    """Examples in ms-swift's format, one positive per row, all passes written out in the order of training."""
 
     rows: int
     """Lines of `train_file`."""

@@ -105,7 +105,7 @@ class _Embedder:
         return self._model.revision
 
     def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
-        """Return one vector a text, with the prompt of the kind applied."""
+        """Return one vector per text, with the prompt of the kind applied."""
         from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
         if self._encoder is None:

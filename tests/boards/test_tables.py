@@ -81,7 +81,7 @@ def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
 
 
 COLUMN = """\"Items measured, over all tasks.\"
-from tcmbench.boards.columns import Figure, Heading, nothing
+from tcmbench.boards.columns import ColumnFigure, Heading, nothing
 from tcmbench.boards.texts import Text, same
 
 HEADING = Heading(position=1, en="Items_all", zh="条目", help_en="All items.", help_zh="全部条目。")
@@ -90,7 +90,7 @@ def figure(row):
     if row.is_reference:
         return nothing(Text("=reference", "参照"))
     total = sum(cell.items for cell in row.cells.values())
-    return Figure(value=float(total), text=same(f"{total}&"))
+    return ColumnFigure(value=float(total), text=same(f"{total}&"))
 """
 
 

@@ -54,7 +54,7 @@ def test_rows_of_one_query_become_one_query(tmp_path: Path, source: str, target:
         for q, grades in read.qrels["train"].items()
     }
     assert judged == {"问一": {"答一": 1, "错": 0, "答二": 1, "错二": 0}, "问二": {"答三": 1, "答一": 0}}
-    # The format itself holds one row a query there.
+    # The format itself holds one row per query there.
     assert conversion.merged == (0 if source == "weighted" else 1)
     assert source == "weighted" or str(conversion) == "3 rows; 1 of them merged with an earlier row of the same query"
 
@@ -80,7 +80,7 @@ def test_queries_with_ids_are_merged_by_id_alone() -> None:
 def test_a_record_with_two_labels_comes_back_from_rows(
     tmp_path: Path, make_folder: MakeFolder, make_record: MakeRecord
 ) -> None:
-    """ms-swift wants one line a positive; the record is one again in TCM-SD's own form."""
+    """ms-swift wants one line per positive; the record is one again in TCM-SD's own form."""
     root = make_folder({"train": [make_record(1, norm_syndrome="甲虚证|乙实证"), make_record(2)]})
     middle, end = tmp_path / "train.jsonl", tmp_path / "again"
     convert(root, middle, source_format="tcm_sd", target_format="swift")

@@ -278,7 +278,7 @@ def test_only_the_splits_asked_for_are_opened(make_folder: MakeFolder, make_reco
 
 
 def test_the_vocabulary_is_read_without_blanks_or_repeats(make_folder: MakeFolder) -> None:
-    """One name a line."""
+    """One name per line."""
     root = make_folder(files={"syndrome_vocab.txt": "\ufeff甲虚证\r\n\r\n 乙实证 \r\n甲虚证\r\n"})
 
     assert read_folder(root).vocabulary == ("甲虚证", "乙实证")

@@ -124,7 +124,7 @@ def encode(model: Qwen3ForCausalLM, ids: torch.Tensor, last: torch.Tensor) -> to
     """Return the unit vectors of right-padded ``ids``, read at position ``last`` of each row.
 
     The same as pooling the whole network's last layer (a test holds the two together), but that layer is
-    computed for one position a text only: a fifth of the work saved. Padding to the right of ``last`` is
+    computed for one position per text only: a fifth of the work saved. Padding to the right of ``last`` is
     never seen, since attention is causal.
     """
     import torch

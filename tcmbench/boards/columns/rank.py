@@ -14,8 +14,8 @@ HEADING = Heading(
     position=3,
     en="Rank",
     zh="排名",
-    help_en="Rank by gain among the models with all scores that count: behind those that are surely better, before "
-    "those that are surely worse. Models whose ranks overlap are tied.",
+    help_en="Rank by gain among the models with all scores that count: behind those that are significantly better, "
+    "before those that are significantly worse. Models whose ranks overlap are tied.",
     help_zh="按增益在计入增益的分数齐全的模型中的排名：排在确有更优者之后、确有更差者之前。名次区间重叠即为并列。",
     better="lower",
 )

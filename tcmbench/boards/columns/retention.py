@@ -20,7 +20,7 @@ HEADING = Heading(
     shown=False,
 )
 
-_NO_RATIO = Text("the reference's mean is not surely above zero", "参照模型的平均分并非确定大于零")
+_NO_RATIO = Text("the reference's mean is not significantly above zero", "参照模型的平均分并非确定大于零")
 
 
 def figure(row: BoardRow) -> ColumnFigure:

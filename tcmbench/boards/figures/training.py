@@ -34,7 +34,7 @@ _SERIES = (("loss", "figures.axis_loss"), ("margin", "figures.axis_margin"), ("l
 
 
 def draw(table: Table, canvas: Canvas) -> Drawing | None:
-    """Return one panel a series that was logged, or None when nothing was."""
+    """Return one panel per series that was logged, or None when nothing was."""
     rows = [row for row in featured(table, _SHOWN) if any(row.training.values())]
     series = [(name, key) for name, key in _SERIES if any(_curves(row, name) for row in rows)]
     if not series:

@@ -1,4 +1,4 @@
-"""How a check is told; one file is one output.
+"""How a check is reported; one file is one output.
 
 FILE: str                        name of its file under --output-dir
 def render(report: Report) -> str    the whole file, ending in a newline

@@ -1,4 +1,4 @@
-"""Training and retrieval data as other tools keep it, one file a format.
+"""Training and retrieval data as other tools keep it, one file per format.
 
 A format holds *rows* (a query with its texts, streamed, so that a file may be larger than memory) or a
 *collection* (texts with ids, judged per split). Its module has
@@ -140,7 +140,7 @@ class Gathered(NamedTuple):
 
 
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
-    """Yield one row a query of a collection with one split, positives by falling grade.
+    """Yield one row per query of a collection with one split, positives by falling grade.
 
     Raises:
         DataError: The collection has several splits: test queries must not slip into a training file.

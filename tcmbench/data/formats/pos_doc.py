@@ -1,4 +1,4 @@
-"""`query/pos_doc` JSON lines: one positive a row, with hard negatives in `neg_doc` where there are any."""
+"""`query/pos_doc` JSON lines: one positive per row, with hard negatives in `neg_doc` where there are any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
-    """Write one line a positive, each with all negatives of its row."""
+    """Write one line per positive, each with all negatives of its row."""
     _rows.write_rows((line for row in _rows.with_positives(rows, path) for line in _lines(row)), path)
 
 

@@ -1,7 +1,7 @@
 """What ms-swift 4.6 trains embedding models on: messages, positive messages, negative messages.
 
 ms-swift fails in silence where a file is not as it expects, so what it would drop is refused here: it ignores
-a second positive (hence one line a positive) and drops the rows without negatives of a file that has any.
+a second positive (hence one line per positive) and drops the rows without negatives of a file that has any.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
-    """Write one line a positive for embedding training.
+    """Write one line per positive for embedding training.
 
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.
@@ -41,7 +41,7 @@ def write(rows: Iterable[TrainingRow], path: Path) -> None:
 
 
 def write_messages(rows: Iterable[TrainingRow], path: Path, *, role: Role) -> None:
-    """Write one line a positive, its texts in messages of the given role.
+    """Write one line per positive, its texts in messages of the given role.
 
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.

@@ -1,4 +1,4 @@
-"""What ms-swift took before messages: query, response and rejected_response, one positive a line."""
+"""What ms-swift took before messages: query, response and rejected_response, one positive per line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
-    """Write one line a positive.
+    """Write one line per positive.
 
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.

@@ -22,7 +22,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
-    """Write one line a positive for reranker training.
+    """Write one line per positive for reranker training.
 
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.

@@ -29,7 +29,7 @@ class _Pair(NamedTuple):
 
 
 def read(path: Path) -> Iterator[TrainingRow]:
-    """Yield one row a query, in the order of their first lines; `rel` 0 is a negative, `weight` may be missing.
+    """Yield one row per query, in the order of their first lines; `rel` 0 is a negative, `weight` may be missing.
 
     The file is read whole, since the last line may hold the first query's positive. Negatives keep their weights;
     grades and weights that are all 1 are left out.
@@ -44,7 +44,7 @@ def read(path: Path) -> Iterator[TrainingRow]:
 
 
 def write(rows: Iterable[TrainingRow], path: Path) -> None:
-    """Write one line a document, positives first."""
+    """Write one line per document, positives first."""
     _rows.write_rows((line for row in rows for line in _lines(row)), path)
 
 

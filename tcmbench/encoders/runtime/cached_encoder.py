@@ -73,7 +73,7 @@ class CachedEncoder(Counted, AbsEncoder):
         prompt_type: PromptType | None = None,
         **_: Any,
     ) -> NDArray[np.float32]:
-        """Return one vector a text, in the order of the loader, float32."""
+        """Return one vector per text, in the order of the loader, float32."""
         prompt = self.inner.prompt_for(task_metadata, prompt_type)
         return self.encode_list([prompt + text for text in texts_of(inputs)])
 

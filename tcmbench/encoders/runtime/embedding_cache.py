@@ -3,7 +3,7 @@
 One folder (a *space*) per model revision, max length and precision, two append-only files in it:
 
     vectors.f32   one row of single-precision numbers a text
-    index.bin     one record a text: 16 bytes digest of the text with its prompt, 4 bytes CRC-32 of digest and row
+    index.bin     one record per text: 16 bytes digest of the text with its prompt, 4 bytes CRC-32 of digest and row
 
 A row counts once its record is there. Records are written after rows, so what a killed process leaves behind is
 a torn tail that readers ignore and the next writer cuts off. A row that fails its checksum is as good as absent.

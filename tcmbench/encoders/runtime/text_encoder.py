@@ -39,5 +39,5 @@ class TextEncoder(Protocol):
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a text, (len(texts), dimensions), computed as one batch; prompts are in the text."""
+        """Return one vector per text, (len(texts), dimensions), computed as one batch; prompts are in the text."""
         ...

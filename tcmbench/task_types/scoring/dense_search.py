@@ -234,7 +234,7 @@ def _prepare(model: EncoderProtocol, queries: Array, *, as_tensors: bool) -> _Pr
             isinstance(embeddings, torch.Tensor) and embeddings.layout is torch.strided
         )
         if not dense or embeddings.ndim != 2:
-            raise NoParity("embeddings that are not one vector a text")
+            raise NoParity("embeddings that are not one vector per text")
         return torch.as_tensor(embeddings) if as_tensors else embeddings
 
     def unit(embeddings: Array) -> torch.Tensor:

@@ -150,7 +150,7 @@ def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:
     elif row.messages[0].content != job.base.instruction:
         found.append(f"the instruction is {row.messages[0].content!r}, but evaluation uses {job.base.instruction!r}")
     if not row.negative_messages:
-        found.append("a reranker needs at least one negative a row: with positives only it learns to say yes")
+        found.append("a reranker needs at least one negative per row: with positives only it learns to say yes")
     return found
 
 

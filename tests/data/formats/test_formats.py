@@ -71,7 +71,7 @@ def kept(row: TrainingRow, keeps: frozenset[str]) -> TrainingRow:
 
 
 def split_up(row: TrainingRow) -> list[TrainingRow]:
-    """Return one row a positive."""
+    """Return one row per positive."""
     return [
         TrainingRow(row.query, (positive,), row.negatives, score=row.score, system=row.system)
         for positive in row.positives

@@ -72,7 +72,7 @@ def test_negatives_are_for_all_rows_or_none(tmp_path: Path, first: tuple[str, ..
 
 
 def test_the_older_form_is_written(tmp_path: Path) -> None:
-    """For tools that still take it: one line a positive, all negatives in a list."""
+    """For tools that still take it: one line per positive, all negatives in a list."""
     path = tmp_path / "old.jsonl"
     swift_query_response.write([ROW], path)
 
