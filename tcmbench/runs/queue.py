@@ -45,6 +45,6 @@ class Queue:
             self._emit(JobFinished(job.key, job.model))
             return
         self._emit(JobFailed(job.key, job.model, reason))
-        for dependant in [other for other in self._waiting if other.after == job.key]:
-            self._waiting.remove(dependant)
-            self.settle(dependant, f"not measured, because its training failed: {reason}")
+        for dependent in [other for other in self._waiting if other.after == job.key]:
+            self._waiting.remove(dependent)
+            self.settle(dependent, f"not measured, because its training failed: {reason}")
