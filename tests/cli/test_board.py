@@ -78,7 +78,7 @@ def test_the_schema_describes_what_json_holds(place: Path) -> None:
     assert place.is_dir()
     assert set(found["properties"]) == set(held)
     assert parts["TaskColumn"] == set(held["columns"][0])
-    assert parts["Row"] == set(held["rows"][0])
+    assert parts["BoardRow"] == set(held["rows"][0])
     assert parts["Cell"] == set(held["rows"][0]["cells"]["Records"])
     assert parts["Aggregates"] == set(held["rows"][0]["aggregates"])
 
