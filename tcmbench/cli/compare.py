@@ -46,16 +46,16 @@ def command(
         if name not in known:
             raise UnknownName.of("column", name, known, where=f"suite {pair.planned.suite.name}")
     with waiting(f"resampling {len(task or known)} tasks"):
-        found = pairs.compare(pair, only=task or None)
+        comparison = pairs.compare(pair, only=task or None)
     if json is not None:
-        rendered = compare_texts.as_json(pair, found)
+        rendered = compare_texts.as_json(pair, comparison)
         if json == Path("-"):
             typer.echo(rendered, nl=False)
         else:
             write_text(json, rendered)
     if json != Path("-"):
-        texts = compare_texts.query_texts(pair, found, limit=limit) if show_text else {}
-        typer.echo(compare_texts.as_text(pair, found, limit=limit, in_detail=bool(task), texts=texts), nl=False)
-    lost = [name for name in found.skipped if name in pair.before.missing | pair.after.missing]
+        texts = compare_texts.query_texts(pair, comparison, limit=limit) if show_text else {}
+        typer.echo(compare_texts.as_text(pair, comparison, limit=limit, in_detail=bool(task), texts=texts), nl=False)
+    lost = [name for name in comparison.skipped if name in pair.before.missing | pair.after.missing]
     if lost:
         raise ScoreMissing(f"not compared: {', '.join(lost)}. Run: tcmbench run {pair.model_set.name}")

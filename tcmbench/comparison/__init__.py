@@ -1,4 +1,4 @@
-"""Scores to "better or worse, and how surely": one code for board, gate and compare.
+"""Scores to "better or worse, and how certain": one code for board, gate and compare.
 
     measured        the models of a set with the items of their scores
     verdict         one model held against another: figures, findings and outcome

@@ -109,7 +109,7 @@ class _ConversionTally:
     unread: Counter[str] = field(default_factory=Counter)
 
     def watch(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
-        """Yield the rows and count them; refuse one with a score that would be lost."""
+        """Yield the rows and count them; a row whose score would be lost is refused."""
         for row in rows:
             self.total += 1
             if row.score is not None and "score" not in self.keeps:

@@ -21,9 +21,7 @@ def checked(name: str) -> str:
     if not 0 < size <= _LONGEST:
         raise ValueError(f"expected a name of 1 to {_LONGEST} bytes, got {size}")
     if name.startswith(".") or any(character in "/\\" or not character.isprintable() for character in name):
-        raise ValueError(
-            f"name {name!r}: expected one that a file can carry: no slash, no point in front, nothing unprintable"
-        )
+        raise ValueError(f"name {name!r}: expected a file name: no slash, no leading dot, no unprintable character")
     return name
 
 
