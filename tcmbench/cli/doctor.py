@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _CORE = (
     ("mteb", "mteb"), ("sentence-transformers", "sentence_transformers"), ("transformers", "transformers"),
-    ("torch", "torch"), ("datasets", "datasets"), ("pandas", "pandas"), ("pyarrow", "pyarrow"),
-    ("matplotlib", "matplotlib"), ("bm25s", "bm25s"), ("scipy", "scipy"), ("scikit-learn", "sklearn"),
+    ("torch", "torch"), ("datasets", "datasets"), ("pyarrow", "pyarrow"), ("matplotlib", "matplotlib"),
+    ("bm25s", "bm25s"), ("scipy", "scipy"), ("scikit-learn", "sklearn"),
 )  # fmt: skip
 _EXTRAS = {
     "train": (("ms-swift", "swift"), ("bitsandbytes", "bitsandbytes")),
