@@ -7,8 +7,10 @@ not just close.
 
 from __future__ import annotations
 
+import heapq
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -73,36 +75,42 @@ def mean(values: NDArray[np.float64]) -> float:
 
 
 class Confidence(NamedTuple):
-    """Three measures of how certain a model is of each query, from the scores of what it retrieved."""
+    """How sure a model is of each query, from the scores of what it retrieved."""
 
     max: NDArray[np.float64]
-    """Highest score."""
-
     std: NDArray[np.float64]
-    """Standard deviation of the scores."""
-
     diff1: NDArray[np.float64]
-    """Highest score minus the second highest."""
 
 
 def confidence(scores: Floats, *, dropped: Integers | None = None) -> Confidence:
-    """Return mteb's confidence of each row of scores, sorted descending; zeros for a row without scores.
+    """Return mteb's confidence of each row of scores, sorted descending.
 
     Args:
         scores: (queries, k), all rows with the same number of documents.
-        dropped: Position of a score to leave out of each row, or -1.
+        dropped: Per row the place of a score to leave out, or -1.
     """
     rows, k = scores.shape
+    if dropped is not None and (dropped >= 0).any():
+        return _confidence_without(scores, dropped)
+    if k == 0:
+        zeros = np.zeros(rows)
+        return Confidence(zeros, zeros, zeros)
     wide = scores.astype(np.float64)
-    kept = np.ones((rows, k), dtype=np.bool_) if dropped is None else np.arange(k) != dropped[:, None]
-    count = np.maximum(kept.sum(axis=1), 1)[:, None]
-    mean = wide.sum(axis=1, keepdims=True, where=kept) / count
-    variance = np.square(wide - mean).sum(axis=1, keepdims=True, where=kept) / count
-    head = np.concatenate([np.where(kept, wide, -np.inf)[:, :3], np.full((rows, 2), -np.inf)], axis=1)
-    first, second = -np.sort(-head, axis=1)[:, :2].T
-    second = np.where(np.isfinite(second), second, first)
-    best, gap = (np.where(np.isfinite(first), value, 0.0) for value in (first, first - second))
-    return Confidence(best, np.sqrt(variance[:, 0]), gap)
+    diff1 = wide[:, 0] - wide[:, 1] if k > 1 else np.zeros(rows)
+    # np.std rounds by order, and mteb's order is the layout of its heap.
+    return Confidence(wide[:, 0].copy(), np.std(wide[:, heap_layout(k)], axis=1), diff1)
+
+
+@cache
+def heap_layout(k: int) -> NDArray[np.int64]:
+    """Return the rank at each place of a binary heap into which `k` scores were pushed, best first.
+
+    Equal scores don't change which value stands where, so one layout serves every row.
+    """
+    heap: list[int] = []
+    for rank in range(k):
+        heapq.heappush(heap, -rank)
+    return -np.array(heap, dtype=np.int64)
 
 
 def abstention(metrics: Mapping[str, NDArray[np.float64]], conf: Confidence) -> dict[str, float]:
@@ -138,6 +146,24 @@ def _curves(conf: NDArray[np.float64], metrics: NDArray[np.float64], rates: NDAr
         table = np.stack([np.repeat(np.add.reduceat(row, starts) / sizes, sizes) for row in table])
     cuts = [min(round(rate * conf.size), conf.size - 1) for rate in rates.tolist()]
     return np.stack([[row[cut:].mean() for cut in cuts] for row in table])
+
+
+def _confidence_without(scores: Floats, dropped: Integers) -> Confidence:
+    """Return the confidence with one score of some rows left out."""
+    columns: list[Any] = []
+    layout = heap_layout(scores.shape[1])
+    for row, place in zip(scores.astype(np.float64), dropped.tolist(), strict=True):
+        kept = row[layout[layout != place]]
+        best = np.delete(row, place) if place >= 0 else row
+        columns.append(
+            (
+                best[0] if best.size else 0.0,
+                np.std(kept) if best.size else 0.0,
+                best[0] - best[1] if best.size > 1 else 0.0,
+            )
+        )
+    table = np.array(columns, dtype=np.float64).reshape(-1, 3)
+    return Confidence(table[:, 0], table[:, 1], table[:, 2])
 
 
 def _block(

@@ -134,12 +134,13 @@ class Collector:
         self._top_ids: Ids = np.full((queries, width), "", dtype=object)
         self._top_scores = np.full((queries, width), np.nan)
 
-    def add(self, rows: Integers, top: TopK) -> None:
+    def add(self, rows: Integers, top: TopK, *, confidence: metrics.Confidence | None = None) -> None:
         """Take the ranked documents of some queries.
 
         Args:
             rows: Numbers of the queries.
             top: Their documents in canonical order, every query with the same number.
+            confidence: Confidences, where they don't follow from the ranked scores.
 
         Raises:
             NoParity: A score is not a number.
@@ -156,7 +157,8 @@ class Collector:
             index = top.documents.copy()
             settle_ties(single, index, order=self._judged.order)
             self._hits.append(self._found(rows, index, dropped=self._dropped(rows, index)))
-        self._confidence[rows] = np.stack(metrics.confidence(top.scores, dropped=dropped), axis=1)
+        values = confidence or metrics.confidence(top.scores, dropped=dropped)
+        self._confidence[rows] = np.stack(values, axis=1)
         self._keep_top(rows, top, dropped=dropped)
 
     def ranked(self) -> Ranked:
