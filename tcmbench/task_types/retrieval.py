@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import beir
+from tcmbench.ranking.index_search import IndexOptions
 from tcmbench.task_types import MtebKind, Source, metadata
 from tcmbench.task_types._judged import JudgedOptions, read_judged
 from tcmbench.task_types._layouts import Beir
@@ -25,7 +26,10 @@ LAYOUT = Beir()
 
 
 class Options(JudgedOptions):
-    """How the judgements are taken, and what mteb should know of the data."""
+    """How the judgements are read, and how the corpus is searched."""
+
+    index: IndexOptions | None = None
+    """FAISS index that encoders search the corpus through; None: an exact search."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -40,10 +44,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
 
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    copies = options.copies
+    copies, index = options.copies, options.index
 
     class BeirRetrieval(FastRetrieval, LocalRetrieval):
         """One folder in BEIR layout."""
+
+        index_options = index
 
         def load_split(self, split: str) -> None:
             """Read one split."""

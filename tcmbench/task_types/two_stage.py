@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tcmbench.task_types import MtebKind, Source, metadata, retrieval
 from tcmbench.task_types._first_stage import FirstStage
-from tcmbench.task_types._judged import read_judged
+from tcmbench.task_types._judged import JudgedOptions, read_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ LAYOUT = retrieval.LAYOUT
 files = retrieval.files
 
 
-class Options(retrieval.Options, FirstStage):
+class Options(JudgedOptions, FirstStage):
     """The first stage, and how much of the data is judged."""
 
     queries: int | None = Field(default=None, ge=1)

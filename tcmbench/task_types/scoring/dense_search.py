@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mteb.timing import TimingStack
     from mteb.types import Array, PromptType
 
-    from tcmbench.ranking.index_search import Found, IndexOptions
+    from tcmbench.ranking.index_search import IndexOptions, IndexSearch
     from tcmbench.ranking.topk import Floats
 
 CORPUS_CHUNK = 50_000
@@ -96,7 +96,7 @@ def search_corpus(model: EncoderProtocol, split: Split, *, judged: Judgements) -
     return collector.ranked()
 
 
-def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, options: IndexOptions) -> Found:
+def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, options: IndexOptions) -> IndexSearch:
     """Return the corpus ranked through a FAISS index.
 
     Raises:
@@ -108,7 +108,7 @@ def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, op
     if similarity is None:
         raise EvaluationError(
             f"{model.mteb_model_meta.name}: a search index needs mteb's cosine or dot product, and this model has a "
-            "similarity of its own. Leave `index_options` at None for it."
+            "similarity of its own. Remove the option `index` from the task, which then is searched exactly."
         )
 
     def vectors(embeddings: Array) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -44,7 +44,10 @@ class FastRetrieval(AbsTaskRetrieval):
     """
 
     index_options: IndexOptions | None = None
-    """Search whole corpora through a FAISS index (encoders only); its recall is reported beside the scores."""
+    """Search whole corpora through a FAISS index (encoders only); its recall is in the scores and in `notes`."""
+
+    notes: tuple[str, ...] = ()
+    """Remarks on the data and the search, kept with the score."""
 
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
@@ -257,6 +260,7 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
         judged = judge(query_ids)
         if data_split["top_ranked"] is None and task.index_options is not None:
             ranked, recall = dense_search.search_index(model, split, judged=judged, options=task.index_options)
+            task.notes = (*task.notes, _recall_note(task.index_options, recall))
         elif data_split["top_ranked"] is None:
             ranked = dense_search.search_corpus(model, split, judged=judged)
         else:
@@ -274,6 +278,13 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
     with split.timer("Scoring", split=split.split, subset=split.subset):
         found = outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
     return found._replace(scores={**found.scores, **recall})
+
+
+def _recall_note(options: IndexOptions, recall: Mapping[str, float]) -> str:
+    shares = ", ".join(f"{share:.2%} at {name.rpartition('_')[2]}" for name, share in recall.items())
+    return (
+        f"searched through a FAISS index ({options.kind}); recall of the exact neighbours: {shares or 'not measured'}"
+    )
 
 
 def _is_plain_encoder(model: MTEBModels) -> bool:
