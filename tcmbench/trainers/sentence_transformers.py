@@ -15,22 +15,20 @@ from tcmbench.trainers import Outcome, Plan, loss_of
 from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import process_environment, scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
-from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 from tcmbench.trainers._runtime.packages import missing
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcmbench.trainers import Step, TrainingJob
 
+__all__ = ["LOSSES", "REVISION", "Options", "check", "plan", "train"]
+
 REVISION = "1"
 
 _RUN = "run"
-
-
-class Options(MatryoshkaOptions):
-    """Nothing beyond the Matryoshka dimensions."""
 
 
 def check(job: TrainingJob, *, options: Options) -> None:

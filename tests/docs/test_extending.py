@@ -326,11 +326,11 @@ def test_option_of_a_trainer(
 
 
 def test_options_of_sentence_transformers_reach_its_worker() -> None:
-    """The worker validates recipes by the options of the trainer, so that a new field is no unknown one there."""
+    """Trainer and worker read the same options, whose arguments are those of its training arguments."""
     from tcmbench.trainers import sentence_transformers
-    from tcmbench.trainers._sentence_transformers import worker
+    from tcmbench.trainers._sentence_transformers import options, worker
 
-    assert worker.Options is sentence_transformers.Options
+    assert worker.Options is sentence_transformers.Options is options.Options
 
 
 def test_loss(patched: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -56,11 +56,11 @@ def test_unknown_encoder_of_a_base_suggests(tmp_path: Path) -> None:
         toml.read(Base, path)
 
 
-def test_unknown_spec_suggests(tmp_path: Path) -> None:
-    """A misspelt spec answers with the close name."""
-    _write(tmp_path, "mini-zh", 'kind = "embedding"\npath = "c"')
-    with pytest.raises(UnknownName, match="Did you mean 'mini-zh'"):
-        toml.find(Base, tmp_path, "mini-hz")
+def test_options_of_a_trainer_in_the_wrong_table(tmp_path: Path) -> None:
+    """A field that is an option of the trainer is refused with the table it belongs in."""
+    path = _write(tmp_path, "mine", 'base = "b"\ndata = "d"\n[training]\ndevices = 2\nmatryoshka_dims = [8]\n')
+    with pytest.raises(SpecError, match=r"devices, matryoshka_dims: options of the trainer.*\[training\.options\]"):
+        toml.read(Variant, path)
 
 
 def test_suite_refuses_a_column_twice(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tcmbench.trainers._sentence_transformers import batches
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
-from tcmbench.trainers.sentence_transformers import Options
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,6 +154,7 @@ def _run_trainer(
         report_to="tensorboard",
         disable_tqdm=True,
         **watched,
+        **_options(work).arguments(),
     )
     trainer = GuardedTrainer(
         model=model,
@@ -226,8 +227,12 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
     loss = loss_of(work.variant, LOSSES).make(model, work)
-    dims = Options.model_validate(work.variant.training.options).matryoshka_dims
+    dims = _options(work).matryoshka_dims
     return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
+
+
+def _options(work: Work) -> Options:
+    return Options.model_validate(work.variant.training.options)
 
 
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
