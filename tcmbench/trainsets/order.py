@@ -19,16 +19,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def plain_order(total: int, *, seed: int, passes: int = 1) -> list[int]:
-    """Return `passes` separately shuffled orders of `range(total)`, one after the other."""
+def plain_order(total: int, *, seed: int) -> list[int]:
+    """Return `range(total)` shuffled."""
     import numpy as np
 
-    return [i for p in range(passes) for i in np.random.default_rng((seed, p)).permutation(total).tolist()]
-
-
-def label_unique_order(labels: Sequence[Collection[str]], *, batch_size: int, seed: int, passes: int = 1) -> list[int]:
-    """Return the passes of `label_unique_passes`, one after the other."""
-    return [i for order in label_unique_passes(labels, batch_size=batch_size, seed=seed, passes=passes) for i in order]
+    order: list[int] = np.random.default_rng((seed, 0)).permutation(total).tolist()
+    return order
 
 
 def label_unique_passes(
