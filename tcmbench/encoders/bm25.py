@@ -81,12 +81,9 @@ class BM25Search:
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> BM25Search:
     """Return the searcher; there are no weights to load."""
-    del base, model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     return BM25Search(options=options, meta=meta)
 
 

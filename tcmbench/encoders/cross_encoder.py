@@ -100,15 +100,12 @@ class Reranker(Counted):
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> Reranker:
     """Return the reranker, in the base's precision; without a device on the GPU where there is one."""
-    del seed
     import torch
     from sentence_transformers import CrossEncoder
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: a reranker needs a folder of weights")
     with strict_weights(model_dir):

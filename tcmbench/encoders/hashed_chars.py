@@ -32,12 +32,9 @@ class Options(PluginOptions):
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> StatelessEncoder:
     """Return the encoder: sublinear term frequency (1 + ln tf) in signed hash buckets."""
-    del base, model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     dimensions = options.dimensions
 
     def vector(text: str) -> NDArray[np.float32]:

@@ -82,12 +82,9 @@ class SentenceTransformersEncoder:
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> SentenceTransformersEncoder:
     """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
-    del seed
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     model = open_model(model_dir, base, device=device)

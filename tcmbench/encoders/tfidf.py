@@ -52,8 +52,7 @@ class TfidfEncoder:
     zero_means_unknown = True
     """A text without any term of the vocabulary has the zero vector, by definition of TF-IDF."""
 
-    def __init__(self, model_name: str, revision: str | None, *, options: Options, meta: ModelMeta) -> None:
-        del model_name, revision
+    def __init__(self, *, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self._options = options
         self._fitted: _Fitted | None = None
@@ -115,10 +114,7 @@ def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int)
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> TfidfEncoder:
     """Return the encoder, not yet fitted."""
-    del model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    return TfidfEncoder(base.name, None, options=options, meta=meta)
+    return TfidfEncoder(options=options, meta=meta)

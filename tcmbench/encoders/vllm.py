@@ -161,16 +161,13 @@ class VllmEncoder:
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> VllmEncoder:
     """Return the encoder; its process starts with the first text, on the devices that are visible to it.
 
     Raises:
         SpecError: The folder isn't in the hub layout. ModelAbsent: No weights.
     """
-    del seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     if not (model_dir / "modules.json").is_file():

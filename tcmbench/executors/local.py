@@ -14,7 +14,6 @@ from tcmbench.runs.queue import Queue
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.records.events import Emit
     from tcmbench.runs.jobs import Job
 
@@ -26,10 +25,8 @@ class Options(ExecutorOptions):
     """How often a job is started again whose process died."""
 
 
-def run(jobs: Sequence[Job], *, options: PluginOptions, emit: Emit) -> None:
+def run(jobs: Sequence[Job], *, options: Options, emit: Emit) -> None:
     """Perform all jobs; one that fails doesn't stop the others."""
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if options.jobs > 1:
         from tcmbench.executors._processes import SideBySide
 

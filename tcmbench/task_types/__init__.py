@@ -5,7 +5,6 @@ A module of this folder offers the names of the `TaskType` protocol. A task itse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
-    from mteb.abstasks.task_metadata import TaskMetadata
 
     from tcmbench.plugins import PluginOptions
     from tcmbench.specs.base import Ability
@@ -71,22 +69,27 @@ class TaskType(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class MtebKind:
-    """mteb's words for a kind of task."""
+def declare(
+    task_class: type[AbsTask],
+    spec: TaskSpec,
+    source: Source,
+    kind: str,
+    *,
+    metric: str,
+    category: str = "t2t",
+    domains: Sequence[str] = ("Medical", "Written"),
+) -> type[AbsTask]:
+    """Return the class with its name and mteb's metadata of a local task.
 
-    type: str
-    """mteb's task type."""
-
-    category: str
-    """t2t: text to text."""
-
-    domains: Sequence[str] = ("Medical", "Written")
-    """mteb's domains."""
-
-
-def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, prompt: str | None = None) -> TaskMetadata:
-    """Return mteb's metadata of a local task."""
+    Args:
+        task_class: Class of the task; it is changed in place.
+        spec: What its TOML file says.
+        source: Its data.
+        kind: mteb's task type.
+        metric: Main metric where the spec names none.
+        category: mteb's category; t2t: text to text, t2c: text to category.
+        domains: mteb's domains.
+    """
     from mteb.abstasks.task_metadata import TaskMetadata
 
     fields: dict[str, Any] = {
@@ -94,14 +97,14 @@ def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, pro
         "description": spec.description or f"{spec.type} on {spec.path}",
         "reference": None,
         "dataset": {"path": f"tcmbench/{spec.name}", "revision": source.revision},
-        "type": kind.type,
-        "category": kind.category,
+        "type": kind,
+        "category": category,
         "modalities": ["text"],
         "eval_splits": list(spec.splits),
         "eval_langs": list(spec.languages),
         "main_score": spec.metric or metric,
         "date": None,
-        "domains": list(kind.domains),
+        "domains": list(domains),
         "task_subtypes": None,
         "license": "not specified",
         "annotations_creators": "derived" if spec.synthetic else None,
@@ -110,6 +113,6 @@ def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, pro
         "bibtex_citation": "",
         "is_public": False,
     }
-    if prompt is not None:
-        fields["prompt"] = prompt
-    return TaskMetadata.model_validate(fields)
+    task_class.metadata = TaskMetadata.model_validate(fields)
+    task_class.__name__ = task_class.__qualname__ = spec.name
+    return task_class

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -43,16 +43,12 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return folder_files(path, spec.splits)
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import read_pool
     from tcmbench.task_types.scoring.candidates import candidate_pools
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    confusable, bm25 = options.confusable, options.bm25
 
     class SyndromeReranking(FastRetrieval, LocalRetrieval):
         """Record × candidates → order."""
@@ -63,8 +59,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             candidates = candidate_pools(
                 read.folder,
                 split,
-                confusable=confusable,
-                bm25=bm25,
+                confusable=options.confusable,
+                bm25=options.bm25,
                 revision=source.revision,
                 cache=source.cache,
             )
@@ -77,6 +73,4 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 items=read.items,
             )
 
-    SyndromeReranking.metadata = metadata(spec, source, MtebKind("Reranking", "t2t"), metric=METRIC)
-    SyndromeReranking.__name__ = SyndromeReranking.__qualname__ = spec.name
-    return SyndromeReranking
+    return declare(SyndromeReranking, spec, source, "Reranking", metric=METRIC)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.task_types import MtebKind, Source, metadata, retrieval
+from tcmbench.task_types import Source, declare, retrieval
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._judged import JudgedOptions, read_judged
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "2"
@@ -40,35 +39,29 @@ class Options(JudgedOptions, FirstStage):
     """Judge at most so many queries: those whose ids hash lowest, whatever their order in the file. None: all."""
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    stage = options  # what the check above says of its type does not reach into the class
 
     class TwoStage(FastRetrieval, LocalRetrieval):
         """Query → first stage → order."""
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            read = read_judged(source.path, split, copies=stage.copies)
-            kept = sample(read.qrels, stage.queries)
+            read = read_judged(source.path, split, copies=options.copies)
+            kept = sample(read.qrels, options.queries)
             queries = {query: read.queries[query] for query in kept}
             self.set_split(
                 split,
                 documents=read.documents,
                 queries=queries,
                 qrels={query: read.qrels[query] for query in kept},
-                candidates=stage.candidates(queries, read.documents, source=source, split=split),
+                candidates=options.candidates(queries, read.documents, source=source, split=split),
                 notes=read.notes,
             )
 
-    TwoStage.metadata = metadata(spec, source, MtebKind("Reranking", "t2t", options.domains), metric=METRIC)
-    TwoStage.__name__ = TwoStage.__qualname__ = spec.name
-    return TwoStage
+    return declare(TwoStage, spec, source, "Reranking", metric=METRIC, domains=options.domains)
 
 
 def sample(ids: Iterable[str], limit: int | None) -> list[str]:
