@@ -1,6 +1,6 @@
-"""Kinds of tasks: what a folder of local data becomes as an MTEB task, one kind per file.
+"""Types of tasks, one per file: local data as an MTEB task.
 
-A module of this folder offers the names of the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
+A module of this folder implements the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """Where a task's data is and which state of it."""
+    """Location and state of a task's data."""
 
     path: Path
     """Folder or file."""
@@ -33,20 +33,20 @@ class Source(NamedTuple):
 
 
 class ItemInfo(NamedTuple):
-    """What is known of one item of a task besides its scores."""
+    """Facts of one item of a task besides its scores."""
 
     cluster: str
-    """What is resampled together: the patient, or the item itself."""
+    """Items of one cluster are resampled together: the patient, or the item itself."""
 
     group: str
     """Gold label, empty where there is none."""
 
 
 class TaskType(Protocol):
-    """What a module of this folder offers."""
+    """Interface of a module of this folder."""
 
     REVISION: str
-    """Raised whenever the same files would give other scores."""
+    """Raised whenever the same files would give different scores."""
 
     METRIC: str
     """Main metric where the spec names none."""
@@ -55,13 +55,13 @@ class TaskType(Protocol):
     """How the main metric follows from the items."""
 
     SCORES: Ability
-    """What a model must be able to do."""
+    """Ability that a model needs."""
 
     LAYOUT: Layout
-    """How the files are laid out, for leaks, slices and texts on a board; the ready ones are in `_layouts.py`."""
+    """Layout of the files, for leaks, slices and texts on a board; see `_layouts.py`."""
 
     def files(self, path: Path, spec: TaskSpec) -> list[Path]:
-        """Return the files that are read, whether or not they exist."""
+        """Return the files that the task reads, whether or not they exist."""
         ...
 
     def task_class(self, spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:

@@ -1,4 +1,4 @@
-"""A split of a BEIR folder as a retrieval task takes it, with what its reader should know of it."""
+"""A split of a BEIR folder for a retrieval task, with notes on what is unusual about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Copies = Literal["as_judged", "relevant"]
 
 
 class JudgedOptions(PluginOptions):
-    """How the judgements of a folder are taken."""
+    """How the judgements of a folder are read."""
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""

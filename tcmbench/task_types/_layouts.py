@@ -1,4 +1,4 @@
-"""How a task's files are laid out, for what is asked of their texts besides scores: leaks, slices, texts on a board."""
+"""Layouts of a task's files, for uses of their texts besides scoring: leaks, slices, texts on a board."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Layout(Protocol):
-    """What a task type says of its files; every task type names one as `LAYOUT`."""
+    """Access to the texts of a task's files; every task type names one as `LAYOUT`."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
         """Return the clinical records that are the items; empty where the items are something else."""
@@ -25,7 +25,7 @@ class Layout(Protocol):
         ...
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
-        """Return what training must not have seen."""
+        """Return the texts that training must not have seen."""
         ...
 
 
@@ -44,7 +44,7 @@ class TcmSd:
         return {}
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
-        """Return the records, with their patients, and the knowledge base, which may be learnt."""
+        """Return the records, with their patients, and the knowledge base, which may be trained on."""
         from tcmbench.data.leakage import texts_of_folder
         from tcmbench.data.tcm_sd import read_folder
 
@@ -78,13 +78,13 @@ class Beir:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One .jsonl file, or a folder of one a split."""
+    """One .jsonl file, or a folder with one per split."""
 
     fields: tuple[str, ...]
     """Fields that hold text."""
 
     item: str = ""
-    """Field that is the text of an item, where rows are items; empty where they aren't."""
+    """Field with the text of an item, where rows are items; else empty."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
         """Return nothing: the items are rows."""

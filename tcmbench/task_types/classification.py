@@ -28,10 +28,10 @@ class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
-    """Training texts a label in each experiment."""
+    """Training texts per label in each experiment."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Probes, each on a sample of its own; the figure is their mean."""
+    """Probes, each on its own sample; the score is their mean."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:

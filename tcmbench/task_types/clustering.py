@@ -34,10 +34,10 @@ class Options(PluginOptions):
     """mteb's protocol: k-means on samples drawn with replacement."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Samples that are clustered; the figure is their mean."""
+    """Samples that are clustered; the score is their mean."""
 
     sample: int = Field(default=2048, ge=2, le=1_000_000)
-    """Texts a sample."""
+    """Texts per sample."""
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:

@@ -31,7 +31,7 @@ files = one_file
 
 
 class Options(PluginOptions):
-    """Nothing to choose."""
+    """No options."""
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:

@@ -32,7 +32,7 @@ class Options(JudgedOptions):
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return corpus, queries and one qrels file a split."""
+    """Return corpus, queries and one qrels file per split."""
     return beir.files(path, spec.splits)
 
 

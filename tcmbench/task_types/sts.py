@@ -82,8 +82,7 @@ def _read(path: Path, *, low: int, high: int) -> Rows:
     rows = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "score": score}).values
     if len(set(rows["score"])) == 1:
         raise DataError(
-            f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. No model can be "
-            "told from another by them."
+            f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. They can't measure a model."
         )
     pairs = list(zip(rows["sentence1"], rows["sentence2"], strict=True))
     notes = contradictions(pairs, rows["score"], what="pairs stand more than once with different scores")

@@ -1,7 +1,7 @@
 """Syndrome classification by a linear probe on a TCM-SD folder.
 
-A record with several gold syndromes counts for its first one, in training and in testing: a linear probe has one
-answer. Records whose syndrome has too few training records are left out by `minimum`, and counted in the card.
+A record with several gold syndromes counts for its first one, in training and in testing, since a linear probe predicts
+one class. Records whose syndrome has fewer than `minimum` training records are left out, and counted in the notes.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
-    """Training records a syndrome in each experiment."""
+    """Training records per syndrome in each experiment."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Probes, each on a sample of its own; the figure is their mean."""
+    """Probes, each on its own sample; the score is their mean."""
 
     minimum: int = Field(default=8, ge=1)
     """Syndromes with fewer training records are no classes of the task."""

@@ -1,7 +1,7 @@
-"""Syndrome reranking: order a frozen pool of candidates, chosen so that telling them apart takes medicine.
+"""Syndrome reranking: order a fixed pool of candidates that are hard to distinguish.
 
-The pool of a record holds its gold syndromes, syndromes that are easily confused with them, and what BM25 finds.
-It follows from the data alone and is kept in the store under the hash of everything it was made from.
+The pool of a record consists of its gold syndromes, syndromes that are easily confused with them, and the best of BM25.
+It follows from the data alone and is stored under the hash of its inputs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Options(PluginOptions):
     """Size of the pool."""
 
     confusable: int = 10
-    """Syndromes that share elements, merge with, or go with the same disease as a gold one."""
+    """Syndromes that share elements or diseases with a gold one, or are merged with it."""
 
     bm25: int = 10
     """Best documents of BM25 that are not in the pool yet."""

@@ -1,8 +1,8 @@
 """Syndrome retrieval: a clinical record is the query, the knowledge base of syndromes is the corpus.
 
 With `pool = "closed"` only the syndromes of the vocabulary are searched; accuracy and macro-F1 of the first
-document are then what a classifier over the vocabulary would report. The two pools are different tasks and
-their figures are never to be mixed.
+document are then those of a classifier over the vocabulary. The two pools are different tasks, and their scores are not
+comparable.
 """
 
 from __future__ import annotations

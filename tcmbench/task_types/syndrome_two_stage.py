@@ -1,6 +1,6 @@
-"""Two stages, end to end: a first stage finds 100 syndromes, the model orders them.
+"""Two stages, end to end: a first stage retrieves 100 syndromes, the model orders them.
 
-What the first stage misses is lost: nothing is added to its candidates, so the figure is that of the whole pipeline.
+The gold syndromes are not added to the candidates, so the score is that of the whole pipeline.
 """
 
 from __future__ import annotations

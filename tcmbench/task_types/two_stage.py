@@ -1,7 +1,7 @@
-"""Two stages over a folder in BEIR layout: BM25 finds documents, the model orders them.
+"""Two stages over a folder in BEIR layout: BM25 retrieves documents, the model orders them.
 
-What rerankers are measured by outside their domain. A reranker reads each pair on its own, which costs as much as
-encoding a document for every candidate: a spec may ask for a part of the queries.
+Measures rerankers outside their domain. A reranker reads each pair separately, which costs as much as encoding a
+document per candidate, so a spec may limit the number of queries.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ files = retrieval.files
 
 
 class Options(JudgedOptions, FirstStage):
-    """The first stage, and how much of the data is judged."""
+    """The first stage, and the number of queries."""
 
     queries: int | None = Field(default=None, ge=1)
-    """Judge at most so many queries: those whose ids hash lowest, whatever their order in the file. None: all."""
+    """Most queries that are measured: those whose ids have the lowest hashes, whatever their order. None: all."""
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
@@ -66,8 +66,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
 def sample(ids: Iterable[str], limit: int | None) -> list[str]:
     """Return at most `limit` ids, in the order given; adding a query to the data changes at most one of them."""
-    found = list(ids)
-    if limit is None or limit >= len(found):
-        return found
-    lowest = set(sorted(found, key=lambda name: (hashlib.sha256(name.encode()).digest(), name))[:limit])
-    return [name for name in found if name in lowest]
+    every = list(ids)
+    if limit is None or limit >= len(every):
+        return every
+    lowest = set(sorted(every, key=lambda name: (hashlib.sha256(name.encode()).digest(), name))[:limit])
+    return [name for name in every if name in lowest]
