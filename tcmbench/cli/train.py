@@ -60,12 +60,12 @@ def _showing(label: str, emit: Emit) -> Callable[[Step], None]:
 
 def cost(outcome: Mapping[str, Json]) -> str:
     """Return in one line what a training took, and how well all ways to its model's numbers agree."""
-    from tcmbench.trainers import TOLD
+    from tcmbench.trainers import REPORTED
 
     seconds, tokens = _number(outcome, "seconds"), _number(outcome, "tokens")
     memory, on_gpu = _number(outcome, "peak_memory_mib"), _number(outcome, "peak_gpu_memory_mib")
     ways = outcome.get("parity")
-    parity = {name: value for name, value in ways.items() if name not in TOLD} if isinstance(ways, dict) else {}
+    parity = {name: value for name, value in ways.items() if name not in REPORTED} if isinstance(ways, dict) else {}
     parts = [
         f"{seconds:.0f} s",
         f"{tokens:,.0f} tokens" + (f" ({tokens / seconds:,.0f} a second, start included)" if seconds else ""),

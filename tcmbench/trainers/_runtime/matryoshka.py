@@ -1,4 +1,4 @@
-"""Matryoshka dimensions: the option, and those that a base can't have, which trainers skip without a word."""
+"""Matryoshka dimensions: the option, and a check against the base, since trainers silently skip impossible ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MatryoshkaOptions(TrainerOptions):
 
 
 def check(job: TrainingJob, *, dims: Sequence[int], losses: Sequence[Loss]) -> None:
-    """Refuse dimensions that the loss doesn't use or the base's vectors don't have, and the loss without any.
+    """Refuse dimensions that don't suit the loss or the base's vectors, and a Matryoshka loss without dimensions.
 
     Args:
         job: The training.
@@ -60,12 +60,12 @@ def check(job: TrainingJob, *, dims: Sequence[int], losses: Sequence[Loss]) -> N
 
 
 def width(base_dir: Path) -> int | None:
-    """Return the dimensions of a base's vectors, None where its files don't say."""
+    """Return the dimensions of a base's vectors, None where its files don't state them."""
     modules = _json(base_dir / "modules.json")
     for module in reversed(modules if isinstance(modules, list) else []):
-        made = _json(base_dir / str(module.get("path", "")) / "config.json")
-        if isinstance(made, dict) and "out_features" in made:
-            return int(made["out_features"])
+        settings = _json(base_dir / str(module.get("path", "")) / "config.json")
+        if isinstance(settings, dict) and "out_features" in settings:
+            return int(settings["out_features"])
     config = _json(base_dir / "config.json")
     if isinstance(config, dict) and "hidden_size" in config:
         return int(config["hidden_size"])

@@ -1,4 +1,4 @@
-"""The weights that a training starts from."""
+"""Check of the weights that a training starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrices that bitsandbytes can hold in 4 bits on every processor."""
+"""Check for matrices that bitsandbytes can pack into 4 bits on every processor."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from tcmbench.trainers import TrainingJob
 
 INPUTS = 64
-"""Weights per block of one scale: each row must consist of whole blocks."""
+"""Weights per quantisation block: each row must consist of whole blocks."""
 
 OUTPUTS = 32
 """Rows that are packed together."""
 
 _FLOAT = ("embed", "lm_head", "score")
-"""Parts of the names of matrices that transformers leaves in floating point."""
+"""Parts of names of matrices that transformers keeps in floating point."""
 
 
 def refuse_unpackable(job: TrainingJob) -> None:
     """Refuse QLoRA on a CPU with matrices that bitsandbytes can't pack.
 
     On processors with AVX512-BF16 it packs 4-bit matrices for inference (`_convert_weight_packed_for_cpu` of
-    bitsandbytes 0.50), which fails after the training where rows are no multiple of its blocks. A recipe must train on
-    all processors or on none, so it is refused on the others, too.
+    bitsandbytes 0.50), which fails after the training where rows are not a multiple of its blocks. A recipe must train
+    on all processors or on none, so it is refused on all.
 
     Raises:
         SpecError: A matrix of the base doesn't fit; the message names it.

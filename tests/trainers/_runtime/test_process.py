@@ -76,7 +76,7 @@ def test_pages_that_forked_helpers_share_count_once(tmp_path: Path) -> None:
         ("import os; os.kill(os.getpid(), 9)", "killed from outside.*go on from the last checkpoint"),
         ("import os; os.kill(os.getpid(), 15)", "ended by SIGTERM.*go on from the last checkpoint"),
         ("import swift_that_is_not_there", "swift_that_is_not_there is not installed.*tcmbench"),
-        ("raise SystemExit(3)", r"exit code 3\): it said nothing"),
+        ("raise SystemExit(3)", r"exit code 3\): no output"),
     ],
 )  # fmt: skip
 def test_explains_a_failure(tmp_path: Path, code: str, said: str) -> None:
