@@ -1,4 +1,4 @@
-"""Hashed characters and bigrams: lexical overlap as a vector, nothing learned (Weinberger et al., 2009)."""
+"""Hashed characters and bigrams: lexical overlap as a vector, without training (Weinberger et al., 2009)."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def load(
 
         from tcmbench.text.ngrams import char_bigrams
 
-        found = np.zeros(dimensions, dtype=np.float32)
+        buckets = np.zeros(dimensions, dtype=np.float32)
         for term, count in Counter(char_bigrams(text)).items():
-            # crc32 is the same on every machine and in every process; Python's hash() is not
+            # crc32 is the same on every machine and in every process; Python's hash() is not.
             digest = zlib.crc32(term.encode())
             sign = 1.0 if digest & 0x80000000 else -1.0
-            found[digest % dimensions] += sign * (1.0 + np.log(count))
-        return found
+            buckets[digest % dimensions] += sign * (1.0 + np.log(count))
+        return buckets
 
     return StatelessEncoder(vector, dimensions=dimensions, meta=meta)

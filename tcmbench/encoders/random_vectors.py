@@ -1,4 +1,4 @@
-"""Random unit vectors, one a text: what a score is worth when the model knows nothing."""
+"""Random unit vectors, one per text: the score of chance."""
 
 from __future__ import annotations
 

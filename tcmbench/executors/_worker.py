@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class WorkOrder(NamedTuple):
-    """What a worker is sent: the only message that it gets."""
+    """The message to a worker."""
 
     job: Job
-    """What it performs."""
+    """Job to perform."""
 
     command: tuple[str, ...]
     """Command line of the run, which provenance records."""
@@ -29,7 +29,7 @@ class WorkOrder(NamedTuple):
 
 
 def main(descriptor: int) -> None:
-    """Perform the job that arrives; its events, and at last how it ended, are sent back."""
+    """Perform the job of the order; send its events, and finally its outcome."""
     # Not for the processes of a training: they would hold the connection open after this one is gone.
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as executor:

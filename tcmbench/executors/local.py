@@ -1,4 +1,4 @@
-"""This machine: one job after the other in this process, or several side by side in processes of their own."""
+"""Jobs on this machine: sequentially in this process, or in parallel in separate processes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Options(ExecutorOptions):
-    """What a user can set."""
+    """Parallel jobs and restarts."""
 
     retries: int = Field(default=2, ge=0)
-    """How often a job is started again whose process died."""
+    """Restarts of a job whose process died."""
 
 
 def run(jobs: Sequence[Job], *, options: Options, emit: Emit) -> None:

@@ -1,6 +1,6 @@
-"""What a base's file says of a model and what the model's folder says of itself must be the same.
+"""Check that a base's file agrees with the configuration in the model's folder.
 
-The loader follows the folder where it speaks, so a TOML that says otherwise would describe a model that isn't measured.
+The loader follows the folder, so a TOML that differs would describe a model that isn't measured.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _POOLING = {
 }
 _POOLING_NAMES = {"lasttoken": "last"}
 _OFFSET_OF_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
-"""Families whose positions begin after the padding index."""
+"""Architectures whose positions start after the padding index."""
 
 
 def require_agreement(base: Base, model_dir: Path) -> None:
     """Check a base against its folder.
 
     Raises:
-        SpecError: Pooling, normalisation, padding, kind or length contradict what the folder says; each names both.
+        SpecError: Pooling, normalisation, padding, kind or length contradict the folder; the message states both.
         ModelAbsent: A configuration of the folder isn't JSON.
     """
     contradictions = [*_pooling(base, model_dir), *_kind(base, model_dir), *_padding(base, model_dir)]
