@@ -59,10 +59,9 @@ def refuse_too_few(job: TrainingJob) -> None:
     if device(job) == "cpu" or len(available) >= wanted:
         return
     setting = f" ({VARIABLE}={os.environ[VARIABLE]})" if VARIABLE in os.environ else ""
+    plural = "s are" if len(available) != 1 else " is"
     raise SpecError(
         f"variant {job.variant.name}: training.options.devices = {wanted}, but {len(available)} "
-        f"GPU{'s are' if len(available) != 1 else ' is'} visible{
-            setting
-        }. Make more visible, or lower devices and raise "
+        f"GPU{plural} visible{setting}. Make more visible, or lower devices and raise "
         "training.accumulation to match."
     )
