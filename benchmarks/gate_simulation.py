@@ -262,7 +262,7 @@ def report_gate(size: Size) -> bool:
     """Print what the gate says; return whether A/A comparisons raise at most 5% alarms."""
     print(f"\n## The gate: {GENERAL_TASKS} general tasks, {size.sets:,} variants each, default policy without a gain\n")
     print("A/A rows (difference 0): every `regression` is a false alarm. `in CI`: by the policy against a baseline.\n")
-    print("| items a task | true difference | pass | regression | inconclusive | a task regressed | regression in CI |")
+    print("| items per task | true difference | pass | regression | inconclusive | a task regressed | regression in CI |")
     print("|---|---|---|---|---|---|---|")
     kept = True
     for items in size.items:
