@@ -70,7 +70,7 @@ def test_pages_that_forked_helpers_share_count_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("raise ValueError('lora_rank is 0')", r"code 1\): ValueError: lora_rank is 0\nMend"),
+        ("raise ValueError('lora_rank is 0')", r"code 1\): ValueError: lora_rank is 0\nFix"),
         ("raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')", "ran out of memory.*batch_size"),
         ("raise RuntimeError('CUDA out of memory. Tried to allocate')", "ran out of memory.*gradient_checkpointing"),
         ("import os; os.kill(os.getpid(), 9)", "killed from outside.*go on from the last checkpoint"),
