@@ -88,7 +88,7 @@ def test_the_option_means_what_the_recipe_says(place: Path) -> None:
 
 @pytest.mark.parametrize("words", [("train", "keeps"), ("train", "drops"), ("data", "build", "keeps")])
 def test_dropping_without_a_suite_is_refused(place: Path, words: tuple[str, ...]) -> None:
-    """It would drop nothing; the message says what to add."""
+    """It would drop nothing; the message names the missing option."""
     given = () if "drops" in words else ("--drop-leaks",)
     result = call(*words, *given)
 

@@ -111,7 +111,7 @@ def test_patients_of_the_evaluation_leak() -> None:
 
 
 def test_every_copy_of_a_row_is_counted() -> None:
-    """A row that stands three times in the file leaks three times."""
+    """A row that occurs three times in the file leaks three times."""
     rows = [TrainingRow(NEAR, ("甲",)), TrainingRow(f"{NEAR}！", ("甲",)), TrainingRow(NEAR, ("甲",))]
     report = find_leaks(rows, [EvaluationTexts("task", "pairs", {"a": LONG, "b": f"{LONG}？"})])
     query = leak_of(report.leaks, "query")

@@ -1,4 +1,4 @@
-"""What is said to vLLM's process and what comes back; a module named vllm stands in for the real one."""
+"""The protocol with vLLM's process, with a stub module named vllm."""
 
 from __future__ import annotations
 

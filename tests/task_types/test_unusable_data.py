@@ -1,4 +1,4 @@
-"""Data by which no model can be told from another is refused; what is merely unusual is counted and said."""
+"""Data that can't measure a model is refused; data that is merely unusual is counted and reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_clusters_of_all_or_of_one_are_refused(tmp_path: Path, labels: str, reas
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
-    """Every model would be right about everything."""
+    """Every model would score 100%."""
     with pytest.raises(DataError, match=r"train\.jsonl:1: .* one label for all 4"):
         labelled(tmp_path, "classification", [(text, "甲") for text, _ in ROWS])
 
