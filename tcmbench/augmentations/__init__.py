@@ -58,7 +58,7 @@ class Augmentation(Protocol):
     def texts(self, syndrome: Syndrome, *, options: PluginOptions, seed: int) -> tuple[str | None, ...]:
         """Return the document's text in every view, the same number and order for every document.
 
-        None stands for a view that is excluded.
+        None is an excluded view.
 
         Raises:
             DataError: The document lacks a field and `missing` is "error".

@@ -127,7 +127,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         metric=task.metric,
         value=value,
         statistic=task.statistic,
-        # mteb reports NaN where a figure has no meaning (nAUC of a constant); leaving it out says the same in JSON
+        # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
         notes=tuple(getattr(instance, "notes", ())),

@@ -127,7 +127,7 @@ def _clustering_items(scores: Mapping[str, Any]) -> pa.Table:
 def _rows(task: AbsTask, *, split: str, subset: str) -> Mapping[str, Sequence[Any]]:
     data = task.dataset
     if data is None:
-        raise EvaluationError(f"{task.metadata.name}: its data is gone after the evaluation")
+        raise EvaluationError(f"{task.metadata.name}: its data is missing after the evaluation")
     part = data[split] if subset not in data else data[subset][split]
     if len(part) == 1 and isinstance(part[0].get("sentence1"), list):
         return dict(part[0])  # mteb's older pair classification holds all pairs in one row

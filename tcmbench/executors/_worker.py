@@ -30,7 +30,7 @@ class WorkOrder(NamedTuple):
 
 def main(descriptor: int) -> None:
     """Perform the job of the order; send its events, and finally its outcome."""
-    # Not for the processes of a training: they would hold the connection open after this one is gone.
+    # Not inherited by the processes of a training, which would keep the connection open after this one ends.
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as executor:
         order: WorkOrder = executor.recv()
@@ -43,7 +43,7 @@ def main(descriptor: int) -> None:
         def emit(event: Event) -> None:
             try:
                 executor.send(event)
-            except OSError:  # the run is gone: that is no failure of the job, to be noted as such
+            except OSError:  # The run has ended, which is not a failure of the job.
                 raise SystemExit(1) from None
 
         job = order.job

@@ -70,9 +70,9 @@ def _kind(base: Base, model_dir: Path) -> Iterator[str]:
     pools = any(kind.endswith("Pooling") for _, kind in _modules(model_dir))
     classifies = any(name.endswith("ForSequenceClassification") for name in architectures)
     if base.kind == "embedding" and (declared == "CrossEncoder" or (classifies and not pools)):
-        yield f'its file says kind = "embedding", but {model_dir} holds a reranker. Set kind = "reranker"'
+        yield f'its file says kind = "embedding", but {model_dir} contains a reranker. Set kind = "reranker"'
     if base.kind == "reranker" and (declared in {"SentenceTransformer", "SparseEncoder"} or pools):
-        yield f'its file says kind = "reranker", but {model_dir} holds an embedding model. Set kind = "embedding"'
+        yield f'its file says kind = "reranker", but {model_dir} contains an embedding model. Set kind = "embedding"'
 
 
 def _padding(base: Base, model_dir: Path) -> Iterator[str]:

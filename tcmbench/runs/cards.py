@@ -113,5 +113,5 @@ def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozen
         try:
             labels |= training_data.find(workspace, variant).labels
         except TcmbenchError:
-            continue  # the row of the variant says so
+            continue  # The error is in the row of the variant.
     return frozenset(labels)

@@ -146,9 +146,9 @@ class Violation(NamedTuple):
     @property
     def message(self) -> str:
         """The message in English."""
-        return self.told(SENTENCES[self.said])
+        return self.filled(SENTENCES[self.said])
 
-    def told(self, sentence: str) -> str:
+    def filled(self, sentence: str) -> str:
         """Return a template, of any language, filled with the task and the facts."""
         return sentence.format(task=self.task, **self.facts)
 

@@ -27,7 +27,7 @@ class Clusters(NamedTuple):
 
     @property
     def are_single_items(self) -> bool:
-        """Whether every item is a cluster of its own."""
+        """Whether every item is its own cluster."""
         return self.number == len(self.codes)
 
 

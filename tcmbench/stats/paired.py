@@ -114,7 +114,7 @@ def _checked(
 def _over_seeds(
     columns: FloatArray, observed: Mapping[str, FloatArray], groups: inputs.Clusters, plan: Resampling
 ) -> Draws:
-    """Return draws of models from draws of each model's seeds, side by side in the order of `observed`."""
+    """Return draws of models from draws of each model's seeds, in columns in the order of `observed`."""
     means = np.empty((len(columns), len(observed)))
     start = 0
     for place, (name, seeds) in enumerate(observed.items()):

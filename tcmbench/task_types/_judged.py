@@ -55,7 +55,7 @@ def read_judged(path: Path, split: str, *, copies: Copies) -> JudgedSplit:
     treated = "relevant" if copies == "relevant" else "irrelevant (option copies = 'relevant' counts them as relevant)"
     notes = {
         f"{copied} unjudged documents have the text of a relevant one under another id, and count as {treated}": copied,
-        f"{judgements.repeats} judgements stand more than once, with equal grades": judgements.repeats,
+        f"{judgements.repeats} judgements occur more than once, with equal grades": judgements.repeats,
         f"{unanswered} of {len(qrels)} queries have no relevant document and score 0 with every model": unanswered,
     }
     return JudgedSplit(

@@ -58,7 +58,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
                 f"split {split}: {note}"
                 for note in [
                     *known.notes(),
-                    *contradictions(texts, labels, what="texts stand more than once with different labels"),
+                    *contradictions(texts, labels, what="texts occur more than once with different labels"),
                 ]
             ],
         )

@@ -70,10 +70,10 @@ def _read(path: Path) -> Rows:
     texts, labels = columns.texts("text"), columns.texts("label")
     codes = {label: code for code, label in enumerate(sorted(set(labels)))}
     if len(codes) in {1, len(texts)}:
-        what = "one label for all" if len(codes) == 1 else "a label of its own for each"
+        what = "one label for all" if len(codes) == 1 else "a different label for each"
         raise DataError(
             f"{path}: expected several labels with several texts each, got {what} of {len(texts)} texts. Every model "
             "would score the same."
         )
-    notes = known.notes() + contradictions(texts, labels, what="texts stand more than once with different labels")
+    notes = known.notes() + contradictions(texts, labels, what="texts occur more than once with different labels")
     return Rows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes))

@@ -65,7 +65,7 @@ def _read(path: Path) -> Rows:
         raise DataError(f"{path}: expected labels 0 and 1, both, got {labels[0]} for every pair. Add the other kind.")
     first, second = columns.texts("sentence1"), columns.texts("sentence2")
     notes = contradictions(
-        list(zip(first, second, strict=True)), labels, what="pairs stand more than once with different labels"
+        list(zip(first, second, strict=True)), labels, what="pairs occur more than once with different labels"
     )
     return Rows({"sentence1": first, "sentence2": second, "labels": labels}, tuple(notes))
 

@@ -85,5 +85,5 @@ def _read(path: Path, *, low: int, high: int) -> Rows:
             f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. They can't measure a model."
         )
     pairs = list(zip(rows["sentence1"], rows["sentence2"], strict=True))
-    notes = contradictions(pairs, rows["score"], what="pairs stand more than once with different scores")
+    notes = contradictions(pairs, rows["score"], what="pairs occur more than once with different scores")
     return Rows(rows, tuple(notes))

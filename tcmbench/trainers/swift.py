@@ -208,7 +208,7 @@ def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
         other = "" if variant.task == "reranker" else ', or use trainer = "sentence_transformers"'
         raise SpecError(
             f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
-            f'batches as they stand in the training set. Set batch_rule = "label_unique" or "plain"{other}.'
+            f'batches of the training set in order. Set batch_rule = "label_unique" or "plain"{other}.'
         )
 
 
@@ -230,6 +230,6 @@ def _refuse_code(job: TrainingJob) -> None:
     settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     if "auto_map" in settings and not job.base.trust_remote_code:
         raise SpecError(
-            f"variant {job.variant.name}: base {job.base.name} brings code of its own (auto_map in {config}), which "
+            f"variant {job.variant.name}: base {job.base.name} includes code (auto_map in {config}), which "
             "ms-swift would run. Read that code, then set trust_remote_code = true in the base, or use another base."
         )

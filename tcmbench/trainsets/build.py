@@ -160,7 +160,7 @@ def _write(
     if folder.splits.get(_DEV):
         splits[_DEV] = folder.splits[_DEV]
     made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
-    # what the miner was told to take for wrong, a block doesn't take out again
+    # Documents that the miner may use as negatives are not replaced in a block either.
     label_map = folder.label_map if getattr(miner_of(variant).options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
     contents = _contents(variant, base, made[_TRAIN], seed=seed, context=context)
@@ -204,5 +204,5 @@ def _watched(variant: Variant) -> int:
 
 def _shape(variant: Variant, base: Base) -> Shape:
     is_reranker = variant.task == "reranker"
-    # ms-swift's and mteb's default instructions of Qwen3-Reranker differ: the base says which one holds.
+    # ms-swift's and mteb's default instructions of Qwen3-Reranker differ, so the base declares it.
     return Shape("assistant" if is_reranker else "user", base.instruction if is_reranker else "")

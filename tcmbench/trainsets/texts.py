@@ -123,8 +123,8 @@ def make_texts(
     if variant.task == "reranker":
         longest = [0] * len(pairs.records)
         for pair in pairs.pairs:
-            beside = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
-            longest[pair.record] = max(longest[pair.record], beside)
+            document = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
+            longest[pair.record] = max(longest[pair.record], document)
         query_limits = tuple(max(room // 2, room - length) for length in longest)
         document_limits = tuple(
             room - min(limit, length) for limit, length in zip(query_limits, of_queries.lengths, strict=True)
@@ -172,7 +172,7 @@ def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
     if room < least * (2 if is_pair else 1):
         raise SpecError(
             f"variant {variant.name}: training.max_length {variant.training.max_length} leaves {room} tokens, "
-            f"expected at least {_FEWEST_TOKENS} beside a prompt of {max(query, document)}"
+            f"expected at least {_FEWEST_TOKENS} in addition to a prompt of {max(query, document)}"
             f"{' for each of query and document' if is_pair else ''}. Raise max_length."
         )
     return room

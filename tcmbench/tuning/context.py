@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 _TEMPLATE_TOKENS = 8
-"""Special tokens beside the words of a template."""
+"""Special tokens in addition to the text of a template."""
 
 
 def build_context(workspace: Workspace, recipe: Recipe) -> Context:
@@ -70,7 +70,7 @@ def _empty_pair(recipe: Recipe) -> str:
     except TemplateError as error:
         raise SpecError(
             f"{path}: expected a template over messages of roles system, query and document, as "
-            f"sentence-transformers' CrossEncoder has it; it says: {error}"
+            f"sentence-transformers' CrossEncoder has it; error: {error}"
         ) from error
 
 

@@ -157,7 +157,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         shutil.rmtree(job.work_dir, ignore_errors=True)
     found = stored(workspace, recipe, seed=seed)
     if found is None:
-        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
+        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is missing. Is the disk full?")
     return found
 
 

@@ -39,7 +39,7 @@ def test_the_bundled_bases_agree(name: str) -> None:
         ({"normalize": False}, r"normalize = false.*has a Normalize module"),
         ({"padding_side": "right"}, r'padding_side = "right".*tokenizer_config\.json says "left"'),
         ({"max_length": 1 << 20}, r"max_length = 1048576.*positions"),
-        ({"kind": "reranker"}, r'kind = "reranker".*holds an embedding model'),
+        ({"kind": "reranker"}, r'kind = "reranker".*contains an embedding model'),
     ],
 )
 def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str) -> None:
@@ -51,7 +51,7 @@ def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str)
 def test_a_reranker_is_no_embedding_model() -> None:
     """Its vectors would be those of a network that was never trained to give any."""
     base = _base("mini-zh-reranker", kind="embedding", encoder="sentence_transformers")
-    with pytest.raises(SpecError, match="holds a reranker"):
+    with pytest.raises(SpecError, match="contains a reranker"):
         require_agreement(base, bundled_content() / "models/mini-zh-reranker")
 
 

@@ -349,5 +349,5 @@ def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, e
     (base_dir / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}), encoding="utf-8")
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=base_dir, train_file=file, rows=8)
-    with pytest.raises(SpecError, match=r"brings code of its own.*trust_remote_code = true"):
+    with pytest.raises(SpecError, match=r"includes code.*trust_remote_code = true"):
         plan(job)

@@ -28,7 +28,7 @@ _SYSTEM = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
     'Note that the answer can only be "yes" or "no".'
 )
-"""What Qwen3-Reranker was trained with (its model card), and what ms-swift's template says."""
+"""System message of Qwen3-Reranker's training (its model card) and of ms-swift's template."""
 
 
 def copy_companions(base_dir: Path, target: Path) -> None:

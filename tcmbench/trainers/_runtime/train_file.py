@@ -189,7 +189,7 @@ class _Contrasts:
             )
         raise TrainingError(
             f"{self._job.train_file}: all examples of each batch have the same positive and no negatives, so there is "
-            "nothing to tell it apart from. Train on records of several syndromes, choose a miner under [negatives], "
+            "nothing to separate it from. Train on records of several syndromes, choose a miner under [negatives], "
             'or set batch_rule = "label_unique".'
         )
 
