@@ -296,7 +296,7 @@ def main() -> int:
     if not options.short:
         report_sources(size)
     kept &= report_gate(size)
-    print(f"\n{'All promises kept' if kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
+    print(f"\n{'All bounds hold' if kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
     return 0 if kept else 1
 
 
