@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -13,23 +13,25 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Record
 
 
-class Layout(Protocol):
+class Layout:
     """Access to the texts of a task's files; every task type names one as `LAYOUT`."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
         """Return the clinical records that are the items; empty where the items are something else."""
-        ...
+        del path, split
+        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return item → text; empty where an item is a record, or more than one text."""
-        ...
+        del path, split
+        return {}
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the texts that training must not have seen."""
-        ...
+        raise NotImplementedError
 
 
-class TcmSd:
+class TcmSd(Layout):
     """A folder of records and a knowledge base, as TCM-SD has it."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
@@ -37,11 +39,6 @@ class TcmSd:
         from tcmbench.data.tcm_sd import read_folder
 
         return read_folder(path, splits=[split]).splits[split]
-
-    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
-        """Return nothing: the items are records."""
-        del path, split
-        return {}
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the records, with their patients, and the knowledge base, which may be trained on."""
@@ -51,13 +48,8 @@ class TcmSd:
         yield from texts_of_folder(task, read_folder(path, splits=splits), splits)
 
 
-class Beir:
+class Beir(Layout):
     """A folder of queries.jsonl and corpus.jsonl."""
-
-    def records(self, path: Path, split: str) -> Sequence[Record]:
-        """Return nothing: the items are queries."""
-        del path, split
-        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries of all splits."""
@@ -77,7 +69,7 @@ class Beir:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Layout):
     """One .jsonl file, or a folder with one per split."""
 
     fields: tuple[str, ...]
@@ -85,11 +77,6 @@ class Rows:
 
     item: str = ""
     """Field with the text of an item, where rows are items; else empty."""
-
-    def records(self, path: Path, split: str) -> Sequence[Record]:
-        """Return nothing: the items are rows."""
-        del path, split
-        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the texts by the number of their row, from 0."""
