@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.task import TaskSpec
 
 
-class Rows(NamedTuple):
+class FileRows(NamedTuple):
     """The contents of a file."""
 
     columns: Mapping[str, Sequence[Any]]
@@ -32,7 +32,7 @@ class OneFile:
     data_loaded: bool = False
     notes: tuple[str, ...] = ()
 
-    def read(self) -> Rows:
+    def read(self) -> FileRows:
         """Return the rows of the file."""
         raise NotImplementedError
 

@@ -10,9 +10,10 @@ from tcmbench.data import values
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Source, _layouts, declare
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import Labels, contradictions
-from tcmbench.task_types._one_file import OneFile, Rows, one_file
+from tcmbench.task_types._layouts import Rows
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ REVISION = "2"
 METRIC = "v_measure"
 STATISTIC = "mean"
 SCORES = "texts"
-LAYOUT = _layouts.Rows(("text",))
+LAYOUT = Rows(("text",))
 
 files = one_file
 
@@ -51,14 +52,14 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
         max_documents_per_cluster = options.sample
         n_clusters = options.experiments
 
-        def read(self) -> Rows:
+        def read(self) -> FileRows:
             """Return the rows of the file."""
             return _read(source.path)
 
     return declare(LocalClustering, spec, source, "Clustering", metric=METRIC, category="t2c", domains=("Written",))
 
 
-def _read(path: Path) -> Rows:
+def _read(path: Path) -> FileRows:
     """Return the rows of a file.
 
     Raises:
@@ -76,4 +77,4 @@ def _read(path: Path) -> Rows:
             "would score the same."
         )
     notes = known.notes() + contradictions(texts, labels, what="texts occur more than once with different labels")
-    return Rows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes))
+    return FileRows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes))

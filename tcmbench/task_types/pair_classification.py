@@ -9,9 +9,10 @@ from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Source, _layouts, declare
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import contradictions
-from tcmbench.task_types._one_file import OneFile, Rows, one_file
+from tcmbench.task_types._layouts import Rows
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ REVISION = "2"
 METRIC = "cosine_ap"
 STATISTIC = "average_precision"
 SCORES = "texts"
-LAYOUT = _layouts.Rows(("sentence1", "sentence2"))
+LAYOUT = Rows(("sentence1", "sentence2"))
 
 files = one_file
 
@@ -45,14 +46,14 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         label_column_name = "labels"
 
-        def read(self) -> Rows:
+        def read(self) -> FileRows:
             """Return the rows of the file."""
             return _read(source.path)
 
     return declare(LocalPairClassification, spec, source, "PairClassification", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path) -> Rows:
+def _read(path: Path) -> FileRows:
     """Return the rows of a file.
 
     Raises:
@@ -67,7 +68,7 @@ def _read(path: Path) -> Rows:
     notes = contradictions(
         list(zip(first, second, strict=True)), labels, what="pairs occur more than once with different labels"
     )
-    return Rows({"sentence1": first, "sentence2": second, "labels": labels}, tuple(notes))
+    return FileRows({"sentence1": first, "sentence2": second, "labels": labels}, tuple(notes))
 
 
 def _label(row: Mapping[str, object], name: str) -> float:

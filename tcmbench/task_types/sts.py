@@ -11,9 +11,10 @@ from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import Source, _layouts, declare
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import contradictions
-from tcmbench.task_types._one_file import OneFile, Rows, one_file
+from tcmbench.task_types._layouts import Rows
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ REVISION = "2"
 METRIC = "cosine_spearman"
 STATISTIC = "spearman"
 SCORES = "texts"
-LAYOUT = _layouts.Rows(("sentence1", "sentence2"))
+LAYOUT = Rows(("sentence1", "sentence2"))
 
 files = one_file
 
@@ -58,14 +59,14 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
         min_score = options.low
         max_score = options.high
 
-        def read(self) -> Rows:
+        def read(self) -> FileRows:
             """Return the rows of the file."""
             return _read(source.path, low=options.low, high=options.high)
 
     return declare(LocalSTS, spec, source, "STS", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path, *, low: int, high: int) -> Rows:
+def _read(path: Path, *, low: int, high: int) -> FileRows:
     """Return the rows of a file.
 
     Raises:
@@ -86,4 +87,4 @@ def _read(path: Path, *, low: int, high: int) -> Rows:
         )
     pairs = list(zip(rows["sentence1"], rows["sentence2"], strict=True))
     notes = contradictions(pairs, rows["score"], what="pairs occur more than once with different scores")
-    return Rows(rows, tuple(notes))
+    return FileRows(rows, tuple(notes))

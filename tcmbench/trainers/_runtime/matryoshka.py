@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from tcmbench.errors import SpecError
 from tcmbench.trainers import TrainerOptions, loss_of
+from tcmbench.trainers._runtime import weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,14 +75,10 @@ def width(base_dir: Path) -> int | None:
 
 def _table_width(base_dir: Path) -> int | None:
     """Return the width of a static model's table."""
-    from safetensors import safe_open
-
     for path in sorted(base_dir.glob("**/*.safetensors")):
-        with safe_open(path, framework="numpy") as weights:
-            shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118 - no dictionary
-        tables = [shape for shape in shapes if len(shape) == 2]
+        tables = [shape for shape in weights.shapes(path).values() if len(shape) == 2]
         if len(tables) == 1:
-            return int(tables[0][1])
+            return tables[0][1]
     return None
 
 

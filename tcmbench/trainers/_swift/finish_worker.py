@@ -6,12 +6,13 @@ ms-swift is imported last, so that its patches don't affect the numbers that it 
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.store import write_text
-from tcmbench.trainers._runtime import hub_layout, parity
+from tcmbench.trainers._runtime import hub_layout, parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._swift import inference
@@ -108,16 +109,7 @@ def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -
 
 
 def _adapter_size(checkpoint: Path | None) -> int:
-    from safetensors import safe_open
-
-    total = 0
-    with safe_open(f"{checkpoint}/adapter_model.safetensors", framework="np") as file:
-        for name in file.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
-            size = 1
-            for length in file.get_slice(name).get_shape():
-                size *= length
-            total += size
-    return total
+    return sum(math.prod(shape) for shape in weights.shapes(Path(f"{checkpoint}/adapter_model.safetensors")).values())
 
 
 def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import SpecError
-from tcmbench.trainers._runtime import gpus
+from tcmbench.trainers._runtime import gpus, weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,13 +45,9 @@ def refuse_unpackable(job: TrainingJob) -> None:
 
 def _matrices(base_dir: Path) -> dict[str, tuple[int, int]]:
     """Return (outputs, inputs) of the matrices that are quantised, by name."""
-    from safetensors import safe_open
-
-    shapes: dict[str, tuple[int, int]] = {}
-    for path in sorted(base_dir.glob("*.safetensors")):
-        with safe_open(path, framework="numpy") as weights:
-            for name in weights.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
-                shape = weights.get_slice(name).get_shape()
-                if len(shape) == 2 and not any(part in name for part in _FLOAT):
-                    shapes[name] = (shape[0], shape[1])
-    return shapes
+    return {
+        name: (shape[0], shape[1])
+        for path in sorted(base_dir.glob("*.safetensors"))
+        for name, shape in weights.shapes(path).items()
+        if len(shape) == 2 and not any(part in name for part in _FLOAT)
+    }
