@@ -1,7 +1,7 @@
-"""A block of resamples: counts per item, and what is computed once for all models.
+"""A block of resamples as statistics of items read it: counts per item, and what is shared by all models, once.
 
-A statistic iterates over the items in the order of a model's values, one row per item, so that each step is one vector
-over all resamples of the block.
+A statistic walks through the items in the order of a model's values, one row per item, so that a step is one short
+vector over all resamples of the block.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Drawn:
     """How often each item was drawn in each resample of a block."""
 
     def __init__(self, by_item: npt.NDArray[np.uint32]) -> None:
-        """Store the counts, items × resamples."""
+        """Take items × resamples."""
         self.total: FloatArray = by_item.sum(axis=0, dtype=np.float64)
         """Items drawn in each resample, repetitions counted."""
         # No sum of products of two ranks exceeds the square of the total, so this arithmetic is exact.
         fits = self.total.max(initial=0.0) < _LARGEST_SQUARED
         self.by_item: CountArray = by_item if fits else by_item.astype(np.uint64)
         """Items × resamples."""
-        self._cached: dict[Hashable, FloatArray] = {}
+        self._made: dict[Hashable, FloatArray] = {}
 
     @cached_property
     def rows(self) -> list[CountArray]:
@@ -46,12 +46,12 @@ class Drawn:
         """Sum over items of the third power of how often each was drawn."""
         return np.einsum("ij,ij,ij->j", self.by_item, self.by_item, self.by_item, dtype=np.float64, casting="safe")
 
-    def once(self, key: Hashable, compute: Callable[[], FloatArray]) -> FloatArray:
-        """Return the value cached under a key, computed at the first call: the gold is the same for all models."""
-        if key not in self._cached:
-            self._cached[key] = compute()
-        return self._cached[key]
+    def once(self, key: Hashable, make: Callable[[], FloatArray]) -> FloatArray:
+        """Return what was made under a key before, or make it: the gold is the same for all models."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 ItemStatistic = Callable[[Drawn], npt.NDArray[np.float64]]
-"""Function of the counts of a block: one value per resample; NaN where the statistic does not exist."""
+"""From how often each item was drawn to one value per resample; NaN where the statistic does not exist."""

@@ -1,7 +1,7 @@
 """Spearman's rank correlation of similarities and gold (Spearman 1904), ties at their mean rank.
 
-It is prepared once from a model's items; for the counts of a block of resamples it then returns what scipy would return
-for the items drawn, repetitions included. Items are sorted once instead of 10,000 times.
+It is prepared once from a model's items and then gives, for a block of resamples (how often each item was drawn), what
+scipy would give on the items drawn, repeated as often. Sorting happens once and not 10,000 times.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ STEP = 1e-5
 HAS_ITEM_SCORES = False
 
 _ROWS_PER_LEVEL = 16
-"""Memory per gold level, in rows of counts: sums of its ranks at full precision."""
+"""Memory of a correlation for each gold level, in rows of counts of items: sums of its ranks at full precision."""
 
 _Stretch = dict[int, list[int]]
-"""Gold level → adjacent items by value: all of one level, or of several levels and one value."""
+"""Gold level → items next to one another by value: of one level, or of several and then all of one value."""
 
 
 class _Levels(NamedTuple):
@@ -69,11 +69,11 @@ def draws(
 
 
 def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
-    """Return the correlation as a function of the counts.
+    """Return the correlation as a function of how often each item was drawn.
 
-    With `before` draws below an item and `after` up to it, the item has after − before draws of mean rank
-    (before + after + 1) / 2 and adds (after² − before²) / 2 to a sum of ranks; over a stretch of items of one gold
-    level this telescopes to its two ends. All sums are integers and exact; only spreads and the ratio are rounded.
+    An item of the middle rank (before + after + 1) / 2, between how many were drawn below it and up to it, stands
+    for after − before draws: its share in a sum of ranks is (after² − before²) / 2, and a stretch of items of one
+    gold level telescopes to its two ends. All sums are whole and exact; only spreads and ratio are rounded.
     """
     left, right = inputs.row(values, what="similarities"), inputs.row(gold, what="gold")
     inputs.same_items(len(left), len(right), what="similarities")
@@ -110,7 +110,7 @@ def _level_sizes(drawn: Drawn, levels: _Levels) -> FloatArray:
 
 
 def _stretches(ordered: Ordered, levels: _Levels) -> list[_Stretch]:
-    """Return all items from the lowest value up, in as few stretches as possible."""
+    """Return all items from the lowest value up, as few stretches as there can be."""
     stretches: list[_Stretch] = []
     codes = levels.codes.tolist()
     order = ordered.order.tolist()
@@ -136,7 +136,7 @@ def _ties(ordered: Ordered) -> list[IntArray]:
 
 
 def _tie_cubes(drawn: Drawn, ties: Sequence[IntArray]) -> FloatArray:
-    """Return what equal values add to the sum of cubes: the cube of the group's count minus those of its items."""
+    """Return what equal values add to the sum of cubes: that of the group less those of its items."""
     more = np.zeros(len(drawn.total))
     for group in ties:
         counts = drawn.by_item[group].astype(np.float64)
