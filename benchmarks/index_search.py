@@ -80,6 +80,7 @@ def search(kind: Literal["flat", "ivf", "hnsw"], documents: int, asked: int) -> 
     import numpy as np
 
     from tcmbench.ranking import index_search
+    from tcmbench.ranking.index_options import IndexOptions
     from tcmbench.ranking.outcome import judgements
     from tcmbench.ranking.topk import id_order
 
@@ -107,7 +108,7 @@ def search(kind: Literal["flat", "ivf", "hnsw"], documents: int, asked: int) -> 
             yield chunk
             del chunk
 
-    options = index_search.IndexOptions(kind=kind)
+    options = IndexOptions(kind=kind)
     found, cost = _cost.of(lambda: index_search.search(queries, chunks(), judged=judged, k=_DEPTH, options=options))
     return Searched(cost.cpu - making, cost.mib, found.recall["search_recall_at_100"])
 

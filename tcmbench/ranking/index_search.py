@@ -10,10 +10,9 @@ are almost tied; it holds one chunk at a time. The other two hold all vectors.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from tcmbench.ranking.outcome import Collector, Judgements, Ranked
 from tcmbench.ranking.topk import TopK, merge, settle_ties, top_k
@@ -23,31 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tcmbench.ranking.index_options import IndexOptions
+
 _CUTS = (10, 100)
-
-
-class IndexOptions(BaseModel):
-    """The kind of the index and its parameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["flat", "ivf", "hnsw"] = "flat"
-    """Exact; inverted lists (Jégou et al., 2011); or a navigable small-world graph (arXiv:1603.09320)."""
-
-    lists: int = Field(default=0, ge=0)
-    """Inverted lists; 0: 4·√documents."""
-
-    probes: int = Field(default=32, ge=1)
-    """Lists that are searched per query."""
-
-    links: int = Field(default=32, ge=2)
-    """Links per document in the graph."""
-
-    breadth: int = Field(default=256, ge=1)
-    """Candidates kept while the graph is searched."""
-
-    sample: int = Field(default=200, ge=1)
-    """Queries on which recall is measured."""
 
 
 class IndexSearch(NamedTuple):

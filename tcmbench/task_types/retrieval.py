@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import beir
-from tcmbench.ranking.index_search import IndexOptions
+from tcmbench.ranking.index_options import IndexOptions
 from tcmbench.task_types import Source, declare
 from tcmbench.task_types._judged import JudgedOptions, read_judged
 from tcmbench.task_types._layouts import Beir

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mteb.timing import TimingStack
     from mteb.types import Array, PromptType
 
-    from tcmbench.ranking.index_search import IndexOptions, IndexSearch
+    from tcmbench.ranking.index_options import IndexOptions
+    from tcmbench.ranking.index_search import IndexSearch
     from tcmbench.ranking.topk import Floats
 
 CORPUS_CHUNK = 50_000

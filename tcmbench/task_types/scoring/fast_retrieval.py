@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from mteb.models import MTEBModels
 
-    from tcmbench.ranking.index_search import IndexOptions
+    from tcmbench.ranking.index_options import IndexOptions
     from tcmbench.ranking.per_query import PerQuery
 
 
