@@ -19,6 +19,7 @@ from tcmbench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.specs.base import Base
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
@@ -51,6 +52,9 @@ class Workspace:
     cache: Path
     """Folder of the store: scores, trained models, embeddings, generated data."""
 
+    bases: tuple[Base, ...] = ()
+    """Bases without a file: models that a command named by folder or by their name on the hub."""
+
     @property
     def store(self) -> Store:
         """Content-addressed artefacts."""
@@ -68,7 +72,8 @@ class Workspace:
 
     def names(self, schema: type[toml.Spec]) -> list[str]:
         """Return the names of all specs of a kind, sorted."""
-        return sorted({name for folder in self._folders(schema) for name in toml.names(folder)})
+        given = {base.name for base in self.bases} if schema.__name__ == "Base" else set()
+        return sorted(given | {name for folder in self._folders(schema) for name in toml.names(folder)})
 
     def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
         """Read a spec by name; the workspace's own hides a bundled one of the same name.
@@ -77,6 +82,9 @@ class Workspace:
             UnknownName: No such spec.
             SpecError: It doesn't fit its schema.
         """
+        for base in self.bases:
+            if isinstance(base, schema) and base.name == name:
+                return base
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.

@@ -67,10 +67,11 @@ def command(
 
     Nothing is measured.
     """
+    from tcmbench.models.given import in_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
-    model_set = place.spec(ModelSet, name)
+    place, model_set = in_set(place, place.spec(ModelSet, name))
     asked = [
         option
         for option, given in (

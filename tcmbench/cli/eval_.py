@@ -10,8 +10,16 @@ from tcmbench.cli.place import DataOption, workspace
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="Name of a base.")],
+    model: Annotated[
+        str, typer.Argument(help="A base, a folder, an adapter, a checkpoint of ms-swift, or a model of the hub.")
+    ],
     suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
+    base: Annotated[
+        str,
+        typer.Option(
+            "--base", metavar="MODEL", help="What an adapter or checkpoint was tuned from, if it doesn't say."
+        ),
+    ] = "",
     data: DataOption = None,
 ) -> None:
     """Evaluate one model on a suite.
@@ -22,11 +30,13 @@ def command(
     from tcmbench.cli.progress import Progress
     from tcmbench.errors import ScoreMissing
     from tcmbench.evaluation import run
+    from tcmbench.models.given import register
     from tcmbench.specs.suite import Suite
 
     place = workspace(data)
     planned = tasks.plan_suite(place, place.spec(Suite, suite))
-    found = models.base_model(place, model)
+    place, called = register(place, [model], tuned_from=base or None)
+    found = models.base_model(place, called[model], download=True)
     missing = run.missing(place, found, planned)
     with Progress(total=len(missing)) as progress:
         run.measure(place, found, missing, planned, emit=progress.show)
