@@ -33,8 +33,9 @@ def checkpoint(folder: Path) -> Path:
     """
     numbered = _numbered(folder, _CHECKPOINT)
     if numbered:
-        noted = _noted_best(folder)
-        best = next((path for path in numbered if path.name == noted), None)
+        noted = folder / _noted_best(folder)
+        # newer versions note a link, `best-checkpoint`
+        best = next((path for path in numbered if path.resolve() == noted.resolve()), None)
         return best or numbered[-1]
     for version in reversed(_numbered(folder, _VERSION)):
         if _numbered(version, _CHECKPOINT):
@@ -75,11 +76,11 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     return [path for _, path in sorted(found) if path.is_dir() and any(path.iterdir())]
 
 
-def _noted_best(folder: Path) -> str | None:
-    """Return the name of the best checkpoint by the last line of logging.jsonl."""
+def _noted_best(folder: Path) -> str:
+    """Return the name of the best checkpoint by the last line of logging.jsonl; empty where it notes none."""
     path = folder / "logging.jsonl"
     if not path.is_file():
-        return None
+        return ""
     for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:
             entry = json.loads(line)
@@ -88,4 +89,4 @@ def _noted_best(folder: Path) -> str | None:
         best = entry.get("best_model_checkpoint") if isinstance(entry, dict) else None
         if best:
             return str(best).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return None
+    return ""
