@@ -19,7 +19,6 @@ from tcmbench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.specs.base import Base
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
@@ -52,8 +51,8 @@ class Workspace:
     cache: Path
     """Folder of the store: scores, trained models, embeddings, generated data."""
 
-    bases: tuple[Base, ...] = ()
-    """Bases without a file: models that a command named by folder or by their name on the hub."""
+    given: tuple[toml.Spec, ...] = ()
+    """Bases and tasks without a file: what a command named by its path, or by its name on the hub."""
 
     @property
     def store(self) -> Store:
@@ -72,7 +71,7 @@ class Workspace:
 
     def names(self, schema: type[toml.Spec]) -> list[str]:
         """Return the names of all specs of a kind, sorted."""
-        given = {base.name for base in self.bases} if schema.__name__ == "Base" else set()
+        given = {spec.name for spec in self.given if isinstance(spec, schema)}
         return sorted(given | {name for folder in self._folders(schema) for name in toml.names(folder)})
 
     def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
@@ -82,9 +81,9 @@ class Workspace:
             UnknownName: No such spec.
             SpecError: It doesn't fit its schema.
         """
-        for base in self.bases:
-            if isinstance(base, schema) and base.name == name:
-                return base
+        for given in self.given:
+            if isinstance(given, schema) and given.name == name:
+                return given
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from tcmbench.workspace import Workspace
+
+_SUITES = "tasks/suites"
 
 
 def command(
     model: Annotated[
         str, typer.Argument(help="A base, a folder, an adapter, a checkpoint of ms-swift, or a model of the hub.")
     ],
-    suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
+    suite: Annotated[str, typer.Option("--suite", help="Name of a suite; that of the workspace if it has one.")] = "",
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            help="Instead of a suite: a task, a file of pairs, a BEIR or TCM-SD folder; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     base: Annotated[
         str,
         typer.Option(
@@ -28,13 +41,17 @@ def command(
     """
     from tcmbench import models, tasks
     from tcmbench.cli.progress import Progress
-    from tcmbench.errors import ScoreMissing
+    from tcmbench.errors import ScoreMissing, SpecError
     from tcmbench.evaluation import run
     from tcmbench.models.given import register
     from tcmbench.specs.suite import Suite
+    from tcmbench.tasks.given import suite_of
 
     place = workspace(data)
-    planned = tasks.plan_suite(place, place.spec(Suite, suite))
+    if task and suite:
+        raise SpecError("--suite and --task: give one of them.")
+    place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or _own_suite(place)))
+    planned = tasks.plan_suite(place, measured)
     place, called = register(place, [model], tuned_from=base or None)
     found = models.base_model(place, called[model], download=True)
     missing = run.missing(place, found, planned)
@@ -58,3 +75,12 @@ def command(
             typer.echo(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")
+
+
+def _own_suite(place: Workspace) -> str:
+    """Return the suite of a workspace that has one of its own, else the suite of the data that may be here."""
+    from tcmbench.specs import toml
+    from tcmbench.workspace import bundled_content
+
+    own = [name for content in place.content if content != bundled_content() for name in toml.names(content / _SUITES)]
+    return own[0] if len(own) == 1 else "local"

@@ -60,7 +60,7 @@ def register(
             continue
         workspace, base = _base(workspace, given, tuned_from=tuned_from, where=where)
         if base.name not in workspace.names(Base):
-            workspace = replace(workspace, bases=(*workspace.bases, base))
+            workspace = replace(workspace, given=(*workspace.given, base))
         called[given] = base.name
     return workspace, called
 
@@ -166,11 +166,9 @@ def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Wo
     named = unfinished.base
     if not named:
         raise ModelAbsent(f"{unfinished.folder}: it doesn't say what it was tuned from. Name the base with --base.")
-    path = Path(named).expanduser()
-    for name in workspace.names(Base):
-        base = workspace.spec(Base, name)
-        if base.has_weights and (base.hub_id == named or _lies_in(workspace, base, path)):
-            return workspace, name
+    known = known_origin(workspace, unfinished)
+    if known is not None:
+        return workspace, known.name
     try:
         workspace, called = register(workspace, [named])
     except (ModelAbsent, UnknownName) as error:
@@ -179,6 +177,20 @@ def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Wo
             f"--base. ({error})"
         ) from error
     return workspace, called[named]
+
+
+def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Base | None:
+    """Return the base of the workspace that an adapter or checkpoint names; None where it names another or none."""
+    path = Path(unfinished.base).expanduser()
+    bases = (workspace.spec(Base, name) for name in workspace.names(Base)) if unfinished.base else ()
+    return next(
+        (
+            base
+            for base in bases
+            if base.has_weights and (base.hub_id == unfinished.base or _lies_in(workspace, base, path))
+        ),
+        None,
+    )
 
 
 def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
