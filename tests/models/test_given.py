@@ -93,8 +93,8 @@ def test_another_adapter_is_another_model(place: Workspace, tmp_path: Path) -> N
 
 def test_the_base_of_an_adapter_can_be_named(place: Workspace, tmp_path: Path) -> None:
     """Its own path is often that of another machine."""
-    folder = adapters.adapter(tmp_path / "far", kind="AutoModel", base="/home/other/base")
-    with pytest.raises(ModelAbsent, match=r"tuned from /home/other/base, which is not here.*--base"):
+    folder = adapters.adapter(tmp_path / "far", kind="AutoModel", base="/far/away/base")
+    with pytest.raises(ModelAbsent, match=r"tuned from /far/away/base, which is not here.*--base"):
         _model(place, str(folder))
     assert _model(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
 
