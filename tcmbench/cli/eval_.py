@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tcmbench.cli.place import DataOption, workspace
-
-if TYPE_CHECKING:
-    from tcmbench.workspace import Workspace
-
-_SUITES = "tasks/suites"
 
 
 def command(
@@ -45,12 +40,12 @@ def command(
     from tcmbench.evaluation import run
     from tcmbench.models.given import register
     from tcmbench.specs.suite import Suite
-    from tcmbench.tasks.given import suite_of
+    from tcmbench.tasks.given import own_suite, suite_of
 
     place = workspace(data)
     if task and suite:
         raise SpecError("--suite and --task: give one of them.")
-    place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or _own_suite(place)))
+    place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or own_suite(place)))
     planned = tasks.plan_suite(place, measured)
     place, called = register(place, [model], tuned_from=base or None)
     found = models.base_model(place, called[model], download=True)
@@ -75,12 +70,3 @@ def command(
             typer.echo(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")
-
-
-def _own_suite(place: Workspace) -> str:
-    """Return the suite of a workspace that has one of its own, else the suite of the data that may be here."""
-    from tcmbench.specs import toml
-    from tcmbench.workspace import bundled_content
-
-    own = [name for content in place.content if content != bundled_content() for name in toml.names(content / _SUITES)]
-    return own[0] if len(own) == 1 else "local"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from tcmbench.data import reading, tables
 from tcmbench.errors import DataAbsent, DataError
+from tcmbench.specs import toml
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.specs.task import TaskSpec
+from tcmbench.workspace import bundled_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,6 +50,17 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
     return workspace, Suite(
         name="given", description="Tasks that were named on the command line.", tasks=tuple(columns)
     )
+
+
+def own_suite(workspace: Workspace) -> str:
+    """Return the suite of a workspace that has one of its own, else the suite of the data that may be here."""
+    own = [
+        name
+        for content in workspace.content
+        if content != bundled_content()
+        for name in toml.names(content / "tasks/suites")
+    ]
+    return own[0] if len(own) == 1 else "local"
 
 
 def _spec(workspace: Workspace, path: Path) -> TaskSpec:
