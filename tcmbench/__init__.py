@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.api import board, check, compare, evaluate, run, train
     from tcmbench.api import find as Workspace  # noqa: N812 (called like the class that it returns)
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Workspace", "__version__", "board", "check", "compare", "evaluate", "register_tasks", "run", "train",

@@ -64,7 +64,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Leaderboard:
     """The leaderboard of a set."""
 
     table: Table
@@ -206,7 +206,7 @@ def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
     )
 
 
-def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Board:
+def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Leaderboard:
     """Train and evaluate what is missing from a set, write its leaderboard, and return it.
 
     Args:
@@ -237,7 +237,7 @@ def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Boar
     return board(name, workspace=place)
 
 
-def board(name: str, *, workspace: Workspace | None = None) -> Board:
+def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
     """Return the leaderboard of a set from stored scores; nothing is measured."""
     from tcmbench import tasks as task_room
     from tcmbench.boards import build, publish
@@ -249,7 +249,9 @@ def board(name: str, *, workspace: Workspace | None = None) -> Board:
     place, model_set = in_set(place, place.spec(ModelSet, name))
     planned = task_room.plan_set(place, model_set)
     options = publish.board_options(place, model_set, planned)
-    return Board(build.build(model_set, planned.suite, gather.entries(place, model_set, planned), options=options))
+    return Leaderboard(
+        build.build(model_set, planned.suite, gather.entries(place, model_set, planned), options=options)
+    )
 
 
 def compare(before: str, after: str, *, set_name: str = "", workspace: Workspace | None = None) -> ModelComparison:

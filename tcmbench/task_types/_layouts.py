@@ -78,7 +78,7 @@ class Beir:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairsFile:
     """One file of queries with their documents."""
 
     columns: Mapping[str, str] = field(default_factory=dict)

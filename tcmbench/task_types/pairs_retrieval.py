@@ -13,7 +13,7 @@ from pydantic import Field
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import MtebKind, Source, metadata
-from tcmbench.task_types._layouts import Pairs
+from tcmbench.task_types._layouts import PairsFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,12 +26,12 @@ REVISION = "1"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "documents"
-LAYOUT = Pairs()
+LAYOUT = PairsFile()
 
 
-def layout(options: PluginOptions) -> Pairs:
+def layout(options: PluginOptions) -> PairsFile:
     """Return the layout with the names of the columns."""
-    return Pairs(options.columns) if isinstance(options, Options) else LAYOUT
+    return PairsFile(options.columns) if isinstance(options, Options) else LAYOUT
 
 
 class Options(PluginOptions):
