@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tcmbench.specs.names import leads_outside
+from tcmbench.specs.names import Prose, leads_outside
 from tcmbench.specs.toml import Spec
 
 Tuner = Literal["full", "lora", "qlora"]
@@ -145,10 +145,10 @@ class Variant(Spec):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     """One model is trained for each."""
 
-    description: str = ""
+    description: Prose = ""
     """One sentence for the board."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     @model_validator(mode="after")

@@ -128,10 +128,8 @@ def make(root: Path, shape: Shape | None = None, *, seed: int = 0) -> Fake:
     def score(name: str, model: str, task: SuiteTask, shift: float, noise: float) -> Score:
         quality, gold = worlds[task.column]
         values = 0.45 * quality + 0.25 * gold + 0.2 + shift + noise * (rng.random(shape.items) - 0.5)
-        return write_score(
-            root / name.replace("/", "_") / model.replace("/", "_") / task.task.replace("/", "_"), model=model, task=task,
-            values=values, gold=gold,
-        )  # fmt: skip
+        folder = root.joinpath(*(part.replace("/", "_") for part in (name, model, task.task)))
+        return write_score(folder, model=model, task=task, values=values, gold=gold)
 
     def whole(name: str, shifts: Mapping[str, float], noise: float) -> dict[str, tuple[Score, ...]]:
         return {t.column: (score(name, name, t, shifts[t.role], noise),) for t in suite.tasks}

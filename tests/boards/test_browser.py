@@ -106,8 +106,9 @@ def test_hostile_name_stays_text(board: Any) -> None:
 
 HOSTILE = (
     "%tcmbench-data%", "<tcmbench-data>", "{{ data }}", "{% raw %}", "</script><script>document.title=1</script>",
-    "<!--<script>", "\"autofocus onfocus=document.title=1 x=\"", "'onmouseover='document.title=1", "javascript:alert(1)",
-    "\u202e\u2066", "&lt;img src=x onerror=document.title=1&gt;", "]]><svg onload=document.title=1>",
+    "<!--<script>", "\"autofocus onfocus=document.title=1 x=\"", "'onmouseover='document.title=1",
+    "javascript:alert(1)", "\u202e\u2066", "&lt;img src=x onerror=document.title=1&gt;",
+    "]]><svg onload=document.title=1>",
 )  # fmt: skip
 
 
@@ -121,7 +122,9 @@ def test_no_name_of_a_task_becomes_markup(chromium: Any, tmp_path: Path) -> None
     chromium.execute_script("for (const e of document.querySelectorAll('*')) e.dispatchEvent(new Event('mouseover'))")
     chromium.execute_script("document.querySelectorAll('button, input, a').forEach((e) => e.focus())")
     chromium.execute_script("document.querySelector('#rows .open').click()")
-    titles = chromium.execute_script("return [...document.querySelectorAll('th[data-better] button')].map(b => b.title)")
+    titles = chromium.execute_script(
+        "return [...document.querySelectorAll('th[data-better] button')].map(b => b.title)"
+    )
     assert {f"{name}{number}" for number, name in enumerate(HOSTILE)} <= set(titles)
     assert chromium.title.startswith("Fake set")
     assert len(all_of(chromium, "script")) == 4
