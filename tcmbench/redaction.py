@@ -10,7 +10,6 @@ import base64
 import html
 import itertools
 import json
-import logging
 import re
 import urllib.parse
 from typing import TYPE_CHECKING, Any
@@ -138,14 +137,6 @@ def secrets(value: Any, *, is_secret: bool = False) -> Iterator[str]:
             yield from secrets(inner, is_secret=is_secret)
     elif is_secret and not isinstance(value, bool | None):
         yield str(value)
-
-
-class LogFormatter(logging.Formatter):
-    """Lines of a log, tracebacks included, without secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return text(super().format(record))
 
 
 def _certain(said: str, *, is_strict: bool = False) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tcmbench import redaction
+from tcmbench import redaction, terminal
 from tcmbench.errors import DataAbsent, SpecError, TcmbenchError
 from tcmbench.redaction import HIDDEN
 
@@ -146,13 +146,14 @@ def test_errors_have_no_secrets(tmp_path: Path) -> None:
 
 
 def test_logs_have_no_secrets() -> None:
-    """Neither in a message nor in a traceback."""
+    """Neither in a message nor in a traceback, and no command for a terminal or a CI system either."""
     redaction.learn(PLANT)
     try:
         int(PLANT)
     except ValueError:
-        record = logging.LogRecord("x", logging.INFO, "x", 1, "key %s", (PLANT,), sys.exc_info())
-    line = redaction.LogFormatter("%(message)s").format(record)
+        record = logging.LogRecord("x", logging.INFO, "x", 1, "a\x1b\n::error::%s", (PLANT,), sys.exc_info())
+    line = terminal.log_handler().format(record)
+    assert line.startswith("INFO x: a\\u001b\n: :error::")
     assert PLANT not in line
     assert f"base 10: '{HIDDEN}'" in line
 
