@@ -60,7 +60,7 @@ class Base(Spec):
     normalize: bool = True
     """Whether vectors have unit length."""
 
-    max_length: int = Field(default=512, ge=8)
+    max_length: int = Field(default=512, ge=8, le=10_000_000)
     """Longest input in tokens; what is longer is cut. A static table of token vectors reads all of a text."""
 
     dtype: Dtype = "float32"

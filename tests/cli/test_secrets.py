@@ -131,6 +131,9 @@ def _write(root: Path, *, port: int) -> None:
     (root / "models/sets/small.toml").write_text(
         f'{SET}description = "See https://host/?token={PLANT}-described"\n', encoding="utf-8"
     )
+    (root / "models/sets/few.toml").write_text(
+        'suite = "small"\nreference = "works"\nmodels = ["works", "refused"]\n', encoding="utf-8"
+    )
     for name, options in BASES.items():
         (root / f"models/bases/{name}.toml").write_text(
             'kind = "embedding"\nencoder = "endpoint"\nmax_length = 64\n'
@@ -233,7 +236,7 @@ def test_no_other_command_prints_a_secret(
 
 def test_workers_keep_secrets_too(planted: Planted, ran: Done) -> None:
     """What failed is tried again, in processes that have logs of their own."""
-    assert "refuses the key in $PLANTED_KEY" in clean(planted.call("run", "small", "--jobs", "2")).said
+    assert "refuses the key in $PLANTED_KEY" in clean(planted.call("run", "few", "--jobs", "2")).said
     for path in planted.files():
         assert PLANT.encode() not in path.read_bytes(), path
 
