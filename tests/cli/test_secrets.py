@@ -234,6 +234,7 @@ def test_no_other_command_prints_a_secret(
         assert PLANT.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.slow
 def test_workers_keep_secrets_too(planted: Planted, ran: Done) -> None:
     """What failed is tried again, in processes that have logs of their own."""
     assert "refuses the key in $PLANTED_KEY" in clean(planted.call("run", "few", "--jobs", "2")).said
