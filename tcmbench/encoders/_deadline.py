@@ -52,7 +52,10 @@ class Deadline:
 
 
 def opener(deadline: Deadline) -> urllib.request.OpenerDirector:
-    """Return what opens a request under a deadline; a redirect is an HTTPError like any other refusal."""
+    """Return what opens a request under a deadline.
+
+    Without urllib's handler of redirects, one is an HTTPError like any other refusal.
+    """
 
     class Plain(http.client.HTTPConnection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -72,11 +75,10 @@ def opener(deadline: Deadline) -> urllib.request.OpenerDirector:
         def https_open(self, req: urllib.request.Request) -> Any:
             return self.do_open(Secure, req)
 
-    return urllib.request.build_opener(PlainHandler, SecureHandler, _NoRedirect)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def http_error_302(self, *_: Any) -> None:
-        """Leave it to the handler of all other errors, which raises."""
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+    director = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(), PlainHandler(), SecureHandler(), urllib.request.UnknownHandler(),
+        urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler(),
+    ):  # fmt: skip
+        director.add_handler(handler)
+    return director
