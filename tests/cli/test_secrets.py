@@ -128,6 +128,7 @@ def _write(root: Path, *, port: int) -> None:
         (root / f"tasks/{name}.toml").write_text(f'type = "retrieval"\npath = "{path}"\n{source}', encoding="utf-8")
     columns = "".join(f'[[tasks]]\ntask = "{name}"\nrole = "general"\n' for name in ("Here", "Absent"))
     (root / "tasks/suites/small.toml").write_text(columns, encoding="utf-8")
+    (root / "tasks/suites/here.toml").write_text(columns.partition('[[tasks]]\ntask = "Absent')[0], encoding="utf-8")
     (root / "models/sets/small.toml").write_text(
         f'{SET}description = "See https://host/?token={PLANT}-described"\n', encoding="utf-8"
     )
@@ -220,7 +221,7 @@ def test_the_rows_of_a_board_have_no_secret(planted: Planted, ran: Done) -> None
     [
         ("board", "small", "--format", "json"), ("list", "tasks"), ("list", "sets"),
         ("list", "bases"), ("doctor",), ("compare", "works", "refused"), ("eval", "unused", "--suite", "small"),
-        ("eval", f"https://u:{PLANT}@host", "--suite", "small"), ("check", "small", "--output-dir", "out"),
+        ("eval", f"https://u:{PLANT}@host", "--suite", "small"), ("check", "small"),
         ("check", "small", "--update-baseline"), ("cache", "show"),
     ],
     ids=" ".join,
@@ -232,6 +233,25 @@ def test_no_other_command_prints_a_secret(
     clean(called(*words))
     for path in planted.files():
         assert PLANT.encode() not in path.read_bytes(), path
+
+
+def test_reports_and_baselines_have_no_secret(planted: Planted, ran: Done, called: Callable[..., Done]) -> None:
+    """Every output of the gate, with the reason of a model that fails since."""
+    base = (planted.root / "models/bases/works.toml").read_text(encoding="utf-8")
+    (planted.root / "models/sets/kept.toml").write_text(
+        'suite = "here"\nreference = "turns"\nmodels = ["turns"]\n', encoding="utf-8"
+    )
+    path = planted.root / "models/bases/turns.toml"
+    path.write_text(base, encoding="utf-8")
+    assert clean(called("run", "kept")).code == 0
+    assert clean(called("check", "kept", "--update-baseline")).code == 0
+    path.write_text(base.replace("/works", "/echo").replace('"m"', '"n"'), encoding="utf-8")
+    assert clean(called("run", "kept")).code == 2
+    assert clean(called("check", "kept", "--output-dir", "out")).code == 2
+    written = {file.name: file.read_text(encoding="utf-8") for file in (planted.root / "out").iterdir()}
+    assert len(written) >= 5
+    assert [name for name, text in written.items() if "401" not in text or PLANT in text] == []
+    assert PLANT not in (planted.root / "leaderboards/kept/baseline.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
