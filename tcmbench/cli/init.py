@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import workspace
 from tcmbench.errors import SpecError
 
@@ -83,7 +84,7 @@ def command(
         if path.exists():
             raise SpecError(f"{path}: is there already. Delete it, or copy the model to a folder of another name.")
         write_text(path, text)
-        typer.echo(f"{path}: the base of {model}. Add {path.stem!r} to `models` of a set.")
+        say(f"{path}: the base of {model}. Add {path.stem!r} to `models` of a set.")
 
 
 def _create(folder: Path, *, model: str) -> None:
@@ -98,4 +99,4 @@ def _create(folder: Path, *, model: str) -> None:
         if model and name == _EXAMPLE:
             continue
         write_text(folder / name, text.replace('"bm25"]', f'"bm25", "{model}"]') if model else text)
-    typer.echo(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")
+    say(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")

@@ -25,11 +25,13 @@ def settled(base: Base, model_dir: Path) -> Base:
     """Return the base with the fields that its file leaves open filled in from the folder of its weights.
 
     Raises:
-        SpecError: The file contradicts the folder; the message names both, for each contradiction.
+        SpecError: The file contradicts the folder; the message names both, for each contradiction. Or the folder names
+            code, and the base doesn't say that it may run.
         ModelAbsent: A configuration of the folder isn't JSON.
     """
     facts = folder.facts(model_dir)
     contradictions = [*_contradictions(base, facts), *_similarity(model_dir, facts), *_length(base, model_dir)]
+    contradictions += _code(base, model_dir)
     if contradictions:
         raise SpecError(f"base {base.name}: " + "; ".join(contradictions))
     return base.model_copy(update=_open_fields(base, facts))
@@ -83,4 +85,14 @@ def _length(base: Base, model_dir: Path) -> Iterator[str]:
         yield (
             f"its file says max_length = {base.max_length}, {limit.source} has {limit.value} positions. "
             f"Set max_length to {limit.value} or less"
+        )
+
+
+def _code(base: Base, model_dir: Path) -> Iterator[str]:
+    foreign = {kind for _, kind in folder.module_types(model_dir) if not kind.startswith("sentence_transformers.")}
+    if foreign and not base.trust_remote_code:
+        yield (
+            f"{model_dir}/modules.json names code that isn't part of sentence-transformers "
+            f"({', '.join(sorted(foreign))}). Read that code, then set trust_remote_code = true in the base, or use "
+            "another base"
         )

@@ -46,7 +46,7 @@ def facts(model_dir: Path) -> dict[str, Statement]:
     Raises:
         ModelAbsent: A configuration isn't JSON, or not of the form that its library writes.
     """
-    modules = _modules(model_dir)
+    modules = module_types(model_dir)
     said = {
         "kind": _kind(model_dir, modules),
         "architecture": _architecture(model_dir, modules),
@@ -132,7 +132,7 @@ def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | 
     return said if said is not None and isinstance(said.value, int) and not isinstance(said.value, bool) else None
 
 
-def _modules(model_dir: Path) -> list[tuple[str, str]]:
+def module_types(model_dir: Path) -> list[tuple[str, str]]:
     """Return path and type of each module; empty without a modules.json."""
     path = model_dir / "modules.json"
     listed = _json(path) if path.is_file() else []

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench import redaction
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason
 
@@ -192,7 +193,7 @@ def _kind(base: Base) -> Kind:
 
 
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields, tables flattened with dots, those left at None or empty out."""
+    """Return a spec's fields without secrets, tables flattened with dots, those left at None or empty out."""
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -202,7 +203,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", json.loads(spec.model_dump_json(exclude={"description", "description_zh"})))
+    walk("", redaction.record(json.loads(spec.model_dump_json(exclude={"description", "description_zh"}))))
     return flat
 
 
