@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import redaction
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.store import differences, file_sha256
 
@@ -90,10 +91,11 @@ class Plugin:
     def identity(self) -> dict[str, Json]:
         """Return everything that changes its output: name, revision, plug-ins that it uses, options.
 
-        Only options that differ from their defaults are included, so that a new option leaves keys as they are.
+        Only options that differ from their defaults are included, so that a new option leaves keys as they are, and no
+        secrets, as another key for the same server changes nothing.
         """
         refine = getattr(self.module, "identity", differences)
-        parts: dict[str, Json] = {"uses": _uses(self.module), "options": dict(refine(self.options))}
+        parts: dict[str, Json] = {"uses": _uses(self.module), "options": redaction.identity(dict(refine(self.options)))}
         return {"name": self.name, "revision": self.revision, **{name: part for name, part in parts.items() if part}}
 
 

@@ -165,7 +165,9 @@ def specs(workspace: Workspace) -> list[TaskSpec]:
 
 def layout(spec: TaskSpec) -> Layout:
     """Return the layout of the files of a local task."""
-    declared: Layout = _module(spec).LAYOUT
+    task_type = _type(spec)
+    chosen = getattr(task_type.module, "layout", None)
+    declared: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
     return declared
 
 

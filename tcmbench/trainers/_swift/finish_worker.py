@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.models import hub_layout
 from tcmbench.store import write_text
-from tcmbench.trainers._runtime import hub_layout, parity, weights
+from tcmbench.trainers._runtime import parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._swift import inference
