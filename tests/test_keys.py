@@ -49,6 +49,7 @@ TASKS = {
     "syndrome_two_stage": "TinyTwoStage",
     "syndrome_classification": "TinyProbe",
     "retrieval": "TinyQA",
+    "pairs_retrieval": "TinyTable",
     "two_stage": "TinyQATwoStage",
     "sts": "TinySTS",
     "pair_classification": "TinyPairs",

@@ -18,6 +18,7 @@ TASKS = {
     "TinyQA": 'type = "retrieval"\npath = "general-synth/qa-retrieval"\n',
     "TinyQATwoStage": 'type = "two_stage"\npath = "general-synth/qa-retrieval"\n[options]\ndepth = 10\nqueries = 40\n',
     "TinySTS": 'type = "sts"\npath = "general-synth/sts.jsonl"\n',
+    "TinyTable": 'type = "pairs_retrieval"\npath = "general-synth/pairs.jsonl"\n',
     "TinyPairs": 'type = "pair_classification"\npath = "general-synth/pairs.jsonl"\n',
     "TinyHeadlines": 'type = "classification"\npath = "general-synth/headlines-classification"\n'
     "[options]\nexperiments = 2\n",
