@@ -123,9 +123,14 @@ def _mixed_up(items: Items) -> Counter[tuple[str, str]]:
 
     A record with several gold labels joins them in its group by `|`; none of them is a mix-up.
     """
+    times: Counter[tuple[str, str]] = Counter()
+    for top in items.top1:
+        times.update(zip(items.groups, top, strict=True))
+    # Far fewer pairs than items: what is no mix-up is dropped here.
     return Counter(
-        (gold, found)
-        for top in items.top1
-        for gold, found in zip(items.groups, top, strict=True)
-        if gold and found and found not in gold.split("|")
+        {
+            (gold, found): count
+            for (gold, found), count in times.items()
+            if gold and found and found not in gold.split("|")
+        }
     )

@@ -82,7 +82,7 @@ def bootstrap_statistic(
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
     """
     groups = inputs.clusters(clusters, items=items)
-    once = Drawn(np.ones((items, 1), dtype=np.uint32))
+    once = Drawn(np.ones((items, 1)))
     observed = {name: scale * np.array([float(seed(once)[0]) for seed in seeds]) for name, seeds in models.items()}
     for name, values in observed.items():
         if len(values) == 0 or np.isnan(values).any():

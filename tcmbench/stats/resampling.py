@@ -19,8 +19,6 @@ from tcmbench.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from tcmbench.stats.inputs import Clusters, FloatArray
 
 _TURNED = 32
@@ -70,14 +68,14 @@ def count_blocks(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
         yield counts
 
 
-def count_columns(clusters: int, plan: Resampling) -> Iterator[NDArray[np.uint32]]:
-    """Yield the same draws as clusters × resamples, as whole numbers."""
+def count_columns(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
+    """Yield the same draws as clusters × resamples."""
     random = plan.generator("items", plan.stream)
-    for size in _block_sizes(clusters, plan, width=np.dtype(np.uint32).itemsize):
-        counts = np.empty((clusters, size), dtype=np.uint32)
+    for size in _block_sizes(clusters, plan):
+        counts = np.empty((clusters, size))
         for start in range(0, size, _TURNED):
             columns = counts[:, start : start + _TURNED]
-            rows = np.empty(columns.shape[::-1], dtype=np.uint32)
+            rows = np.empty(columns.shape[::-1])
             for row in rows:
                 row[:] = np.bincount(random.integers(0, clusters, clusters), minlength=clusters)
             columns[:] = rows.T
@@ -124,7 +122,7 @@ def on_grid(values: FloatArray, clusters: Clusters) -> FloatArray:
     return np.asarray(np.round(values / step) * step, dtype=np.float64)
 
 
-def _block_sizes(columns: int, plan: Resampling, *, width: int = 8) -> Iterator[int]:
-    largest = max(1, plan.block_bytes // (width * columns))
+def _block_sizes(columns: int, plan: Resampling) -> Iterator[int]:
+    largest = max(1, plan.block_bytes // (8 * columns))
     for start in range(0, plan.n_resamples, largest):
         yield min(largest, plan.n_resamples - start)
