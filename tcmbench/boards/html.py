@@ -1,12 +1,14 @@
 """`index.html`: a self-contained page: no server, no network requests.
 
 The table is plain HTML, readable without a script. Panels and tooltips are drawn by the script from the embedded
-data, by setting text, never markup. Templates escape by default; the strings of the board are the only ones that
+data (`payload`), by setting text, never markup. Templates escape by default; the strings of the board are the only ones that
 stand in both languages.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +22,7 @@ from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import jinja2
     from markupsafe import Markup
@@ -57,8 +59,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
-    template = environment.get_template("board.html.j2")
-    page = template.render(
+    render = partial(
+        environment.get_template("board.html.j2").render,
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
@@ -86,18 +88,24 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
-    return _with_data(page, table)
+    return _fitting(table, lambda intervals: render(intervals=intervals))
 
 
-def _with_data(page: str, table: Table) -> str:
-    """Return the page with the data for its panels, as rich as the size of the page allows."""
-    before, _, after = page.partition(_DATA)
-    room = LARGEST - len(before.encode()) - len(after.encode())
-    for detail in DETAILS:
-        data = payload(table, detail=detail)
-        if len(data.encode()) <= room:
-            break
-    return before + data + after
+def _fitting(table: Table, render: Callable[[bool], str]) -> str:
+    """Return the page with the data for its panels, both as rich as its size allows.
+
+    Args:
+        table: The board.
+        render: Makes the page, with or without the intervals of the table's scores.
+    """
+    page = ""
+    for intervals, details in groupby(DETAILS, key=lambda detail: detail.intervals):
+        before, _, after = render(intervals).partition(_DATA)
+        for detail in details:
+            page = before + payload(table, detail=detail) + after
+            if len(page.encode()) <= LARGEST:
+                return page
+    return page
 
 
 def _environment() -> jinja2.Environment:

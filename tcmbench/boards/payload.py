@@ -1,8 +1,14 @@
-"""What the page's script knows: the panels and tooltips as compact JSON, a fraction of what they take as HTML."""
+"""What the page's script knows: what it needs at once as compact JSON, and the details of each model, packed.
+
+Details fill panels and tooltips. A model's are JSON, compressed with zlib and written as base64; the script unpacks
+them when the model is looked at. Half a million figures would be a page of megabytes otherwise.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards import texts
@@ -28,7 +34,10 @@ _LONG_ID = 40
 
 
 class Detail(NamedTuple):
-    """How much the panels show, so that a page of any board keeps to its size."""
+    """How much the page shows, so that one of any board keeps to its size."""
+
+    intervals: bool
+    """Whether the intervals stand in the table; else the script writes them there when they are asked for."""
 
     extremes: int
     """Items at either end of each task."""
@@ -40,7 +49,13 @@ class Detail(NamedTuple):
     """Further metrics of each task."""
 
 
-DETAILS = (Detail(3, 60, 5), Detail(2, 16, 4), Detail(1, 12, 2), Detail(0, 8, 0))
+DETAILS = (
+    Detail(True, 3, 60, 5),
+    Detail(False, 3, 60, 5),
+    Detail(False, 2, 16, 4),
+    Detail(False, 1, 12, 2),
+    Detail(False, 0, 8, 0),
+)
 """From rich to poor."""
 
 
@@ -67,20 +82,32 @@ def payload(table: Table, *, detail: Detail) -> str:
     stems = {column.name: _stem(column, table) for column in table.columns}
     shared = Shared.of(table)
     data: Json = {
-        "reference": table.row(table.reference).title,
+        "set": table.name,
+        "reference": table.reference,
+        "less": detail != DETAILS[0],
+        "intervals": detail.intervals,
         "columns": [_column(column, table, stem=stems[column.name], detail=detail) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
-        "rows": [_row(row, table, stems=stems, shared=shared, detail=detail) for row in table.rows],
+        "rows": [_row(row, table, shared=shared) for row in table.rows],
+        "packed": [_packed(_details(row, table, stems=stems, shared=shared, detail=detail)) for row in table.rows],
         "texts": {
             key.removeprefix("script."): [both.en, both.zh]
             for key, both in texts.load().items()
             if key.startswith("script.")
         },
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _compact(data)
     for raw in "<>&\u2028\u2029":
         text = text.replace(raw, f"\\u{ord(raw):04x}")
     return text
+
+
+def _compact(data: Json) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _packed(data: Json) -> str:
+    return base64.b64encode(zlib.compress(_compact(data).encode(), 9)).decode("ascii")
 
 
 def _column(column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
@@ -88,6 +115,7 @@ def _column(column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> J
         "stem": clip(stem, 48),
         "title": clip(column.title, 60),
         "role": column.role,
+        "items": column.items,
         "metric": metric_title(column.metric),
         "metrics": [metric_title(name) for name in _metrics(column, table, detail)],
     }
@@ -129,19 +157,30 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
-    found: dict[str, Json] = {
+def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
+    """Return what names, filters and sorts a row."""
+    cells = [row.cells[column.name] for column in table.columns]
+    return {
         "title": clip(row.title),
         "name": clip(row.name),
         "kind": row.kind,
-        "base": clip(row.base or ""),
         "about": _both(row.description.clipped(400)),
-        "seeds": row.seeds,
         "recipe": {
             name: value
             for name, value in _recipe(row).items()
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
+        "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
+        "deltas": [None if cell.delta is None else round(cell.delta.value, 2) for cell in cells],
+    }
+
+
+def _details(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
+    cells = [
+        _cell(row.cells[column.name], column, table, stem=stems[column.name], detail=detail) for column in table.columns
+    ]
+    names = sorted({name for cell in cells for name in cell})
+    found: dict[str, Json] = {
         "provenance": {
             name: value
             for name, value in _provenance(row).items()
@@ -153,10 +192,8 @@ def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Share
             if getattr(row.cost, name) is not None
         },
         "training": _training(row.training, limit=detail.points),
-        "cells": [
-            _cell(row.cells[column.name], column, table, stem=stems[column.name], detail=detail)
-            for column in table.columns
-        ],
+        # Field by field: equal things side by side compress best.
+        "cells": {name: [cell.get(name) for cell in cells] for name in names},
     }
     if row.gate and row.gate.reasons:
         found["gate"] = [_both(reason.clipped(300)) for reason in row.gate.reasons]
@@ -167,10 +204,10 @@ def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Share
     return found
 
 
-def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
+def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> dict[str, Json]:
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": _both(cell.reason.clipped(300))}
-    found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
+    found: dict[str, Json] = {"s": _estimate(cell.score)}
     found |= _difference(cell)
     if cell.best or cell.tied:
         found["b"] = 1 if cell.best else 2

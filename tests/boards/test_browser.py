@@ -67,6 +67,13 @@ def one(driver: Any, selector: str) -> Any:
     return all_of(driver, selector)[0]
 
 
+def wait_for(driver: Any, selector: str) -> Any:
+    """Return the first element of a CSS selector, once it is there: what is packed is unpacked in the background."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, 20, poll_frequency=0.02).until(lambda _: all_of(driver, selector))[0]
+
+
 def names(driver: Any) -> list[str]:
     """Return the names of the visible rows, the reference's excluded."""
     return list(
@@ -100,6 +107,7 @@ def test_hostile_name_stays_text(board: Any) -> None:
         "return [...document.querySelectorAll('tr[data-row]')].find(r => r.textContent.includes('onerror'))"
     )
     board.execute_script("arguments[0].querySelector('.open').click()", row)
+    wait_for(board, "tr.panel h4")
     assert all_of(board, "img") == []
     assert board.title.startswith("Fake set")
 
@@ -157,12 +165,14 @@ def test_columns_can_be_chosen(board: Any) -> None:
 
 def test_language_changes_every_string(board: Any) -> None:
     """One click and the page is Chinese: heads, figures, labels, reasons, and `lang`; another and it is English."""
-    board.execute_script(
-        "$$('#rows tr').find((row) => board.rows[row.dataset.row].gate?.some(([en]) => en.includes('not ruled out')))"
-        ".querySelector('.open').click()"
+    board.execute_async_script(
+        "Promise.all(board.rows.map((_, place) => details(place))).then((rows) => arguments[0]("
+        "$(`#model-${rows.findIndex((row) => row.gate?.some(([en]) => en.includes('not ruled out')))} .open`).click()))"
     )
+    wait_for(board, "tr.panel h4")
     english = one(board, "main").text
     one(board, "#language").click()
+    wait_for(board, "tr.panel h4")
     chinese = one(board, "main").text
     assert one(board, "html").get_attribute("lang") == "zh-Hans"
     assert "域内增益" in chinese
@@ -171,6 +181,7 @@ def test_language_changes_every_string(board: Any) -> None:
     assert ("is not ruled out" in english, "is not ruled out" in chinese, "不能排除" in chinese) == (True, False, True)
     assert one(board, "#filter").get_attribute("placeholder") == "按名称或配方筛选"
     one(board, "#language").click()
+    wait_for(board, "tr.panel h4")
     assert one(board, "main").text == english
 
 
@@ -195,6 +206,7 @@ def test_panel_opens_by_keyboard(board: Any) -> None:
     button = one(board, "#rows .open")
     button.send_keys(Keys.ENTER)
     assert button.get_attribute("aria-expanded") == "true"
+    wait_for(board, "tr.panel h4")
     panel = one(board, "tr.panel").text
     assert all(word in panel for word in ("Recipe", "Provenance", "Task by task", "negatives.miner"))
     button.send_keys(Keys.ENTER)
@@ -210,6 +222,7 @@ def test_texts_of_items_are_shown_on_request(chromium: Any, tmp_path: Path) -> N
     table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=cards, policies=POLICIES))
     chromium.get(write(table, tmp_path / "board")[0].as_uri())
     chromium.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(chromium, ".texts details")
     chromium.execute_script("document.querySelector('.texts details').open = true")
     assert any("SHOWS TEXT OF RECORDS" in note.text for note in all_of(chromium, "[role=note]"))
     assert one(chromium, ".texts p").text.endswith(hostile)
@@ -221,7 +234,7 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     one(board, "td[data-c='0']").send_keys(Keys.ARROW_DOWN)
-    told = one(board, "#tip").text
+    told = wait_for(board, "#tip:not([hidden])").text
     assert "Score" in told
     assert "items" in told
 
@@ -230,7 +243,7 @@ def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
     """The first of the verdicts is told like the others."""
     cell = one(board, "#rows td.s[class*=' u']")
     board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
-    assert "improved" in one(board, "#tip").text
+    assert "improved" in wait_for(board, "#tip:not([hidden])").text
 
 
 def contrast(driver: Any) -> list[str]:
@@ -264,6 +277,7 @@ def test_contrast_is_aa(board: Any, scheme: str) -> None:
     """Every text stands out from its background by 4.5 to 1, in both themes."""
     emulate(board, scheme)
     board.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(board, "tr.panel h4")
     assert contrast(board) == []
 
 

@@ -26,6 +26,21 @@ const minus = (number, digits = 1) => {
 };
 const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
   : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+// What panels and tooltips show of a model is packed, and unpacked when the model is first looked at.
+async function unpack(place) {
+  const bytes = Uint8Array.from(atob(board.packed[place]), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const { cells, ...rest } = JSON.parse(await new Response(stream).text());
+  const fields = Object.entries(cells);
+  const cell = (at) => Object.fromEntries(fields.map(([name, values]) => [name, values[at]]).filter(([, value]) => value !== null));
+  return { ...board.rows[place], ...rest, cells: board.columns.map((_, at) => cell(at)) };
+}
+const unpacked = new Map();
+function details(row) {
+  const place = Number(row);
+  if (!unpacked.has(place)) unpacked.set(place, unpack(place));
+  return unpacked.get(place);
+}
 const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
 const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
 const languageListeners = [];
@@ -54,5 +69,4 @@ const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 $("#language").addEventListener("click", () => setLanguage(chinese() ? "en" : "zh-Hans"));
 $("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
-$("#print").addEventListener("click", () => window.print());
 const say = (message) => { $("#status").textContent = message; };

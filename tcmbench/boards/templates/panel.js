@@ -87,8 +87,7 @@
     return make("div", { class: "curve" }, make("b", {}, text(name)), drawn);
   }
 
-  function build(place) {
-    const row = board.rows[place];
+  function build(place, row) {
     const inside = make("div", { class: "inside" });
     const head = make("div", { class: "wide" }, make("h4", {}, make("a", { href: `#model-${place}` }, make("bdi", {}, row.title))));
     if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
@@ -101,14 +100,23 @@
     inside.append(right);
     const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);
     if (curves.length) inside.append(make("section", { class: "wide" }, make("h3", {}, text("training")), make("div", { class: "curves" }, ...curves)));
+    const all = make("p", { class: "muted wide" }, text(board.less ? "less" : "all"));
+    if (row.name !== board.reference) all.append(` ${text("compare")} `, make("code", {}, `tcmbench compare ${board.reference} ${row.name} --set ${board.set}`));
+    inside.append(all);
     return inside;
   }
 
   function fit(panel) { $(".inside", panel).style.width = $(".scroll").clientWidth + "px"; }
-  function draw(row) {
-    const id = `panel-${row.dataset.row}`;
-    const panel = make("tr", { class: "panel", id }, make("td", { colspan: 99 }, build(Number(row.dataset.row))));
+  async function draw(row) {
+    const place = Number(row.dataset.row), inside = make("div", { class: "inside" });
+    const panel = make("tr", { class: "panel", id: `panel-${place}` }, make("td", { colspan: 99 }, inside));
     row.after(panel);
+    try {
+      inside.replaceWith(build(place, await details(place)));
+    } catch (error) {
+      inside.append(make("p", {}, text("locked")));
+      console.warn(error);
+    }
     fit(panel);
   }
   function toggle(row, open) {
