@@ -289,7 +289,7 @@ def rows_of(size: Size, *, goal: bool) -> list[Row | LeftOut]:
 
 def render_names() -> tuple[str, ...]:
     """Return the files of a published board."""
-    from tcmbench.boards.render import PUBLISHED
+    from tcmbench.boards.files import PUBLISHED
 
     return PUBLISHED
 

@@ -1,8 +1,8 @@
 """`index.html`: a self-contained page: no server, no network requests.
 
 The table is plain HTML, readable without a script. Panels and tooltips are drawn by the script from the embedded
-data (`payload`), by setting text, never markup. Templates escape by default; the strings of the board are the only ones that
-stand in both languages.
+data (`payload`), by setting text, never markup. Templates escape by default; the strings of the board are the only
+ones that stand in both languages.
 """
 
 from __future__ import annotations

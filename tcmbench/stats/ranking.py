@@ -27,12 +27,10 @@ def borda(scores: npt.ArrayLike) -> FloatArray:
     On a task a model gets a point for every model below it and half a point for every equal one; 1: first everywhere.
     A lone model gets 1. Scores of other tasks don't matter in size, only in order.
     """
-    from scipy.stats import rankdata
-
     table = inputs.rows(np.asarray(scores, dtype=np.float64), what="scores of models × tasks")
     if len(table) == 1:
         return np.ones(1)
-    points = rankdata(table, method="average", axis=0) - 1
+    points = (table[:, None] > table).sum(axis=1) + ((table[:, None] == table).sum(axis=1) - 1) / 2
     return np.asarray(points.mean(axis=1) / (len(table) - 1), dtype=np.float64)
 
 

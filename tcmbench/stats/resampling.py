@@ -19,8 +19,9 @@ from tcmbench.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcmbench.stats.inputs import Clusters, FloatArray
+    from tcmbench.stats.inputs import Clusters, FloatArray, IntArray
 
+_DRAWN_AT_ONCE = 1 << 16
 _TURNED = 32
 """Resamples that are turned into columns at once: twice what a line of the processor's cache holds."""
 
@@ -63,8 +64,8 @@ def count_blocks(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
     random = plan.generator("items", plan.stream)
     for size in _block_sizes(clusters, plan):
         counts = np.empty((size, clusters))
-        for row in counts:
-            row[:] = np.bincount(random.integers(0, clusters, clusters), minlength=clusters)
+        for row, drawn in zip(counts, _draws(random, clusters, size), strict=True):
+            row[:] = drawn
         yield counts
 
 
@@ -73,11 +74,12 @@ def count_columns(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
     random = plan.generator("items", plan.stream)
     for size in _block_sizes(clusters, plan):
         counts = np.empty((clusters, size))
+        draws = _draws(random, clusters, size)
         for start in range(0, size, _TURNED):
             columns = counts[:, start : start + _TURNED]
             rows = np.empty(columns.shape[::-1])
             for row in rows:
-                row[:] = np.bincount(random.integers(0, clusters, clusters), minlength=clusters)
+                row[:] = next(draws)
             columns[:] = rows.T
         yield counts
 
@@ -120,6 +122,17 @@ def on_grid(values: FloatArray, clusters: Clusters) -> FloatArray:
     bound = np.maximum(size.max(axis=0) * clusters.number, np.finfo(np.float64).tiny * 2.0**60)
     step = np.exp2(np.ceil(np.log2(bound)) - 52)
     return np.asarray(np.round(values / step) * step, dtype=np.float64)
+
+
+def _draws(random: np.random.Generator, clusters: int, size: int) -> Iterator[IntArray]:
+    """Yield how often each cluster is drawn, one resample after another.
+
+    The generator is asked for several at once, which gives the same numbers: a call costs as much as hundreds of them.
+    """
+    at_once = max(1, _DRAWN_AT_ONCE // clusters)
+    for start in range(0, size, at_once):
+        for drawn in random.integers(0, clusters, (min(at_once, size - start), clusters)):
+            yield np.bincount(drawn, minlength=clusters)
 
 
 def _block_sizes(columns: int, plan: Resampling) -> Iterator[int]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
+from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
 from tcmbench.records.entry import TaskCard
 

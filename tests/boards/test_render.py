@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.html import to_html
+from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
 from tcmbench.boards.table import FORMAT, Recommendation
 from tcmbench.boards.texts import text

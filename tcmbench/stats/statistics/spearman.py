@@ -127,9 +127,7 @@ def _gold(drawn: Drawn, groups: Sequence[_Group]) -> _Gold:
     return _Gold(list(weights), np.asarray(own), (drawn.total**3 - cubes) / 12)
 
 
-def _covariance(
-    drawn: Drawn, gold: _Gold, stretches: Sequence[tuple[_Group, _Group]]
-) -> tuple[FloatArray, FloatArray]:
+def _covariance(drawn: Drawn, gold: _Gold, stretches: Sequence[tuple[_Group, _Group]]) -> tuple[FloatArray, FloatArray]:
     """Return the covariance of ranks, and what ties add to the sum of cubes of how often each value was drawn."""
     rows, weights, add, multiply = drawn.rows, gold.weights, np.add, np.multiply
     upto, covariance, product = np.zeros((3, len(drawn.total)))
