@@ -90,9 +90,9 @@ def bootstrap_statistic(
                 f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
             )
     blocks = []
-    # What walks through the items pays by the row, so long rows are faster: blocks of four times the usual memory.
+    # What walks through the items pays by the row, so long rows are faster: blocks of eight times the usual memory.
     held = groups.number + rows + (0 if groups.are_single_items else items)
-    block_bytes = max(1, 4 * plan.block_bytes * groups.number // held)
+    block_bytes = max(1, 8 * plan.block_bytes * groups.number // held)
     for counts in count_columns(groups.number, replace(plan, block_bytes=block_bytes)):
         drawn = Drawn(counts if groups.are_single_items else counts[groups.codes])
         blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))
