@@ -16,7 +16,7 @@ from tcmbench.boards import columns as summary
 from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
-from tcmbench.boards.payload import DETAILS, payload
+from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.recommend import common_means
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 from tcmbench.text.numbers import signed
@@ -88,21 +88,21 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
-    return _fitting(table, lambda intervals: render(intervals=intervals))
+    return _fitting(lambda whole: render(whole=whole), partial(payload, table, figures=figures))
 
 
-def _fitting(table: Table, render: Callable[[bool], str]) -> str:
+def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
     """Return the page with the data for its panels, both as rich as its size allows.
 
     Args:
-        table: The board.
-        render: Makes the page, with or without the intervals of the table's scores.
+        render: Makes the page, whole or with parts of it packed.
+        data: Makes the data, in so much detail.
     """
     page = ""
-    for intervals, details in groupby(DETAILS, key=lambda detail: detail.intervals):
-        before, _, after = render(intervals).partition(_DATA)
+    for whole, details in groupby(DETAILS, key=lambda detail: detail.whole):
+        before, _, after = render(whole).partition(_DATA)
         for detail in details:
-            page = before + payload(table, detail=detail) + after
+            page = before + data(detail=detail) + after
             if len(page.encode()) <= LARGEST:
                 return page
     return page
@@ -119,10 +119,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(t=_both, spans=_spans, label=_label, signed=signed, size=_size, slice_name=slice_name)
-    environment.filters.update(
-        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
+    environment.globals.update(
+        t=_both, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side, slice_name=slice_name
     )
+    environment.filters.update(
+        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
+        packed=_packed,
+    )  # fmt: skip
     return environment
 
 
@@ -145,6 +148,13 @@ def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
 
     both = texts.text(key, **values)
     return Markup('{}="{}" data-{}-zh="{}"').format(attribute, both.en, attribute.removeprefix("data-"), both.zh)
+
+
+def _packed(section: Markup, whole: bool) -> Markup:
+    """Return a part of the page as it is, or as what the script unpacks in its place."""
+    from markupsafe import Markup
+
+    return section if whole else Markup('<div data-packed="{}"></div>').format(packed(section))
 
 
 def _asset(name: str) -> Markup:
@@ -197,9 +207,26 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
     return f"[{show(estimate.low)}, {show(estimate.high)}]"
 
 
-def _size(delta: ShownEstimate) -> int:
-    """Return how strongly a sure difference is coloured: 1 below one point, 2 below four, else 3."""
-    return 1 + (abs(delta.value) >= 1) + (abs(delta.value) >= 4)
+def _marks(cell: Cell) -> Markup:
+    """Return the class of a score: the best or tied with it, and how much better or worse than the reference's."""
+    from markupsafe import Markup
+
+    marks = ["r"] if cell.best else ["e"] if cell.tied else []
+    if cell.delta and cell.verdict in {"improved", "regressed"}:
+        # below one point, below four, or more
+        size = 1 + (abs(cell.delta.value) >= 1) + (abs(cell.delta.value) >= 4)
+        marks.append(f"{'u' if cell.verdict == 'improved' else 'l'}{size}")
+    if not marks:
+        return Markup("")
+    # Tags of thousands of cells: every byte counts.
+    return Markup(" class={}").format(marks[0]) if len(marks) == 1 else Markup(' class="{}"').format(" ".join(marks))
+
+
+def _side(estimate: ShownEstimate | None) -> str:
+    """Return the class of a sum whose interval lies above or below zero; empty for others."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    return "u0" if estimate.low > 0 else "l0" if estimate.high < 0 else ""
 
 
 def _reach(row: BoardRow) -> float:

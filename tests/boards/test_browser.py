@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tcmbench.boards import html
 from tcmbench.boards.build import build
 from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
+from tcmbench.boards.texts import text
 from tcmbench.records.entry import TaskCard
 
 from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
@@ -19,6 +21,8 @@ from .fake import POLICIES, Shape, make
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tcmbench.boards.table import Table
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -29,13 +33,18 @@ if not IN_CI:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a rendered board whose first variant has a hostile name."""
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Return a board whose first variant has a hostile name."""
     fake = make(
         tmp_path_factory.mktemp("scores"),
         Shape(variants=5, columns=7, items=40, seeds=1, labels={0: '<img src=x onerror="document.title=1">"\'\u202e'}),
     )
-    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
+
+
+@pytest.fixture(scope="module")
+def page(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return its page."""
     return write(table, tmp_path_factory.mktemp("board"))[0]
 
 
@@ -230,6 +239,30 @@ def test_texts_of_items_are_shown_on_request(chromium: Any, tmp_path: Path) -> N
     assert all_of(chromium, "img") == []
 
 
+def test_a_large_page_unpacks_what_is_asked_for(
+    chromium: Any, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room for all of it, pictures and tasks come packed, intervals at a click, panels with less, all right."""
+    monkeypatch.setattr(html, "LARGEST", 0)
+    chromium.get(write(table, tmp_path)[0].as_uri())
+    wait_for(chromium, ".cards .card")
+    assert len(all_of(chromium, ".pictures svg")) >= 2
+    assert all_of(chromium, "[data-packed]") == []
+    row = next(row for row in table.rows if not row.is_reference)
+    cells = [row.cells[column.name] for column in table.columns]
+    chromium.execute_script("document.querySelector('#intervals').click()")
+    wait_for(chromium, ":root.show-intervals")
+    shown = chromium.execute_script("return $$('#rows tr:first-child td i + small').map((e) => e.firstChild.data)")
+    assert shown == [f"[{c.score.low:.1f}, {c.score.high:.1f}]" for c in cells if c.score and c.delta]
+    chromium.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(chromium, "tr.panel h4")
+    told = one(chromium, "tr.panel").text
+    assert text("script.less").en in told
+    assert f"tcmbench compare {table.reference} {row.name} --set {table.name}" in told
+    assert all(f"{c.score.value:.1f} [{c.score.low:.1f}, {c.score.high:.1f}]" in told for c in cells if c.score)
+    assert chromium.get_log("browser") == []
+
+
 def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
     """Arrow keys move between cells and the tooltip tells the focused one in full."""
     from selenium.webdriver.common.keys import Keys
@@ -242,7 +275,7 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
 
 def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
     """The first of the verdicts is told like the others."""
-    cell = one(board, "#rows td.s[class*=' u']")
+    cell = one(board, "#rows td[data-d][class*=u]")
     board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
     assert "improved" in wait_for(board, "#tip:not([hidden])").text
 

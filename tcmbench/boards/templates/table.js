@@ -108,7 +108,7 @@
   }
   for (const button of $$("[data-view]")) button.addEventListener("click", () => setView(button.dataset.view));
   // A large board's table comes without the intervals of its scores: they are written when they are first asked for.
-  let intervals = board.intervals;
+  let intervals = board.whole;
   async function writeIntervals() {
     if (intervals) return;
     intervals = true;
@@ -143,8 +143,7 @@
 
   // The tooltip: what stands in a cell, in full.
   const line = (name, value) => make("span", { class: "row" }, make("span", {}, name), make("span", {}, value));
-  function tellSummary(cell) {
-    const note = chinese() && cell.dataset.noteZh ? cell.dataset.noteZh : cell.dataset.note;
+  function tellSummary(cell, note) {
     return [line($("b", cell).innerText, $("small", cell)?.textContent ?? ""), ...(note ? [make("bdi", {}, note)] : [])];
   }
   function tellScore(found, column) {
@@ -165,8 +164,9 @@
   async function showTip(cell) {
     told = cell;
     const { row } = cell.parentElement.dataset, { c: column } = cell.dataset;
-    const lines = column.startsWith("s") ? tellSummary(cell) : tellScore((await details(row)).cells[column], column);
+    const { cells, notes } = await details(row);
     if (told !== cell) return;
+    const lines = column.startsWith("s") ? tellSummary(cell, either(notes[column.slice(1)])) : tellScore(cells[column], column);
     const head = heads.find((found) => found.dataset.c === column);
     const name = $("button", head).innerText.split("\n")[0].trim();
     tip.replaceChildren(make("b", {}, make("bdi", {}, board.rows[row].title), " · ", make("bdi", {}, name)), ...lines);
