@@ -141,7 +141,7 @@ def items_of(
     _, metric, statistic = type_of(task, place)
     numbers = np.arange(count)
     labels = np.array([f"证候{number:03d}" for number in range(_LABELS)])
-    columns = {
+    columns: dict[str, list[str] | np.ndarray] = {
         "item": [f"{task.task}-{number:05d}" for number in numbers],
         "cluster": [f"patient-{number // 2}" for number in numbers],
     }
@@ -221,11 +221,12 @@ def built(folder: Path, out: Path, size: Size) -> Built:
     import time
 
     from tcmbench.boards import build, render
+    from tcmbench.boards.options import Options
     from tcmbench.specs.policy import default
 
     start = time.process_time()
     suite = suite_of(size.tasks)
-    options = build.Options(policies=default().with_resamples(size.resamples))
+    options = Options(policies=default().with_resamples(size.resamples))
     table = build.build(set_of(size.models, suite), suite, entries(folder, size), options=options)
     files = render.write(table, out, names=render.WRITERS)
     cpu = time.process_time() - start
