@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def _print(findings: list[Diagnosis]) -> None:
     for finding in findings:
         if finding.area != area:
             area = finding.area
-            typer.echo(f"\n{area}")
+            say(f"\n{area}")
         mark = {"ok": "✓", "missing": "✗", "note": "·"}[finding.state]
-        typer.echo(f"  {mark} {finding.name:<{width}}  {finding.detail}")
+        say(f"  {mark} {finding.name:<{width}}  {finding.detail}")
         if finding.remedy:
-            typer.echo(f"    {'':<{width}}  → {finding.remedy}")
+            say(f"    {'':<{width}}  → {finding.remedy}")
 
 
 def _packages() -> Iterator[Diagnosis]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 
@@ -43,8 +44,8 @@ def command(
             shown = f"     —  {state.state.replace('_', ' ')}: {state.reason}"
             if state.state != "not_applicable":
                 lost.append(name)
-        typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
+        say(f"{name:<{width}}  {column.role:<9}  {shown}")
         for note in cells.scores[name].record.notes if name in cells.scores else ():
-            typer.echo(f"{'':<{width}}  note: {note}")
+            say(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.errors import SpecError
 
 _FILES = {
@@ -72,4 +73,4 @@ def command(
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in _FILES.items():
         write_text(folder / name, text)
-    typer.echo(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")
+    say(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")

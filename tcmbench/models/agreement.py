@@ -33,11 +33,12 @@ def require_agreement(base: Base, model_dir: Path) -> None:
     """Check a base against its folder.
 
     Raises:
-        SpecError: Pooling, normalisation, padding, kind or length contradict what the folder says; each names both.
+        SpecError: Pooling, normalisation, padding, kind or length contradict what the folder says; each names both. Or
+            the folder names code, and the base doesn't say that it may run.
         ModelAbsent: A configuration of the folder isn't JSON.
     """
     contradictions = [*_pooling(base, model_dir), *_kind(base, model_dir), *_padding(base, model_dir)]
-    contradictions += [*_similarity(model_dir), *_length(base, model_dir)]
+    contradictions += [*_similarity(model_dir), *_length(base, model_dir), *_code(base, model_dir)]
     if contradictions:
         raise SpecError(f"base {base.name}: " + "; ".join(contradictions))
 
@@ -106,6 +107,15 @@ def _length(base: Base, model_dir: Path) -> Iterator[str]:
         yield (
             f"its file says max_length = {base.max_length}, {model_dir}/config.json has {positions} positions. "
             f"Set max_length to {positions} or less"
+        )
+
+
+def _code(base: Base, model_dir: Path) -> Iterator[str]:
+    foreign = sorted({kind for _, kind in _modules(model_dir) if not kind.startswith("sentence_transformers.")})
+    if foreign and not base.trust_remote_code:
+        yield (
+            f"{model_dir}/modules.json names code that isn't part of sentence-transformers ({', '.join(foreign)}). "
+            "Read that code, then set trust_remote_code = true in the base, or use another base"
         )
 
 

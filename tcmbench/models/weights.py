@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 _HF_HOME = "~/.cache/huggingface"
+_LONGEST_COMMIT = 64
 
 
 def folder(workspace: Workspace, base: Base) -> Path:
@@ -44,6 +45,19 @@ def state(workspace: Workspace, base: Base) -> str:
     return "here"
 
 
+def _commit(reference: Path) -> str:
+    """Return the commit that a branch or tag of the hub's cache stands for.
+
+    Raises:
+        ModelAbsent: The file holds something else, which is not repeated.
+    """
+    with reference.open("rb") as file:
+        commit = file.read(_LONGEST_COMMIT + 1).strip()
+    if not commit.isalnum() or len(commit) > _LONGEST_COMMIT:
+        raise ModelAbsent(f"{reference}: expected a commit, got something else. Download the model again.")
+    return commit.decode("ascii")
+
+
 def _hub_folder(base: Base) -> Path:
     """Return the snapshot of a hub model in the local cache; nothing is downloaded."""
     if base.hub_id is None:
@@ -52,7 +66,7 @@ def _hub_folder(base: Base) -> Path:
     cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
     repository = cache / f"models--{base.hub_id.replace('/', '--')}"
     reference = repository / "refs" / (base.revision or "main")
-    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else base.revision
+    commit = _commit(reference) if reference.is_file() else base.revision
     snapshot = repository / "snapshots" / commit if commit else None
     if snapshot is not None and (snapshot / "config.json").is_file():
         return snapshot

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench import redaction
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason
 
@@ -177,7 +178,7 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
 
 
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields, tables flattened with dots, those left at None or empty out."""
+    """Return a spec's fields without secrets, tables flattened with dots, those left at None or empty out."""
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -187,7 +188,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", json.loads(spec.model_dump_json(exclude={"description", "description_zh"})))
+    walk("", redaction.record(json.loads(spec.model_dump_json(exclude={"description", "description_zh"}))))
     return flat
 
 

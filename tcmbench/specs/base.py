@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from tcmbench import plugins
+from tcmbench.specs.names import Prose, Reference
 from tcmbench.specs.toml import Spec
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ class Base(Spec):
     path: str | None = None
     """Folder of the weights, relative to the workspace's `models` folder."""
 
-    hub_id: str | None = None
+    hub_id: Reference | None = None
     """Name on the Hugging Face hub, looked up in the local cache first."""
 
-    revision: str | None = None
-    """Commit on the hub; None takes what the cache has; the hash of the weights is recorded."""
+    revision: Reference | None = None
+    """Commit, branch or tag on the hub; None takes what the cache has; the hash of the weights is recorded."""
 
     architecture: Architecture | None = None
     """Family of the network."""
@@ -59,7 +60,7 @@ class Base(Spec):
     normalize: bool = True
     """Whether vectors have unit length."""
 
-    max_length: int = Field(default=512, ge=8)
+    max_length: int = Field(default=512, ge=8, le=10_000_000)
     """Longest input in tokens; what is longer is cut. A static table of token vectors reads all of a text."""
 
     dtype: Dtype = "float32"
@@ -77,22 +78,22 @@ class Base(Spec):
     padding_side: Literal["left", "right"] = "right"
     """Where the tokenizer pads; decoders with last-token pooling need left."""
 
-    swift_model_type: str | None = None
+    swift_model_type: Reference | None = None
     """`--model_type` of ms-swift; None when ms-swift can't train it."""
 
     parameters: int | None = Field(default=None, ge=1)
     """Number of parameters, embeddings included."""
 
-    license: str = "unknown"
+    license: Prose = "unknown"
     """SPDX name, or what the model's card says."""
 
     trust_remote_code: bool = False
     """Whether code that comes with the weights may run."""
 
-    description: str = ""
+    description: Prose = ""
     """One sentence for the board."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     @model_validator(mode="before")
