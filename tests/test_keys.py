@@ -68,7 +68,7 @@ REQUIRED = {"endpoint": {"url": "http://localhost", "model": "m", "revision": "1
 
 VALUES = (
     False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"), (16,),
-    {"a": "b"},
+    {"a": "b"}, {},
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 
@@ -118,7 +118,7 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
     context = build_context(place, recipe)
     inputs = build.recipe(made.variant, recipe.base, recipe.data.sha256, seed=0, context=context, drop=frozenset())
     task = tasks._local(place, made.task)
-    model = revision(made.base, weights.folder(place, made.base) if made.base.has_weights else None)
+    model = revision(made.base, weights.source(place, made.base) if made.base.has_weights else None)
     suite = Suite.model_validate({"name": "one", "tasks": [{"task": task.name, "role": "general"}]})
     return {
         "trainset": key(build.STAGE, inputs),

@@ -107,7 +107,7 @@ app = typer.Typer(cls=_Commands, no_args_is_help=True, help=_HELP, **_LOOK)
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        from tcmbench import __version__
+        from tcmbench.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

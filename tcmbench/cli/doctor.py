@@ -170,7 +170,7 @@ def _models(place: Workspace) -> Iterator[Diagnosis]:
         if not base.has_weights:
             continue
         try:
-            weights.folder(place, base)
+            weights.source(place, base)
         except ModelAbsent:
             remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
             yield Diagnosis("models", name, "note", "not on this machine", remedy)

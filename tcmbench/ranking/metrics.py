@@ -1,14 +1,15 @@
 """Ranking metrics from the ranks of the relevant documents alone, to the last bit of trec_eval's.
 
-trec_eval, which mteb calls, walks every retrieved document of every query. All its measures follow from the
-few ranks at which relevant documents stand. Sums run in its order (down the ranking), so results are equal,
-not just close.
+trec_eval, which mteb calls, iterates over every retrieved document of every query. All its measures follow from the few
+ranks of relevant documents. Sums are taken in its order (down the ranking), so results are equal, not just close.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Relevant(NamedTuple):
     """Number of the query."""
 
     document: NDArray[np.int64]
-    """Number of the document; -1 when the corpus does not hold it."""
+    """Number of the document; -1 where the corpus doesn't contain it."""
 
     gain: NDArray[np.int64]
     """Relevance, ≥ 1."""
@@ -57,10 +58,10 @@ def hits(query: Integers, rank: Integers, gain: Integers) -> Hits:
     return Hits(query[order].astype(np.int64), rank[order].astype(np.int64), gain[order].astype(np.int64))
 
 
-def per_query(found: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def per_query(retrieved: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     """Return NDCG@k, MAP@k, Recall@k, P@k, HitRate@k and MRR@k of every query, under mteb's internal names."""
     blocks = [
-        _block(found, relevant, start=start, stop=min(start + _ROWS, relevant.queries), k_values=k_values)
+        _block(retrieved, relevant, start=start, stop=min(start + _ROWS, relevant.queries), k_values=k_values)
         for start in range(0, relevant.queries, _ROWS)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -68,41 +69,47 @@ def per_query(found: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> di
 
 def mean(values: NDArray[np.float64]) -> float:
     """Return the mean as mteb takes it: Python's sum over a list, divided by its length."""
-    # numpy sums in pairs, which flips the fifth decimal now and then.
+    # numpy sums in pairs, which can change the fifth decimal.
     return sum(values.tolist()) / len(values)
 
 
 class Confidence(NamedTuple):
-    """Three measures of how certain a model is of each query, from the scores of what it retrieved."""
+    """Confidence of a model in its results for each query, from the scores of the documents retrieved."""
 
     max: NDArray[np.float64]
-    """Highest score."""
-
     std: NDArray[np.float64]
-    """Standard deviation of the scores."""
-
     diff1: NDArray[np.float64]
-    """Highest score minus the second highest."""
 
 
 def confidence(scores: Floats, *, dropped: Integers | None = None) -> Confidence:
-    """Return mteb's confidence of each row of scores, sorted descending; zeros for a row without scores.
+    """Return mteb's confidence of each row of scores, sorted descending.
 
     Args:
         scores: (queries, k), all rows with the same number of documents.
         dropped: Position of a score to leave out of each row, or -1.
     """
     rows, k = scores.shape
+    if dropped is not None and (dropped >= 0).any():
+        return _confidence_without(scores, dropped)
+    if k == 0:
+        zeros = np.zeros(rows)
+        return Confidence(zeros, zeros, zeros)
     wide = scores.astype(np.float64)
-    kept = np.ones((rows, k), dtype=np.bool_) if dropped is None else np.arange(k) != dropped[:, None]
-    count = np.maximum(kept.sum(axis=1), 1)[:, None]
-    mean = wide.sum(axis=1, keepdims=True, where=kept) / count
-    variance = np.square(wide - mean).sum(axis=1, keepdims=True, where=kept) / count
-    head = np.concatenate([np.where(kept, wide, -np.inf)[:, :3], np.full((rows, 2), -np.inf)], axis=1)
-    first, second = -np.sort(-head, axis=1)[:, :2].T
-    second = np.where(np.isfinite(second), second, first)
-    best, gap = (np.where(np.isfinite(first), value, 0.0) for value in (first, first - second))
-    return Confidence(best, np.sqrt(variance[:, 0]), gap)
+    diff1 = wide[:, 0] - wide[:, 1] if k > 1 else np.zeros(rows)
+    # np.std rounds by order, and mteb's order is the layout of its heap: a tie more or less changes nAUC.
+    return Confidence(wide[:, 0].copy(), np.std(wide[:, heap_layout(k)], axis=1), diff1)
+
+
+@cache
+def heap_layout(k: int) -> NDArray[np.int64]:
+    """Return the rank at each position of a binary heap into which `k` scores were pushed, best first.
+
+    Equal scores don't change the value at any position, so one layout holds for all rows.
+    """
+    heap: list[int] = []
+    for rank in range(k):
+        heapq.heappush(heap, -rank)
+    return -np.array(heap, dtype=np.int64)
 
 
 def abstention(metrics: Mapping[str, NDArray[np.float64]], conf: Confidence) -> dict[str, float]:
@@ -140,13 +147,31 @@ def _curves(conf: NDArray[np.float64], metrics: NDArray[np.float64], rates: NDAr
     return np.stack([[row[cut:].mean() for cut in cuts] for row in table])
 
 
+def _confidence_without(scores: Floats, dropped: Integers) -> Confidence:
+    """Return the confidence with one score of some rows left out."""
+    columns: list[Any] = []
+    layout = heap_layout(scores.shape[1])
+    for row, place in zip(scores.astype(np.float64), dropped.tolist(), strict=True):
+        kept = row[layout[layout != place]]
+        best = np.delete(row, place) if place >= 0 else row
+        columns.append(
+            (
+                best[0] if best.size else 0.0,
+                np.std(kept) if best.size else 0.0,
+                best[0] - best[1] if best.size > 1 else 0.0,
+            )
+        )
+    table = np.array(columns, dtype=np.float64).reshape(-1, 3)
+    return Confidence(table[:, 0], table[:, 1], table[:, 2])
+
+
 def _block(
-    found: Hits, relevant: Relevant, *, start: int, stop: int, k_values: Sequence[int]
+    retrieved: Hits, relevant: Relevant, *, start: int, stop: int, k_values: Sequence[int]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the metrics of the queries from `start` to `stop`."""
     deepest = max(k_values)
     discount = np.array([math.log2(place + 2) for place in range(deepest)])
-    rank, gain = _padded(found, start=start, stop=stop, deepest=deepest)
+    rank, gain = _padded(retrieved, start=start, stop=stop, deepest=deepest)
     judged = np.searchsorted(relevant.query, [start, stop])
     counts = np.bincount(relevant.query[slice(*judged)] - start, minlength=stop - start)
     ideal = _ideal(relevant, judged=slice(*judged), counts=counts, start=start, discount=discount)
@@ -171,29 +196,29 @@ def _block(
 
 
 def _running(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of the first 0, 1, 2 … terms of each row, added one after the other."""
+    """Return the sums of the first 0, 1, 2 … terms of each row, added in order."""
     sums = np.zeros((terms.shape[0], terms.shape[1] + 1))
     np.cumsum(terms, axis=1, out=sums[:, 1:])
     return sums
 
 
 def _places(query: NDArray[np.int64], *, start: int, rows: int) -> NDArray[np.int64]:
-    """Return the place of each entry within its query, for entries ordered by query."""
+    """Return the position of each entry within its query, for entries ordered by query."""
     counts = np.bincount(query - start, minlength=rows)
     return np.arange(query.size) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _padded(found: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _padded(retrieved: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return ranks and gains of the hits above `deepest`, one row per query, padded with `deepest` and 0."""
-    low, high = np.searchsorted(found.query, [start, stop])
-    kept = np.flatnonzero(found.rank[low:high] < deepest) + low
-    query = found.query[kept]
+    low, high = np.searchsorted(retrieved.query, [start, stop])
+    kept = np.flatnonzero(retrieved.rank[low:high] < deepest) + low
+    query = retrieved.query[kept]
     places = _places(query, start=start, rows=stop - start)
     width = int(places.max()) + 1 if places.size else 0
     rank = np.full((stop - start, width), deepest, dtype=np.int64)
     gain = np.zeros((stop - start, width))
-    rank[query - start, places] = found.rank[kept]
-    gain[query - start, places] = found.gain[kept]
+    rank[query - start, places] = retrieved.rank[kept]
+    gain[query - start, places] = retrieved.gain[kept]
     return rank, gain
 
 

@@ -1,4 +1,4 @@
-"""Ranking of a run, the {query: {document: score}} that mteb gets from BM25, cross-encoders and the like."""
+"""Ranking of a run: the {query: {document: score}} that BM25, cross-encoders and other search models return."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcmbench.ranking.metrics import Confidence
 from tcmbench.ranking.outcome import Collector, Judgements, NoParity, Ranked
 from tcmbench.ranking.topk import TopK, settle_ties
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS = 512
-# What trec_eval's binding takes for a number; numpy's single precision is not among them.
+# Types that trec_eval's binding accepts as numbers; numpy's single precision is not among them.
 _NUMBERS = frozenset({float, int, np.float64})
 
 
@@ -30,7 +31,7 @@ def rank_run(
 
     Args:
         results: Scores by document by query, queries in the order of `judged`.
-        judged: Who is relevant to whom.
+        judged: Relevance of documents to queries.
         document_numbers: Numbers of the documents.
 
     Raises:
@@ -48,10 +49,11 @@ def rank_run(
             scores = np.empty((len(some), size))
             for place, (_, query_id) in enumerate(some):
                 _fill(results[query_id], document_numbers, index=index[place], scores=scores[place])
+            confidence = _confidence(scores, index, own=judged.own, rows=rows)
             by_score = np.argsort(scores, axis=1)[:, ::-1]
             top = TopK(np.take_along_axis(scores, by_score, axis=1), np.take_along_axis(index, by_score, axis=1))
             settle_ties(top.scores, top.documents, order=judged.order)
-            collector.add(rows, top)
+            collector.add(rows, top, confidence=confidence)
     return collector.ranked()
 
 
@@ -70,3 +72,22 @@ def _fill(
     except KeyError as error:
         raise NoParity(f"document {error.args[0]!r}, which is not in the corpus") from error
     scores[:] = np.fromiter(found.values(), dtype=np.float64, count=len(found))
+
+
+def _confidence(
+    scores: NDArray[np.float64],
+    index: NDArray[np.int32],
+    *,
+    own: NDArray[np.int64] | None,
+    rows: NDArray[np.int64],
+) -> Confidence:
+    """Return the confidences of scores in the order of the run (np.std rounds by order)."""
+    columns = np.zeros((len(scores), 3))
+    for row, values in enumerate(scores):
+        if own is not None:
+            values = values[index[row] != own[rows[row]]]
+        if not values.size:
+            continue
+        best = -np.sort(-values)[:2]
+        columns[row] = best[0], np.std(values), best[0] - best[1] if values.size > 1 else 0.0
+    return Confidence(columns[:, 0], columns[:, 1], columns[:, 2])

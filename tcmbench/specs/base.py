@@ -26,8 +26,14 @@ give vectors of a task's texts, or give a text the same vector in every task, so
 Weights = Literal["folder", "server", "built in"]
 """Where the weights of a model are: in files on this machine, behind a URL, or nowhere, as its code is all there is."""
 
-LABELS = frozenset({"name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision"})
-"""Fields that say what a base is called and where its weights are: no key holds them, as it holds the weights' hash."""
+LABELS = frozenset(
+    {
+        "name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision", "tuned_from",
+        "own_prompts",
+    }
+)  # fmt: skip
+"""Fields that say what a base is called and where its weights and prompts are from: no key holds them, as it holds the
+prompts and the weights' hash."""
 
 
 class Base(Spec):
@@ -43,7 +49,11 @@ class Base(Spec):
     """Options of the encoder plug-in."""
 
     path: str | None = None
-    """Folder of the weights, relative to the workspace's `models` folder."""
+    """Folder of the weights: absolute, from the home folder (`~/`), relative to the base's file (`./`, `../`), or to
+    the workspace's `models` folder. A PEFT adapter or an ms-swift checkpoint is completed in the store first."""
+
+    tuned_from: str | None = None
+    """Base that it was tuned from elsewhere: the board then shows it as a variant, with gain and forgetting."""
 
     hub_id: Reference | None = None
     """Name on the Hugging Face hub, looked up in the local cache first."""
@@ -71,6 +81,9 @@ class Base(Spec):
 
     document_prompt: str = ""
     """Put before every document, and before every text of the other tasks."""
+
+    own_prompts: bool = False
+    """Whether the prompts of this file replace those of the folder; else a difference is an error."""
 
     instruction: str = ""
     """Instruction of a reranker."""

@@ -1,12 +1,12 @@
-"""The recipe of a variant in a suite: what is trained on, with the records left out that stand in its tasks."""
+"""The recipe of a variant in a suite: its inputs, without training records that leak into the suite's tasks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import SpecError
-from tcmbench.models import weights
+from tcmbench.errors import ModelAbsent, SpecError
+from tcmbench.models import base_model
 from tcmbench.specs.base import Base
 from tcmbench.tuning import leaks, training_data
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A variant with everything that its models are made from."""
+    """A variant with everything that its models depend on."""
 
     variant: Variant
-    """What is declared."""
+    """The variant."""
 
     base: Base
-    """What is tuned."""
+    """The base that is tuned."""
 
     base_dir: Path
-    """Its weights."""
+    """Folder of its weights."""
 
     data: TrainingData
-    """The records that are learned from."""
+    """The training data."""
 
     drop: frozenset[str]
     """Training records that are left out because they leak."""
 
     leaks: str
-    """What the training records share with the suite's tasks, in one line; empty when nobody looked."""
+    """Overlap of the training records with the suite's tasks, in one line; empty without a suite."""
 
 
 def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
@@ -51,7 +51,8 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
         SpecError: The base can't be tuned.
         DataError: The data can't be used.
     """
-    base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
+    where = f"variant {variant.name}"
+    base = workspace.spec(Base, variant.base, where=where)
     if not base.has_weights:
         raise SpecError(f"variant {variant.name}: base {base.name} has no weights here; nothing can be tuned")
     if base.kind != variant.task:
@@ -59,11 +60,14 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    return Recipe(variant, base, weights.folder(workspace, base), training_data.find(workspace, variant), drop, leaks)
+    model = base_model(workspace, base.name, where=where)
+    if model.model_dir is None:
+        raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
+    return Recipe(variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks)
 
 
 def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:
-    """Return the recipe of a variant; with a suite, its leaks are looked for, and dropped where it says so.
+    """Return the recipe of a variant; with a suite, leaks are searched for, and dropped where the variant says so.
 
     Raises:
         SpecError: Leaks are to be dropped, but there is no suite to look for them in.
@@ -72,7 +76,7 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | No
     if planned is None:
         if variant.drop_leaks:
             raise SpecError(
-                f"variant {variant.name}: drop_leaks leaves out the records that stand in the tasks of a suite, and no "
+                f"variant {variant.name}: drop_leaks leaves out the records that occur in the tasks of a suite, and no "
                 "suite is given. Add --set SET or --suite SUITE."
             )
         return resolve(workspace, variant)
