@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tcmbench.boards.render import PUBLISHED
+from tcmbench.boards.files import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 

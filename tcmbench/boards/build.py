@@ -6,10 +6,11 @@ The order of the entries does not matter: rows are sorted by what they reached, 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
+from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, Cell, GateOutcome, ShownEstimate, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
@@ -17,42 +18,19 @@ from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.records.reason import Reason
-from tcmbench.specs import policy
 from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tcmbench.comparison.baseline import Baseline
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
-    from tcmbench.records.entry import Entry, TaskCard
+    from tcmbench.records.entry import Entry
     from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.policy import Policies
     from tcmbench.specs.suite import Suite
     from tcmbench.stats.estimates import Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a board is worked out."""
-
-    policies: Policies = field(default_factory=policy.default)
-    """Rules of the gate; also the resamples behind every interval, and their seed."""
-
-    baseline: Baseline | None = None
-    """Earlier scores that the models are held against."""
-
-    baseline_file: str = ""
-    """Path of the baseline, for people."""
-
-    cards: Mapping[str, TaskCard] = field(default_factory=dict)
-    """Column → what is known about the data."""
-
-    command: str = ""
-    """How the board is made again; empty takes `tcmbench board SET`."""
 
 
 def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, options: Options | None = None) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -108,24 +109,24 @@ def _extreme(
 def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
     if not items.top1 or not any(items.groups):
         return ()
-    here, seeds = _mixed_up(items), len(items.top1)
-    before = _mixed_up(base) if base is not None else here
-    most = sorted(here.items(), key=lambda pair: (-pair[1], pair[0]))[:_CONFUSIONS]
-    before_seeds = len(base.top1) if base is not None and base.top1 else seeds
+    here, seeds = _came_first(items), len(items.top1)
+    before, before_seeds = (_came_first(base), len(base.top1)) if base is not None and base.top1 else (here, seeds)
+    mixed_up = (pair for pair in here.items() if _is_mix_up(*pair[0]))
+    most = heapq.nsmallest(_CONFUSIONS, mixed_up, key=lambda pair: (-pair[1], pair[0]))
     return tuple(
         Confusion(gold, top, round(count / seeds), round(before[gold, top] / before_seeds))
         for (gold, top), count in most
     )
 
 
-def _mixed_up(items: Items) -> Counter[tuple[str, str]]:
-    """Return how often each other document came first, over all seeds.
+def _came_first(items: Items) -> Counter[tuple[str, str]]:
+    """Return how often each document came first for each gold label, over all seeds."""
+    times: Counter[tuple[str, str]] = Counter()
+    for top in items.top1:
+        times.update(zip(items.groups, top, strict=True))
+    return times
 
-    A record with several gold labels joins them in its group by `|`; none of them is a mix-up.
-    """
-    return Counter(
-        (gold, found)
-        for top in items.top1
-        for gold, found in zip(items.groups, top, strict=True)
-        if gold and found and found not in gold.split("|")
-    )
+
+def _is_mix_up(gold: str, found: str) -> bool:
+    """Return whether another document came first; a record with several gold labels joins them by `|`."""
+    return bool(gold and found) and gold != found and ("|" not in gold or found not in gold.split("|"))

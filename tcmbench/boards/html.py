@@ -1,14 +1,16 @@
 """`index.html`: a self-contained page: no server, no network requests.
 
 The table is plain HTML, readable without a script. Panels and tooltips are drawn by the script from the embedded
-data, by setting text, never markup. Templates escape by default; the strings of the board are the only ones that
-stand in both languages.
+data (`payload`), by setting text, never markup. Templates escape by default; the strings of the board are the only
+ones that stand in both languages.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,13 +18,13 @@ from tcmbench.boards import columns as summary
 from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
-from tcmbench.boards.payload import DETAILS, payload
+from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.recommend import common_means
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import jinja2
     from markupsafe import Markup
@@ -61,8 +63,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
     scripts = [_asset(name) for name in ("page.js", "table.js", "panel.js")]
-    template = environment.get_template("board.html.j2")
-    page = template.render(
+    render = partial(
+        environment.get_template("board.html.j2").render,
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
@@ -91,18 +93,24 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
-    return _with_data(page, table)
+    return _fitting(lambda whole: render(whole=whole), partial(payload, table, figures=figures))
 
 
-def _with_data(page: str, table: Table) -> str:
-    """Return the page with the data for its panels, as rich as the size of the page allows."""
-    before, _, after = page.partition(_DATA)
-    room = LARGEST - len(before.encode()) - len(after.encode())
-    for detail in DETAILS:
-        data = payload(table, detail=detail)
-        if len(data.encode()) <= room:
-            break
-    return before + data + after
+def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
+    """Return the page with the data for its panels, both as rich as its size allows.
+
+    Args:
+        render: Makes the page, whole or with parts of it packed.
+        data: Makes the data, in so much detail.
+    """
+    page = ""
+    for whole, details in groupby(DETAILS, key=lambda detail: detail.whole):
+        before, _, after = render(whole).partition(_DATA)
+        for detail in details:
+            page = before + data(detail=detail) + after
+            if len(page.encode()) <= LARGEST:
+                return page
+    return page
 
 
 def _environment() -> jinja2.Environment:
@@ -116,10 +124,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(t=_both, spans=_spans, label=_label, signed=signed, size=_size, slice_name=slice_name)
-    environment.filters.update(
-        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup
+    environment.globals.update(
+        t=_both, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side, slice_name=slice_name
     )
+    environment.filters.update(
+        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
+        packed=_packed,
+    )  # fmt: skip
     return environment
 
 
@@ -142,6 +153,13 @@ def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
 
     both = texts.text(key, **values)
     return Markup('{}="{}" data-{}-zh="{}"').format(attribute, both.en, attribute.removeprefix("data-"), both.zh)
+
+
+def _packed(section: Markup, whole: bool) -> Markup:
+    """Return a part of the page as it is, or as what the script unpacks in its place."""
+    from markupsafe import Markup
+
+    return section if whole else Markup('<div data-packed="{}"></div>').format(packed(section))
 
 
 def _asset(name: str) -> Markup:
@@ -204,9 +222,26 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
     return f"[{show(estimate.low)}, {show(estimate.high)}]"
 
 
-def _size(delta: ShownEstimate) -> int:
-    """Return how strongly a sure difference is coloured: 1 below one point, 2 below four, else 3."""
-    return 1 + (abs(delta.value) >= 1) + (abs(delta.value) >= 4)
+def _marks(cell: Cell) -> Markup:
+    """Return the class of a score: the best or tied with it, and how much better or worse than the reference's."""
+    from markupsafe import Markup
+
+    marks = ["r"] if cell.best else ["e"] if cell.tied else []
+    if cell.delta and cell.verdict in {"improved", "regressed"}:
+        # below one point, below four, or more
+        size = 1 + (abs(cell.delta.value) >= 1) + (abs(cell.delta.value) >= 4)
+        marks.append(f"{'u' if cell.verdict == 'improved' else 'l'}{size}")
+    if not marks:
+        return Markup("")
+    # Tags of thousands of cells: every byte counts.
+    return Markup(" class={}").format(marks[0]) if len(marks) == 1 else Markup(' class="{}"').format(" ".join(marks))
+
+
+def _side(estimate: ShownEstimate | None) -> str:
+    """Return the class of a sum whose interval lies above or below zero; empty for others."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    return "u0" if estimate.low > 0 else "l0" if estimate.high < 0 else ""
 
 
 def _reach(row: BoardRow) -> float:

@@ -1,8 +1,15 @@
-"""What the page's script knows: the panels and tooltips as compact JSON, a fraction of what they take as HTML."""
+"""What the page's script knows: what it needs at once as compact JSON, and the details of each model, packed.
+
+Details fill panels and tooltips. A model's are JSON, compressed with zlib and written as base64; the script unpacks
+them when the model is looked at. Half a million figures would be a page of megabytes otherwise.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import math
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards import texts
@@ -11,6 +18,7 @@ from tcmbench.boards.texts import clip, metric_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.columns import ColumnFigure
     from tcmbench.boards.table import BoardRow, Cell, ItemChange, ShownEstimate, Table, TaskColumn, Verdict
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
@@ -25,10 +33,18 @@ KNOWN_METRICS = (
 
 _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
 _LONG_ID = 40
+_TOGETHER = 8
+"""Models that are packed together: zlib looks back 32 KiB, and what they have in common is then written once."""
+_SMALLEST_P = 1e-3
+"""Below that it is said to be below that."""
 
 
 class Detail(NamedTuple):
-    """How much the panels show, so that a page of any board keeps to its size."""
+    """How much the page shows, so that one of any board keeps to its size."""
+
+    whole: bool
+    """Whether intervals stand in the table, and pictures and tasks below it, as they are; else the script writes them
+    from what is packed."""
 
     extremes: int
     """Items at either end of each task."""
@@ -40,7 +56,14 @@ class Detail(NamedTuple):
     """Further metrics of each task."""
 
 
-DETAILS = (Detail(3, 60, 5), Detail(2, 16, 4), Detail(1, 12, 2), Detail(0, 8, 0))
+DETAILS = (
+    Detail(True, 3, 60, 5),
+    Detail(False, 3, 60, 5),
+    Detail(False, 2, 16, 4),
+    Detail(False, 1, 12, 2),
+    Detail(False, 0, 12, 2),
+    Detail(False, 0, 8, 0),
+)
 """From rich to poor."""
 
 
@@ -62,34 +85,66 @@ class Shared(NamedTuple):
         )
 
 
-def payload(table: Table, *, detail: Detail) -> str:
-    """Return the JSON for the page, safe inside a script element whatever the data holds."""
-    stems = {column.name: _stem(column, table) for column in table.columns}
+class _Shown(NamedTuple):
+    """What panels show of a column, whatever the model."""
+
+    stem: str
+    """What the ids of its items begin with."""
+
+    metrics: Sequence[str]
+    """Further metrics."""
+
+
+def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], detail: Detail) -> str:
+    """Return the JSON for the page, safe inside a script element whatever the data holds.
+
+    Args:
+        table: The board.
+        figures: Row → what its summary columns show.
+        detail: How much.
+    """
+    shown = {column.name: _Shown(_stem(column, table), _metrics(column, table, detail)) for column in table.columns}
     shared = Shared.of(table)
+    details = [_details(row, table, figures[row.name], shown=shown, shared=shared, detail=detail) for row in table.rows]
     data: Json = {
-        "reference": table.row(table.reference).title,
-        "columns": [_column(column, table, stem=stems[column.name], detail=detail) for column in table.columns],
+        "set": table.name,
+        "reference": table.reference,
+        "less": detail != DETAILS[0],
+        "whole": detail.whole,
+        "columns": [_column(column, shown[column.name]) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
-        "rows": [_row(row, table, stems=stems, shared=shared, detail=detail) for row in table.rows],
+        "rows": [_row(row, table, shared=shared) for row in table.rows],
+        "together": _TOGETHER,
+        "packed": [packed(_compact(details[start : start + _TOGETHER])) for start in range(0, len(details), _TOGETHER)],
         "texts": {
             key.removeprefix("script."): [both.en, both.zh]
             for key, both in texts.load().items()
             if key.startswith("script.")
         },
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _compact(data)
     for raw in "<>&\u2028\u2029":
         text = text.replace(raw, f"\\u{ord(raw):04x}")
     return text
 
 
-def _column(column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
+def _compact(data: Json) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def packed(text: str) -> str:
+    """Return a text, compressed and as base64."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii")
+
+
+def _column(column: TaskColumn, shown: _Shown) -> Json:
     return {
-        "stem": clip(stem, 48),
+        "stem": clip(shown.stem, 48),
         "title": clip(column.title, 60),
         "role": column.role,
+        "items": column.items,
         "metric": metric_title(column.metric),
-        "metrics": [metric_title(name) for name in _metrics(column, table, detail)],
+        "metrics": [metric_title(name) for name in shown.metrics],
     }
 
 
@@ -129,19 +184,38 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Shared, detail: Detail) -> Json:
-    found: dict[str, Json] = {
+def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
+    """Return what names, filters and sorts a row."""
+    cells = [row.cells[column.name] for column in table.columns]
+    return {
         "title": clip(row.title),
         "name": clip(row.name),
         "kind": row.kind,
-        "base": clip(row.base or ""),
         "about": _both(row.description.clipped(400)),
-        "seeds": row.seeds,
         "recipe": {
             name: value
             for name, value in _recipe(row).items()
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
+        "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
+        "deltas": [None if cell.delta is None else round(cell.delta.value, 2) for cell in cells],
+    }
+
+
+def _details(
+    row: BoardRow,
+    table: Table,
+    figures: Sequence[ColumnFigure],
+    *,
+    shown: Mapping[str, _Shown],
+    shared: Shared,
+    detail: Detail,
+) -> Json:
+    cells = [
+        _cell(row.cells[column.name], column, shown[column.name], extremes=detail.extremes) for column in table.columns
+    ]
+    names = sorted({name for cell in cells for name in cell})
+    found: dict[str, Json] = {
         "provenance": {
             name: value
             for name, value in _provenance(row).items()
@@ -153,10 +227,9 @@ def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Share
             if getattr(row.cost, name) is not None
         },
         "training": _training(row.training, limit=detail.points),
-        "cells": [
-            _cell(row.cells[column.name], column, table, stem=stems[column.name], detail=detail)
-            for column in table.columns
-        ],
+        # Field by field: equal things side by side compress best.
+        "cells": {name: [cell.get(name) for cell in cells] for name in names},
+        "notes": [_both(figure.note.clipped(400)) for figure in figures],
     }
     if row.gate and row.gate.reasons:
         found["gate"] = [_both(reason.clipped(300)) for reason in row.gate.reasons]
@@ -167,26 +240,25 @@ def _row(row: BoardRow, table: Table, *, stems: Mapping[str, str], shared: Share
     return found
 
 
-def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: Detail) -> Json:
+def _cell(cell: Cell, column: TaskColumn, shown: _Shown, *, extremes: int) -> dict[str, Json]:
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": _both(cell.reason.clipped(300))}
-    found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
+    found: dict[str, Json] = {"s": _ends(cell.score, 10)}
     found |= _difference(cell)
     if cell.best or cell.tied:
         found["b"] = 1 if cell.best else 2
     if len(cell.seed_values) > 1:
         found["k"] = [round(value, 1) for value in cell.seed_values]
-    metrics = _metrics(column, table, detail)
-    if metrics:
-        found["m"] = [round(cell.metrics[name] * 100, 1) for name in metrics]
+    if shown.metrics:
+        found["m"] = [round(cell.metrics[name] * 100, 1) for name in shown.metrics]
     if cell.histogram:
         found["h"] = [round(100 * count / cell.items) for count in cell.histogram]
     if cell.worse_share is not None and cell.improved_share is not None:
         found["w"] = [round(cell.improved_share * 100), round(cell.worse_share * 100)]
-    if cell.lowest and detail.extremes:
-        shown = column.card.texts if column.card else {}
-        found["lo"] = [_item(change, stem, shown) for change in cell.lowest[: detail.extremes]]
-        found["hi"] = [_item(change, stem, shown) for change in cell.highest[: detail.extremes]]
+    if cell.lowest and extremes:
+        of_items = column.card.texts if column.card else {}
+        found["lo"] = [_item(change, shown.stem, of_items) for change in cell.lowest[:extremes]]
+        found["hi"] = [_item(change, shown.stem, of_items) for change in cell.highest[:extremes]]
     return found
 
 
@@ -198,9 +270,9 @@ def _both(both: Text) -> Json:
 def _difference(cell: Cell) -> dict[str, Json]:
     found: dict[str, Json] = {}
     if cell.delta is not None:
-        found["d"] = _estimate(cell.delta)
+        found["d"] = _ends(cell.delta, 100)
     if cell.p_value is not None:
-        found["p"] = float(f"{cell.p_value:.2g}")
+        found["p"] = float(f"{cell.p_value:.2g}") if cell.p_value >= _SMALLEST_P else 0
     if cell.verdict:
         found["v"] = _VERDICTS.index(cell.verdict)
     return found
@@ -214,9 +286,16 @@ def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
     return found
 
 
-def _estimate(estimate: ShownEstimate) -> Json:
-    ends = [estimate.low, estimate.high] if estimate.low is not None else []
-    return [round(value, 2) for value in (estimate.value, *ends) if value is not None]
+def _ends(estimate: ShownEstimate, steps: int) -> Json:
+    """Return how far the ends of an interval are from the figure, which the row holds, in whole steps of a point.
+
+    Tenths are what is shown of an end; hundredths are what a small difference is drawn with.
+    """
+    if estimate.low is None or estimate.high is None:
+        return []
+    # What the script takes for the figure: the same rounding of the same number.
+    figure = math.floor(round(estimate.value, 2) * steps + 0.5)
+    return [figure - round(estimate.low * steps), round(estimate.high * steps) - figure]
 
 
 def _training(seeds: Mapping[int, Sequence[TrainingPoint]], *, limit: int) -> Json:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.boards.files import PUBLISHED
+from tcmbench.boards.options import Options
 from tcmbench.comparison import baseline as baselines
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
 from tcmbench.store import atomic_write, key, tree_sha256
 
 if TYPE_CHECKING:
-    from tcmbench.boards.build import Options
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
@@ -109,8 +110,6 @@ def board_options(
     show_text: bool = False,
 ) -> Options:
     """Return what a board is worked out with: policy (the set's or its override), baseline and cards."""
-    from tcmbench.boards.build import Options
-
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
     command = f"tcmbench board {model_set.name}"
@@ -126,8 +125,6 @@ def board_options(
 def _board_files(
     workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
 ) -> list[Path]:
-    from tcmbench.boards.render import PUBLISHED
-
     made = stored_board(workspace, model_set, planned, entries, policy=policy)
     written = []
     for name in PUBLISHED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.document import to_json
+from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.html import to_html
 from tcmbench.boards.latex import to_latex
 from tcmbench.boards.markdown import to_markdown
@@ -17,16 +18,7 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.table import Table
 
-__all__ = ["FILES", "PUBLISHED", "WRITERS", "to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
-
-FILES: Mapping[str, str] = {
-    "html": "index.html",
-    "latex": "scores.tex",
-    "markdown": "scores.md",
-    "csv": "scores.csv",
-    "json": "scores.json",
-}
-"""Format → name of its file."""
+__all__ = ["WRITERS", "to_csv", "to_html", "to_json", "to_latex", "to_markdown", "write"]
 
 WRITERS: Mapping[str, Callable[[Table], str]] = {
     "index.html": to_html,
@@ -36,9 +28,6 @@ WRITERS: Mapping[str, Callable[[Table], str]] = {
     "scores.tex": to_latex,
 }
 """Name of a file → what writes it."""
-
-PUBLISHED = ("index.html", "scores.csv", "scores.json")
-"""Files of a board; the others are made from the same scores on request."""
 
 
 def write(table: Table, folder: Path, *, names: Iterable[str] = PUBLISHED) -> list[Path]:

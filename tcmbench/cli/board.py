@@ -110,7 +110,7 @@ def _write(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
 
 def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None, policy: Path | None) -> None:
     from tcmbench.boards import publish
-    from tcmbench.boards.render import FILES
+    from tcmbench.boards.files import FILES
     from tcmbench.cli.report import require_complete
     from tcmbench.runs import gather
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import NotComparable
-from tcmbench.records import items as item_tables
 from tcmbench.records.entry import CellState
+from tcmbench.records.items import Reader
 from tcmbench.records.reason import Reason
 
 if TYPE_CHECKING:
@@ -83,19 +84,25 @@ class MeasuredSet:
         return next((model for model in self.models if model.name == name), None)
 
 
-def measured(entry: Entry) -> Measured:
+def measured(entry: Entry, *, readers: Mapping[str, Reader] | None = None) -> Measured:
     """Return an entry with its items read.
+
+    Args:
+        entry: The entry.
+        readers: Column → what reads it, shared with other models; None for one model alone.
 
     Raises:
         StoreError: A stored score is damaged.
         NotComparable: Seeds of a variant were measured on different items.
     """
-    return Measured(entry, {column: item_tables.read(scores) for column, scores in entry.scores.items() if scores})
+    readers = defaultdict(Reader) if readers is None else readers
+    return Measured(entry, {column: readers[column].read(scores) for column, scores in entry.scores.items() if scores})
 
 
 def measured_set(model_set: ModelSet, suite: Suite, entries: Iterable[Entry]) -> MeasuredSet:
     """Return a set with the items of its entries read."""
-    return MeasuredSet(model_set, suite, tuple(measured(entry) for entry in entries))
+    readers: Mapping[str, Reader] = defaultdict(Reader)
+    return MeasuredSet(model_set, suite, tuple(measured(entry, readers=readers) for entry in entries))
 
 
 def require_one_task(column: str, models: Iterable[Measured]) -> None:

@@ -9,10 +9,11 @@ from tcmbench import plugins
 from tcmbench.errors import EvaluationError, NotComparable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     from tcmbench.records.score import Score
 
@@ -45,64 +46,128 @@ class Items:
     """Seed → document ranked first of each item; empty where the task has none."""
 
 
-def read(scores: Sequence[Score]) -> Items:
-    """Return the items of one model's seeds on one task.
+class Reader:
+    """Reads the scores of one column, model after model.
 
-    Raises:
-        EvaluationError: The table of items lacks the column that the score is the mean of.
-        NotComparable: The seeds were measured on different items.
+    What their tables have in common (ids, clusters, gold labels, their order) is worked out and held once, and so is
+    each name of a document: 100 models on 5,000 items are half a million values, and would be millions of strings.
     """
-    import numpy as np
 
-    parts = [_read_one(score) for score in scores]
-    first = parts[0]
-    for score, part in zip(scores, parts, strict=True):
-        if part.ids != first.ids:
-            raise NotComparable(
-                f"{score.folder}: {score.record.model} on {score.record.task} was measured on other items than "
-                f"{scores[0].record.model} ({len(part.ids)} against {len(first.ids)}). Measure both again."
-            )
-    return Items(
-        statistic=first.statistic,
-        ids=first.ids,
-        clusters=first.clusters,
-        groups=first.groups,
-        values=np.concatenate([part.values for part in parts]),
-        gold=first.gold,
-        top1=tuple(top for part in parts for top in part.top1),
-    )
+    def __init__(self) -> None:
+        self._layout: _Layout | None = None
+        self._documents: dict[str, str] = {}
 
+    def read(self, scores: Sequence[Score]) -> Items:
+        """Return the items of one model's seeds.
 
-def _read_one(score: Score) -> Items:
-    import numpy as np
+        Raises:
+            EvaluationError: The table of items lacks the column that the score is the mean of.
+            NotComparable: The seeds were measured on different items.
+        """
+        import numpy as np
 
-    record = score.record
-    table = score.items()
-    names = set(table.column_names)
-    statistic = plugins.load("statistics", record.statistic, where=str(score.folder))
-    wanted = statistic.VALUES or record.metric
-    needed = {"item", wanted, *filter(None, [statistic.GOLD])}
-    if needed - names:
-        raise EvaluationError(
-            f"{score.folder / 'items.parquet'}: expected columns {', '.join(sorted(needed))} for {record.task}, "
-            f"found {', '.join(sorted(names))}. Delete the folder and measure again."
+        parts = [self._read_one(score) for score in scores]
+        first = parts[0]
+        for score, part in zip(scores, parts, strict=True):
+            if part.ids != first.ids:
+                raise NotComparable(
+                    f"{score.folder}: {score.record.model} on {score.record.task} was measured on other items than "
+                    f"{scores[0].record.model} ({len(part.ids)} against {len(first.ids)}). Measure both again."
+                )
+        if len(parts) == 1:
+            return first
+        return Items(
+            statistic=first.statistic,
+            ids=first.ids,
+            clusters=first.clusters,
+            groups=first.groups,
+            values=np.concatenate([part.values for part in parts]),
+            gold=first.gold,
+            top1=tuple(top for part in parts for top in part.top1),
         )
-    ids = np.array([str(item) for item in table["item"].to_pylist()], dtype=object)
-    order = np.argsort(ids, kind="stable")
 
-    def texts(name: str) -> tuple[str, ...]:
-        if name not in names:
-            return ("",) * len(ids)
-        column = table[name].to_pylist()
-        return tuple("" if column[i] is None else str(column[i]) for i in order)
+    def _read_one(self, score: Score) -> Items:
+        import numpy as np
 
-    values = np.asarray(table[wanted].to_numpy(), dtype=np.float64)[order]
-    return Items(
-        statistic=record.statistic,
-        ids=tuple(ids[order]),
-        clusters=texts("cluster") if "cluster" in names else tuple(ids[order]),
-        groups=texts("group"),
-        values=(values * 100 if statistic.HAS_ITEM_SCORES else values)[None, :],
-        gold=np.asarray(table[statistic.GOLD].to_numpy(), np.float64)[order] if statistic.GOLD else None,
-        top1=(texts("top1"),) if "top1" in names else (),
-    )
+        record = score.record
+        table = score.items()
+        names = set(table.column_names)
+        statistic = plugins.load("statistics", record.statistic, where=str(score.folder))
+        wanted = statistic.VALUES or record.metric
+        needed = {"item", wanted, *filter(None, [statistic.GOLD])}
+        if needed - names:
+            raise EvaluationError(
+                f"{score.folder / 'items.parquet'}: expected columns {', '.join(sorted(needed))} for {record.task}, "
+                f"found {', '.join(sorted(names))}. Delete the folder and measure again."
+            )
+        if self._layout is None or not self._layout.is_of(table):
+            self._layout = _Layout.of(table)
+        layout = self._layout
+        values = np.asarray(table[wanted].to_numpy(), dtype=np.float64)[layout.order]
+        return Items(
+            statistic=record.statistic,
+            ids=layout.ids,
+            clusters=layout.clusters,
+            groups=layout.groups,
+            values=(values * 100 if statistic.HAS_ITEM_SCORES else values)[None, :],
+            gold=np.asarray(table[statistic.GOLD].to_numpy(), np.float64)[layout.order] if statistic.GOLD else None,
+            top1=(self._first_documents(table["top1"], layout),) if "top1" in names else (),
+        )
+
+    def _first_documents(self, column: pa.ChunkedArray, layout: _Layout) -> tuple[str, ...]:
+        import numpy as np
+
+        encoded = column.combine_chunks().dictionary_encode()
+        names = [self._documents.setdefault(name, name) for name in map(_text, encoded.dictionary.to_pylist())]
+        # missing ones are numbered -1, which takes the last
+        table = np.array([*names, ""], dtype=object)
+        return tuple(table[encoded.indices.fill_null(-1).to_numpy()[layout.order]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which items a table holds, and their order."""
+
+    columns: Mapping[str, pa.ChunkedArray]
+    """The columns of the table that it was read from."""
+
+    order: npt.NDArray[np.int64]
+    """Rows of the table in the order of the ids."""
+
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> _Layout:
+        """Return the layout of a table."""
+        import numpy as np
+
+        ids = np.array([str(item) for item in table["item"].to_pylist()], dtype=object)
+        order = np.argsort(ids, kind="stable")
+        columns = {name: table[name] for name in _LAYOUT if name in table.column_names}
+
+        def texts(name: str) -> tuple[str, ...]:
+            column = columns[name].to_pylist()
+            return tuple(_text(column[row]) for row in order)
+
+        of_ids = tuple(ids[order])
+        return cls(
+            columns=columns,
+            order=order,
+            ids=of_ids,
+            clusters=texts("cluster") if "cluster" in columns else of_ids,
+            groups=texts("group") if "group" in columns else ("",) * len(of_ids),
+        )
+
+    def is_of(self, table: pa.Table) -> bool:
+        """Return whether a table has the same items, clusters and gold labels in the same rows."""
+        names = {name for name in _LAYOUT if name in table.column_names}
+        return names == self.columns.keys() and all(self.columns[name].equals(table[name]) for name in names)
+
+
+_LAYOUT = ("item", "cluster", "group")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -82,7 +82,7 @@ def bootstrap_statistic(
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
     """
     groups = inputs.clusters(clusters, items=items)
-    once = Drawn(np.ones((items, 1), dtype=np.uint32))
+    once = Drawn(np.ones((items, 1)))
     observed = {name: scale * np.array([float(seed(once)[0]) for seed in seeds]) for name, seeds in models.items()}
     for name, values in observed.items():
         if len(values) == 0 or np.isnan(values).any():
@@ -90,9 +90,9 @@ def bootstrap_statistic(
                 f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
             )
     blocks = []
-    # A statistic that iterates over the items has a cost per row, so blocks have four times the usual memory.
+    # A statistic that iterates over the items has a cost per row, so blocks have eight times the usual memory.
     held = groups.number + rows + (0 if groups.are_single_items else items)
-    block_bytes = max(1, 4 * plan.block_bytes * groups.number // held)
+    block_bytes = max(1, 8 * plan.block_bytes * groups.number // held)
     for counts in count_columns(groups.number, replace(plan, block_bytes=block_bytes)):
         drawn = Drawn(counts if groups.are_single_items else counts[groups.codes])
         blocks.append(np.stack([seed(drawn) for seeds in models.values() for seed in seeds], axis=1))

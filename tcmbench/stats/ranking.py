@@ -27,12 +27,10 @@ def borda(scores: npt.ArrayLike) -> FloatArray:
     On each task a model gets one point per model below it and half a point per equal one; 1: first on all tasks.
     A single model gets 1. Only the order of scores within a task matters.
     """
-    from scipy.stats import rankdata
-
     table = inputs.rows(np.asarray(scores, dtype=np.float64), what="scores of models × tasks")
     if len(table) == 1:
         return np.ones(1)
-    points = rankdata(table, method="average", axis=0) - 1
+    points = (table[:, None] > table).sum(axis=1) + ((table[:, None] == table).sum(axis=1) - 1) / 2
     return np.asarray(points.mean(axis=1) / (len(table) - 1), dtype=np.float64)
 
 

@@ -19,10 +19,9 @@ from tcmbench.errors import EvaluationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    from tcmbench.stats.inputs import Clusters, FloatArray, IntArray
 
-    from tcmbench.stats.inputs import Clusters, FloatArray
-
+_DRAWN_AT_ONCE = 1 << 16
 _TURNED = 32
 """Resamples that are transposed at once: twice the length of a cache line."""
 
@@ -65,21 +64,22 @@ def count_blocks(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
     random = plan.generator("items", plan.stream)
     for size in _block_sizes(clusters, plan):
         counts = np.empty((size, clusters))
-        for row in counts:
-            row[:] = np.bincount(random.integers(0, clusters, clusters), minlength=clusters)
+        for row, drawn in zip(counts, _draws(random, clusters, size), strict=True):
+            row[:] = drawn
         yield counts
 
 
-def count_columns(clusters: int, plan: Resampling) -> Iterator[NDArray[np.uint32]]:
-    """Yield the same draws as clusters × resamples, as whole numbers."""
+def count_columns(clusters: int, plan: Resampling) -> Iterator[FloatArray]:
+    """Yield the same draws as clusters × resamples."""
     random = plan.generator("items", plan.stream)
-    for size in _block_sizes(clusters, plan, width=np.dtype(np.uint32).itemsize):
-        counts = np.empty((clusters, size), dtype=np.uint32)
+    for size in _block_sizes(clusters, plan):
+        counts = np.empty((clusters, size))
+        draws = _draws(random, clusters, size)
         for start in range(0, size, _TURNED):
             columns = counts[:, start : start + _TURNED]
-            rows = np.empty(columns.shape[::-1], dtype=np.uint32)
+            rows = np.empty(columns.shape[::-1])
             for row in rows:
-                row[:] = np.bincount(random.integers(0, clusters, clusters), minlength=clusters)
+                row[:] = next(draws)
             columns[:] = rows.T
         yield counts
 
@@ -124,7 +124,18 @@ def on_grid(values: FloatArray, clusters: Clusters) -> FloatArray:
     return np.asarray(np.round(values / step) * step, dtype=np.float64)
 
 
-def _block_sizes(columns: int, plan: Resampling, *, width: int = 8) -> Iterator[int]:
-    largest = max(1, plan.block_bytes // (width * columns))
+def _draws(random: np.random.Generator, clusters: int, size: int) -> Iterator[IntArray]:
+    """Yield how often each cluster is drawn, one resample after another.
+
+    The generator is asked for several at once, which gives the same numbers: a call costs as much as hundreds of them.
+    """
+    at_once = max(1, _DRAWN_AT_ONCE // clusters)
+    for start in range(0, size, at_once):
+        for drawn in random.integers(0, clusters, (min(at_once, size - start), clusters)):
+            yield np.bincount(drawn, minlength=clusters)
+
+
+def _block_sizes(columns: int, plan: Resampling) -> Iterator[int]:
+    largest = max(1, plan.block_bytes // (8 * columns))
     for start in range(0, plan.n_resamples, largest):
         yield min(largest, plan.n_resamples - start)

@@ -1,4 +1,7 @@
-"""Building a training set: everything before the trainer, stored under the hash of its inputs."""
+"""Building a training set: everything before the trainer, stored under the hash of its inputs.
+
+What writes it is imported when it is built: the key of a set is needed by every run, and needs no NumPy.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,10 @@ from tcmbench.miners import MinerOptions
 from tcmbench.store import differences, file_sha256, key, read_json, write_json
 from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import Contents, make_examples, make_order, watched_order
-from tcmbench.trainsets.lines import used_documents
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
-from tcmbench.trainsets.pieces import Shape
 from tcmbench.trainsets.statistics import Statistics, measure
 from tcmbench.trainsets.texts import make_texts
 from tcmbench.trainsets.train_set import TrainSet
-from tcmbench.trainsets.write import write_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
     from tcmbench.trainsets import Context
     from tcmbench.trainsets.pairs import Pairs
+    from tcmbench.trainsets.pieces import Shape
 
 KIND = "trainsets"
 """Kind of artefact in the store."""
@@ -154,6 +155,8 @@ def _write(
     drop: frozenset[str],
     part: Path,
 ) -> None:
+    from tcmbench.trainsets.write import write_examples
+
     if _TRAIN not in folder.splits:
         raise DataError(f"{folder.root}: expected a split named train, got {', '.join(folder.splits)}.")
     splits = {_TRAIN: tuple(r for r in folder.splits[_TRAIN] if r.record_id not in drop)}
@@ -188,6 +191,8 @@ def _contents(
     context: Context,
     most: int | None = None,
 ) -> Contents:
+    from tcmbench.trainsets.lines import used_documents
+
     texts = make_texts(variant, base, pairs, used=used_documents(pairs), tokenizer=context.tokenizer, seed=seed)
     examples = make_examples(variant, pairs, texts, requirements=context.requirements, seed=seed)
     if most is None:
@@ -203,6 +208,8 @@ def _watched(variant: Variant) -> int:
 
 
 def _shape(variant: Variant, base: Base) -> Shape:
+    from tcmbench.trainsets.pieces import Shape
+
     is_reranker = variant.task == "reranker"
     # ms-swift's and mteb's default instructions of Qwen3-Reranker differ, so the base declares it.
     return Shape("assistant" if is_reranker else "user", base.instruction if is_reranker else "")

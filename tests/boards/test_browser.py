@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards import html
+from tcmbench.boards.build import build
+from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
+from tcmbench.boards.texts import text
 from tcmbench.records.entry import TaskCard
 
 from .browser import CHROMIUM, DRIVER, emulate, picture, resize, start
@@ -18,6 +21,8 @@ from .fake import POLICIES, Shape, make
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tcmbench.boards.table import Table
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -28,13 +33,18 @@ if not IN_CI:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a rendered board whose first variant has a hostile name."""
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Return a board whose first variant has a hostile name."""
     fake = make(
         tmp_path_factory.mktemp("scores"),
         Shape(variants=5, columns=7, items=40, seeds=1, labels={0: '<img src=x onerror="document.title=1">"\'\u202e'}),
     )
-    table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
+    return build(fake.model_set, fake.suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
+
+
+@pytest.fixture(scope="module")
+def page(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return its page."""
     return write(table, tmp_path_factory.mktemp("board"))[0]
 
 
@@ -65,6 +75,13 @@ def all_of(driver: Any, selector: str) -> list[Any]:
 def one(driver: Any, selector: str) -> Any:
     """Return the first element of a CSS selector."""
     return all_of(driver, selector)[0]
+
+
+def wait_for(driver: Any, selector: str) -> Any:
+    """Return the first element of a CSS selector, once it is there: what is packed is unpacked in the background."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, 20, poll_frequency=0.02).until(lambda _: all_of(driver, selector))[0]
 
 
 def names(driver: Any) -> list[str]:
@@ -100,6 +117,7 @@ def test_hostile_name_stays_text(board: Any) -> None:
         "return [...document.querySelectorAll('tr[data-row]')].find(r => r.textContent.includes('onerror'))"
     )
     board.execute_script("arguments[0].querySelector('.open').click()", row)
+    wait_for(board, "tr.panel h4")
     assert all_of(board, "img") == []
     assert board.title.startswith("Fake set")
 
@@ -198,12 +216,14 @@ def test_columns_can_be_chosen(board: Any) -> None:
 
 def test_language_changes_every_string(board: Any) -> None:
     """One click and the page is Chinese: heads, figures, labels, reasons, and `lang`; another and it is English."""
-    board.execute_script(
-        "$$('#rows tr').find((row) => board.rows[row.dataset.row].gate?.some(([en]) => en.includes('not ruled out')))"
-        ".querySelector('.open').click()"
+    board.execute_async_script(
+        "Promise.all(board.rows.map((_, place) => details(place))).then((rows) => arguments[0]("
+        "$(`#model-${rows.findIndex((row) => row.gate?.some(([en]) => en.includes('not ruled out')))} .open`).click()))"
     )
+    wait_for(board, "tr.panel h4")
     english = one(board, "main").text
     one(board, "#language").click()
+    wait_for(board, "tr.panel h4")
     chinese = one(board, "main").text
     assert one(board, "html").get_attribute("lang") == "zh-Hans"
     assert "域内增益" in chinese
@@ -212,6 +232,7 @@ def test_language_changes_every_string(board: Any) -> None:
     assert ("is not ruled out" in english, "is not ruled out" in chinese, "不能排除" in chinese) == (True, False, True)
     assert one(board, "#filter").get_attribute("placeholder") == "按名称或配方筛选"
     one(board, "#language").click()
+    wait_for(board, "tr.panel h4")
     assert one(board, "main").text == english
 
 
@@ -236,6 +257,7 @@ def test_panel_opens_by_keyboard(board: Any) -> None:
     button = one(board, "#rows .open")
     button.send_keys(Keys.ENTER)
     assert button.get_attribute("aria-expanded") == "true"
+    wait_for(board, "tr.panel h4")
     panel = one(board, "tr.panel").text
     assert all(word in panel for word in ("Recipe", "Provenance", "Task by task", "negatives.miner"))
     button.send_keys(Keys.ENTER)
@@ -251,10 +273,35 @@ def test_texts_of_items_are_shown_on_request(chromium: Any, tmp_path: Path) -> N
     table = build(fake.model_set, fake.suite, fake.entries, options=Options(cards=cards, policies=POLICIES))
     chromium.get(write(table, tmp_path / "board")[0].as_uri())
     chromium.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(chromium, ".texts details")
     chromium.execute_script("document.querySelector('.texts details').open = true")
     assert any("SHOWS TEXT OF RECORDS" in note.text for note in all_of(chromium, "[role=note]"))
     assert one(chromium, ".texts p").text.endswith(hostile)
     assert all_of(chromium, "img") == []
+
+
+def test_a_large_page_unpacks_what_is_asked_for(
+    chromium: Any, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room for all of it, pictures and tasks come packed, intervals at a click, panels with less, all right."""
+    monkeypatch.setattr(html, "LARGEST", 0)
+    chromium.get(write(table, tmp_path)[0].as_uri())
+    wait_for(chromium, ".cards .card")
+    assert len(all_of(chromium, ".pictures svg")) >= 2
+    assert all_of(chromium, "[data-packed]") == []
+    row = next(row for row in table.rows if not row.is_reference)
+    cells = [row.cells[column.name] for column in table.columns]
+    chromium.execute_script("document.querySelector('#intervals').click()")
+    wait_for(chromium, ":root.show-intervals")
+    shown = chromium.execute_script("return $$('#rows tr:first-child td i + small').map((e) => e.firstChild.data)")
+    assert shown == [f"[{c.score.low:.1f}, {c.score.high:.1f}]" for c in cells if c.score and c.delta]
+    chromium.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(chromium, "tr.panel h4")
+    told = one(chromium, "tr.panel").text
+    assert text("script.less").en in told
+    assert f"tcmbench compare {table.reference} {row.name} --set {table.name}" in told
+    assert all(f"{c.score.value:.1f} [{c.score.low:.1f}, {c.score.high:.1f}]" in told for c in cells if c.score)
+    assert chromium.get_log("browser") == []
 
 
 def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
@@ -262,16 +309,16 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     one(board, "td[data-c='0']").send_keys(Keys.ARROW_DOWN)
-    told = one(board, "#tip").text
+    told = wait_for(board, "#tip:not([hidden])").text
     assert "Score" in told
     assert "items" in told
 
 
 def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
     """The first verdict has the same form as the others."""
-    cell = one(board, "#rows td.s[class*=' u']")
+    cell = one(board, "#rows td[data-d][class*=u]")
     board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
-    assert "improved" in one(board, "#tip").text
+    assert "improved" in wait_for(board, "#tip:not([hidden])").text
 
 
 def contrast(driver: Any) -> list[str]:
@@ -305,6 +352,7 @@ def test_contrast_is_aa(board: Any, scheme: str) -> None:
     """Every text has a contrast of 4.5 to 1 with its background, in both themes."""
     emulate(board, scheme)
     board.execute_script("document.querySelector('#rows .open').click()")
+    wait_for(board, "tr.panel h4")
     assert contrast(board) == []
 
 

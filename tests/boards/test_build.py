@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.columns import rank
+from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
 from tcmbench.boards.table import ShownEstimate
 from tcmbench.errors import NotComparable, ScoreMissing

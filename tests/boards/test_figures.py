@@ -13,9 +13,10 @@ import pytest
 
 from tcmbench import plugins
 from tcmbench.boards import canvas, figures
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.canvas import width
 from tcmbench.boards.figures import confusions, pareto, pictures, save
+from tcmbench.boards.options import Options
 
 from .fake import POLICIES, Shape, make
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import math
 import re
+import zlib
 from dataclasses import replace
 from html import unescape
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards import html
+from tcmbench.boards.build import build
 from tcmbench.boards.html import to_html
+from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
 from tcmbench.boards.table import FORMAT, Recommendation
 from tcmbench.boards.texts import text
@@ -167,6 +172,49 @@ def test_every_other_outcome_says_why_and_what_to_do_next(
     assert text(f"answer.{told}").en in page
     assert text(f"answer.{advice}").en in page
     assert "--update-baseline" not in page
+
+
+def unpacked(page: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the data of a page, and the details of its rows."""
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    return data, [row for packed in data["packed"] for row in json.loads(zlib.decompress(base64.b64decode(packed)))]
+
+
+def test_details_are_packed_and_hold_what_was_measured(table: Table) -> None:
+    """Each row's details are there, whole: ends of intervals as steps from the figure, extremes, histograms, curves."""
+    data, details = unpacked(to_html(table))
+    assert len(details) == len(data["rows"]) == len(table.rows)
+    for row, head, found in zip(table.rows, data["rows"], details, strict=True):
+        assert set(found["training"]) == {str(seed) for seed in row.training}
+        for place, column in enumerate(table.columns):
+            cell = row.cells[column.name]
+            if cell.score is None or cell.score.low is None or cell.score.high is None:
+                continue
+            whole = math.floor(head["scores"][place] * 10 + 0.5)
+            down, up = found["cells"]["s"][place]
+            shown = [f"{end / 10:.1f}" for end in (whole - down, whole + up)]
+            assert shown == [f"{cell.score.low:.1f}", f"{cell.score.high:.1f}"]
+            if cell.lowest:
+                ids = [column_stem(data, place) + change[0] for change in found["cells"]["lo"][place]]
+                assert ids == [change.item for change in cell.lowest]
+
+
+def column_stem(data: dict[str, Any], place: int) -> str:
+    """Return what the ids of a column's items begin with."""
+    return str(data["columns"][place]["stem"])
+
+
+def test_a_page_says_less_before_it_grows_too_large(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room, intervals, pictures and tasks are packed, and details are fewer; no score is left out."""
+    whole = to_html(table)
+    monkeypatch.setattr(html, "LARGEST", 0)
+    small = to_html(table)
+    data, details = unpacked(small)
+    assert len(small) < 0.7 * len(whole)
+    assert (data["whole"], data["less"]) == (False, True)
+    assert all("lo" not in row["cells"] for row in details)
+    scores = [f"<b>{c.score.value:.1f}</b>" for row in table.rows for c in row.cells.values() if c.score]
+    assert all(score in small for score in scores)
 
 
 def test_large_board_fits_its_budget(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tcmbench.boards import render
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.columns import seeds
+from tcmbench.boards.options import Options
 from tcmbench.records.entry import Entry
 from tcmbench.specs.model_set import ModelSet
 from tests.boards.fake import POLICIES, fake_suite, write_score

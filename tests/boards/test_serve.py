@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tcmbench.boards import serve
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
+from tcmbench.boards.options import Options
 from tcmbench.boards.serve import LOOPBACK, Board, server
 from tcmbench.errors import StoreError
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.columns import since_baseline
 from tcmbench.boards.html import to_html
+from tcmbench.boards.options import Options
 from tcmbench.boards.table import Since
 from tcmbench.boards.texts import text
 from tcmbench.comparison import baseline as baselines

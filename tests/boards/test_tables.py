@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards import latex, markdown
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.document import to_json
+from tcmbench.boards.options import Options
 from tcmbench.boards.spreadsheet import _safe, to_csv
 from tcmbench.boards.texts import same
 

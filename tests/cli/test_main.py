@@ -134,3 +134,14 @@ def test_short_commands_import_nothing_slow(arguments: list[str], absent: set[st
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_reads_the_store_imports_nothing_that_works_out_a_board() -> None:
+    """A run with nothing to do plans, gathers and copies a board: without NumPy, the table's schema or a renderer."""
+    absent = {"numpy", "pyarrow", "jinja2", "matplotlib", "tcmbench.boards.table", "tcmbench.boards.render"}
+    code = (
+        "import sys\nfrom tcmbench.boards import publish\nfrom tcmbench.runs import gather, jobs, run_set\n"
+        f"from tcmbench.trainsets import build\nprint(sorted({absent} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

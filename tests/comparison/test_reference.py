@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
+from tcmbench.boards.options import Options
 from tcmbench.boards.table import ShownEstimate
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing

@@ -16,7 +16,8 @@ import pytest
 
 from tcmbench import cli, plugins, trainers
 from tcmbench.boards import columns, figures
-from tcmbench.boards.build import Options, build
+from tcmbench.boards.build import build
+from tcmbench.boards.options import Options
 from tcmbench.checks import outputs
 from tcmbench.data.convert import convert
 from tcmbench.data.tcm_sd import Syndrome

@@ -18,9 +18,10 @@ CAPTION = Caption(
     title=Text("Gain against forgetting", "增益与遗忘"),
     text=Text(
         "Each point is a variant with its 95% intervals, the diamond is the reference. The line "
-        "joins those that no other variant beats on both. The dotted line is the margin: left of it "
-        "too much is forgotten. Up and to the right is better.",
-        "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者。"
+        "joins those that no other variant beats on both; of more than 12, only these show intervals. "
+        "The dotted line is the margin: left of it too much is forgotten. Up and to the right is better.",
+        "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者；"
+        "超过 12 个变体时仅这些显示区间。"
         "虚线为允许范围，其左侧遗忘过多。越靠右上越好。",
     ),
     leads=True,
@@ -53,7 +54,8 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     crowded = len(points) > _LABELLED
     for row, general, gained in points:
         colour = _colour(row, table, canvas)
-        _whiskers(axes, general, gained, colour, faint=crowded and not row.aggregates.on_front)
+        if not crowded or row.aggregates.on_front:
+            _whiskers(axes, general, gained, colour)
         size = 7.5 if row.name == table.recommendation.row else 5.5
         axes.plot(general.value, gained.value, "o", color=colour, markersize=size, zorder=4)
     axes.plot(0, 0, "D", color=canvas.colour(INK), markersize=5, zorder=4)
@@ -78,9 +80,8 @@ def _colour(row: BoardRow, table: Table, canvas: Canvas) -> str:
     return canvas.series(0 if row.aggregates.on_front else 6)
 
 
-def _whiskers(axes: Axes, general: ShownEstimate, gained: ShownEstimate, colour: str, *, faint: bool) -> None:
-    alpha = 0.25 if faint else 0.55
+def _whiskers(axes: Axes, general: ShownEstimate, gained: ShownEstimate, colour: str) -> None:
     if general.low is not None and general.high is not None:
-        axes.plot([general.low, general.high], [gained.value] * 2, color=colour, linewidth=1, alpha=alpha, zorder=3)
+        axes.plot([general.low, general.high], [gained.value] * 2, color=colour, linewidth=1, alpha=0.55, zorder=3)
     if gained.low is not None and gained.high is not None:
-        axes.plot([general.value] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=alpha, zorder=3)
+        axes.plot([general.value] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=0.55, zorder=3)

@@ -26,6 +26,32 @@ const minus = (number, digits = 1) => {
 };
 const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
   : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+// Packed is what would make the page too large: compressed, as base64. A model's details are unpacked when it is looked
+// at; ends of intervals are held as whole steps from the figure.
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+const estimate = (figure, [down, up], steps) => {
+  const whole = Math.floor(figure * steps + 0.5);
+  return down === undefined ? [figure] : [figure, (whole - down) / steps, (whole + up) / steps];
+};
+function readable(place, { cells, ...rest }) {
+  const row = board.rows[place], fields = Object.entries(cells);
+  const cell = (at) => {
+    const found = Object.fromEntries(fields.map(([name, values]) => [name, values[at]]).filter(([, value]) => value !== null));
+    if (found.s) found.s = estimate(row.scores[at], found.s, 10);
+    if (found.d) found.d = estimate(row.deltas[at], found.d, 100);
+    return found;
+  };
+  return { ...row, ...rest, cells: board.columns.map((_, at) => cell(at)) };
+}
+const unpacked = new Map();
+async function details(place) {
+  const bundle = Math.floor(place / board.together);
+  if (!unpacked.has(bundle)) unpacked.set(bundle, unpack(board.packed[bundle]).then(JSON.parse));
+  return readable(Number(place), (await unpacked.get(bundle))[place % board.together]);
+}
 const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
 const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
 const languageListeners = [];
@@ -54,5 +80,4 @@ const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 $("#language").addEventListener("click", () => setLanguage(chinese() ? "en" : "zh-Hans"));
 $("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
-$("#print").addEventListener("click", () => window.print());
 const say = (message) => { $("#status").textContent = message; };

@@ -29,7 +29,7 @@
 
   function tasks(row) {
     const reach = Math.max(1, ...row.cells.flatMap((cell) => cell.d ? cell.d.map(Math.abs) : []));
-    const body = make("tbody");
+    const body = make("tbody"), moves = row.cells.some((cell) => cell.lo);
     row.cells.forEach((cell, place) => {
       const column = board.columns[place];
       const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#task-${place}` }, make("bdi", {}, column.title))));
@@ -45,20 +45,21 @@
       const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
       const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
       line.append(make("td", { class: "ids" }, [cell.v === undefined ? "" : text(verdicts[cell.v]), share].filter(Boolean).join("; "), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
-      const ids = make("td", { class: "ids" });
-      if (cell.lo) {
-        const own = !cell.d;
-        ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), ...moved(cell.lo, !own, column.stem), make("br"),
-          make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), ...moved(cell.hi, !own, column.stem));
+      if (moves) {
+        const own = !cell.d, ids = make("td", { class: "ids" });
+        if (cell.lo) {
+          ids.append(make("span", { class: "muted" }, text(own ? "lowest_own" : "lowest"), ": "), ...moved(cell.lo, !own, column.stem), make("br"),
+            make("span", { class: "muted" }, text(own ? "highest_own" : "highest"), ": "), ...moved(cell.hi, !own, column.stem));
+        }
+        line.append(ids);
       }
-      line.append(ids);
       const told = [...(cell.lo ?? []), ...(cell.hi ?? [])].filter((item) => item[3]);
       if (told.length) {
         const texts = told.map((item) => make("p", {}, make("b", {}, make("bdi", {}, column.stem + item[0])), " ", make("bdi", {}, item[3])));
         body.append(make("tr", {}, make("td", { colspan: 7, class: "texts" }, make("details", {}, make("summary", {}, `${text("texts")} · ${column.title}`), ...texts))));
       }
     });
-    const heads = ["task", "score", "delta", "", "distribution", "verdict", "items_moved"].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
+    const heads = ["task", "score", "delta", "", "distribution", "verdict", ...(moves ? ["items_moved"] : [])].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
     return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
   }
 
@@ -87,8 +88,7 @@
     return make("div", { class: "curve" }, make("b", {}, text(name)), drawn);
   }
 
-  function build(place) {
-    const row = board.rows[place];
+  function build(place, row) {
     const inside = make("div", { class: "inside" });
     const head = make("div", { class: "wide" }, make("h4", {}, make("a", { href: `#model-${place}` }, make("bdi", {}, row.title))));
     if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
@@ -101,14 +101,23 @@
     inside.append(right);
     const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);
     if (curves.length) inside.append(make("section", { class: "wide" }, make("h3", {}, text("training")), make("div", { class: "curves" }, ...curves)));
+    const all = make("p", { class: "muted wide" }, text(board.less ? "less" : "all"));
+    if (row.name !== board.reference) all.append(` ${text("compare")} `, make("code", {}, `tcmbench compare ${board.reference} ${row.name} --set ${board.set}`));
+    inside.append(all);
     return inside;
   }
 
   function fit(panel) { $(".inside", panel).style.width = $(".scroll").clientWidth + "px"; }
-  function draw(row) {
-    const id = `panel-${row.dataset.row}`;
-    const panel = make("tr", { class: "panel", id }, make("td", { colspan: 99 }, build(Number(row.dataset.row))));
+  async function draw(row) {
+    const place = Number(row.dataset.row), inside = make("div", { class: "inside" });
+    const panel = make("tr", { class: "panel", id: `panel-${place}` }, make("td", { colspan: 99 }, inside));
     row.after(panel);
+    try {
+      inside.replaceWith(build(place, await details(place)));
+    } catch (error) {
+      inside.append(make("p", {}, text("locked")));
+      console.warn(error);
+    }
     fit(panel);
   }
   function toggle(row, open) {
@@ -118,8 +127,9 @@
     if (wanted && !old) draw(row);
     if (!wanted && old) old.remove();
   }
-  for (const button of $$(".open", table)) {
-    const row = button.closest("tr");
+  for (const row of $$("tr[data-row]", table)) {
+    const button = make("button", { type: "button", class: "open", "aria-expanded": "false" }, make("span", { "aria-hidden": "true" }, "›"));
+    $("th", row).prepend(button);
     const name = () => button.setAttribute("aria-label", `${text("open")} ${board.rows[row.dataset.row].title}`);
     name();
     languageListeners.push(name);
@@ -143,6 +153,10 @@
   if (theme === "dark" || theme === "light") setTheme(theme);
   setLanguage(remembered.get("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh-Hans" : "en"));
   follow();
+  for (const section of $$("[data-packed]")) unpack(section.dataset.packed).then((html) => {
+    section.outerHTML = html;
+    follow();
+  });
   const reload = () => {
     const busy = $("tr.panel") || $("#filter").value || $("#by-value").value || $("#columns").open;
     if (busy) setTimeout(reload, 1000); else location.reload();

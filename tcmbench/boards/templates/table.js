@@ -6,11 +6,13 @@
   const rows = $$("tr[data-row]", body);
   const columns = heads.slice(1).map((head) => head.dataset.c);
   for (const row of $$("tr[data-row]", table)) {
+    const { scores, deltas } = board.rows[row.dataset.row];
     $$("td", row).forEach((cell, place) => {
-      cell.dataset.c = columns[place];
-      const found = columns[place].startsWith("s") ? null : board.rows[row.dataset.row].cells[columns[place]];
-      if (found?.s) cell.dataset.v = found.s[0];
-      if (found?.d) cell.dataset.d = found.d[0];
+      const column = columns[place];
+      cell.dataset.c = column;
+      if (column.startsWith("s")) return;
+      if (scores[column] !== null) cell.dataset.v = scores[column];
+      if (deltas[column] !== null) cell.dataset.d = deltas[column];
     });
   }
   const cellsOf = new Map($$("tr[data-row]", table).map((row) => [row, new Map($$("td[data-c]", row).map((cell) => [cell.dataset.c, cell]))]));
@@ -105,7 +107,27 @@
     filter();
   }
   for (const button of $$("[data-view]")) button.addEventListener("click", () => setView(button.dataset.view));
-  $("#intervals").addEventListener("change", (event) => root.classList.toggle("show-intervals", event.target.checked));
+  // A large board's table comes without the intervals of its scores: they are written when they are first asked for.
+  let intervals = board.whole;
+  async function writeIntervals() {
+    if (intervals) return;
+    intervals = true;
+    for (const [row, cells] of cellsOf) {
+      const found = (await details(row.dataset.row)).cells;
+      for (const [column, cell] of cells) {
+        const { s: score, d: delta } = found[column] ?? {};
+        if (score) cell.append(make("small", {}, range(score), ...(delta ? [make("u", {}, range(delta, true))] : [])));
+      }
+    }
+  }
+  $("#intervals").addEventListener("change", async (event) => {
+    if (event.target.checked) await writeIntervals();
+    root.classList.toggle("show-intervals", event.target.checked);
+  });
+  $("#print").addEventListener("click", async () => {
+    await writeIntervals();
+    window.print();
+  });
   $("#reset").addEventListener("click", () => {
     for (const id of ["filter", "by-column", "by-value"]) $("#" + id).value = "";
     $("#by-order").value = "ge";
@@ -120,31 +142,34 @@
   });
 
   // The tooltip: what stands in a cell, in full.
-  function tellCell(cell) {
-    const row = board.rows[cell.parentElement.dataset.row];
-    const line = (name, value) => make("span", { class: "row" }, make("span", {}, name), make("span", {}, value));
-    const head = heads.find((found) => found.dataset.c === cell.dataset.c);
-    const name = $("button", head).innerText.split("\n")[0].trim();
-    const parts = [make("b", {}, make("bdi", {}, row.title), " · ", make("bdi", {}, name))];
-    if (cell.dataset.c.startsWith("s")) {
-      parts.push(line($("b", cell).innerText, $("small", cell)?.textContent ?? ""));
-      const note = chinese() && cell.dataset.noteZh ? cell.dataset.noteZh : cell.dataset.note;
-      if (note) parts.push(make("bdi", {}, note));
-      return parts;
-    }
-    const found = row.cells[cell.dataset.c];
-    if (found.x) return [...parts, make("span", {}, text(found.x), found.why ? ": " : "", make("bdi", {}, either(found.why)))];
-    parts.push(line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`));
-    if (found.d) parts.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
-    if (found.p !== undefined) parts.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
-    if (found.v !== undefined) parts.push(line(text("verdict"), text(verdicts[found.v])));
-    if (found.b) parts.push(line("", text(found.b === 1 ? "best" : "tied")));
-    if (found.k) parts.push(line(text("seeds"), found.k.map((value) => value.toFixed(1)).join(", ")));
-    parts.push(line("n", `${found.n} ${text("items")}`));
-    return parts;
+  const line = (name, value) => make("span", { class: "row" }, make("span", {}, name), make("span", {}, value));
+  function tellSummary(cell, note) {
+    return [line($("b", cell).innerText, $("small", cell)?.textContent ?? ""), ...(note ? [make("bdi", {}, note)] : [])];
   }
-  function showTip(cell) {
-    tip.replaceChildren(...tellCell(cell));
+  function tellScore(found, column) {
+    if (found.x) return [make("span", {}, text(found.x), found.why ? ": " : "", make("bdi", {}, either(found.why)))];
+    const lines = [line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`)];
+    if (found.d) lines.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
+    if (found.p !== undefined) lines.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
+    if (found.v !== undefined) lines.push(line(text("verdict"), text(verdicts[found.v])));
+    if (found.b) lines.push(line("", text(found.b === 1 ? "best" : "tied")));
+    if (found.k) lines.push(line(text("seeds"), found.k.map((value) => value.toFixed(1)).join(", ")));
+    return [...lines, line("n", `${board.columns[column].items} ${text("items")}`)];
+  }
+  let told = null;
+  function hideTip() {
+    told = null;
+    tip.hidden = true;
+  }
+  async function showTip(cell) {
+    told = cell;
+    const { row } = cell.parentElement.dataset, { c: column } = cell.dataset;
+    const { cells, notes } = await details(row);
+    if (told !== cell) return;
+    const lines = column.startsWith("s") ? tellSummary(cell, either(notes[column.slice(1)])) : tellScore(cells[column], column);
+    const head = heads.find((found) => found.dataset.c === column);
+    const name = $("button", head).innerText.split("\n")[0].trim();
+    tip.replaceChildren(make("b", {}, make("bdi", {}, board.rows[row].title), " · ", make("bdi", {}, name)), ...lines);
     tip.hidden = false;
     const at = cell.getBoundingClientRect(), size = tip.getBoundingClientRect();
     const below = at.bottom + size.height + 8 < innerHeight;
@@ -152,13 +177,13 @@
     tip.style.top = (below ? at.bottom + 5 : Math.max(4, at.top - size.height - 5)) + "px";
   }
   const cellAt = (event) => event.target.closest?.("td[data-c]");
-  table.addEventListener("mouseover", (event) => { const cell = cellAt(event); if (cell) showTip(cell); else tip.hidden = true; });
-  table.addEventListener("mouseleave", () => { tip.hidden = true; });
+  table.addEventListener("mouseover", (event) => { const cell = cellAt(event); if (cell) showTip(cell); else hideTip(); });
+  table.addEventListener("mouseleave", hideTip);
   table.addEventListener("focusin", (event) => { const cell = cellAt(event); if (cell) showTip(cell); });
-  table.addEventListener("focusout", () => { tip.hidden = true; });
+  table.addEventListener("focusout", hideTip);
   addEventListener("scroll", () => {
     const cell = document.activeElement?.closest("td[data-c]");
-    if (cell && !tip.hidden) showTip(cell); else tip.hidden = true;
+    if (cell && told === cell) showTip(cell); else hideTip();
   }, { capture: true, passive: true });
 
   // One cell is in the tab order; arrow keys move from it.
@@ -168,7 +193,7 @@
   const steps = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
   table.addEventListener("keydown", (event) => {
     const cell = cellAt(event), step = steps[event.key];
-    if (event.key === "Escape") tip.hidden = true;
+    if (event.key === "Escape") hideTip();
     if (!cell || !step) return;
     const shown = $$("tr[data-row]:not(.outside)", table);
     const line = shown[shown.indexOf(cell.parentElement) + step[0]];

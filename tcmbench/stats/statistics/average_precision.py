@@ -14,7 +14,7 @@ from tcmbench.stats.paired import bootstrap_statistic
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.stats.drawn import CountArray, Drawn, ItemStatistic
+    from tcmbench.stats.drawn import Drawn, ItemStatistic
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.inputs import FloatArray
     from tcmbench.stats.ordered import Ordered
@@ -56,17 +56,21 @@ def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
     steps = _recall_steps(ordered(-scores), positive)
 
     def statistic(drawn: Drawn) -> FloatArray:
-        rows = drawn.rows
-        retrieved, hits = np.zeros((2, len(drawn.total)), dtype=drawn.by_item.dtype)
-        area = np.zeros(len(drawn.total))
+        rows, add, multiply, divide = drawn.rows, np.add, np.multiply, np.divide
+        retrieved, hits, area, part = np.zeros((4, len(drawn.total)))
+        is_any_empty = True
         for step in steps:
             for item in step.negatives:
-                np.add(retrieved, rows[item], retrieved)
+                add(retrieved, rows[item], retrieved)
             drawn_hits = _row_sum(rows, step.positives)
-            retrieved += drawn_hits
-            hits += drawn_hits
-            area += drawn_hits * hits / np.maximum(retrieved, 1)
-        return ratio(area, hits.astype(np.float64))
+            add(retrieved, drawn_hits, retrieved)
+            add(hits, drawn_hits, hits)
+            multiply(drawn_hits, hits, part)
+            # A resample that has retrieved nothing so far has no hits either: any divisor gives its zero.
+            is_any_empty = is_any_empty and not retrieved.all()
+            divide(part, np.maximum(retrieved, 1) if is_any_empty else retrieved, part)
+            add(area, part, area)
+        return ratio(area, hits)
 
     return statistic
 
@@ -87,7 +91,7 @@ def _recall_steps(ordered: Ordered, positive: npt.NDArray[np.bool_]) -> list[_St
     return steps
 
 
-def _row_sum(rows: Sequence[CountArray], items: Sequence[int]) -> CountArray:
+def _row_sum(rows: Sequence[FloatArray], items: Sequence[int]) -> FloatArray:
     total = rows[items[0]]
     for item in items[1:]:
         total = total + rows[item]
