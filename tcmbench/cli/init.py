@@ -64,12 +64,14 @@ def command(
 
     It holds one example of each kind of file.
     """
-    from tcmbench.store import write_text
+    from tcmbench import disk
+    from tcmbench.store import is_free, write_text
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder):
         raise SpecError(f"{folder}: expected a new or empty folder. Name another one.")
-    for name in _FOLDERS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    with disk.writing(folder / "models"):
+        for name in _FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in _FILES.items():
         write_text(folder / name, text)
     typer.echo(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")

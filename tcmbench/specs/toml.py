@@ -70,14 +70,14 @@ def find(schema: type[SpecT], folder: Path, name: str, *, where: str = "") -> Sp
         UnknownName: There is no such file; the message lists the close and the known ones.
     """
     path = folder / f"{name}.toml"
-    if not (is_name(name) and path.is_file()):
+    if not (is_name(name) and path.exists()):
         raise UnknownName.of(schema.__name__.lower(), name, names(folder), where=where)
     return read(schema, path)
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names of all specs in a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml") if path.is_file())
+    """Return the names of all specs in a folder, sorted; what is no file is refused where it is read, by its name."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def _shown(value: object) -> str:
