@@ -171,6 +171,8 @@ def _cell(cell: Cell, column: TaskColumn, table: Table, *, stem: str, detail: De
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": _both(cell.reason.clipped(300))}
     found: dict[str, Json] = {"s": _estimate(cell.score), "n": cell.items}
+    if cell.reason.en:
+        found["why"] = _both(cell.reason.clipped(300))
     found |= _difference(cell)
     if cell.best or cell.tied:
         found["b"] = 1 if cell.best else 2
