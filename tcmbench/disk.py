@@ -73,7 +73,7 @@ def is_refusal(error: OSError) -> bool:
 
 def room(path: Path) -> str:
     """Return how much room there is where a path is or would be, in words."""
-    folder = path
+    folder = path.absolute()
     while not os.path.isdir(folder) and folder != folder.parent:  # noqa: PTH112 - Path.is_dir raises for long names
         folder = folder.parent
     try:

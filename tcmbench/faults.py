@@ -90,13 +90,12 @@ def report(error: BaseException) -> str:
 
 def _kept(error: BaseException) -> str:
     """Write the traceback where only this user can read it, and return where it is."""
-    again = "TCMBENCH_LOG=DEBUG shows the traceback here"
     with contextlib.suppress(OSError):
         handle, name = tempfile.mkstemp(prefix="tcmbench-", suffix=".traceback.txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        return f"the traceback is in {name}, {again}."
-    return f"{again}."
+        return f"the traceback is in {name}, TCMBENCH_LOG=DEBUG shows it here."
+    return "TCMBENCH_LOG=DEBUG shows the traceback."
 
 
 def _place(error: BaseException) -> str:

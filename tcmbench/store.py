@@ -242,5 +242,7 @@ class Store:
             StorageError: The store can't be written to.
         """
         final = self.path(kind, key)
-        with locked(final.with_name(f".{key}.lock"), timeout=timeout, taken=f"{final} is being made by another process"):
+        with locked(
+            final.with_name(f".{key}.lock"), timeout=timeout, taken=f"{final} is being made by another process"
+        ):
             yield

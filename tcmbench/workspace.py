@@ -152,7 +152,6 @@ class Workspace:
         Raises:
             UnknownName: No such variant; where a set spells one, the message names the set.
         """
-        from tcmbench.specs.model_set import ModelSet
         from tcmbench.specs.variant import Variant
 
         if of is not None:

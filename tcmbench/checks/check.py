@@ -63,7 +63,9 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
     policies = workspace.policies(measured.model_set, override=options.policy)
-    kept = baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
+    kept = (
+        baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
+    )
     asked: Against = options.against or ("baseline" if kept else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
     if asked == "reference" and not variants:

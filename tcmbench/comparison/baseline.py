@@ -109,7 +109,9 @@ class Baseline(_BaselinePart):
     @model_validator(mode="after")
     def _has_values_of_every_score(self) -> Self:
         if self.values.keys() != self.models.keys():
-            raise ValueError(f"values of {', '.join(sorted(self.values.keys() ^ self.models.keys()))} without a model, or none")
+            raise ValueError(
+                f"values of {', '.join(sorted(self.values.keys() ^ self.models.keys()))} without a model, or none"
+            )
         for name, model in self.models.items():
             without = sorted(model.scores.keys() ^ self.values[name].keys() | model.scores.keys() - self.tasks.keys())
             if without:
@@ -302,9 +304,7 @@ def _text_of(path: Path) -> str:
     if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
         raise SpecError(f"{path}: expected a baseline's file, got a folder, device or pipe. {_RESTORE}")
     if path.stat().st_size > _LARGEST_FILE:
-        raise SpecError(
-            f"{path}: expected at most {_LARGEST_FILE:,} bytes, got {path.stat().st_size:,}. {_RESTORE}"
-        )
+        raise SpecError(f"{path}: expected at most {_LARGEST_FILE:,} bytes, got {path.stat().st_size:,}. {_RESTORE}")
     return path.read_text(encoding="utf-8")
 
 

@@ -13,10 +13,10 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.errors import StoreError
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
 from tcmbench.records.reason import Reason
-from tcmbench.errors import StoreError
 from tcmbench.store import locked, read_json, write_json
 
 if TYPE_CHECKING:
