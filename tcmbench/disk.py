@@ -1,4 +1,4 @@
-"""What the operating system refuses to write or read, as an error that names the folder, its free space and the remedy."""
+"""What the operating system refuses to write or read, as an error that names folder, free space and remedy."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def refusal(error: OSError, path: Path | None = None) -> StorageError:
             "process (ulimit -f), or choose a file system that takes larger files."
         )
     return StorageError(
-        f"{start}expected a place where a file can be written and read, but: {reason}{at}{_owner(path)}. Choose another "
-        "path (the store is $TCMBENCH_CACHE), or make this one a folder that you may write to."
+        f"{start}expected a place where a file can be written, but: {reason}{at}{_owner(path)}. Choose another path "
+        "(the store is $TCMBENCH_CACHE), or make this one a folder that you may write to."
     )
 
 

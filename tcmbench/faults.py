@@ -1,4 +1,4 @@
-"""Errors that aren't ours: those of libraries and of the operating system translated, faults of tcmbench's own reported.
+"""Errors that aren't ours: those of libraries and of the system translated, faults of tcmbench's own reported.
 
 Every library is called within `failures.explained`, and every command within the command line's `main`; both ask here
 what an error means. What nobody has a translation for is a fault of tcmbench's: its traceback goes to a file, because
@@ -12,13 +12,9 @@ import os
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tcmbench import disk
 from tcmbench.errors import DataError, EvaluationError, ModelAbsent, StorageError, TcmbenchError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EXIT_FAULT = 70
 """Exit code of a fault of tcmbench's own: EX_SOFTWARE of sysexits.h. Never 1, which is a regression."""
@@ -28,7 +24,19 @@ NO_ROOM = ("no space left on device", "disk quota exceeded", "os error 28", "err
 """How libraries and other processes say that a disk is full, in small letters."""
 
 _NO_MEMORY = frozenset({"OutOfMemoryError", "MemoryError", "ArrowMemoryError", "_ArrayMemoryError"})
-_TOKENIZER = ("untagged enum", "tokenizer.json", "modelwrapper")
+_TOKENIZER = "tokenizer.json or tokenizer_config.json is missing or damaged"
+_OF_MODEL_FILES = {
+    "unrecognized processing class": _TOKENIZER,
+    "can't load tokenizer": _TOKENIZER,
+    "untagged enum": _TOKENIZER,
+    "model missing. at line": _TOKENIZER,
+    "eof while parsing": _TOKENIZER,
+    "should have a `model_type` key": "config.json lacks its model_type",
+    "does not recognize this architecture": "config.json names a model_type that these transformers don't know",
+    "ignore_mismatched_sizes": "config.json gives other sizes than the weights have",
+    "validation error for": "config.json holds a value that can't be",
+}
+"""How transformers and tokenizers say, in small letters, what is wrong with which file of a model's folder."""
 
 
 def translated(error: BaseException, *, what: str = "", place: Path | None = None) -> TcmbenchError | None:
@@ -42,29 +50,21 @@ def translated(error: BaseException, *, what: str = "", place: Path | None = Non
     if isinstance(error, TcmbenchError):
         return error
     start = f"{what}: " if what else ""
-    at = f" ({place})" if place is not None else ""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = first_line(error)
+    return _of_system(error, start, place) or _of_files(error, start, place)
+
+
+def _of_system(error: BaseException, start: str, place: Path | None) -> TcmbenchError | None:
+    """Return what it means that disk, memory or locale don't suffice."""
+    said, lowered = words_of(error), str(error).lower()
     if isinstance(error, OSError) and disk.is_refusal(error):
-        return _with(start, disk.refusal(error, place if error.filename is None else None))
-    if any(words in str(error).lower() for words in NO_ROOM):
+        return StorageError(f"{start}{disk.refusal(error, place if error.filename is None else None)}")
+    if any(words in lowered for words in NO_ROOM):
         there = f"; {disk.room(place)}" if place is not None else ""
         return StorageError(f"{start}expected room to write, but: {said}{there}. Make room and run again.")
-    if kinds & _NO_MEMORY or "out of memory" in str(error).lower():
+    if _kinds(error) & _NO_MEMORY or "out of memory" in lowered:
         return EvaluationError(
             f"{start}expected enough memory, but: {said or type(error).__name__}. Lower the encoder's batch_tokens or "
             "max_length, choose dtype bfloat16, run fewer jobs side by side, or use a machine with more memory."
-        )
-    if "SafetensorError" in kinds:
-        return ModelAbsent(
-            f"{start}expected a whole safetensors file{at}, but: {said}. Copy or download the weights again."
-        )
-    if "ArrowException" in kinds:
-        return DataError(f"{start}expected a whole Parquet file{at}, but: {said}. Copy or make the file again.")
-    if any(words in str(error).lower() for words in _TOKENIZER):
-        return ModelAbsent(
-            f"{start}expected a tokenizer that this version of tokenizers reads{at}, but: {said}. Copy or download "
-            "tokenizer.json again."
         )
     if isinstance(error, UnicodeEncodeError):
         return StorageError(
@@ -74,10 +74,33 @@ def translated(error: BaseException, *, what: str = "", place: Path | None = Non
     return None
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, cut where it is long; empty where it has none."""
-    line = next(iter(str(error).strip().splitlines()), "").rstrip(".")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+def _of_files(error: BaseException, start: str, place: Path | None) -> TcmbenchError | None:
+    """Return what it means that a library can't use the files that it was given."""
+    said, lowered = words_of(error), str(error).lower()
+    at = f" ({place})" if place is not None else ""
+    if "SafetensorError" in _kinds(error):
+        return ModelAbsent(
+            f"{start}expected a whole safetensors file{at}, but: {said}. Copy or download the weights again."
+        )
+    if "ArrowException" in _kinds(error):
+        return DataError(f"{start}expected a whole Parquet file{at}, but: {said}. Copy or make the file again.")
+    if wrong := next((wrong for words, wrong in _OF_MODEL_FILES.items() if words in lowered), ""):
+        return ModelAbsent(
+            f"{start}expected a folder that transformers can load{at}, but {wrong}: {said}. Mend that file, or copy or "
+            "download it again."
+        )
+    return None
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Return the names of an error's classes: libraries that raise them need not be imported to ask."""
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def words_of(error: BaseException) -> str:
+    """Return an error's text in one line, cut where it is long; empty where it has none."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 def report(error: BaseException) -> str:
@@ -85,7 +108,8 @@ def report(error: BaseException) -> str:
 
     The line names the kind of error and the place in the code, not the error's text, which can hold text of records.
     """
-    return f"internal error: {type(error).__name__}{_place(error)}. This is a fault of tcmbench, please report it: {_kept(error)}"
+    told = f"internal error: {type(error).__name__}{_place(error)}"
+    return f"{told}. This is a fault of tcmbench, please report it: {_kept(error)}"
 
 
 def _kept(error: BaseException) -> str:
@@ -101,15 +125,9 @@ def _kept(error: BaseException) -> str:
 def _place(error: BaseException) -> str:
     """Return the innermost line of tcmbench's in a traceback."""
     package = Path(__file__).parent
-    frames = [frame for frame in _frames(error) if Path(frame.filename).is_relative_to(package)]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(package)
+    ]
     if not frames:
         return ""
     return f" in {Path(frames[-1].filename).relative_to(package.parent).as_posix()}:{frames[-1].lineno}"
-
-
-def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
-    yield from traceback.extract_tb(error.__traceback__)
-
-
-def _with(start: str, error: StorageError) -> StorageError:
-    return StorageError(f"{start}{error}")

@@ -10,7 +10,8 @@ from tests.imports import ARROWS, MODULES, TREES, room_of
 
 ROOMS = (
     "errors", "disk", "faults", "store", "store_inventory", "store_removal", "plugins", "text", "specs", "workspace",
-    "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "miners", "augmentations", "trainsets", "trainers",
+    "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "miners", "augmentations",
+    "trainsets", "trainers",
     "tuning", "evaluation", "comparison", "runs", "executors", "boards", "checks", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""

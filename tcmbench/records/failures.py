@@ -65,7 +65,7 @@ def explained(what: str, *, place: Path | None = None) -> Iterator[None]:
         known = faults.translated(error, what=what, place=place)
         if known is not None:
             raise known from error
-        first = faults.first_line(error)
+        first = faults.words_of(error)
         raise EvaluationError(
             f"{what}: {type(error).__name__}{f': {first}' if first else ''}{f' ({place})' if place else ''}. Run again "
             "to try again; with TCMBENCH_LOG=DEBUG it shows where."
