@@ -16,9 +16,12 @@ from tcmbench.store import Store, atomic_write, write_json
 
 def test_a_full_disk_names_the_folder_and_its_room(tmp_path: Path) -> None:
     """`write` gives an error without a file's name."""
-    with pytest.raises(
-        StorageError, match=rf"^{tmp_path}/a: expected room to write, but: .* GiB are free in {tmp_path}\."
-    ), disk.writing(tmp_path / "a"):
+    with (
+        pytest.raises(
+            StorageError, match=rf"^{tmp_path}/a: expected room to write, but: .* GiB are free in {tmp_path}\."
+        ),
+        disk.writing(tmp_path / "a"),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tcmbench.comparison.verdict import because
+from tcmbench.data.lines import refuse_surrogates
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.stats import statistics
 from tcmbench.store import write_text
@@ -281,7 +282,9 @@ def read(path: Path) -> Baseline:
         SpecError: There is none, or it isn't one that this version reads.
     """
     try:
-        return Baseline.model_validate(json.loads(_text_of(path), parse_constant=_refuse_constant))
+        value = json.loads(_text_of(path), parse_constant=_refuse_constant)
+        refuse_surrogates(value)
+        return Baseline.model_validate(value)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such file. Write it with: tcmbench check SET --update-baseline") from error
     except OSError as error:
