@@ -32,16 +32,17 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _OF_THE_DEVICE or error.filename is None or _is_beside(error.filename, path):
-            raise refusal(error, path) from error
+            raise refusal(error, path, expected="a place where a file can be written") from error
         raise
 
 
-def refusal(error: OSError, path: Path | None = None) -> StorageError:
+def refusal(error: OSError, path: Path | None = None, *, expected: str = "a path that can be used") -> StorageError:
     """Return what to say of an error of the operating system.
 
     Args:
         error: The error.
         path: What was being written or read, where the error doesn't name it.
+        expected: What the path should have been.
     """
     if path is None and error.filename is not None:
         path = Path(os.fsdecode(error.filename))
@@ -61,8 +62,8 @@ def refusal(error: OSError, path: Path | None = None) -> StorageError:
             "process (ulimit -f), or choose a file system that takes larger files."
         )
     return StorageError(
-        f"{start}expected a place where a file can be written, but: {reason}{at}{_owner(path)}. Choose another path "
-        "(the store is $TCMBENCH_CACHE), or make this one a folder that you may write to."
+        f"{start}expected {expected}, but: {reason}{at}{_owner(path)}. Choose another path "
+        "(the store is $TCMBENCH_CACHE), or give yourself the right to it."
     )
 
 

@@ -104,7 +104,7 @@ def test_an_error_of_the_system_names_its_file(tmp_path: Path) -> None:
     error = OSError(errno.EROFS, "Read-only file system", str(tmp_path / "a"))
     known = faults.translated(error, what="m on t", place=tmp_path / "b")
     assert isinstance(known, StorageError)
-    assert str(known).startswith(f"m on t: {tmp_path}/a: expected a place where a file can be written, but: Read-only")
+    assert str(known).startswith(f"m on t: {tmp_path}/a: expected a path that can be used, but: Read-only")
 
 
 def test_an_error_of_ours_means_itself() -> None:

@@ -124,7 +124,7 @@ class Prepared:
         self.fresh, self.done = folder / "fresh", folder / "done"
         write(self.fresh)
         copy(self.fresh, self.done)
-        for name in ("run", "baseline", "board"):
+        for name in ("run", "baseline"):
             ended = start(self.done, COMMANDS[name], stderr=folder / "stderr").wait()
             if ended.code:
                 raise AssertionError(f"{name}: {ended}")
