@@ -63,7 +63,9 @@ def _device_full(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table({"a": [1]}), "/dev/full")
+    # As an open file: of a path that it can't write to, pyarrow would remove what is there.
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        pq.write_table(pa.table({"a": [1]}), full)
 
 
 def _name(folder: Path) -> None:

@@ -33,7 +33,7 @@ EXIT_STOPPED = 130
 EXIT_UNREAD = 141
 _USAGE = 2
 
-_CLICK_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_CLICK_ERROR: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Typer carries a copy of click of its own, or uses click, by its version."""
 
 

@@ -17,7 +17,6 @@ from tcmbench.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import ModuleType
 
     import numpy.typing as npt
 
@@ -122,8 +121,8 @@ def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled
         draws = _without_resamples(items, statistic, plan)
         return Resampled(items, reference, draws, {}, {}, dict.fromkeys(others, str(error)))
     if not statistic.HAS_ITEM_SCORES:
-        p_values, without = _two_sided(draws, others, reference)
-        return Resampled(items, reference, draws, p_values, {}, without)
+        read_off, without = _two_sided(draws, others, reference)
+        return Resampled(items, reference, draws, read_off, {}, without)
     if not others:
         return Resampled(items, reference, draws, {}, {}, {})
     rows = {name: inputs.row(items.models[name], what=f"{items.task}: {name}") for name in (*others, reference)}
@@ -165,15 +164,16 @@ def _two_sided(draws: Draws, names: Sequence[str], reference: str) -> tuple[dict
     return p_values, without
 
 
-def _without_resamples(items: TaskItems, statistic: ModuleType, plan: Resampling) -> Draws:
+def _without_resamples(items: TaskItems, statistic: statistics.Statistic, plan: Resampling) -> Draws:
     """Return the figures of models whose items can't be resampled: no draw of them has a value."""
     gold = None if items.gold is None else inputs.row(items.gold, what="gold")
     scale = 1.0 if statistic.HAS_ITEM_SCORES else 100.0
     seeds = {name: inputs.rows(values, what=name) for name, values in items.models.items()}
     count = next(iter(seeds.values())).shape[1]
+    figures = [float(np.mean([scale * statistic.value(row, gold) for row in rows])) for rows in seeds.values()]
     return Draws(
         names=tuple(seeds),
-        observed=np.array([np.mean([scale * statistic.value(row, gold) for row in rows]) for rows in seeds.values()]),
+        observed=np.array(figures),
         resampled=np.full((plan.n_resamples, len(seeds)), np.nan),
         n_items=count,
         n_clusters=count if items.clusters is None else len(set(items.clusters)),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NEEDS_KIB = {"run": 1500, "board": 500, "baseline": 12, "outputs": 60, "figures": 500, "synth": 700, "build": 300}
-_MOST_KIB = 64 * 1024
+_MOST_KIB = 1024 * 1024
 _TMPFS = 6 * 1024
 
 

@@ -3,8 +3,8 @@
     python -m tests.fuzz.kill [--attempts 40] [--seed 0] [--only run]
 
 Each command gets SIGKILL after a share of the time that it takes undisturbed; some are killed several times in a row.
-An attempt fails where a run after it doesn't end with 0, shows a traceback, gives other figures than one that nothing
-disturbed, or where a process of the killed one lives on. Exits 1 when there is one.
+An attempt fails where a command after it doesn't end with 0, shows a traceback, gives other figures than one that
+nothing disturbed, or where a process of the killed one lives on. Exits 1 when there is one.
 """
 
 from __future__ import annotations
