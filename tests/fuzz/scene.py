@@ -88,6 +88,7 @@ def start(root: Path, arguments: Sequence[str], *, stderr: Path) -> Child:
     for name in ("mteb", "tcmbench.boards.build", "tcmbench.boards.render", "sentence_transformers"):
         importlib.import_module(name)
     sys.stdout.flush()
+    stderr.touch()
     pid = os.fork()
     if pid:
         return Child(pid, stderr)
