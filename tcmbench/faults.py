@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tcmbench import disk
+from tcmbench import disk, redaction
 from tcmbench.errors import DataError, EvaluationError, ModelAbsent, StorageError, TcmbenchError
 
 EXIT_FAULT = 70
@@ -117,7 +117,7 @@ def _kept(error: BaseException) -> str:
     with contextlib.suppress(OSError):
         handle, name = tempfile.mkstemp(prefix="tcmbench-", suffix=".traceback.txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(redaction.text("".join(traceback.format_exception(error))))
         return f"the traceback is in {name}, TCMBENCH_LOG=DEBUG shows it here."
     return "TCMBENCH_LOG=DEBUG shows the traceback."
 

@@ -106,7 +106,7 @@ app = typer.Typer(cls=_Commands, no_args_is_help=True, help=_HELP, **_LOOK)
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        from tcmbench import __version__
+        from tcmbench.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
@@ -152,13 +152,15 @@ def _set_up_logging() -> None:
     import logging
     import os
 
+    from tcmbench.terminal import log_handler
+
     level = os.environ.get("TCMBENCH_LOG") or "ERROR"
     levels = [name for name in logging.getLevelNamesMapping() if name not in {"NOTSET", "WARN", "FATAL"}]
     if level.upper() not in levels:
         from tcmbench.errors import UnknownName
 
         raise UnknownName.of("level of logging", level, levels, where="$TCMBENCH_LOG")
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=level.upper())
+    logging.basicConfig(handlers=[log_handler()], level=level.upper())
     # bm25s logs at DEBUG from the moment it is imported
     logging.getLogger("bm25s").propagate = False
     # Progress bars of the libraries fight with ours over the same line.

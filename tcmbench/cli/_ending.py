@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tcmbench import faults
+from tcmbench.cli._output import say
 from tcmbench.errors import TcmbenchError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _unread() -> int:
 
 def _say(text: str, code: int) -> int:
     with contextlib.suppress(OSError):  # a stderr that can't be written to changes no exit code
-        typer.echo(f"tcmbench: {text}", err=True)
+        say(f"tcmbench: {text}", err=True)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         return code

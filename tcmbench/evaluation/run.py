@@ -75,6 +75,7 @@ def measure(
     *,
     emit: Emit,
     device: str | None = None,
+    loaded: MTEBModels | None = None,
 ) -> None:
     """Measure columns of a model; what fails is noted in the store and doesn't stop the others.
 
@@ -87,6 +88,7 @@ def measure(
         planned: The suite.
         emit: Takes the events.
         device: Device of the model; None for the default of its library.
+        loaded: The model, where it is loaded already.
 
     Raises:
         StorageError: The store can't be written to: no other score could be kept either.
@@ -95,8 +97,9 @@ def measure(
     if not left:
         return
     try:
-        with failures.explained(f"{model.name} can't be loaded", place=model.model_dir):
-            loaded = models.load(model, cache=workspace.cache, device=device)
+        if loaded is None:
+            with failures.explained(f"{model.name} can't be loaded", place=model.model_dir):
+                loaded = models.load(model, cache=workspace.cache, device=device)
     except StorageError:
         raise
     except TcmbenchError as error:

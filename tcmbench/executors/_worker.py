@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench import faults
 from tcmbench.errors import StorageError
 from tcmbench.records.events import JobFailed, JobFinished
+from tcmbench.terminal import log_handler
 
 if TYPE_CHECKING:
     from tcmbench.records.events import Event
@@ -37,7 +38,7 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as executor:
         order: WorkOrder = executor.recv()
         sys.argv = list(order.command)
-        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=order.log_level)
+        logging.basicConfig(handlers=[log_handler()], level=order.log_level)
         # bm25s logs at DEBUG from the moment it is imported
         logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform
