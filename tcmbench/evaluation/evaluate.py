@@ -37,7 +37,7 @@ _REVISION = "score 1"
 
 
 def score_key(model_revision: str, task: Task, *, split: str, subset: str) -> str:
-    """Return the key of a score: which model, which task, which split; nothing else can change it."""
+    """Return the key of a score: model, task, split and subset."""
     return key(
         _REVISION,
         {
@@ -69,14 +69,14 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
         ) from error
     if not (folder / "items.parquet").is_file():
         raise StoreError(f"{folder}: items.parquet is missing. Delete the folder and run again.")
-    # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
+    # Two models may have the same revision (a copy); the board shows the name in the set.
     return Score(record.model_copy(update={"model": model.name}), folder)
 
 
 def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
     """Return a score, measured and stored unless it is in the store.
 
-    A lock is held meanwhile: of two processes that want the same score one measures it, the other waits and reads it.
+    A lock is held meanwhile: of two processes that need the same score one measures it, the other waits and reads it.
 
     Raises:
         EvaluationError: A score that is not finite, or that mteb didn't report.
@@ -127,7 +127,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         metric=task.metric,
         value=value,
         statistic=task.statistic,
-        # mteb reports NaN where a figure has no meaning (nAUC of a constant); leaving it out says the same in JSON
+        # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
         notes=tuple(getattr(instance, "notes", ())),
@@ -176,7 +176,7 @@ def _through_mteb(
     *,
     keeps_predictions: bool,
 ) -> TaskResult:
-    """Return mteb's own result; it is also written where mteb's tools look for it, never read from there."""
+    """Return mteb's own result; it is also written to mteb's cache for its tools, and never read from there."""
     import mteb
     from mteb.cache import ResultCache
 

@@ -68,13 +68,13 @@ def _sha256(path: Path) -> str:
         return real.name
     status = real.stat()
     if time.time() - status.st_mtime < _SETTLED_SECONDS:
-        # A second write could leave size and time as they are: clocks of file systems tick in milliseconds.
+        # A second write could leave size and time unchanged: timestamps of file systems have limited resolution.
         return file_sha256(real)
     return _settled_sha256(real, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1024)
 def _settled_sha256(path: Path, inode: int, size: int, changed: int) -> str:
-    """Return a file's sha256; a run asks for that of the same gigabytes several times."""
+    """Return a file's sha256; cached, since a run needs it several times for the same gigabytes."""
     del inode, size, changed
     return file_sha256(path)

@@ -28,7 +28,7 @@ class Interval(NamedTuple):
     """Upper end."""
 
     level: float = LEVEL
-    """Share of intervals made this way that hold the true value."""
+    """Coverage: share of such intervals that contain the true value."""
 
     def holds(self, value: float) -> bool:
         """Return whether a value lies inside, ends included."""

@@ -1,4 +1,4 @@
-"""One variant, one seed: the training set, the training, the tuned model; kept under the hash of all of it."""
+"""Training of one variant with one seed: the tuned model, stored under the hash of all its inputs."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 KIND = "models"
 
 _PARTS = ("outcome.json", "model")
-"""What makes a folder of the store a tuned model; one that lacks a part is trained again."""
+"""Files of a tuned model in the store; one that lacks any is trained again."""
 
 _STAGE = "tuned 2"
 _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
-"""Fields of a variant that a trainer reads, beside its training; what the others change is in the training set."""
+"""Fields of a variant that a trainer reads besides `training`; the effect of the others is in the training set."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
-"""What is kept of a training beside its model; `runs` is TensorBoard's."""
+"""Logs that are kept with the model; `runs` is TensorBoard's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class Tuned:
     """A tuned model in the store."""
 
     model: Model
-    """What is evaluated."""
+    """The model for evaluation."""
 
     folder: Path
     """model/, outcome.json and the logs."""
 
     outcome: dict[str, Json]
-    """How it came about: curves, seconds, tokens, memory, parity, command, environment, provenance."""
+    """Facts of the training: curves, seconds, tokens, memory, parity, command, environment, provenance."""
 
 
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
@@ -115,17 +115,17 @@ def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
 
 
 def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None:
-    """Return why the last training failed, None where it didn't or hasn't been tried."""
+    """Return why the last training failed; None if it didn't, or there was none."""
     last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
     return None if last is None else last.reason
 
 
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
-    """Return the tuned model, trained unless it is in the store; a killed training goes on from its checkpoint.
+    """Return the tuned model, trained unless it is in the store; a killed training resumes from its checkpoint.
 
     Raises:
-        TrainingError: The training failed or taught nothing.
-        ParityError: The model that was written isn't the one that was trained.
+        TrainingError: The training failed, or nothing was learned.
+        ParityError: The stored model differs from the trained one.
         SpecError: The recipe can't be followed.
     """
     name = model_key(workspace, recipe, seed=seed)
@@ -193,7 +193,7 @@ def _trained(
 
 
 def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
-    """Return the exact command of a training and every file it will make; the training set is built for it."""
+    """Return the exact command of a training and every file that it will create; builds the training set."""
     name = model_key(workspace, recipe, seed=seed)
     _check(workspace, recipe, seed=seed, name=name)
     made = training_set(workspace, recipe, seed=seed)
@@ -213,7 +213,7 @@ def _trainer(variant: Variant) -> Plugin:
 
 
 def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
-    """Refuse a recipe that can't be trained, before hours go into mining for it."""
+    """Refuse a recipe that can't be trained, before hours of mining."""
     from tcmbench.trainers import TrainingJob, requirements
 
     trainer = _trainer(recipe.variant)
@@ -244,7 +244,7 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
 
 
 def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, Json]:
-    """Return the statistics of the training set; batches that the trainer drew itself leave out other rows than it."""
+    """Return the statistics of the training set, corrected for batches that the trainer drew itself."""
     statistics: dict[str, Json] = made.statistics.model_dump(mode="json")
     if recipe.variant.batch_rule == "no_duplicates":
         statistics |= {"batch_rule": "no_duplicates", "dropped": [outcome.rows.left_out]}
@@ -253,7 +253,7 @@ def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, J
 
 
 def _facts(outcome: Outcome) -> dict[str, Json]:
-    """Return what the trainer says of a training, as JSON; a number that isn't finite is null."""
+    """Return the outcome of a training as JSON, with null for numbers that aren't finite."""
     facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
     curves = [point._asdict() for point in outcome.curves]
     text = json.dumps({**facts, "curves": curves})

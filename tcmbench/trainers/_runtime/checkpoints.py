@@ -1,4 +1,4 @@
-"""Checkpoints of a training: which is the newest that is whole, by the checksums recorded when it was written."""
+"""Checkpoints of a training: the newest complete one, by the checksums recorded when it was written."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ CHECKSUMS = "checksums.json"
 
 
 def record(folder: Path) -> None:
-    """Write the checksums of a checkpoint, as its last file: without them it doesn't count."""
+    """Write the checksums of a checkpoint, as its last file: without them it is incomplete."""
     write_json(folder / CHECKSUMS, {name: file_sha256(folder / name) for name in sorted(_names(folder))})
 
 
 def newest(run: Path) -> Path | None:
-    """Return the newest checkpoint whose files are all as they were written, or None.
+    """Return the newest complete checkpoint, or None.
 
-    One that a kill or a full disk cut short is passed over; the training that goes on from the one before it writes it
-    anew.
+    One that is incomplete after a kill or a full disk is skipped; the training resumes from the previous one and writes
+    it again.
     """
     numbered = {
         int(number): folder
@@ -35,15 +35,15 @@ def newest(run: Path) -> Path | None:
 
 
 def is_last(checkpoint: Path, *, steps: int) -> bool:
-    """Return whether a checkpoint is that of the last step, so that nothing is left to be trained.
+    """Return whether a checkpoint is that of the last step.
 
-    A trainer that is started from it all the same runs no epoch, or one step too many where max_steps ends the epoch.
+    A trainer started from it would run no epoch, or one step too many where max_steps ends the epoch.
     """
     return checkpoint.name == f"checkpoint-{steps}"
 
 
 def log_history(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return all that was logged up to a checkpoint, its own step included."""
+    """Return everything that was logged up to a checkpoint, including its own step."""
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     history: list[dict[str, Any]] = state["log_history"]
     return history
