@@ -1,4 +1,4 @@
-"""Every error a user can cause or mend; anything else is a bug and keeps its traceback.
+"""Every error a user can cause or mend; anything else is a fault of tcmbench's (exit code 70, `tcmbench.faults`).
 
 TcmbenchError                 the command line prints it without a traceback and exits 2
 ├── UnknownName               a miner, task, base, set… that does not exist ("did you mean …?")
@@ -8,9 +8,11 @@ TcmbenchError                 the command line prints it without a traceback and
 │   └── DataAbsent            files that are simply not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
-├── StoreError                an artefact that is damaged or locked, a path that no file can be written to
+├── StoreError                an artefact that is damaged or locked
+│   └── StorageError          no room, a path that can't be written to: it ends a run, as nothing could be kept
 ├── EvaluationError           a score that cannot be trusted
-│   └── ParityError           two ways to the same number disagree
+│   ├── ParityError           two ways to the same number disagree
+│   └── NoInterval            items that are too few, or too alike, for an interval
 ├── TrainingError             a training that failed or silently taught nothing
 ├── ScoreMissing              a score that a board or gate needs and nobody measured
 └── NotComparable             scores of different data, prompts or candidates (exit code 3)
@@ -92,7 +94,11 @@ class MissingExtra(TcmbenchError):
 
 
 class StoreError(TcmbenchError):
-    """An artefact that is damaged, a lock that another process holds, or a path that no file can be written to."""
+    """An artefact that is damaged, or a lock that another process holds."""
+
+
+class StorageError(StoreError):
+    """What the operating system refuses to write or read: a full disk, a read-only folder, a file for a folder."""
 
 
 class EvaluationError(TcmbenchError):
@@ -101,6 +107,10 @@ class EvaluationError(TcmbenchError):
 
 class ParityError(EvaluationError):
     """Two ways to the same number that disagree."""
+
+
+class NoInterval(EvaluationError):
+    """Items that are too few, or too alike, for an interval: it costs the interval, not the figure."""
 
 
 class TrainingError(TcmbenchError):

@@ -7,7 +7,6 @@ and renamed, so a reader sees all of it or nothing, and a killed run leaves no h
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -16,7 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import StoreError
+from tcmbench import disk
+from tcmbench.errors import StorageError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Set
@@ -27,10 +27,6 @@ Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _CHUNK = 1 << 20
 _KEY_LENGTH = 32
-_WRONG_PLACE = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
-)
-"""What another path mends; a full disk, say, is no matter of the path."""
 
 
 def canonical_json(value: Json) -> str:
@@ -107,29 +103,23 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed.
 
     Raises:
-        StoreError: No file can be written there: it is a folder, or below a file, or not to be written to.
+        StorageError: No file can be written there: no room, a folder, below a file, or not to be written to.
     """
-    try:
+    with disk.writing(path):
         if path.is_dir():
-            raise StoreError(f"{path}: expected a file to write, got a folder. Choose another path, or a file in it.")
+            raise StorageError(f"{path}: expected a file to write, got a folder. Choose another path, or a file in it.")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        if error.errno not in _WRONG_PLACE:
-            raise
-        raise StoreError(
-            f"{path}: expected a place where a file can be written, but: {error.strerror} ({error.filename}). "
-            "Choose another path, or make its folder writable."
-        ) from error
-    os.close(handle)
-    part = Path(name)
-    # mkstemp makes files private to the user; what we write is meant to be read by others too.
-    part.chmod(0o644)
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        os.close(handle)
+        part = Path(name)
+        try:
+            # mkstemp makes files private to the user; what we write is meant to be read by others too.
+            part.chmod(0o644)
+            yield part
+            part.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -151,11 +141,39 @@ def read_json(path: Path) -> Json:
     """
     try:
         value: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(
             f"{path}: expected JSON written by tcmbench, but: {error}. Delete it and run again."
         ) from error
     return value
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float = -1, taken: str) -> Iterator[None]:
+    """Hold the lock of a file, which is made with its folder.
+
+    Args:
+        path: The file.
+        timeout: Seconds to wait; negative waits for ever.
+        taken: What it means that another process holds it, for the message.
+
+    Raises:
+        StoreError: Another process still holds it after `timeout`.
+        StorageError: The file can't be written.
+    """
+    import filelock
+
+    lock = filelock.FileLock(path, timeout=timeout)
+    with disk.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise StoreError(f"{taken}. Wait for it, or stop it and run again.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Store:
@@ -179,27 +197,34 @@ class Store:
 
         If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal
         contents. A folder that lacks one of these names is no copy, and is replaced.
+
+        Raises:
+            StorageError: No room, or a store that can't be written to.
         """
         final = self.path(kind, key)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{key[:8]}.", suffix=".part"))
-        part.chmod(0o755)
-        try:
-            yield part
-            if not self.has(kind, key, *names):
-                shutil.rmtree(final, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                part.rename(final)
-            if not final.is_dir():
-                raise StoreError(f"{final}: could not be put in place. Is the disk full or read-only?")
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        with disk.writing(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{key[:8]}.", suffix=".part"))
+            try:
+                part.chmod(0o755)
+                yield part
+                if not self.has(kind, key, *names):
+                    shutil.rmtree(final, ignore_errors=True)
+                try:
+                    part.rename(final)
+                except OSError:
+                    if not final.is_dir():
+                        raise
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
 
     def is_locked(self, kind: str, key: str) -> bool:
         """Return whether a process holds the lock of an artefact at this moment."""
         try:
             with self.lock(kind, key, timeout=0):
                 return False
+        except StorageError:
+            raise
         except StoreError:
             return True
 
@@ -214,15 +239,10 @@ class Store:
 
         Raises:
             StoreError: Another process still holds the lock after `timeout`.
+            StorageError: The store can't be written to.
         """
-        import filelock
-
         final = self.path(kind, key)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with filelock.FileLock(final.with_name(f".{key}.lock"), timeout=timeout):
-                yield
-        except filelock.Timeout as error:
-            raise StoreError(
-                f"{final} is being made by another process. Wait for it, or stop it and run again."
-            ) from error
+        with locked(
+            final.with_name(f".{key}.lock"), timeout=timeout, taken=f"{final} is being made by another process"
+        ):
+            yield

@@ -6,18 +6,19 @@ bundled content, so a workspace holds only what is its own.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tcmbench.errors import DataAbsent, UnknownName
+from tcmbench.errors import DataAbsent, TcmbenchError, UnknownName
 from tcmbench.specs import toml
 from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
@@ -87,7 +88,7 @@ class Workspace:
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.
-            if path.is_file() if is_name(name) else name in toml.names(folder):
+            if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
         kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)
@@ -113,6 +114,23 @@ class Workspace:
             )
         return found
 
+    def specs(self, schema: type[SpecT]) -> Iterator[tuple[str, SpecT | TcmbenchError]]:
+        """Yield the name of every spec of a kind with the spec, or with what is wrong with its file."""
+        for name in self.names(schema):
+            try:
+                yield name, self.spec(schema, name)
+            except TcmbenchError as error:
+                yield name, error
+
+    def sets(self) -> Iterator[tuple[ModelSet, list[Variant]]]:
+        """Yield every set that can be read, with its variants: a broken one is no matter of the others."""
+        from tcmbench.specs.model_set import ModelSet
+
+        for _, model_set in self.specs(ModelSet):
+            with contextlib.suppress(TcmbenchError):
+                if isinstance(model_set, ModelSet):
+                    yield model_set, self.variants(model_set)
+
     def policies(self, model_set: ModelSet, *, override: Path | None = None) -> Policies:
         """Return the rules that a set is judged by: those of a file that overrides them, its own, or the default.
 
@@ -125,7 +143,7 @@ class Workspace:
             return policy.read(override, source=self.shown(override))
         own = model_set.policy
         if isinstance(own, str):
-            path = next((content / own for content in self.content if (content / own).is_file()), self.root / own)
+            path = next((content / own for content in self.content if (content / own).exists()), self.root / own)
             return policy.read(path, source=own)
         where = f"set {model_set.name}"
         return policy.parse(own, where=f"{where}: policy", source=where if own else "default")
@@ -141,7 +159,6 @@ class Workspace:
         Raises:
             UnknownName: No such variant; where a set spells one, the message names the set.
         """
-        from tcmbench.specs.model_set import ModelSet
         from tcmbench.specs.variant import Variant
 
         if of is not None:
@@ -150,8 +167,7 @@ class Workspace:
                 raise UnknownName.of("variant", name, found, where=f"set {of.name}")
             return found[name]
         if name not in self.names(Variant):
-            sets = [self.spec(ModelSet, each) for each in self.names(ModelSet)]
-            spelling = [each.name for each in sets if name in {variant.name for variant in self.variants(each)}]
+            spelling = [each.name for each, its in self.sets() if name in {variant.name for variant in its}]
             if spelling:
                 raise UnknownName(
                     f"no variant file named {name!r}, but set {spelling[0]} spells one: add --set {spelling[0]}."

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcmbench.errors import StoreError
+from tcmbench.errors import StorageError, StoreError
 from tcmbench.store import Store, atomic_write, canonical_json, file_sha256, key, read_json, tree_sha256, write_json
 
 
@@ -46,17 +46,20 @@ def test_a_path_that_no_file_can_be_written_to_is_named(tmp_path: Path, name: st
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
 
 
-@pytest.mark.parametrize(("number", "error"), [(errno.EACCES, StoreError), (errno.ENOSPC, OSError)])
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.EACCES, r"Choose another path .* give yourself the right"), (errno.ENOSPC, "Make room")],
+)
 def test_a_full_disk_is_no_mistake_of_the_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
 ) -> None:
-    """A folder that may not be written to is named; another path would not help against a full disk."""
+    """A folder that may not be written to is another matter than one without room."""
 
     def refuse(**_: object) -> None:
         raise OSError(number, "refused", str(tmp_path))
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
-    with pytest.raises(error, match="refused"):
+    with pytest.raises(StorageError, match=f"refused.*{advice}"):
         write_json(tmp_path / "a.json", {})
 
 

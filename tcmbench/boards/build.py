@@ -17,6 +17,7 @@ from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
+from tcmbench.errors import NoInterval
 from tcmbench.records.reason import Reason
 from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import Suite
+    from tcmbench.stats.draws import Draws
     from tcmbench.stats.estimates import Estimate
 
 
@@ -171,7 +173,7 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
     detail = details.details(items, comparison.base.items.get(column) if verdict else None)
     cell = Cell(
         status="measured",
-        score=_estimate(draws.estimate(model.name)) if draws else None,
+        score=_score(model, draws, column) if draws else None,
         items=len(items.ids),
         seed_values=tuple(score.record.value * 100 for score in scores),
         metrics={name: sum(score.record.metrics[name] for score in scores) / len(scores) for name in sorted(names)},
@@ -183,7 +185,7 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
     )
     task = next((task for task in verdict.tasks if task.task == column), None) if verdict else None
     if task is None:
-        return cell
+        return cell if draws is None else _without_interval(cell, model, column, comparison)
     return replace(
         cell,
         delta=_estimate(task.delta),
@@ -192,6 +194,27 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
         improved_share=None if task.improved is None else task.improved / task.n,
         worse_share=None if task.worse is None else task.worse / task.n,
     )
+
+
+def _score(model: Measured, draws: Draws, column: str) -> ShownEstimate:
+    try:
+        return _estimate(draws.estimate(model.name))
+    except NoInterval:
+        return ShownEstimate(model.points(column))
+
+
+def _without_interval(cell: Cell, model: Measured, column: str, comparison: AgainstReference) -> Cell:
+    """Return a cell without a verdict, with the reason where it is that figure or difference have no interval."""
+    why = comparison.without_interval(model.name, column)
+    if not why and cell.score is not None and cell.score.low is None:
+        why = next(filter(None, (comparison.without_interval(m.name, column) for m in comparison.models)), "")
+    if not why:
+        return cell
+    reason = Reason.of("no_interval", why=why)
+    cell = replace(cell, reason=Text(reason.sentence("en"), reason.sentence("zh")))
+    if model is comparison.base:
+        return cell
+    return replace(cell, delta=ShownEstimate(model.points(column) - comparison.base.points(column)))
 
 
 def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregates:
@@ -216,14 +239,12 @@ def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregat
 
 
 def _gate(verdict: ModelVerdict) -> GateOutcome:
-    reasons = [gate_reason(violation) for violation in verdict.result.violations]
-    if verdict.against == "baseline":
-        explained = {problem.column for problem in verdict.problems}
-        reasons = [same(f"{p.column}: {p.reason}" if p.column else p.reason) for p in verdict.problems] + [
-            gate_reason(violation)
-            for violation in verdict.result.violations
-            if violation.rule != "missing" or (verdict.tasks and violation.task not in explained)
-        ]
+    # Against the reference the gate itself says, in both languages, which tasks were not measured.
+    kinds = {"unjudged"} if verdict.against == "reference" else {"missing", "not_comparable", "unjudged"}
+    problems = [p for p in verdict.problems if p.kind in kinds]
+    violations = verdict.violations if problems else verdict.result.violations
+    reasons = [same(f"{p.column}: {p.reason}" if p.column else p.reason) for p in problems]
+    reasons += [gate_reason(violation) for violation in violations]
     return GateOutcome(verdict.outcome, tuple(reasons), verdict.passed, verdict.changed)
 
 

@@ -36,6 +36,14 @@ def to_markdown(table: Table) -> str:
     lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
+    bare = [
+        f"- {escape(row.title)} on {escape(column.title)}: {escape(cell.reason.en)}"
+        for row in table.rows
+        for column in table.columns
+        if (cell := row.cells[column.name]).status == "measured" and cell.reason.en
+    ]
+    if bare:
+        lines += ["", "Without an interval:", "", *bare]
     missing = [
         f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason.en)}"
         for row in table.rows

@@ -244,6 +244,8 @@ def _cell(cell: Cell, column: TaskColumn, shown: _Shown, *, extremes: int) -> di
     if cell.status != "measured" or cell.score is None:
         return {"x": cell.status, "why": _both(cell.reason.clipped(300))}
     found: dict[str, Json] = {"s": _ends(cell.score, 10)}
+    if cell.reason.en:
+        found["why"] = _both(cell.reason.clipped(300))
     found |= _difference(cell)
     if cell.best or cell.tied:
         found["b"] = 1 if cell.best else 2

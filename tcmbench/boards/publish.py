@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,8 +118,8 @@ def board_options(
         policies=policies,
         cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
         command=f"{command} --policy {policies.source}" if policy else command,
-        baseline=baselines.read(path) if path.is_file() else None,
-        baseline_file=workspace.shown(path) if path.is_file() else "",
+        baseline=baselines.read(path) if baselines.is_there(path) else None,
+        baseline_file=workspace.shown(path) if baselines.is_there(path) else "",
     )
 
 
@@ -126,10 +127,10 @@ def _board_files(
     workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
 ) -> list[Path]:
     made = stored_board(workspace, model_set, planned, entries, policy=policy)
-    written = []
-    for name in PUBLISHED:
-        target = workspace.leaderboards / model_set.name / name
-        with atomic_write(target) as part:
-            part.write_bytes((made / name).read_bytes())
-        written.append(target)
-    return written
+    targets = [workspace.leaderboards / model_set.name / name for name in PUBLISHED]
+    with contextlib.ExitStack() as parts:
+        # All are written before the first is put in place: page and table of a board that found no room stay those of
+        # the same scores.
+        for target in targets:
+            parts.enter_context(atomic_write(target)).write_bytes((made / target.name).read_bytes())
+    return targets

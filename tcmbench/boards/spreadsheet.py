@@ -84,7 +84,9 @@ def _sums(row: BoardRow) -> list[dict[str, str]]:
             "task": name,
             "role": role,
             "status": "measured" if estimate else "not_measured",
-            "reason": _why(role, row) if estimate else "the role has no task, or one of its tasks has no score",
+            "reason": _why(role, row)
+            if estimate
+            else "the role has no task, or one of its tasks has no score or interval",
             **_numbers("delta", estimate),
         }
         for name, role, estimate in named

@@ -84,7 +84,7 @@ class Cell:
     """Whether there is a score."""
 
     reason: English = Text("", "")
-    """Why there is none."""
+    """Why there is none, or why it has no interval."""
 
     score: ShownEstimate | None = None
     """Main metric, mean over seeds."""

@@ -63,7 +63,9 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
     policies = workspace.policies(measured.model_set, override=options.policy)
-    kept = baselines.read(path) if path.is_file() or options.against == "baseline" or options.baseline else None
+    kept = (
+        baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
+    )
     asked: Against = options.against or ("baseline" if kept else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
     if asked == "reference" and not variants:
@@ -110,7 +112,7 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     baseline = baselines.make(measured, policy=policies.baseline)
     path = options.baseline or baselines.path_of(workspace, name)
     try:
-        before = baselines.read(path) if path.is_file() else None
+        before = baselines.read(path) if baselines.is_there(path) else None
     except SpecError:
         before = None  # damaged: this is what mends it
     written = baselines.write(path, baseline)

@@ -153,7 +153,7 @@ def _file_of(name: str) -> Path | None:
 
 def _only_set(workspace: Workspace, before: str, after: str) -> ModelSet:
     """Return the one set that has both models."""
-    sets = [workspace.spec(ModelSet, name) for name in workspace.names(ModelSet)]
+    sets = [model_set for model_set, _ in workspace.sets()]
     having = [one for one in sets if _has(workspace, one, before) and _has(workspace, one, after)]
     if len(having) == 1:
         return having[0]

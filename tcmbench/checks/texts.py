@@ -24,7 +24,7 @@ SAID: dict[Outcome, str] = {
 }
 NOTHING = "–"
 _LISTED = 12
-_UNNAMED = ("missing", "not_comparable")
+_UNNAMED = ("missing", "not_comparable", "unjudged")
 
 
 def change(estimate: Estimate | None) -> str:

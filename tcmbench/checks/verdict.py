@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 RULES = {
     "missing": "A required score was not measured",
     "not_comparable": "Scores of another task, or without a counterpart",
+    "unjudged": "A difference has no interval, so nothing can be said about it",
     "backward_transfer": "A loss over the general tasks beyond the margin is not ruled out",
     "kept": "A loss over all tasks beyond the margin is not ruled out",
     "task_regressed": "A task fell significantly",
@@ -94,6 +95,11 @@ class Report:
         before = self.reference
         if first is not None and first.against == "baseline":
             before = f"{self.baseline}:{first.name}"
+        if first is not None and self.outcome == "missing" and all(p.kind == "unjudged" for p in first.problems):
+            return (
+                "Measure these columns on more items, or leave them out of what is judged: required_tasks in the "
+                "policy names the others."
+            )
         look = f"Look closer: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
         accept = f"Where the change is meant: tcmbench check {self.set_name} --update-baseline"
         return {

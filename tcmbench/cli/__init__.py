@@ -1,7 +1,6 @@
 """The command line: one command per file, found by its file name and imported only when it is called.
 
-Exit codes: 0 done; 1 a regression (`check`); 2 a mistake that can be mended, or a score that is missing;
-3 scores that can't be compared. Anything else is a bug and keeps its traceback.
+`_ending` lists the exit codes and where each comes from.
 """
 
 from __future__ import annotations
@@ -122,8 +121,8 @@ def _global(
     del version
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; an error that the user can mend is printed without a traceback.
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code; no error is shown with a traceback.
 
     Args:
         arguments: Words after the name of the program; None takes those of the process.
@@ -132,25 +131,21 @@ def main(arguments: list[str] | None = None) -> Any:
     import io
     import sys
 
-    from tcmbench.cli._output import say
-    from tcmbench.errors import TcmbenchError
+    from tcmbench.cli._ending import code_of
 
     # Imports make objects by the hundred thousand that live for ever; looking through them for garbage after every 700
     # is an eighth of a short command's time.
     gc.set_threshold(100_000, *gc.get_threshold()[1:])
-    _set_up_logging()
     for stream in (sys.stdout, sys.stderr):
         # A name of a file may hold what the terminal's encoding doesn't have.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        return app(args=arguments, prog_name=PROGRAM)
-    except TcmbenchError as error:
-        say(f"tcmbench: {error}", err=True)
-        raise SystemExit(error.exit_code) from error
-    except KeyboardInterrupt:
-        typer.echo("tcmbench: stopped; what was finished is kept, run the same command again to go on", err=True)
-        raise SystemExit(130) from None
+
+    def call() -> Any:
+        _set_up_logging()
+        return app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+
+    raise SystemExit(code_of(call))
 
 
 def _set_up_logging() -> None:
@@ -159,7 +154,13 @@ def _set_up_logging() -> None:
 
     from tcmbench.terminal import log_handler
 
-    logging.basicConfig(handlers=[log_handler()], level=os.environ.get("TCMBENCH_LOG", "ERROR"))
+    level = os.environ.get("TCMBENCH_LOG") or "ERROR"
+    levels = [name for name in logging.getLevelNamesMapping() if name not in {"NOTSET", "WARN", "FATAL"}]
+    if level.upper() not in levels:
+        from tcmbench.errors import UnknownName
+
+        raise UnknownName.of("level of logging", level, levels, where="$TCMBENCH_LOG")
+    logging.basicConfig(handlers=[log_handler()], level=level.upper())
     # bm25s logs at DEBUG from the moment it is imported
     logging.getLogger("bm25s").propagate = False
     # Progress bars of the libraries fight with ours over the same line.

@@ -86,6 +86,7 @@ def command(
 
 def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
     """Write the outputs that were asked for, and GitHub's job summary where there is one."""
+    from tcmbench import disk
     from tcmbench.checks import outputs
     from tcmbench.store import write_text
 
@@ -102,7 +103,8 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         # appended, not replaced: other steps of the job write there too
-        with Path(summary).open("a", encoding="utf-8", newline="\n") as file:
+        path = Path(summary)
+        with disk.writing(path), path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(outputs.load("markdown").render(report))
 
 

@@ -105,8 +105,10 @@ def synth(
 
     if general:
         synthetic_target.require_own_root(folder)
-        synthetic.write_data_root(folder, records=records, seed=seed)
+        with synthetic_target.placed(folder) as part:
+            synthetic.write_data_root(part, records=records, seed=seed)
     else:
         synthetic_target.require_own(folder)
-        synthetic.write_tcm_sd(folder, records=records, seed=seed)
+        with synthetic_target.placed(folder) as part:
+            synthetic.write_tcm_sd(part, records=records, seed=seed)
     say(f"{folder}: synthetic data, {records:,} records, seed {seed}")

@@ -12,6 +12,7 @@ import typer
 
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
+from tcmbench.errors import TcmbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +88,10 @@ def _print(findings: list[Diagnosis]) -> None:
             say(f"    {'':<{width}}  → {finding.remedy}")
 
 
+def _broken(area: str, name: str, error: TcmbenchError) -> Diagnosis:
+    return Diagnosis(area, name, "note", "broken", " ".join(str(error).split()))
+
+
 def _packages() -> Iterator[Diagnosis]:
     yield Diagnosis("packages", "python", "ok", platform.python_version())
     yield Diagnosis("packages", "tcmbench", "ok", importlib.metadata.version("tcmbench"))
@@ -148,9 +153,13 @@ def _hub() -> Iterator[Diagnosis]:
 def _data(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench import tasks
     from tcmbench.data.location import SYNTHETIC
+    from tcmbench.specs.task import TaskSpec
 
     yield Diagnosis("data", "data root", "ok", str(place.data_root))
-    for spec in tasks.specs(place):
+    for name, spec in place.specs(TaskSpec):
+        if isinstance(spec, TcmbenchError):
+            yield _broken("data", name, spec)
+            continue
         if spec.path.startswith(SYNTHETIC):
             continue
         absent = tasks.missing_files(place, spec)
@@ -165,8 +174,10 @@ def _models(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench.models import weights
     from tcmbench.specs.base import Base
 
-    for name in place.names(Base):
-        base = place.spec(Base, name)
+    for name, base in place.specs(Base):
+        if isinstance(base, TcmbenchError):
+            yield _broken("models", name, base)
+            continue
         if not base.has_weights:
             continue
         try:

@@ -89,12 +89,14 @@ def command(
 
 def _create(folder: Path, *, model: str) -> None:
     """Write a workspace; with the name of a model, its set lists that, and the example of a base is left out."""
-    from tcmbench.store import write_text
+    from tcmbench import disk
+    from tcmbench.store import is_free, write_text
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder):
         raise SpecError(f"{folder}: expected a new or empty folder. Name another one.")
-    for name in _FOLDERS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    with disk.writing(folder / "models"):
+        for name in _FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in _FILES.items():
         if model and name == _EXAMPLE:
             continue

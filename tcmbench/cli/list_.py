@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
+from tcmbench.errors import TcmbenchError
+from tcmbench.specs.toml import Spec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.task import TaskSpec
     from tcmbench.workspace import Workspace
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+class _Row(NamedTuple):
+    name: str
+    state: str
+    text: str
 
 
 class ListedKind(StrEnum):
@@ -39,73 +53,78 @@ def command(kind: Annotated[ListedKind, typer.Argument(help="What to list.")], d
     """List tasks, suites, bases, variants, sets and plug-ins."""
     place = workspace(data)
     rows = _rows(place, kind)
-    width = max((len(row[0]) for row in rows), default=0)
+    width = max((len(row.name) for row in rows), default=0)
     for name, state, text in rows:
         say(f"{name:<{width}}  {state:<14}  {text}".rstrip())
 
 
-def _rows(place: Workspace, kind: ListedKind) -> list[tuple[str, str, str]]:
+def _rows(place: Workspace, kind: ListedKind) -> list[_Row]:
     match kind:
         case ListedKind.tasks:
-            return _tasks(place)
+            from tcmbench.specs.task import TaskSpec
+
+            return _filed(place, TaskSpec, lambda spec: _task(place, spec))
         case ListedKind.bases:
-            return _bases(place)
+            from tcmbench.specs.base import Base
+
+            return _filed(place, Base, lambda base: _base(place, base))
         case ListedKind.suites:
             from tcmbench.specs.suite import Suite
 
-            suites = [place.spec(Suite, name) for name in place.names(Suite)]
-            return [(s.name, f"{len(s.tasks)} columns", s.description) for s in suites]
+            return _filed(place, Suite, lambda s: _Row(s.name, f"{len(s.tasks)} columns", s.description))
         case ListedKind.sets:
             from tcmbench.specs.model_set import ModelSet
 
-            sets = [place.spec(ModelSet, name) for name in place.names(ModelSet)]
-            return [(s.name, f"suite {s.suite}", s.description) for s in sets]
+            return _filed(place, ModelSet, lambda s: _Row(s.name, f"suite {s.suite}", s.description))
         case ListedKind.variants:
             return _variants(place)
         case _:
             from tcmbench import plugins
 
             # the enum holds the plug-in kinds under their folder's name
-            return [(name, "", "") for name in plugins.names(kind.name)]  # type: ignore[arg-type]
+            return [_Row(name, "", "") for name in plugins.names(kind.name)]  # type: ignore[arg-type]
 
 
-def _variants(place: Workspace) -> list[tuple[str, str, str]]:
-    """Return the variants of files, then those that sets spell themselves, which `--set` names."""
-    from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.variant import Variant
-
-    def told(variant: Variant, of_set: str = "") -> tuple[str, str, str]:
-        text = f"{of_set}{variant.base} on {variant.data}: {variant.description}"
-        return variant.name, variant.tuner, text.rstrip(": ")
-
-    filed = set(place.names(Variant))
-    rows = [told(place.spec(Variant, name)) for name in place.names(Variant)]
-    for name in place.names(ModelSet):
-        spelled = [v for v in place.variants(place.spec(ModelSet, name)) if v.name not in filed]
-        rows += [told(variant, f"set {name}, ") for variant in spelled]
+def _filed(place: Workspace, schema: type[SpecT], row: Callable[[SpecT], _Row]) -> list[_Row]:
+    """Return one row per file of a kind; one that is broken has a row too, and costs no other."""
+    rows = []
+    for name, spec in place.specs(schema):
+        try:
+            rows.append(_broken(name, spec) if isinstance(spec, TcmbenchError) else row(spec))
+        except TcmbenchError as error:
+            rows.append(_broken(name, error))
     return rows
 
 
-def _tasks(place: Workspace) -> list[tuple[str, str, str]]:
+def _broken(name: str, error: TcmbenchError) -> _Row:
+    return _Row(name, "broken", " ".join(str(error).split()))
+
+
+def _variants(place: Workspace) -> list[_Row]:
+    """Return the variants of files, then those that sets spell themselves, which `--set` names."""
+    from tcmbench.specs.variant import Variant
+
+    def shown(variant: Variant, of_set: str = "") -> _Row:
+        text = f"{of_set}{variant.base} on {variant.data}: {variant.description}"
+        return _Row(variant.name, variant.tuner, text.rstrip(": "))
+
+    rows = _filed(place, Variant, shown)
+    filed = {row.name for row in rows}
+    for model_set, variants in place.sets():
+        rows += [shown(variant, f"set {model_set.name}, ") for variant in variants if variant.name not in filed]
+    return rows
+
+
+def _task(place: Workspace, spec: TaskSpec) -> _Row:
     from tcmbench import tasks
     from tcmbench.data.location import SYNTHETIC
 
-    rows = []
-    for spec in tasks.specs(place):
-        if spec.path.startswith(SYNTHETIC):
-            state = "generated"
-        else:
-            state = "data absent" if tasks.missing_files(place, spec) else "data here"
-        rows.append((spec.name, state, spec.description))
-    return rows
+    if spec.path.startswith(SYNTHETIC):
+        return _Row(spec.name, "generated", spec.description)
+    return _Row(spec.name, "data absent" if tasks.missing_files(place, spec) else "data here", spec.description)
 
 
-def _bases(place: Workspace) -> list[tuple[str, str, str]]:
+def _base(place: Workspace, base: Base) -> _Row:
     from tcmbench.models import weights
-    from tcmbench.specs.base import Base
 
-    rows = []
-    for name in place.names(Base):
-        base = place.spec(Base, name)
-        rows.append((name, weights.state(place, base), f"{base.kind}: {base.description}"))
-    return rows
+    return _Row(base.name, weights.state(place, base), f"{base.kind}: {base.description}")

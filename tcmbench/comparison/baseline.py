@@ -18,15 +18,16 @@ scores, which must be on the same items. So it can be committed where the data c
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
+import os
 import zlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tcmbench.comparison.verdict import because
+from tcmbench.data.lines import refuse_surrogates
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.stats import statistics
 from tcmbench.store import write_text
@@ -48,8 +49,13 @@ FORMAT: Literal["tcmbench baseline 1"] = "tcmbench baseline 1"
 FILE = "baseline.json"
 
 
+_LARGEST_FILE = 256 << 20
+_MOST_NUMBERS = 16 << 20
+"""Of one model on one column: 64 MiB of memory."""
+
+
 class _BaselinePart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class BaselineTask(_BaselinePart):
@@ -62,7 +68,7 @@ class BaselineTask(_BaselinePart):
     statistic: str
     """Name of the statistic: how the figure follows from the values."""
 
-    items: int
+    items: int = Field(ge=1, le=_MOST_NUMBERS)
     """Number of items."""
 
     ids: str
@@ -76,7 +82,7 @@ class BaselineModel(_BaselinePart):
     """One row."""
 
     kind: Literal["baseline", "base", "variant"]
-    seeds: int
+    seeds: int = Field(ge=1, le=_MOST_NUMBERS)
     """Trainings; 1 for a model as it is."""
 
     revisions: tuple[str, ...]
@@ -101,6 +107,18 @@ class Baseline(_BaselinePart):
     values: dict[str, dict[str, str]]
     """Model → column → encoded values (see the module's docstring)."""
 
+    @model_validator(mode="after")
+    def _has_values_of_every_score(self) -> Self:
+        if self.values.keys() != self.models.keys():
+            raise ValueError(
+                f"values of {', '.join(sorted(self.values.keys() ^ self.models.keys()))} without a model, or none"
+            )
+        for name, model in self.models.items():
+            without = sorted(model.scores.keys() ^ self.values[name].keys() | model.scores.keys() - self.tasks.keys())
+            if without:
+                raise ValueError(f"{name}: score, values or task of {', '.join(without)} missing")
+        return self
+
     def row(self, model: str, column: str, *, where: str) -> FloatArray:
         """Return seeds × items of a model on a column.
 
@@ -119,6 +137,11 @@ class Baseline(_BaselinePart):
 def path_of(workspace: Workspace, name: str) -> Path:
     """Return where the baseline of a set is committed."""
     return workspace.leaderboards / name / FILE
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is anything at a baseline's path; what is no file is refused where it is read."""
+    return os.path.lexists(path)
 
 
 def ids_hash(ids: Sequence[str]) -> str:
@@ -157,12 +180,18 @@ def decode(text: str, *, statistic: str, shape: tuple[int, int], where: str) -> 
     """
     import numpy as np
 
+    size = 4 * shape[0] * shape[1]
+    if size > 4 * _MOST_NUMBERS:
+        raise SpecError(f"{where}: expected at most {_MOST_NUMBERS:,} numbers, got {shape[0]} × {shape[1]}. {_RESTORE}")
     try:
-        raw = zlib.decompress(base64.b64decode(text, validate=True))
-    except (binascii.Error, zlib.error) as error:
+        # One byte more than expected shows that there is more; a few kilobytes can unpack to gigabytes.
+        unpacking = zlib.decompressobj()
+        raw = unpacking.decompress(base64.b64decode(text, validate=True), size + 1)
+    except (ValueError, zlib.error) as error:  # binascii.Error among them, and characters that aren't ASCII
         raise SpecError(f"{where}: damaged ({error}). {_RESTORE}") from error
-    if len(raw) != 4 * shape[0] * shape[1]:
-        raise SpecError(f"{where}: expected {shape[0]} × {shape[1]} numbers, got {len(raw) / 4:g}. {_RESTORE}")
+    if len(raw) != size or not unpacking.eof:
+        came = "more" if len(raw) > size else f"{len(raw) / 4:g}"
+        raise SpecError(f"{where}: expected {shape[0]} × {shape[1]} numbers, got {came}. {_RESTORE}")
     whole = np.ascontiguousarray(np.frombuffer(raw, dtype=np.uint8).reshape(4, -1).T).view("<i4").reshape(shape)
     return np.asarray(whole * statistics.load(statistic, where=where).STEP, dtype=np.float64)
 
@@ -227,7 +256,7 @@ def write(path: Path, baseline: Baseline) -> bool:
     Raises:
         StoreError: The folder can't be written.
     """
-    if path.is_file() and _says(path, baseline):
+    if is_there(path) and _says(path, baseline):
         return False
     write_text(path, text(baseline))
     return True
@@ -253,19 +282,45 @@ def read(path: Path) -> Baseline:
         SpecError: There is none, or it isn't one that this version reads.
     """
     try:
-        return Baseline.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        value = json.loads(_text_of(path), parse_constant=_refuse_constant)
+        refuse_surrogates(value)
+        return Baseline.model_validate(value)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such file. Write it with: tcmbench check SET --update-baseline") from error
+    except OSError as error:
+        raise SpecError(f"{path}: expected a file that can be read, but: {error.strerror}. {_RESTORE}") from error
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}:{error.lineno}: not JSON: {error.msg}. {_RESTORE}") from error
-    except (UnicodeDecodeError, ValidationError) as error:
-        told = (
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-            if isinstance(error, ValidationError)
-            else str(error)
-        )
+    except ValidationError as error:
+        told = "; ".join(f"{_where(e['loc'])}: {e['msg']}" for e in error.errors()[:_MOST_TOLD])
         raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {told}. {_RESTORE}") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, numbers of thousands of digits, deep nesting
+        raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {error}. {_RESTORE}") from error
 
+
+def _text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        SpecError: It is a folder, device or pipe, or larger than a baseline can be.
+    """
+    if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+        raise SpecError(f"{path}: expected a baseline's file, got a folder, device or pipe. {_RESTORE}")
+    if path.stat().st_size > _LARGEST_FILE:
+        raise SpecError(f"{path}: expected at most {_LARGEST_FILE:,} bytes, got {path.stat().st_size:,}. {_RESTORE}")
+    return path.read_text(encoding="utf-8")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"expected finite numbers, got {name}")
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))[:_LONGEST_TOLD] or "the file"
+
+
+_MOST_TOLD = 5
+_LONGEST_TOLD = 200
 
 _RESTORE = "Take the file from version control, or write it anew: tcmbench check SET --update-baseline"
 

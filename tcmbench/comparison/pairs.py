@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tcmbench.comparison.baseline import rounded
-from tcmbench.errors import NotComparable
+from tcmbench.errors import NoInterval, NotComparable
 from tcmbench.specs.policy import Policy
 from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
@@ -176,7 +176,10 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
             gold=now.gold,
         )
         resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(policy))
-        evidence.append(resampled.evidence(pair.after.label))
+        try:
+            evidence.append(resampled.evidence(pair.after.label))
+        except NoInterval as error:
+            skipped[name] = str(error)
     result = gate.judge(evidence, policy=policy)
     columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks}
     return Comparison(columns, result, skipped)

@@ -79,12 +79,17 @@ class AgainstReference:
         """Return how many items of a model changed; None where single items have no score of their own."""
         return self._resampled[column].moved.get(name)
 
+    def without_interval(self, name: str, column: str) -> str:
+        """Return why a model's difference from the reference has no interval; empty where it has one, or is none."""
+        return self._resampled[column].without_interval.get(name, "") if column in self._resampled else ""
+
     def judge(self, name: str) -> ModelVerdict:
         """Return the verdict on a model, the reference excepted."""
         from tcmbench.stats import gate
 
         model = self._models[name]
-        both = [c for c in self._roles if c in model.items and c in self.base.items]
+        unjudged = {c: why for c in self._roles if (why := self.without_interval(name, c))}
+        both = [c for c in self._roles if c in model.items and c in self.base.items and c not in unjudged]
         gaps = {c: gap for c in self._roles if (gap := model.gap(c)) is not None}
         missing = [c for c, gap in gaps.items() if gap.state != "not_applicable"]
         without_base = [c for c in self._roles if c in model.items and c not in self.base.items]
@@ -100,7 +105,8 @@ class AgainstReference:
             gap = self.base.gap(column)
             why = f"the reference {self.base.name} has no score: {because(gap) if gap else ''}"
             problems.append(Problem("missing", column, why, requires(column)))
-        incomplete = frozenset(self._roles[column] for column in (*missing, *without_base))
+        problems += [Problem("unjudged", c, why, requires(c)) for c, why in unjudged.items()]
+        incomplete = frozenset(self._roles[column] for column in (*missing, *without_base, *unjudged))
         return ModelVerdict(
             name=name,
             kind=model.entry.kind,

@@ -15,6 +15,7 @@ from tcmbench.comparison import comparability
 from tcmbench.comparison.baseline import rounded
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.verdict import ModelVerdict, Problem, because
+from tcmbench.errors import NoInterval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +113,10 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
             same = before.shape == now.shape and bool((before == now).all())
             changed |= not same
             make = _unchanged if same else _changed
-            evidence.append(make(model, column, before, now, policy))
+            try:
+                evidence.append(make(model, column, before, now, policy))
+            except NoInterval as error:
+                problems.append(Problem("unjudged", name, str(error), policy.requires(name)))
     columns = {column.column: column.role for column in measured.columns}
     gone = [name for name in then.others if name not in columns and name in row.scores]
     problems += [Problem("not_comparable", name, then.others[name], policy.requires(name)) for name in gone]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import Role
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.forgetting import Forgetting
-    from tcmbench.stats.gate import GateResult, TaskVerdict
+    from tcmbench.stats.gate import GateResult, TaskVerdict, Violation
 
 Outcome = Literal["pass", "inconclusive", "regression", "missing", "not_comparable"]
 Against = Literal["baseline", "reference"]
@@ -26,7 +26,7 @@ EXIT: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "regression": 1, "m
 class Problem(NamedTuple):
     """Why a column could not be judged."""
 
-    kind: Literal["missing", "not_comparable"]
+    kind: Literal["missing", "not_comparable", "unjudged"]
     column: str
     """Column; empty where it is about the whole model."""
 
@@ -39,7 +39,7 @@ class Finding(NamedTuple):
     """One thing that is wrong."""
 
     rule: str
-    """missing, not_comparable, or a rule of the gate."""
+    """missing, not_comparable, unjudged, or a rule of the gate."""
 
     column: str
     """Column; empty where it is about several or the whole model."""
@@ -92,7 +92,7 @@ class ModelVerdict:
         kinds = {problem.kind for problem in self.problems if problem.required}
         if "not_comparable" in kinds:
             return "not_comparable"
-        if "missing" in kinds or not self.tasks:
+        if kinds or not self.tasks:
             return "missing"
         return self.result.outcome
 
@@ -113,16 +113,23 @@ class ModelVerdict:
         return self.result.tasks
 
     @property
+    def violations(self) -> tuple[Violation, ...]:
+        """Rules of the gate that are not met, without what the columns that could not be judged explain already."""
+        explained = {problem.column for problem in self.problems}
+        if any(problem.kind == "unjudged" for problem in self.problems):
+            explained.add("")  # what is said of no column: that no task of a role was measured
+        if not self.tasks:
+            # Where nothing was judged, the problems are the reason for everything else that is missing.
+            return tuple(v for v in self.result.violations if v.rule != "missing")
+        return tuple(v for v in self.result.violations if v.rule != "missing" or v.task not in explained)
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Everything against it, columns that could not be judged first."""
         findings = [
             Finding(p.kind, p.column, "error" if p.required else "warning", p.required, p.reason) for p in self.problems
         ]
-        explained = {problem.column for problem in self.problems}
-        for violation in self.result.violations:
-            # Where nothing was judged, the problems are the reason for everything else that is missing.
-            if violation.rule == "missing" and (violation.task in explained or not self.tasks):
-                continue
+        for violation in self.violations:
             level: Level = "error" if violation.certain or not self.policy.inconclusive_passes else "warning"
             findings.append(Finding(violation.rule, violation.task, level, violation.certain, violation.message))
         return tuple(findings)

@@ -5,17 +5,20 @@ It stands outside of `synthetic`, whose files are the key of the demo's data.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import disk
 from tcmbench.data import synthetic
 from tcmbench.errors import DataError
 from tcmbench.store import file_sha256, is_free
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _MADE_FROM = re.compile(r"`tcmbench data synth` \((?:records (\d+), )?seed (-?\d+)\)")
 
@@ -37,6 +40,30 @@ def require_own_root(root: Path) -> None:
     """
     require_own(root / "tcm-synth")
     _require(root / "general-synth", lambda fresh, _, seed: synthetic.write_general(fresh, seed=seed))
+
+
+@contextlib.contextmanager
+def placed(folder: Path) -> Iterator[Path]:
+    """Give a folder beside one to fill; when it is filled, what is in it is put into its place.
+
+    So a command that is killed, or finds no room, leaves nothing that it would refuse to replace the next time.
+
+    Raises:
+        StorageError: It can't be written.
+    """
+    folder = folder.absolute()
+    with disk.writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+        try:
+            part.chmod(0o755)
+            yield part
+            folder.mkdir(exist_ok=True)
+            for made in sorted(part.iterdir()):
+                shutil.rmtree(folder / made.name, ignore_errors=True)
+                made.replace(folder / made.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _require(folder: Path, write: Callable[[Path, int, int], None]) -> None:

@@ -104,7 +104,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     recorder = items.Recorder(instance)
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
-    with failures.explained(f"{model.name} on {task.name}/{split}"):
+    with failures.explained(f"{model.name} on {task.name}/{split}", place=workspace.cache):
         _load_data(instance, task)
         result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import DataAbsent, TcmbenchError
+from tcmbench.errors import DataAbsent, StorageError, TcmbenchError
 from tcmbench.evaluation import evaluate
 from tcmbench.records import failures
 from tcmbench.records.cells import Cells
@@ -89,14 +89,19 @@ def measure(
         emit: Receives the events.
         device: Device of the model; None for the default of its library.
         loaded: The model, where it is loaded already.
+
+    Raises:
+        StorageError: The store can't be written to: no other score could be kept either.
     """
     left = list(columns)
     if not left:
         return
     try:
         if loaded is None:
-            with failures.explained(f"{model.name} can't be loaded"):
+            with failures.explained(f"{model.name} can't be loaded", place=model.model_dir):
                 loaded = models.load(model, cache=workspace.cache, device=device)
+    except StorageError:
+        raise
     except TcmbenchError as error:
         for column in left:
             _note(workspace.store, model, column, planned, error=error)
@@ -116,6 +121,8 @@ def _measure(
     task = planned.tasks[column.task]
     try:
         score = evaluate.measure(workspace, model, loaded, task, split=column.split, subset=column.subset)
+    except StorageError:
+        raise
     except TcmbenchError as error:
         _note(workspace.store, model, column, planned, error=error)
         return None

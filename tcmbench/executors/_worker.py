@@ -8,6 +8,8 @@ import sys
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench import faults
+from tcmbench.errors import StorageError
 from tcmbench.records.events import JobFailed, JobFinished
 from tcmbench.terminal import log_handler
 
@@ -48,7 +50,12 @@ def main(descriptor: int) -> None:
                 raise SystemExit(1) from None
 
         job = order.job
-        reason = perform(job, emit=emit)
+        try:
+            reason = perform(job, emit=emit)
+        except StorageError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run hears of it, and another try changes nothing
+            reason = faults.report(error)
         emit(JobFinished(job.key, job.model) if reason is None else JobFailed(job.key, job.model, reason))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from tcmbench import faults
 from tcmbench.errors import DataAbsent, EvaluationError, TcmbenchError
 from tcmbench.records.entry import CellState, State
 from tcmbench.records.reason import Reason
@@ -44,11 +45,16 @@ def last(store: Store, name: str) -> CellState | None:
 
 
 @contextlib.contextmanager
-def explained(what: str) -> Iterator[None]:
+def explained(what: str, *, place: Path | None = None) -> Iterator[None]:
     """Turn an error of a library's into one of ours, so that one model's failure doesn't end the run of a set.
 
+    Args:
+        what: What is being done, with which model or data.
+        place: Folder or file that the library reads or writes.
+
     Raises:
-        EvaluationError: For any error that is none of ours; TCMBENCH_LOG=DEBUG shows its traceback.
+        TcmbenchError: What the error means here.
+        EvaluationError: For any error without a translation; TCMBENCH_LOG=DEBUG shows its traceback.
     """
     try:
         yield
@@ -56,10 +62,13 @@ def explained(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # a library may raise anything: none of it may cost the other models of a set
         logger.debug("%s", what, exc_info=True)
-        first = next(iter(str(error).strip().splitlines()), "")
+        known = faults.translated(error, what=what, place=place)
+        if known is not None:
+            raise known from error
+        first = faults.words_of(error)
         raise EvaluationError(
-            f"{what}: {type(error).__name__}{f': {first}' if first else ''}. Run again to try again; with "
-            "TCMBENCH_LOG=DEBUG it shows where."
+            f"{what}: {type(error).__name__}{f': {first}' if first else ''}{f' ({place})' if place else ''}. Run again "
+            "to try again; with TCMBENCH_LOG=DEBUG it shows where."
         ) from error
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.errors import TcmbenchError
 from tcmbench.records.entry import TaskCard
+from tcmbench.specs.task import TaskSpec
 from tcmbench.tuning import training_data
 
 if TYPE_CHECKING:
@@ -30,34 +32,32 @@ def task_cards(
     Args:
         workspace: Where specs and data are.
         planned: The suite.
-        variants: Variants of the board; their training records determine the seen syndromes.
-        show_text: Whether to include the texts of items; only where the user requested it.
-
-    Raises:
-        DataError: The data of a task or of a variant can't be read.
+        variants: Variants of the board; their training records say which syndromes were seen.
+        show_text: Whether to hold the texts of queries and of texts to classify; only where the user asked for it.
     """
-    specs = {spec.name: spec for spec in tasks.specs(workspace)}
+    ours = set(workspace.names(TaskSpec))
     seen = _trained_labels(workspace, variants)
     cards = {}
     read: dict[tuple[Path, str], Sequence[Record]] = {}
     for column in planned.suite.tasks:
-        spec = specs.get(column.task)
-        if spec is None:
+        if column.task not in ours:
             continue
+        spec = workspace.spec(TaskSpec, column.task)
         task = planned.tasks.get(column.task)
         path = task.path if task is not None else None
         records: Sequence[Record] = ()
         texts: Mapping[str, str] = {}
         if path is not None and (show_text or column.role == "in_domain"):
             layout = tasks.layout(spec)
-            # Retrieval, reranking and two-stage tasks share records.
-            if (path, column.split) not in read:
-                read[path, column.split] = layout.records(path, column.split)
-            records = read[path, column.split]
-            if show_text:
-                texts = {record.record_id: record.query() for record in records} or layout.item_texts(
-                    path, column.split
-                )
+            # Retrieval, reranking and two-stage tasks ask about the same records.
+            with contextlib.suppress(TcmbenchError):  # the column's cells say so
+                if (path, column.split) not in read:
+                    read[path, column.split] = layout.records(path, column.split)
+                records = read[path, column.split]
+                if show_text:
+                    texts = {record.record_id: record.query() for record in records} or layout.item_texts(
+                        path, column.split
+                    )
         cards[column.column] = TaskCard(
             description=spec.description,
             description_zh=spec.description_zh,

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from tcmbench import models, tasks
-from tcmbench.errors import StoreError, TcmbenchError
+from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.events import Note, TrainingStep
@@ -33,6 +33,9 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
         job: Job to perform.
         emit: Receives the events.
         device: Device of a model that is measured; None for the default of its library.
+
+    Raises:
+        StorageError: The store can't be written to: neither a result nor a reason could be kept.
     """
     try:
         with failures.explained(job.model):
@@ -40,6 +43,8 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
                 _train(job, job.seed, emit=emit)
             else:
                 _measure(job, emit=emit, device=device)
+    except StorageError:
+        raise
     except TcmbenchError as error:
         note_failure(job, error)
         return str(error)

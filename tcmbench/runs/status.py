@@ -13,10 +13,11 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.errors import StoreError
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
 from tcmbench.records.reason import Reason
-from tcmbench.store import read_json, write_json
+from tcmbench.store import locked, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,18 +81,15 @@ class Status:
 
 @contextlib.contextmanager
 def reporting(store: Store) -> Iterator[Status]:
-    """Yield the status of a new run; its file exists and is locked until the run ends."""
-    import filelock
-
+    """Give the status of a new run; its file is there and locked until the run ends."""
     path = store.root / _KIND / f"{uuid.uuid4().hex}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_suffix(".lock")
-    try:
-        with filelock.FileLock(lock):
+    with locked(lock, taken=f"{path}: another run has the same name"):
+        try:
             yield Status(path)
-    finally:
-        path.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)
+        finally:
+            path.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
 
 def running(store: Store) -> list[Doing]:
@@ -104,7 +102,7 @@ def running(store: Store) -> list[Doing]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            with contextlib.suppress(FileNotFoundError):  # the run ended between the two looks
+            with contextlib.suppress(FileNotFoundError, StoreError):  # the run ended between the two looks, or died
                 doing += _read(read_json(path))
             continue
         lock.release()

@@ -65,8 +65,8 @@ def read(schema: type[SpecT], path: Path) -> SpecT:
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names of all specs in a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml") if path.is_file())
+    """Return the names of all specs in a folder, sorted; what is no file is refused where it is read, by its name."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:

@@ -13,6 +13,7 @@ from tcmbench.stats.estimates import LEVEL, Estimate, defined, percentile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.stats.estimates import Interval
     from tcmbench.stats.inputs import FloatArray
 
 
@@ -38,20 +39,26 @@ class Draws:
     n_seeds: tuple[int, ...]
     """Seeds of each model; with a single one the draws don't include the noise of training."""
 
+    tasks: int = 1
+    """Tasks that they are the mean of."""
+
     def value(self, name: str) -> float:
         """Return a model's figure over all items."""
         return float(self.observed[self._column(name)])
 
     def estimate(self, name: str, *, level: float = LEVEL) -> Estimate:
-        """Return a model's figure with its interval."""
+        """Return a model's figure with its interval.
+
+        Raises:
+            NoInterval: The statistic doesn't exist in too many resamples; of differences and ratios too.
+        """
         column = self._column(name)
-        return Estimate(float(self.observed[column]), percentile(self.resampled[:, column], level=level))
+        return Estimate(float(self.observed[column]), self._interval(self.resampled[:, column], level))
 
     def difference(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate:
         """Return a model's figure minus another's, with its interval; both were drawn together, so it is paired."""
-        return Estimate(
-            self.value(name) - self.value(reference), percentile(self.differences(name, reference), level=level)
-        )
+        change = self.value(name) - self.value(reference)
+        return Estimate(change, self._interval(self.differences(name, reference), level))
 
     def differences(self, name: str, reference: str) -> FloatArray:
         """Return the difference in every resample."""
@@ -60,10 +67,10 @@ class Draws:
     def ratio(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate | None:
         """Return the ratio of two figures with its interval; None unless the reference is above zero in all draws."""
         over = self.resampled[:, self._column(reference)]
-        if self.value(reference) <= 0 or float(np.nanmin(over)) <= 0:
+        if self.value(reference) <= 0 or float(defined(over, tasks=self.tasks).min()) <= 0:
             return None
         ratios = self.resampled[:, self._column(name)] / over
-        return Estimate(self.value(name) / self.value(reference), percentile(ratios, level=level))
+        return Estimate(self.value(name) / self.value(reference), self._interval(ratios, level))
 
     def chance_at_least(self, name: str, reference: str, *, at: float) -> float:
         """Return the one-sided p value against "the difference is at least `at`": (1 + #{draws ≥ at}) / (1 + R).
@@ -72,7 +79,7 @@ class Draws:
         where the interval's upper bound at 1 − α lies below `at`, so that test and interval disagree by one draw at
         most.
         """
-        draws = defined(self.differences(name, reference))
+        draws = defined(self.differences(name, reference), tasks=self.tasks)
         return (1 + int(np.count_nonzero(draws >= at))) / (1 + len(draws))
 
     def only(self, renamed: Mapping[str, str]) -> Draws:
@@ -85,7 +92,11 @@ class Draws:
             n_items=self.n_items,
             n_clusters=self.n_clusters,
             n_seeds=tuple(self.n_seeds[place] for place in places),
+            tasks=self.tasks,
         )
+
+    def _interval(self, draws: FloatArray, level: float) -> Interval:
+        return percentile(draws, level=level, tasks=self.tasks)
 
     def _column(self, name: str) -> int:
         if name not in self.names:
@@ -121,4 +132,5 @@ def mean_over_tasks(tasks: Sequence[Draws]) -> Draws:
         n_items=sum(task.n_items for task in tasks),
         n_clusters=sum(task.n_clusters for task in tasks),
         n_seeds=tuple(min(task.n_seeds[i] for task in tasks) for i in range(len(first.names))),
+        tasks=sum(task.tasks for task in tasks),
     )

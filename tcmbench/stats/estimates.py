@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcmbench.errors import EvaluationError
+from tcmbench.errors import EvaluationError, NoInterval
 
 if TYPE_CHECKING:
     from tcmbench.stats.inputs import FloatArray
@@ -49,27 +49,32 @@ class Estimate(NamedTuple):
     """Percentile bootstrap interval."""
 
 
-def percentile(draws: FloatArray, *, level: float = LEVEL) -> Interval:
+def percentile(draws: FloatArray, *, level: float = LEVEL, tasks: int = 1) -> Interval:
     """Return the interval between the quantiles (1 − level) / 2 and (1 + level) / 2 of one column of draws.
 
     Raises:
-        EvaluationError: Level not inside (0, 1), no draws, or more than 1% of them undefined.
+        EvaluationError: Level not inside (0, 1).
+        NoInterval: No draws, or more than 1% of them undefined, for each of the tasks that they are the mean of.
     """
-    kept = defined(draws)
+    kept = defined(draws, tasks=tasks)
     tail = _tail(level)
     low, high = np.quantile(kept, [tail, 1 - tail])
     return Interval(float(low), float(high), level)
 
 
-def defined(draws: FloatArray) -> FloatArray:
-    """Return the draws in which the statistic exists (Spearman's doesn't where all items drawn are equal).
+def defined(draws: FloatArray, *, tasks: int = 1) -> FloatArray:
+    """Return the draws in which the statistic exists (Spearman doesn't where all items drawn are equal).
+
+    Args:
+        draws: One value per resample.
+        tasks: Number of tasks that each is the mean of: one undefined task is enough to leave a mean undefined.
 
     Raises:
-        EvaluationError: There are none, or more than 1% of them are undefined.
+        NoInterval: There are none, or more than 1% of them are undefined.
     """
     kept = draws[~np.isnan(draws)]
-    if len(kept) == 0 or len(draws) - len(kept) > _MOST_UNDEFINED * len(draws):
-        raise EvaluationError(
+    if len(kept) == 0 or len(draws) - len(kept) > _MOST_UNDEFINED * tasks * len(draws):
+        raise NoInterval(
             f"{len(draws) - len(kept)} of {len(draws)} resamples have no value, so there is no interval: the items are "
             "too few or nearly all equal. Measure on more items."
         )

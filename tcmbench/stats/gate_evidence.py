@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcmbench.errors import EvaluationError
+from tcmbench.errors import EvaluationError, NoInterval
 from tcmbench.stats import inputs, statistics
+from tcmbench.stats.draws import Draws
 from tcmbench.stats.gate import BASE, TUNED, Evidence
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tcmbench.specs.policy import Policy
-    from tcmbench.stats.draws import Draws
     from tcmbench.stats.gate import Role
 
 REFERENCE = "\x00base"
@@ -77,8 +77,17 @@ class Resampled:
     moved: Mapping[str, Moved]
     """Model → items that changed; empty where single items have no score of their own."""
 
+    without_interval: Mapping[str, str]
+    """Model → why its difference from the reference has no interval, so that nothing can be said about it."""
+
     def evidence(self, name: str) -> Evidence:
-        """Return the evidence of the task about a model, compared with the reference."""
+        """Return what the task says about a model against the reference.
+
+        Raises:
+            NoInterval: The difference has none.
+        """
+        if name in self.without_interval:
+            raise NoInterval(self.without_interval[name])
         moved = self.moved.get(name)
         return Evidence(
             task=self.about.task,
@@ -106,11 +115,16 @@ def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled
     statistic = statistics.load(items.statistic)
     if statistic.GOLD and items.gold is None:
         raise EvaluationError(f"{items.task}: {items.statistic} needs the gold value of each item")
-    draws = statistic.draws(items.models, items.gold, clusters=items.clusters, plan=plan)
+    try:
+        draws = statistic.draws(items.models, items.gold, clusters=items.clusters, plan=plan)
+    except NoInterval as error:
+        draws = _without_resamples(items, statistic, plan)
+        return Resampled(items, reference, draws, {}, {}, dict.fromkeys(others, str(error)))
     if not statistic.HAS_ITEM_SCORES:
-        return Resampled(items, reference, draws, {name: _two_sided(draws, name, reference) for name in others}, {})
+        read_off, without = _two_sided(draws, others, reference)
+        return Resampled(items, reference, draws, read_off, {}, without)
     if not others:
-        return Resampled(items, reference, draws, {}, {})
+        return Resampled(items, reference, draws, {}, {}, {})
     rows = {name: inputs.row(items.models[name], what=f"{items.task}: {name}") for name in (*others, reference)}
     deltas = np.stack([rows[name] - rows[reference] for name in others])
     p_values = sign_flip(deltas, clusters=items.clusters, plan=plan)
@@ -121,6 +135,7 @@ def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled
         draws,
         dict(zip(others, map(float, p_values), strict=True)),
         dict(zip(others, moved, strict=True)),
+        {},
     )
 
 
@@ -134,8 +149,33 @@ def stream_of(clusters: Sequence[str]) -> str:
     return "clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest()
 
 
-def _two_sided(draws: Draws, name: str, reference: str) -> float:
-    """Return the two-sided p value of a difference, from its draws."""
-    upper = draws.chance_at_least(name, reference, at=0.0)
-    lower = draws.chance_at_least(reference, name, at=0.0)
-    return min(1.0, 2 * min(upper, lower))
+def _two_sided(draws: Draws, names: Sequence[str], reference: str) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the two-sided p value of each difference, read off its draws, or why it has none."""
+    p_values: dict[str, float] = {}
+    without: dict[str, str] = {}
+    for name in names:
+        try:
+            upper = draws.chance_at_least(name, reference, at=0.0)
+            lower = draws.chance_at_least(reference, name, at=0.0)
+        except NoInterval as error:
+            without[name] = str(error)
+        else:
+            p_values[name] = min(1.0, 2 * min(upper, lower))
+    return p_values, without
+
+
+def _without_resamples(items: TaskItems, statistic: statistics.Statistic, plan: Resampling) -> Draws:
+    """Return the figures of models whose items can't be resampled: no draw of them has a value."""
+    gold = None if items.gold is None else inputs.row(items.gold, what="gold")
+    scale = 1.0 if statistic.HAS_ITEM_SCORES else 100.0
+    seeds = {name: inputs.rows(values, what=name) for name, values in items.models.items()}
+    count = next(iter(seeds.values())).shape[1]
+    figures = [float(np.mean([scale * statistic.value(row, gold) for row in rows])) for rows in seeds.values()]
+    return Draws(
+        names=tuple(seeds),
+        observed=np.array(figures),
+        resampled=np.full((plan.n_resamples, len(seeds)), np.nan),
+        n_items=count,
+        n_clusters=count if items.clusters is None else len(set(items.clusters)),
+        n_seeds=tuple(len(rows) for rows in seeds.values()),
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcmbench.errors import EvaluationError, ScoreMissing
+from tcmbench.errors import EvaluationError, NoInterval, ScoreMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +77,9 @@ def clusters(ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: i
     """Return the clusters of items; without ids each item is one.
 
     Raises:
-        EvaluationError: Not one id per item, or fewer than two clusters: the variance between clusters can't be
-            estimated from one, and the interval would have width zero.
+        EvaluationError: Not one id an item.
+        NoInterval: Fewer than two clusters: the spread between one patient and no other cannot be known, and an
+            interval would claim it is zero.
     """
     if ids is None:
         codes, count = np.arange(items, dtype=np.int64), items
@@ -89,8 +90,8 @@ def clusters(ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: i
         codes = np.fromiter((numbers.setdefault(i, len(numbers)) for i in listed), dtype=np.int64, count=items)
         count = len(numbers)
     if count < 2:
-        raise EvaluationError(
+        raise NoInterval(
             f"{what}: {items} item(s) in {count} cluster(s); an interval needs at least two independent clusters. "
-            "Measure on more items, or report the difference without an interval."
+            "Measure on more items."
         )
     return Clusters(codes, count)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcmbench.errors import NoInterval
 from tcmbench.stats import inputs
 from tcmbench.stats.estimates import LEVEL
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tcmbench.stats.draws import Draws
+    from tcmbench.stats.estimates import Interval
     from tcmbench.stats.inputs import FloatArray
 
 
@@ -47,8 +49,9 @@ def on_front(gain: npt.ArrayLike, backward_transfer: npt.ArrayLike) -> npt.NDArr
 
 
 def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
-    """Return whether two models are tied: the paired interval of their difference contains zero."""
-    return one == other or draws.difference(one, other, level=level).interval.holds(0.0)
+    """Return whether two models can't be told apart: the interval of their difference holds zero, or there is none."""
+    interval = None if one == other else _interval(draws, one, other, level)
+    return interval is None or interval.holds(0.0)
 
 
 def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, int]]:
@@ -62,9 +65,16 @@ def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, i
     best = dict.fromkeys(draws.names, 1)
     worst = dict.fromkeys(draws.names, len(draws.names))
     for one, other in combinations(draws.names, 2):
-        low, high, _ = draws.difference(one, other, level=level).interval
-        if low > 0 or high < 0:
-            upper, lower = (one, other) if low > 0 else (other, one)
+        interval = _interval(draws, one, other, level)
+        if interval is not None and not interval.holds(0.0):
+            upper, lower = (one, other) if interval.low > 0 else (other, one)
             best[lower] += 1
             worst[upper] -= 1
     return {name: (best[name], worst[name]) for name in draws.names}
+
+
+def _interval(draws: Draws, one: str, other: str, level: float) -> Interval | None:
+    try:
+        return draws.difference(one, other, level=level).interval
+    except NoInterval:
+        return None

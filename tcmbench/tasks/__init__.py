@@ -158,11 +158,6 @@ def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None
         raise UnknownName.of("subset", column.subset, ["default"], where=where)
 
 
-def specs(workspace: Workspace) -> list[TaskSpec]:
-    """Return the specs of all local tasks, by name."""
-    return [workspace.spec(TaskSpec, name) for name in workspace.names(TaskSpec)]
-
-
 def layout(spec: TaskSpec) -> Layout:
     """Return the layout of the files of a local task."""
     task_type = _type(spec)

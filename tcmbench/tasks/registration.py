@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.data import location
-from tcmbench.errors import DataAbsent
+from tcmbench.errors import DataAbsent, TcmbenchError
 from tcmbench.records.task import Task
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
+from tcmbench.specs.toml import Spec
 from tcmbench.workspace import Workspace, find
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
+
+logger = logging.getLogger(__name__)
 
 ABSENT = "absent"
 """Revision of a task whose data isn't on this machine; loading it raises `DataAbsent`."""
@@ -30,13 +34,21 @@ def register_with_mteb(data_root: Path | str | None = None, *, workspace: Worksp
     if workspace is None:
         workspace = find(Path.cwd(), data=Path(data_root) if data_root else None)
     get_tasks = tasks.importlib_get_tasks()
-    names = workspace.names(TaskSpec)
+    names = [name for name, spec in workspace.specs(TaskSpec) if isinstance(_readable(name, spec), TaskSpec)]
     others = [t for t in get_tasks.TASK_LIST if t.metadata.name not in set(names)]
     ours = [_task_class(workspace, name) for name in names]
     setattr(get_tasks, "TASK_LIST", (*others, *ours))  # noqa: B010 (a module's attribute, unknown to mypy)
     get_tasks._TASKS_REGISTRY.update({t.metadata.name: t for t in ours})
     _register_benchmarks(workspace)
     return names
+
+
+def _readable(name: str, spec: Spec | TcmbenchError) -> Spec | None:
+    """Return a spec, None for a broken one: it costs no other task."""
+    if isinstance(spec, Spec):
+        return spec
+    logger.error("%s can't be registered with mteb: %s", name, spec)
+    return None
 
 
 def _task_class(workspace: Workspace, name: str) -> type[AbsTask]:
@@ -72,8 +84,10 @@ def _register_benchmarks(workspace: Workspace) -> None:
     lookup = importlib.import_module("mteb.benchmarks.get_benchmark")
     get_tasks = tasks.importlib_get_tasks()
     registry = get_tasks._TASKS_REGISTRY
-    for suite_name in workspace.names(Suite):
-        suite = workspace.spec(Suite, suite_name)
+    for name, spec in workspace.specs(Suite):
+        suite = _readable(name, spec)
+        if not isinstance(suite, Suite):
+            continue
         known = [t for t in dict.fromkeys(t.task for t in suite.tasks) if t in registry]
         if not known:
             continue

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import plugins
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import StoreError, TcmbenchError
+from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
@@ -136,11 +136,12 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
             return found
         try:
             made, job, outcome = _trained(workspace, recipe, seed=seed, name=name, progress=progress)
+        except StorageError:
+            raise
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
         with store.build(KIND, name, *_PARTS) as part:
-            shutil.move(outcome.model_dir, part / "model")
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
             write_json(
@@ -153,11 +154,13 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                     "provenance": origin.model_dump(mode="json"),
                 },
             )
+            # Last: what fails before, for want of room, leaves the model where the next run finds it.
+            shutil.move(outcome.model_dir, part / "model")
         failures.forget(store, name)
         shutil.rmtree(job.work_dir, ignore_errors=True)
     found = stored(workspace, recipe, seed=seed)
     if found is None:
-        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is missing. Is the disk full?")
+        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Run again.")
     return found
 
 
@@ -177,14 +180,14 @@ def _keep_logs(work_dir: Path, part: Path) -> None:
 def _trained(
     workspace: Workspace, recipe: Recipe, *, seed: int, name: str, progress: Callable[[Step], None]
 ) -> tuple[TrainSet, TrainingJob, Outcome]:
-    with failures.explained(f"variant {recipe.variant.name}, training set"):
+    with failures.explained(f"variant {recipe.variant.name}, training set", place=workspace.cache):
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
     job = _job(workspace, recipe, made, seed=seed, name=name)
     write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
     trainer = _trainer(recipe.variant)
     release()
-    with failures.explained(f"variant {recipe.variant.name}, training"):
+    with failures.explained(f"variant {recipe.variant.name}, training", place=job.work_dir):
         outcome = trainer.module.train(job, options=trainer.options, progress=progress)
     return made, job, outcome
 

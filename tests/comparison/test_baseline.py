@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import tracemalloc
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -116,6 +118,20 @@ def test_a_value_that_is_none_is_never_written(whole: MeasuredSet) -> None:
         (lambda text: text[: len(text) // 2], r"baseline\.json:\d+: not JSON"),
         (lambda text: text.replace("baseline 1", "baseline 9"), "expected a file in the format 'tcmbench baseline 1'"),
         (lambda text: text.replace('"set"', '"sett"'), r"set: Field required"),
+        (lambda text: text.encode("utf-16"), "can't decode"),
+        (lambda text: text.replace('"fake"', '"\\ud800"', 1), "surrogates not allowed"),
+        (lambda _: "[" * 100_000, "expected a file in the format"),
+        (lambda _: "[]", "the file: Input should be a valid dictionary"),
+        (lambda text: text.replace('"items": 120', '"items": NaN', 1), "expected finite numbers, got NaN"),
+        (lambda text: text.replace('"items": 120', '"items": Infinity', 1), "expected finite numbers, got Infinity"),
+        (lambda text: text.replace('"items": 120', f'"items": {"9" * 5000}', 1), "Exceeds the limit"),
+        (lambda text: text.replace('"items": 120', f'"items": {"9" * 400}', 1), "items: "),
+        (lambda text: text.replace('"items": 120', '"items": 0', 1), "items: Input should be greater"),
+        (lambda text: text.replace('"items": 120', '"items": null', 1), "items: Input should be a valid integer"),
+        (lambda text: text.replace('"seeds": 2', '"seeds": -2', 1), "seeds: Input should be greater"),
+        (lambda text: _changed(text, "values", {}), "values of .* without a model, or none"),
+        (lambda text: _changed(text, "tasks", {}), "score, values or task of .* missing"),
+        (lambda text: _changed(text, "models", {}), "without a model, or none"),
     ],
 )
 def test_a_damaged_file_says_where_and_what_to_do(
@@ -123,16 +139,54 @@ def test_a_damaged_file_says_where_and_what_to_do(
 ) -> None:
     """Cut off, of another version, or edited."""
     path = tmp_path / "baseline.json"
-    path.write_text(damage(baseline.text(baseline.make(whole, policy=POLICY))), "utf-8")  # type: ignore[operator]
+    damaged = damage(baseline.text(baseline.make(whole, policy=POLICY)))  # type: ignore[operator]
+    path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     with pytest.raises(SpecError, match=message) as error:
         baseline.read(path)
     assert "--update-baseline" in str(error.value)
 
 
+def _changed(text: str, part: str, value: object) -> str:
+    return json.dumps({**json.loads(text), part: value})
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "gone", "large"])
+def test_what_is_no_baseline_s_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A named pipe isn't waited for, and what is there isn't taken for no baseline."""
+    path = tmp_path / "baseline.json"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "gone":
+            path.symlink_to("absent")
+        case "large":
+            monkeypatch.setattr(baseline, "_LARGEST_FILE", 10)
+            path.write_text("{}" * 6, encoding="utf-8")
+    assert baseline.is_there(path)
+    with pytest.raises(SpecError, match=f"^{path}: (expected|no such file)"):
+        baseline.read(path)
+
+
+def test_few_bytes_that_unpack_to_many_are_not_unpacked() -> None:
+    """64 KiB of them would be 64 MiB; no more is unpacked than is expected, and one byte."""
+    packed = base64.b64encode(zlib.compress(bytes(64 << 20), 9)).decode()
+    tracemalloc.start()
+    with pytest.raises(SpecError, match="expected 2 × 3 numbers, got more"):
+        baseline.decode(packed, statistic="mean", shape=(2, 3), where="f")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+    with pytest.raises(SpecError, match="expected at most 16,777,216 numbers, got 1 × 16777217"):
+        baseline.decode(packed, statistic="mean", shape=(1, (16 << 20) + 1), where="f")
+
+
 def test_damaged_values_name_model_and_task(whole: MeasuredSet) -> None:
-    """Not base64, or too few numbers."""
+    """Not base64, not ASCII, cut off, or too few numbers."""
     made = baseline.make(whole, policy=POLICY)
-    for text in ("%%%", base64.b64encode(zlib.compress(b"1234")).decode()):
+    cut = base64.b64encode(base64.b64decode(made.values["mini-zh"]["InDomain0"])[:-6]).decode()
+    for text in ("%%%", "气虚", "", cut, base64.b64encode(zlib.compress(b"1234")).decode()):
         values = {**made.values, "mini-zh": {**made.values["mini-zh"], "InDomain0": text}}
         with pytest.raises(SpecError, match="values of mini-zh on InDomain0"):
             made.model_copy(update={"values": values}).row("mini-zh", "InDomain0", where="f")

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tcmbench import plugins, tasks
+from tcmbench.comparison import baseline
 from tcmbench.data import tcm_sd, validate
 from tcmbench.data.convert import convert
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
@@ -78,6 +81,7 @@ def targets() -> dict[str, Target]:
         "data/tcm_sd": Target(_write_records, _use_records),
         "data/training": Target(_write_records, _use_training),
         "policy": Target(_write_policy, lambda folder: policy.read(folder / "policy.toml")),
+        "baseline": Target(_write_baseline, _use_baseline),
     }
     found |= {f"formats/{name}": _format(name) for name in plugins.names("formats")}
     found |= {f"tasks/{kind}": Target(lambda root, kind=kind: _write_task(root, kind), _use_task) for kind in _TASKS}
@@ -131,6 +135,25 @@ _FOLDERS: dict[type[Spec], str] = {
 def _write_policy(folder: Path) -> None:
     text = 'margin = 1.0\nrequired_gain = "none"\n[baseline]\nmargin = 0.5\n'
     (folder / "policy.toml").write_text(text, encoding="utf-8")
+
+
+def _write_baseline(folder: Path) -> None:
+    values = baseline.encode(np.array([[100.0, 63.093, 0.0]]), "mean", where="m on T")
+    task = {"task": "T", "split": "test", "subset": "default", "metric": "ndcg_at_10", "statistic": "mean", "items": 3}
+    made = {
+        "set": "s", "suite": "s", "reference": "m", "packages": {"mteb": "2.26.0"},
+        "tasks": {"T": {**task, "ids": "0" * 64, "revision": "1" * 32}},
+        "models": {"m": {"kind": "base", "seeds": 1, "revisions": ["2" * 32], "scores": {"T": 54.3643}}},
+        "values": {"m": {"T": values}},
+    }  # fmt: skip
+    baseline.write(folder / "baseline.json", baseline.Baseline.model_validate(made))
+
+
+def _use_baseline(folder: Path) -> None:
+    kept = baseline.read(folder / "baseline.json")
+    for name, columns in kept.values.items():
+        for column in columns:
+            kept.row(name, column, where="baseline.json")
 
 
 def _write_records(folder: Path) -> None:

@@ -98,14 +98,25 @@ def test_a_file_with_such_a_name_says_so(tmp_path: Path) -> None:
         place.spec(TaskSpec, "..")
 
 
-def test_a_folder_is_no_spec(tmp_path: Path) -> None:
-    """Although its name ends like one."""
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "gone"])
+def test_what_is_no_file_is_no_spec(tmp_path: Path, kind: str) -> None:
+    """Although its name ends like one: it is refused by its path, and never waited for."""
     place = workspace_of(tmp_path, {"Task": TASK})
-    (tmp_path / "tasks/Folder.toml").mkdir()
+    path = tmp_path / "tasks/Odd.toml"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to(os.devnull)
+        case "gone":
+            path.symlink_to("absent")
 
-    assert "Folder" not in place.names(TaskSpec)
-    with pytest.raises(UnknownName, match="no task named 'Folder'"):
-        place.spec(TaskSpec, "Folder")
+    assert {"Odd", "Task"} <= set(place.names(TaskSpec))
+    expected = "no task named 'Odd'" if kind == "gone" else rf"^{path}: expected a file, got a folder, device or pipe"
+    with pytest.raises((SpecError, UnknownName), match=expected):
+        place.spec(TaskSpec, "Odd")
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../b", "C:\\x", "synthetic/../../x"])

@@ -44,7 +44,7 @@
       line.append(make("td", {}, ...(cell.h ? [histogram(cell.h)] : ["–"])));
       const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
       const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
-      line.append(make("td", { class: "ids" }, [cell.v === undefined ? "" : text(verdicts[cell.v]), share].filter(Boolean).join("; "), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
+      line.append(make("td", { class: "ids" }, [cell.v === undefined ? "" : text(verdicts[cell.v]), share].filter(Boolean).join("; "), ...(cell.why ? [make("bdi", {}, either(cell.why))] : []), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
       if (moves) {
         const own = !cell.d, ids = make("td", { class: "ids" });
         if (cell.lo) {

@@ -154,6 +154,7 @@
     if (found.v !== undefined) lines.push(line(text("verdict"), text(verdicts[found.v])));
     if (found.b) lines.push(line("", text(found.b === 1 ? "best" : "tied")));
     if (found.k) lines.push(line(text("seeds"), found.k.map((value) => value.toFixed(1)).join(", ")));
+    if (found.why) lines.push(make("bdi", {}, either(found.why)));
     return [...lines, line("n", `${board.columns[column].items} ${text("items")}`)];
   }
   let told = null;

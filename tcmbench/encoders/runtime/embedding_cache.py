@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import disk
 from tcmbench.errors import StoreError
-from tcmbench.store import key, write_json
+from tcmbench.store import key, locked, write_json
 
 try:
     import fcntl
@@ -43,6 +44,7 @@ _RECORD = _DIGEST + 4
 _STAGE = "embeddings 1"
 _LOCK_SECONDS = 600.0
 _CLAIM_PAUSE = 0.05
+_CARD = "space.json"
 
 
 class SpaceCard(BaseModel):
@@ -93,7 +95,8 @@ class Space:
         self._dimensions: int | None = None
         self.refresh()
         if self.folder.is_dir():
-            self._card_path.touch()
+            with contextlib.suppress(OSError):  # when it was last used; a store that is only read doesn't take it
+                self._card_path.touch()
 
     @property
     def dimensions(self) -> int | None:
@@ -168,7 +171,7 @@ class Space:
         """
         if not len(digests):
             return
-        with _locked(self.folder):
+        with _locked(self.folder), disk.writing(self.folder / _CARD):
             self._make(int(vectors.shape[1]))
             self.refresh()
             if vectors.shape != (len(digests), self._dimensions):
@@ -195,9 +198,12 @@ class Space:
         if fcntl is None:
             yield True
             return
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
         place = int.from_bytes(name[:4], "little") >> 1
-        with self.folder.with_name(f".{self.folder.name}.claims").open("ab") as file:
+        claims = self.folder.with_name(f".{self.folder.name}.claims")
+        with disk.writing(claims):
+            claims.parent.mkdir(parents=True, exist_ok=True)
+            file = claims.open("ab")
+        with file:
             end = time.monotonic() + seconds
             while not (mine := _byte_locked(file.fileno(), place)) and time.monotonic() < end:
                 time.sleep(_CLAIM_PAUSE)
@@ -213,7 +219,7 @@ class Space:
 
     @property
     def _card_path(self) -> Path:
-        return self.folder / "space.json"
+        return self.folder / _CARD
 
     def _whole_records(self) -> int:
         """Return the number of records whose rows are complete."""
@@ -250,17 +256,10 @@ class Space:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a space; its file is next to the folder, so that it outlives it."""
-    import filelock
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(folder.with_name(f".{folder.name}.lock"), timeout=_LOCK_SECONDS):
-            yield
-    except filelock.Timeout as error:
-        raise StoreError(
-            f"{folder}: another process has been writing for over {_LOCK_SECONDS:g} seconds. Wait for it, or stop it."
-        ) from error
+    """Hold the lock of a space; it lies beside the folder, so that it outlives it."""
+    taken = f"{folder}: another process has been writing for over {_LOCK_SECONDS:g} seconds"
+    with locked(folder.with_name(f".{folder.name}.lock"), timeout=_LOCK_SECONDS, taken=taken):
+        yield
 
 
 def _byte_locked(descriptor: int, place: int) -> bool:

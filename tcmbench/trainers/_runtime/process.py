@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
+from tcmbench import disk, faults
+from tcmbench.errors import ParityError, SpecError, StorageError, TcmbenchError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,10 +76,13 @@ def run(
 
     Raises:
         TrainingError: It failed; the message holds the error it ended with and what to do.
+        StorageError: There was no room for what it writes.
     """
-    console.parent.mkdir(parents=True, exist_ok=True)
+    with disk.writing(console):
+        console.parent.mkdir(parents=True, exist_ok=True)
+        opened = console.open("ab")
     start, peak = time.monotonic(), 0.0
-    with console.open("ab") as output:
+    with opened as output:
         begin = output.tell()
         process = subprocess.Popen(
             leashed(command),
@@ -130,6 +134,11 @@ def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str =
     last = last_error(tail)
     if own := _own_error(last, console=console, what=what):
         return own
+    if any(words in lowered for words in faults.NO_ROOM):
+        return StorageError(
+            f"{what} failed: no room to write; {disk.room(console)}. Make room there, or choose another folder for the "
+            f"store ($TCMBENCH_CACHE); then run the same command again to go on from the last checkpoint: {last}"
+        )
     if any(word in lowered for word in _MEMORY_WORDS):
         advice = f"It ran out of memory. {on_memory}"
     elif code in {-signal.SIGKILL, 128 + signal.SIGKILL} or "(SIGKILL) received" in last:
