@@ -8,7 +8,8 @@ TcmbenchError                 the command line prints it without a traceback and
 │   └── DataAbsent            files that are simply not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
-├── StoreError                an artefact that is damaged or locked, a path that no file can be written to
+├── StoreError                an artefact that is locked, a path that no file can be written to
+│   └── DamagedArtefact       an artefact whose files are not as they were written
 ├── EvaluationError           a score that cannot be trusted
 │   └── ParityError           two ways to the same number disagree
 ├── TrainingError             a training that failed or silently taught nothing
@@ -87,6 +88,15 @@ class MissingExtra(TcmbenchError):
 
 class StoreError(TcmbenchError):
     """An artefact that is damaged, a lock that another process holds, or a path that no file can be written to."""
+
+
+class DamagedArtefact(StoreError):
+    """An artefact whose files are not as they were written."""
+
+    def __init__(self, path: Path, *, what: str) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(f"{path}: {what}. Run again to make it anew, or remove it: tcmbench cache verify --delete")
 
 
 class EvaluationError(TcmbenchError):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
-from tcmbench.store import atomic_write, key, tree_sha256
+from tcmbench.store import atomic_write, key
 
 if TYPE_CHECKING:
     from tcmbench.boards.build import Options

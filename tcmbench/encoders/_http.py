@@ -11,6 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from tcmbench import strict_json
 from tcmbench.errors import EvaluationError, ModelAbsent
 
 logger = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ class Server:
                 logger.warning("%s%s: %s; trying again", self.url, path, reason)
             try:
                 with urllib.request.urlopen(request, timeout=self.seconds) as answer:  # noqa: S310 - as above
-                    return json.load(answer)
+                    return strict_json.loads(answer.read())
             except urllib.error.HTTPError as error:
                 reason = self._reason(error, path)
                 wait = _retry_after(error)
             except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
                 reason, wait = f"no answer ({getattr(error, 'reason', error)})", None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise EvaluationError(f"{self.url}{path}: expected JSON, got something else: {error}") from error
             if attempt + 1 < self.tries:
                 time.sleep(min(self.pause * 2**attempt if wait is None else wait, _LONGEST_WAIT))

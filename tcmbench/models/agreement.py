@@ -5,9 +5,9 @@ The loader follows the folder where it speaks, so a TOML that says otherwise wou
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import ModelAbsent, SpecError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _read(path: Path) -> Mapping[str, object]:
 
 def _json(path: Path) -> object:
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        content: object = strict_json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
     return content

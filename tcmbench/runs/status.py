@@ -13,10 +13,11 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.errors import DamagedArtefact
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
 from tcmbench.records.reason import Reason
-from tcmbench.store import read_json, write_json
+from tcmbench.store import read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +74,7 @@ class Status:
         self._write()
 
     def _write(self) -> None:
-        write_json(
+        write_checked(
             self._path, {"doing": [{**one._asdict(), "reason": one.reason.to_json()} for one in self._doing.values()]}
         )
 
@@ -104,8 +105,9 @@ def running(store: Store) -> list[Doing]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            with contextlib.suppress(FileNotFoundError):  # the run ended between the two looks
-                doing += _read(read_json(path))
+            # the run ended between the two looks, or its next note will replace a damaged one
+            with contextlib.suppress(FileNotFoundError, DamagedArtefact):
+                doing += _read(read_checked(path))
             continue
         lock.release()
         path.unlink(missing_ok=True)
