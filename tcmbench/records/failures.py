@@ -40,7 +40,10 @@ def last(store: Store, name: str) -> CellState | None:
     """
     try:
         record = read_checked(_path(store, name))
-    except (FileNotFoundError, DamagedArtefact):
+    except FileNotFoundError:
+        return None
+    except DamagedArtefact as error:
+        logger.error("%s: %s. Why the work failed is not known any more.", error.path, error.what)
         return None
     if record.get("key") != name:
         return None

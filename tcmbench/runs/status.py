@@ -8,6 +8,7 @@ processes are called.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 import uuid
 from dataclasses import replace
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
     from tcmbench.records.events import Event
     from tcmbench.store import Store
+
+logger = logging.getLogger(__name__)
 
 _KIND = "running"
 _EVERY = 2.0
@@ -105,9 +108,8 @@ def running(store: Store) -> list[Doing]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            # the run ended between the two looks, or its next note will replace a damaged one
-            with contextlib.suppress(FileNotFoundError, DamagedArtefact):
-                doing += _read(read_checked(path))
+            with contextlib.suppress(FileNotFoundError):  # the run ended between the two looks
+                doing += _noted(path)
             continue
         lock.release()
         path.unlink(missing_ok=True)
@@ -133,8 +135,13 @@ def _marked(entry: Entry, doing: Sequence[Doing]) -> Entry:
     return replace(entry, states=states)
 
 
-def _read(value: object) -> list[Doing]:
-    doing = value.get("doing") if isinstance(value, dict) else None
+def _noted(path: Path) -> list[Doing]:
+    """Return what a run has noted; nothing where that is damaged, as its next note replaces it."""
+    try:
+        doing = read_checked(path).get("doing")
+    except DamagedArtefact as error:
+        logger.error("%s: %s. What the run does is not shown until its next note.", error.path, error.what)
+        return []
     rows = [row for row in doing if isinstance(row, dict)] if isinstance(doing, list) else []
     return [
         Doing(str(row.get("model", "")), str(row.get("column", "")), Reason.from_json(row.get("reason")))

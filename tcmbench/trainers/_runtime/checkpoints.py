@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tcmbench import manifests, strict_json
@@ -10,6 +11,8 @@ from tcmbench.store import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _KIND, _STATE = "checkpoint", "trainer_state.json"
 
@@ -66,5 +69,7 @@ def _problem(folder: Path) -> DamagedArtefact | None:
         files = manifests.read(folder, kind=_KIND, key=folder.name)
         manifests.verify(folder, kind=_KIND, key=folder.name, names={_STATE, *files})
     except DamagedArtefact as error:
+        if (folder / manifests.NAME).is_file():
+            logger.error("%s: %s. The training goes on from an earlier checkpoint.", error.path, error.what)
         return error
     return None
