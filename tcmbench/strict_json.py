@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 
@@ -19,12 +20,9 @@ def loads(text: str | bytes) -> Any:
         DuplicateKey: A key stands twice in one object.
         RecursionError: It is nested too deeply.
     """
-    return json.loads(text, object_pairs_hook=unique)  # noqa: TID251 - the one place
-
-
-def decoder() -> json.JSONDecoder:
-    """Return a decoder with the same rule, for texts that hold several values."""
-    return json.JSONDecoder(object_pairs_hook=unique)
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    return DECODER.decode(text)
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -35,7 +33,11 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        name = next(key for key in value if keys.count(key) > 1)
+        (name, _), *_ = (Counter(key for key, _ in pairs) - Counter(value.keys())).items()
         raise DuplicateKey(f"the key {name!r:.80} stands twice in one object")
     return value
+
+
+# One for all: json.loads with a hook would set up a decoder for each line of a file.
+DECODER = json.JSONDecoder(object_pairs_hook=unique)
+"""Reads by the same rule where a text holds several values."""

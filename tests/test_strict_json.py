@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcmbench.strict_json import DuplicateKey, decoder, loads
+from tcmbench.strict_json import DECODER, DuplicateKey, loads
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -20,12 +20,12 @@ JSON = st.recursive(
 def test_other_json_is_read_as_by_python(value: object) -> None:
     """The rule changes nothing else."""
     text = json.dumps(value)
-    assert loads(text) == value == decoder().decode(text)
+    assert loads(text) == value == DECODER.decode(text)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "c": 0, "a": 1}}]', '{"a": 1, "\\u0061": 1}'])
 def test_a_key_that_stands_twice_is_refused(text: str) -> None:
     """At any depth, with equal values too, and however it is escaped."""
-    for read in (loads, decoder().decode, lambda text: loads(text.encode())):
+    for read in (loads, DECODER.decode, lambda text: loads(text.encode())):
         with pytest.raises(DuplicateKey, match="the key 'a' stands twice"):
             read(text)

@@ -145,7 +145,6 @@ def _row(value: object, number: int) -> JsonRow | LineProblem:
 
 def _array(text: str) -> Iterator[JsonRow | LineProblem]:
     """Yield the elements of a JSON array; after a bad one, go on at the next line that opens an object."""
-    decoder = strict_json.decoder()
     position = text.index("[") + 1
     line, counted = 1, 0
     while True:
@@ -157,7 +156,7 @@ def _array(text: str) -> Iterator[JsonRow | LineProblem]:
         if text[position] == "]":
             break
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = strict_json.DECODER.raw_decode(text, position)
             element = text[position:end]
             if "\\u" in element:
                 refuse_surrogates(value)
