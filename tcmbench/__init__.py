@@ -1,15 +1,27 @@
-"""Measure what fine-tuning gained on TCM-SD, what it forgot elsewhere, and whether the difference is real."""
+"""Measure what fine-tuning gained on TCM-SD, what it forgot elsewhere, and whether the difference is real.
+
+In Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `train` and `Workspace` (see `tcmbench.api`). They
+are imported when they are first used, so that `import tcmbench` stays light.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__version__ = "0.1.0"
+    from tcmbench.api import board, check, compare, evaluate, run, train
+    from tcmbench.api import find as Workspace  # noqa: N812 (called like the class that it returns)
 
-__all__ = ["__version__", "register_tasks"]
+__all__ = [
+    "Workspace", "__version__", "board", "check", "compare", "evaluate", "register_tasks", "run", "train",
+]  # fmt: skip
+
+_API = {**{name: name for name in ("board", "check", "compare", "evaluate", "run", "train")}, "Workspace": "find"}
 
 
 def register_tasks(data_root: Path | str | None = None) -> list[str]:
@@ -24,3 +36,13 @@ def register_tasks(data_root: Path | str | None = None) -> list[str]:
     from tcmbench.tasks.registration import register_with_mteb
 
     return register_with_mteb(data_root)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        return getattr(importlib.import_module("tcmbench.api"), _API[name])
+    raise AttributeError(f"module 'tcmbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -22,15 +22,21 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from tcmbench import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 
 class TcmbenchError(Exception):
-    """Base of all errors that a user can mend; the message says how."""
+    """Base of all errors that a user can mend; the message says how, without secrets."""
 
     exit_code = 2
+
+    def __init__(self, *parts: object) -> None:
+        # Here, because every message goes to a record, a board or a log in the end.
+        super().__init__(*(redaction.text(part) if isinstance(part, str) else part for part in parts))
 
 
 class UnknownName(TcmbenchError):
@@ -69,7 +75,7 @@ class DataAbsent(DataError):
 
     def __init__(self, path: Path, *, what: str, how: str) -> None:
         self.path = path
-        self.how = how
+        self.how = redaction.text(how)
         super().__init__(f"{what} is not here: expected {path}. {how}")
 
 

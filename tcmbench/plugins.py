@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import redaction
 from tcmbench.checksums import file_sha256
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.store import differences
@@ -91,10 +92,11 @@ class Plugin:
     def identity(self) -> dict[str, Json]:
         """Return everything that changes what it makes: name, revision, plug-ins that it uses, options.
 
-        Of the options only those that differ from their defaults, so that a new one orphans nothing.
+        Of the options only those that differ from their defaults, so that a new one orphans nothing, and no secrets, as
+        another key for the same server makes nothing else.
         """
         refine = getattr(self.module, "identity", differences)
-        parts: dict[str, Json] = {"uses": _uses(self.module), "options": dict(refine(self.options))}
+        parts: dict[str, Json] = {"uses": _uses(self.module), "options": redaction.identity(dict(refine(self.options)))}
         return {"name": self.name, "revision": self.revision, **{name: part for name, part in parts.items() if part}}
 
 

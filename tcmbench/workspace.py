@@ -51,6 +51,9 @@ class Workspace:
     cache: Path
     """Folder of the store: scores, trained models, embeddings, generated data."""
 
+    given: tuple[toml.Spec, ...] = ()
+    """Bases and tasks without a file: what a command named by its path, or by its name on the hub."""
+
     @property
     def store(self) -> Store:
         """Content-addressed artefacts."""
@@ -68,7 +71,8 @@ class Workspace:
 
     def names(self, schema: type[toml.Spec]) -> list[str]:
         """Return the names of all specs of a kind, sorted."""
-        return sorted({name for folder in self._folders(schema) for name in toml.names(folder)})
+        given = {spec.name for spec in self.given if isinstance(spec, schema)}
+        return sorted(given | {name for folder in self._folders(schema) for name in toml.names(folder)})
 
     def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
         """Read a spec by name; the workspace's own hides a bundled one of the same name.
@@ -77,6 +81,9 @@ class Workspace:
             UnknownName: No such spec.
             SpecError: It doesn't fit its schema.
         """
+        for given in self.given:
+            if isinstance(given, schema) and given.name == name:
+                return given
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.

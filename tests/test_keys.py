@@ -118,7 +118,7 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
     context = build_context(place, recipe)
     inputs = build.recipe(made.variant, recipe.base, recipe.data.sha256, seed=0, context=context, drop=frozenset())
     task = tasks._local(place, made.task)
-    model = revision(made.base, weights.folder(place, made.base) if made.base.has_weights else None)
+    model = revision(made.base, weights.source(place, made.base) if made.base.has_weights else None)
     suite = Suite.model_validate({"name": "one", "tasks": [{"task": task.name, "role": "general"}]})
     return {
         "trainset": key(build.STAGE, inputs),

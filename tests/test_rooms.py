@@ -9,10 +9,10 @@ import pytest
 from tests.imports import ARROWS, MODULES, TREES, room_of
 
 ROOMS = (
-    "errors", "strict_json", "checksums", "manifests", "store", "store_inventory", "store_removal",
-    "store_verification", "plugins", "text", "specs", "workspace", "records", "stats", "data", "ranking", "encoders",
-    "models", "task_types", "tasks", "miners", "augmentations", "trainsets", "trainers", "tuning", "evaluation",
-    "comparison", "runs", "executors", "boards", "checks", "cli",
+    "version", "redaction", "terminal", "errors", "strict_json", "checksums", "manifests", "store",
+    "store_inventory", "store_removal", "store_verification", "plugins", "text", "specs", "workspace", "records",
+    "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "miners", "augmentations", "trainsets",
+    "trainers", "tuning", "evaluation", "comparison", "runs", "executors", "boards", "checks", "api", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

@@ -48,7 +48,7 @@ def test_absent_weights_say_how_to_get_them(
     base = place.spec(Base, "far")
     assert weights.state(place, base) == "absent"
     with pytest.raises(ModelAbsent, match="hf download org/far"):
-        weights.folder(place, base)
+        weights.source(place, base)
 
 
 def test_weights_of_the_hub_cache_are_found(
@@ -64,7 +64,7 @@ def test_weights_of_the_hub_cache_are_found(
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     (workspace_dir / "models/bases/near.toml").write_text('kind = "embedding"\nhub_id = "org/near"\n', encoding="utf-8")
     place = find(workspace_dir)
-    assert repository / "snapshots/abc" == weights.folder(place, place.spec(Base, "near"))
+    assert repository / "snapshots/abc" == weights.source(place, place.spec(Base, "near"))
 
 
 def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:

@@ -29,7 +29,7 @@ _ATTEMPTS = 20
 class Options(AugmentationOptions):
     """How many variants, and which zones are cut how finely."""
 
-    count: int = Field(default=4, ge=1)
+    count: int = Field(default=4, ge=1, le=10_000)
     """Variants of each document."""
 
     clauses: tuple[DocumentField, ...] = ("manifestations",)

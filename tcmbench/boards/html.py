@@ -7,6 +7,8 @@ stand in both languages.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
-_DATA = "%tcmbench-data%"
+_DATA = "<tcmbench-data>"
+"""Where the data goes. Names are escaped, so no name has a `<` in the page and none can stand for this."""
 
 LARGEST = 495_000
 """Bytes that a page should keep to, whatever its board; panels show less where they must."""
@@ -57,6 +60,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
+    scripts = [_asset(name) for name in ("page.js", "table.js", "panel.js")]
     template = environment.get_template("board.html.j2")
     page = template.render(
         table=table,
@@ -72,12 +76,13 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         places={row.name: place for place, row in enumerate(table.rows)},
         missing=_missing(table),
         states=_states(table),
-        data=_DATA,
+        data=_markup(_DATA),
         paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
         reload_seconds=reload_seconds,
         shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
-        scripts=[_asset(name) for name in ("page.js", "table.js", "panel.js")],
+        scripts=scripts,
+        script_hashes=" ".join(map(_hash, scripts)),
         lead_picture=lead,
         pictures=[p for p in drawn if p is not lead],
         empty={name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)},
@@ -141,9 +146,19 @@ def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
 
 def _asset(name: str) -> Markup:
     """Return a style sheet or script of the package, as it stands in the file."""
+    return _markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _markup(own: str) -> Markup:
+    """Return text of the package as markup; never data."""
     from markupsafe import Markup
 
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file, not data
+    return Markup(own)  # noqa: S704 - our own text, not data
+
+
+def _hash(script: str) -> str:
+    """Return what the page's policy names a script by: no other script, handler or `javascript:` link runs."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _roles(table: Table) -> list[str]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
 
 _ESCAPES = str.maketrans(
-    {character: f"\\{character}" for character in "\\`*_[]|#~"} | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+    {character: f"\\{character}" for character in "\\`*_[]|#~!"}
+    | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+    | {"@": "@&#8203;"}  # a name behind the sign would get a message from GitHub
 )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socket
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcmbench.boards.render import WRITERS, to_html
 from tcmbench.errors import TcmbenchError
@@ -16,7 +19,11 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Table
 
 LOOPBACK = "127.0.0.1"
-_NAMES = {LOOPBACK, "localhost"}
+_HOST = re.compile(r"(?i)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
+"""Names of this machine to itself, with any port: a tunnel may lead here from another one."""
+
+_MOST_CLIENTS = 100
+_REQUEST_SECONDS = 10.0
 _TYPES = {
     "html": "text/html",
     "csv": "text/csv",
@@ -64,7 +71,35 @@ class Board:
             return self._files[name]
 
 
-def server(board: Board, *, port: int) -> ThreadingHTTPServer:
+class Listener(ThreadingHTTPServer):
+    """Serves each client in a thread; of too many clients the first to come is let go, so that a new one is served."""
+
+    request_queue_size = 128
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._clients: dict[int, socket.socket] = {}
+        self._clients_lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a client's thread."""
+        with self._clients_lock:
+            self._clients[id(request)] = request
+            oldest = next(iter(self._clients.values())) if len(self._clients) > _MOST_CLIENTS else None
+            if oldest is not None:
+                del self._clients[id(oldest)]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a client's connection."""
+        with self._clients_lock:
+            self._clients.pop(id(request), None)
+        super().shutdown_request(request)
+
+
+def server(board: Board, *, port: int) -> Listener:
     """Return a server that listens on the loopback interface alone; the caller runs and closes it.
 
     Args:
@@ -78,17 +113,20 @@ def server(board: Board, *, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         """Answers GET for the board's files and nothing else."""
 
+        timeout = _REQUEST_SECONDS
+
         def do_GET(self) -> None:
             """Send a file of the board."""
             # A page of another site can make a browser ask us under its own name (DNS rebinding).
-            if self.headers.get("Host", "").rpartition(":")[0] not in _NAMES:
+            hosts = self.headers.get_all("Host", [])
+            if len(hosts) != 1 or not _HOST.fullmatch(hosts[0].strip()):
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
                 return
             name = self.path.partition("?")[0].removeprefix("/") or "index.html"
             try:
                 body = board.file(name)
             except TcmbenchError as error:
-                self._send(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error).encode())
+                self._send(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error).encode(errors="replace"))
                 return
             if body is None:
                 self.send_error(HTTPStatus.NOT_FOUND)
@@ -101,10 +139,12 @@ def server(board: Board, *, port: int) -> ThreadingHTTPServer:
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
             self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+            self.send_header("X-Frame-Options", "DENY")
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             """Say nothing: a line every few seconds helps nobody."""
 
-    return ThreadingHTTPServer((LOOPBACK, port), Handler)
+    return Listener((LOOPBACK, port), Handler)

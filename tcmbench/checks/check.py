@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import tcmbench
 from tcmbench.checks import state
 from tcmbench.checks.verdict import Report
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
+from tcmbench.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             models=tuple(sorted(judged, key=lambda verdict: -verdict.exit_code)),
             places=state.places(workspace, measured),
             columns=len(measured.columns),
-            version=tcmbench.__version__,
+            version=__version__,
         )
         for against, judged in verdicts.items()
     }

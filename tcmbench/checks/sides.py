@@ -14,6 +14,7 @@ from tcmbench.comparison.pairs import ComparedPair, Side
 from tcmbench.comparison.verdict import because
 from tcmbench.errors import NotComparable, SpecError, UnknownName
 from tcmbench.evaluation import run
+from tcmbench.models.given import in_set
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs import gather
 from tcmbench.specs.base import Base
@@ -44,7 +45,8 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
         NotComparable: A baseline's row is of another task than today's.
         SpecError: A baseline that can't be read.
     """
-    model_set = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
+    chosen = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
+    workspace, model_set = in_set(workspace, chosen)
     planned = tasks.plan_set(workspace, model_set)
     sides = [_side(workspace, model_set, planned, name) for name in (before, after)]
     return ComparedPair(sides[0], sides[1], model_set, planned)
@@ -71,8 +73,9 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
     if name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
-        cells = run.read(workspace, models.base_model(workspace, name), planned)
-        return measured(board_entries.base_entry(base, cells))
+        model = models.base_model(workspace, base.name)
+        cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, base)
+        return measured(board_entries.base_entry(model.base, cells, settings=settings))
     if name in variants:
         return measured(gather.stored_variant(workspace, variants[name], planned))
     if stem in variants:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.comparison.measured import measured_set
+from tcmbench.models.given import in_set
 from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
 
@@ -36,7 +37,7 @@ def read(workspace: Workspace, name: str) -> MeasuredSet:
         StoreError: A stored score is damaged.
         NotComparable: Seeds of a variant were measured on different items.
     """
-    model_set = workspace.spec(ModelSet, name)
+    workspace, model_set = in_set(workspace, workspace.spec(ModelSet, name))
     planned = tasks.plan_set(workspace, model_set)
     return measured_set(model_set, planned.suite, gather.entries(workspace, model_set, planned))
 
@@ -48,9 +49,9 @@ def places(workspace: Workspace, measured: MeasuredSet) -> dict[str, Place]:
 
 def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place:
     """Return the file and line that declare a model: its own file, or the set's where it is spelled there."""
-    own = ("models/variants" if kind == "variant" else "models/bases", name)
+    own = [(folder, name) for folder in (["models/variants"] if kind == "variant" else []) + ["models/bases"]]
     for content in workspace.content:
-        for folder, stem in (own, ("models/sets", model_set.name)):
+        for folder, stem in (*own, ("models/sets", model_set.name)):
             path = content / folder / f"{stem}.toml"
             if path.is_file():
                 return Place(_shown(path, content), _line(path, f'"{name}"') if stem != name else 1)

@@ -107,7 +107,7 @@ app = typer.Typer(cls=_Commands, no_args_is_help=True, help=_HELP, **_LOOK)
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        from tcmbench import __version__
+        from tcmbench.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
@@ -132,6 +132,7 @@ def main(arguments: list[str] | None = None) -> Any:
     import io
     import sys
 
+    from tcmbench.cli._output import say
     from tcmbench.errors import TcmbenchError
 
     # Imports make objects by the hundred thousand that live for ever; looking through them for garbage after every 700
@@ -145,7 +146,7 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(args=arguments, prog_name=PROGRAM)
     except TcmbenchError as error:
-        typer.echo(f"tcmbench: {error}", err=True)
+        say(f"tcmbench: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         typer.echo("tcmbench: stopped; what was finished is kept, run the same command again to go on", err=True)
@@ -156,7 +157,9 @@ def _set_up_logging() -> None:
     import logging
     import os
 
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=os.environ.get("TCMBENCH_LOG", "ERROR"))
+    from tcmbench.terminal import log_handler
+
+    logging.basicConfig(handlers=[log_handler()], level=os.environ.get("TCMBENCH_LOG", "ERROR"))
     # bm25s logs at DEBUG from the moment it is imported
     logging.getLogger("bm25s").propagate = False
     # Progress bars of the libraries fight with ours over the same line.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 from tcmbench.errors import SpecError, TcmbenchError
 
@@ -67,10 +68,11 @@ def command(
 
     Nothing is measured.
     """
+    from tcmbench.models.given import in_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
-    model_set = place.spec(ModelSet, name)
+    place, model_set = in_set(place, place.spec(ModelSet, name))
     asked = [
         option
         for option, given in (
@@ -138,9 +140,9 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | No
 
     planned, entries = _gathered(place, model_set)
     written = figures.save(_table(place, model_set, planned, entries, policy), folder)
-    typer.echo(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
+    say(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
     if not chinese_fonts():
-        typer.echo(
+        say(
             "No font with Chinese glyphs is installed here, so PNG and PDF show boxes for Chinese names; the SVG files "
             "are whole. Install one (pip install 'tcmbench[paper]', or Debian's fonts-noto-cjk) and run again.",
             err=True,
@@ -154,7 +156,7 @@ def _write_with_texts(place: Workspace, model_set: ModelSet, policy: Path | None
     planned, entries = _gathered(place, model_set)
     table = _table(place, model_set, planned, entries, policy, show_text=True)
     page = render.write(table, place.reports / f"{model_set.name}-text", names=("index.html",))[0]
-    typer.echo(f"leaderboard with texts of records, not for publication: {page}")
+    say(f"leaderboard with texts of records, not for publication: {page}")
 
 
 def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None) -> None:
@@ -179,7 +181,7 @@ def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None
             f"port {port} of {LOOPBACK} can't be had: {error.strerror}. Give another with --port, or 0 for any."
         ) from error
     with listening:
-        typer.echo(f"http://{LOOPBACK}:{listening.server_address[1]}/ shows set {model_set.name}; stop with Ctrl-C")
+        say(f"http://{LOOPBACK}:{listening.server_address[1]}/ shows set {model_set.name}; stop with Ctrl-C")
         listening.serve_forever()
 
 

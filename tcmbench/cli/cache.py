@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tcmbench.cli import group
+from tcmbench.cli._output import say
 from tcmbench.cli.place import workspace
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def show(
         _print(listed if sort is SortOrder.age else sorted(listed, key=lambda artefact: -artefact.size))
     else:
         _print_kinds(listed)
-    typer.echo(f"{_size(_total(listed))} in {store.root}")
+    say(f"{_size(_total(listed))} in {store.root}")
 
 
 @app.command()
@@ -192,12 +193,12 @@ def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_cert
     from tcmbench.store_removal import remove
 
     if not selected:
-        typer.echo("nothing to remove")
+        say("nothing to remove")
         return
     _print(selected)
     what = f"{len(selected)} artefact{'s' * (len(selected) != 1)}, {_size(_total(selected))}"
     if is_dry:
-        typer.echo(f"would remove {what}")
+        say(f"would remove {what}")
         return
     if not is_certain:
         if not _has_terminal():
@@ -205,8 +206,8 @@ def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_cert
         typer.confirm(f"Remove {what}?", abort=True)
     removal = remove(store, selected)
     for artefact in removal.in_use:
-        typer.echo(f"in use, not removed: {artefact.kind} {artefact.path}")
-    typer.echo(f"removed {len(removal.removed)}, {_size(_total(removal.removed))}")
+        say(f"in use, not removed: {artefact.kind} {artefact.path}")
+    say(f"removed {len(removal.removed)}, {_size(_total(removal.removed))}")
 
 
 def _has_terminal() -> bool:
@@ -224,7 +225,7 @@ def _print_kinds(listed: Iterable[Artefact]) -> None:
     for kind, its in sorted(kinds.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0])):
         ages = sorted({_age(artefact) for artefact in its}, key=lambda age: int(age.split()[0]))
         span = ages[0] if len(ages) == 1 else f"{ages[0].split()[0]} to {ages[-1]}"
-        typer.echo(f"{kind:<11} {len(its):>6}  {_size(_total(its)):>10}  {span:<16} {KINDS.get(kind, '')}".rstrip())
+        say(f"{kind:<11} {len(its):>6}  {_size(_total(its)):>10}  {span:<16} {KINDS.get(kind, '')}".rstrip())
 
 
 def _print(listed: Iterable[Artefact]) -> None:
@@ -234,7 +235,7 @@ def _print(listed: Iterable[Artefact]) -> None:
     for artefact in listed:
         label = owner(artefact).model
         line = f"{artefact.kind:<11} {_size(artefact.size):>10}  {_age(artefact):>9}  {label}"
-        typer.echo(f"{line.rstrip()}  {artefact.path}")
+        say(f"{line.rstrip()}  {artefact.path}")
 
 
 def _total(listed: Iterable[Artefact]) -> int:

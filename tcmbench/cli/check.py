@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def command(
     files = {output: path for output, path in wanted.items() if path is not None}
     _write(report, files, output_dir)
     if _STDOUT not in files.values():
-        typer.echo(load("console").render(report), nl=False)
+        say(load("console").render(report), nl=False)
     raise typer.Exit(report.exit_code)
 
 
@@ -108,10 +109,10 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
 def _tell_update(place: Workspace, update: Update) -> None:
     path = place.shown(update.path)
     if not update.written:
-        typer.echo(f"{path} is up to date")
+        say(f"{path} is up to date")
         return
     for line in update.changes[:_SHOWN]:
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     if len(update.changes) > _SHOWN:
-        typer.echo(f"  and {len(update.changes) - _SHOWN} more changes")
-    typer.echo(f"{path}: {update.models} models on {update.tasks} tasks, {update.size / 1024:.0f} KiB. Commit it.")
+        say(f"  and {len(update.changes) - _SHOWN} more changes")
+    say(f"{path}: {update.models} models on {update.tasks} tasks, {update.size / 1024:.0f} KiB. Commit it.")

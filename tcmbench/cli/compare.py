@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 
@@ -55,7 +56,7 @@ def command(
             write_text(json, rendered)
     if json != Path("-"):
         texts = compare_texts.query_texts(pair, comparison, limit=limit) if show_text else {}
-        typer.echo(compare_texts.as_text(pair, comparison, limit=limit, in_detail=bool(task), texts=texts), nl=False)
+        say(compare_texts.as_text(pair, comparison, limit=limit, in_detail=bool(task), texts=texts), nl=False)
     lost = [name for name in comparison.skipped if name in pair.before.missing | pair.after.missing]
     if lost:
         raise ScoreMissing(f"not compared: {', '.join(lost)}. Run: tcmbench run {pair.model_set.name}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tcmbench.cli import group
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, SetOption
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
@@ -67,8 +68,8 @@ def build(
     place = workspace(data)
     recipe = recipe_and_leaks(place, name, set_name=set_name, suite=suite, drop_leaks=drop_leaks)
     made = tune.training_set(place, recipe, seed=recipe.variant.seeds[0] if seed is None else seed)
-    typer.echo(made.statistics.model_dump_json(indent=2))
-    typer.echo(made.train)
+    say(made.statistics.model_dump_json(indent=2))
+    say(made.train)
 
 
 @app.command()
@@ -86,7 +87,7 @@ def convert(
     from tcmbench.data.convert import convert as convert_file
 
     summary = convert_file(source, target, source_format=source_format, target_format=target_format, split=split)
-    typer.echo(f"{target}: {summary}")
+    say(f"{target}: {summary}")
 
 
 @app.command()
@@ -110,4 +111,4 @@ def synth(
     else:
         synthetic_target.require_own(folder)
         synthetic.write_tcm_sd(folder, records=records, seed=seed)
-    typer.echo(f"{folder}: synthetic data, {records:,} records, seed {seed}")
+    say(f"{folder}: synthetic data, {records:,} records, seed {seed}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def _print(findings: list[Diagnosis]) -> None:
     for finding in findings:
         if finding.area != area:
             area = finding.area
-            typer.echo(f"\n{area}")
+            say(f"\n{area}")
         mark = {"ok": "✓", "missing": "✗", "note": "·"}[finding.state]
-        typer.echo(f"  {mark} {finding.name:<{width}}  {finding.detail}")
+        say(f"  {mark} {finding.name:<{width}}  {finding.detail}")
         if finding.remedy:
-            typer.echo(f"    {'':<{width}}  → {finding.remedy}")
+            say(f"    {'':<{width}}  → {finding.remedy}")
 
 
 def _packages() -> Iterator[Diagnosis]:
@@ -169,7 +170,7 @@ def _models(place: Workspace) -> Iterator[Diagnosis]:
         if not base.has_weights:
             continue
         try:
-            weights.folder(place, base)
+            weights.source(place, base)
         except ModelAbsent:
             remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
             yield Diagnosis("models", name, "note", "not on this machine", remedy)

@@ -6,12 +6,29 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="Name of a base.")],
-    suite: Annotated[str, typer.Option("--suite", help="Name of a suite.")] = "local",
+    model: Annotated[
+        str, typer.Argument(help="A base, a folder, an adapter, a checkpoint of ms-swift, or a model of the hub.")
+    ],
+    suite: Annotated[str, typer.Option("--suite", help="Name of a suite; that of the workspace if it has one.")] = "",
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            help="Instead of a suite: a task, a file of pairs, a BEIR or TCM-SD folder; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    base: Annotated[
+        str,
+        typer.Option(
+            "--base", metavar="MODEL", help="What an adapter or checkpoint was tuned from, if it doesn't say."
+        ),
+    ] = "",
     data: DataOption = None,
 ) -> None:
     """Evaluate one model on a suite.
@@ -20,13 +37,19 @@ def command(
     """
     from tcmbench import models, tasks
     from tcmbench.cli.progress import Progress
-    from tcmbench.errors import ScoreMissing
+    from tcmbench.errors import ScoreMissing, SpecError
     from tcmbench.evaluation import run
+    from tcmbench.models.given import register
     from tcmbench.specs.suite import Suite
+    from tcmbench.tasks.given import own_suite, suite_of
 
     place = workspace(data)
-    planned = tasks.plan_suite(place, place.spec(Suite, suite))
-    found = models.base_model(place, model)
+    if task and suite:
+        raise SpecError("--suite and --task: give one of them.")
+    place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or own_suite(place)))
+    planned = tasks.plan_suite(place, measured)
+    place, called = register(place, [model], tuned_from=base or None)
+    found = models.base_model(place, called[model], download=True)
     missing = run.missing(place, found, planned)
     with Progress(total=len(missing)) as progress:
         run.measure(place, found, missing, planned, emit=progress.show)
@@ -43,8 +66,8 @@ def command(
             shown = f"     —  {state.state.replace('_', ' ')}: {state.reason}"
             if state.state != "not_applicable":
                 lost.append(name)
-        typer.echo(f"{name:<{width}}  {column.role:<9}  {shown}")
+        say(f"{name:<{width}}  {column.role:<9}  {shown}")
         for note in cells.scores[name].record.notes if name in cells.scores else ():
-            typer.echo(f"{'':<{width}}  note: {note}")
+            say(f"{'':<{width}}  note: {note}")
     if lost:
         raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._output import say
+from tcmbench.cli.place import workspace
 from tcmbench.errors import SpecError
 
 _FILES = {
@@ -36,15 +38,10 @@ role = "in_domain"
 task = "SynthQA"
 role = "general"
 """,
-    "models/bases/my-model.toml": """# Weights: a folder under models/ (path) or a model of the hub (hub_id)
+    "models/bases/my-model.toml": """# A folder (path) or a model of the hub (hub_id). Pooling, prompts and length are
+# read from the model's own files; what they leave open is said here, e.g. pooling = "cls".
 kind = "embedding"
-hub_id = "Qwen/Qwen3-Embedding-0.6B"
-architecture = "qwen3"
-pooling = "last"
-padding_side = "left"
-max_length = 512
-dtype = "bfloat16"
-query_prompt = "Instruct: Given a clinical record, retrieve the syndrome it shows\\nQuery:"
+hub_id = "BAAI/bge-small-zh-v1.5"
 description = "What stands on the leaderboard about it."
 """,
     "models/sets/mine.toml": """title = "My models"
@@ -54,16 +51,44 @@ models = ["hashed-chars", "bm25"]
 """,
     ".gitignore": "data/\nreports/generated/\n",
 }
+_EXAMPLE = "models/bases/my-model.toml"
 _FOLDERS = ("models/variants", "data", "leaderboards", "reports")
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it may exist if it is empty.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Folder to make; it may exist if it is empty.", show_default=False),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="PATH", help="Write the file of this model's base.", show_default=False),
+    ] = None,
 ) -> None:
-    """Create a workspace.
+    """Create a workspace, or the file of a model.
 
-    It holds one example of each kind of file.
+    A workspace holds one example of each kind of file. With --model, the file of a base is written from what the
+    model's folder says; without DIR, into the workspace that you are in.
     """
+    from tcmbench.models import base_file
+    from tcmbench.store import write_text
+
+    if folder is None and model is None:
+        raise SpecError("Name the folder of the new workspace, or a model with --model, or both.")
+    text = "" if model is None else base_file.text(workspace(), model)
+    if folder is not None:
+        _create(folder, model="" if model is None else model.resolve().name)
+    if model is not None:
+        root = folder or workspace().root
+        path = root / "models" / "bases" / f"{model.resolve().name}.toml"
+        if path.exists():
+            raise SpecError(f"{path}: is there already. Delete it, or copy the model to a folder of another name.")
+        write_text(path, text)
+        say(f"{path}: the base of {model}. Add {path.stem!r} to `models` of a set.")
+
+
+def _create(folder: Path, *, model: str) -> None:
+    """Write a workspace; with the name of a model, its set lists that, and the example of a base is left out."""
     from tcmbench.store import write_text
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -71,5 +96,7 @@ def command(
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in _FILES.items():
-        write_text(folder / name, text)
-    typer.echo(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")
+        if model and name == _EXAMPLE:
+            continue
+        write_text(folder / name, text.replace('"bm25"]', f'"bm25", "{model}"]') if model else text)
+    say(f"{folder}: a workspace. Next: cd {folder} && tcmbench list sets")

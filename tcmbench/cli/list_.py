@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(kind: Annotated[ListedKind, typer.Argument(help="What to list.")], d
     rows = _rows(place, kind)
     width = max((len(row[0]) for row in rows), default=0)
     for name, state, text in rows:
-        typer.echo(f"{name:<{width}}  {state:<14}  {text}".rstrip())
+        say(f"{name:<{width}}  {state:<14}  {text}".rstrip())
 
 
 def _rows(place: Workspace, kind: ListedKind) -> list[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from tcmbench.records.events import JobFailed, MeasuringStarted, Note, ScoreMeasured, TrainingStep
+from tcmbench.terminal import printable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 def waiting(text: str) -> AbstractContextManager[object]:
     """Show that something takes its time; nothing where stderr is no terminal."""
     from rich.console import Console
+    from rich.text import Text
 
-    return Console(stderr=True).status(text)
+    return Console(stderr=True).status(Text(printable(text)))
 
 
 _EVERY_SECONDS = 60.0
@@ -35,7 +37,7 @@ class Progress:
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -58,7 +60,8 @@ class Progress:
         self._bar.stop()
 
     def note(self, text: str) -> None:
-        """Say something that stays on the screen."""
+        """Print a line that stays on the screen."""
+        text = printable(text)
         if self._bar.disable:
             sys.stderr.write(f"{text}\n")
         else:
@@ -79,7 +82,7 @@ class Progress:
                 self.note(text)
 
     def _describe(self, text: str) -> None:
-        self._bar.update(self._task, description=text)
+        self._bar.update(self._task, description=printable(text))
 
     def _train(self, step: TrainingStep) -> None:
         """Show how far a training is; without a terminal, in one line per model and minute."""
@@ -96,4 +99,4 @@ class Progress:
         self._bar.update(self._task, advance=1)
         if self._bar.disable:
             value = "failed" if score.value is None else f"{100 * score.value:.2f}"
-            sys.stderr.write(f"[{self._done}/{self._total}] {score.model} · {score.column}: {value}\n")
+            self.note(f"[{self._done}/{self._total}] {score.model} · {score.column}: {value}")

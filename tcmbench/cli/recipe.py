@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import variant_and_set
 
 if TYPE_CHECKING:
@@ -42,6 +43,6 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
     planned = tasks.plan_suite(place, place.spec(Suite, suite, where=where)) if suite else None
     recipe = recipe_of(place, variant, planned)
     if planned is not None:
-        typer.echo(f"leaks: {recipe.leaks}", err=True)
-        typer.echo(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)
+        say(f"leaks: {recipe.leaks}", err=True)
+        say(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)
     return recipe

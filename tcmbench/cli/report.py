@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
+from tcmbench.cli._output import say
 from tcmbench.errors import ScoreMissing
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def report(result: Result) -> None:
         ScoreMissing: Scores that should be there aren't (exit code 2); the board shows them as such.
     """
     board = next((path for path in result.files if path.name == "index.html"), None)
-    typer.echo(f"leaderboard: {board}")
+    say(f"leaderboard: {board}")
     require_complete(result.missing)
 
 

@@ -26,13 +26,14 @@ def command(
     from tcmbench.boards import publish
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
+    from tcmbench.models.given import in_set
     from tcmbench.runs import gather, run_set
     from tcmbench.runs.jobs import plan
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
     performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
-    model_set = place.spec(ModelSet, name)
+    place, model_set = in_set(place, place.spec(ModelSet, name))
     planned = tasks.plan_set(place, model_set)
     missing = plan(place, model_set, planned)
     with Progress(total=missing.scores) as progress:

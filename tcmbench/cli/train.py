@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption, recipe_and_leaks
 
@@ -38,17 +39,17 @@ def command(
         label = f"{recipe.variant.name}/seed{seed}"
         if dry_run:
             plan = tune.plan(place, recipe, seed=seed)
-            typer.echo(f"# {label}: {plan.steps} steps")
-            typer.echo(" ".join(f"{key}={shlex.quote(value)}" for key, value in sorted(plan.environment.items())))
-            typer.echo(shlex.join(plan.command))
+            say(f"# {label}: {plan.steps} steps")
+            say(" ".join(f"{key}={shlex.quote(value)}" for key, value in sorted(plan.environment.items())))
+            say(shlex.join(plan.command))
             for path in plan.files:
-                typer.echo(f"#   {path}")
+                say(f"#   {path}")
             continue
         with Progress(total=1) as progress:
             show = _showing(label, progress.show)
             made = tune.tune(place, recipe, seed=seed, progress=show)
-        typer.echo(f"{label}: {made.folder / 'model'}")
-        typer.echo(f"  {cost(made.outcome)}")
+        say(f"{label}: {made.folder / 'model'}")
+        say(f"  {cost(made.outcome)}")
 
 
 def _showing(label: str, emit: Emit) -> Callable[[Step], None]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import stat
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tcmbench.checksums import file_sha256
 from tcmbench.errors import DataAbsent, DataError
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from _typeshed import SupportsRead
+
+COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+"""End of a file's name → how it is compressed."""
+
 _CHUNK = 1 << 20
+_MOST_UNPACKED = 1 << 30
+_MOST_RATIO = 200
+"""Text shrinks by 3 to 20; what shrinks by hundreds is a decompression bomb, or of no use."""
 
 
 class _Pin:
@@ -60,29 +69,39 @@ def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
 
 
 def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
-    """Yield a file's bytes in pieces; after the last, its hash is compared.
+    """Yield a file's content in pieces, unpacked where it is compressed; after the last, its hash is compared.
 
     Args:
-        path: The file.
-        sha256: Hash of an earlier reading of the same file, where it is read twice.
+        path: The file; one that ends in .gz or .zst is compressed.
+        sha256: Hash of the content in an earlier reading of the same file, where it is read twice.
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is no file, can't be read, or holds other bytes than expected.
+        DataError: It is no file, can't be read or unpacked, or holds other bytes than expected.
     """
     digest = hashlib.sha256()
     with refusals(path):
         _require_file(path)
-        file = path.open("rb")
+        file = _Hashed(path.open("rb"))
     with file:
-        while chunk := _next_chunk(file, path):
+        is_packed = path.suffix in COMPRESSED
+        content = _unpacked(file, path) if is_packed else file
+        size = 0
+        while chunk := _next_chunk(content, path):
+            size += len(chunk)
+            if is_packed and size > _MOST_UNPACKED and size > _MOST_RATIO * file.size:
+                raise DataError(
+                    f"{path}: {file.size:,} bytes unpack to over {size:,}: expected data that people wrote. Unpack it "
+                    "yourself if that is right."
+                )
             digest.update(chunk)
             yield chunk
+        file.rest()
     if sha256 is not None and digest.hexdigest() != sha256:
         raise _changed(path)
     pin = _pin.get()
     if pin is not None:
-        pin.compare(path, digest.hexdigest())
+        pin.compare(path, file.digest.hexdigest())
 
 
 def hashed(paths: Iterable[Path]) -> dict[Path, str]:
@@ -150,9 +169,48 @@ def refusals(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: expected a name that this file system can hold, but: {error}. Rename it.") from error
 
 
-def _next_chunk(file: BinaryIO, path: Path) -> bytes:
-    with refusals(path):
-        return file.read(_CHUNK)
+class _Hashed(io.RawIOBase):
+    """A file whose bytes are hashed as they are read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        found = self._file.read(size)
+        self.digest.update(found)
+        self.size += len(found)
+        return found
+
+    def rest(self) -> None:
+        """Hash what stands after the compressed content."""
+        while self.read(_CHUNK):
+            pass
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _unpacked(file: _Hashed, path: Path) -> SupportsRead[bytes]:
+    import pyarrow as pa
+
+    return cast("SupportsRead[bytes]", pa.CompressedInputStream(file, COMPRESSED[path.suffix]))
+
+
+def _next_chunk(file: SupportsRead[bytes], path: Path) -> bytes:
+    try:
+        with refusals(path):
+            return file.read(_CHUNK)
+    except DataError as error:
+        if path.suffix not in COMPRESSED:
+            raise
+        raise DataError(f"{path}: can't be unpacked: it is cut off or damaged. Copy it again.") from error
 
 
 def _require_file(path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcmbench.terminal import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,13 +21,13 @@ def render(report: ValidationReport) -> list[RenderableType]:
     """Return the report as rich renderables, top to bottom, fit for 80 columns."""
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(f"{report.root}\nsha256 {report.sha256}\n")]
+    parts: list[RenderableType] = [Text(printable(f"{report.root}\nsha256 {report.sha256}\n"))]
     if report.splits:
         parts += [_splits(report), _overlaps(report)]
-        parts += [Text(line, style="yellow") for line in _shared(report)]
+        parts += [Text(printable(line), style="yellow") for line in _shared(report)]
     else:
         parts.append(Text("No splits: a knowledge base alone."))
-    parts += [Text(line) for line in _contents(report)]
+    parts += [Text(printable(line)) for line in _contents(report)]
     parts += [_sizes(report), _verdict(report)]
     return parts
 
@@ -57,7 +59,7 @@ def _overlaps(report: ValidationReport) -> Table:
         table.add_row(where, *(f"{n:,}" for n in counts), style=style)
         examples += [f"{where}: {b} ~ {a} ({similarity:.2f})" for a, b, similarity in overlap.examples[:1]]
     if examples:
-        table.caption = Text("\n".join(["For example", *examples]))
+        table.caption = Text(printable("\n".join(["For example", *examples])))
         table.caption_justify = "left"
     return table
 

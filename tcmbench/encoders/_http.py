@@ -1,42 +1,55 @@
-"""JSON over HTTP with a server of models: tries again where that can help, and says clearly where it can't."""
+"""JSON over HTTP with a server of models: tries again where that can help, and says clearly where it can't.
+
+A server is not trusted: it gets so much time and room for an answer and no more, it sends no request elsewhere, and
+its words are repeated without the secrets that were sent to it.
+"""
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import logging
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tcmbench import strict_json
+from tcmbench import redaction, strict_json
+from tcmbench.encoders._deadline import Deadline, opener
 from tcmbench.errors import EvaluationError, ModelAbsent
 
 logger = logging.getLogger(__name__)
 
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
+_REDIRECTED = range(300, 400)
 _LONGEST_WAIT = 60.0
 _SHOWN = 200
+_LARGEST_REFUSAL = 1 << 16
+_LARGEST_BASE = 1 << 20
+_LARGEST_PER_TEXT = 1 << 18
+"""A vector of 8,192 numbers takes 180 KB as text."""
+_LARGEST = 1 << 29
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where requests go."""
 
-    url: str
-    """Without a slash at its end."""
+    url: str = field(repr=False)
+    """Address up to the path of a request; user, password and query are sent, and shown nowhere."""
 
-    key: str
+    key: str = field(repr=False)
     """Sent as a bearer token; "" for none."""
 
     key_name: str
     """Environment variable that the key came from, for messages."""
 
     seconds: float
-    """Time one request may take."""
+    """Time one request may take, until the last byte of its answer."""
 
     tries: int
     """Requests until it is given up."""
@@ -44,57 +57,115 @@ class Server:
     pause: float
     """Seconds before the second request; doubled before every further one."""
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
+    @property
+    def shown(self) -> str:
+        """The address without secrets."""
+        return redaction.address(self.url).rstrip("/")
+
+    def post(self, path: str, body: dict[str, Any], *, texts: int) -> Any:
         """Return the JSON that the server answers.
+
+        Args:
+            path: Path behind the address.
+            body: What is sent, as JSON.
+            texts: Vectors or scores that are asked for: an answer that is too large for them is not read.
 
         Raises:
             ModelAbsent: No answer, too busy after all tries, or the key was refused.
-            EvaluationError: The server refuses the request, or answers no JSON.
+            EvaluationError: The server refuses or redirects the request, or answers no JSON, or too much.
         """
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked where options are read
-            f"{self.url}{path}", json.dumps(body, ensure_ascii=False).encode(), headers
-        )
+        where = f"{self.shown}{path}"
+        request = self._request(path, body)
+        largest = min(_LARGEST_BASE + _LARGEST_PER_TEXT * texts, _LARGEST)
         reason = ""
         for attempt in range(self.tries):
             if attempt:
-                logger.warning("%s%s: %s; trying again", self.url, path, reason)
-            try:
-                with urllib.request.urlopen(request, timeout=self.seconds) as answer:  # noqa: S310 - as above
-                    return strict_json.loads(answer.read())
-            except urllib.error.HTTPError as error:
-                reason = self._reason(error, path)
-                wait = _retry_after(error)
-            except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-                reason, wait = f"no answer ({getattr(error, 'reason', error)})", None
-            except (ValueError, RecursionError) as error:
-                raise EvaluationError(f"{self.url}{path}: expected JSON, got something else: {error}") from error
+                logger.warning("%s: %s; trying again", where, reason)
+            with Deadline(self.seconds) as deadline:
+                try:
+                    with opener(deadline).open(request, timeout=self.seconds) as answer:
+                        said = answer.read(largest + 1)
+                    if not deadline.is_over:
+                        return _parsed(said, largest, where=where)
+                    reason, wait = f"no whole answer in {self.seconds:g} seconds", None
+                except urllib.error.HTTPError as error:
+                    reason = self._reason(error, where)
+                    wait = _retry_after(error)
+                except (OSError, http.client.HTTPException) as error:
+                    reason, wait = f"no answer ({getattr(error, 'reason', error)})", None
+                    if deadline.is_over:
+                        reason = f"no whole answer in {self.seconds:g} seconds"
             if attempt + 1 < self.tries:
                 time.sleep(min(self.pause * 2**attempt if wait is None else wait, _LONGEST_WAIT))
         raise ModelAbsent(
-            f"{self.url}{path}: {reason}, {self.tries} times. Start the server, or correct `url` in the base's options."
+            f"{where}: {reason}, {self.tries} times. Start the server, or correct `url` in the base's options."
         )
 
-    def _reason(self, error: urllib.error.HTTPError, path: str) -> str:
+    def _request(self, path: str, body: dict[str, Any]) -> urllib.request.Request:
+        """Return the request; what is secret in it is hidden from now on, in the server's words too."""
+        redaction.learn(self.key, *redaction.in_address(self.url), *redaction.secrets(body))
+        parts = urllib.parse.urlsplit(self.url)
+        headers = {"Content-Type": "application/json"}
+        if parts.username is not None:
+            user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        whole = urllib.parse.quote(parts.path.rstrip("/") + path, safe="/%:@!$&'()*+,;=~")
+        host = parts.netloc.rpartition("@")[2]
+        address = urllib.parse.urlunsplit((parts.scheme, host, whole, parts.query, ""))
+        data = json.dumps(body, ensure_ascii=False).encode()
+        return urllib.request.Request(address, data, headers)  # noqa: S310 - the scheme was checked where options are read
+
+    def _reason(self, error: urllib.error.HTTPError, where: str) -> str:
         """Return what a refusal says, where trying again can help.
 
         Raises:
-            ModelAbsent: The key was refused. EvaluationError: The request was.
+            ModelAbsent: The key was refused. EvaluationError: The request was, or it was sent elsewhere.
         """
-        said = error.read().decode("utf-8", errors="replace")[:_SHOWN]
+        if error.code in _REDIRECTED:
+            target = redaction.address(error.headers.get("Location", "")) or "no address"
+            raise EvaluationError(
+                f"{where}: the server redirects the request ({error.code}) to {target[:_SHOWN]}. It was not sent "
+                "there, as the key would go with it. If that is your server, write its address as `url`."
+            ) from error
+        # Before it is cut: half of a key would not be found.
+        said = " ".join(redaction.text(_read(error).decode("utf-8", errors="replace")).split())[:_SHOWN]
         if error.code in _REFUSED:
             key = (
                 f"the key in ${self.key_name}" if self.key else "a request without a key (name one with `api_key_env`)"
             )
-            raise ModelAbsent(f"{self.url}{path}: the server refuses {key}: {error.code} {said}") from error
+            raise ModelAbsent(f"{where}: the server refuses {key}: {error.code} {said}") from error
         if error.code not in _AGAIN:
-            raise EvaluationError(f"{self.url}{path}: the server refuses the request: {error.code} {said}") from error
+            raise EvaluationError(f"{where}: the server refuses the request: {error.code} {said}") from error
         return f"answer {error.code} {said}"
+
+
+def _read(error: urllib.error.HTTPError) -> bytes:
+    try:
+        return error.read(_LARGEST_REFUSAL)
+    except (OSError, http.client.HTTPException):  # the code alone says enough
+        return b""
+
+
+def _parsed(said: bytes, largest: int, *, where: str) -> Any:
+    """Return an answer as JSON.
+
+    Raises:
+        EvaluationError: It is larger than what was asked for can be, no JSON, or nested too deep.
+    """
+    if len(said) > largest:
+        raise EvaluationError(f"{where}: expected an answer of at most {largest:,} bytes, got more. Check the server.")
+    try:
+        return strict_json.loads(said)
+    except (ValueError, RecursionError) as error:
+        raise EvaluationError(
+            f"{where}: expected JSON, got something else ({type(error).__name__}). Check that `url` is the address of "
+            "the API, not of a page."
+        ) from error
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float | None:
     """Return the seconds that the server asks to wait; None where it names none."""
     stated = error.headers.get("Retry-After", "") if error.headers else ""
-    return float(stated) if stated.isdigit() else None
+    return float(stated) if stated.isascii() and stated.isdigit() else None

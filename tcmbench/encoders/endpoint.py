@@ -10,6 +10,9 @@ A base with `encoder = "endpoint"` has no weights here; its options name the ser
     revision = "1"                        # yours; raise it when the model behind the URL changes
     api_key_env = "EMBEDDING_API_KEY"     # the variable that holds the key; the key itself stands in no file
 
+Servers that want a password or key elsewhere get it from the address (`https://user:password@host`, `?api_key=…`) or
+from `body`; it is sent, and no record, board, log or message shows it (`tcmbench.redaction`).
+
 Nobody can see the weights behind a URL, so the declared revision is checked: before new vectors count, a few canary
 texts must still get the vectors that they got under this revision (see `CachedEncoder`).
 
@@ -21,12 +24,15 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+import urllib.parse
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from tcmbench import redaction
 from tcmbench.encoders import EMBEDS, ORDERS
 from tcmbench.encoders._http import Server
 from tcmbench.encoders._prompts import prompt_for
@@ -53,6 +59,11 @@ CANARIES = ("主诉：咳嗽三日", "名称：气虚证。", "今天天气很�
 """Texts whose vectors tell whether the model behind the URL is still the same."""
 
 
+_ROWS = ("data", "results")
+_SHOWN = 40
+_SHOWN_KEYS = 10
+
+
 class Options(PluginOptions):
     """Which server, which model, and how it is asked."""
 
@@ -74,16 +85,16 @@ class Options(PluginOptions):
     body: dict[str, Any] = Field(default_factory=dict)
     """Further fields of every request, such as `truncate_prompt_tokens`; part of the model's revision."""
 
-    batch_texts: int = Field(default=64, ge=1)
+    batch_texts: int = Field(default=64, ge=1, le=10_000)
     """Texts a request."""
 
-    connections: int = Field(default=4, ge=1)
+    connections: int = Field(default=4, ge=1, le=256)
     """Requests at the same time."""
 
-    timeout: float = Field(default=120.0, gt=0)
-    """Seconds that a request may take."""
+    timeout: float = Field(default=120.0, gt=0, le=86_400)
+    """Seconds that a request may take, until the last byte of its answer."""
 
-    tries: int = Field(default=5, ge=1)
+    tries: int = Field(default=5, ge=1, le=100)
     """Requests until it is given up; the pause between them doubles."""
 
     pause: float = Field(default=0.5, ge=0)
@@ -92,9 +103,31 @@ class Options(PluginOptions):
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f"expected http:// or https://, got {url!r}")
-        return url.rstrip("/")
+        # The value is not repeated: it may hold a password.
+        try:
+            parts = urllib.parse.urlsplit(url)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or re.search(r"[\s\x00-\x1f]", url):
+            raise ValueError(
+                "expected an address such as https://host:8000/v1. In a user or password write / @ : # ? as %2F %40 "
+                "%3A %23 %3F"
+            )
+        return url
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_variable(cls, name: str) -> str:
+        if name and (not re.fullmatch(r"[A-Za-z_]\w{0,100}", name, re.ASCII) or redaction.text(name) != name):
+            raise ValueError("expected the name of an environment variable, such as EMBEDDING_API_KEY, and no key")
+        return name
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Options:
+        if self.api_key_env and "@" in urllib.parse.urlsplit(self.url).netloc:
+            raise ValueError("expected api_key_env or a user in `url`, got both. Remove one")
+        return self
 
 
 def identity(options: PluginOptions) -> dict[str, Json]:
@@ -136,7 +169,13 @@ class Endpoint:
         size = self._options.batch_texts
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
         with ThreadPoolExecutor(self._options.connections) as pool:
-            vectors = np.concatenate(list(pool.map(self._request, parts)))
+            blocks = list(pool.map(self._request, parts))
+        sizes = sorted({block.shape[1] for block in blocks})
+        if len(sizes) > 1:
+            raise EvaluationError(
+                f"{self._server.shown}/embeddings: expected vectors of one length, got {', '.join(map(str, sizes))}"
+            )
+        vectors = np.concatenate(blocks)
         if self._base.normalize:
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             np.divide(vectors, norms, out=vectors, where=norms > 0)
@@ -146,15 +185,14 @@ class Endpoint:
         import numpy as np
 
         body = {**self._options.body, "model": self._options.model, "input": list(texts)}
-        answer = self._server.post("/embeddings", body)
+        answer = self._server.post("/embeddings", body, texts=len(texts))
         rows = answer.get("data") if isinstance(answer, dict) else None
         try:
-            found = {int(row["index"]): _vector(row["embedding"]) for row in rows or ()}
-            return np.stack([found[place] for place in range(len(texts))])
+            return np.stack([_vector(row["embedding"]) for row in _in_order(rows, len(texts))])
         except (KeyError, TypeError, ValueError) as error:
             raise EvaluationError(
-                f"{self._server.url}/embeddings: expected `data` with `index` and `embedding` for each of {len(texts)} "
-                f"texts, got {_shape(answer)}"
+                f"{self._server.shown}/embeddings: expected `data` with `index` and `embedding` for each of "
+                f"{len(texts)} texts, got {_shape(answer)}"
             ) from error
 
 
@@ -204,17 +242,17 @@ class EndpointReranker:
         given = self._options
         body: dict[str, Any] = {**given.body, "query": query}
         if given.dialect == "texts":
-            answer = self._server.post("/rerank", {**body, "texts": documents})
+            answer = self._server.post("/rerank", {**body, "texts": documents}, texts=len(documents))
             rows, name = answer, "score"
         else:
-            answer = self._server.post("/rerank", {**body, "model": given.model, "documents": documents})
+            body |= {"model": given.model, "documents": documents}
+            answer = self._server.post("/rerank", body, texts=len(documents))
             rows, name = answer.get("results") if isinstance(answer, dict) else None, "relevance_score"
         try:
-            found = {int(row["index"]): float(row[name]) for row in rows or ()}
-            return [found[place] for place in range(len(documents))]
+            return [float(row[name]) for row in _in_order(rows, len(documents))]
         except (KeyError, TypeError, ValueError) as error:
             raise EvaluationError(
-                f"{self._server.url}/rerank: expected `index` and `{name}` for each of {len(documents)} documents "
+                f"{self._server.shown}/rerank: expected `index` and `{name}` for each of {len(documents)} documents "
                 f"(dialect {given.dialect!r}), got {_shape(answer)}"
             ) from error
 
@@ -234,7 +272,13 @@ def load(
     key = os.environ.get(options.api_key_env, "") if options.api_key_env else ""
     if options.api_key_env and not key:
         raise ModelAbsent(
-            f"base {base.name}: the key of {options.url} is expected in ${options.api_key_env}, not set here"
+            f"base {base.name}: the key of {redaction.address(options.url)} is expected in ${options.api_key_env}, not "
+            "set here"
+        )
+    if re.search(r"[^\x21-\x7e]", key):
+        raise ModelAbsent(
+            f"base {base.name}: expected a key of printable ASCII characters in ${options.api_key_env}, got a space, a "
+            "line break or another character. Set it again."
         )
     server = Server(options.url, key, options.api_key_env, options.timeout, options.tries, options.pause)
     if base.kind == "embedding":
@@ -247,17 +291,36 @@ def load(
     return EndpointReranker(server, options=options, meta=meta)
 
 
+def _in_order(rows: object, count: int) -> list[dict[str, Any]]:
+    """Return the rows of an answer by their index.
+
+    Raises:
+        ValueError: They aren't one for each index. KeyError, TypeError: They aren't rows.
+    """
+    listed = rows if isinstance(rows, list) else []
+    placed = {row["index"]: row for row in listed}
+    if len(listed) != count or any(type(index) is not int for index in placed):
+        raise ValueError("expected one row per index")
+    return [placed[index] for index in range(count)]
+
+
 def _vector(value: object) -> NDArray[np.float32]:
     """Return a vector out of numbers, or of their bytes in base64."""
     import numpy as np
 
     if isinstance(value, str):
-        return np.frombuffer(base64.b64decode(value), dtype="<f4")
-    return np.asarray(value, dtype=np.float32)
+        vector = np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
+    else:
+        vector = np.asarray(value, dtype=np.float32)
+    if vector.ndim != 1 or not vector.size:
+        raise ValueError(f"expected a list of numbers, got the shape {vector.shape}")
+    return vector
 
 
 def _shape(answer: object) -> str:
     """Return what an answer looks like; never its texts."""
     if isinstance(answer, dict):
-        return f"an object with {', '.join(map(repr, sorted(answer))) or 'nothing in it'}"
+        keys = [repr(key)[:_SHOWN] for key in sorted(answer)[:_SHOWN_KEYS]]
+        rows = [f"{len(value)} in {key!r}" for key, value in answer.items() if key in _ROWS and isinstance(value, list)]
+        return f"an object with {', '.join(keys) or 'nothing in it'}{''.join(f' ({row})' for row in rows)}"
     return f"a list of {len(answer)}" if isinstance(answer, list) else type(answer).__name__

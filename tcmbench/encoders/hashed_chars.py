@@ -6,6 +6,8 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from tcmbench.encoders import EMBEDS
 from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
@@ -27,7 +29,7 @@ WEIGHTS = "built in"
 class Options(PluginOptions):
     """Size of the hash table."""
 
-    dimensions: int = 2048
+    dimensions: int = Field(default=2048, ge=1, le=65_536)
     """Buckets."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from tcmbench.encoders import EMBEDS
 from tcmbench.encoders.runtime.stateless import StatelessEncoder
 from tcmbench.plugins import PluginOptions
@@ -26,7 +28,7 @@ WEIGHTS = "built in"
 class Options(PluginOptions):
     """Size of the vectors."""
 
-    dimensions: int = 128
+    dimensions: int = Field(default=128, ge=1, le=65_536)
     """Dimensions."""
 
 

@@ -49,7 +49,7 @@ class SentenceTransformersEncoder:
         self.model = model
         self.revision = str(meta.revision)
         self.max_length = base.max_length
-        self.dtype = base.dtype
+        self.dtype: str = base.dtype
         self.batch_tokens = options.batch_tokens or _tokens(model, base)
         self._base = base
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import Field
+
 from tcmbench.encoders import EMBEDS
 from tcmbench.plugins import PluginOptions
 
@@ -33,7 +35,7 @@ WEIGHTS = "built in"
 class Options(PluginOptions):
     """Size of the vocabulary."""
 
-    max_features: int = 8192
+    max_features: int = Field(default=8192, ge=1, le=262_144)
     """Terms kept, the most frequent first, equally frequent ones in their own order; vectors are dense, so this bounds
     memory."""
 

@@ -79,6 +79,7 @@ def measure(
     *,
     emit: Emit,
     device: str | None = None,
+    loaded: MTEBModels | None = None,
 ) -> None:
     """Measure columns of a model; what fails is noted in the store and doesn't stop the others.
 
@@ -91,13 +92,15 @@ def measure(
         planned: The suite.
         emit: Takes the events.
         device: Device of the model; None for the default of its library.
+        loaded: The model, where it is loaded already.
     """
     left = list(columns)
     if not left:
         return
     try:
-        with failures.explained(f"{model.name} can't be loaded"):
-            loaded = models.load(model, cache=workspace.cache, device=device)
+        if loaded is None:
+            with failures.explained(f"{model.name} can't be loaded"):
+                loaded = models.load(model, cache=workspace.cache, device=device)
     except TcmbenchError as error:
         for column in left:
             _note(workspace.store, model, column, planned, error=error)

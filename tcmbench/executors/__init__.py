@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class ExecutorOptions(PluginOptions):
     """Base of every executor's options."""
 
-    jobs: int = Field(default=1, ge=1)
+    jobs: int = Field(default=1, ge=1, le=1_024)
     """Most jobs at a time."""
 
 

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.records.events import JobFailed, JobFinished
+from tcmbench.terminal import log_handler
 
 if TYPE_CHECKING:
     from tcmbench.records.events import Event
@@ -35,7 +36,7 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as executor:
         order: WorkOrder = executor.recv()
         sys.argv = list(order.command)
-        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=order.log_level)
+        logging.basicConfig(handlers=[log_handler()], level=order.log_level)
         # bm25s logs at DEBUG from the moment it is imported
         logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.models import weights
-from tcmbench.models.agreement import require_agreement
+from tcmbench.errors import ModelAbsent
+from tcmbench.models import completion, swift_output, weights
+from tcmbench.models.agreement import settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
@@ -16,24 +17,60 @@ if TYPE_CHECKING:
 
     from mteb.models.models_protocols import MTEBModels
 
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
-__all__ = ["base_model", "load", "tuned_model"]
+__all__ = ["base_model", "load", "trained_elsewhere", "tuned_model"]
 
 
-def base_model(workspace: Workspace, name: str) -> Model:
-    """Return a base as it is.
+def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
+    """Return a base as it is, with what its file leaves open filled in from the folder of its weights.
+
+    Args:
+        workspace: Where bases and weights are.
+        name: Name of the base.
+        where: Who names it, for messages.
+        download: Whether a model of the hub may be fetched where it isn't in the local cache.
 
     Raises:
         UnknownName: No such base.
         ModelAbsent: Its weights aren't on this machine.
         SpecError: Its file contradicts what the folder of its weights says.
     """
-    base = workspace.spec(Base, name)
-    model_dir = weights.folder(workspace, base) if base.has_weights else None
-    if model_dir is not None:
-        require_agreement(base, model_dir)
+    base = workspace.spec(Base, name, where=where)
+    if not base.has_weights:
+        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
+    model_dir = _whole(workspace, base, weights.source(workspace, base, download=download), download=download)
+    base = settled(base, model_dir)
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
+
+
+def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
+    """Return how a model was trained that was tuned elsewhere, as far as its folder says; empty for others."""
+    if base.tuned_from is None:
+        return {}
+    given = swift_output.arguments(weights.source(workspace, base))
+    settings: dict[str, Json] = {f"args.{name}": given[name] for name in swift_output.SETTINGS if given.get(name)}
+    return {"trained": "elsewhere", **settings}
+
+
+def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) -> Path:
+    """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
+
+    Raises:
+        ModelAbsent: Its base isn't known.
+    """
+    unfinished = completion.unfinished(folder)
+    if unfinished is None:
+        return folder
+    if base.tuned_from is None:
+        named = f"names {unfinished.base!r}" if unfinished.base else "names none"
+        raise ModelAbsent(
+            f"base {base.name}: {folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that needs the "
+            f'files of its base; it {named}. Say which base of tcmbench that is: tuned_from = "NAME".'
+        )
+    origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
+    return completion.complete(workspace.store, unfinished, origin)
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tcmbench import redaction
 from tcmbench.records.score import Provenance
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def provenance(
 
 
 def command() -> str:
-    """Return this process's command line, without the folder that the program stands in."""
-    return shlex.join([sys.argv[0].replace("\\", "/").rpartition("/")[2], *sys.argv[1:]])
+    """Return this process's command line, without the folder that the program stands in and without secrets."""
+    return redaction.text(shlex.join([sys.argv[0].replace("\\", "/").rpartition("/")[2], *sys.argv[1:]]))
 
 
 @functools.cache

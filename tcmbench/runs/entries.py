@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench import redaction
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from tcmbench.records.cells import Cells
+    from tcmbench.records.entry import Kind
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
@@ -33,15 +35,22 @@ class Trained:
     that was trained for another suite is the same model, and stands on this board too."""
 
 
-def base_entry(base: Base, cells: Cells) -> Entry:
-    """Return the row of a base or baseline as it is."""
+def base_entry(base: Base, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
+    """Return the row of a base or baseline as it is, or of a model that was tuned elsewhere.
+
+    Args:
+        base: The base.
+        cells: What it scored.
+        settings: How it was trained, as far as its folder says; empty for one that wasn't tuned.
+    """
     return Entry(
         name=base.name,
         title=base.name,
-        kind="baseline" if base.kind == "baseline" else "base",
+        kind=_kind(base),
+        base=base.tuned_from,
         description=base.description,
         description_zh=base.description_zh,
-        recipe=recipe(base),
+        recipe={**recipe(base), **settings},
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
         cost=Cost(encode_tokens_per_second=_speed([cells])),
@@ -166,7 +175,8 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
     return Entry(
         name=base.name,
         title=base.name,
-        kind="baseline" if base.kind == "baseline" else "base",
+        kind=_kind(base),
+        base=base.tuned_from,
         description=base.description,
         description_zh=base.description_zh,
         recipe=recipe(base),
@@ -175,8 +185,14 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
     )
 
 
+def _kind(base: Base) -> Kind:
+    if base.tuned_from is not None:
+        return "variant"
+    return "baseline" if base.kind == "baseline" else "base"
+
+
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields, tables flattened with dots, those left at None or empty out."""
+    """Return a spec's fields without secrets, tables flattened with dots, those left at None or empty out."""
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -186,7 +202,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", spec.model_dump(mode="json", exclude={"description", "description_zh"}))
+    walk("", redaction.record(spec.model_dump(mode="json", exclude={"description", "description_zh"})))
     return flat
 
 

@@ -42,10 +42,11 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
     """Return the entry of a base; one that can't be loaded has failed everywhere, with the reason."""
     try:
         with failures.explained(f"base {base.name}"):
-            cells = run.read(workspace, models.base_model(workspace, base.name), planned)
+            model = models.base_model(workspace, base.name)
+            cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, base)
     except TcmbenchError as error:
         return board_entries.failed_base_entry(base, planned, str(error))
-    return board_entries.base_entry(base, cells)
+    return board_entries.base_entry(model.base, cells, settings=settings)
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:

@@ -151,7 +151,7 @@ class _Planner:
 
     def base(self, base: Base) -> list[Job]:
         """Return the measuring of a base."""
-        model = models.base_model(self.workspace, base.name)
+        model = models.base_model(self.workspace, base.name, download=True)
         columns = run.missing(self.workspace, model, self.planned)
         return self._measuring(model.revision, columns, model.model_dir, name=base.name, seed=None)
 

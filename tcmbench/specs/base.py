@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from tcmbench import plugins
+from tcmbench.specs.names import Prose, Reference
 from tcmbench.specs.toml import Spec
 
 if TYPE_CHECKING:
@@ -25,8 +26,14 @@ give vectors of a task's texts, or give a text the same vector in every task, so
 Weights = Literal["folder", "server", "built in"]
 """Where the weights of a model are: in files on this machine, behind a URL, or nowhere, as its code is all there is."""
 
-LABELS = frozenset({"name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision"})
-"""Fields that say what a base is called and where its weights are: no key holds them, as it holds the weights' hash."""
+LABELS = frozenset(
+    {
+        "name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision", "tuned_from",
+        "own_prompts",
+    }
+)  # fmt: skip
+"""Fields that say what a base is called and where its weights and prompts are from: no key holds them, as it holds the
+prompts and the weights' hash."""
 
 
 class Base(Spec):
@@ -42,13 +49,17 @@ class Base(Spec):
     """Options of the encoder plug-in."""
 
     path: str | None = None
-    """Folder of the weights, relative to the workspace's `models` folder."""
+    """Folder of the weights: absolute, from the home folder (`~/`), relative to the base's file (`./`, `../`), or to
+    the workspace's `models` folder. A PEFT adapter or an ms-swift checkpoint is completed in the store first."""
 
-    hub_id: str | None = None
+    tuned_from: str | None = None
+    """Base that it was tuned from elsewhere: the board then shows it as a variant, with gain and forgetting."""
+
+    hub_id: Reference | None = None
     """Name on the Hugging Face hub, looked up in the local cache first."""
 
-    revision: str | None = None
-    """Commit on the hub; None takes what the cache has; the hash of the weights is recorded."""
+    revision: Reference | None = None
+    """Commit, branch or tag on the hub; None takes what the cache has; the hash of the weights is recorded."""
 
     architecture: Architecture | None = None
     """Family of the network."""
@@ -59,7 +70,7 @@ class Base(Spec):
     normalize: bool = True
     """Whether vectors have unit length."""
 
-    max_length: int = Field(default=512, ge=8)
+    max_length: int = Field(default=512, ge=8, le=10_000_000)
     """Longest input in tokens; what is longer is cut. A static table of token vectors reads all of a text."""
 
     dtype: Dtype = "float32"
@@ -71,28 +82,31 @@ class Base(Spec):
     document_prompt: str = ""
     """Put before every document, and before every text of the other tasks."""
 
+    own_prompts: bool = False
+    """Whether the prompts of this file replace those of the folder; else a difference is an error."""
+
     instruction: str = ""
     """Instruction of a reranker."""
 
     padding_side: Literal["left", "right"] = "right"
     """Where the tokenizer pads; decoders with last-token pooling need left."""
 
-    swift_model_type: str | None = None
+    swift_model_type: Reference | None = None
     """`--model_type` of ms-swift; None when ms-swift can't train it."""
 
     parameters: int | None = Field(default=None, ge=1)
     """Number of parameters, embeddings included."""
 
-    license: str = "unknown"
+    license: Prose = "unknown"
     """SPDX name, or what the model's card says."""
 
     trust_remote_code: bool = False
     """Whether code that comes with the weights may run."""
 
-    description: str = ""
+    description: Prose = ""
     """One sentence for the board."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     @model_validator(mode="before")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tcmbench.errors import SpecError
 from tcmbench.specs import policy
-from tcmbench.specs.names import FileName
+from tcmbench.specs.names import FileName, Prose, leads_outside
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
 
@@ -95,16 +95,16 @@ class Matrix(BaseModel):
 class ModelSet(Spec):
     """One file of `models/sets/`."""
 
-    title: str = ""
+    title: Prose = ""
     """Headline of the board."""
 
-    title_zh: str = ""
+    title_zh: Prose = ""
     """The same in Chinese; empty shows the English."""
 
-    description: str = ""
+    description: Prose = ""
     """A paragraph for the board."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     suite: str
@@ -145,6 +145,8 @@ class ModelSet(Spec):
 
     @model_validator(mode="after")
     def _policy_is_known(self) -> ModelSet:
+        if isinstance(self.policy, str) and leads_outside(self.policy):
+            raise ValueError(f"policy {self.policy!r} leads out of the workspace. For a file elsewhere use --policy")
         if isinstance(self.policy, dict):
             try:
                 policy.parse(self.policy, where="rules", source=self.name)

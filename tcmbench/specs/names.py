@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+from tcmbench import redaction
 
 _LONGEST = 150
 """Bytes; a file system takes 255, and endings and temporary names are added."""
@@ -40,5 +43,24 @@ def leads_outside(path: str) -> bool:
     return bool(PurePosixPath(path).is_absolute() or windows.drive or windows.root or ".." in windows.parts)
 
 
+def _checked_reference(name: str) -> str:
+    """Return the name of a branch, tag, commit or repository, which the hub's cache makes folders of.
+
+    Raises:
+        ValueError: It could lead to another folder, or be read as an option of a program.
+    """
+    if not _REFERENCE.fullmatch(name) or ".." in name:
+        raise ValueError("expected letters, digits and . _ - / between them, as in org/model or refs/pr/1")
+    return name
+
+
+_REFERENCE = re.compile(r"\w(?:[\w.+-]|/(?=\w)){0,200}", re.ASCII)
+
 FileName = Annotated[str, AfterValidator(checked)]
 """A name that becomes part of paths."""
+
+Reference = Annotated[str, AfterValidator(_checked_reference)]
+"""A name on the hub, or of a type of model: no path and no option."""
+
+Prose = Annotated[str, AfterValidator(redaction.text)]
+"""Text for people; a secret in it is hidden when it is read."""

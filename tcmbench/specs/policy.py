@@ -70,7 +70,7 @@ class Policy(BaseModel):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """Chance of a false alarm. Each of the rules on kept tasks and on caps spends half of it."""
 
-    n_resamples: int = Field(default=10_000, ge=1_000)
+    n_resamples: int = Field(default=10_000, ge=1_000, le=1_000_000)
     """Bootstrap resamples and random flips."""
 
     seed: int = Field(default=0, ge=0)

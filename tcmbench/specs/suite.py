@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.specs.names import Prose
 from tcmbench.specs.toml import Spec
 
 Role = Literal["in_domain", "held_out", "general"]
@@ -35,7 +36,7 @@ class SuiteTask(BaseModel):
     subset: str = "default"
     """Subset of the task (mteb calls it hf_subset)."""
 
-    title: str = ""
+    title: Prose = ""
     """Column title on the board; the task's name when empty."""
 
     @property
@@ -52,7 +53,7 @@ class SuiteTask(BaseModel):
 class Suite(Spec):
     """One file of `tasks/suites/`."""
 
-    description: str = ""
+    description: Prose = ""
     """One sentence for the board."""
 
     benchmark: str = ""

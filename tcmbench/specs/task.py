@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from tcmbench.specs.names import FileName, leads_outside
+from tcmbench.specs.names import FileName, Prose, leads_outside
 from tcmbench.specs.toml import Spec
 
 
@@ -31,16 +31,16 @@ class TaskSpec(Spec):
     languages: tuple[str, ...] = Field(default=("zho-Hans",), min_length=1)
     """Languages of the texts, as mteb writes them."""
 
-    description: str = ""
+    description: Prose = ""
     """What the task asks, in one sentence."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
-    source: str = ""
+    source: Prose = ""
     """Where the data comes from and how to get it."""
 
-    license: str = "unknown"
+    license: Prose = "unknown"
     """Licence of the data."""
 
     synthetic: bool = False

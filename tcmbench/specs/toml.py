@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import redaction
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.specs.names import FileName, is_name
 from tcmbench.specs.safe_toml import load
@@ -41,7 +42,7 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
     except ValidationError as error:
         complaints = "\n".join(
             f"  {'.'.join(map(str, e['loc']))[:_LONGEST_SHOWN] or '(file)'}: {e['msg']}"
-            + (f", got {_shown(e['input'])}" if e["type"] not in {"missing", "extra_forbidden"} else "")
+            + (f", got {_shown(e['loc'], e['input'])}" if e["type"] not in {"missing", "extra_forbidden"} else "")
             for e in error.errors()[:_MOST_SHOWN]
         )
         if error.error_count() > _MOST_SHOWN:
@@ -80,6 +81,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml") if path.is_file())
 
 
-def _shown(value: object) -> str:
-    shown = repr(value)
+def _shown(location: tuple[int | str, ...], value: object) -> str:
+    name = str(location[-1]) if location else ""
+    shown = repr(redaction.record({name: value})[name])
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tcmbench.specs.names import leads_outside
+from tcmbench.specs.names import Prose, leads_outside
 from tcmbench.specs.toml import Spec
 
 Tuner = Literal["full", "lora", "qlora"]
@@ -80,7 +80,7 @@ class Training(_VariantPart):
     lora_rank: int = Field(default=8, ge=1, le=100_000)
     """Rank of the adapters."""
 
-    lora_alpha: int = Field(default=32, ge=1)
+    lora_alpha: int = Field(default=32, ge=1, le=1_000_000)
     """Scale of the adapters."""
 
     gradient_checkpointing: bool = False
@@ -142,13 +142,13 @@ class Variant(Spec):
     drop_leaks: bool = False
     """Remove training records that (nearly) stand in an evaluation task of the set."""
 
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
     """One model is trained for each."""
 
-    description: str = ""
+    description: Prose = ""
     """One sentence for the board."""
 
-    description_zh: str = ""
+    description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
     @model_validator(mode="after")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tcmbench.data.formats import Collection
     from tcmbench.data.leakage import EvaluationTexts
     from tcmbench.data.tcm_sd import Record
 
@@ -74,6 +75,37 @@ class Beir:
         del splits
         yield EvaluationTexts(task, "queries", beir.read_texts(path, "queries"))
         yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus"))
+
+
+@dataclass(frozen=True, slots=True)
+class PairsFile:
+    """One file of queries with their documents."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Column → its name in the file, where it has another one."""
+
+    def records(self, path: Path, split: str) -> Sequence[Record]:
+        """Return nothing: the items are queries."""
+        del path, split
+        return ()
+
+    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
+        """Return the queries by the ids that gathering gives them."""
+        return self._collection(path, split).queries
+
+    def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
+        """Return the queries and the documents."""
+        from tcmbench.data.leakage import EvaluationTexts
+
+        collection = self._collection(path, splits[0])
+        yield EvaluationTexts(task, "queries", collection.queries)
+        yield EvaluationTexts(task, "documents", {name: one.text for name, one in collection.corpus.items()})
+
+    def _collection(self, path: Path, split: str) -> Collection:
+        from tcmbench.data import tables
+        from tcmbench.data.formats import gather
+
+        return gather(tables.training_rows(path, self.columns), split=split).collection
 
 
 @dataclass(frozen=True, slots=True)

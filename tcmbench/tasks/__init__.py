@@ -166,7 +166,9 @@ def specs(workspace: Workspace) -> list[TaskSpec]:
 
 def layout(spec: TaskSpec) -> Layout:
     """Return how the files of a local task are laid out."""
-    found: Layout = _module(spec).LAYOUT
+    task_type = _type(spec)
+    chosen = getattr(task_type.module, "layout", None)
+    found: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
     return found
 
 

@@ -53,7 +53,7 @@ def _empty_pair(recipe: Recipe) -> str:
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    from tcmbench.trainers._runtime.hub_layout import reranker_chat_template
+    from tcmbench.models.hub_layout import reranker_chat_template
 
     path = recipe.base_dir / "chat_template.jinja"
     if path.is_file():

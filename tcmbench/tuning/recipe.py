@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import SpecError
-from tcmbench.models import weights
+from tcmbench.errors import ModelAbsent, SpecError
+from tcmbench.models import base_model
 from tcmbench.specs.base import Base
 from tcmbench.tuning import leaks, training_data
 
@@ -51,7 +51,8 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
         SpecError: The base can't be tuned.
         DataError: The data can't be used.
     """
-    base = workspace.spec(Base, variant.base, where=f"variant {variant.name}")
+    where = f"variant {variant.name}"
+    base = workspace.spec(Base, variant.base, where=where)
     if not base.has_weights:
         raise SpecError(f"variant {variant.name}: base {base.name} has no weights here; nothing can be tuned")
     if base.kind != variant.task:
@@ -59,7 +60,10 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    return Recipe(variant, base, weights.folder(workspace, base), training_data.find(workspace, variant), drop, leaks)
+    model = base_model(workspace, base.name, where=where)
+    if model.model_dir is None:
+        raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
+    return Recipe(variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks)
 
 
 def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:

@@ -48,6 +48,8 @@ class Shape:
     seeds: int = 2
     labels: Mapping[int, str] = field(default_factory=dict)
     """Number of the variant → title, in place of the usual one."""
+    tasks: Mapping[int, str] = field(default_factory=dict)
+    """Number of the column → beginning of its task's name, in place of the usual one."""
     broken: bool = True
     """Whether some cells have no score."""
 
@@ -62,12 +64,12 @@ class Fake:
     cards: Mapping[str, TaskCard]
 
 
-def fake_suite(columns: int, *, synthetic: bool = True) -> Suite:
+def fake_suite(columns: int, *, synthetic: bool = True, names: Mapping[int, str] | None = None) -> Suite:
     """Return a suite with all three roles and, with six columns or more, three kinds of task."""
     roles = (["in_domain"] * max(1, columns // 4)) + (["held_out"] * max(1, columns // 4))
     roles += ["general"] * (columns - len(roles))
     tasks = tuple(
-        SuiteTask(task=f"{role.title().replace('_', '')}{number}", role=role, title="")
+        SuiteTask(task=f"{(names or {}).get(number, role.title().replace('_', ''))}{number}", role=role, title="")
         for number, role in enumerate(roles)
     )
     return Suite(name="fake", description="Tasks that don't exist.", synthetic=synthetic, tasks=tasks)
@@ -120,16 +122,14 @@ def make(root: Path, shape: Shape | None = None, *, seed: int = 0) -> Fake:
     """Write a set: a reference, a baseline, and variants that gain in domain and forget, each in its measure."""
     shape = shape or Shape()
     rng = np.random.default_rng(seed)
-    suite = fake_suite(shape.columns)
+    suite = fake_suite(shape.columns, names=shape.tasks)
     worlds = {task.column: (rng.random(shape.items), rng.random(shape.items)) for task in suite.tasks}
 
     def score(name: str, model: str, task: SuiteTask, shift: float, noise: float) -> Score:
         quality, gold = worlds[task.column]
         values = 0.45 * quality + 0.25 * gold + 0.2 + shift + noise * (rng.random(shape.items) - 0.5)
-        return write_score(
-            root / name.replace("/", "_") / model.replace("/", "_") / task.task, model=model, task=task,
-            values=values, gold=gold,
-        )  # fmt: skip
+        folder = root.joinpath(*(part.replace("/", "_") for part in (name, model, task.task)))
+        return write_score(folder, model=model, task=task, values=values, gold=gold)
 
     def whole(name: str, shifts: Mapping[str, float], noise: float) -> dict[str, tuple[Score, ...]]:
         return {t.column: (score(name, name, t, shifts[t.role], noise),) for t in suite.tasks}

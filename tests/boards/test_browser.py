@@ -104,6 +104,47 @@ def test_hostile_name_stays_text(board: Any) -> None:
     assert board.title.startswith("Fake set")
 
 
+HOSTILE = (
+    "%tcmbench-data%", "<tcmbench-data>", "{{ data }}", "{% raw %}", "</script><script>document.title=1</script>",
+    "<!--<script>", "\"autofocus onfocus=document.title=1 x=\"", "'onmouseover='document.title=1",
+    "javascript:alert(1)", "\u202e\u2066", "&lt;img src=x onerror=document.title=1&gt;",
+    "]]><svg onload=document.title=1>",
+)  # fmt: skip
+
+
+def test_no_name_of_a_task_becomes_markup(chromium: Any, tmp_path: Path) -> None:
+    """Whatever a task is called: its name is text, no script runs, and the panels have their data."""
+    count = len(HOSTILE)
+    shape = Shape(variants=1, columns=count, items=20, seeds=1, broken=False, tasks=dict(enumerate(HOSTILE)))
+    fake = make(tmp_path / "scores", shape)
+    table = build(fake.model_set, fake.suite, fake.entries, options=Options(policies=POLICIES))
+    chromium.get(write(table, tmp_path / "board")[0].as_uri())
+    chromium.execute_script("for (const e of document.querySelectorAll('*')) e.dispatchEvent(new Event('mouseover'))")
+    chromium.execute_script("document.querySelectorAll('button, input, a').forEach((e) => e.focus())")
+    chromium.execute_script("document.querySelector('#rows .open').click()")
+    titles = chromium.execute_script(
+        "return [...document.querySelectorAll('th[data-better] button')].map(b => b.title)"
+    )
+    assert {f"{name}{number}" for number, name in enumerate(HOSTILE)} <= set(titles)
+    assert chromium.title.startswith("Fake set")
+    assert len(all_of(chromium, "script")) == 4
+    assert all_of(chromium, "img, svg[onload], [onfocus], [onmouseover], [onerror]") == []
+    assert len(all_of(chromium, "tr.panel tbody tr")) == count
+    assert chromium.get_log("browser") == []
+
+
+def test_only_the_scripts_of_the_page_run(board: Any) -> None:
+    """Markup that got in all the same would be inert: the page's policy names its scripts by their hash."""
+    board.execute_script(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\"><a id=evil "
+        "href=\"javascript:document.title=2\">x</a>'); const s = document.createElement('script');"
+        "s.textContent = 'document.title=3'; document.body.append(s); document.getElementById('evil').click()"
+    )
+    assert board.title.startswith("Fake set")
+    refused = [entry["message"] for entry in board.get_log("browser") if "Content Security Policy" in entry["message"]]
+    assert len(refused) >= 2
+
+
 def test_sorts_by_mouse(board: Any) -> None:
     """A head sorts from the best, again from the worst, says so, and cells without a score stay last."""
     head = one(board, "th[data-c='6'] button")

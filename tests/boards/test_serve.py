@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tcmbench.boards import serve
 from tcmbench.boards.build import Options, build
 from tcmbench.boards.serve import LOOPBACK, Board, server
 from tcmbench.errors import StoreError
@@ -108,6 +111,75 @@ def test_nothing_but_the_board_is_served(port: int) -> None:
     assert get(port, "/etc/passwd").status == 404
     assert get(port, "/", host="elsewhere.example").status == 421
     assert get(port, "/", host="localhost").status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:8765", "[::1]", "[::1]:8765", "localhost:65535"]
+)
+def test_every_name_of_this_machine_is_answered(port: int, host: str) -> None:
+    """With a port, that of a tunnel too, and without."""
+    assert ask(port, f"GET /scores.json HTTP/1.1\r\nHost: {host}\r\n\r\n").startswith("HTTP/1.0 200")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "", "Host:\r\n", "Host: evil.example\r\n", "Host: localhost.evil.example:80\r\n",
+        "Host: evil.example:localhost\r\n", "Host: localhost@evil.example\r\n",
+        "Host: 127.0.0.1.evil.example\r\n", "Host: 0.0.0.0:80\r\n", "Host: [::]:80\r\n",
+        "Host: localhost\r\nHost: evil.example\r\n", "Host: localhost:80:80\r\n",
+    ],
+)  # fmt: skip
+def test_every_other_name_is_refused(port: int, head: str) -> None:
+    """A page of another site can have its own name lead here (DNS rebinding); it gets no score."""
+    assert ask(port, f"GET /scores.json HTTP/1.1\r\n{head}\r\n").startswith("HTTP/1.0 421")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../pyproject.toml", "//etc/passwd", "/%2e%2e/x", "/index.html/", "/./scores.csv", "/scores.csv%00", "/\\..\\x"],
+)
+def test_no_path_leads_out(port: int, path: str) -> None:
+    """Only the names of a board's files are known."""
+    assert ask(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith("HTTP/1.0 404")
+
+
+def ask(port: int, request: str) -> str:
+    """Return what is answered to the bytes of a request."""
+    with socket.create_connection((LOOPBACK, port), timeout=120) as connection:
+        connection.sendall(request.encode())
+        return connection.makefile("rb").read().decode()
+
+
+def test_clients_that_say_nothing_stop_nobody(port: int) -> None:
+    """300 of them, silent or in the middle of a request, and a browser still gets the page."""
+    with contextlib.ExitStack() as stack:
+        for number in range(300):
+            idle = stack.enter_context(socket.create_connection((LOOPBACK, port), timeout=120))
+            idle.sendall(b"GET / HTTP/1.1\r\nHost: loc"[: number % 30])
+        assert get(port, "/").status == 200
+        assert threading.active_count() < 150
+    assert get(port, "/scores.csv").status == 200
+
+
+def test_a_client_that_says_nothing_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, as its thread is wanted."""
+    monkeypatch.setattr(serve, "_REQUEST_SECONDS", 0.1)
+    other = server(Board(lambda: 0, lambda: pytest.fail("nothing was asked for"), reload_seconds=1), port=0)
+    with other, socket.create_connection(other.server_address[:2], timeout=20) as connection:
+        threading.Thread(target=other.handle_request).start()
+        assert connection.recv(1) == b""
+
+
+def test_answers_are_for_this_page_alone(port: int) -> None:
+    """Pages of other sites can neither frame the board nor read it as a script."""
+    answer = ask(port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for head in (
+        "Cross-Origin-Resource-Policy: same-origin",
+        "X-Frame-Options: DENY",
+        "X-Content-Type-Options: nosniff",
+    ):
+        assert f"\r\n{head}\r\n" in answer
 
 
 def test_a_failure_is_told_and_the_server_lives_on(port: int, run: Run) -> None:

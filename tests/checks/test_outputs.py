@@ -80,6 +80,29 @@ def test_every_output_survives_any_text(mixed: Report, name: str) -> None:
         assert "<b>" not in text
 
 
+HOSTILE = "`![x](https://evil.example/x.png)` <img src=x> @everyone [a](b) |c|"
+
+
+def test_markdown_shows_names_as_they_are(mixed: Report) -> None:
+    """No image is loaded, no link made, nobody mentioned, wherever a name stands."""
+    models = tuple(replace(model, name=HOSTILE) for model in mixed.models)
+    named = replace(mixed, set_name=HOSTILE, suite="``x", models=models, policy_source=HOSTILE)
+    text = outputs.load("markdown").render(named)
+    assert f"Set `` {HOSTILE} ``, suite ``` ``x ```" in text
+    outside = text.replace(f"`` {HOSTILE} ``", "")
+    assert "<img" not in outside.replace("\\<img", "")
+    assert "tasks of `![x](https://evil.example/x.png)` &lt;img src=x&gt; @everyone" in outside
+    told = [line for line in outside.splitlines() if "<summary>" not in line]
+    assert not any(sign in line for line in told for sign in ("![", "[a](", "@everyone"))
+    assert any("@&#8203;everyone" in line for line in told)
+
+
+def test_sarif_makes_no_links(mixed: Report) -> None:
+    """Its plain text knows links like those of Markdown."""
+    results = json.loads(outputs.load("sarif").render(replace(mixed, models=(replace(mixed.models[0], name=HOSTILE),))))
+    assert all("](" not in result["message"]["text"] for result in results["runs"][0]["results"])
+
+
 @pytest.mark.parametrize("name", ["console", "markdown"])
 def test_what_is_said_of_many_is_said_once(mixed: Report, name: str) -> None:
     """Ten variants that aren't trained yet are one line, not a hundred and ten."""

@@ -21,6 +21,18 @@ def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys
     ]
 
 
+def test_names_are_no_markup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither for rich, which would stop at a tag without a beginning, nor for a terminal or a CI system."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+    with progress.waiting("checking [/b][link=http://evil.example]x"), progress.Progress(total=2) as shown:
+        shown.show(MeasuringStarted("[/b]name", "[red]Task\x1b]0;title\x07"))
+        shown.show(Note("::error::\x1b[2Jno"))
+    told = capsys.readouterr().err
+    assert "[/b]name · [red]Task\\u001b]0;title\\u0007" in told
+    assert ": :error::\\u001b[2Jno" in told
+
+
 def test_scores_and_failures_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Each score is counted, failures have their reason; what only begins or ends says nothing."""
     shown = progress.Progress(total=2)

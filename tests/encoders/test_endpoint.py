@@ -101,6 +101,13 @@ def opened(base: Base, cache: Path) -> Any:
     return models.load(FarModel("far", base, None, revision(base, None)), cache=cache)
 
 
+def load_endpoint(base: Base) -> Any:
+    """Return the base without a cache around it."""
+    options = plugins.use("encoders", "endpoint", base.options).options
+    meta = model_meta(base, name="far", revision="r")
+    return load(base, options=options, model_dir=None, meta=meta, seed=0, device="cpu")
+
+
 def test_vectors_come_in_order_and_once(server: Model, tmp_path: Path) -> None:
     """Texts go in batches, answers in any order come back in the right one, and no text is asked for twice."""
     model = opened(base(server), tmp_path)
@@ -148,7 +155,21 @@ def test_an_absent_server_says_what_to_do(server: Model, tmp_path: Path) -> None
         opened(base(server, url="http://127.0.0.1:1/v1", tries=1), tmp_path).encode_list(TEXTS)
 
 
-@pytest.mark.parametrize("answer", [{"data": []}, {"data": [{"index": 0}]}, [], "text"])
+def rows(*vectors: Any, first: Any = 0) -> dict[str, Any]:
+    """Return an answer with these vectors."""
+    return {"data": [{"index": first + n, "embedding": v} for n, v in enumerate(vectors)]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": []}, {"data": [{"index": 0}]}, [], "text", {"data": {"index": 0}}, {"data": [0] * 4},
+        rows([1.0, 2.0]), rows(*[[1.0, 2.0]] * 5), rows(*[[1.0, 2.0]] * 4, first=1), rows(*[[1.0]] * 3, [1.0, 2.0]),
+        rows(*[[]] * 4), rows(*[1.0] * 4), rows(*[[[1.0], [2.0]]] * 4), rows(*["!"] * 4), rows(*["AAAA"] * 4),
+        {"data": [{"index": 0, "embedding": [1.0]}] * 4}, {"data": [{"index": "0", "embedding": [1.0]}] * 4},
+        {"data": [{"index": [], "embedding": [1.0]}] * 4}, rows(*[[1.0], [1.0], [1.0]], {"a": 1}),
+    ],
+)  # fmt: skip
 def test_answers_of_another_shape_are_refused(server: Model, tmp_path: Path, answer: Any) -> None:
     """A missing vector is a failure and never a zero."""
     server.answer = answer
@@ -159,8 +180,55 @@ def test_answers_of_another_shape_are_refused(server: Model, tmp_path: Path, ans
 def test_an_answer_that_gives_two_vectors_for_one_text_is_refused(server: Model, tmp_path: Path) -> None:
     """Python would take the last."""
     server.raw = b'{"data": [{"index": 0, "embedding": [1, 0], "embedding": [0, 1]}]}'
-    with pytest.raises(EvaluationError, match="the key 'embedding' stands twice"):
+    with pytest.raises(EvaluationError, match="expected JSON, got something else"):
         opened(base(server), tmp_path).encode_list(TEXTS[:1])
+
+
+def test_batches_have_vectors_of_one_length(server: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that changes its mind is named."""
+    loaded = load_endpoint(base(server, batch_texts=1, connections=1))
+    lengths = iter([4, 4, 3])
+    monkeypatch.setattr(server, "respond", lambda *_: rows([1.0] * next(lengths)))
+    with pytest.raises(EvaluationError, match="/v1/embeddings: expected vectors of one length, got 3, 4"):
+        loaded.encode_texts(TEXTS[:3])
+
+
+@pytest.mark.parametrize("scores", [[1.0], [1.0] * 4, [1.0, "x", 2.0], [1.0, None, 2.0]])
+def test_rankings_of_another_length_are_refused(server: Model, tmp_path: Path, scores: list[Any]) -> None:
+    """One score per document, and each a number."""
+    server.answer = {"results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]}
+    model = opened(base(server, kind="reranker"), tmp_path)
+    with pytest.raises(EvaluationError, match="expected `index` and `relevance_score` for each of 3 documents"):
+        model.predict([{"text": ["q"] * 3}], [{"text": ["a", "b", "c"]}])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": "user:pl4nted@host/v1"}, {"url": "ftp://u:pl4nted@host"}, {"url": "http://u:pl4n/ted@host"},
+        {"url": "http:///pl4nted"}, {"url": "http://h/pl4nted\n"}, {"url": "http://pl4nted:port/"}, {"url": 1},
+        {"api_key_env": "sk-pl4nted0123456789"}, {"api_key_env": "pl4nted key"}, {"api_key_env": "hf_" + "pl4nted" * 5},
+        {"url": "http://u:pl4nted@host", "api_key_env": "SOME_KEY"}, {"headers": {"Authorization": "pl4nted"}},
+        {"connections": 10**9}, {"timeout": 1e12}, {"tries": 10**9}, {"batch_texts": 10**9},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], server: Model) -> None:
+    """Without their values, which may be secrets at the wrong place."""
+    with pytest.raises(SpecError, match="options of endpoint: ") as told:
+        plugins.use("encoders", "endpoint", base(server, **options).options)
+    assert "pl4n" not in str(told.value)
+
+
+def test_a_key_that_no_head_can_carry_is_refused(
+    server: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line break, as files of keys end in, is said, and the key isn't."""
+    for key in ("sesame\n", "ses ame", "sésame"):
+        monkeypatch.setenv("SOME_KEY", key)
+        with pytest.raises(ModelAbsent, match=r"printable ASCII characters in \$SOME_KEY") as told:
+            opened(base(server, api_key_env="SOME_KEY"), tmp_path)
+        assert "ame" not in str(told.value)
 
 
 def test_a_refused_request_is_not_repeated(server: Model, tmp_path: Path) -> None:

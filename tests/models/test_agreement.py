@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tcmbench.errors import ModelAbsent, SpecError
-from tcmbench.models.agreement import require_agreement
+from tcmbench.models.agreement import settled
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
 
@@ -29,36 +29,36 @@ def _base(name: str, **changes: Any) -> Base:
 @pytest.mark.parametrize("name", ["mini-zh", "mini-zh-static", "mini-zh-reranker"])
 def test_the_bundled_bases_agree(name: str) -> None:
     """What is shipped says what it is."""
-    require_agreement(_base(name), bundled_content() / "models" / name)
+    settled(_base(name), bundled_content() / "models" / name)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"pooling": "mean"}, r'file says pooling = "mean".*1_Pooling/config\.json says "last"'),
-        ({"normalize": False}, r"normalize = false.*has a Normalize module"),
+        ({"normalize": False}, r"normalize = false.*modules\.json says true"),
         ({"padding_side": "right"}, r'padding_side = "right".*tokenizer_config\.json says "left"'),
-        ({"max_length": 1 << 20}, r"max_length = 1048576.*positions"),
-        ({"kind": "reranker"}, r'kind = "reranker".*holds an embedding model'),
+        ({"max_length": 1 << 20}, r"max_length = 1048576.*says 512.*positions"),
+        ({"kind": "reranker"}, r'kind = "reranker".*modules\.json says "embedding"'),
     ],
 )
 def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str) -> None:
     """The folder is what is loaded, so the file must not say otherwise."""
     with pytest.raises(SpecError, match=message):
-        require_agreement(_base("mini-zh", **changes), bundled_content() / "models/mini-zh")
+        settled(_base("mini-zh", **changes), bundled_content() / "models/mini-zh")
 
 
 def test_a_reranker_is_no_embedding_model() -> None:
     """Its vectors would be those of a network that was never trained to give any."""
     base = _base("mini-zh-reranker", kind="embedding", encoder="sentence_transformers")
-    with pytest.raises(SpecError, match="holds a reranker"):
-        require_agreement(base, bundled_content() / "models/mini-zh-reranker")
+    with pytest.raises(SpecError, match=r'kind = "embedding".*says "reranker"'):
+        settled(base, bundled_content() / "models/mini-zh-reranker")
 
 
 def test_what_the_file_leaves_open_is_no_contradiction() -> None:
     """Defaults of the schema claim nothing."""
     base = Base(name="own", kind="embedding", path="own", max_length=256)
-    require_agreement(base, bundled_content() / "models/mini-zh")
+    settled(base, bundled_content() / "models/mini-zh")
 
 
 def test_another_similarity_than_cosine_is_refused(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_another_similarity_than_cosine_is_refused(tmp_path: Path) -> None:
     (folder / "modules.json").write_text(json.dumps([{"path": "", "type": "x.Transformer"}]), encoding="utf-8")
     (folder / "config_sentence_transformers.json").write_text('{"similarity_fn_name": "dot"}', encoding="utf-8")
     with pytest.raises(SpecError, match='similarity_fn_name = "dot"'):
-        require_agreement(Base(name="own", kind="embedding", path="own"), folder)
+        settled(Base(name="own", kind="embedding", path="own"), folder)
 
 
 @pytest.mark.parametrize("content", ["not JSON", "[1]", "{}", "[" * 100_000])
@@ -76,4 +76,4 @@ def test_damaged_configurations_are_named(tmp_path: Path, content: str) -> None:
     folder = _copy("mini-zh", tmp_path)
     (folder / "modules.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelAbsent, match=r"modules\.json: expected"):
-        require_agreement(_base("mini-zh"), folder)
+        settled(_base("mini-zh"), folder)

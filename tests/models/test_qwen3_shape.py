@@ -27,7 +27,7 @@ def test_the_base_is_found_under_the_name_that_recipes_use(tmp_path: Path, kind:
     base = place.spec(Base, name)
     bundled = read(Base, Path(__file__).parents[2] / "models" / "bases" / f"{name}.toml")
     assert read(Base, file) == base
-    assert weights.folder(place, base) == tmp_path / "models" / name
+    assert weights.source(place, base) == tmp_path / "models" / name
     same = {"path", "hub_id", "license", "description", "description_zh"}
     assert base.model_dump(exclude=same) == bundled.model_dump(exclude=same)
     assert weights.state(place, base) == "here"

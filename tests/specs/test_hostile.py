@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench import plugins
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.specs import toml
+from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
@@ -157,6 +159,89 @@ def test_matrices_are_small_together(tmp_path: Path) -> None:
     text = "".join(f'[[matrix]]\nname = "{n}-{{x}}"\naxes = {{x = {{{labels}}}}}\n' for n in range(2))
     with pytest.raises(SpecError, match="expected at most 2,000 combinations in all matrices, got 3,000"):
         _read(tmp_path, SET + text, ModelSet)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "epochs = 1e9", "epochs = 1e308", "max_steps = 1000000000", "batch_size = 1000000000",
+        "accumulation = 100000000", "max_length = 100000000", "lora_rank = 1000000", "lora_alpha = 9000000000",
+        "save_steps = 9000000000",
+    ],
+)  # fmt: skip
+def test_trainings_end(tmp_path: Path, field: str) -> None:
+    """What no machine could finish is refused with its limit."""
+    with pytest.raises(
+        SpecError, match=rf"training\.{field.split(maxsplit=1)[0]}: Input should be less than or equal to"
+    ):
+        _read(tmp_path, f'base = "b"\ndata = "d"\n[training]\n{field}\n', Variant)
+
+
+def test_a_variant_has_so_many_seeds(tmp_path: Path) -> None:
+    """Each is a training."""
+    with pytest.raises(SpecError, match=r"seeds: Tuple should have at most 1000 items"):
+        _read(tmp_path, f'base = "b"\ndata = "d"\nseeds = {list(range(1001))}\n', Variant)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "option"),
+    [("hashed_chars", "dimensions"), ("random_vectors", "dimensions"), ("tfidf", "max_features")],
+)
+@pytest.mark.parametrize("value", [0, -1, 10**9])
+def test_vectors_fit_into_memory(encoder: str, option: str, value: int) -> None:
+    """Whatever a stranger's base asks for."""
+    with pytest.raises(SpecError, match=rf"options of {encoder}: {option}: Input should be"):
+        plugins.use("encoders", encoder, {option: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "complaint"),
+    [
+        ('hub_id = "../../etc"', "hub_id"), ('hub_id = "org/../m"', "hub_id"), ('hub_id = "--help"', "hub_id"),
+        ('hub_id = "o/m"\nrevision = "../../secret"', "revision"), ('hub_id = "o/m"\nrevision = "/secret"', "revision"),
+        ('hub_id = "o/m"\nrevision = "a//b"', "revision"), ('hub_id = "o/m"\nrevision = ""', "revision"),
+        ('path = "m"\nswift_model_type = "--resume_from_checkpoint"', "swift_model_type"),
+        ('path = "m"\nswift_model_type = "a b"', "swift_model_type"),
+    ],
+)  # fmt: skip
+def test_names_on_the_hub_are_no_paths_and_no_options(tmp_path: Path, field: str, complaint: str) -> None:
+    """They become folders of a cache and words of a command line."""
+    with pytest.raises(SpecError, match=rf"{complaint}: Value error, expected letters"):
+        _read(tmp_path, f'kind = "embedding"\n{field}\n', Base)
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.5", "refs/pr/3", "0123456789abcdef0123456789abcdef01234567"])
+def test_names_on_the_hub_stay(tmp_path: Path, revision: str) -> None:
+    """Branches, tags, requests, commits."""
+    base = _read(tmp_path, f'kind = "embedding"\nhub_id = "BAAI/bge-small-zh-v1.5"\nrevision = "{revision}"\n', Base)
+    assert isinstance(base, Base)
+    assert base.revision == revision
+
+
+@pytest.mark.parametrize("path", ["../policy.toml", "/etc/policy.toml", "a/../../b.toml"])
+def test_a_policy_stays_in_the_workspace(tmp_path: Path, path: str) -> None:
+    """One elsewhere is given by --policy, where the user sees it."""
+    with pytest.raises(SpecError, match=r"leads out of the workspace\. For a file elsewhere use --policy"):
+        _read(tmp_path, f'{SET}policy = "{path}"\n', ModelSet)
+
+
+def test_secrets_in_prose_are_hidden_when_it_is_read(tmp_path: Path) -> None:
+    """Descriptions and sources stand on boards and in messages; what a model reads is left alone."""
+    address = "https://user:pl4nted-pass@host/data?sig=pl4nted-sig"
+    task = _read(tmp_path, f'{TASK}source = "{address}"\ndescription = "{address}"\n')
+    assert isinstance(task, TaskSpec)
+    assert task.source == task.description == "https://***@host/data?sig=***"
+    base = _read(tmp_path, f'kind = "embedding"\npath = "m"\nquery_prompt = "{address}"\n', Base)
+    assert isinstance(base, Base)
+    assert base.query_prompt == address
+
+
+def test_complaints_repeat_no_secret(tmp_path: Path) -> None:
+    """Whatever field they are about."""
+    text = 'kind = "embedding"\nencoder = "endpoint"\npath = "m"\n[options]\napi_key = "pl4nted"\n'
+    with pytest.raises(SpecError) as told:
+        _read(tmp_path, f'{text}url = "http://u:pl4nted@h"\n', Base)
+    assert "pl4nted" not in str(told.value)
 
 
 def test_training_data_outside_the_data_root_needs_a_word(tmp_path: Path) -> None:

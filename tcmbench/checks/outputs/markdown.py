@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from tcmbench.comparison.verdict import ModelVerdict
 
 FILE = "check.md"
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&!])")
+_MENTION = "@&#8203;"
+"""A sign that names nobody: GitHub sends a message to who stands behind one."""
 
 
 def render(report: Report) -> str:
@@ -22,7 +25,7 @@ def render(report: Report) -> str:
     lines = [
         f"{_title('##', report)} (exit code {report.exit_code})",
         "",
-        f"Set `{report.set_name}`, suite `{report.suite}`, policy: {_plain(report.policy_source)}.",
+        f"Set {_code(report.set_name)}, suite {_code(report.suite)}, policy: {_plain(report.policy_source)}.",
         "",
     ]
     if report.synthetic:
@@ -56,7 +59,7 @@ def _tasks(model: ModelVerdict) -> list[str]:
     rows = texts.tasks(model, only_changed=model.against == "baseline")
     if not rows:
         return []
-    lines = ["", f"<details><summary>{len(rows)} tasks of {_plain(model.name)}</summary>", ""]
+    lines = ["", f"<details><summary>{len(rows)} tasks of {html.escape(model.name)}</summary>", ""]
     return [*lines, *_table(texts.TASK_HEAD, rows), "", "</details>"]
 
 
@@ -70,4 +73,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Return text that Markdown shows as it stands, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("@", _MENTION)
+
+
+def _code(text: str) -> str:
+    """Return text as code, between more backticks than it has."""
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"

@@ -53,7 +53,8 @@ def _result(report: Report, model: ModelVerdict, finding: Finding) -> Json:
         "ruleId": finding.rule,
         "ruleIndex": list(RULES).index(finding.rule),
         "level": finding.level,
-        "message": {"text": f"{about}: {finding.message}"},
+        # `[text](target)` is a link in SARIF's plain text too
+        "message": {"text": f"{about}: {finding.message}".replace("](", "] (")},
         "locations": [
             {
                 "physicalLocation": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.errors import ParityError, TrainingError
-from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcmbench import strict_json
+from tcmbench.models import hub_layout
 from tcmbench.store import write_text
 from tcmbench.trainers import TrainedRows, loss_of
-from tcmbench.trainers._runtime import checkpoints, hub_layout, parity, training_log
+from tcmbench.trainers._runtime import checkpoints, parity, training_log
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.models import hub_layout
 from tcmbench.store import write_text
-from tcmbench.trainers._runtime import hub_layout, parity
+from tcmbench.trainers._runtime import parity
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._swift import inference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES
+from tcmbench.models.canaries import DOCUMENTS, QUERIES
 from tcmbench.trainers._runtime.parity import canary_texts
 
 if TYPE_CHECKING:

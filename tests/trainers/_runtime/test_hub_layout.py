@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import ParityError, SpecError, TrainingError
+from tcmbench.models import hub_layout
+from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_ids
 from tcmbench.specs.base import Base
-from tcmbench.trainers._runtime import hub_layout, parity
-from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES, pair_ids
+from tcmbench.trainers._runtime import parity
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -21,8 +21,8 @@ from swift.model.register import ModelLoader
 from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
+from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
 from tcmbench.trainers._runtime import checkpoints, training_log
-from tcmbench.trainers._runtime.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
 from tcmbench.trainers._runtime.margin import mean_margin
 from tcmbench.trainers._swift.plugin import guard_file
 from tcmbench.trainers._swift.plugin.token_rate import TokenRate

@@ -1,0 +1,330 @@
+"""What the commands do, for Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check` and `train`.
+
+Every function finds the workspace as the command line does (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
+unless one is given. pandas and matplotlib are imported when a figure or a data frame is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcmbench import workspace as workspaces
+from tcmbench.errors import ScoreMissing, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from tcmbench.boards.table import Table
+    from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.pairs import ComparedPair
+    from tcmbench.comparison.pairs import Comparison as PairComparison
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.score import Score
+    from tcmbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model on the columns of a suite."""
+
+    model: str
+    """Name of the model."""
+
+    scores: Mapping[str, Score]
+    """Column → score, in the order of the suite; columns that the model can't do are left out."""
+
+    roles: Mapping[str, str]
+    """Column → role."""
+
+    def to_pandas(self, *, items: bool = False) -> pd.DataFrame:
+        """Return one row per column, or per item of every column; scores are in points (0–100)."""
+        import pandas as pd
+
+        if not items:
+            rows = [
+                {
+                    "model": self.model, "column": name, "role": self.roles[name], "metric": score.record.metric,
+                    "score": 100 * score.record.value, "items": score.record.items,
+                }
+                for name, score in self.scores.items()
+            ]  # fmt: skip
+            return pd.DataFrame(rows)
+        frames = [score.items().to_pandas().assign(column=name) for name, score in self.scores.items()]
+        return pd.concat(frames, ignore_index=True).assign(model=self.model)
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False, float_format="{:.2f}".format))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """The leaderboard of a set."""
+
+    table: Table
+    """Everything that it shows, worked out."""
+
+    @property
+    def answer(self) -> str:
+        """The answer of the first screen, in English."""
+        from tcmbench.boards.texts import text
+
+        answer = self.table.recommendation
+        name = f" {answer.row}" if answer.row else ""
+        return f"{text(f'answer.{answer.outcome}').en}{name}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the lines of scores.csv: one per model and column, in points (0–100)."""
+        import io
+
+        import pandas as pd
+
+        from tcmbench.boards.spreadsheet import to_csv
+
+        return pd.read_csv(io.StringIO(to_csv(self.table)))
+
+    def figure(self, name: str) -> Figure:
+        """Return a picture of the board, such as `pareto`, as matplotlib's figure.
+
+        Raises:
+            UnknownName: No such picture.
+            ScoreMissing: There is nothing to show on it.
+        """
+        from tcmbench import plugins
+        from tcmbench.boards.canvas import Canvas, chinese_fonts
+
+        module: Any = plugins.load("figures", name)
+        canvas = Canvas.for_paper(name, boxes=not chinese_fonts())
+        with canvas.settings():
+            drawing = module.draw(self.table, canvas)
+        if drawing is None:
+            raise ScoreMissing(f"figure {name}: set {self.table.name} has no scores that it could show.")
+        figure: Figure = drawing.figure
+        return figure
+
+    def _repr_html_(self) -> str:
+        shown = self.to_pandas().query("status == 'measured'").pivot_table("score", "model", "task", sort=False)
+        return f"<p>{self.answer}</p>" + str(shown.to_html(float_format="{:.2f}".format))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelComparison:
+    """What changed from one model to another."""
+
+    pair: ComparedPair
+    comparison: PairComparison
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row per column: both scores, the difference with its 95% interval, in points, and p by Holm."""
+        import pandas as pd
+
+        from tcmbench import strict_json
+        from tcmbench.checks.compare_texts import as_json
+
+        return pd.json_normalize(
+            [
+                {"column": name, **facts}
+                for name, facts in strict_json.loads(as_json(self.pair, self.comparison))["tasks"].items()
+            ],
+            max_level=1,
+        ).drop(columns=["moved", "labels"], errors="ignore")
+
+    def __str__(self) -> str:
+        """Return the table that `tcmbench compare` prints."""
+        from tcmbench.checks.compare_texts import as_text
+
+        return as_text(self.pair, self.comparison, limit=10, in_detail=False, texts={})
+
+
+def evaluate(
+    model: str | os.PathLike[str] | object,
+    *,
+    suite: str = "",
+    tasks: Sequence[str | os.PathLike[str]] = (),
+    base: str = "",
+    revision: str = "",
+    workspace: Workspace | None = None,
+) -> Evaluation:
+    """Return the scores of a model, measuring what the store doesn't have.
+
+    Args:
+        model: A base's name, a folder, an adapter, a checkpoint of ms-swift, a model of the hub (docs/models.md); or a
+            loaded SentenceTransformer or CrossEncoder.
+        suite: Name of a suite; without tasks the workspace's own, where it has one.
+        tasks: Instead of a suite: names of tasks, files of pairs, folders in the layout of BEIR or TCM-SD.
+        base: What an adapter or checkpoint was tuned from, where it doesn't say.
+        revision: Of a loaded model, a name for its weights in place of their hash.
+        workspace: Folders; None finds them as the command line does.
+
+    Raises:
+        ScoreMissing: A column has no score; the message names each with its reason.
+    """
+    from tcmbench import models
+    from tcmbench import tasks as task_room
+    from tcmbench.evaluation import run as evaluation
+    from tcmbench.models import given, objects
+    from tcmbench.specs.suite import Suite
+    from tcmbench.tasks.given import own_suite, suite_of
+
+    place = workspace or find()
+    if suite and tasks:
+        raise SpecError("suite and tasks: give one of them.")
+    if tasks:
+        place, chosen = suite_of(place, [os.fspath(task) for task in tasks])
+    else:
+        chosen = place.spec(Suite, suite or own_suite(place))
+    planned = task_room.plan_suite(place, chosen)
+    loaded = None
+    if isinstance(model, str | os.PathLike):
+        name = os.fspath(model)
+        place, called = given.register(place, [name], tuned_from=base or None)
+        found = models.base_model(place, called[name], download=True)
+    else:
+        found = objects.model_of(model, revision=revision)
+        loaded = objects.encoder_of(found, model, cache=place.cache)
+    missing = evaluation.missing(place, found, planned)
+    evaluation.measure(place, found, missing, planned, emit=lambda _: None, loaded=loaded)
+    return _evaluation(found.name, evaluation.read(place, found, planned), planned)
+
+
+def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
+    columns = [column.column for column in planned.suite.tasks]
+    lost = [f"{column}: {state.reason}" for column, state in cells.states.items() if state.state != "not_applicable"]
+    if lost:
+        raise ScoreMissing(f"{name}: {len(lost)} of {len(columns)} columns have no score: {'; '.join(lost)}")
+    return Evaluation(
+        name,
+        {column: cells.scores[column] for column in columns if column in cells.scores},
+        {column.column: column.role for column in planned.suite.tasks},
+    )
+
+
+def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Leaderboard:
+    """Train and evaluate what is missing from a set, write its leaderboard, and return it.
+
+    Args:
+        name: Name of a model set.
+        jobs: Jobs side by side.
+        workspace: Folders; None finds them as the command line does.
+
+    Raises:
+        ScoreMissing: Scores that should be there aren't.
+    """
+    from tcmbench import plugins
+    from tcmbench import tasks as task_room
+    from tcmbench.boards import publish
+    from tcmbench.models.given import in_set
+    from tcmbench.runs import gather, run_set
+    from tcmbench.runs.jobs import plan
+    from tcmbench.specs.model_set import ModelSet
+
+    place = workspace or find()
+    place, model_set = in_set(place, place.spec(ModelSet, name))
+    planned = task_room.plan_set(place, model_set)
+    performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
+    execute = partial(performing.module.run, options=performing.options)
+    run_set.run(place.store, plan(place, model_set, planned), execute=execute, emit=lambda _: None)
+    result = publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned))
+    if result.missing:
+        raise ScoreMissing(f"set {name}: {len(result.missing)} scores are missing: {'; '.join(result.missing)}")
+    return board(name, workspace=place)
+
+
+def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
+    """Return the leaderboard of a set from stored scores; nothing is measured."""
+    from tcmbench import tasks as task_room
+    from tcmbench.boards import build, publish
+    from tcmbench.models.given import in_set
+    from tcmbench.runs import gather
+    from tcmbench.specs.model_set import ModelSet
+
+    place = workspace or find()
+    place, model_set = in_set(place, place.spec(ModelSet, name))
+    planned = task_room.plan_set(place, model_set)
+    options = publish.board_options(place, model_set, planned)
+    return Leaderboard(
+        build.build(model_set, planned.suite, gather.entries(place, model_set, planned), options=options)
+    )
+
+
+def compare(before: str, after: str, *, set_name: str = "", workspace: Workspace | None = None) -> ModelComparison:
+    """Return what changed from one model of a set to another, from stored scores.
+
+    Args:
+        before: A base, a variant (all its seeds), one seed (`variant/seed0`), or `FILE:model` for a baseline's row.
+        after: The same.
+        set_name: Set of both; empty takes the one that has them.
+        workspace: Folders; None finds them as the command line does.
+    """
+    from tcmbench.checks import sides
+    from tcmbench.comparison import pairs
+
+    pair = sides.read(workspace or find(), before, after, set_name=set_name or None)
+    return ModelComparison(pair, pairs.compare(pair))
+
+
+def check(
+    name: str,
+    *,
+    against: str = "",
+    policy: os.PathLike[str] | None = None,
+    baseline: os.PathLike[str] | None = None,
+    workspace: Workspace | None = None,
+) -> Report:
+    """Return the verdict of the regression gate on a set; `exit_code` is that of `tcmbench check`.
+
+    Args:
+        name: Name of a model set.
+        against: `baseline` or `reference`; empty takes the baseline where there is one.
+        policy: File that overrides the set's policy.
+        baseline: File in place of `leaderboards/SET/baseline.json`.
+        workspace: Folders; None finds them as the command line does.
+    """
+    from typing import cast
+
+    from tcmbench.checks import check as gate
+
+    if against not in {"", "baseline", "reference"}:
+        raise SpecError(f"against: expected 'baseline' or 'reference', got {against!r}")
+    options = gate.Options(
+        baseline=None if baseline is None else Path(baseline),
+        policy=None if policy is None else Path(policy),
+        against=cast("Any", against or None),
+    )
+    return gate.check(workspace or find(), name, options)
+
+
+def train(variant: str, *, set_name: str = "", workspace: Workspace | None = None) -> tuple[Path, ...]:
+    """Train the missing models of a variant, one per seed, and return their folders.
+
+    Args:
+        variant: Name of a variant.
+        set_name: Set that spells it, and whose suite leaks are looked for in; empty for a variant with a file.
+        workspace: Folders; None finds them as the command line does.
+    """
+    from tcmbench import tasks as task_room
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.tuning import tune
+    from tcmbench.tuning.recipe import recipe_of
+
+    place = workspace or find()
+    model_set = place.spec(ModelSet, set_name) if set_name else None
+    planned = None if model_set is None else task_room.plan_set(place, model_set)
+    recipe = recipe_of(place, place.variant(variant, of=model_set), planned)
+    made = [tune.tune(place, recipe, seed=seed, progress=lambda _: None) for seed in recipe.variant.seeds]
+    return tuple(one.folder / "model" for one in made)
+
+
+def find(folder: os.PathLike[str] | str = ".") -> Workspace:
+    """Return the workspace that a folder stands in, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    data, cache = (Path(value).expanduser() if (value := os.environ.get(name)) else None for name in _FOLDERS)
+    return workspaces.find(Path(folder).resolve(), data=data and data.resolve(), cache=cache)
+
+
+_FOLDERS = ("TCMBENCH_DATA", "TCMBENCH_CACHE")

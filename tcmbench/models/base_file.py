@@ -1,0 +1,57 @@
+"""The file of a base, written from what the folder of its weights says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tcmbench.models import completion, folder, given, swift_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.workspace import Workspace
+
+_ORDER = (
+    "kind", "path", "tuned_from", "architecture", "pooling", "normalize", "max_length", "query_prompt",
+    "document_prompt", "padding_side",
+)  # fmt: skip
+_ASKED = {
+    "kind": "embedding or reranker: no file of the folder says which",
+    "pooling": "last, cls or mean: no file of the folder says how token vectors become one",
+    "tuned_from": "the base that it was tuned from, by its name in tcmbench",
+}
+
+
+def text(workspace: Workspace, model_dir: Path) -> str:
+    """Return a base's file: what the folder says as it is, and what it leaves open as a line to fill in.
+
+    Args:
+        workspace: Where the base of an adapter or checkpoint is looked for.
+        model_dir: Folder of the model.
+
+    Raises:
+        ModelAbsent: There is no model, or a configuration that isn't JSON.
+    """
+    whole = model_dir.expanduser().resolve()
+    checkpoint = swift_output.checkpoint(whole)
+    unfinished = completion.unfinished(checkpoint)
+    said: dict[str, object] = {"path": str(checkpoint)}
+    said |= {field: statement.value for field, statement in folder.facts(checkpoint).items()}
+    kind = swift_output.kind(swift_output.arguments(checkpoint))
+    if kind is not None:
+        said.setdefault("kind", kind)
+    if unfinished is not None:
+        origin = given.known_origin(workspace, unfinished)
+        said |= {"tuned_from": origin.name, "kind": origin.kind} if origin else {}
+        open_fields = [name for name in ("tuned_from", "kind") if name not in said]
+    else:
+        is_transformer = said.get("kind") != "reranker" and "architecture" not in said
+        open_fields = [name for name in ("kind", *(["pooling"] if is_transformer else [])) if name not in said]
+    lines = [f"# What stands here was read from {checkpoint}."]
+    for name in _ORDER:
+        if name in open_fields:
+            lines.append(f'# {name} = "…"  # {_ASKED[name]}')
+        elif name in said:
+            lines.append(f"{name} = {json.dumps(said[name], ensure_ascii=False)}")
+    return "\n".join([*lines, 'description = "What stands on the leaderboard about it."', ""])

@@ -1,0 +1,275 @@
+"""Folders that are no whole model yet: a PEFT adapter merged onto its base, a checkpoint given its base's tokenizer.
+
+Both become a folder in the hub layout in the store, under the hash of what they are made from, and the original stays
+as it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tcmbench import strict_json
+from tcmbench.checksums import tree_sha256
+from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
+from tcmbench.models import canaries, hub_layout, swift_output
+from tcmbench.store import key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcmbench.records.model import Model
+    from tcmbench.store import Store
+
+KIND = "completed"
+"""Kind of artefact in the store."""
+
+_STAGE = "completed 1"
+_ADAPTER = "adapter_config.json"
+_OF_TRAINING = (
+    "optimizer*", "scheduler*", "rng_state*", "training_args*", "trainer_state*", "args.json", "*.bin", "*.pt", "*.pth",
+    "global_step*", "latest", "zero_to_fp32.py", "README.md",
+)  # fmt: skip
+_LARGE = 1_500_000_000
+"""Parameters from which on merged weights are stored in bfloat16, as those of a tuned model are."""
+
+_TOLERANCE = 1e-4
+"""Largest difference between the states of the merged and the unmerged network, of unit length, in float32."""
+
+_HALF_TOLERANCE = 2e-2
+
+_MARKS = (".lora_", ".modules_to_save", ".ia3_", ".oft_", ".boft_", ".hada_", ".lokr_", ".vera_")
+"""What stands in the name of an adapter's weight after the module that it changes; other weights replace the base's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A folder that lacks something that its base has."""
+
+    folder: Path
+    """Adapter or checkpoint."""
+
+    base: str
+    """What it names as its base: a folder or the name of a model on the hub; empty where it names none."""
+
+    is_adapter: bool
+    """Whether it holds an adapter alone."""
+
+
+def unfinished(folder: Path) -> Unfinished | None:
+    """Return what a folder lacks; None for one that can be loaded as it is.
+
+    Raises:
+        ModelAbsent: A configuration that isn't JSON.
+    """
+    settings = swift_output.arguments(folder)
+    if (folder / _ADAPTER).is_file():
+        named = _json(folder / _ADAPTER).get("base_model_name_or_path")
+        return Unfinished(folder, str(settings.get("model") or named or ""), is_adapter=True)
+    if settings and not (folder / "modules.json").is_file():
+        return Unfinished(folder, str(settings.get("model") or ""), is_adapter=False)
+    return None
+
+
+def complete(store: Store, found: Unfinished, origin: Model) -> Path:
+    """Return the folder of the whole model, built once.
+
+    Args:
+        store: Where it is kept.
+        found: The adapter or checkpoint.
+        origin: Its base.
+
+    Raises:
+        ModelAbsent: The adapter doesn't fit the base, or holds no safetensors.
+        MissingExtra: PEFT isn't installed.
+        ParityError: Merged, the adapter gives other numbers than beside its base.
+    """
+    inputs = tree_sha256(list(_files(found.folder)), root=found.folder)
+    name = key(_STAGE, {"files": inputs, "base": origin.revision, "is_adapter": found.is_adapter})
+    with store.lock(KIND, name):
+        if not store.has(KIND, name):
+            with store.build(KIND, name) as target:
+                _build(found, origin, target)
+    return store.path(KIND, name)
+
+
+def _build(found: Unfinished, origin: Model, target: Path) -> None:
+    if origin.model_dir is None:
+        raise ModelAbsent(f"{found.folder}: its base {origin.name} has no weights here. Name another with tuned_from.")
+    if found.is_adapter:
+        _merge(found.folder, origin, origin.model_dir, target)
+    else:
+        _require_weights(found.folder)
+        shutil.copytree(found.folder, target, ignore=shutil.ignore_patterns(*_OF_TRAINING), dirs_exist_ok=True)
+    own = target / "own"
+    shutil.copytree(found.folder, own, ignore=_all_but_tokenizer)
+    hub_layout.copy_companions(origin.model_dir, target)
+    shutil.copytree(own, target, dirs_exist_ok=True)  # a tokenizer that was trained with the weights goes with them
+    shutil.rmtree(own)
+    _write_modules(found, origin, target)
+
+
+def _write_modules(found: Unfinished, origin: Model, target: Path) -> None:
+    if origin.base.kind == "embedding":
+        dimensions = int(str(_json(target / "config.json").get("hidden_size", 0)))
+        hub_layout.write_embedding_modules(target, base=origin.base, dimensions=dimensions)
+        return
+    from transformers import AutoTokenizer
+
+    is_head = swift_output.arguments(found.folder).get("task_type") == "reranker"
+    if is_head or not (target / "modules.json").is_file():
+        tokenizer = AutoTokenizer.from_pretrained(target, local_files_only=True)
+        head = "classification" if is_head or _has_one_label(target) else "generative"
+        hub_layout.write_reranker_modules(target, base=origin.base, tokenizer=tokenizer, head=head)
+
+
+def _has_one_label(folder: Path) -> bool:
+    listed = _json(folder / "config.json").get("architectures")
+    return isinstance(listed, list) and any(str(name).endswith("ForSequenceClassification") for name in listed)
+
+
+def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None:
+    """Write the network with the adapter merged into it, and check that it gives the numbers of both side by side."""
+    try:
+        from peft import PeftModel, load_peft_weights
+    except ImportError as error:
+        raise MissingExtra.of("peft", "train", purpose=f"merging the adapter {adapter}") from error
+    import torch
+    from transformers import AutoTokenizer
+
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise ModelAbsent(f"{adapter}: expected adapter_model.safetensors. Save the adapter with safe_serialization.")
+    names = sorted(load_peft_weights(str(adapter), device="cpu"))
+    network = _network(origin_dir, names, adapter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what PEFT warns of is an error below
+        adapted = PeftModel.from_pretrained(network, str(adapter), is_trainable=False).eval()
+    _require_all_used(adapted, names, adapter)
+    tokenizer = AutoTokenizer.from_pretrained(origin_dir, local_files_only=True)
+    before = _states(_backbone(adapted.base_model.model), tokenizer)
+    merged = adapted.merge_and_unload()
+    large = sum(p.numel() for p in merged.parameters()) > _LARGE
+    merged.to(torch.bfloat16 if large else torch.float32).save_pretrained(target)
+    after = _states(_backbone(type(merged).from_pretrained(target, dtype=torch.float32).eval()), tokenizer)
+    difference = float(abs(before - after).max())
+    if not difference <= (_HALF_TOLERANCE if large else _TOLERANCE):
+        raise ParityError(
+            f"{adapter}: merged into {origin.name} it gives other numbers than beside it (largest difference "
+            f"{difference:.2g}). Is {origin.name} the base that it was trained on, in the same precision?"
+        )
+
+
+def _network(folder: Path, names: Sequence[str], adapter: Path) -> Any:
+    """Return the base's network, opened as the class whose modules the adapter names.
+
+    Raises:
+        ModelAbsent: No class of the base has all of them: the adapter belongs to another model.
+    """
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    wanted = {_module_of(name) for name in names}
+    for kind in ("AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification"):
+        opener = getattr(transformers, kind)
+        try:
+            with torch.device("meta"):
+                modules = {name for name, _ in opener.from_config(config).named_modules()}
+        except ValueError:  # the family has no such head
+            continue
+        if wanted <= modules:
+            return opener.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            ).eval()
+    raise ModelAbsent(
+        f"{adapter}: its weights belong to modules that {folder} doesn't have ({', '.join(sorted(wanted)[:2])}, …): it "
+        "was trained on another model. Name its base: tuned_from in the TOML, or --base."
+    )
+
+
+def _module_of(name: str) -> str:
+    """Return the module that a weight of an adapter stands beside: `base_model.model.layers.0.q_proj.lora_A.weight`."""
+    inner = name.removeprefix("base_model.model.")
+    for mark in _MARKS:
+        inner = inner.partition(mark)[0]
+    return inner.removesuffix(".weight").removesuffix(".bias")
+
+
+def _require_all_used(adapted: Any, names: Sequence[str], adapter: Path) -> None:
+    """Check that PEFT has put every weight of the file in place, and made up none.
+
+    Raises:
+        ModelAbsent: Some are missing or left over; PEFT only warns.
+    """
+    from peft import get_peft_model_state_dict
+
+    # Left to itself, PEFT looks the base up on the hub to find out whether the vocabulary has changed.
+    with_vocabulary = any("embed" in name and not any(m in name for m in _MARKS) for name in names)
+    in_place = set(get_peft_model_state_dict(adapted, save_embedding_layers=with_vocabulary))
+    missing, unused = sorted(in_place - set(names)), sorted(set(names) - in_place)
+    if missing or unused:
+        raise ModelAbsent(
+            f"{adapter}: {len(missing)} weights of the adapter are not in its file and {len(unused)} of the file have "
+            f"no place ({', '.join([*missing, *unused][:2])}, …), so the model would be another one. Copy the adapter "
+            "again, with the version of peft that wrote it."
+        )
+
+
+def _backbone(network: Any) -> Any:
+    return getattr(network, network.base_model_prefix, network)
+
+
+def _states(backbone: Any, tokenizer: Any) -> NDArray[np.float32]:
+    """Return the last state of each canary text, of unit length, (texts, dimensions)."""
+    import numpy as np
+    import torch
+
+    rows = []
+    with torch.inference_mode():
+        for text in (*canaries.QUERIES, *canaries.DOCUMENTS):
+            ids = torch.tensor([canaries.text_ids(tokenizer, text)])
+            state = backbone(input_ids=ids).last_hidden_state[0, -1].float()
+            rows.append(torch.nn.functional.normalize(state, dim=-1).numpy())
+    return np.stack(rows)
+
+
+def _require_weights(folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise ModelAbsent(f"{folder}: expected *.safetensors of a checkpoint. Save it with safetensors.")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Return what the whole model is made from."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in {".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken"}:
+            yield path
+
+
+def _all_but_tokenizer(_: str, names: list[str]) -> set[str]:
+    kept = (
+        "tokenizer",
+        "special_tokens",
+        "added_tokens",
+        "vocab",
+        "merges",
+        "chat_template",
+        "spiece",
+        "sentencepiece",
+    )
+    return {name for name in names if not name.startswith(kept)}
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        content = strict_json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
+    if not isinstance(content, dict):
+        raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
+    return content

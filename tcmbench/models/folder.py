@@ -1,0 +1,164 @@
+"""What a model's folder says of itself, in the files that sentence-transformers and transformers load it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcmbench import strict_json
+from tcmbench.errors import ModelAbsent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_POOLING = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_lasttoken": "last",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+}
+_POOLING_NAMES = {"lasttoken": "last"}
+_OFFSET_OF_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
+"""Families whose positions begin after the padding index."""
+
+_KINDS = {"CrossEncoder": "reranker", "SentenceTransformer": "embedding", "SparseEncoder": "embedding"}
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+"""Names that sentence-transformers looks for, in this order, when it encodes documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a folder."""
+
+    value: object
+    """What it says."""
+
+    source: Path
+    """File that says it."""
+
+
+def facts(model_dir: Path) -> dict[str, Statement]:
+    """Return field of a `Base` → what the folder says of it; fields that no file speaks of are left out.
+
+    Raises:
+        ModelAbsent: A configuration isn't JSON, or not of the form that its library writes.
+    """
+    modules = module_types(model_dir)
+    said = {
+        "kind": _kind(model_dir, modules),
+        "architecture": _architecture(model_dir, modules),
+        "padding_side": _value(model_dir / "tokenizer_config.json", "padding_side"),
+        **_vectors(model_dir, modules),
+        **_prompts(model_dir / "config_sentence_transformers.json"),
+        "max_length": _max_length(model_dir, modules),
+    }
+    return {field: fact for field, fact in said.items() if fact is not None}
+
+
+def similarity(model_dir: Path) -> Statement | None:
+    """Return how the folder wants vectors to be compared; None where it doesn't say."""
+    return _value(model_dir / "config_sentence_transformers.json", "similarity_fn_name")
+
+
+def positions(model_dir: Path) -> Statement | None:
+    """Return how many tokens the network has positions for; None for networks without such a limit."""
+    path = model_dir / "config.json"
+    config = _object(path)
+    count = config.get("max_position_embeddings")
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    if config.get("model_type") in _OFFSET_OF_POSITIONS:
+        padding = config.get("pad_token_id")
+        count -= 1 + (padding if isinstance(padding, int) else 1)
+    return Statement(count, path)
+
+
+def _kind(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
+    declared = _value(model_dir / "config_sentence_transformers.json", "model_type")
+    if declared is not None and declared.value in _KINDS:
+        return Statement(_KINDS[str(declared.value)], declared.source)
+    if any(kind.endswith(("Pooling", "StaticEmbedding")) for _, kind in modules):
+        return Statement("embedding", model_dir / "modules.json")
+    path = model_dir / "config.json"
+    listed = _object(path).get("architectures")
+    names = [str(name) for name in listed] if isinstance(listed, list) else []
+    if any(name.endswith("ForSequenceClassification") for name in names):
+        return Statement("reranker", path)
+    return None
+
+
+def _architecture(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
+    if any(kind.endswith("StaticEmbedding") for _, kind in modules):
+        return Statement("static", model_dir / "modules.json")
+    return None
+
+
+def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, Statement]:
+    """Return how token vectors become one, where the folder holds an embedding model with a transformer."""
+    found: dict[str, Statement] = {}
+    for path in (path for path, kind in modules if kind.endswith("Pooling")):
+        source = model_dir / path / "config.json"
+        config = _object(source)
+        mode = str(config.get("pooling_mode") or "") or "+".join(n for k, n in _POOLING.items() if config.get(k))
+        if mode:
+            found["pooling"] = Statement(_POOLING_NAMES.get(mode, mode), source)
+    if any(kind.endswith(("Pooling", "StaticEmbedding")) for _, kind in modules):
+        normalises = any(kind.endswith("Normalize") for _, kind in modules)
+        found["normalize"] = Statement(normalises, model_dir / "modules.json")
+    return found
+
+
+def _prompts(path: Path) -> dict[str, Statement]:
+    """Return the prompts of queries and documents as sentence-transformers picks them.
+
+    Empty ones say nothing: sentence-transformers writes them for every model that was trained without.
+    """
+    settings = _object(path)
+    prompts = settings.get("prompts")
+    named = {str(name): str(text) for name, text in prompts.items()} if isinstance(prompts, dict) else {}
+    default = named.get(str(settings.get("default_prompt_name")), "")
+    query = named.get("query") or default
+    document = next((named[name] for name in _DOCUMENT_PROMPTS if named.get(name)), default)
+    found = {"query_prompt": query, "document_prompt": document}
+    return {field: Statement(text, path) for field, text in found.items() if text}
+
+
+def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
+    folder = next((path for path, kind in modules if kind.endswith("Transformer")), "")
+    said = _value(model_dir / folder / "sentence_bert_config.json", "max_seq_length")
+    return said if said is not None and isinstance(said.value, int) and not isinstance(said.value, bool) else None
+
+
+def module_types(model_dir: Path) -> list[tuple[str, str]]:
+    """Return path and type of each module; empty without a modules.json."""
+    path = model_dir / "modules.json"
+    listed = _json(path) if path.is_file() else []
+    if not isinstance(listed, list) or not all(isinstance(module, dict) for module in listed):
+        raise ModelAbsent(
+            f"{path}: expected a list of modules as sentence-transformers writes it. Copy the file again."
+        )
+    return [(str(module.get("path", "")), str(module.get("type", ""))) for module in listed]
+
+
+def _value(path: Path, name: str) -> Statement | None:
+    value = _object(path).get(name)
+    return None if value is None else Statement(value, path)
+
+
+def _object(path: Path) -> Mapping[str, object]:
+    """Return a JSON object; empty where there is no such file."""
+    content = _json(path) if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
+    return content
+
+
+def _json(path: Path) -> object:
+    try:
+        content: object = strict_json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
+    return content

@@ -1,0 +1,216 @@
+"""A model as a user names it: a base, a folder, an adapter, a checkpoint, a model of the hub, or the URL of a server.
+
+Whatever isn't a base's name becomes a base without a file, from what its folder says of itself, and stands in the
+workspace under a name of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcmbench.errors import ModelAbsent, SpecError, UnknownName
+from tcmbench.models import completion, folder, swift_output, weights
+from tcmbench.specs.base import Base
+from tcmbench.specs.names import is_name
+from tcmbench.specs.toml import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.workspace import Workspace
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_SAYS_NOTHING = frozenset({"model", "output", "outputs", "merged", "final", "checkpoint", "best", "last"})
+"""Names of folders that don't tell models apart; the folder above is put before them."""
+
+_OF_FILES = ("path", "hub_id", "revision", "description", "description_zh", "name", "tuned_from", "parameters")
+
+
+def register(
+    workspace: Workspace, names: Iterable[str], *, tuned_from: str | None = None, where: str = ""
+) -> tuple[Workspace, dict[str, str]]:
+    """Return the workspace with a base for each model that is named, and the name of each.
+
+    Args:
+        workspace: Where bases are looked for first.
+        names: Models as the user names them.
+        tuned_from: Base of adapters and checkpoints, where they don't name it; itself named in any of these ways.
+        where: Who names them, for messages.
+
+    Raises:
+        UnknownName: Neither a base nor a folder, a model of the hub or a URL.
+        SpecError: A folder that doesn't say what a base must say.
+        ModelAbsent: A folder without a model, or a model whose base isn't known.
+    """
+    called: dict[str, str] = {}
+    if tuned_from is not None:
+        workspace, origin = register(workspace, [tuned_from], where="--base")
+        tuned_from = origin[tuned_from]
+    for given in names:
+        if given in workspace.names(Base):
+            called[given] = given
+        if given in called:
+            continue
+        workspace, base = _base(workspace, given, tuned_from=tuned_from, where=where)
+        if base.name not in workspace.names(Base):
+            workspace = replace(workspace, given=(*workspace.given, base))
+        called[given] = base.name
+    return workspace, called
+
+
+def in_set(workspace: Workspace, model_set: ModelSet) -> tuple[Workspace, ModelSet]:
+    """Return a set whose models are all named, and the workspace that knows them; relative folders are the workspace's.
+
+    Raises:
+        TcmbenchError: One of its models can't be found (see `register`).
+    """
+    listed = {name: _from_root(workspace, name) for name in (*model_set.models, model_set.reference)}
+    workspace, called = register(workspace, listed.values(), where=f"set {model_set.name}")
+    names = {name: called[given] for name, given in listed.items()}
+    models = tuple(names[name] for name in model_set.models)
+    return workspace, model_set.model_copy(update={"models": models, "reference": names[model_set.reference]})
+
+
+def _from_root(workspace: Workspace, name: str) -> str:
+    return str(workspace.root / name) if name.startswith(("./", "../")) else name
+
+
+def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: str) -> tuple[Workspace, Base]:
+    if _URL.match(given):
+        raise SpecError(
+            f"{given}: a server needs a base's file that names its model and a revision of yours: see docs/guide.md, "
+            "models behind a server."
+        )
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return _of_folder(workspace, path, tuned_from=tuned_from)
+    if _HUB_ID.fullmatch(given) and not given.startswith("."):
+        return _of_hub(workspace, given, tuned_from=tuned_from)
+    if os.sep in given or given.startswith(("~", ".")):
+        raise ModelAbsent(f"{given}: expected the folder of a model, but there is none. Correct the path.")
+    known = workspace.names(Base)
+    raise UnknownName.of("base", given, known, where=where)
+
+
+def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> tuple[Workspace, Base]:
+    resolved = path.resolve()
+    checkpoint = swift_output.checkpoint(resolved)
+    return _described(
+        workspace, checkpoint, name=_name(workspace, checkpoint), tuned_from=tuned_from, place={"path": str(checkpoint)}
+    )
+
+
+def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tuple[Workspace, Base]:
+    same = next((base for name in workspace.names(Base) if (base := workspace.spec(Base, name)).hub_id == hub_id), None)
+    if same is not None:
+        return workspace, same
+    # What a base is isn't known before its files are here, so it is looked up as an embedding model at first.
+    probe = Base(name="probe", kind="embedding", hub_id=hub_id)
+    snapshot = weights.source(workspace, probe, download=True)
+    name = _free(workspace, hub_id.rpartition("/")[2], told_apart_by=hub_id)
+    return _described(workspace, snapshot, name=name, tuned_from=tuned_from, place={"hub_id": hub_id})
+
+
+def _described(
+    workspace: Workspace, model_dir: Path, *, name: str, tuned_from: str | None, place: dict[str, str]
+) -> tuple[Workspace, Base]:
+    """Return a base from what its folder says, or what the base says that it was tuned from."""
+    unfinished = completion.unfinished(model_dir)
+    if unfinished is not None:
+        return _completed(workspace, unfinished, name=name, tuned_from=tuned_from, place=place)
+    facts = folder.facts(model_dir)
+    if "kind" not in facts:
+        raise SpecError(
+            f"{model_dir}: no file says whether this is an embedding model or a reranker, nor how it pools: there is "
+            "no modules.json, and config.json names a bare network. Write what it is into a base's file: "
+            f"tcmbench init --model {model_dir}"
+        )
+    given = {"kind": facts["kind"].value, "tuned_from": tuned_from, "description": "As its folder says.", **place}
+    if given["kind"] == "embedding" and "pooling" not in facts and facts.get("architecture") is None:
+        raise SpecError(f"{model_dir}: no file says how it pools. Write it: tcmbench init --model {model_dir}")
+    return workspace, parse(Base, {"name": name, **given}, where=str(model_dir))
+
+
+def _completed(
+    workspace: Workspace,
+    unfinished: completion.Unfinished,
+    *,
+    name: str,
+    tuned_from: str | None,
+    place: dict[str, str],
+) -> tuple[Workspace, Base]:
+    """Return the base of an adapter or checkpoint, used as the base that it was tuned from."""
+    if tuned_from is None:
+        workspace, tuned_from = _origin(workspace, unfinished)
+    origin = workspace.spec(Base, tuned_from)
+    said = origin.model_dump(exclude_unset=True, exclude={*_OF_FILES})
+    what = "An adapter" if unfinished.is_adapter else "A checkpoint"
+    description = f"{what} tuned from {tuned_from} elsewhere."
+    fields = {**said, "name": name, "tuned_from": tuned_from, "description": description, **place}
+    return workspace, parse(Base, fields, where=str(unfinished.folder))
+
+
+def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Workspace, str]:
+    """Return the base that an adapter or checkpoint names, as one of the workspace's where it is one.
+
+    Raises:
+        ModelAbsent: It names none that is here.
+    """
+    named = unfinished.base
+    if not named:
+        raise ModelAbsent(f"{unfinished.folder}: it doesn't say what it was tuned from. Name the base with --base.")
+    known = known_origin(workspace, unfinished)
+    if known is not None:
+        return workspace, known.name
+    try:
+        workspace, called = register(workspace, [named])
+    except (ModelAbsent, UnknownName) as error:
+        raise ModelAbsent(
+            f"{unfinished.folder}: it was tuned from {named}, which is not here. Name the base on this machine with "
+            f"--base. ({error})"
+        ) from error
+    return workspace, called[named]
+
+
+def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Base | None:
+    """Return the base of the workspace that an adapter or checkpoint names; None where it names another or none."""
+    path = Path(unfinished.base).expanduser()
+    bases = (workspace.spec(Base, name) for name in workspace.names(Base)) if unfinished.base else ()
+    return next(
+        (
+            base
+            for base in bases
+            if base.has_weights and (base.hub_id == unfinished.base or _lies_in(workspace, base, path))
+        ),
+        None,
+    )
+
+
+def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
+    try:
+        return path.is_dir() and weights.source(workspace, base).resolve() == path.resolve()
+    except ModelAbsent:
+        return False
+
+
+def _name(workspace: Workspace, path: Path) -> str:
+    """Return a name for a folder: its own, with the folder above where that alone tells nothing."""
+    name = path.name
+    if name in _SAYS_NOTHING or re.fullmatch(r"checkpoint-\d+|v\d+-\d{8}-\d{6}", name):
+        name = f"{path.parent.name}-{name}"
+    return _free(workspace, name, told_apart_by=str(path))
+
+
+def _free(workspace: Workspace, name: str, *, told_apart_by: str) -> str:
+    cleaned = re.sub(r"[^\w.-]", "-", name).strip(".") or "model"
+    if is_name(cleaned) and cleaned not in workspace.names(Base):
+        return cleaned
+    mark = hashlib.sha256(told_apart_by.encode()).hexdigest()[:6]
+    return f"{cleaned[:80]}-{mark}"

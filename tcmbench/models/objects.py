@@ -1,0 +1,104 @@
+"""A model that a user has loaded already: its name, its revision by the hash of its weights, and its encoder."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.encoders import model_meta
+from tcmbench.errors import SpecError
+from tcmbench.records.model import Model
+from tcmbench.specs.base import Base
+from tcmbench.store import key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.models.models_protocols import MTEBModels
+
+    from tcmbench.store import Json
+
+_STAGE = "loaded model 1"
+_KINDS = {"SentenceTransformer": "embedding", "CrossEncoder": "reranker"}
+_FALLBACK_LENGTH = 512
+
+
+def model_of(loaded: object, *, revision: str) -> Model:
+    """Return what a score is stored under.
+
+    Args:
+        loaded: A SentenceTransformer or a CrossEncoder.
+        revision: The user's own name for its weights; empty takes their hash.
+
+    Raises:
+        SpecError: It is neither, or has settings that a base can't have.
+    """
+    kind = next((known for cls in type(loaded).__mro__ if (known := _KINDS.get(cls.__name__))), None)
+    if kind is None:
+        raise SpecError(
+            f"model: expected a name, a path, a SentenceTransformer or a CrossEncoder, got {type(loaded).__name__}."
+        )
+    base = _base(loaded, kind)
+    weights = revision or _state_hash(loaded)
+    settings: dict[str, Json] = {"weights": weights, "modules": repr(loaded), "base": base.model_dump(mode="json")}
+    return Model(name=base.name, base=base, model_dir=None, revision=key(_STAGE, settings))
+
+
+def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
+    """Return the loaded model as mteb takes it."""
+    from tcmbench.encoders import cross_encoder, sentence_transformers
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+    from tcmbench.encoders.runtime.soundness import guard
+
+    meta = model_meta(model.base, name=model.name, revision=model.revision)
+    if model.base.kind == "reranker":
+        reranker = cross_encoder.Reranker(loaded, base=model.base, options=cross_encoder.Options(), meta=meta)
+        return guard(reranker, name=model.name)
+    loaded.eval()
+    encoder = sentence_transformers.SentenceTransformersEncoder(
+        loaded, base=model.base, options=sentence_transformers.Options(), meta=meta
+    )
+    return CachedEncoder(encoder, cache_dir=cache / "embeddings")
+
+
+def _base(loaded: Any, kind: str) -> Base:
+    """Return the base that a loaded model is: with its own prompts, length and precision."""
+    prompts = dict(getattr(loaded, "prompts", None) or {})
+    default = prompts.get(getattr(loaded, "default_prompt_name", None) or "", "")
+    length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None) or _FALLBACK_LENGTH
+    card = getattr(loaded, "model_card_data", None)
+    name = str(getattr(card, "base_model", None) or "").rstrip("/").rpartition("/")[2] or type(loaded).__name__
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "path": ".",
+        "max_length": int(length),
+        "dtype": str(next(iter(loaded.parameters())).dtype).removeprefix("torch."),
+        "description": "A model that was loaded by its user.",
+    }
+    if kind == "embedding":
+        fields["query_prompt"] = prompts.get("query") or default
+        fields["document_prompt"] = next(
+            (p for n in ("document", "passage", "corpus") if (p := prompts.get(n))), default
+        )
+    else:
+        fields["instruction"] = default
+    return Base.model_validate(fields)
+
+
+def _state_hash(loaded: Any) -> str:
+    """Return the hash over names, shapes, types and bytes of all weights, and over the vocabulary."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(loaded.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    tokenizer = loaded.tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    digest.update(
+        backend.to_str().encode()
+        if hasattr(backend, "to_str")
+        else repr(sorted(tokenizer.get_vocab().items())).encode()
+    )
+    return digest.hexdigest()

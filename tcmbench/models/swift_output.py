@@ -1,0 +1,92 @@
+"""What ms-swift writes: which checkpoint of an output folder is meant, and what its args.json says of the training."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tcmbench import strict_json
+from tcmbench.errors import ModelAbsent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tcmbench.store import Json
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_VERSION = re.compile(r"v(\d+)-\d{8}-\d{6}")
+_KINDS = {"embedding": "embedding", "reranker": "reranker", "generative_reranker": "reranker"}
+
+SETTINGS = (
+    "tuner_type", "train_type", "task_type", "loss_type", "learning_rate", "num_train_epochs", "max_steps",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "lora_rank", "lora_alpha", "seed",
+)  # fmt: skip
+"""Arguments of a training that a board shows; data sets are left out, since they are paths of another machine."""
+
+
+def checkpoint(folder: Path) -> Path:
+    """Return the checkpoint that a folder stands for: itself, or of an output folder the best one, else the last.
+
+    ms-swift notes the best one in logging.jsonl where the training was evaluated on the way. Of an output folder with
+    several versions (`v0-…`, `v1-…`), the newest that has a checkpoint counts.
+    """
+    numbered = _numbered(folder, _CHECKPOINT)
+    if numbered:
+        noted = folder / _noted_best(folder)
+        # newer versions note a link, `best-checkpoint`
+        best = next((path for path in numbered if path.resolve() == noted.resolve()), None)
+        return best or numbered[-1]
+    for version in reversed(_numbered(folder, _VERSION)):
+        if _numbered(version, _CHECKPOINT):
+            return checkpoint(version)
+    return folder
+
+
+def arguments(checkpoint_dir: Path) -> Mapping[str, Json]:
+    """Return what args.json says, of the checkpoint or of the output folder around it; empty where there is none.
+
+    Raises:
+        ModelAbsent: The file isn't a JSON object.
+    """
+    for path in (checkpoint_dir / "args.json", checkpoint_dir.parent / "args.json"):
+        is_around = path.parent == checkpoint_dir or _CHECKPOINT.fullmatch(checkpoint_dir.name)
+        if not (is_around and path.is_file()):
+            continue
+        try:
+            content = strict_json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
+        if not isinstance(content, dict):
+            raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
+        return content
+    return {}
+
+
+def kind(given: Mapping[str, Json]) -> str | None:
+    """Return the kind of model that was trained, as a base says it; None where args.json doesn't tell."""
+    return _KINDS.get(str(given.get("task_type")))
+
+
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """Return the folders of this name that hold something, by number."""
+    if not folder.is_dir():
+        return []
+    found = [(int(match.group(1)), path) for path in folder.iterdir() if (match := pattern.fullmatch(path.name))]
+    return [path for _, path in sorted(found) if path.is_dir() and any(path.iterdir())]
+
+
+def _noted_best(folder: Path) -> str:
+    """Return the name of the best checkpoint by the last line of logging.jsonl; empty where it notes none."""
+    path = folder / "logging.jsonl"
+    if not path.is_file():
+        return ""
+    for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+        try:
+            entry = strict_json.loads(line)
+        except ValueError:
+            continue
+        best = entry.get("best_model_checkpoint") if isinstance(entry, dict) else None
+        if best:
+            return str(best).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return ""

@@ -1,0 +1,97 @@
+"""Retrieval from one file of queries with their documents: every text of the file is a document, once.
+
+Rows of one query are one query; equal texts are one document. The corpus is small, so scores are higher than with a
+corpus of its own: for comparing models, not with published figures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tcmbench.errors import DataError
+from tcmbench.plugins import PluginOptions
+from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types._layouts import PairsFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mteb.abstasks import AbsTask
+
+    from tcmbench.specs.task import TaskSpec
+
+REVISION = "1"
+METRIC = "ndcg_at_10"
+STATISTIC = "mean"
+SCORES = "documents"
+LAYOUT = PairsFile()
+
+
+def layout(options: PluginOptions) -> PairsFile:
+    """Return the layout with the names of the columns."""
+    return PairsFile(options.columns) if isinstance(options, Options) else LAYOUT
+
+
+class Options(PluginOptions):
+    """How the columns are called, and what mteb should know of the data."""
+
+    domains: tuple[str, ...] = ("Written",)
+    """mteb's domains of the texts."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """query, positive, negative, grade or query_id → the name of that column in the file, where it has another one."""
+
+
+def files(path: Path, spec: TaskSpec) -> list[Path]:
+    """Return the file; it has one split."""
+    del spec
+    return [path]
+
+
+def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+    """Return the task as a class."""
+    from tcmbench.task_types._retrieval import LocalRetrieval
+    from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
+
+    if not isinstance(options, Options):
+        raise TypeError(f"expected {Options}, got {type(options)}")
+    if len(spec.splits) > 1:
+        raise DataError(f"task {spec.name}: a file of pairs has one split, got {', '.join(spec.splits)}.")
+    columns = options.columns
+
+    class PairsRetrieval(FastRetrieval, LocalRetrieval):
+        """One file of pairs."""
+
+        def load_split(self, split: str) -> None:
+            """Read the file."""
+            from tcmbench.data import tables
+            from tcmbench.data.formats import gather
+
+            gathered = gather(tables.training_rows(source.path, columns), split=split)
+            collection = gathered.collection
+            judged = {query: dict(grades) for query, grades in collection.qrels[split].items()}
+            answered = {query: grades for query, grades in judged.items() if any(g > 0 for g in grades.values())}
+            if not answered:
+                raise DataError(f"{source.path}: no query has a positive, so there is nothing to find.")
+            self.set_split(
+                split,
+                documents={doc_id: document.text for doc_id, document in collection.corpus.items()},
+                queries={query: collection.queries[query] for query in answered},
+                qrels=answered,
+                notes=_notes(gathered.merged, gathered.rounded, len(judged) - len(answered)),
+            )
+
+    PairsRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t", options.domains), metric=METRIC)
+    PairsRetrieval.__name__ = PairsRetrieval.__qualname__ = spec.name
+    return PairsRetrieval
+
+
+def _notes(merged: int, rounded: int, unanswered: int) -> tuple[str, ...]:
+    notes = {
+        f"{merged} rows have the query of an earlier row and count with it": merged,
+        f"{rounded} grades were rounded to whole numbers, at least 1": rounded,
+        f"{unanswered} queries have negatives alone and are left out": unanswered,
+    }
+    return tuple(note for note, count in notes.items() if count)

@@ -1,0 +1,201 @@
+"""A model by folder, adapter, checkpoint or name on the hub, without a file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tcmbench import models
+from tcmbench.errors import ModelAbsent, SpecError, UnknownName
+from tcmbench.models import given
+from tcmbench.specs.base import Base
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.workspace import find
+from tests.models import adapters
+from tests.models.adapters import MINI
+
+if TYPE_CHECKING:
+    from tcmbench.records.model import Model
+    from tcmbench.workspace import Workspace
+
+TEXTS = ["咳嗽三日，痰黄", "名称：气虚证。"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workspace:
+    """An empty folder: nothing but the bundled content."""
+    (tmp_path / "empty").mkdir()
+    return find(tmp_path / "empty", cache=tmp_path / "store")
+
+
+def _model(place: Workspace, name: str, *, tuned_from: str | None = None) -> Model:
+    place, called = given.register(place, [name], tuned_from=tuned_from)
+    return models.base_model(place, called[name])
+
+
+def _vectors(place: Workspace, model: Model) -> np.ndarray:
+    loaded = models.load(model, cache=place.cache).model
+    return np.asarray(loaded.encode_texts(TEXTS))
+
+
+def test_a_folder_is_believed(place: Workspace, tmp_path: Path) -> None:
+    """Pooling, normalisation, length, prompts and padding are what its files say, and so are its vectors."""
+    folder = tmp_path / "my-model"
+    shutil.copytree(MINI, folder)
+    model = _model(place, str(folder))
+    assert (model.name, model.base.kind, model.base.pooling, model.base.normalize) == (
+        "my-model", "embedding", "last", True,
+    )  # fmt: skip
+    assert model.base.query_prompt == "Instruct: 检索\nQuery:"
+    assert (model.base.max_length, model.base.padding_side) == (512, "left")
+    bundled = models.base_model(place, "mini-zh")
+    np.testing.assert_array_equal(_vectors(place, model), _vectors(place, bundled))
+
+
+def test_a_static_folder_needs_no_architecture(place: Workspace, tmp_path: Path) -> None:
+    """Its modules.json says that it is a table of token vectors."""
+    folder = tmp_path / "table"
+    shutil.copytree(MINI.parent / "mini-zh-static", folder)
+    model = _model(place, str(folder))
+    assert model.base.architecture == "static"
+    assert _vectors(place, model).shape[0] == len(TEXTS)
+
+
+def test_a_reranker_folder_is_a_reranker(place: Workspace) -> None:
+    """What a folder is for stands in its files."""
+    assert _model(place, str(MINI.parent / "mini-zh-reranker")).base.kind == "reranker"
+
+
+@pytest.mark.parametrize("kind", ["AutoModel", "AutoModelForCausalLM"])
+def test_an_adapter_is_merged_onto_its_base(place: Workspace, tmp_path: Path, kind: str) -> None:
+    """Its vectors are those of the adapter beside the base, whichever class it was trained on."""
+    folder = adapters.adapter(tmp_path / "my-adapter", kind=kind)
+    model = _model(place, str(folder))
+    assert model.base.tuned_from == "mini-zh"
+    expected = adapters.vectors_beside_base(folder, TEXTS, kind=kind)
+    np.testing.assert_allclose(_vectors(place, model), expected, atol=1e-5)
+    again = _model(place, str(folder))
+    assert (again.model_dir, again.revision) == (model.model_dir, model.revision)
+
+
+def test_another_adapter_is_another_model(place: Workspace, tmp_path: Path) -> None:
+    """Weights that change change the revision."""
+    first = _model(place, str(adapters.adapter(tmp_path / "one", kind="AutoModel", seed=0)))
+    second = _model(place, str(adapters.adapter(tmp_path / "two", kind="AutoModel", seed=1)))
+    assert first.revision != second.revision
+
+
+def test_the_base_of_an_adapter_can_be_named(place: Workspace, tmp_path: Path) -> None:
+    """Its own path is often that of another machine."""
+    folder = adapters.adapter(tmp_path / "far", kind="AutoModel", base="/far/away/base")
+    with pytest.raises(ModelAbsent, match=r"tuned from /far/away/base, which is not here.*--base"):
+        _model(place, str(folder))
+    assert _model(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
+
+
+def test_an_adapter_of_another_model_is_refused(place: Workspace, tmp_path: Path) -> None:
+    """PEFT would leave out what has no place, and only warn."""
+    folder = adapters.adapter(tmp_path / "odd", kind="AutoModel")
+    file = folder / "adapter_model.safetensors"
+    renamed = {name.replace("layers.0.", "layers.77."): tensor for name, tensor in load_file(file).items()}
+    save_file(renamed, file)
+    with pytest.raises(ModelAbsent, match=r"modules that .* doesn't have"):
+        _model(place, str(folder))
+
+
+def test_an_adapter_that_lost_weights_is_refused(place: Workspace, tmp_path: Path) -> None:
+    """What is missing would stay at random."""
+    folder = adapters.adapter(tmp_path / "cut", kind="AutoModel")
+    file = folder / "adapter_model.safetensors"
+    save_file({n: t for n, t in load_file(file).items() if "layers.0.self_attn.q_proj.lora_B" not in n}, file)
+    with pytest.raises(ModelAbsent, match="1 weights of the adapter are not in its file"):
+        _model(place, str(folder))
+
+
+@pytest.mark.parametrize(("best", "expected"), [(None, 4), (2, 2)])
+def test_an_output_of_swift_stands_for_its_best_or_last_checkpoint(
+    place: Workspace, tmp_path: Path, best: int | None, expected: int
+) -> None:
+    """The checkpoint gets its base's pooling and prompts; its vectors are those of its weights."""
+    output = adapters.swift_output(tmp_path / "output", best=best)
+    model = _model(place, str(output))
+    assert model.name == f"v0-20260101-000000-checkpoint-{expected}"
+    assert (model.base.tuned_from, model.base.pooling) == ("mini-zh", "last")
+    assert model.model_dir is not None
+    assert not (model.model_dir / "optimizer.pt").exists()
+    np.testing.assert_array_equal(_vectors(place, model), _vectors(place, models.base_model(place, "mini-zh")))
+    assert models.trained_elsewhere(place, model.base)["args.learning_rate"] == 1e-5
+
+
+def test_a_model_of_the_hub_cache(place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name on the hub; nothing is downloaded offline."""
+    snapshot = tmp_path / "hub/models--someone--small/snapshots/abc"
+    shutil.copytree(MINI, snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs/main").write_text("abc", encoding="ascii")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert _model(place, "someone/small").name == "small"
+    with pytest.raises(ModelAbsent, match=r"someone/other is not in the local hub cache.*HF_HUB_OFFLINE is set"):
+        _model(place, "someone/other")
+
+
+def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_path: Path) -> None:
+    """Guessing would give another model's scores."""
+    folder = tmp_path / "bare"
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns("modules.json", "1_*", "2_*", "config_sentence*"))
+    with pytest.raises(SpecError, match=r"no file says.*tcmbench init --model"):
+        _model(place, str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("./nowhere", ModelAbsent, "expected the folder of a model"),
+        ("minizh", UnknownName, "mini-zh"),
+        ("http://localhost:1/v1", SpecError, "needs a base's file"),
+    ],
+)
+def test_what_is_no_model_is_named(place: Workspace, name: str, error: type[Exception], message: str) -> None:
+    """With what to do."""
+    with pytest.raises(error, match=message):
+        _model(place, name)
+
+
+def test_a_name_that_is_taken_is_told_apart(place: Workspace, tmp_path: Path) -> None:
+    """A folder called like a bundled base is another model."""
+    folder = tmp_path / "mini-zh"
+    shutil.copytree(MINI, folder)
+    place, called = given.register(place, [str(folder), "mini-zh"])
+    assert called["mini-zh"] == "mini-zh"
+    assert called[str(folder)].startswith("mini-zh-")
+
+
+def test_a_set_may_list_folders(place: Workspace, tmp_path: Path) -> None:
+    """Relative ones are looked for from the workspace's root; the set then has names."""
+    shutil.copytree(MINI, place.root / "mine")
+    model_set = ModelSet(name="s", suite="demo", reference="./mine", models=("bm25", "./mine"))
+    place, named = given.in_set(place, model_set)
+    assert (named.models, named.reference) == (("bm25", "mine"), "mine")
+    assert place.spec(Base, "mine").kind == "embedding"
+
+
+def test_paths_of_a_file_lead_from_home_or_the_file(
+    place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`~/x`, `./x` and whole paths."""
+    root = tmp_path / "own"
+    (root / "models/bases").mkdir(parents=True)
+    (root / "tasks").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(MINI, root / "models/bases/near")
+    shutil.copytree(MINI, tmp_path / "far")
+    for name, path in {"a": "./near", "b": "~/far", "c": str(tmp_path / "far"), "d": "near"}.items():
+        (root / f"models/bases/{name}.toml").write_text(f'kind = "embedding"\npath = {json.dumps(path)}\n', "utf-8")
+        assert models.base_model(find(root, cache=tmp_path / "store"), name).base.pooling == "last"

@@ -1,0 +1,110 @@
+"""The same things from Python: evaluate, run, board, compare, check; and an import that stays light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tcmbench
+from tcmbench.errors import ScoreMissing, SpecError
+from tests.cli import gate
+from tests.models.adapters import MINI
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.workspace import Workspace
+
+PAIRS = "query,answer\n咳嗽痰多,痰湿阻肺证\n口干盗汗,阴虚火旺证\n神疲乏力,气虚证\n畏寒肢冷,阳虚证\n"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Path:
+    """A table of pairs, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TCMBENCH_CACHE", str(tmp_path / "store"))
+    (tmp_path / "pairs.csv").write_text(PAIRS, encoding="utf-8")
+    return tmp_path / "pairs.csv"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> Workspace:
+    """A workspace with a set of two models, one of them tuned elsewhere."""
+    made = gate.make(tmp_path_factory.mktemp("api"), passages=synthetic_root / "general-synth/qa-retrieval")
+    file = made.root / "models/bases/tuned.toml"
+    file.write_text(file.read_text(encoding="utf-8") + 'tuned_from = "stays"\n', encoding="utf-8")
+    tcmbench.run("small", workspace=made)
+    return made
+
+
+def test_a_folder_gives_a_data_frame(pairs: Path) -> None:
+    """One row per column; per item on request."""
+    scores = tcmbench.evaluate(MINI.parent / "mini-zh-static", tasks=[pairs])
+    frame = scores.to_pandas()
+    assert list(frame["column"]) == ["pairs"]
+    items = scores.to_pandas(items=True)
+    assert frame["score"][0] == pytest.approx(100 * items["ndcg_at_10"].mean())
+    assert "<table" in scores._repr_html_()
+
+
+def test_a_loaded_model_scores_as_its_folder_does(pairs: Path) -> None:
+    """Prompts and length are its own; other weights are another revision."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    from tcmbench.models import objects
+
+    model = SentenceTransformer(str(MINI), device="cpu", local_files_only=True)
+    loaded, folder = (tcmbench.evaluate(one, tasks=[pairs]) for one in (model, MINI))
+    assert loaded.scores["pairs"].record.value == folder.scores["pairs"].record.value
+    before = objects.model_of(model, revision="")
+    with torch.no_grad():
+        next(model.parameters()).add_(0.01)
+    assert objects.model_of(model, revision="").revision != before.revision
+    assert objects.model_of(model, revision="mine").revision == objects.model_of(model, revision="mine").revision
+
+
+def test_what_is_no_model_is_refused(pairs: Path) -> None:
+    """Without a revision by its weights nothing could be stored."""
+    with pytest.raises(SpecError, match="expected a name, a path, a SentenceTransformer or a CrossEncoder, got int"):
+        tcmbench.evaluate(3, tasks=[pairs])
+
+
+def test_a_missing_score_is_an_error(pairs: Path) -> None:
+    """Never a blank in a data frame."""
+    pairs.write_text("query\nx\n", encoding="utf-8")
+    with pytest.raises(ScoreMissing, match=r"(?s)pairs: .*expected positive"):
+        tcmbench.evaluate("hashed-chars", tasks=[pairs])
+
+
+def test_a_set_gives_a_board(place: Workspace) -> None:
+    """With the answer, the lines of its CSV and its pictures."""
+    board = tcmbench.board("small", workspace=place)
+    assert board.answer
+    frame = board.to_pandas()
+    assert set(frame["model"]) == {"stays", "tuned"}
+    assert frame.query("task == 'SmallQA' and model == 'tuned'")["delta"].iloc[0] > 0
+    assert board.figure("forest").axes
+    assert "<table" in board._repr_html_()
+    with pytest.raises(ScoreMissing, match="figure pareto"):
+        board.figure("pareto")
+
+
+def test_two_models_are_compared_and_checked(place: Workspace) -> None:
+    """The figures are those of the commands."""
+    compared = tcmbench.compare("stays", "tuned", set_name="small", workspace=place)
+    assert compared.to_pandas()["column"].tolist() == ["SmallQA"]
+    assert "SmallQA" in str(compared)
+    assert tcmbench.check("small", workspace=place).against == "reference"
+    with pytest.raises(SpecError, match="expected 'baseline' or 'reference'"):
+        tcmbench.check("small", against="nothing", workspace=place)
+
+
+def test_importing_is_light() -> None:
+    """Neither pandas nor torch is read before something is asked for."""
+    code = "import sys, tcmbench; print(sorted({'torch', 'pandas', 'mteb', 'numpy', 'pydantic'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
