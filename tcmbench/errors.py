@@ -101,7 +101,7 @@ class DamagedArtefact(StoreError):
 
     def __init__(self, path: Path, *, what: str) -> None:
         self.path = path
-        self.what = what
+        self.what = redaction.text(what)
         super().__init__(f"{path}: {what}. Run again to make it anew, or remove it: tcmbench cache verify --delete")
 
 
