@@ -1,12 +1,12 @@
-"""Runs the benchmarks, each in a process of its own, and writes what they found to reports/benchmarks.md.
+"""Run the benchmarks, each in its own process, and write their results to reports/benchmarks.md.
 
     python -m benchmarks                     all of them, about a quarter of an hour on two idle cores
-    python -m benchmarks encode stats        some: figures are printed, the report stays as it is
-    python -m benchmarks --quick             small sizes, to see that all run; the report stays as it is
+    python -m benchmarks encode stats        some: figures are printed, the report is unchanged
+    python -m benchmarks --quick             small sizes, to check that all run; the report is unchanged
 
-Every file of this folder is a benchmark, but for those that begin with an underscore and `gate_simulation`, which
-checks the promises of the gate and not its speed. One that fails, or takes longer than it may, loses no other: the
-report says so. Exits 1 when a goal is missed, 2 when a benchmark failed.
+Every file of this folder is a benchmark, except those that begin with an underscore and `gate_simulation`, which checks
+error rates of the gate and not its speed. One that fails, or exceeds its time limit, doesn't stop the others: the
+report states it. Exits 1 when a goal is missed, 2 when a benchmark failed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def names() -> list[str]:
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the selected benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="*", choices=[*names(), []], help="which; all without any")
     parser.add_argument("--quick", action="store_true", help="small sizes; no goal is judged")
@@ -70,20 +70,20 @@ def main() -> int:
 
 
 def run(name: str, *, quick: bool) -> Result | None:
-    """Run one benchmark in a process of its own and return what it found, None when it failed."""
+    """Run one benchmark in its own process and return its result, None if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         words = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(path), *(["--quick"] if quick else [])]
         print(f"$ python -m benchmarks.{name}{' --quick' if quick else ''}", flush=True)
         finish(words)
         print(flush=True)
-        # A missed goal exits 1 and has figures all the same; only a crash leaves none.
+        # A missed goal exits 1 and still has figures; only a crash has none.
         return read(path) if path.is_file() else None
 
 
 def finish(words: Sequence[str], *, within: float = MOST_SECONDS) -> None:
-    """Run a command to its end, or end it and all that it started when its time is up."""
-    # A group of its own, as most benchmarks measure in further processes.
+    """Run a command to its end, or end it with all its processes at the time limit."""
+    # A separate process group, as most benchmarks start further processes.
     started = subprocess.Popen(words, cwd=ROOT, env={**os.environ, **ONE_THREAD}, start_new_session=True)
     try:
         started.wait(within)

@@ -1,4 +1,4 @@
-"""What a piece of work costs: processor time, wall time, peak of resident memory; in its own process if need be."""
+"""Costs of a function: processor time, wall time, peak of resident memory; optionally in its own process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATUS = Path("/proc/self/status")
 
 
 class Cost(NamedTuple):
-    """What something took."""
+    """Costs of a function."""
 
     cpu: float
     """Processor seconds of this process and its threads."""
@@ -32,7 +32,7 @@ class Cost(NamedTuple):
 
 
 def of(work: Callable[[], T]) -> tuple[T, Cost]:
-    """Return what the work gives and what it costs."""
+    """Return the result and the costs of a function."""
     before = peak_mib(reset=True)
     cpu, wall = time.process_time(), time.perf_counter()
     found = work()
@@ -41,13 +41,13 @@ def of(work: Callable[[], T]) -> tuple[T, Cost]:
 
 
 def apart(function: Callable[..., T], *arguments: object) -> T:
-    """Return what a module's function gives in a fresh process: no copy of this one's memory, none of its caches."""
+    """Return the result of a module's function in a new process, without this one's memory and caches."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def peak_mib(*, reset: bool = False) -> float:
-    """Return the peak of resident memory so far; `reset` starts it anew at what is resident now (Linux only)."""
+    """Return the peak of resident memory so far; `reset` restarts it at the current size (Linux only)."""
     if not _STATUS.is_file():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if reset:

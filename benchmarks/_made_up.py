@@ -1,4 +1,4 @@
-"""Texts with the shape of TCM-SD and no patient in them: what the benchmarks of training sets run on.
+"""Synthetic texts with the shape of TCM-SD, for the benchmarks of training sets.
 
 43,180 records of about 400 characters, 1,027 entries of about 370, 148 syndromes with long-tailed frequencies.
 Phrases of two to five characters are drawn with frequencies that fall as one over rank, as words do.
@@ -29,7 +29,7 @@ class Writer:
         self._frequencies = _falling(_PHRASES)
 
     def texts(self, count: int, *, phrases: int) -> list[str]:
-        """Return texts of so many phrases, parted by commas and full stops."""
+        """Return texts with the given numbers of phrases, separated by commas and full stops."""
         drawn = self._rng.choice(_PHRASES, size=(count, phrases), p=self._frequencies)
         return ["，".join(self._phrases[i] for i in row) + "。" for row in drawn.tolist()]
 
@@ -40,7 +40,7 @@ class Writer:
 
 
 def folder(*, records: int = RECORDS, seed: int = 0) -> Folder:
-    """Return a folder of made-up records, train split only."""
+    """Return a folder of synthetic records, train split only."""
     writer = Writer(seed)
     names = [f"证{i}" for i in range(DOCUMENTS)]
     parts = [writer.texts(DOCUMENTS, phrases=n) for n in (12, 20, 45)]

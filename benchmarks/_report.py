@@ -1,4 +1,4 @@
-"""reports/benchmarks.md: every figure of one run, missed goals first, nothing left out."""
+"""reports/benchmarks.md: every figure of one run, missed goals first."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def markdown(results: Mapping[str, Result], *, failed: Sequence[str], date: date
     """Return the report of a run.
 
     Args:
-        results: Name of a benchmark → what it found.
-        failed: Benchmarks that gave no figures.
+        results: Name of a benchmark → its result.
+        failed: Benchmarks without figures.
         date: When.
     """
     parts = [
@@ -38,7 +38,7 @@ def markdown(results: Mapping[str, Result], *, failed: Sequence[str], date: date
 
 
 def _machines(results: Mapping[str, Result]) -> str:
-    """Return the machine, once where all ran on one."""
+    """Return the machine, once if all ran on the same."""
     packages: dict[str, str] = {}
     for found in results.values():
         packages |= found.environment.packages

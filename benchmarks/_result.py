@@ -1,6 +1,7 @@
-"""What a benchmark finds, as data: rival, ours, ratio, memory, the goal and whether it is met; and where it was found.
+"""The result of a benchmark: rival, ours, ratio, memory, the goal and whether it is met; with the environment.
 
-Every benchmark of this folder is `python -m benchmarks.NAME [--quick] [--json FILE]`; `command` gives it that face.
+Every benchmark of this folder is `python -m benchmarks.NAME [--quick] [--json FILE]`; `command` implements this
+interface.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Row(BaseModel):
 
     @property
     def ratio(self) -> float | None:
-        """How many times the rival's cost is ours."""
+        """The rival's cost over ours."""
         return None if self.rival is None or not self.ours else self.rival / self.ours
 
     @property
@@ -99,7 +100,7 @@ class Row(BaseModel):
 
 
 class LeftOut(BaseModel):
-    """What could not be measured on this machine, and why: it is told, and meets no goal."""
+    """What could not be measured on this machine, and why: it is reported, and meets no goal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -110,7 +111,7 @@ class LeftOut(BaseModel):
 
 
 class Environment(BaseModel):
-    """What the figures depend on beside the code."""
+    """What the figures depend on besides the code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -172,7 +173,7 @@ def command(
 
     Args:
         doc: The module's docstring; its first line is the question.
-        measure: Makes the figures, and says what it can't measure here.
+        measure: Computes the figures, and what can't be measured here.
         packages: Distributions whose versions the figures depend on.
         options: Adds the benchmark's own options.
     """
@@ -202,7 +203,7 @@ def command(
 
 
 def read(path: Path) -> Result:
-    """Return what a benchmark wrote.
+    """Return the result that a benchmark wrote.
 
     Raises:
         SystemExit: It is not what `command` writes.
@@ -236,7 +237,7 @@ def show(result: Result) -> None:
 
 
 def described(found: Environment) -> str:
-    """Return the machine in a line."""
+    """Return the machine in one line."""
     gpu = f", {found.gpu}" if found.gpu else ""
     commit = f"; commit {found.commit}" if found.commit else ""
     return (
@@ -255,7 +256,7 @@ def verdict(row: Row, *, quick: bool) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a figure with three digits that count; a dash for none."""
+    """Return a figure with three significant digits; a dash for none."""
     if value is None:
         return "–"
     if abs(value) >= 100:
@@ -293,7 +294,7 @@ def _commit() -> str:
 
 
 def _said(*words: str) -> str:
-    """Return what a program says; nothing where it isn't there or fails."""
+    """Return the output of a program; nothing if it doesn't exist or fails."""
     try:
         found = subprocess.run(words, capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent)
     except OSError:
@@ -302,5 +303,5 @@ def _said(*words: str) -> str:
 
 
 def fail(message: str) -> None:
-    """Stop a benchmark whose two sides don't give the same result: a ratio between them would mean nothing."""
+    """Stop a benchmark whose two sides differ in their results, which makes their ratio meaningless."""
     sys.exit(f"benchmark stopped: {message}")

@@ -4,13 +4,12 @@
     python -m benchmarks.augmentation_stream --out DIR --records 4000 --negatives 8
 
 Ours is `tcmbench.trainsets.build`, whole: views, label-unique order, lines, rows.parquet, statistics. The rival is
-what such scripts do, written here in our own words: all lines in a list, shuffled, dumped with json.dumps; it runs
-on a tenth of the records, and its time and memory beyond the data are multiplied by ten, which is what a list takes.
+the usual script, reimplemented here: all lines in a list, shuffled, dumped with json.dumps; it runs on a tenth of the
+records, and its time and memory beyond the data are multiplied by ten, as a list is linear.
 The disk is measured by writing the bytes of the finished file again from memory, in blocks of 1 MiB, with fsync;
 ours has to keep up with a hard disk.
 
-Tokens are characters here, so that no tokenizer is measured. Each way runs in a process of its own, for its peak
-memory.
+Tokens are characters here, so that no tokenizer is measured. Each side runs in its own process, for its peak memory.
 """
 
 from __future__ import annotations
@@ -52,14 +51,14 @@ _BLOCK = 1 << 20
 
 
 class Written(NamedTuple):
-    """What one way took."""
+    """Costs of one side."""
 
     cost: Cost
     bytes: int
 
 
 class Characters:
-    """One token a character."""
+    """One token per character."""
 
     revision = "characters"
     reserved = 0
@@ -125,7 +124,7 @@ def rival(records: int, negatives: int, out: Path) -> Written:
 
 
 def disk(size: int, out: Path) -> Written:
-    """Write so many bytes from memory."""
+    """Write a number of bytes from memory."""
     block = os.urandom(_BLOCK)
 
     def work() -> int:
@@ -153,7 +152,7 @@ def _speed(written: Written) -> str:
 
 
 def figures(given: argparse.Namespace) -> list[Row]:
-    """Run all three ways."""
+    """Run all three sides."""
     records = given.records or (2000 if given.quick else _made_up.RECORDS)
     out = Path(tempfile.mkdtemp(dir=given.out))
     try:

@@ -3,10 +3,10 @@
     python -m benchmarks.command_line
 
 `tcmbench --help` and `tcmbench list …`, and `tcmbench run demo` when nothing has changed since the last run: specs are
-read, keys are made out of every weight, data file and recipe, scores are read back, and the board is written. Where
-scores of set `demo` are missing, that would measure training: it is left out then, until `make demo` has run once.
+read, keys are computed from every weight, data file and recipe, scores are read, and the board is written. Where scores
+of set `demo` are missing, that would measure training: it is left out until `make demo` has run once.
 
-Wall time of the whole process, best of three, in a workspace of its own; nothing of this one's is touched.
+Wall time of the whole process, best of three, in a separate workspace.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def figures(given: argparse.Namespace) -> list[Row | LeftOut]:
                 if missing:
                     rows.append(LeftOut(case=case, reason=f"{missing} scores are missing here. Run `make demo` first."))
                     continue
-                # The board of this workspace is made once.
+                # The board of this workspace is built once.
                 timed(words, Path(folder))
             taken = [timed(words, Path(folder)) for _ in range(1 if given.quick else _TIMES)]
             rows.append(Row(case=case, unit="wall s", ours=min(taken), most=most))

@@ -2,13 +2,13 @@
 
     python -m benchmarks.embedding_cache [--texts 20000]
 
-First part: the same texts through mteb's `CachedEmbeddingWrapper` and tcmbench's cache, vectors made by the same
-trivial encoder, so that what is timed is the cache: first pass (encode and keep), second pass by a fresh object
-(serve). Texts are as long as clinical records (log-normal, median 300, cut at 1,024 characters).
+First part: the same texts through mteb's `CachedEmbeddingWrapper` and tcmbench's cache, with vectors of the same
+trivial encoder, so that only the cache is timed: first pass (encode and store), second pass by a new object (read).
+Texts are as long as clinical records (log-normal, median 300, cut at 1,024 characters).
 
 Second part, without a rival (mteb writes its cache without a lock and its index only at the end): a process is
-killed while it encodes, and the next one counts what it still has to encode; two processes encode the same texts
-at the same time, and their vectors must be equal. The rows say how often a text was encoded, on average.
+killed while it encodes, and the next one counts what is left to encode; two processes encode the same texts at
+the same time, and their vectors must be equal. The rows state how often a text was encoded, on average.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TEXTS, _QUICK = 20_000, 5_000
 
 
 class Trivial(AbsEncoder):
-    """Makes a vector of a text's checksum; one class for both sides."""
+    """Computes a vector from a text's checksum; one class for both sides."""
 
     max_length = 1024
     dtype = "float32"
@@ -77,7 +77,7 @@ class Trivial(AbsEncoder):
 
 
 class Slow(Trivial):
-    """Takes as long for a batch as to be killed in it, and counts where somebody reads it."""
+    """Takes long enough per batch to be killed, and counts its texts in a file."""
 
     def __init__(self, encoded: Any) -> None:
         super().__init__()

@@ -3,12 +3,12 @@
     python -m benchmarks.encode [--texts 800] [--pairs 320] [--base mini-zh] [--reranker mini-zh-reranker]
 
 Texts of generated records, as long as clinical records are (log-normal, median 300 characters, cut at 1,024).
-Encoder: `SentenceTransformer.encode`, 32 a batch, as mteb calls it (it sorts by characters itself), against
-tcmbench's batches (sorted by tokens, a budget of tokens a batch). Reranker: mteb's `CrossEncoderWrapper`, 32 pairs
-a batch in the order of the task, against tcmbench's. Vectors and scores must be the same to rounding.
+Encoder: `SentenceTransformer.encode`, 32 per batch, as mteb calls it (it sorts by characters itself), against
+tcmbench's batches (sorted by tokens, a budget of tokens per batch). Reranker: mteb's `CrossEncoderWrapper`, 32 pairs
+per batch in the order of the task, against tcmbench's. Vectors and scores must be the same to rounding.
 
-Padding is counted where it is computed: at the transformer's input. On a GPU times are wall times, on a CPU
-processor times of one thread. Both sides encode a few texts first; each runs in a process of its own.
+Padding is counted at the transformer's input. On a GPU times are wall times, on a CPU
+processor times of one thread. Both sides encode a few texts first; each runs in its own process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TOLERANCE = {"float32": 1e-4, "bfloat16": 0.03, "float16": 0.01}
 
 
 class Encoded(NamedTuple):
-    """What one side took."""
+    """Costs of one side."""
 
     cost: Cost
     numbers: NDArray[np.float32]
@@ -56,7 +56,7 @@ class Encoded(NamedTuple):
 
 @dataclass
 class Counter:
-    """Counts what goes into a transformer."""
+    """Counts the tokens of a transformer's input."""
 
     tokens: int = 0
     padded: int = 0
@@ -170,7 +170,7 @@ def rerank_theirs(base: str, count: int) -> Encoded:
 
 
 def counted(model: Any, work: Any) -> Encoded:
-    """Return what the work gives and takes, with the tokens that reach the model's transformer."""
+    """Return the result and costs of a function, with the tokens that reach the model's transformer."""
     import numpy as np
 
     counter = Counter()
@@ -194,7 +194,7 @@ def loaded(base: str) -> Any:
 
 
 def pair_loaders(count: int, create_dataloader: Any) -> list[Any]:
-    """Return queries and documents as mteb hands them over: all candidates of a query, then the next query's."""
+    """Return queries and documents as mteb passes them: all candidates of a query, then those of the next."""
     from datasets import Dataset
 
     texts = texts_of(count // _POOL + count)

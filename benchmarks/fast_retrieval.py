@@ -3,7 +3,7 @@
     python -m benchmarks.fast_retrieval                 all cases (minutes; the large ones need 3 GiB)
     python -m benchmarks.fast_retrieval --case tcm-sd   one case
 
-Every measurement runs in a process of its own on one thread. Processor seconds and the peak of resident memory
+Every measurement runs in its own process on one thread. Processor seconds and the peak of resident memory
 above the moment before cover `task.evaluate`: loaders, the product of the matrices, ranking and all 149 numbers,
 which must be equal (to 1e-9) or the benchmark stops.
 """
@@ -57,7 +57,7 @@ class Evaluated(NamedTuple):
 
 
 def figures(given: argparse.Namespace) -> Iterator[Row]:
-    """Yield one row a case."""
+    """Yield one row per case."""
     cases = QUICK if given.quick else CASES
     for name in given.case or cases:
         case = cases.get(name, CASES[name])
@@ -106,7 +106,7 @@ def measure(case: Case, fast: bool) -> Evaluated:
         found: dict[str, Any] = task.evaluate(model, "test", encode_kwargs=options, timer=TimingStack())["default"]
         return found
 
-    # Imports and first calls of both are paid for before.
+    # Imports and first calls of both sides are not measured.
     task, model = build(Case(3, 5, case.dimensions, None, 0.0), fast=fast)
     evaluate()
     task, model = build(case, fast=fast)
@@ -115,7 +115,7 @@ def measure(case: Case, fast: bool) -> Evaluated:
 
 
 def build(case: Case, *, fast: bool) -> tuple[Any, Any]:
-    """Return a task with two relevant documents a query, and a model whose vectors are there."""
+    """Return a task with two relevant documents per query, and a model with precomputed vectors."""
     import numpy as np
     from datasets import Dataset
     from mteb.models.abs_encoder import AbsEncoder
@@ -128,7 +128,7 @@ def build(case: Case, *, fast: bool) -> tuple[Any, Any]:
     kept = case.documents <= 100_000
 
     def documents_of(some: Any) -> Any:
-        # A million vectors are made as they are asked for, as if read from a memory-mapped file.
+        # A million vectors are computed on demand, as if read from a memory-mapped file.
         return np.random.default_rng(int(some[0])).standard_normal((len(some), case.dimensions), dtype=np.float32)
 
     documents = documents_of(numbers) if kept else None

@@ -1,16 +1,16 @@
-"""Do the intervals and the gate keep their promises? Simulated models whose true difference is known.
+"""Coverage of the intervals and error rates of the gate, by simulated models with a known true difference.
 
     python benchmarks/gate_simulation.py            everything, a few minutes on one core
     python benchmarks/gate_simulation.py --short    a small part of it, as the tests run it
 
-Exits 1 when a promise is broken: coverage of 95% intervals outside 93–97%, or more than 5% false alarms.
+Exits 1 where a bound is violated: coverage of 95% intervals outside 93–97%, or more than 5% false alarms.
 
 The rank model. Query q has a difficulty d ~ N(0.4, √agreement · 2); a model's log rank of the relevant document is
 d + e + shift with e ~ N(0, √(1 − agreement) · 2) of its own, and the rank is ⌈exp(log rank)⌉, at least 1. Scores follow
 from the rank as in retrieval with one relevant document: R@1 is 100 or 0, nDCG@10 is 100 / log₂(1 + rank), or 0 from
 rank 11 on. So scores are zero-inflated, have atoms at 100, 63.1, 50, … and agree between models as `agreement` says
 (0.9: about 14% of the queries are right at first place for one model only). The true mean of a shift has a closed
-form, which gives the shift for a difference in points, and the truth that an interval must hold.
+form, which gives the shift for a difference in points, and the true value that an interval must contain.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _AT_ONCE = 250
 
 @dataclass(frozen=True)
 class Size:
-    """How much is simulated."""
+    """Size of the simulation."""
 
     sets: int
     resamples: int
@@ -120,14 +120,14 @@ def differences(
 
 
 def held(draws: Draws, truth: float, *, level: float = 0.95) -> int:
-    """Return how many of the intervals hold the truth."""
+    """Return how many of the intervals contain the true value."""
     tail = (1 - level) / 2
     low, high = np.quantile(draws.resampled, [tail, 1 - tail], axis=0)
     return int(np.count_nonzero((low <= truth) & (truth <= high)))
 
 
 def coverage(size: Size, metric: str, *, items: int, delta: float) -> Rate:
-    """Return the share of intervals that hold the true difference. Resamples are shared by the sets of a batch."""
+    """Return the share of intervals that contain the true difference. Resamples are shared by the sets of a batch."""
     hits = 0
     for start in range(0, size.sets, _AT_ONCE):
         batch = min(_AT_ONCE, size.sets - start)
@@ -159,7 +159,7 @@ def seeds_coverage(size: Size, *, seeds: int, noise: float, items: int = 1_600) 
 
 
 class Outcomes(NamedTuple):
-    """What the gate said over all sets."""
+    """Outcomes of the gate over all sets."""
 
     passed: Rate
     regression: Rate
@@ -170,9 +170,9 @@ class Outcomes(NamedTuple):
 
 
 def gate(size: Size, *, items: int, delta: float) -> Outcomes:
-    """Return what the gate says about variants that changed by `delta` points on each of the general tasks.
+    """Return the outcomes of the gate for variants that changed by `delta` points on each of the general tasks.
 
-    Half of the tasks are nDCG@10, half R@1. No gain is asked for, so what is judged is forgetting alone.
+    Half of the tasks are nDCG@10, half R@1. No gain is required, so only forgetting is judged.
     """
     policy = Policy(required_gain=None)
     outcomes: list[str] = []
@@ -185,7 +185,7 @@ def gate(size: Size, *, items: int, delta: float) -> Outcomes:
             outcomes.append(result.outcome)
             any_regressed = any(verdict.verdict == "regressed" for verdict in result.tasks)
             regressed += any_regressed
-            # all tasks are general here, so what is kept is the same and one rule comes on top
+            # All tasks are general here, so the kept tasks are the same, with one more rule.
             alarms += any_regressed or result.outcome == "regression"
     sets = len(outcomes)
     return Outcomes(
@@ -227,7 +227,7 @@ def _evidence(task: _Task, place: int) -> Evidence:
 
 
 def report_coverage(size: Size, *, strict: bool) -> bool:
-    """Print coverage; return whether all of it lies in 93–97% (a short run: whether it may)."""
+    """Print coverage; return whether all of it is compatible with 93–97%."""
     print("\n## Coverage of 95% intervals (share that hold the true difference)\n")
     print("| metric | items | true difference | deviation of differences | coverage [95% Wilson] |")
     print("|---|---|---|---|---|")
@@ -245,7 +245,7 @@ def report_coverage(size: Size, *, strict: bool) -> bool:
 
 
 def report_sources(size: Size) -> None:
-    """Print what clusters and seeds do to coverage; informative, not promised."""
+    """Print the effect of clusters and seeds on coverage; informative, without a bound."""
     print("\n## Patients with several records (400 patients, 1–6 records each)\n")
     for by_patient, what in ((True, "by patient"), (False, "as if records were independent")):
         print(f"- resampled {what}: {clustered_coverage(size, by_patient=by_patient)}", flush=True)
@@ -259,10 +259,12 @@ def report_sources(size: Size) -> None:
 
 
 def report_gate(size: Size) -> bool:
-    """Print what the gate says; return whether A/A comparisons raise at most 5% alarms."""
+    """Print the outcomes of the gate; return whether A/A comparisons raise at most 5% alarms."""
     print(f"\n## The gate: {GENERAL_TASKS} general tasks, {size.sets:,} variants each, default policy without a gain\n")
     print("A/A rows (difference 0): every `regression` is a false alarm. `in CI`: by the policy against a baseline.\n")
-    print("| items a task | true difference | pass | regression | inconclusive | a task regressed | regression in CI |")
+    print(
+        "| items per task | true difference | pass | regression | inconclusive | a task regressed | regression in CI |"
+    )
     print("|---|---|---|---|---|---|---|")
     kept = True
     for items in size.items:
@@ -294,7 +296,7 @@ def main() -> int:
     if not options.short:
         report_sources(size)
     kept &= report_gate(size)
-    print(f"\n{'All promises kept' if kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
+    print(f"\n{'All bounds hold' if kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
     return 0 if kept else 1
 
 

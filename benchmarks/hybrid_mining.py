@@ -3,13 +3,13 @@
     python -m benchmarks.hybrid_mining                 all 43,180 records; the rival on 60 of them, extrapolated
     python -m benchmarks.hybrid_mining --records 2000 --sample 20
 
-The rival is what such scripts do, written here in our own words: jieba cuts every text, BM25 goes through the words
-of a query one by one and through all documents for each (as rank_bm25 does), and every text is one call to an
-OpenAI-compatible endpoint. Both ask the same endpoint for the same vectors, a process of this benchmark that costs
-next to nothing a text, so what is compared is mining and calling, not a model.
+The rival is the usual script, reimplemented here: jieba segments every text, BM25 iterates over the words of a query
+and over all documents for each (as rank_bm25 does), and every text is one call to an OpenAI-compatible endpoint. Both
+use the same endpoint, a process of this benchmark with hardly any cost per text, so that mining and calling are
+compared, not a model.
 
-Times are CPU seconds of both processes: wall time says little on a shared machine and is shown beside. The
-rival's index is timed whole and its queries are extrapolated linearly, which is what a loop does.
+Times are CPU seconds of both processes, since wall time means little on a shared machine; it is shown too. The rival's
+index is timed whole and its queries are extrapolated linearly, as a loop is linear.
 
 Negatives must be the same where the definitions agree: BM25 over the same terms with the same weights, and
 nearest vectors.
@@ -51,16 +51,16 @@ _BATCH = 512
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """POST /v1/embeddings; GET /cpu tells the CPU seconds it has used."""
+    """POST /v1/embeddings; GET /cpu returns the CPU seconds used."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Tell the CPU seconds."""
+        """Return the CPU seconds."""
         self._answer({"seconds": time.process_time()})
 
     def do_POST(self) -> None:
-        """Give hashed bags of characters, as base64 of float32, which the OpenAI client asks for too."""
+        """Return hashed bags of characters, as base64 of float32, the format of the OpenAI client."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
         data = [
             {"index": i, "embedding": base64.b64encode(vector(text).tobytes()).decode()} for i, text in enumerate(asked)
@@ -68,7 +68,7 @@ class Endpoint(BaseHTTPRequestHandler):
         self._answer({"data": data})
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _answer(self, value: object) -> None:
         body = json.dumps(value).encode()
@@ -100,7 +100,7 @@ def serve(port: Connection) -> None:
 
 
 class Client:
-    """Asks the endpoint."""
+    """Client of the endpoint."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -168,14 +168,14 @@ class Rival:
 
 
 class Time(NamedTuple):
-    """What something took."""
+    """Costs of a function."""
 
     cpu: float
     wall: float
 
     @classmethod
     def of(cls, work: Callable[[], object], client: Client) -> Time:
-        """Return what the work takes, here and in the endpoint."""
+        """Return the costs of a function, here and in the endpoint."""
         cpu, wall = time.process_time() + client.cpu_seconds(), time.perf_counter()
         work()
         return cls(time.process_time() + client.cpu_seconds() - cpu, time.perf_counter() - wall)
@@ -260,7 +260,7 @@ def same(way: str, share: float) -> Row:
 
 def figures(given: argparse.Namespace) -> list[Row]:
     """Start the endpoint and measure."""
-    # Started afresh, so that the endpoint holds no copy of this process.
+    # Spawned, so that the endpoint has no copy of this process.
     starter = multiprocessing.get_context("spawn")
     here, there = starter.Pipe()
     server = starter.Process(target=serve, args=(there,), daemon=True)

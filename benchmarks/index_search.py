@@ -3,15 +3,15 @@
     python -m benchmarks.index_search                          the flat index at full size, the others smaller
     python -m benchmarks.index_search --kind ivf --documents 1000000
 
-A million float32 vectors of 1,024 numbers are 3.8 GiB. The flat index (FAISS, exact) holds one chunk of the corpus
-at a time, so its memory doesn't grow with the corpus; an IVF or HNSW index holds all vectors. Vectors lie in
-clusters, as texts do. One chunk is drawn; every other is that one with the signs of random dimensions turned, made
-when it is asked for, as if read from the memory-mapped cache, and making it is not counted as time (as memory it is).
-The rival of an index is the exact search of the same vectors.
+A million float32 vectors of 1,024 numbers are 3.8 GiB. The flat index (FAISS, exact) holds one chunk of the corpus at a
+time, so its memory doesn't grow with the corpus; an IVF or HNSW index holds all vectors. Vectors form clusters, as
+those of texts do. One chunk is drawn; the others are this one with the signs of random dimensions flipped, computed on
+demand, as if read from the memory-mapped cache; this is not counted as time (but as memory). The rival of an index is
+the exact search of the same vectors.
 
-A million documents are searched for 64 queries, as time grows with both and what is in question is memory: a query's
-own share of it is its vector and 100 hits, 5 KiB. Recall is the share of the exact nearest neighbours that an index
-finds, measured in the same pass on up to 200 queries, as it is reported beside every score found through an index.
+A million documents are searched for 64 queries, since time grows with both and the question is memory: each query adds
+its vector and 100 hits, 5 KiB. Recall is the share of the exact nearest neighbours that an index returns, measured in
+the same pass on up to 200 queries, as it is reported with every score computed through an index.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Searched(NamedTuple):
 
 
 def figures(given: argparse.Namespace) -> Iterator[Row]:
-    """Yield one row an index."""
+    """Yield one row per index."""
     for kind in given.kind or _DOCUMENTS:
         documents = given.documents or (_QUICK if given.quick else _DOCUMENTS[kind])
         asked = _QUERIES[kind]
@@ -75,11 +75,12 @@ def figures(given: argparse.Namespace) -> Iterator[Row]:
 
 
 def search(kind: Literal["flat", "ivf", "hnsw"], documents: int, asked: int) -> Searched:
-    """Return what a search through an index takes and finds."""
+    """Return costs and recall of a search through an index."""
     import faiss
     import numpy as np
 
     from tcmbench.ranking import index_search
+    from tcmbench.ranking.index_options import IndexOptions
     from tcmbench.ranking.outcome import judgements
     from tcmbench.ranking.topk import id_order
 
@@ -107,7 +108,7 @@ def search(kind: Literal["flat", "ivf", "hnsw"], documents: int, asked: int) -> 
             yield chunk
             del chunk
 
-    options = index_search.IndexOptions(kind=kind)
+    options = IndexOptions(kind=kind)
     found, cost = _cost.of(lambda: index_search.search(queries, chunks(), judged=judged, k=_DEPTH, options=options))
     return Searched(cost.cpu - making, cost.mib, found.recall["search_recall_at_100"])
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.reading [--records 54152]
 
-Made-up records with the lengths of TCM-SD's, as JSON lines in UTF-8 and as a JSON array in GB18030 (both are in
+Synthetic records with the lengths of TCM-SD's, as JSON lines in UTF-8 and as a JSON array in GB18030 (both are in
 circulation). tcmbench reads the folder whole: encoding, aliases of field names, labels against the knowledge base,
-NFC, unique ids, a hash of the content. The rival only parses: `json.loads` a line, nothing checked or kept in shape.
+NFC, unique ids, a hash of the content. The rival only parses: `json.loads` per line, without checks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RECORDS, _QUICK = 54_152, 2_000
 
 
 def figures(given: argparse.Namespace) -> Iterator[Row]:
-    """Yield one row a form of the file."""
+    """Yield one row per form of the file."""
     records = given.records or (_QUICK if given.quick else _RECORDS)
     made = _made_up.folder(records=records)
     objects = [
@@ -84,13 +84,13 @@ def write(path: Path, rows: list[dict[str, str]], *, form: str, encoding: str) -
 
 
 def read(folder: Path) -> tuple[Cost, int]:
-    """Return what reading with tcmbench costs, and how many records there are."""
+    """Return the costs of reading with tcmbench, and the number of records."""
     found, cost = _cost.of(lambda: tcm_sd.read_folder(folder))
     return cost, len(found.splits["train"])
 
 
 def parse(path: Path, form: str, encoding: str) -> Cost:
-    """Return what parsing alone costs."""
+    """Return the costs of parsing alone."""
 
     def work() -> list[object]:
         if form == "JSON array":

@@ -2,9 +2,9 @@
 
     python -m benchmarks.run_profile [--base mini-zh] [--suite local]
 
-A base on the tasks of a suite, from an empty store and an empty cache: what is timed is all that `tcmbench run` does
+A base on the tasks of a suite, from an empty store and an empty cache: timed is everything that `tcmbench run` does
 for a loaded model (reading data, encoding, ranking, probes, mteb's numbers, per-item tables, writing scores). One
-task is measured in another store first, so that imports are not counted. Suite `local` where its data is here
+task is measured in another store first, so that imports are not counted. Suite `local` where its data is present
 (--data, $TCMBENCH_DATA), else `demo`. A small base is the hardest case: the larger the model, the larger the share.
 """
 

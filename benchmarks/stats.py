@@ -3,7 +3,7 @@
     python -m benchmarks.stats             20 variants × 12 tasks × 5,000 queries × 10,000 resamples
     python -m benchmarks.stats --quick     a fiftieth of it
 
-Times are processor seconds, so a busy machine changes them little. scipy is timed on one difference and multiplied up,
+Times are processor seconds, so a busy machine changes them little. scipy is timed on one difference and extrapolated,
 and where the figure of a task is a rank correlation, on a few resamples of one model.
 """
 
@@ -43,7 +43,7 @@ def scores(random: np.random.Generator, models: int, queries: int) -> dict[str, 
 
 
 def board(variants: int, tasks: int, queries: int, resamples: int) -> None:
-    """Make every interval, p value and mean of a board."""
+    """Compute every interval, p value and mean of a board."""
     random = np.random.default_rng(0)
     drawn = []
     for task in range(tasks):
@@ -60,7 +60,7 @@ def board(variants: int, tasks: int, queries: int, resamples: int) -> None:
 
 
 def rank_correlations(models: int, seeds: int, pairs: int, resamples: int) -> Row:
-    """Return the cost of Spearman's correlation on a task of pairs with a gold of yes and no, as in LCQMC."""
+    """Return the cost of Spearman's correlation on a task of pairs with a binary gold, as in LCQMC."""
     random = np.random.default_rng(0)
     gold = (random.random(pairs) < 0.5).astype(float)
     values = {f"variant{n}": random.normal(size=(seeds, pairs)) + gold for n in range(models)}

@@ -1,14 +1,14 @@
 """The directory is the registry: `miners/bm25.py` *is* the miner `bm25`.
 
-A plug-in is a module that holds the function its kind asks for and, where it can be configured, a pydantic
-model named `Options`. Only the module that is asked for is imported, so naming what exists costs nothing.
-Other packages add plug-ins through the entry point group `tcmbench.<kind>`.
+A plug-in is a module with the functions of its kind and, where it can be configured, a pydantic model named `Options`.
+Only the module that is needed is imported, so listing names is cheap. Other packages add plug-ins through the entry
+point group `tcmbench.<kind>`.
 
-`use` gives a plug-in with its options; its `identity` is what the key of everything it makes is hashed from. A module
+`use` returns a plug-in with its options; its `identity` is part of the key of every artefact that it produces. A module
 may declare three names for it:
 
-    REVISION = "1"                                  raised whenever the same options and input give another output
-    USES = (("miners", "bm25"),)                    plug-ins that it calls: their revisions are part of its own
+    REVISION = "1"                                  raised whenever the same options and input give a different output
+    USES = (("miners", "bm25"),)                    plug-ins that it calls: their revisions are part of its identity
     def identity(options) -> Mapping[str, Json]     options that change the output; without it, all of them
 """
 
@@ -79,7 +79,7 @@ class Plugin:
         """Revision of its code: its own `REVISION`, with the name of its distribution where that isn't tcmbench.
 
         Without a `REVISION` it is the version of the distribution with the hash of the module's file, so that a
-        module under development is never taken for its previous state.
+        module under development is never mistaken for its previous state.
         """
         declared = getattr(self.module, "REVISION", None)
         if declared is None:
@@ -90,10 +90,10 @@ class Plugin:
         return f"{_distribution(self.kind, self.name)[0]} {declared}"
 
     def identity(self) -> dict[str, Json]:
-        """Return everything that changes what it makes: name, revision, plug-ins that it uses, options.
+        """Return everything that changes its output: name, revision, plug-ins that it uses, options.
 
-        Of the options only those that differ from their defaults, so that a new one orphans nothing, and no secrets, as
-        another key for the same server makes nothing else.
+        Only options that differ from their defaults are included, so that a new option leaves keys as they are, and no
+        secrets, as another key for the same server changes nothing.
         """
         refine = getattr(self.module, "identity", differences)
         parts: dict[str, Json] = {"uses": _uses(self.module), "options": redaction.identity(dict(refine(self.options)))}
@@ -111,12 +111,12 @@ def load(kind: Kind, name: str, *, where: str = "") -> ModuleType:
     Args:
         kind: Folder to look in.
         name: Name of the plug-in, which is the name of its file.
-        where: What asked for it, for the message (a file path).
+        where: Context for the message (a file path).
 
     Raises:
-        UnknownName: No such plug-in; the message lists the close and the known ones.
+        UnknownName: No such plug-in; the message suggests a similar name and lists the known ones.
     """
-    # Ours first: no installed package changes what `bm25` means, and none has to be looked at to find it.
+    # The package's own first: no installed package changes what `bm25` means, and none has to be searched.
     if name in _own(kind):
         return importlib.import_module(f"{_FOLDERS[kind]}.{name}")
     for entry in _entry_points(kind):
@@ -132,8 +132,8 @@ def use(kind: Kind, name: str, options: Mapping[str, Any] | None = None, *, wher
     Args:
         kind: Folder to look in.
         name: Name of the plug-in.
-        options: As they stand in a spec; None for the defaults.
-        where: What asked for it, for the message (a file path).
+        options: As written in a spec; None for the defaults.
+        where: Context for the message (a file path).
 
     Raises:
         UnknownName: No such plug-in.
@@ -169,7 +169,7 @@ def _uses(module: ModuleType) -> dict[str, Json]:
 
 
 def _distribution(kind: Kind, name: str) -> tuple[str, str]:
-    """Return name and version of the distribution that a plug-in comes with."""
+    """Return name and version of the distribution of a plug-in."""
     entry = None if name in _own(kind) else next(entry for entry in _entry_points(kind) if entry.name == name)
     if entry is None or entry.dist is None:
         return "tcmbench", importlib.metadata.version("tcmbench")
@@ -194,7 +194,7 @@ def _entry_points(kind: Kind) -> tuple[importlib.metadata.EntryPoint, ...]:
 
 @functools.cache
 def _ours() -> tuple[importlib.metadata.EntryPoint, ...]:
-    """Return what other packages offer; looked for once, since each look reads a file of every installed package."""
-    found = importlib.metadata.entry_points()
-    groups = [name for name in found.groups if name.startswith("tcmbench.")]
-    return tuple(point for name in groups for point in found.select(group=name))
+    """Return the entry points of other packages; cached, since reading them opens a file of every installed package."""
+    points = importlib.metadata.entry_points()
+    groups = [name for name in points.groups if name.startswith("tcmbench.")]
+    return tuple(point for name in groups for point in points.select(group=name))

@@ -37,7 +37,7 @@ class Maker(NamedTuple):
     """Something that artefacts are made with."""
 
     revision: str
-    """What stands for its code in keys."""
+    """Its revision in keys."""
 
     declared: str
     """Where the revision is raised."""

@@ -49,7 +49,7 @@ class FastTask(FastRetrieval, PlainTask):
 
 
 def model_meta(name: str = "fake/encoder", similarity: ScoringFunction | None = ScoringFunction.COSINE) -> ModelMeta:
-    """Return the complete description of a model that nobody published."""
+    """Return the complete metadata of a made-up model."""
     return ModelMeta(
         loader=None, name=name, revision="1", release_date="2026-01-01", languages=["zho-Hans"], n_parameters=1,
         memory_usage_mb=1, max_tokens=8, embed_dim=4, license=None, open_weights=True, public_training_code=None,

@@ -51,5 +51,5 @@ CALLS = {module: _imports(_run(tree)) - {module} for module, tree in TREES.items
 
 
 def room_of(module: str) -> str:
-    """Return the room that a module stands in, "" for the package itself."""
+    """Return the room of a module, "" for the package itself."""
     return module.split(".")[1] if "." in module else ""

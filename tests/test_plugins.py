@@ -107,7 +107,7 @@ def test_what_makes_artefacts_has_a_revision(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders_declare_what_models_can_do(name: str) -> None:
-    """Abilities and the place of weights are among those that exist; whoever gives vectors can do every task."""
+    """Abilities and the place of weights are among those that exist; encoders with vectors have all abilities."""
     module = plugins.load("encoders", name)
     assert module.WEIGHTS in get_args(Weights)
     assert module.ABILITIES

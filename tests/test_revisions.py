@@ -1,4 +1,4 @@
-"""No code that artefacts are made with changes behind its revision: keys would stay, and stale artefacts come back."""
+"""Code that produces artefacts changes only with its revision: otherwise stale artefacts would be reused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def moved_defaults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def test_code_changes_only_with_its_revision(request: pytest.FixtureRequest) -> None:
-    """Whoever changes what a plug-in gives raises its revision; the golden file remembers the code of each."""
+    """A change of a plug-in's output needs a new revision; the golden file has the hash of each module's code."""
     now = state()
     if request.config.getoption("--update-golden"):
         GOLDEN.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

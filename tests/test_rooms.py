@@ -41,7 +41,7 @@ def test_no_import_runs_up() -> None:
 
 @pytest.mark.parametrize("rooms", sorted(SIBLINGS))
 def test_siblings_do_not_import_each_other(rooms: tuple[str, str]) -> None:
-    """What both need stands in a room below them."""
+    """Code that both need is in a room below them."""
     across = [f"{a} -> {b}" for a, targets in ARROWS.items() for b in targets if {room_of(a), room_of(b)} == set(rooms)]
     assert across == []
 

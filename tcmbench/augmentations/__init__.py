@@ -1,7 +1,6 @@
-"""How the text of a document is varied: one augmentation per file, `texts(syndrome, …)` gives all its views.
+"""Augmentations of documents, one per file: `texts(syndrome, …)` returns all views of a document.
 
-View k of every document is made alike, so that a positive and its negatives stand in the same form and a
-model can't tell them apart by it.
+View k has the same form for every document, so that a model can't distinguish a positive from its negatives by form.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ _TITLES: dict[DocumentField, str] = {
 
 
 class AugmentationOptions(PluginOptions):
-    """What every augmentation can be told."""
+    """Options of every augmentation."""
 
     missing: Literal["error", "exclude"] = "error"
-    """What becomes of a view that needs a field the document lacks: nothing is built, or this view isn't."""
+    """For a view that needs a field which the document lacks: an error, or the view is excluded."""
 
 
 class FieldOptions(AugmentationOptions):
-    """What augmentations of whole fields can be told."""
+    """Options of augmentations of whole fields."""
 
     fields: tuple[DocumentField, ...] = Field(default=FIELDS, min_length=2)
-    """Fields that take part; a knowledge base without diseases names the other three here."""
+    """Fields that are used; for a knowledge base without diseases, name the other three here."""
 
     @field_validator("fields")
     @classmethod
@@ -52,23 +51,23 @@ class FieldOptions(AugmentationOptions):
 
 
 class Augmentation(Protocol):
-    """What a module of this folder offers."""
+    """Interface of a module of this folder."""
 
     Options: type[AugmentationOptions]
 
     def texts(self, syndrome: Syndrome, *, options: PluginOptions, seed: int) -> tuple[str | None, ...]:
         """Return the document's text in every view, the same number and order for every document.
 
-        None stands for a view that is excluded.
+        None is an excluded view.
 
         Raises:
-            DataError: The document lacks a field and the options say that this is an error.
+            DataError: The document lacks a field and `missing` is "error".
         """
         ...
 
 
 def render(syndrome: Syndrome, fields: Sequence[DocumentField], *, options: AugmentationOptions) -> str | None:
-    """Return the document with these fields in this order; None when it lacks one and that is excluded.
+    """Return the document with these fields in this order; None where it lacks one and `missing` is "exclude".
 
     All four fields in their usual order give `syndrome.document()`.
 
@@ -83,10 +82,10 @@ def render(syndrome: Syndrome, fields: Sequence[DocumentField], *, options: Augm
 
 
 def complain(syndrome: Syndrome, lacking: Sequence[str], *, options: AugmentationOptions) -> None:
-    """Raise when fields that are missing are an error.
+    """Raise an error about missing fields, where the options say so.
 
     Raises:
-        DataError: They are.
+        DataError: `options.missing` is "error".
     """
     if options.missing == "error":
         raise DataError(

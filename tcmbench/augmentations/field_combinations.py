@@ -1,7 +1,6 @@
-"""Documents with some of their fields: 11 ways to take two or more of four.
+"""Documents with subsets of their fields: 11 combinations of two or more of four.
 
-A model that has only seen whole entries leans on the name; one that has seen every combination has to read
-the rest.
+A model trained on whole entries only relies on the name; one trained on all combinations has to use the other fields.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _FEWEST = 2
 
 
 class Options(FieldOptions):
-    """Nothing beyond which fields take part."""
+    """The fields that are used."""
 
 
 def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:

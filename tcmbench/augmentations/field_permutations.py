@@ -1,6 +1,6 @@
 """Documents with their fields in every order: 24 for four.
 
-Last-token and truncated models see the end and the start of a text best; every field gets its turn there.
+Models with last-token pooling or truncation favour the end or the start of a text; every field occurs there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REVISION = "1"
 
 
 class Options(FieldOptions):
-    """Nothing beyond which fields take part."""
+    """The fields that are used."""
 
 
 def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:

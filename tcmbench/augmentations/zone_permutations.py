@@ -1,6 +1,6 @@
 """Documents with the clauses inside their fields in other orders: N variants of each.
 
-The order in which an entry lists signs means nothing clinically, and records list them in other orders.
+The order in which an entry lists signs has no clinical meaning, and records list them in other orders.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ REVISION = "1"
 _CLAUSE_ENDS = re.compile(r"([，,；;。！？!?\n]+)")
 _SENTENCE_ENDS = re.compile(r"([；;。！？!?\n]+)")
 
-# How often a variant is drawn again when it came out like an earlier one.
+# Draws per variant, until one differs from the earlier ones.
 _ATTEMPTS = 20
 
 
 class Options(AugmentationOptions):
-    """How many variants, and which zones are cut how finely."""
+    """Number of variants, and the zones that are permuted."""
 
     count: int = Field(default=4, ge=1, le=10_000)
     """Variants of each document."""
 
     clauses: tuple[DocumentField, ...] = ("manifestations",)
-    """Zones whose clauses are permuted (cut at commas and all that ends a sentence)."""
+    """Zones whose clauses are permuted (split at commas and at the ends of sentences)."""
 
     sentences: tuple[DocumentField, ...] = ("definition",)
     """Zones whose sentences are permuted."""
@@ -42,8 +42,8 @@ class Options(AugmentationOptions):
 def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:
     """Return `options.count` variants of the document, different from it and from each other.
 
-    Punctuation stays in its place and only what stands between it moves. A document with too few clauses
-    for so many different variants gives None for the rest.
+    Punctuation stays in place; the text between it is permuted. Where a document has too few clauses for `count`
+    different variants, the rest are None.
 
     Raises:
         DataError: The document lacks a zone and `missing` is "error".

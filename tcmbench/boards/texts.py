@@ -60,7 +60,7 @@ def text(key: str, **values: str) -> Text:
 
 def gate_reason(violation: Violation) -> Text:
     """Return why the gate says no: its own sentence, and the same in Chinese."""
-    return Text(violation.message, violation.told(_file()["gate"][violation.said]))
+    return Text(violation.message, violation.filled(_file()["gate"][violation.said]))
 
 
 def slice_name(name: str) -> Text:

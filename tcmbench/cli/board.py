@@ -1,4 +1,4 @@
-"""`tcmbench board SET`: the leaderboard again, from stored scores: as files, as a table for a paper, or live."""
+"""`tcmbench board SET`: write the leaderboard from stored scores: as files, as a table for a paper, or live."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 _LIVE_RESAMPLES = 1_000
-"""A look during a run should take seconds; the board says how many resamples are behind its intervals."""
+"""Fewer than usual, so that a live board takes seconds; the board states their number."""
 
 _RELOAD_SECONDS = 5
 
 
 class Format(StrEnum):
-    """What a board can be written as."""
+    """Formats of a board."""
 
     HTML = "html"
     LATEX = "latex"
@@ -82,11 +82,11 @@ def command(
     ]  # fmt: skip
     if len(asked) > 1:
         raise SpecError(
-            f"{' and '.join(asked)} can't be combined: each makes something else. Call board once for each."
+            f"{' and '.join(asked)} can't be combined: each has a different output. Run board once for each."
         )
     if output is not None and form is None:
         raise SpecError(
-            "--output says where --format goes: give --format too, html, latex, markdown, csv, json or schema."
+            "--output is the file for --format: give --format too, html, latex, markdown, csv, json or schema."
         )
     if form is not None:
         _print(place, model_set, form, output, policy)
@@ -150,7 +150,7 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | No
 
 
 def _write_with_texts(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
-    """Write where nothing is committed from: records must not leave by way of a leaderboard."""
+    """Write to a folder that is not committed: records must not be published with a leaderboard."""
     from tcmbench.boards import render
 
     planned, entries = _gathered(place, model_set)
@@ -178,7 +178,7 @@ def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None
         listening = server(board, port=port)
     except OSError as error:
         raise TcmbenchError(
-            f"port {port} of {LOOPBACK} can't be had: {error.strerror}. Give another with --port, or 0 for any."
+            f"port {port} of {LOOPBACK} is not available: {error.strerror}. Give another with --port, or 0 for any."
         ) from error
     with listening:
         say(f"http://{LOOPBACK}:{listening.server_address[1]}/ shows set {model_set.name}; stop with Ctrl-C")

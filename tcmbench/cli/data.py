@@ -21,9 +21,9 @@ def validate(
     folder: Annotated[Path, typer.Argument(help="TCM-SD folder: splits, knowledge base, vocabulary.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Report what is in a TCM-SD folder and what is wrong with it.
+    """Report the contents of a TCM-SD folder and its problems.
 
-    Exits with 2 where it can't be used.
+    Exits with 2 if it can't be used.
     """
     from tcmbench.data import validate as validation
     from tcmbench.errors import DataError
@@ -56,9 +56,9 @@ def build(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Build the training set of a variant and print what is in it.
+    """Build the training set of a variant and print its statistics.
 
-    With --set it is the one that the set trains on: leaks into the set's tasks are looked for, and dropped where the
+    With --set it is the training set of that set: leaks into the set's tasks are searched for, and dropped where the
     variant says so. With --suite, leaks into that suite's tasks.
     """
     from tcmbench.cli.place import workspace
@@ -95,13 +95,11 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     records: Annotated[int, typer.Option(min=10, help="Clinical records, all splits together.")] = 2000,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
-    general: Annotated[
-        bool, typer.Option(help="Write a data root with general tasks beside the TCM-SD folder.")
-    ] = False,
+    general: Annotated[bool, typer.Option(help="Write a data root with general tasks and the TCM-SD folder.")] = False,
 ) -> None:
     """Write synthetic data in the shape of TCM-SD.
 
-    For trying things out: it says nothing about medicine. Nothing is replaced but what this command wrote itself.
+    For trying things out, without medical meaning. Only files that this command wrote itself are replaced.
     """
     from tcmbench.data import synthetic, synthetic_target
 

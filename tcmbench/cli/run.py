@@ -1,4 +1,4 @@
-"""`tcmbench run SET`: the main job."""
+"""`tcmbench run SET`: train and measure a model set, and write its leaderboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tcmbench.cli.place import DataOption, workspace
 def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, metavar="N", help="Jobs side by side: train or measure N models at a time.")
+        int, typer.Option("--jobs", min=1, metavar="N", help="Parallel jobs: train or measure N models at a time.")
     ] = 1,
     executor: Annotated[
         str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")

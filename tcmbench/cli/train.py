@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(
     name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the exact command and every file it will make.")
+        bool, typer.Option("--dry-run", help="Print the exact command and every file that it will create.")
     ] = False,
     set_name: SetOption = "",
     suite: SuiteOption = "",
@@ -53,23 +53,23 @@ def command(
 
 
 def _showing(label: str, emit: Emit) -> Callable[[Step], None]:
-    """Return what turns the steps of a training into events."""
+    """Return a callback that emits the steps of a training as events."""
     from tcmbench.records.events import TrainingStep
 
     return lambda step: emit(TrainingStep(label, *step))
 
 
 def cost(outcome: Mapping[str, Json]) -> str:
-    """Return in one line what a training took, and how well all ways to its model's numbers agree."""
-    from tcmbench.trainers import TOLD
+    """Return costs and parity of a training in one line."""
+    from tcmbench.trainers import REPORTED
 
     seconds, tokens = _number(outcome, "seconds"), _number(outcome, "tokens")
     memory, on_gpu = _number(outcome, "peak_memory_mib"), _number(outcome, "peak_gpu_memory_mib")
     ways = outcome.get("parity")
-    parity = {name: value for name, value in ways.items() if name not in TOLD} if isinstance(ways, dict) else {}
+    parity = {name: value for name, value in ways.items() if name not in REPORTED} if isinstance(ways, dict) else {}
     parts = [
         f"{seconds:.0f} s",
-        f"{tokens:,.0f} tokens" + (f" ({tokens / seconds:,.0f} a second, start included)" if seconds else ""),
+        f"{tokens:,.0f} tokens" + (f" ({tokens / seconds:,.0f} per second, including start-up)" if seconds else ""),
         f"{_number(outcome, 'trained_parameters'):,.0f} parameters trained",
         f"{memory / 1024:.1f} GiB" + (f" and {on_gpu / 1024:.1f} GiB on the GPU" if on_gpu else ""),
     ]
@@ -77,8 +77,8 @@ def cost(outcome: Mapping[str, Json]) -> str:
     if isinstance(rows, dict) and _number(rows, "repeated"):
         repeated, left_out = _number(rows, "repeated"), _number(rows, "left_out")
         parts.append(
-            f"{repeated:,.0f} of {_number(rows, 'read'):,.0f} rows read again and {left_out:,.0f} never, since batches "
-            "without duplicates couldn't be filled otherwise"
+            f"{repeated:,.0f} of {_number(rows, 'read'):,.0f} rows read again and {left_out:,.0f} not at all, since "
+            "batches without duplicates couldn't be filled otherwise"
         )
     if parity:
         parts.append(f"parity within {max(_number(parity, name) for name in parity):.0e}")

@@ -18,9 +18,9 @@ from tcmbench import strict_json
 from tcmbench.data import duplicates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tcmbench.data.formats import Collection, TrainingRow
+    from tcmbench.data.formats import TrainingRow
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.store import Json
 
@@ -179,12 +179,6 @@ def find_leaks(
     return LeakageReport(len(rows), threshold, tuple(leaks), tuple(shared), tuple(sorted(leaking)))
 
 
-def without_leaks(rows: Iterable[TrainingRow], report: LeakageReport) -> Iterator[TrainingRow]:
-    """Yield the rows that the report was made of, less those that leak."""
-    leaking = frozenset(report.leaking_rows)
-    return (row for number, row in enumerate(rows) if number not in leaking)
-
-
 def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[EvaluationTexts, ...]:
     """Return the queries (with their patients) and the documents, which may be learnt, of a TCM-SD task."""
     documents = {entry.doc_id: entry.document() for entry in folder.knowledge}
@@ -197,14 +191,6 @@ def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[E
             frozenset(record.patient_id for _, record in records),
         ),
         EvaluationTexts(task, "documents", documents, may_be_learnt=True),
-    )
-
-
-def texts_of_collection(task: str, collection: Collection) -> tuple[EvaluationTexts, ...]:
-    """Return the queries and the documents of a retrieval task."""
-    return (
-        EvaluationTexts(task, "queries", collection.queries),
-        EvaluationTexts(task, "documents", {key: doc.full_text() for key, doc in collection.corpus.items()}),
     )
 
 

@@ -1,7 +1,7 @@
-"""Models as mteb is handed them: one plug-in a file, `load(base, …)` gives an encoder, reranker or searcher.
+"""Models in mteb's interface, one per file: `load(base, …)` returns an encoder, a reranker or a search model.
 
-Every model carries tcmbench's own complete ModelMeta. mteb keys results by name and revision, and what it makes up for
-a model loaded from a folder is the same for all folders, so scores of one would be shown for another.
+Every model has a complete ModelMeta of tcmbench's. mteb keys results by name and revision, and its defaults for a model
+loaded from a folder are the same for all folders, so scores of one would be shown for another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Ability, Base, ModelKind, Weights
 
 EMBEDS: frozenset[Ability] = frozenset({"documents", "candidates", "texts", "vectors"})
-"""Abilities of a model that gives each text one vector."""
+"""Abilities of a model that maps each text to one vector."""
 
 SEARCHES: frozenset[Ability] = frozenset({"documents", "candidates"})
 """Abilities of a model that scores all documents for a query."""
@@ -29,16 +29,16 @@ ORDERS: frozenset[Ability] = frozenset({"candidates"})
 
 
 class Encoder(Protocol):
-    """What a module of this folder offers."""
+    """Interface of a module of this folder."""
 
     REVISION: str
     """Raised whenever its vectors or scores change; part of every model's revision."""
 
     ABILITIES: Mapping[ModelKind, frozenset[Ability]]
-    """Kind of base → what such a model can do; bases of other kinds are refused."""
+    """Kind of base → abilities of such a model; bases of other kinds are refused."""
 
     WEIGHTS: Weights
-    """Where the weights of its models are."""
+    """Location of the weights of its models."""
 
     def load(
         self,
@@ -58,8 +58,8 @@ class Encoder(Protocol):
             model_dir: Folder of its weights; None unless `WEIGHTS` is "folder".
             meta: Description that mteb keys results by.
             seed: Seed of a model that is random.
-            device: Where a model whose weights are loaded into this process computes, as torch names it; None for the
-                default of its library. Encoders without weights, of a server or in a process of their own ignore it.
+            device: torch device of a model whose weights are loaded into this process; None for the default of its
+                library. Encoders without weights, behind a server or in a separate process ignore it.
         """
         ...
 

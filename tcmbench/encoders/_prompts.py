@@ -1,4 +1,4 @@
-"""Which prompt a text gets, for every encoder that takes prompts from its base."""
+"""The prompt of a text, for encoders that take prompts from their base."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _RETRIEVAL = ("Retrieval", "Reranking")
 
 
 def prompt_for(base: Base, task_metadata: Any, prompt_type: Any) -> str:
-    """Return what is put before a text: queries get the query prompt, everything else the document prompt.
+    """Return the prompt of a text: the query prompt for queries, the document prompt for all other texts.
 
-    Retrieval and reranking share it, so that a query is encoded once for both.
+    It is the same for retrieval and reranking, so that a query is encoded once for both.
     """
     kind = str(task_metadata.type)
     if str(prompt_type) == "query" and any(word in kind for word in _RETRIEVAL):

@@ -1,4 +1,4 @@
-"""BM25 over characters and bigrams or over words: the floor that every dense model is expected to beat."""
+"""BM25 over characters and bigrams or over words: a lexical baseline for dense models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WEIGHTS = "built in"
 
 
 class Options(PluginOptions):
-    """How text becomes terms, and BM25's two parameters (Robertson and Zaragoza, 2009)."""
+    """Tokenisation, and BM25's two parameters (Robertson and Zaragoza, 2009)."""
 
     tokens: Literal["char_bigrams", "words"] = "char_bigrams"
     """Characters and character bigrams, or jieba's words."""
@@ -36,7 +36,7 @@ class Options(PluginOptions):
 
 
 class BM25Search:
-    """A searcher (mteb's SearchProtocol): scores every document for every query, no vectors."""
+    """A search model (mteb's SearchProtocol): scores every document for every query, without vectors."""
 
     def __init__(self, *, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
@@ -67,31 +67,28 @@ class BM25Search:
         if self._index is None:
             raise ValueError("search was called before index")
         position = {doc_id: i for i, doc_id in enumerate(self._ids)}
-        found: dict[str, dict[str, float]] = {}
+        results: dict[str, dict[str, float]] = {}
         for row in queries:
             query_id = str(row["id"])
             scores = term_scores(self._index, self._tokenize(str(row["text"])), documents=len(self._ids))
             if top_ranked is not None:
                 chosen = np.array([position[doc_id] for doc_id in top_ranked[query_id]], dtype=np.int64)
             else:
-                # stable on the reversed array: among equal scores the later document comes first
+                # Stable on the negated array: among equal scores the earlier document comes first.
                 chosen = np.argsort(-scores, kind="stable")[:top_k]
-            found[query_id] = {self._ids[i]: float(scores[i]) for i in chosen}
-        return found
+            results[query_id] = {self._ids[i]: float(scores[i]) for i in chosen}
+        return results
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> BM25Search:
-    """Return the searcher; there are no weights to load."""
-    del base, model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
+    """Return the search model; there are no weights to load."""
     return BM25Search(options=options, meta=meta)
 
 
 def tokenizer(tokens: Literal["char_bigrams", "words"]) -> Callable[[str], list[str]]:
-    """Return the function that turns a text into terms."""
+    """Return the function that splits a text into terms."""
     if tokens == "words":
         import logging
 
@@ -133,6 +130,6 @@ def term_scores(index: bm25s.BM25, terms: list[str], *, documents: int) -> Any:
 
 
 def document_text(row: dict[str, Any]) -> str:
-    """Return a corpus row as one text, the way mteb joins title and text."""
+    """Return a corpus row as one text; title and text are joined as in mteb."""
     title = str(row.get("title") or "")
     return f"{title} {row['text']}".strip() if title else str(row["text"]).strip()

@@ -32,14 +32,14 @@ WEIGHTS = "folder"
 
 
 class Options(PluginOptions):
-    """How pairs are batched."""
+    """Batching of pairs."""
 
     batch_tokens: int | None = Field(default=None, ge=1)
-    """Tokens per batch, padding included; pairs of like length share one. None: as many as suit the device."""
+    """Tokens per batch, padding included; pairs of similar length share one. None: by device and free memory."""
 
 
 class Reranker(Counted):
-    """A cross-encoder as mteb wants it (CrossEncoderProtocol)."""
+    """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
@@ -51,10 +51,10 @@ class Reranker(Counted):
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
     ) -> NDArray[np.float32]:
-        """Return one logit per pair, in the order given; a pair that stands twice is scored once.
+        """Return one logit per pair, in order; a repeated pair is scored once.
 
-        Logits, since a sigmoid in float32 is exactly 1 from about 16.6 on: documents that the model tells apart would
-        tie, and ties count against it.
+        Logits, since a sigmoid in float32 is exactly 1 from about 16.6 on, which would make ties of documents that the
+        model distinguishes.
         """
         import numpy as np
         from torch.nn import Identity
@@ -85,12 +85,12 @@ class Reranker(Counted):
         return scores[inverse]
 
     def token_lengths(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
-        """Return the length of each pair in tokens, with what the template puts around it, at most `max_length`."""
+        """Return the length of each pair in tokens, including those of the template, at most `max_length`."""
         import numpy as np
 
         tokens = dict.fromkeys(text for pair in pairs for text in pair)
-        found = self.model.tokenizer(list(tokens), padding=False, truncation=False, add_special_tokens=False)
-        for text, ids in zip(tokens, found["input_ids"], strict=True):
+        encoded = self.model.tokenizer(list(tokens), padding=False, truncation=False, add_special_tokens=False)
+        for text, ids in zip(tokens, encoded["input_ids"], strict=True):
             tokens[text] = len(ids)
         counts = np.array([(tokens[query] or 0) + (tokens[document] or 0) for query, document in pairs], dtype=np.int64)
         shortest = int(np.argmin(counts))
@@ -100,15 +100,12 @@ class Reranker(Counted):
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> Reranker:
     """Return the reranker, in the base's precision; without a device on the GPU where there is one."""
-    del seed
     import torch
     from sentence_transformers import CrossEncoder
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: a reranker needs a folder of weights")
     with strict_weights(model_dir):
@@ -124,7 +121,7 @@ def load(
 
 
 def _tokens(model: Any, base: Base) -> int:
-    """Return the tokens a batch that suit the model's device."""
+    """Return the tokens per batch for the model's device."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     needed = bytes_per_token(config, bytes_per_number=4 if base.dtype == "float32" else 2)
     return automatic_tokens(str(model.device), bytes_per_token=needed)

@@ -1,4 +1,4 @@
-"""Hashed characters and bigrams: lexical overlap as a vector, nothing learned (Weinberger et al., 2009)."""
+"""Hashed characters and bigrams: lexical overlap as a vector, without training (Weinberger et al., 2009)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,9 @@ class Options(PluginOptions):
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> StatelessEncoder:
     """Return the encoder: sublinear term frequency (1 + ln tf) in signed hash buckets."""
-    del base, model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     dimensions = options.dimensions
 
     def vector(text: str) -> NDArray[np.float32]:
@@ -47,12 +44,12 @@ def load(
 
         from tcmbench.text.ngrams import char_bigrams
 
-        found = np.zeros(dimensions, dtype=np.float32)
+        buckets = np.zeros(dimensions, dtype=np.float32)
         for term, count in Counter(char_bigrams(text)).items():
-            # crc32 is the same on every machine and in every process; Python's hash() is not
+            # crc32 is the same on every machine and in every process; Python's hash() is not.
             digest = zlib.crc32(term.encode())
             sign = 1.0 if digest & 0x80000000 else -1.0
-            found[digest % dimensions] += sign * (1.0 + np.log(count))
-        return found
+            buckets[digest % dimensions] += sign * (1.0 + np.log(count))
+        return buckets
 
     return StatelessEncoder(vector, dimensions=dimensions, meta=meta)

@@ -1,4 +1,4 @@
-"""Random unit vectors, one a text: what a score is worth when the model knows nothing."""
+"""Random unit vectors, one per text: the score of chance."""
 
 from __future__ import annotations
 
@@ -33,12 +33,9 @@ class Options(PluginOptions):
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> StatelessEncoder:
     """Return the encoder; the vector of a text depends on the text and the seed alone."""
-    del base, model_dir, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     dimensions = options.dimensions
 
     def vector(text: str) -> NDArray[np.float32]:

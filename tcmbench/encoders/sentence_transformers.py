@@ -1,8 +1,7 @@
 """Bi-encoders through sentence-transformers: one text, one vector.
 
-The model's folder must be in the hub layout (modules.json): sentence-transformers 6.2 puts the text of a decoder
-without it through the chat template, which changes every score without a word. A folder without it is given
-pooling and normalisation as its base says.
+For a decoder without modules.json, sentence-transformers 6.2 silently applies the chat template to texts, which changes
+every score. Such a folder is loaded with the pooling and normalisation that its base declares.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ WEIGHTS = "folder"
 
 
 class Options(PluginOptions):
-    """How texts are batched."""
+    """Batching of texts."""
 
     batch_tokens: int | None = Field(default=None, ge=1)
-    """Tokens per batch, padding included; texts of like length share one. None: as many as suit the device."""
+    """Tokens per batch, padding included; texts of similar length share one. None: by device and free memory."""
 
 
 class SentenceTransformersEncoder:
@@ -54,17 +53,17 @@ class SentenceTransformersEncoder:
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
-        """Return what is put before a text of this task and role."""
+        """Return the prompt of a text of this task and role."""
         return prompt_for(self._base, task_metadata, prompt_type)
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """Return the length of each text in tokens, special tokens included, at most `max_length`."""
         tokenizer = self.model.tokenizer
         if hasattr(tokenizer, "encode_batch_fast"):
-            # A static embedding holds a bare tokenizer and never cuts.
+            # A static embedding has a bare tokenizer and never cuts.
             return [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
-        found = tokenizer(list(texts), padding=False, truncation=True, max_length=self.max_length)
-        return [len(ids) for ids in found["input_ids"]]
+        encoded = tokenizer(list(texts), padding=False, truncation=True, max_length=self.max_length)
+        return [len(ids) for ids in encoded["input_ids"]]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, float32, (len(texts), dimensions), as one batch; prompts are in the text."""
@@ -75,19 +74,16 @@ class SentenceTransformersEncoder:
             batch_size=max(1, len(texts)),
             show_progress_bar=False,
             convert_to_numpy=True,
-            # prompts are part of the text already; a default prompt of the model's folder must not come on top
+            # Prompts are part of the text; a default prompt of the model's folder must not be added.
             prompt="",
         )
         return np.asarray(vectors, dtype=np.float32)
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> SentenceTransformersEncoder:
     """Return the encoder, in the base's precision; without a device on the GPU where there is one."""
-    del seed
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     model = open_model(model_dir, base, device=device)
@@ -95,7 +91,7 @@ def load(
 
 
 def _tokens(model: SentenceTransformer, base: Base) -> int:
-    """Return the tokens a batch that suit the model's device."""
+    """Return the tokens per batch for the model's device."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     if config is None:
         return FREE_TOKENS

@@ -1,10 +1,10 @@
-"""TF-IDF over characters and bigrams, fitted on the task at hand: the classic rival of a small encoder.
+"""TF-IDF over characters and bigrams, fitted on each task: a lexical baseline.
 
-The weights are fitted on the first texts of a task that are encoded (the documents of a retrieval task), so the
-vector of a text depends on the task and must never be shared between tasks: this encoder bypasses the cache.
+The weights are fitted on the first texts of a task that are encoded (the documents of a retrieval task), so the vector
+of a text depends on the task and must not be shared between tasks: this encoder bypasses the cache.
 
-Vectors are the same on all processors. That is why scikit-learn's `max_features` is not used: which of the equally
-frequent terms it keeps follows from an unstable sort, which numpy does differently on each kind of processor.
+Vectors are the same on all processors. Therefore scikit-learn's `max_features` is not used: which of the equally
+frequent terms it keeps depends on an unstable sort, which numpy implements differently per processor.
 """
 
 from __future__ import annotations
@@ -49,13 +49,12 @@ class _Fitted(NamedTuple):
 
 
 class TfidfEncoder:
-    """An encoder as mteb wants it (EncoderProtocol)."""
+    """An encoder in mteb's interface (EncoderProtocol)."""
 
     zero_means_unknown = True
     """A text without any term of the vocabulary has the zero vector, by definition of TF-IDF."""
 
-    def __init__(self, model_name: str, revision: str | None, *, options: Options, meta: ModelMeta) -> None:
-        del model_name, revision
+    def __init__(self, *, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self._options = options
         self._fitted: _Fitted | None = None
@@ -82,7 +81,7 @@ class TfidfEncoder:
         if self._fitted is None or self._fitted.task != task:
             self._fitted = _fit(texts, task, max_features=self._options.max_features)
         counts = self._fitted.counter.transform(texts)
-        # the weights are worked out in double precision: the last digit of a logarithm is another on each processor
+        # Weights are computed in double precision, since the last digit of a logarithm depends on the processor.
         return np.asarray(self._fitted.weights.transform(counts).astype(np.float32).todense())
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
@@ -117,10 +116,7 @@ def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int)
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> TfidfEncoder:
     """Return the encoder, not yet fitted."""
-    del model_dir, seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    return TfidfEncoder(base.name, None, options=options, meta=meta)
+    return TfidfEncoder(options=options, meta=meta)

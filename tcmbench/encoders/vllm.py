@@ -1,10 +1,10 @@
 """Bi-encoders through vLLM without a server: the model runs in a process of the environment that has vLLM.
 
-vLLM's pins move torch, so it lives in an environment of its own, named by `python`. The process is started at the
-first text that has to be encoded and ends with this one. Texts longer than `max_length` are cut by vLLM from the
-left or right as the tokenizer says, which is why `max_length` is part of the revision as everywhere.
+vLLM pins another version of torch, so it has a separate environment, named by `python`. The process is started when the
+first text is encoded and ends with this one. Texts longer than `max_length` are cut by vLLM on the side that the
+tokenizer specifies.
 
-Rerankers need a score template that only a server is given: start `vllm serve` with it, and use `endpoint`.
+Rerankers need a score template, which only a server accepts: start `vllm serve` with it, and use `endpoint`.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ ABILITIES = {"embedding": EMBEDS}
 WEIGHTS = "folder"
 
 _WORKER = Path(__file__).with_name("_vllm_worker.py")
-# ms-swift registers a plug-in that runs in every start of vLLM; statistics would need a network.
+# ms-swift registers a plug-in that would run at every start of vLLM; usage statistics would need a network.
 _VARIABLES = {"VLLM_PLUGINS": "", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 class Options(PluginOptions):
-    """Where vLLM is, and how it is started."""
+    """The environment of vLLM, and its settings."""
 
     python: str = ""
-    """Python of the environment that has vLLM; "" takes this one."""
+    """Python of the environment that has vLLM; "": the current one."""
 
     engine: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of `vllm.LLM`, such as `gpu_memory_utilization` or `enforce_eager`."""
@@ -61,7 +61,7 @@ class Options(PluginOptions):
 
 
 def identity(options: PluginOptions) -> dict[str, Json]:
-    """Return the options that change vectors: how the engine computes, not where it is."""
+    """Return the options that change vectors: the engine's settings, not its location."""
     return differences(options, include={"engine"})
 
 
@@ -73,7 +73,7 @@ class VllmEncoder:
         self.revision = str(meta.revision)
         self.max_length = base.max_length
         self.dtype = base.dtype
-        # vLLM makes its own batches; what matters is that it is never left without texts.
+        # vLLM builds its own batches; this only keeps it supplied with texts.
         self.batch_tokens = 4 * FREE_TOKENS
         self._model_dir = model_dir
         self._base = base
@@ -81,18 +81,18 @@ class VllmEncoder:
         self._process: subprocess.Popen[str] | None = None
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:
-        """Return what is put before a text of this task and role."""
+        """Return the prompt of a text of this task and role."""
         return prompt_for(self._base, task_metadata, prompt_type)
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
-        """Return the length of each text in characters, which is near the tokens of Chinese."""
+        """Return the length of each text in characters, which approximates its tokens in Chinese."""
         return [min(len(text), self.max_length) for text in texts]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, float32, shape (len(texts), dimensions); prompts are in the text.
 
         Raises:
-            MissingExtra: The environment has no vLLM. EvaluationError: The process ended, or answered something else.
+            MissingExtra: The environment has no vLLM. EvaluationError: The process ended, or its answer is invalid.
         """
         import numpy as np
 
@@ -122,7 +122,7 @@ class VllmEncoder:
     def _start(self) -> subprocess.Popen[str]:
         python = self._options.python or sys.executable
         if not Path(python).is_file():
-            raise ModelAbsent(f"base {self._base.name}: `python` in its options is {python}, which is not there.")
+            raise ModelAbsent(f"base {self._base.name}: `python` in its options is {python}, which does not exist.")
         process = subprocess.Popen(
             [python, str(_WORKER)],
             stdin=subprocess.PIPE,
@@ -140,8 +140,8 @@ class VllmEncoder:
         """Send a line and return the answer.
 
         Raises:
-            MissingExtra: The process ended before it was ready: most often there is no vLLM.
-            EvaluationError: It ended later.
+            MissingExtra: The process ended at its start because there is no vLLM.
+            EvaluationError: The process ended.
         """
         if process.stdin is None or process.stdout is None:
             raise EvaluationError(f"base {self._base.name}: vLLM's process has no channel")
@@ -158,20 +158,17 @@ class VllmEncoder:
         self._process = None
         if "engine" in request and not _has_vllm(self._options.python or sys.executable):
             raise MissingExtra.of("vllm", "vllm", purpose=f"base {self._base.name} (encoder vllm)")
-        raise EvaluationError(f"base {self._base.name}: vLLM's process ended with {code}; its own words are above.")
+        raise EvaluationError(f"base {self._base.name}: vLLM's process ended with {code}; its output is above.")
 
 
 def load(
-    base: Base, *, options: PluginOptions, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
+    base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> VllmEncoder:
     """Return the encoder; its process starts with the first text, on the devices that are visible to it.
 
     Raises:
         SpecError: The folder isn't in the hub layout. ModelAbsent: No weights.
     """
-    del seed, device
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: an encoder needs a folder of weights")
     if not (model_dir / "modules.json").is_file():

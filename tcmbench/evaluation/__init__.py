@@ -1,1 +1,1 @@
-"""From a model and a task to a score that can be trusted."""
+"""Measuring one model on one task: a score, checked and stored with its items."""

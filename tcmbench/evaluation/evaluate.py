@@ -102,7 +102,7 @@ def _record(folder: Path) -> ScoreRecord:
 def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
     """Return a score, measured and stored unless it is in the store; a damaged one is measured again.
 
-    A lock is held meanwhile: of two processes that want the same score one measures it, the other waits and reads it.
+    A lock is held meanwhile: of two processes that need the same score one measures it, the other waits and reads it.
 
     Raises:
         EvaluationError: A score that is not finite, or that mteb didn't report.
@@ -156,7 +156,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         metric=task.metric,
         value=value,
         statistic=task.statistic,
-        # mteb reports NaN where a figure has no meaning (nAUC of a constant); leaving it out says the same in JSON
+        # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
         notes=tuple(getattr(instance, "notes", ())),
@@ -205,7 +205,7 @@ def _through_mteb(
     *,
     keeps_predictions: bool,
 ) -> TaskResult:
-    """Return mteb's own result; it is also written where mteb's tools look for it, never read from there."""
+    """Return mteb's own result; it is also written to mteb's cache for its tools, and never read from there."""
     import mteb
     from mteb.cache import ResultCache
 

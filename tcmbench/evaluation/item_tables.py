@@ -1,4 +1,4 @@
-"""The items behind a score: what mteb averages away and every paired comparison needs."""
+"""The items of a score: per-item values, which mteb doesn't report and paired comparisons need."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TOLERANCE = 1e-9
 
 
 class Recorder:
-    """Keeps what mteb hands out as predictions, instead of writing it to a file of hundreds of megabytes."""
+    """Keeps mteb's predictions in memory, instead of writing them to a file of hundreds of megabytes."""
 
     folder = Path("unused")
-    """mteb hands predictions out only where a folder is named; nothing is written there."""
+    """mteb passes predictions on only where a folder is named; nothing is written there."""
 
     def __init__(self, task: AbsTask) -> None:
         self.predictions: Any = None
-        # On the instance: works for any task of mteb's, and leaves its class alone.
+        # On the instance: works for any task of mteb, without changing its class.
         task._save_task_predictions = self._keep
 
     def _keep(self, predictions: Any, *args: object, **kwargs: object) -> None:
@@ -127,7 +127,7 @@ def _clustering_items(scores: Mapping[str, Any]) -> pa.Table:
 def _rows(task: AbsTask, *, split: str, subset: str) -> Mapping[str, Sequence[Any]]:
     data = task.dataset
     if data is None:
-        raise EvaluationError(f"{task.metadata.name}: its data is gone after the evaluation")
+        raise EvaluationError(f"{task.metadata.name}: its data is missing after the evaluation")
     part = data[split] if subset not in data else data[subset][split]
     if len(part) == 1 and isinstance(part[0].get("sentence1"), list):
         return dict(part[0])  # mteb's older pair classification holds all pairs in one row

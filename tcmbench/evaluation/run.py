@@ -1,4 +1,4 @@
-"""One model on the columns of a suite: the store is read, what is missing is measured, and nothing twice."""
+"""One model on the columns of a suite: stored scores are read, missing ones are measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
-    """Return what the store has of a model; the rest is pending, failed, not measured or not applicable."""
+    """Return the stored scores of a model; other columns are pending, failed, not measured or not applicable."""
     scores: dict[str, Score] = {}
     states: dict[str, CellState] = {}
     for column in planned.suite.tasks:
@@ -81,16 +81,16 @@ def measure(
     device: str | None = None,
     loaded: MTEBModels | None = None,
 ) -> None:
-    """Measure columns of a model; what fails is noted in the store and doesn't stop the others.
+    """Measure columns of a model; a failure is recorded in the store and doesn't stop the others.
 
-    Columns that another process is measuring come last; by then they are likely to be in the store.
+    Columns that another process is measuring come last; by then their scores are likely to be in the store.
 
     Args:
         workspace: Where data and the store are.
         model: What is measured; it is loaded once.
         columns: What is measured of the suite.
         planned: The suite.
-        emit: Takes the events.
+        emit: Receives the events.
         device: Device of the model; None for the default of its library.
         loaded: The model, where it is loaded already.
     """

@@ -1,15 +1,15 @@
-"""Executors perform the jobs of a run: one plug-in per file, such as the processes of one machine, or a cluster.
+"""Executors of the jobs of a run, one per file: the processes of one machine, or a cluster.
 
-The contract: a job (`runs/jobs.py`) is pickled as it is; where it arrives, `runs.perform.perform(job, emit=…)` does it
-and returns None or the reason of its failure. That and the events are all that comes back: results go to the store,
-which all workers see under the same paths. An executor
+The contract: a job (`runs/jobs.py`) can be pickled; a worker calls `runs.perform.perform(job, emit=…)`, which returns
+None or the reason of a failure. Only this and the events are returned: results go to the store, which all workers
+access under the same paths. An executor
 
-- begins no job before the one it waits for is done (`runs.queue.Queue` holds them in order);
-- starts a job again whose worker died, a few times; a failure that `perform` returns is final;
-- notes in the store that a job is given up (`perform.note_failure`), and goes on with the others;
-- gives a job the GPUs that it needs, as far as the machine has them: a training that needs more says so itself, where a
-  request that nothing can meet would wait for ever;
-- hides GPUs from a job that needs none, or has `perform` use the device `cpu`;
+- starts no job before the one that it depends on is done (`runs.queue.Queue` keeps the order);
+- restarts a job whose worker died, a few times; a failure that `perform` returns is final;
+- records in the store that a job failed for good (`perform.note_failure`), and continues with the others;
+- assigns a job the GPUs that it needs, as far as the machine has them: a training that needs more fails with a message,
+  where an unsatisfiable request would wait forever;
+- hides GPUs from a job that needs none, or calls `perform` with the device `cpu`;
 - leaves no process behind, however it ends.
 """
 
@@ -36,7 +36,7 @@ class ExecutorOptions(PluginOptions):
 
 
 class Executor(Protocol):
-    """What a module of this folder offers."""
+    """Interface of a module of this folder."""
 
     def run(self, jobs: Sequence[Job], *, options: ExecutorOptions, emit: Emit) -> None:
         """Perform all jobs; one that fails doesn't stop the others."""

@@ -1,4 +1,4 @@
-"""Jobs side by side: each in a process of its own, with its share of the cores and GPUs that are its alone."""
+"""Parallel jobs: each in its own process, with a share of the cores and exclusive GPUs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 1.0
 _EXIT_SECONDS = 10.0
-"""What a process has to end by itself after its job."""
+"""Time for a process to end by itself after its job."""
 
 _THREADS = "OMP_NUM_THREADS"
-"""What torch, OpenBLAS and MKL take their number of threads from, here and in trainings."""
+"""Variable that sets the number of threads of torch, OpenBLAS and MKL, here and in trainings."""
 
 
 class _Worker(NamedTuple):
-    """A process with its one job."""
+    """A process and its job."""
 
     job: Job
 
@@ -42,25 +42,25 @@ class _Worker(NamedTuple):
     """1 for the first."""
 
     gpus: tuple[str, ...]
-    """GPUs that no other job sees meanwhile."""
+    """GPUs that no other job uses meanwhile."""
 
     process: subprocess.Popen[bytes]
 
     events: Connection
-    """Where the order goes and the events come from."""
+    """Connection for the order and the events."""
 
 
 class SideBySide:
     """The processes of a run."""
 
     def __init__(self, jobs: Sequence[Job], *, places: int, retries: int, emit: Emit) -> None:
-        """Plan to perform jobs.
+        """Prepare the jobs.
 
         Args:
-            jobs: What is performed.
+            jobs: Jobs to perform.
             places: Most processes at a time.
-            retries: How often a job is started again whose process died.
-            emit: Takes the events.
+            retries: Restarts of a job whose process died.
+            emit: Receives the events.
         """
         self._queue = Queue(jobs, emit=emit)
         self._places = places
@@ -71,7 +71,7 @@ class SideBySide:
         self._workers: list[_Worker] = []
 
     def run(self) -> None:
-        """Perform all jobs; no process is left, however this ends."""
+        """Perform all jobs; no process is left running, however this ends."""
         try:
             while self._queue or self._workers:
                 self._fill()
@@ -94,7 +94,7 @@ class SideBySide:
             self._start(job, gpus=gpus, attempt=1)
 
     def _wanted(self, job: Job) -> int:
-        """Return how many GPUs a job gets: a training that needs more than there are says so itself."""
+        """Return how many GPUs a job gets; a training that needs more than there are fails with a message."""
         return min(job.needs.gpus, len(self._gpus))
 
     def _start(self, job: Job, *, gpus: tuple[str, ...], attempt: int) -> None:
@@ -108,7 +108,7 @@ class SideBySide:
                 pass_fds=[theirs.fileno()],
             )
         self._workers.append(_Worker(job, attempt, gpus, process, ours))
-        # One that is dead already is noticed where its events are read.
+        # A process that has ended already is noticed where its events are read.
         with contextlib.suppress(OSError):
             ours.send(WorkOrder(job, tuple(sys.argv), logging.getLogger().getEffectiveLevel()))
         self._emit(JobStarted(job.key, job.model, job.columns))
@@ -118,12 +118,12 @@ class SideBySide:
         share = max(1, _cores() // self._places)
         limit = os.environ.get(_THREADS, "")
         threads = min(share, int(limit)) if limit.isdigit() and int(limit) else share
-        # Where there are GPUs, a job without need of one must not open a context on the first.
+        # A job without need of a GPU must not open a context on the first one.
         visible = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
         return {**os.environ, _THREADS: str(threads), **visible}
 
     def _listen(self, worker: _Worker) -> None:
-        """Pass on what a worker sent; settle its job where it ended, or start it again where it died."""
+        """Forward a worker's events; settle its job where it ended, or restart it where it died."""
         is_dead = worker.process.poll() is not None
         outcome: JobFinished | JobFailed | None = None
         try:
@@ -144,7 +144,7 @@ class SideBySide:
         end_group(worker.process)
         worker.events.close()
         if outcome is None and worker.attempt <= self._retries:
-            self._emit(Note(f"{worker.job.model}: its process {_how(worker.process)}; started again"))
+            self._emit(Note(f"{worker.job.model}: its process {_how(worker.process)}; restarted"))
             self._start(worker.job, gpus=worker.gpus, attempt=worker.attempt + 1)
             return
         self._free = [gpu for gpu in self._gpus if gpu in {*self._free, *worker.gpus}]
@@ -155,10 +155,10 @@ class SideBySide:
 
 
 def _given_up(worker: _Worker) -> str:
-    """Note in the store that a job's process dies whenever it is started, and return the reason."""
+    """Record in the store that a job's process died at every attempt, and return the reason."""
     error = EvaluationError(
-        f"{worker.job.model}: its process {_how(worker.process)}, {worker.attempt} times. Most often the memory is too "
-        "small for so many jobs side by side: run again with a smaller --jobs."
+        f"{worker.job.model}: its process {_how(worker.process)}, {worker.attempt} times. Most often this number of "
+        "parallel jobs needs too much memory: run again with a smaller --jobs."
     )
     note_failure(worker.job, error)
     return str(error)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class WorkOrder(NamedTuple):
-    """What a worker is sent: the only message that it gets."""
+    """The message to a worker."""
 
     job: Job
-    """What it performs."""
+    """Job to perform."""
 
     command: tuple[str, ...]
     """Command line of the run, which provenance records."""
@@ -30,8 +30,8 @@ class WorkOrder(NamedTuple):
 
 
 def main(descriptor: int) -> None:
-    """Perform the job that arrives; its events, and at last how it ended, are sent back."""
-    # Not for the processes of a training: they would hold the connection open after this one is gone.
+    """Perform the job of the order; send its events, and finally its outcome."""
+    # Not inherited by the processes of a training, which would keep the connection open after this one ends.
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as executor:
         order: WorkOrder = executor.recv()
@@ -44,7 +44,7 @@ def main(descriptor: int) -> None:
         def emit(event: Event) -> None:
             try:
                 executor.send(event)
-            except OSError:  # the run is gone: that is no failure of the job, to be noted as such
+            except OSError:  # The run has ended, which is not a failure of the job.
                 raise SystemExit(1) from None
 
         job = order.job

@@ -1,4 +1,4 @@
-"""This machine: one job after the other in this process, or several side by side in processes of their own."""
+"""Jobs on this machine: sequentially in this process, or in parallel in separate processes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from tcmbench.runs.queue import Queue
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.records.events import Emit
     from tcmbench.runs.jobs import Job
 
 
 class Options(ExecutorOptions):
-    """What a user can set."""
+    """Parallel jobs and restarts."""
 
     retries: int = Field(default=2, ge=0)
-    """How often a job is started again whose process died."""
+    """Restarts of a job whose process died."""
 
 
-def run(jobs: Sequence[Job], *, options: PluginOptions, emit: Emit) -> None:
+def run(jobs: Sequence[Job], *, options: Options, emit: Emit) -> None:
     """Perform all jobs; one that fails doesn't stop the others."""
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if options.jobs > 1:
         from tcmbench.executors._processes import SideBySide
 

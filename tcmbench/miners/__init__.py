@@ -1,8 +1,8 @@
-"""Which documents a query is taught to stay away from: one miner per file, `mine(queries, corpus, …)`.
+"""Miners of negatives, one per file: `mine(queries, corpus, …)` returns the negatives of each query.
 
-Whatever the miner, a negative is never a positive of its query, never a document with the same text as one,
-and never (unless switched off) a syndrome that the official label map merges with one. Every query gets
-equally many, because ms-swift drops rows without negatives in a file that has them, and does so in silence.
+For every miner, a negative is never a positive of its query, never a document with the same text as one, and never
+(unless switched off) a syndrome that the official label map merges with one. All queries get the same number, because
+ms-swift silently drops rows without negatives from a file that has them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ TextKind = Literal["query", "document"]
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What negatives are mined for; the three run in parallel."""
+    """Queries that negatives are mined for; the three tuples are parallel."""
 
     ids: tuple[str, ...]
-    """Unique; they decide the random choices, so that the order of queries decides nothing."""
+    """Unique; random choices depend on them, and not on the order of queries."""
 
     texts: tuple[str, ...]
 
     positives: tuple[frozenset[str], ...]
-    """Ids of all documents that are right for the query."""
+    """Ids of all documents that are relevant to the query."""
 
     def take(self, rows: Iterable[int]) -> Queries:
         """Return the queries of some rows."""
@@ -51,28 +51,28 @@ class Queries:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What negatives are mined from."""
+    """Documents that negatives are mined from."""
 
     ids: tuple[str, ...]
 
     texts: tuple[str, ...]
 
     merged: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Ids that the official label map merges with an id; those it doesn't know may be left out."""
+    """Id → ids that the official label map merges with it; ids without any may be left out."""
 
     forms: tuple[tuple[str | None, ...], ...] = ()
-    """Other ways the documents are written, each with a text a document; None where a document isn't written so.
-    Documents that are the same in one of them are copies."""
+    """Other forms of the documents, each with one text per document; None where a document has no such form. Documents
+    that are equal in one of them are copies."""
 
 
 class Negatives(NamedTuple):
-    """What a miner found."""
+    """The result of a miner."""
 
     ids: tuple[tuple[str, ...], ...]
-    """Per query, in the order of the queries: equally many document ids, hardest first, no id twice."""
+    """Per query, in the order of the queries: the same number of distinct document ids, hardest first."""
 
     filled: tuple[int, ...]
-    """Per query: how many of them only fill up, because too few passed skip_top and the margins."""
+    """Per query: how many of them are fill-ins, because too few documents passed skip_top and the margins."""
 
 
 class Embedder(Protocol):
@@ -80,37 +80,37 @@ class Embedder(Protocol):
 
     @property
     def revision(self) -> str:
-        """Hash of all that the vectors depend on; part of the key of what is built with them."""
+        """Hash of everything that the vectors depend on; part of the key of what is built with them."""
         ...
 
     def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
-        """Return one unit vector a text [texts, dimensions], with the prompt of the kind applied."""
+        """Return one unit vector per text [texts, dimensions], with the prompt of the kind applied."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class MiningContext:
-    """What a miner may use beside its data."""
+    """What a miner may use in addition to its data."""
 
     embedder: Callable[[str], Embedder] | None = None
-    """Gives the model of a base, whose file may name a checkpoint's folder or an endpoint; "" is the variant's own."""
+    """Returns the model of a base, which may be a checkpoint's folder or an endpoint; "" is the variant's own base."""
 
     def model(self, name: str) -> Embedder:
-        """Return the model that a miner's options name.
+        """Return the model named in a miner's options.
 
         Raises:
-            SpecError: There are no models.
+            SpecError: The context has no models.
         """
         if self.embedder is None:
             raise SpecError(
-                "embedding negatives need a model that gives vectors, and this base gives none. Name one in the "
+                "embedding negatives need a model that returns vectors, and this base doesn't. Name one in the "
                 'miner\'s options (model = "…"), or choose bm25 or random.'
             )
         return self.embedder(name)
 
 
 class MinerOptions(PluginOptions):
-    """What every miner can be told."""
+    """Options of every miner."""
 
     count: int = Field(default=8)
     """Negatives per query."""
@@ -119,7 +119,7 @@ class MinerOptions(PluginOptions):
     """Leave out syndromes that the official label map merges with a positive."""
 
     def model_name(self) -> str | None:
-        """Return the name of the model whose vectors the miner asks for; None when it needs none."""
+        """Return the name of the model whose vectors the miner needs; None if it needs none."""
         return None
 
     @model_validator(mode="after")
@@ -133,10 +133,10 @@ class MinerOptions(PluginOptions):
 
 
 class RankedOptions(MinerOptions):
-    """What miners that score documents can be told."""
+    """Options of miners that score documents."""
 
     skip_top: int = Field(default=0, ge=0)
-    """Leave out so many of the best-ranked documents, which are the likeliest to be right after all."""
+    """Number of best-ranked documents to leave out, which are the most likely false negatives."""
 
     margin_absolute: float | None = None
     """Leave out documents that score above the positive minus this (TopK-MarginPos of NV-Retriever)."""
@@ -146,22 +146,22 @@ class RankedOptions(MinerOptions):
 
 
 class Miner(Protocol):
-    """What a module of this folder offers; miners that score documents choose among them by `miners.selection`."""
+    """Interface of a module of this folder; miners that score documents select negatives by `miners.selection`."""
 
     REVISION: str
-    """Raised whenever the same options, queries and corpus give other negatives."""
+    """Raised whenever the same options, queries and corpus give different negatives."""
 
     Options: type[MinerOptions]
 
     def mine(
         self, queries: Queries, corpus: Corpus, *, options: PluginOptions, seed: int, context: MiningContext
     ) -> Negatives:
-        """Return equally many document ids per query, hardest first; never a positive or a copy of one.
+        """Return the same number of document ids per query, hardest first; never a positive or a copy of one.
 
         The result depends on the seed and not on the order of the queries.
 
         Raises:
-            SpecError: The context lacks what the options ask for.
-            DataError: The corpus has fewer documents that may be negatives than are asked for.
+            SpecError: The context lacks what the options need.
+            DataError: The corpus has fewer allowed documents than `count`.
         """
         ...

@@ -1,9 +1,8 @@
 """BM25 negatives: lexically close, clinically different syndromes.
 
-bm25s weighs the terms of every document once; all queries are then scored by matrix products. The few
-hundred terms that most documents share go through a dense product, the tens of thousands of rare ones
-through a sparse one: neither alone is fast, since a character of a record stands in hundreds of documents
-and a bigram in few.
+bm25s computes the term weights of every document once; all queries are then scored by matrix products: a dense one for
+the few hundred terms that most documents share, and a sparse one for the tens of thousands of rare terms. Neither alone
+is fast, since a character of a record occurs in hundreds of documents and a bigram in few.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
 REVISION = "1"
 
-# Share of documents from which a term counts as common and goes through the dense product.
+# Share of documents above which a term is common and part of the dense product.
 _COMMON = 0.05
 
 
 class Options(RankedOptions):
-    """How strongly terms count; the defaults are those of bm25s and of tcmbench's BM25 baseline."""
+    """Parameters of BM25; the defaults are those of bm25s and of the encoder `bm25`."""
 
     k1: float = Field(default=1.5, ge=0)
     """How slowly repeated terms saturate."""
@@ -40,10 +39,10 @@ class Options(RankedOptions):
 
 
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
-    """Return the documents that BM25 over characters and bigrams ranks highest; the seed decides nothing.
+    """Return the documents that BM25 over characters and bigrams ranks highest; the seed is not used.
 
     Raises:
-        DataError: The corpus has fewer allowed documents than are asked for.
+        DataError: The corpus has fewer allowed documents than `count`.
     """
     return negatives(corpus, candidates(queries, corpus, options=options), count=options.count)
 
@@ -70,14 +69,14 @@ class _TermIndex(NamedTuple):
         from scipy.sparse import csr_matrix
 
         total, width = len(texts), len(self.common)
-        found = self.terms.occurrences(texts)
-        is_common = found.term < width
-        cells = found.text[is_common].astype(np.int64) * width + found.term[is_common]
+        terms = self.terms.occurrences(texts)
+        is_common = terms.term < width
+        cells = terms.text[is_common].astype(np.int64) * width + terms.term[is_common]
         counts = np.bincount(cells, minlength=total * width).astype(np.float32).reshape(total, width)
         scores: NDArray[np.float32] = counts @ self.common
-        rare = found.term[~is_common] - width
-        starts = np.searchsorted(found.text[~is_common], np.arange(total + 1))
-        # Repeated terms stay apart: a product adds them up, and sorting them first would take longer.
+        rare = terms.term[~is_common] - width
+        starts = np.searchsorted(terms.text[~is_common], np.arange(total + 1))
+        # Repeated terms are not merged: the product adds them up, and sorting them first would take longer.
         ones = np.ones(len(rare), dtype=np.float32)
         scores += (csr_matrix((ones, rare, starts), shape=(total, self.rare.shape[0])) @ self.rare).toarray()
         return scores
@@ -101,7 +100,7 @@ def _index(corpus: Corpus, options: Options) -> _TermIndex:
         (stored["data"], stored["indices"], stored["indptr"]), shape=(len(model.vocab_dict), len(corpus.ids))
     )
     frequency = np.diff(weights.indptr)
-    # bm25s numbers terms in the order of a set, which differs from process to process, and sums would round otherwise.
+    # bm25s numbers terms in the order of a set, which differs between processes and would change the rounding of sums.
     named = np.array([column for _, column in sorted(model.vocab_dict.items())])
     order = named[np.argsort(-frequency[named], kind="stable")]
     width = int((frequency > _COMMON * len(corpus.ids)).sum())

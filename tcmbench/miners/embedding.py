@@ -1,4 +1,4 @@
-"""Embedding negatives: what a model takes for close, the model in training or any other.
+"""Embedding negatives: the nearest documents by the vectors of a model, the variant's base or any other.
 
 All distinct texts are encoded in one call, and all pairs are scored by blocked matrix products.
 """
@@ -23,10 +23,10 @@ REVISION = "1"
 
 
 class Options(RankedOptions):
-    """Which model is asked."""
+    """The model, and the options of ranked miners."""
 
     model: str = ""
-    """Any base that gives vectors, one behind a server (encoder `endpoint`) too; "" is the variant's own base."""
+    """Any base that returns vectors, also one behind a server (encoder `endpoint`); "" is the variant's own base."""
 
     def model_name(self) -> str | None:
         """Return the model."""
@@ -34,11 +34,11 @@ class Options(RankedOptions):
 
 
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
-    """Return the documents whose vectors are nearest by inner product; the seed decides nothing.
+    """Return the documents whose vectors are nearest by inner product; the seed is not used.
 
     Raises:
-        SpecError: The context offers no models. DataError: The model gives no usable vectors, or the corpus
-        has fewer allowed documents than are asked for.
+        SpecError: The context has no models.
+        DataError: The model returns no usable vectors, or the corpus has fewer allowed documents than `count`.
     """
     nearest = candidates(queries, corpus, options=options, context=context)
     return negatives(corpus, nearest, count=options.count)

@@ -1,6 +1,6 @@
-"""Hybrid negatives: some random, some lexically close, some that a model takes for close, all different.
+"""Hybrid negatives: random, lexically close and close by a model's vectors, without repeats.
 
-Easy ones keep the space spread out, hard ones teach the border; from one source alone a model unlearns the
+Easy negatives keep the vectors spread out, hard ones separate similar documents; from one kind alone a model loses the
 other.
 """
 
@@ -22,7 +22,7 @@ USES = (("miners", "random"), ("miners", "bm25"), ("miners", "embedding"))
 
 
 class Options(RankedOptions):
-    """How many come from where; skip_top and the margins hold for BM25 and embedding, each by its own scores."""
+    """Negatives per source; skip_top and the margins apply to BM25 and embedding, each by its own scores."""
 
     random: int = Field(default=2, ge=0)
     """Random ones."""
@@ -37,7 +37,7 @@ class Options(RankedOptions):
     """Model of the embedding ones, as in the miner `embedding`."""
 
     def model_name(self) -> str | None:
-        """Return the model; None when no negatives come from it."""
+        """Return the model; None if it provides no negatives."""
         return self.model if self.embedding else None
 
     @model_validator(mode="after")
@@ -54,19 +54,18 @@ class Options(RankedOptions):
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
     """Return the negatives of three miners without repeats: the model's first, then BM25's, then random ones.
 
-    They are chosen in the order random, BM25, embedding, each source giving its next best where an earlier
-    one took a document already. A source that runs short (skip_top, margins) is made up for in the same
-    order, so by further random ones.
+    They are chosen in the order random, BM25, embedding; each source skips documents that an earlier one has taken.
+    Where a source has too few (skip_top, margins), the others fill up in the same order, so random ones first.
 
     Raises:
-        SpecError: The context offers no models.
-        DataError: The corpus has fewer allowed documents than are asked for.
+        SpecError: The context has no models.
+        DataError: The corpus has fewer allowed documents than `count`.
     """
     shares = (options.random, options.bm25, options.embedding)
     ranked = _ranked(queries, corpus, options=options, seed=seed, context=context)
     rows = []
     filled = []
-    columns = [(found.positions.tolist(), found.accepted.tolist()) for found in ranked]
+    columns = [(source.positions.tolist(), source.accepted.tolist()) for source in ranked]
     for query in range(len(queries.ids)):
         lists = [positions[query][: accepted[query]] for positions, accepted in columns]
         chosen, short = _merge(lists, shares)
@@ -78,22 +77,22 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
 def _ranked(
     queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext
 ) -> list[Candidates]:
-    """Return the candidates of the three miners, each deep enough to skip what the earlier ones may take."""
+    """Return the candidates of the three miners, each with enough to skip those that earlier ones may take."""
     ranked = options.model_dump(include=set(RankedOptions.model_fields))
     allowed = len(corpus.ids) - max((len(p) for p in queries.positives), default=0)
     depth = min(options.count, allowed)
     by_random = random.Options(count=options.count, exclude_merged_labels=options.exclude_merged_labels)
     by_bm25 = bm25.Options.model_validate(ranked | {"count": max(1, min(depth, options.random + options.bm25))})
     by_model = embedding.Options.model_validate(ranked | {"model": options.model})
-    found = [random.candidates(queries, corpus, options=by_random, seed=seed)]
-    found.append(bm25.candidates(queries, corpus, options=by_bm25))
+    candidates = [random.candidates(queries, corpus, options=by_random, seed=seed)]
+    candidates.append(bm25.candidates(queries, corpus, options=by_bm25))
     if options.embedding:
-        found.append(embedding.candidates(queries, corpus, options=by_model, context=context))
-    return found
+        candidates.append(embedding.candidates(queries, corpus, options=by_model, context=context))
+    return candidates
 
 
 def _merge(lists: Sequence[Sequence[int]], shares: Sequence[int]) -> tuple[list[int], int]:
-    """Return the chosen documents, hardest source first, and how many only fill up."""
+    """Return the chosen documents, hardest source first, and the number of fill-ins."""
     taken: set[int] = set()
     parts: list[list[int]] = []
     for positions, share in zip(lists, shares, strict=False):

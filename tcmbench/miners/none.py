@@ -1,4 +1,4 @@
-"""No mined negatives: in-batch ones alone, the plain case that every miner has to beat."""
+"""No mined negatives: in-batch negatives only, the baseline for all miners."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REVISION = "1"
 
 
 class Options(PluginOptions):
-    """There is nothing to set."""
+    """No options."""
 
 
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:

@@ -1,4 +1,4 @@
-"""Random negatives: the cheapest, and safe from false negatives among hard ones."""
+"""Random negatives: cheap, and rarely false negatives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HASH_BYTES = 8
 
 
 class Options(MinerOptions):
-    """Nothing beyond what every miner can be told."""
+    """The options of every miner."""
 
 
 def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, context: MiningContext) -> Negatives:
@@ -30,7 +30,7 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
     negatives in any order of queries and documents.
 
     Raises:
-        DataError: The corpus has fewer allowed documents than are asked for.
+        DataError: The corpus has fewer allowed documents than `count`.
     """
     return negatives(corpus, candidates(queries, corpus, options=options, seed=seed), count=options.count)
 
@@ -43,7 +43,7 @@ def candidates(queries: Queries, corpus: Corpus, *, options: MinerOptions, seed:
 
     def keys(block: Queries) -> NDArray[np.float32]:
         mixed = _mix(_hashes(block.ids, seed=seed)[:, None] ^ documents[None, :])
-        # 53 bits fill a double, 24 a float; ties among a thousand documents go by document position.
+        # 24 bits fit a float; ties among documents are broken by position.
         return (mixed >> np.uint64(40)).astype(np.float32)
 
     return select(queries, corpus, keys, Selection(options.count, options.exclude_merged_labels))

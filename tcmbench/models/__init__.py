@@ -1,4 +1,4 @@
-"""From a name to a model: where its weights are, which revision it is, and the loaded encoder."""
+"""Models by name: their weights, revision and loaded encoder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
     Raises:
         UnknownName: No such base.
         ModelAbsent: Its weights aren't on this machine.
-        SpecError: Its file contradicts what the folder of its weights says.
+        SpecError: Its file contradicts the folder of its weights.
     """
     base = workspace.spec(Base, name, where=where)
     if not base.has_weights:
@@ -74,7 +74,7 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:
-    """Return a model that was tuned from a base and is used in the same way.
+    """Return a model that was tuned from a base, with the base's settings.
 
     Args:
         base: What it was tuned from.
@@ -88,13 +88,12 @@ def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Map
 
 
 def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
-    """Return the loaded model as mteb takes it.
+    """Return the loaded model in mteb's interface.
 
     Args:
         model: What to load.
-        cache: The store; vectors of texts are kept in its `embeddings` folder.
-        device: Where a model with weights computes, as torch names it; None for the default of its library, the GPU
-            where there is one.
+        cache: The store; its folder `embeddings` holds the vectors of texts.
+        device: torch device of a model with weights; None for the default of its library, the GPU where there is one.
     """
     from tcmbench.encoders import model_meta
     from tcmbench.encoders.runtime.soundness import guard

@@ -1,4 +1,4 @@
-"""A few texts on which every way to run a model must agree, and how evaluation tokenises them."""
+"""Canary texts, on which all ways of running a model must agree, and their tokens in evaluation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DOCUMENTS = (
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the token ids that an embedding model is fed in evaluation."""
+    """Return the token ids of a text for an embedding model in evaluation."""
     ids: list[int] = tokenizer(text)["input_ids"]
     return list(ids)
 
 
 def pair_ids(tokenizer: Any, query: str, document: str, *, instruction: str) -> list[int]:
-    """Return the token ids that a reranker with a chat template is fed in evaluation."""
+    """Return the token ids of a pair for a reranker with a chat template in evaluation."""
     messages = [
         {"role": "system", "content": instruction},
         {"role": "query", "content": query},

@@ -1,7 +1,7 @@
-"""The folder of a tuned model: its base's files with other weights, complete for whoever loads it.
+"""The folder of a tuned model: its base's files with the tuned weights, complete for all loaders.
 
-sentence-transformers guesses when files are missing, and guesses differently from evaluation: without `modules.json`
-it sends text through the chat template, without the chat template it joins query and document by a separator.
+sentence-transformers guesses where files are missing, and differently from evaluation: without `modules.json` it
+applies the chat template to texts, without a chat template it joins query and document with a separator.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _SYSTEM = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
     'Note that the answer can only be "yes" or "no".'
 )
-"""What Qwen3-Reranker was trained with (its model card), and what ms-swift's template says."""
+"""System message of Qwen3-Reranker's training (its model card) and of ms-swift's template."""
 
 
 def copy_companions(base_dir: Path, target: Path) -> None:
-    """Copy all files of a base except the weights of its network, which `target` has its own of.
+    """Copy all files of a base except the weights of its network.
 
-    Modules that ms-swift doesn't train (a dense layer after pooling) keep theirs, in their folders, unless `target` has
+    Modules that ms-swift doesn't train (a dense layer after pooling) are copied with their weights, unless `target` has
     weights there: sentence-transformers trains and writes them. Code that comes with a model is not copied.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -47,15 +47,15 @@ def copy_companions(base_dir: Path, target: Path) -> None:
             ignored = shutil.ignore_patterns("*.bin", "*.pt", "*.py", "*.pkl", *written)
             shutil.copytree(entry, target / entry.name, ignore=ignored, dirs_exist_ok=True)
         elif not entry.name.endswith((*_WEIGHTS, ".py", ".pkl")) and entry.name != "config.json":
-            # the hub's cache holds links into a folder of blobs; the copy must stand alone
+            # The hub's cache contains links into a folder of blobs; the copy must not.
             shutil.copyfile(entry, target / entry.name)
 
 
 def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> None:
-    """Write what sentence-transformers needs of an embedding model, where the base didn't come with it.
+    """Write sentence-transformers' files of an embedding model, where the base has none.
 
     Raises:
-        SpecError: The base neither came with it nor says how to pool.
+        SpecError: The base has none and doesn't declare `pooling`.
     """
     prompts: dict[str, Json] = {"query": base.query_prompt, "document": base.document_prompt}
     settings_file = target / "config_sentence_transformers.json"
@@ -87,12 +87,12 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
 
 
 def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTokenizerBase, head: str) -> None:
-    """Write what sentence-transformers' CrossEncoder needs of a decoder that judges pairs.
+    """Write the files of sentence-transformers' CrossEncoder for a decoder that scores pairs.
 
     Args:
         target: Folder with weights and tokenizer.
-        base: Its instruction goes into the chat template where the base has none.
-        tokenizer: Tells the ids of yes and no.
+        base: Its instruction is part of the chat template where the base has none.
+        tokenizer: Gives the ids of yes and no.
         head: generative or classification.
     """
     if not tokenizer.chat_template:

@@ -1,7 +1,7 @@
-"""Which files of a model's folder a loader may read, and which folders can't be trusted to be what they are hashed as.
+"""The files of a model's folder that a loader may read, and checks that their hash covers the model.
 
-Everything counts unless it is known not to: a file that a loader reads and the revision leaves out would let other
-weights answer under the same revision.
+Every file counts unless it is known to be irrelevant: a file that a loader reads and the revision leaves out would give
+different models the same revision.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NEVER_READ = (
     "*.csv", "args.json", "logging.jsonl", "outcome.json", "trainer_state.json", "training_*", "all_results.json",
     "train_results.json", "eval_results.json", "optimizer*", "scheduler*", "rng_state*", "events.out.*", "*.lock",
 )  # fmt: skip
-"""Cards, pictures, logs and the state of a training."""
+"""Model cards, images, logs and the state of a training."""
 
 _NEVER_READ_FOLDERS = frozenset({"runs", "images", "onnx", "openvino", ".cache", "__pycache__"})
-"""Logs, and the weights of engines that no encoder here opens."""
+"""Logs, and weights in formats that no encoder here loads."""
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _LFS = b"version https://git-lfs"
@@ -34,7 +34,7 @@ _LONGEST_HEADER = 100 << 20
 
 
 def relevant(model_dir: Path) -> dict[str, Path]:
-    """Return name → file of all that a loader may read, names relative to the folder, links to folders followed.
+    """Return name → file of all files that a loader may read, names relative to the folder, following links.
 
     Raises:
         ModelAbsent: An adapter without its base, weights only as pickles, damaged safetensors, or code from elsewhere.
@@ -120,7 +120,7 @@ _AGAIN = "Copy or download it again."
 
 
 def _refuse_code_from_elsewhere(model_dir: Path) -> None:
-    """Check that the code that a configuration names lies in the folder, where it is hashed.
+    """Check that the code named in a configuration is in the folder, where it is hashed.
 
     Raises:
         ModelAbsent: `auto_map` names a file of another repository.

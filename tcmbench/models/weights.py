@@ -1,4 +1,4 @@
-"""Where the weights of a base are: a folder, or a snapshot in the hub's local cache."""
+"""The weights of a base: in a folder, or in the hub's local cache."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _commit(reference: Path) -> str:
 def _hub_folder(base: Base, *, download: bool) -> Path:
     """Return the snapshot of a hub model in the local cache."""
     if base.hub_id is None:
-        raise ModelAbsent(f"base {base.name}: a baseline has no weights")
+        raise ModelAbsent(f"base {base.name}: a base of kind 'baseline' has no weights")
     # The layout of the hub's cache is documented; importing huggingface_hub to walk it takes a second.
     cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
     repository = cache / f"models--{base.hub_id.replace('/', '--')}"

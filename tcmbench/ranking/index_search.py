@@ -1,17 +1,16 @@
-"""Search through a FAISS index, for corpora on which an exact search of every document takes too long.
+"""Search through a FAISS index, for corpora on which an exact search takes too long.
 
-The default search (`dense_search`) is exact and needs memory for one chunk of the corpus only. What an index
-saves is time, and what it costs is recall: every score found through one carries `search_recall_at_10` and `_100`,
-the share of the exact neighbours that it found, measured on a sample of the queries in the same pass.
-`flat` is exact up to the rounding of FAISS's own products, which can swap documents whose scores are almost tied;
-it holds one chunk of the corpus at a time. The other two hold all vectors.
+The default search (`dense_search`) is exact and holds one chunk of the corpus at a time. An approximate index saves
+time where it is searched for many queries, and loses recall: every score computed through one comes with
+`search_recall_at_10` and `_100`, the share of the exact neighbours that it returned, measured on a sample of the
+queries in the same pass. `flat` is exact up to the rounding of FAISS's products, which can swap documents whose scores
+are almost tied; it holds one chunk at a time. The other two hold all vectors.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,37 +22,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tcmbench.ranking.index_options import IndexOptions
+
 _CUTS = (10, 100)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
-    """Which index, and how hard it looks."""
-
-    kind: Literal["flat", "ivf", "hnsw"] = "flat"
-    """Exact; inverted lists (Jégou et al., 2011); or a graph of small worlds (arXiv:1603.09320)."""
-
-    lists: int = 0
-    """Inverted lists; 0 makes 4·√documents."""
-
-    probes: int = 32
-    """Lists that are looked through for a query."""
-
-    links: int = 32
-    """Links of a document in the graph."""
-
-    breadth: int = 256
-    """Candidates kept while walking the graph."""
-
-    sample: int = 200
-    """Queries on which recall is measured."""
-
-
-class Found(NamedTuple):
-    """What a search through an index gave."""
+class IndexSearch(NamedTuple):
+    """The result of a search through an index."""
 
     ranked: Ranked
-    """Documents ranked."""
+    """The documents, ranked."""
 
     recall: dict[str, float]
     """`search_recall_at_10` and `_100` on the sample."""
@@ -66,15 +44,15 @@ def search(
     judged: Judgements,
     k: int,
     options: IndexOptions,
-) -> Found:
+) -> IndexSearch:
     """Return the documents of highest inner product, through an index.
 
     Args:
         queries: Query vectors; of length 1 for cosine.
         chunks: Vectors of the documents, a part of the corpus at a time, each released before the next.
-        judged: Who is relevant to whom.
+        judged: Relevance of documents to queries.
         k: Documents to keep per query.
-        options: Which index.
+        options: Kind and parameters of the index.
     """
     k = min(k, len(judged.document_ids))
     sampled = np.linspace(0, len(queries) - 1, min(options.sample, len(queries))).astype(np.int64)
@@ -85,10 +63,10 @@ def search(
         index.add(np.ascontiguousarray(chunk), start=start, documents=len(judged.document_ids))
         exact = _exact(exact, queries[sampled] @ chunk.T, start=start, k=max(_CUTS), order=judged.order)
         start += len(chunk)
-    scores, numbers = index.found()
+    scores, numbers = index.best()
     collector = Collector(judged, width=k)
     counts = np.count_nonzero(numbers >= 0, axis=1)
-    # An index may find fewer than k; what it did find stands in front.
+    # An index may return fewer than k documents; they come first in the row.
     for count in np.unique(counts).tolist():
         rows = np.flatnonzero(counts == count)
         top = TopK(scores[rows, :count].copy(), numbers[rows, :count].astype(np.int32))
@@ -99,7 +77,7 @@ def search(
         for cut in _CUTS
         if exact is not None and exact.documents.shape[1] >= cut
     }
-    return Found(collector.ranked(), recall)
+    return IndexSearch(collector.ranked(), recall)
 
 
 class _Blocks:
@@ -112,19 +90,19 @@ class _Blocks:
         self._best: TopK | None = None
 
     def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
-        """Search a chunk and keep the best of it and of those before."""
+        """Search a chunk and keep the best documents of all chunks so far."""
         del documents
         import faiss
 
         index = faiss.IndexFlatIP(chunk.shape[1])
         index.add(chunk)
-        # A list of more than the chunk holds would be filled up with -1.
+        # With k above the size of the chunk FAISS would pad the rows with -1.
         scores, numbers = _on_gpus(index).search(self._queries, min(self._k, len(chunk)))
         top = TopK(scores, (numbers + start).astype(np.int32))
         settle_ties(top.scores, top.documents, order=self._judged.order)
         self._best = top if self._best is None else merge(self._best, top, k=self._k, order=self._judged.order)
 
-    def found(self) -> TopK:
+    def best(self) -> TopK:
         """Return the best documents."""
         if self._best is None:
             return TopK(np.zeros((len(self._queries), 0), np.float32), np.zeros((len(self._queries), 0), np.int32))
@@ -141,14 +119,14 @@ class _Index:
         self._index: Any = None
 
     def add(self, chunk: NDArray[np.float32], *, start: int, documents: int) -> None:
-        """Add a chunk to the index, which the first one trains."""
+        """Add a chunk to the index, which is trained on the first one."""
         del start
         if self._index is None:
             self._index = _empty_index(chunk, documents=documents, options=self._options)
         self._index.add(chunk)
 
-    def found(self) -> TopK:
-        """Return the best documents; -1 where the index found fewer."""
+    def best(self) -> TopK:
+        """Return the best documents; -1 where the index returned fewer."""
         scores, numbers = _on_gpus(self._index).search(self._queries, self._k)
         return TopK(scores, numbers)
 
@@ -162,7 +140,7 @@ def _empty_index(chunk: NDArray[np.float32], *, documents: int, options: IndexOp
         index = faiss.IndexHNSWFlat(dimensions, options.links, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efSearch = options.breadth
         return index
-    # k-means wants some 40 vectors a list; fewer lists where the first chunk is small.
+    # k-means needs about 40 vectors per list: fewer lists where the first chunk is small.
     lists = min(options.lists or 4 * math.isqrt(documents), max(len(chunk) // 39, 1))
     index = faiss.index_factory(dimensions, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed = 1234
@@ -172,7 +150,7 @@ def _empty_index(chunk: NDArray[np.float32], *, documents: int, options: IndexOp
 
 
 def _on_gpus(index: Any) -> Any:
-    """Return the index on all GPUs, where FAISS sees any (its GPU build also runs without)."""
+    """Return the index on all GPUs that FAISS sees (its GPU build also runs without)."""
     import faiss
 
     return faiss.index_cpu_to_all_gpus(index) if getattr(faiss, "get_num_gpus", int)() else index
@@ -185,7 +163,7 @@ def _exact(best: TopK | None, scores: NDArray[np.float32], *, start: int, k: int
     return more if best is None else merge(best, more, k=k, order=order)
 
 
-def _recall(exact: NDArray[Any], found: NDArray[Any]) -> float:
-    """Return the share of exact neighbours that were found."""
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]
+def _recall(exact: NDArray[Any], returned: NDArray[Any]) -> float:
+    """Return the share of exact neighbours that were returned."""
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(exact, returned, strict=True)]
     return float(sum(shared) / exact.size)

@@ -1,8 +1,7 @@
 """Ranking metrics from the ranks of the relevant documents alone, to the last bit of trec_eval's.
 
-trec_eval, which mteb calls, walks every retrieved document of every query. All its measures follow from the
-few ranks at which relevant documents stand. Sums run in its order (down the ranking), so results are equal,
-not just close.
+trec_eval, which mteb calls, iterates over every retrieved document of every query. All its measures follow from the few
+ranks of relevant documents. Sums are taken in its order (down the ranking), so results are equal, not just close.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Relevant(NamedTuple):
     """Number of the query."""
 
     document: NDArray[np.int64]
-    """Number of the document; -1 when the corpus does not hold it."""
+    """Number of the document; -1 where the corpus doesn't contain it."""
 
     gain: NDArray[np.int64]
     """Relevance, ≥ 1."""
@@ -59,10 +58,10 @@ def hits(query: Integers, rank: Integers, gain: Integers) -> Hits:
     return Hits(query[order].astype(np.int64), rank[order].astype(np.int64), gain[order].astype(np.int64))
 
 
-def per_query(found: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def per_query(retrieved: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     """Return NDCG@k, MAP@k, Recall@k, P@k, HitRate@k and MRR@k of every query, under mteb's internal names."""
     blocks = [
-        _block(found, relevant, start=start, stop=min(start + _ROWS, relevant.queries), k_values=k_values)
+        _block(retrieved, relevant, start=start, stop=min(start + _ROWS, relevant.queries), k_values=k_values)
         for start in range(0, relevant.queries, _ROWS)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -70,12 +69,12 @@ def per_query(found: Hits, relevant: Relevant, *, k_values: Sequence[int]) -> di
 
 def mean(values: NDArray[np.float64]) -> float:
     """Return the mean as mteb takes it: Python's sum over a list, divided by its length."""
-    # numpy sums in pairs, which flips the fifth decimal now and then.
+    # numpy sums in pairs, which can change the fifth decimal.
     return sum(values.tolist()) / len(values)
 
 
 class Confidence(NamedTuple):
-    """How sure a model is of each query, from the scores of what it retrieved."""
+    """Confidence of a model in its results for each query, from the scores of the documents retrieved."""
 
     max: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -87,7 +86,7 @@ def confidence(scores: Floats, *, dropped: Integers | None = None) -> Confidence
 
     Args:
         scores: (queries, k), all rows with the same number of documents.
-        dropped: Per row the place of a score to leave out, or -1.
+        dropped: Position of a score to leave out of each row, or -1.
     """
     rows, k = scores.shape
     if dropped is not None and (dropped >= 0).any():
@@ -97,15 +96,15 @@ def confidence(scores: Floats, *, dropped: Integers | None = None) -> Confidence
         return Confidence(zeros, zeros, zeros)
     wide = scores.astype(np.float64)
     diff1 = wide[:, 0] - wide[:, 1] if k > 1 else np.zeros(rows)
-    # np.std rounds by order, and mteb's order is the layout of its heap.
+    # np.std rounds by order, and mteb's order is the layout of its heap: a tie more or less changes nAUC.
     return Confidence(wide[:, 0].copy(), np.std(wide[:, heap_layout(k)], axis=1), diff1)
 
 
 @cache
 def heap_layout(k: int) -> NDArray[np.int64]:
-    """Return the rank at each place of a binary heap into which `k` scores were pushed, best first.
+    """Return the rank at each position of a binary heap into which `k` scores were pushed, best first.
 
-    Equal scores don't change which value stands where, so one layout serves every row.
+    Equal scores don't change the value at any position, so one layout holds for all rows.
     """
     heap: list[int] = []
     for rank in range(k):
@@ -167,12 +166,12 @@ def _confidence_without(scores: Floats, dropped: Integers) -> Confidence:
 
 
 def _block(
-    found: Hits, relevant: Relevant, *, start: int, stop: int, k_values: Sequence[int]
+    retrieved: Hits, relevant: Relevant, *, start: int, stop: int, k_values: Sequence[int]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the metrics of the queries from `start` to `stop`."""
     deepest = max(k_values)
     discount = np.array([math.log2(place + 2) for place in range(deepest)])
-    rank, gain = _padded(found, start=start, stop=stop, deepest=deepest)
+    rank, gain = _padded(retrieved, start=start, stop=stop, deepest=deepest)
     judged = np.searchsorted(relevant.query, [start, stop])
     counts = np.bincount(relevant.query[slice(*judged)] - start, minlength=stop - start)
     ideal = _ideal(relevant, judged=slice(*judged), counts=counts, start=start, discount=discount)
@@ -197,29 +196,29 @@ def _block(
 
 
 def _running(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of the first 0, 1, 2 … terms of each row, added one after the other."""
+    """Return the sums of the first 0, 1, 2 … terms of each row, added in order."""
     sums = np.zeros((terms.shape[0], terms.shape[1] + 1))
     np.cumsum(terms, axis=1, out=sums[:, 1:])
     return sums
 
 
 def _places(query: NDArray[np.int64], *, start: int, rows: int) -> NDArray[np.int64]:
-    """Return the place of each entry within its query, for entries ordered by query."""
+    """Return the position of each entry within its query, for entries ordered by query."""
     counts = np.bincount(query - start, minlength=rows)
     return np.arange(query.size) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _padded(found: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _padded(retrieved: Hits, *, start: int, stop: int, deepest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return ranks and gains of the hits above `deepest`, one row per query, padded with `deepest` and 0."""
-    low, high = np.searchsorted(found.query, [start, stop])
-    kept = np.flatnonzero(found.rank[low:high] < deepest) + low
-    query = found.query[kept]
+    low, high = np.searchsorted(retrieved.query, [start, stop])
+    kept = np.flatnonzero(retrieved.rank[low:high] < deepest) + low
+    query = retrieved.query[kept]
     places = _places(query, start=start, rows=stop - start)
     width = int(places.max()) + 1 if places.size else 0
     rank = np.full((stop - start, width), deepest, dtype=np.int64)
     gain = np.zeros((stop - start, width))
-    rank[query - start, places] = found.rank[kept]
-    gain[query - start, places] = found.gain[kept]
+    rank[query - start, places] = retrieved.rank[kept]
+    gain[query - start, places] = retrieved.gain[kept]
     return rank, gain
 
 

@@ -1,7 +1,7 @@
-"""From retrieved documents to every number that mteb reports, without a dictionary per query.
+"""All numbers that mteb reports, from retrieved documents, without a dictionary per query.
 
-`Collector` takes blocks of ranked documents as they are found and keeps of each only what the numbers need:
-the ranks of the relevant documents, the confidences, and the best hundred documents.
+`Collector` reduces blocks of ranked documents to what the numbers need: the ranks of the relevant documents, the
+confidences, and the best hundred documents.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _PAIRS = 4096
 
 
 class NoParity(Exception):
-    """Why a split has to be scored by mteb itself; never leaves the evaluation package."""
+    """A split has to be scored by mteb itself; caught by `FastRetrieval`."""
 
     def __init__(self, reason: str, *, results: dict[str, dict[str, float]] | None = None) -> None:
-        """Say why; `results` is the run, where one was made already."""
+        """Store the reason, and the run where one was computed already."""
         super().__init__(reason)
         self.results = results
 
@@ -96,13 +96,13 @@ def judgements(
 
 
 class Ranked(NamedTuple):
-    """What is left of a search once all blocks are in."""
+    """The result of a search, reduced to what metrics need."""
 
     hits: metrics.Hits
     """Retrieved relevant documents, ranked as trec_eval does (scores in single precision)."""
 
     exact_hits: metrics.Hits
-    """The same, ranked by the scores as they are (for MRR)."""
+    """The same, ranked by the scores at full precision (for MRR)."""
 
     confidence: metrics.Confidence
     """Confidence per query."""
@@ -118,10 +118,10 @@ class Collector:
     """Reduces blocks of ranked documents to ranks, confidences and top lists."""
 
     def __init__(self, judged: Judgements, *, width: int) -> None:
-        """Start with nothing retrieved.
+        """Start without any documents.
 
         Args:
-            judged: Who is relevant to whom.
+            judged: Relevance of documents to queries.
             width: Largest number of documents that a query can retrieve.
         """
         queries = judged.relevant.queries
@@ -135,12 +135,12 @@ class Collector:
         self._top_scores = np.full((queries, width), np.nan)
 
     def add(self, rows: Integers, top: TopK, *, confidence: metrics.Confidence | None = None) -> None:
-        """Take the ranked documents of some queries.
+        """Add the ranked documents of some queries.
 
         Args:
             rows: Numbers of the queries.
             top: Their documents in canonical order, every query with the same number.
-            confidence: Confidences, where they don't follow from the ranked scores.
+            confidence: Confidences; None computes them from the ranked scores.
 
         Raises:
             NoParity: A score is not a number.
@@ -148,15 +148,15 @@ class Collector:
         if np.isnan(top.scores).any():
             raise NoParity("a score that is not a number")
         dropped = self._dropped(rows, top.documents)
-        self._exact.append(self._found(rows, top.documents, dropped=dropped))
+        self._exact.append(self._hits_of(rows, top.documents, dropped=dropped))
         single = top.scores.astype(np.float32, copy=False)
         if single is top.scores or np.array_equal(single, top.scores):
             self._hits.append(self._exact[-1])
         else:
-            # trec_eval keeps scores in single precision: doubles that are apart may be tied there.
+            # trec_eval keeps scores in single precision: different doubles may be ties there.
             index = top.documents.copy()
             settle_ties(single, index, order=self._judged.order)
-            self._hits.append(self._found(rows, index, dropped=self._dropped(rows, index)))
+            self._hits.append(self._hits_of(rows, index, dropped=self._dropped(rows, index)))
         values = confidence or metrics.confidence(top.scores, dropped=dropped)
         self._confidence[rows] = np.stack(values, axis=1)
         self._keep_top(rows, top, dropped=dropped)
@@ -175,13 +175,13 @@ class Collector:
         )
 
     def _dropped(self, rows: Integers, index: Integers) -> Integers | None:
-        """Return per row the place of the document that has the query's own id, -1 without one."""
+        """Return per row the position of the document with the id of the query, -1 without one."""
         if self._judged.own is None:
             return None
         same = index == self._judged.own[rows][:, None]
         return np.where(same.any(axis=1), same.argmax(axis=1) if index.shape[1] else -1, -1)
 
-    def _found(self, rows: Integers, index: Integers, *, dropped: Integers | None) -> NDArray[np.int64]:
+    def _hits_of(self, rows: Integers, index: Integers, *, dropped: Integers | None) -> NDArray[np.int64]:
         """Return (query, rank, gain) of the relevant documents in a block, in three rows."""
         relevant = self._judged.relevant
         self._block_row[rows] = np.arange(len(rows))
@@ -231,8 +231,8 @@ def outcome(judged: Judgements, ranked: Ranked, *, k_values: Sequence[int], kept
     """Return mteb's numbers for a split, and those of its queries.
 
     Args:
-        judged: Who is relevant to whom.
-        ranked: What was retrieved.
+        judged: Relevance of documents to queries.
+        ranked: Result of the search.
         k_values: Cut-offs; 1 must be among them.
         kept: Names of the metrics to keep per query.
     """
@@ -243,7 +243,7 @@ def outcome(judged: Judgements, ranked: Ranked, *, k_values: Sequence[int], kept
         exact = metrics.per_query(ranked.exact_hits, judged.relevant, k_values=k_values)
         columns.update({name: exact[name] for name in exact if name.startswith("MRR@")})
     means = {name: metrics.mean(values) for name, values in columns.items()}
-    # mteb takes no nAUC of the hit rate.
+    # mteb computes no nAUC of the hit rate.
     curves = {name: values for name, values in columns.items() if not name.startswith("HitRate@")}
 
     def family(prefix: str) -> dict[str, float]:

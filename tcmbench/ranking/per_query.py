@@ -1,7 +1,7 @@
-"""Scores of single queries: what paired comparisons are made of.
+"""Scores of single queries, for paired comparisons.
 
-mteb reports means only. They are rounded to five decimals, MRR excepted, and `check_means` holds the columns
-kept here against them at every run.
+mteb reports means only, rounded to five decimals except for MRR. `check_means` compares them with the means of the
+scores kept here at every run.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def of_run(
     *,
     names: Sequence[str],
 ) -> PerQuery:
-    """Return the per-query scores from what mteb hands to `task_specific_scores`.
+    """Return the per-query scores from the arguments of mteb's `task_specific_scores`.
 
     Args:
         results: Scores of the retrieved documents by query.
@@ -124,7 +124,7 @@ def of_run(
 
 
 def check_means(per_query: PerQuery, reported: Mapping[str, float], *, where: str) -> None:
-    """Hold the mean of every per-query metric against the number reported for the split.
+    """Compare the mean of every per-query metric with the number reported for the split.
 
     Raises:
         ParityError: They differ by more than 1e-9 (after mteb's rounding to five decimals).

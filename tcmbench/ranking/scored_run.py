@@ -1,4 +1,4 @@
-"""Ranking of a run, the {query: {document: score}} that mteb gets from BM25, cross-encoders and the like."""
+"""Ranking of a run: the {query: {document: score}} that BM25, cross-encoders and other search models return."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS = 512
-# What trec_eval's binding takes for a number; numpy's single precision is not among them.
+# Types that trec_eval's binding accepts as numbers; numpy's single precision is not among them.
 _NUMBERS = frozenset({float, int, np.float64})
 
 
@@ -31,7 +31,7 @@ def rank_run(
 
     Args:
         results: Scores by document by query, queries in the order of `judged`.
-        judged: Who is relevant to whom.
+        judged: Relevance of documents to queries.
         document_numbers: Numbers of the documents.
 
     Raises:

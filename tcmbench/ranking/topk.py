@@ -1,8 +1,8 @@
-"""Exact top-k of a score matrix in one order that does not depend on who computed it.
+"""Exact top-k of a score matrix, in an order that doesn't depend on the implementation.
 
-mteb keeps, per query, the documents that `torch.topk` picks and ranks them by (score, document id), both
-descending. Numpy's partial sort finds the same documents three times faster; the two can only differ where
-equal scores straddle the last place, and there torch is asked.
+mteb keeps, per query, the documents that `torch.topk` selects and ranks them by (score, document id), both descending.
+numpy's partial sort selects the same documents three times faster; the two can differ only where equal scores straddle
+the last position, and there torch is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TopK(NamedTuple):
 
 
 def id_order(ids: Sequence[str]) -> Integers:
-    """Return for each id its place among all ids in ascending code point order (as Python and strcmp sort)."""
+    """Return the position of each id among all ids in ascending code point order (as Python and strcmp sort)."""
     places = np.empty(len(ids), dtype=np.int32)
     # numpy's string arrays drop trailing NULs, so the sort is Python's.
     places[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids), dtype=np.int32)
@@ -56,7 +56,7 @@ def top_k(scores: Floats, *, k: int, order: Integers) -> TopK:
 
     Args:
         scores: (queries, documents). NaN counts as larger than everything.
-        k: How many; fewer documents than that are all returned.
+        k: Number of documents; all are returned where there are fewer.
         order: `id_order` of the documents.
     """
     documents = scores.shape[1]

@@ -1,1 +1,1 @@
-"""A model set to entries: what is missing is trained and measured, what the store holds is gathered."""
+"""From a model set to entries: missing models and scores are computed, and all are gathered from the store."""

@@ -1,4 +1,4 @@
-"""What a board says about the data of its tasks: the card of each, slices of their records, and texts on request."""
+"""Cards of the tasks on a board: facts of their data, slices of their records, and texts on request."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DISEASES = 6
 def task_cards(
     workspace: Workspace, planned: PlannedSuite, *, variants: Sequence[Variant] = (), show_text: bool = False
 ) -> Mapping[str, TaskCard]:
-    """Return what the board says about the data of each column.
+    """Return the card of each column.
 
     Args:
         workspace: Where specs and data are.
         planned: The suite.
-        variants: Variants of the board; their training records say which syndromes were seen.
-        show_text: Whether to hold the texts of queries and of texts to classify; only where the user asked for it.
+        variants: Variants of the board; their training records determine the seen syndromes.
+        show_text: Whether to include the texts of items; only where the user requested it.
 
     Raises:
         DataError: The data of a task or of a variant can't be read.
@@ -50,7 +50,7 @@ def task_cards(
         texts: Mapping[str, str] = {}
         if path is not None and (show_text or column.role == "in_domain"):
             layout = tasks.layout(spec)
-            # Retrieval, reranking and two-stage tasks ask about the same records.
+            # Retrieval, reranking and two-stage tasks share records.
             if (path, column.split) not in read:
                 read[path, column.split] = layout.records(path, column.split)
             records = read[path, column.split]
@@ -75,33 +75,35 @@ def slices(records: Sequence[Record], *, seen: frozenset[str]) -> dict[str, dict
     """Return slicing → record id → slice.
 
     `length` splits records into thirds by the characters of their query; `disease` names the most frequent diseases
-    and calls the rest other; `seen` says whether a gold syndrome of the record occurs in training, and is left out
-    when nothing was trained.
+    and the rest other; `seen` states whether a gold syndrome of the record occurs in training, and is left out
+    if nothing was trained.
 
     Args:
         records: Records of one split.
         seen: Gold syndromes of all training records.
     """
-    found: dict[str, dict[str, str]] = {}
+    slicings: dict[str, dict[str, str]] = {}
     if not records:
-        return found
+        return slicings
     lengths = sorted(len(record.query()) for record in records)
     short, medium = (lengths[len(lengths) * part // 3] for part in (1, 2))
-    found["length"] = {
+    slicings["length"] = {
         record.record_id: "short" if size < short else "medium" if size < medium else "long"
         for record in records
         if (size := len(record.query()))
     }
     named = Counter(record.disease for record in records if record.disease)
     frequent = {name for name, _ in sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))[:_DISEASES]}
-    found["disease"] = {
+    slicings["disease"] = {
         record.record_id: record.disease if record.disease in frequent else "other"
         for record in records
         if record.disease
     }
     if seen:
-        found["seen"] = {record.record_id: "unseen" if seen.isdisjoint(record.labels) else "seen" for record in records}
-    return found
+        slicings["seen"] = {
+            record.record_id: "unseen" if seen.isdisjoint(record.labels) else "seen" for record in records
+        }
+    return slicings
 
 
 def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozenset[str]:
@@ -111,5 +113,5 @@ def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozen
         try:
             labels |= training_data.find(workspace, variant).labels
         except TcmbenchError:
-            continue  # the row of the variant says so
+            continue  # The error is in the row of the variant.
     return frozenset(labels)

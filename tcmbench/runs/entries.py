@@ -1,4 +1,4 @@
-"""From a model set to the entries of its board: what each model scored, or why it didn't."""
+"""Entries of a board from stored scores and trainings."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What was trained of a variant."""
+    """The trained models of a variant."""
 
     tuned: Sequence[Tuned]
     """Its models, one per seed."""
 
     leaks: str
-    """What the training records share with the tasks of the board's suite, in one line. Not a fact of the models: one
-    that was trained for another suite is the same model, and stands on this board too."""
+    """Overlap of the training records with the tasks of the board's suite, in one line. It is not stored with the
+    models,
+    since the same model may be on boards of several suites."""
 
 
 def base_entry(base: Base, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
-    """Return the row of a base or baseline as it is, or of a model that was tuned elsewhere.
+    """Return the entry of a base, or of a model that was tuned elsewhere.
 
     Args:
         base: The base.
-        cells: What it scored.
+        cells: Its cells.
         settings: How it was trained, as far as its folder says; empty for one that wasn't tuned.
     """
     return Entry(
@@ -67,7 +68,7 @@ def variant_entry(
     states: Mapping[str, CellState],
     failure: str | None,
 ) -> Entry:
-    """Return the row of a variant: one score per seed on every column that all its seeds have.
+    """Return the entry of a variant: one score per seed on every column that all its seeds have.
 
     Args:
         variant: The variant.
@@ -75,7 +76,7 @@ def variant_entry(
         trained: Its models.
         cells: Their cells, in the same order.
         states: Column → why there is no score, for columns that some seed lacks.
-        failure: Why it could not be trained; None when it was.
+        failure: Why it could not be trained; None if it was.
     """
     columns = [column.column for column in planned.suite.tasks]
     complete = [c for c in columns if cells and c not in states and all(c in one.scores for one in cells)]
@@ -97,7 +98,7 @@ def variant_entry(
 
 
 def _loss(tuned: Sequence[Tuned]) -> dict[str, Json]:
-    """Return the loss that the models were trained with: a recipe may leave it to its trainer."""
+    """Return the loss of the training, which a recipe may leave to its trainer's default."""
     return {"training.loss": tuned[0].outcome["loss"]} if tuned else {}
 
 
@@ -137,7 +138,7 @@ def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
 
 
 def _training_provenance(trained: Trained) -> dict[str, str]:
-    """Return what is worth knowing of the trainings: seeds, data, command, settings, versions, parity, leaks."""
+    """Return the provenance of the trainings: seeds, data, command, settings, versions, parity, leaks."""
     tuned = trained.tuned
     if not tuned:
         return {}
@@ -150,9 +151,9 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
     if isinstance(command, list):
         facts["training command"] = " ".join(str(word).rpartition("/")[2] for word in command)
     if isinstance(environment, dict):
-        # What ms-swift reads beside its arguments; paths of this machine tell nobody anything.
-        told = [f"{name}={value}" for name, value in environment.items() if "/" not in str(value) and value != ""]
-        facts["training environment"] = " ".join(told)
+        # Variables that ms-swift reads in addition to its arguments, without paths of this machine.
+        settings = [f"{name}={value}" for name, value in environment.items() if "/" not in str(value) and value != ""]
+        facts["training environment"] = " ".join(settings)
     if isinstance(parity, dict):
         facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
     if trained.leaks:
@@ -171,7 +172,7 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
 
 
 def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
-    """Return the row of a base that could not be loaded: failed everywhere, with the reason."""
+    """Return the entry of a base that could not be loaded: failed on all columns, with the reason."""
     return Entry(
         name=base.name,
         title=base.name,
@@ -192,7 +193,7 @@ def _kind(base: Base) -> Kind:
 
 
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields without secrets, tables flattened with dots, those left at None or empty out."""
+    """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty."""
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -207,7 +208,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
 
 
 def _speed(seeds: Sequence[Cells]) -> float | None:
-    """Return tokens encoded a second over all scores that encoded anything; None when all came from the cache."""
+    """Return tokens encoded per second over all scores that encoded any; None if all vectors were cached."""
     origins = [score.record.provenance for cells in seeds for score in cells.scores.values()]
     tokens = sum(origin.encoded_tokens for origin in origins)
     seconds = sum(origin.seconds for origin in origins if origin.encoded_tokens)
@@ -215,7 +216,7 @@ def _speed(seeds: Sequence[Cells]) -> float | None:
 
 
 def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
-    """Return the provenance of a model's scores, one line per kind; several values are listed."""
+    """Return the provenance of a model's scores, one line per kind, with all values."""
     records = [score.record for cells in seeds for score in cells.scores.values()]
     if not records:
         return {}

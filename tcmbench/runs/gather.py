@@ -1,4 +1,4 @@
-"""The entries of a set from what the store has, training and measuring nothing."""
+"""The entries of a set from the store, without training or measuring."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
 
 
 def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entry:
-    """Return the entry of a base; one that can't be loaded has failed everywhere, with the reason."""
+    """Return the entry of a base; one that can't be loaded has failed on all columns, with the reason."""
     try:
         with failures.explained(f"base {base.name}"):
             model = models.base_model(workspace, base.name)
@@ -50,7 +50,7 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
-    """Return the entry of a variant; a column has scores where all seeds have one."""
+    """Return the entry of a variant; a column has scores if all seeds have one."""
     tuned: list[Tuned] = []
     cells: list[Cells] = []
     untrained: list[CellState] = []
@@ -92,7 +92,7 @@ def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:
 
 
 def missing(gathered: Sequence[Entry]) -> tuple[str, ...]:
-    """Return `model · column: reason` of every score that should be there and isn't."""
+    """Return `model · column: reason` of every missing score."""
     return tuple(
         f"{entry.name} · {column}: {state.state.replace('_', ' ')}: {state.reason}"
         for entry in gathered

@@ -1,8 +1,8 @@
-"""A model set as jobs: each trains one model or measures one, says what it needs, and waits for at most one other.
+"""A model set as jobs: each trains or measures one model, states its needs, and depends on at most one other.
 
-A job is small and can be pickled: names, paths and keys. Whoever performs it looks everything else up again, and what
-it makes goes to the store, under keys that depend on no job. So a job can be sent to another process or machine that
-sees the same folders, can be performed again after a crash, and two runs can plan the same jobs.
+A job is small and can be pickled: names, paths and keys. Everything else is looked up where it is performed, and its
+results go to the store, under keys that don't depend on the job. So a job can be sent to another process or machine
+with the same folders, can be repeated after a crash, and two runs can plan the same jobs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _MODEL_THREADS = 4
 _ADAM = 4
-"""Weights, gradients and two moments, in the size of the weights each."""
+"""Weights, gradients and two moments, each as large as the weights."""
 
 _MIB = 1 << 20
 
@@ -44,14 +44,14 @@ class Needs:
     """What a job needs of a machine."""
 
     gpus: int
-    """GPUs that it uses where there are any; 0 for one that has no use for a GPU."""
+    """GPUs that it uses where there are any; 0 for a job that can't use one."""
 
     memory_mib: int | None
     """Least memory, of the GPU where it uses one: weights, and for a full training gradients and the optimiser's state.
-    None where nothing is known."""
+    None if unknown."""
 
     threads: int
-    """Processor threads that it makes use of where no GPU does the work; fewer make it slower."""
+    """Processor threads that it can use without a GPU; fewer make it slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ class Job:
     """The training of one seed of a variant, or the measuring of one model."""
 
     key: str
-    """Hash of what is done: equal jobs of two runs have equal keys. Of a training, the key of the tuned model."""
+    """Hash of the work: equal jobs of two runs have equal keys. For a training, the key of the tuned model."""
 
     workspace: Workspace
     """Folders."""
 
     set_name: str
-    """Set that the job is part of; its suite says what is measured."""
+    """Set of the job, with the suite."""
 
     name: str
     """Name of the base or variant."""
@@ -77,10 +77,10 @@ class Job:
     """Columns to measure; empty for a training."""
 
     needs: Needs
-    """What it needs of a machine."""
+    """Resources that it needs."""
 
     after: str | None = None
-    """Key of the job that must be done before; None when it can begin at once."""
+    """Key of the job that it depends on; None if it can start immediately."""
 
     @property
     def is_training(self) -> bool:
@@ -95,28 +95,28 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """All that is missing of a set."""
+    """All jobs that a set needs."""
 
     jobs: tuple[Job, ...]
-    """In the order of the set; a training stands before what waits for it."""
+    """In the order of the set; a training comes before the jobs that depend on it."""
 
     refused: Mapping[str, str]
-    """Base or variant → why nothing can be done for it."""
+    """Base or variant → why no job can be planned for it."""
 
     @property
     def scores(self) -> int:
-        """Number of scores that are to be measured."""
+        """Number of scores to measure."""
         return sum(len(job.columns) for job in self.jobs)
 
 
 def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> PlannedRun:
-    """Return the jobs that are left of a set; a model that can't be planned doesn't stop the others.
+    """Return the jobs that a set needs; a model that can't be planned doesn't stop the others.
 
     Raises:
         UnknownName: The set names a base or variant that doesn't exist.
         SpecError: A spec that can't be read.
     """
-    # All of the set is read before anything is planned: a misspelt name ends no run of hours.
+    # All specs of the set are read before planning, so that a misspelt name fails immediately.
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
     variants = workspace.variants(model_set)
     planner = _Planner(workspace, model_set, planned)
@@ -133,7 +133,7 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Pl
 
 @contextlib.contextmanager
 def _refusing(refused: dict[str, str], kind: str, name: str) -> Iterator[None]:
-    """Enter the name with its reason into `refused` where the body fails."""
+    """Add the name with the reason to `refused` if the body fails."""
     try:
         with failures.explained(f"{kind} {name}"):
             yield
@@ -206,13 +206,12 @@ class _Planner:
         seed: int | None,
         after: str | None = None,
     ) -> list[Job]:
-        """Return one job for all columns, so that the model is loaded once; none without columns.
+        """Return one job for all columns, so that the model is loaded once; none if there are no columns.
 
         Args:
-            model: Revision of the model; of one that isn't trained yet, the key of its training. With the revisions of
-                the tasks it is what the keys of the scores are made of.
-            columns: What is measured.
-            weights: Folder of weights of its size; None for a model without any.
+            model: Revision of the model; for one that isn't trained yet, the key of its training.
+            columns: Columns to measure.
+            weights: Folder of weights of its size; None for a model without weights.
             name: Name of the base or variant.
             seed: Seed of a variant.
             after: Key of its training.

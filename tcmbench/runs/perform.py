@@ -1,4 +1,4 @@
-"""A job, done: names become specs, models and tasks again, and what is made goes to the store."""
+"""Performing a job: specs, models and tasks are looked up by name, and results go to the store."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
-    """Train or measure, and return None when it is done, else why it failed; the store then holds the reason too.
+    """Train or measure, and return None on success, else the reason of the failure, which is also stored.
 
-    Nothing is done twice: what another run has put into the store is taken from there, and a training or measurement
-    that another process is busy with is waited for.
+    Nothing is computed twice: results in the store are used, and for a training or measurement of another process this
+    one waits.
 
     Args:
-        job: What is done.
-        emit: Takes the events.
+        job: Job to perform.
+        emit: Receives the events.
         device: Device of a model that is measured; None for the default of its library.
     """
     try:
@@ -47,12 +47,12 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
 
 
 def note_failure(job: Job, error: TcmbenchError) -> None:
-    """Store why a job failed, for each score that it should have measured, or for its training."""
+    """Store why a job failed, for each of its missing scores, or for its training."""
     store = job.workspace.store
     if job.is_training:
         failures.note(store, job.key, error)
         return
-    # A model that can't be looked up fails with its own reason wherever its scores are gathered.
+    # A model that can't be looked up has its own reason where its scores are gathered.
     with contextlib.suppress(TcmbenchError), failures.explained(job.model):
         planned = _planned(job)
         model = _model(job, planned)
@@ -63,7 +63,7 @@ def note_failure(job: Job, error: TcmbenchError) -> None:
 
 
 def is_taken(job: Job) -> bool:
-    """Return whether another process is busy with it, as far as that can be told."""
+    """Return whether another process is performing the training; False for measuring jobs."""
     return job.is_training and job.workspace.store.is_locked(tune.KIND, job.key)
 
 

@@ -1,4 +1,4 @@
-"""The jobs that are left of a run, in order; a failure takes along what waits for it."""
+"""The remaining jobs of a run, in order; jobs that depend on a failed one fail with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Queue:
-    """Gives out jobs whose predecessor is done, and reports how each ends."""
+    """Returns jobs whose dependency is done, and reports how each ends."""
 
     def __init__(self, jobs: Sequence[Job], *, emit: Emit) -> None:
         self._waiting = list(jobs)
@@ -23,13 +23,13 @@ class Queue:
         self._emit = emit
 
     def __bool__(self) -> bool:
-        """Return whether jobs wait."""
+        """Return whether jobs are left."""
         return bool(self._waiting)
 
     def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
-        """Return the next job that can begin and fits, None while there is none.
+        """Return the next job that can start and fits, None if there is none.
 
-        A job that another run is busy with comes after all others: by then it may be done.
+        A job that another run is performing comes last, since it may be done by then.
         """
         ready = [job for job in self._waiting if job.after not in self._open and fits(job)]
         if not ready:
@@ -39,7 +39,7 @@ class Queue:
         return job
 
     def settle(self, job: Job, reason: str | None) -> None:
-        """Report the end of a job that was taken; with a reason it failed, and so have those that wait for it."""
+        """Report the end of a job; with a reason it has failed, and so have the jobs that depend on it."""
         self._open.discard(job.key)
         if reason is None:
             self._emit(JobFinished(job.key, job.model))

@@ -1,4 +1,4 @@
-"""What is missing of a set, done by an executor; others see meanwhile what is going on."""
+"""Running the jobs of a set by an executor, with a status that other processes can read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Execute(Protocol):
-    """Performs jobs in an order in which none begins before the one it waits for."""
+    """Performs jobs, each after the one that it depends on."""
 
     def __call__(self, jobs: Sequence[Job], *, emit: Emit) -> None:
         """Perform all jobs; one that fails doesn't stop the others."""
@@ -28,9 +28,9 @@ def run(store: Store, missing: PlannedRun, *, execute: Execute, emit: Emit) -> N
 
     Args:
         store: The store that all jobs use.
-        missing: What is left to do.
+        missing: Jobs to perform.
         execute: Performs the jobs.
-        emit: Takes the events.
+        emit: Receives the events.
     """
     for name, reason in missing.refused.items():
         emit(Note(f"{name}: {reason}"))

@@ -1,8 +1,8 @@
-"""What is being trained and measured right now, so that a board can be looked at during a long run.
+"""Status of the runs on a store, so that a board can show them while they run.
 
-A run holds a file in the store under a random name, with a lock on it that the system takes back when the run ends,
-however it ends: a killed run never looks as if it still ran, and no two runs share a file, whatever their machines and
-processes are called.
+A run has a file in the store under a random name, with a lock that the system releases when the run ends, however it
+ends: a killed run never appears as running, and no two runs share a file, whatever the names of their machines and
+processes.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ logger = logging.getLogger(__name__)
 
 _KIND = "running"
 _EVERY = 2.0
-"""Seconds between two notes of the same training."""
+"""Seconds between two updates of the same training."""
 
 
 class Doing(NamedTuple):
-    """What is done to one model."""
+    """Work in progress on one model."""
 
     model: str
     """Name of a base, or of a variant and its seed (`name/seed0`)."""
 
     column: str
-    """Column that is measured; empty while the model is trained."""
+    """Column that is measured; empty during training."""
 
     reason: Reason
-    """How far it is, without the seed."""
+    """Progress, without the seed."""
 
 
 class Status:
@@ -57,7 +57,7 @@ class Status:
         self._noted: dict[str, float] = {}
 
     def show(self, event: Event) -> None:
-        """Write what the event changes; steps of a training at most every two seconds."""
+        """Write the changes by an event; steps of a training at most every two seconds."""
         match event:
             case JobStarted(model=model, columns=()):
                 self._note(Doing(model, "", Reason.of("starting")))
@@ -84,7 +84,7 @@ class Status:
 
 @contextlib.contextmanager
 def reporting(store: Store) -> Iterator[Status]:
-    """Give the status of a new run; its file is there and locked until the run ends."""
+    """Yield the status of a new run; its file exists and is locked until the run ends."""
     import filelock
 
     path = store.root / _KIND / f"{uuid.uuid4().hex}.json"
@@ -99,7 +99,7 @@ def reporting(store: Store) -> Iterator[Status]:
 
 
 def running(store: Store) -> list[Doing]:
-    """Return what the runs on this store are doing, in no particular order of runs; files of dead ones are removed."""
+    """Return the work in progress of all runs on this store; files of ended runs are removed."""
     import filelock
 
     doing: list[Doing] = []

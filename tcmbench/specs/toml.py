@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench import redaction
-from tcmbench.errors import SpecError, UnknownName
-from tcmbench.specs.names import FileName, is_name
+from tcmbench.errors import SpecError
+from tcmbench.specs.names import FileName
 from tcmbench.specs.safe_toml import load
 
 if TYPE_CHECKING:
@@ -62,18 +62,6 @@ def read(schema: type[SpecT], path: Path) -> SpecT:
     if spec.name != path.stem:
         raise SpecError(f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree.")
     return spec
-
-
-def find(schema: type[SpecT], folder: Path, name: str, *, where: str = "") -> SpecT:
-    """Read `<folder>/<name>.toml`.
-
-    Raises:
-        UnknownName: There is no such file; the message lists the close and the known ones.
-    """
-    path = folder / f"{name}.toml"
-    if not (is_name(name) and path.is_file()):
-        raise UnknownName.of(schema.__name__.lower(), name, names(folder), where=where)
-    return read(schema, path)
 
 
 def names(folder: Path) -> list[str]:

@@ -37,6 +37,10 @@ class AugmentationSpec(_VariantPart):
     """Options of the augmentation."""
 
 
+_OF_TRAINERS = frozenset({"attention", "deepspeed", "devices", "matryoshka_dims"})
+"""Options of the trainers that earlier versions had as fields of `Training`."""
+
+
 class Training(_VariantPart):
     """Hyper-parameters that every trainer understands."""
 
@@ -94,6 +98,14 @@ class Training(_VariantPart):
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the trainer (devices, deepspeed, matryoshka_dims …)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_have_a_table(cls, given: object) -> object:
+        moved = sorted(_OF_TRAINERS & given.keys()) if isinstance(given, dict) else []
+        if moved:
+            raise ValueError(f"{', '.join(moved)}: options of the trainer, which belong under [training.options]")
+        return given
 
 
 class Variant(Spec):

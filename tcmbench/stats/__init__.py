@@ -1,22 +1,22 @@
-"""Gain and forgetting as numbers that hold: paired, with intervals, corrected for how many were looked at.
+"""Statistics of gain and forgetting: paired, with intervals, corrected for multiple comparisons.
 
-Everything here takes arrays and gives figures; files, boards and exit codes are other packages' business. What is
-given in points (0–100) comes back in points: nothing is rescaled except where a `scale` is asked for.
+Functions take arrays and return figures; none reads files or knows of boards and exit codes. Values in points (0–100)
+give results in points: nothing is rescaled, except by an explicit `scale`.
 
-    inputs          arrays that are checked: a missing score is an error, never a zero
+    inputs          checks of input arrays: a missing score is an error, never a zero
     estimates       Interval and Estimate: percentile intervals
-    resampling      whole clusters drawn with replacement, in blocks of bounded memory
-    draws           what resampling leaves: one row per resample, one column per model
+    resampling      clusters drawn with replacement, in blocks of bounded memory
+    draws           the result of resampling: one row per resample, one column per model
     paired          models over the same items: bootstrap over items and seeds
-    statistics/     how a task's figure follows from its items: mean, Spearman, average precision; one file each
+    statistics/     figures of a task from its items: mean, Spearman, average precision; one file each
     randomisation   the sign-flip test
-    mcnemar         the exact test for right and wrong answers
+    mcnemar         the exact test for paired binary outcomes
     multiplicity    Holm's correction
-    power           what so many items can show
+    power           chance to pass a margin, and smallest detectable loss
     forgetting      backward transfer, worst task, retention
     ranking         Borda, Pareto front, ties
     gate_evidence   all models of a task resampled together, as the gate reads them
-    gate            what a variant may lose, and whether it did
+    gate            rules of the policy, verdicts and violations
 
 Formulas and sources: docs/statistics.md.
 """

@@ -1,4 +1,4 @@
-"""What resampling leaves: the figure of every model in every resample, so that any difference can be read off."""
+"""The figure of every model in every resample, from which all differences and their intervals follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Draws:
     """Models over the same items, resampled together."""
 
     names: tuple[str, ...]
-    """Models, one a column."""
+    """Models, one per column."""
 
     observed: FloatArray
     """Figure of each model over all items."""
@@ -33,10 +33,10 @@ class Draws:
     """Items; over several tasks, of all of them."""
 
     n_clusters: int
-    """What was drawn; over several tasks, of all of them."""
+    """Units that were drawn; over several tasks, of all of them."""
 
     n_seeds: tuple[int, ...]
-    """Seeds of each model; with one the noise of training is not in the draws."""
+    """Seeds of each model; with a single one the draws don't include the noise of training."""
 
     def value(self, name: str) -> float:
         """Return a model's figure over all items."""
@@ -58,7 +58,7 @@ class Draws:
         return self.resampled[:, self._column(name)] - self.resampled[:, self._column(reference)]
 
     def ratio(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate | None:
-        """Return a model's figure over another's, with its interval; None unless the other is surely above zero."""
+        """Return the ratio of two figures with its interval; None unless the reference is above zero in all draws."""
         over = self.resampled[:, self._column(reference)]
         if self.value(reference) <= 0 or float(np.nanmin(over)) <= 0:
             return None
@@ -68,9 +68,9 @@ class Draws:
     def chance_at_least(self, name: str, reference: str, *, at: float) -> float:
         """Return the one-sided p value against "the difference is at least `at`": (1 + #{draws ≥ at}) / (1 + R).
 
-        The achieved significance level of the percentile interval (Efron and Tibshirani 1993, §15.4): below α just
-        where the interval's upper bound at 1 − α lies below `at`, so test and interval never disagree by more than
-        the rounding of one draw.
+        The achieved significance level of the percentile interval (Efron and Tibshirani 1993, §15.4): below α exactly
+        where the interval's upper bound at 1 − α lies below `at`, so that test and interval disagree by one draw at
+        most.
         """
         draws = defined(self.differences(name, reference))
         return (1 + int(np.count_nonzero(draws >= at))) / (1 + len(draws))
@@ -97,10 +97,10 @@ def mean_over_tasks(tasks: Sequence[Draws]) -> Draws:
     """Return the draws of the unweighted mean over tasks: every task counts the same, however many items it has.
 
     Row r of each task goes with row r of the others. Tasks drawn from different streams are thereby independent;
-    those that share a stream, and each model's seeds, move together as they should.
+    those that share a stream, and each model's seeds, are drawn together.
 
     Raises:
-        EvaluationError: No tasks, other models, or another number of resamples.
+        EvaluationError: No tasks, or tasks that differ in models or number of resamples.
     """
     if not tasks:
         raise EvaluationError("a mean over tasks needs at least one task")

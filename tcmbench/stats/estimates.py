@@ -28,7 +28,7 @@ class Interval(NamedTuple):
     """Upper end."""
 
     level: float = LEVEL
-    """Share of intervals made this way that hold the true value."""
+    """Coverage: share of such intervals that contain the true value."""
 
     def holds(self, value: float) -> bool:
         """Return whether a value lies inside, ends included."""
@@ -62,7 +62,7 @@ def percentile(draws: FloatArray, *, level: float = LEVEL) -> Interval:
 
 
 def defined(draws: FloatArray) -> FloatArray:
-    """Return the draws in which the statistic exists (Spearman doesn't where all items drawn are equal).
+    """Return the draws in which the statistic exists (Spearman's doesn't where all items drawn are equal).
 
     Raises:
         EvaluationError: There are none, or more than 1% of them are undefined.

@@ -1,8 +1,8 @@
-"""What a variant forgot, over the general tasks.
+"""Forgetting of a variant over the general tasks.
 
 Backward transfer: Lopez-Paz and Ranzato, "Gradient Episodic Memory" (NIPS 2017), equation 3, with the untuned base as
-the earlier state. All tasks count the same. The intervals cover the items of these tasks (and the seeds), not the
-choice of the tasks.
+the earlier state. All tasks have the same weight. The intervals cover the sampling of items (and of seeds), not the
+choice of tasks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Forgetting(NamedTuple):
-    """What happened to the general tasks."""
+    """Change on the general tasks."""
 
     backward_transfer: Estimate
     """Mean over tasks of (variant − base); negative: forgotten."""
@@ -29,13 +29,13 @@ class Forgetting(NamedTuple):
     """Task that fell most; of equal ones the first by name."""
 
     worst: Estimate
-    """Its change. Picked because it is the lowest, so on average it looks worse than it is."""
+    """Its change. It is selected as the lowest, so it is biased downwards."""
 
     retention: Estimate | None
     """Mean of the variant over mean of the base (1: all kept); None where the base's mean may be zero."""
 
     worse: float | None
-    """Share of items that got worse, each task counting the same; None where no task has scores of items."""
+    """Share of items that got worse, averaged over tasks; None where no task has scores of items."""
 
     tasks: int
     """Number of tasks."""
@@ -49,7 +49,7 @@ def forgetting(
     worse: Mapping[str, float] | None = None,
     level: float = LEVEL,
 ) -> Forgetting:
-    """Return what a variant kept of the general tasks.
+    """Return how a variant changed on the general tasks.
 
     Args:
         tasks: General task → draws that hold the variant and the base.
@@ -59,7 +59,7 @@ def forgetting(
         level: Level of the intervals.
 
     Raises:
-        EvaluationError: No tasks, tasks with other models, or shares of another task.
+        EvaluationError: No tasks, tasks that differ in models, or shares of other tasks.
     """
     worse = worse or {}
     if set(worse) - set(tasks):

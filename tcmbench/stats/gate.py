@@ -1,8 +1,8 @@
-"""May it ship? Pure decisions: evidence and a policy go in, verdicts and violations come out.
+"""The decision whether a variant may ship: pure functions from evidence and a policy to verdicts and violations.
 
-The rule on backward transfer is a non-inferiority test (Piaggio et al., CONSORT extension, JAMA 2012): "no loss was
-seen" is not enough, a loss beyond the margin must be ruled out. A task is unchanged only where two one-sided tests
-show it equivalent (Schuirmann 1987). Everything is in points (0–100).
+The rule on backward transfer is a non-inferiority test (Piaggio et al., CONSORT extension, JAMA 2012): the absence of a
+significant loss is not enough, a loss beyond the margin must be ruled out. A task is unchanged only where two one-sided
+tests show equivalence (Schuirmann 1987). Everything is in points (0–100).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one task says about a variant; `gate_evidence.evidence` makes it from scores of items."""
+    """The evidence of one task about a variant; computed from scores of items by `gate_evidence`."""
 
     task: str
     """Name of the task."""
 
     role: Role
-    """What the task stands for."""
+    """Role of the task."""
 
     metric: str
     """Name of the metric."""
@@ -84,8 +84,8 @@ class TaskVerdict(NamedTuple):
     """The same, corrected over the tasks of the gate."""
 
     verdict: Verdict
-    """unchanged: surely within ±equivalence; improved, regressed: interval beside zero and p_holm < alpha;
-    inconclusive: neither is shown."""
+    """unchanged: the interval lies within ±equivalence; improved, regressed: the interval excludes zero and p_holm <
+    alpha; inconclusive: none of these."""
 
     cap: float
     """Points that the task may fall."""
@@ -124,7 +124,7 @@ SENTENCES: Mapping[Said, str] = {
     "{limit:g}.",
     "gain_below": "The in-domain gain is {value:+.2f}; required is more than {limit:g}.",
 }
-"""What a violation says, for its task and facts to fill: what was expected, what came, what to do."""
+"""Templates of the messages, filled with the task and the facts of a violation."""
 
 
 class Violation(NamedTuple):
@@ -132,38 +132,38 @@ class Violation(NamedTuple):
 
     rule: Rule
     task: str
-    """Task that broke it; empty where the rule is about several."""
+    """Task that violates it; empty where the rule is about several."""
 
     certain: bool
-    """Whether harm is shown (True), or only cannot be ruled out with so many items (False)."""
+    """Whether harm is shown (True), or just can't be ruled out with this number of items (False)."""
 
     said: Said
-    """Which of the sentences tells it."""
+    """Key of its message in `SENTENCES`."""
 
     facts: Mapping[str, float] = {}
-    """The numbers that the sentence names; points, levels and p values as they are, unrounded."""
+    """Values of the message: points, levels and p values, unrounded."""
 
     @property
     def message(self) -> str:
-        """The sentence in English."""
-        return self.told(SENTENCES[self.said])
+        """The message in English."""
+        return self.filled(SENTENCES[self.said])
 
-    def told(self, sentence: str) -> str:
-        """Return a sentence of any language, filled with the task and the facts."""
+    def filled(self, sentence: str) -> str:
+        """Return a template, of any language, filled with the task and the facts."""
         return sentence.format(task=self.task, **self.facts)
 
 
 class GateResult(NamedTuple):
-    """The decision with all its reasons."""
+    """The decision and its reasons."""
 
     outcome: Outcome
-    """missing before regression before inconclusive before pass."""
+    """The first that applies of: missing, regression, inconclusive, pass."""
 
     tasks: tuple[TaskVerdict, ...]
     """In the order given."""
 
     kept: Estimate | None
-    """Mean change over the tasks that the policy keeps, which is held against its margin; None where there are none."""
+    """Mean change over the tasks that the policy keeps, compared with its margin; None where there are none."""
 
     backward_transfer: Estimate | None
     """Mean change over the general tasks; None where there are none."""
@@ -189,12 +189,12 @@ def judge(
     Args:
         tasks: Evidence of every task that was measured, resampled equally often.
         policy: The rules.
-        missing: Tasks of the suite that were not measured. Those that the policy requires make the outcome `missing`;
-            so does a required task or one with a cap of its own that no suite has.
+        missing: Tasks of the suite that were not measured. The outcome is `missing` if the policy requires one of
+            them, or requires or caps a task that is not in the suite.
         without_base: Tasks on which the variant was measured and its base was not; they count as missing too.
 
     Raises:
-        EvaluationError: A task comes twice, or tasks were resampled differently.
+        EvaluationError: A task occurs twice, or tasks were resampled differently.
     """
     names = [task.task for task in tasks]
     if len(set(names)) != len(names):
@@ -226,9 +226,9 @@ def judge(
 
 
 def verdict_of(interval_low: float, interval_high: float, *, p_holm: float, policy: Policy) -> Verdict:
-    """Return what is shown about one task's change.
+    """Return the verdict on one task's change.
 
-    Equivalence goes first: at thousands of items a loss of 0.2 points is real and still no change worth a name.
+    Equivalence comes first: with thousands of items a loss of 0.2 points is significant, and still negligible.
     """
     if -policy.equivalence <= interval_low and interval_high <= policy.equivalence:
         return "unchanged"
@@ -301,7 +301,7 @@ def _regressed_violations(verdict: TaskVerdict, policy: Policy) -> list[Violatio
 
 
 def _cap_violations(verdict: TaskVerdict, policy: Policy) -> list[Violation]:
-    # half of alpha: the other half is spent on backward transfer
+    # Half of alpha: the other half is spent on backward transfer.
     if verdict.p_cap >= policy.alpha / 2:
         return []
     facts = _facts(verdict.delta, fall=-verdict.delta.value, limit=verdict.cap, p=verdict.p_cap)
@@ -321,9 +321,9 @@ def _gain_violations(gain: Estimate | None, policy: Policy) -> list[Violation]:
     return [Violation("gain", "", shown, said, _facts(gain, limit=policy.required_gain))]
 
 
-def _facts(found: Estimate, **more: float) -> dict[str, float]:
-    low, high, level = found.interval
-    return {"value": found.value, "low": low, "high": high, "level": level, **more}
+def _facts(estimate: Estimate, **more: float) -> dict[str, float]:
+    low, high, level = estimate.interval
+    return {"value": estimate.value, "low": low, "high": high, "level": level, **more}
 
 
 def _outcome(violations: Sequence[Violation]) -> Outcome:

@@ -1,4 +1,4 @@
-"""From scores of items to the evidence that a gate judges."""
+"""The evidence of a gate from scores of items."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFERENCE = "\x00base"
 
 
 class Moved(NamedTuple):
-    """Items of one model that changed against the base, seeds averaged item by item first."""
+    """Items of one model that differ from the base, after averaging over seeds."""
 
     improved: int
     """Items that score higher."""
@@ -45,14 +45,14 @@ class TaskItems:
     """Name of the task."""
 
     role: Role
-    """What the task stands for."""
+    """Role of the task."""
 
     metric: str
     """Name of the metric."""
 
     models: Mapping[str, npt.ArrayLike]
     """Model → items, or seeds × items: points where items have scores of their own. A model's seeds are drawn by its
-    name, so that every comparison of it draws the same."""
+    name, so that every comparison of it uses the same draws."""
 
     clusters: Sequence[str] | None = None
     """Cluster of each item (the patient). Tasks with the same clusters in the same order are resampled together."""
@@ -78,7 +78,7 @@ class Resampled:
     """Model → items that changed; empty where single items have no score of their own."""
 
     def evidence(self, name: str) -> Evidence:
-        """Return what the task says about a model against the reference."""
+        """Return the evidence of the task about a model, compared with the reference."""
         moved = self.moved.get(name)
         return Evidence(
             task=self.about.task,
@@ -92,13 +92,13 @@ class Resampled:
 
 
 def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled:
-    """Return the draws of all models of a task, and p values and counts of each against the reference.
+    """Return the draws of all models of a task, with p values and counts against the reference.
 
-    The p value is that of the sign-flip test where items have scores of their own; else it is read off the bootstrap:
+    The p value is that of the sign-flip test where items have scores of their own; else it follows from the bootstrap:
     twice the smaller share of resamples on either side of zero.
 
     Raises:
-        EvaluationError: No items, or not the same items for all models.
+        EvaluationError: No items, or different items between models.
         ScoreMissing: A score is NaN.
     """
     plan = plan.on(f"task:{items.task}" if items.clusters is None else stream_of(items.clusters))
@@ -125,17 +125,17 @@ def resample(items: TaskItems, *, reference: str, plan: Resampling) -> Resampled
 
 
 def plan_of(policy: Policy) -> Resampling:
-    """Return how often a policy resamples, and from which seed."""
+    """Return the resampling plan of a policy."""
     return Resampling(n_resamples=policy.n_resamples, seed=policy.seed)
 
 
 def stream_of(clusters: Sequence[str]) -> str:
-    """Return one name for tasks over the same clusters in the same order, so that they are drawn together."""
+    """Return the same name for all tasks over these clusters in this order, so that they are drawn together."""
     return "clusters:" + hashlib.sha256("\x00".join(clusters).encode()).hexdigest()
 
 
 def _two_sided(draws: Draws, name: str, reference: str) -> float:
-    """Return the two-sided p value of a difference, read off its draws."""
+    """Return the two-sided p value of a difference, from its draws."""
     upper = draws.chance_at_least(name, reference, at=0.0)
     lower = draws.chance_at_least(reference, name, at=0.0)
     return min(1.0, 2 * min(upper, lower))

@@ -1,4 +1,4 @@
-"""Arrays as they come from outside, checked: a missing score must stop a comparison, not bend it."""
+"""Checks of input arrays: a missing score must stop a comparison, not bias it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Clusters(NamedTuple):
-    """Which items are resampled together."""
+    """Groups of items that are resampled together."""
 
     codes: IntArray
     """Cluster of each item, numbered from 0 by first occurrence."""
 
     number: int
-    """How many clusters there are."""
+    """Number of clusters."""
 
     @property
     def are_single_items(self) -> bool:
-        """Whether every item is a cluster of its own."""
+        """Whether every item is its own cluster."""
         return self.number == len(self.codes)
 
 
@@ -64,7 +64,7 @@ def same_items(count: int, expected: int, *, what: str) -> None:
     """Check that two arrays are over equally many items.
 
     Raises:
-        EvaluationError: They aren't, so nothing can be paired.
+        EvaluationError: They aren't, so they can't be paired.
     """
     if count != expected:
         raise EvaluationError(
@@ -74,11 +74,11 @@ def same_items(count: int, expected: int, *, what: str) -> None:
 
 
 def clusters(ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: int, what: str = "clusters") -> Clusters:
-    """Return which items belong together; without ids each item stands alone.
+    """Return the clusters of items; without ids each item is one.
 
     Raises:
-        EvaluationError: Not one id an item, or fewer than two clusters: the spread between one patient and no other
-            cannot be known, and an interval would claim it is zero.
+        EvaluationError: Not one id per item, or fewer than two clusters: the variance between clusters can't be
+            estimated from one, and the interval would have width zero.
     """
     if ids is None:
         codes, count = np.arange(items, dtype=np.int64), items

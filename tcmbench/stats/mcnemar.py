@@ -1,7 +1,7 @@
-"""McNemar's exact test: of the items on which two models disagree, does one win more often than a coin?
+"""McNemar's exact test on the items of which one model is right and the other is wrong.
 
-McNemar (Psychometrika 1947), exact by the binomial. It takes items as independent; where several belong to one
-patient, the sign-flip test over clusters is the one to read.
+McNemar (Psychometrika 1947), by the binomial distribution. It assumes independent items; where several belong to one
+patient, use the sign-flip test over clusters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class McNemar(NamedTuple):
-    """Items that went from wrong to right and back."""
+    """Items that changed from wrong to right, and from right to wrong."""
 
     gained: int
     """Items right now and wrong before."""
@@ -34,7 +34,7 @@ def mcnemar(tuned: npt.ArrayLike, base: npt.ArrayLike) -> McNemar:
     """Return the test of two rows of right (the one positive value: 1, or 100 points) and wrong (0) answers.
 
     Raises:
-        EvaluationError: Values of more than one kind of right (several seeds, or a graded metric), or other items.
+        EvaluationError: More than one positive value (several seeds, or a graded metric), or different items.
     """
     now, before = inputs.rows(tuned, what="tuned"), inputs.rows(base, what="base")
     inputs.same_items(now.shape[1], before.shape[1], what="tuned")

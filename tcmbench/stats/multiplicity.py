@@ -1,7 +1,7 @@
-"""The correction for looking at many tasks.
+"""The correction for multiple tests.
 
-Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979): the chance of any false alarm stays below α,
-however the tasks depend on each other.
+Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979): the chance of any false positive stays below α,
+whatever the dependence between tasks.
 """
 
 from __future__ import annotations

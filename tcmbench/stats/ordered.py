@@ -1,4 +1,4 @@
-"""What statistics of items that are no mean have in common: items in the order of their values, and ratios."""
+"""Shared by statistics that are not a mean: items in the order of their values, and ratios."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class Ordered(NamedTuple):
-    """Items sorted by value, equal values together."""
+    """Items sorted by value."""
 
     order: IntArray
     ends: IntArray
-    """Last place of each value."""
+    """Last position of each value."""
 
 
 def ordered(values: FloatArray) -> Ordered:

@@ -41,13 +41,13 @@ def bootstrap(
 
     Args:
         models: Name → values, items or seeds × items, the same items in the same order for all.
-        clusters: Cluster of each item; each stands alone without. A resample with clusters of unequal size has its
-            own number of items: its mean is that of the items drawn.
-        plan: How often, which seed, which stream. A model's seeds are drawn by its name alone, so they are the same
-            draws on every task.
+        clusters: Cluster of each item; None where each item is one. With clusters of unequal size the number of items
+            differs between resamples: the mean is that of the items drawn.
+        plan: Number of resamples, seed and stream. A model's seeds are drawn by its name alone, so that the draws are
+            the same on every task.
 
     Raises:
-        EvaluationError: No models or items, or other numbers of items.
+        EvaluationError: No models or items, or different numbers of items.
         ScoreMissing: A value is NaN.
     """
     values, groups = _checked(models, clusters)
@@ -74,9 +74,9 @@ def bootstrap_statistic(
         models: Name → the statistic of each seed.
         items: Number of items.
         clusters: Cluster of each item.
-        plan: How often, which seed, which stream.
+        plan: Number of resamples, seed and stream.
         scale: Factor on the statistic: 100 for points.
-        rows: Memory that the statistic needs beside the counts, in rows of them; blocks become smaller by as much.
+        rows: Memory that the statistic needs in addition to the counts, in rows of counts; blocks are smaller by it.
 
     Raises:
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
@@ -90,7 +90,7 @@ def bootstrap_statistic(
                 f"{name}: the statistic does not exist over all {items} items (are all values equal?)"
             )
     blocks = []
-    # What walks through the items pays by the row, so long rows are faster: blocks of four times the usual memory.
+    # A statistic that iterates over the items has a cost per row, so blocks have four times the usual memory.
     held = groups.number + rows + (0 if groups.are_single_items else items)
     block_bytes = max(1, 4 * plan.block_bytes * groups.number // held)
     for counts in count_columns(groups.number, replace(plan, block_bytes=block_bytes)):
@@ -114,7 +114,7 @@ def _checked(
 def _over_seeds(
     columns: FloatArray, observed: Mapping[str, FloatArray], groups: inputs.Clusters, plan: Resampling
 ) -> Draws:
-    """Return draws of models from draws of each model's seeds, side by side in the order of `observed`."""
+    """Return draws of models from draws of each model's seeds, in columns in the order of `observed`."""
     means = np.empty((len(columns), len(observed)))
     start = 0
     for place, (name, seeds) in enumerate(observed.items()):
@@ -132,7 +132,7 @@ def _over_seeds(
 
 
 def _seed_weights(name: str, seeds: int, plan: Resampling) -> FloatArray:
-    """Return resamples × seeds: weights that sum to one and vary as much as the mean of so many seeds does.
+    """Return resamples × seeds: weights that sum to one, with the variance of a mean over this number of seeds.
 
     Drawing k seeds of k understates the variance of their mean by (k − 1) / k: a third at k = 3. Deviations from
     equal weights are therefore stretched by √(k / (k − 1)).

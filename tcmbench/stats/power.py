@@ -1,4 +1,4 @@
-"""What so many items can show: the chance that a harmless variant passes a margin, and the smallest loss surely seen.
+"""Statistical power of a comparison: the chance that an unchanged variant passes, and the smallest detectable loss.
 
 Normal approximation for paired means: Chow, Shao, Wang and Lokhnygina, "Sample Size Calculations in Clinical Research"
 (2018), §3.1 and §3.2 (non-inferiority). The standard error is that of the interval that the gate reads.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Power(NamedTuple):
-    """What a comparison of this size can show."""
+    """Power of a comparison."""
 
     to_pass: float
     """Chance that the lower bound lies above −margin where nothing changed: Φ(margin / se − z)."""

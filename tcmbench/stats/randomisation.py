@@ -1,8 +1,8 @@
-"""The paired randomisation test: if two models are alike, each difference is as likely the other way round.
+"""The paired randomisation test: under the null hypothesis the sign of each difference is random.
 
 Fisher, "The Design of Experiments" (1935), §21; for rankings: Smucker, Allan and Carterette, CIKM 2007. Differences of
-one cluster (one patient) flip together. The random test adds one to both counts (Phipson and Smyth, 2010), so no p
-value is ever 0; where all flips are fewer than those asked for, all are tried and p is exact.
+one cluster (one patient) flip together. The test adds one to both counts (Phipson and Smyth, 2010), so that p is never
+0; where all possible flips are fewer than the random ones would be, all are computed and p is exact.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def sign_flip(
     groups = inputs.clusters(clusters, items=values.shape[1])
     sums = cluster_sums(values.T, groups)
     observed = np.abs(sums.sum(axis=0))
-    # a half step of the grid for every summand: sums that are equal before rounding count as equal
+    # Half a step of the grid per summand: sums that are equal before rounding count as equal.
     reached = observed - _slack(sums)
     if groups.number < _EXACT_BELOW and 2**groups.number <= plan.n_resamples:
         return _exact(sums, reached)

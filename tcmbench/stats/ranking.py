@@ -1,4 +1,4 @@
-"""Which variants lead, and which of them can't be told apart.
+"""Rankings of models: Borda points, Pareto front, ties and rank intervals.
 
 Borda (1781); for tables of tasks: Colombo et al., "What are the best Systems? New Perspectives on NLP Benchmarking"
 (NeurIPS 2022).
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def borda(scores: npt.ArrayLike) -> FloatArray:
     """Return each model's share of the Borda points (0–1) from models × tasks of scores.
 
-    On a task a model gets a point for every model below it and half a point for every equal one; 1: first everywhere.
-    A lone model gets 1. Scores of other tasks don't matter in size, only in order.
+    On each task a model gets one point per model below it and half a point per equal one; 1: first on all tasks.
+    A single model gets 1. Only the order of scores within a task matters.
     """
     from scipy.stats import rankdata
 
@@ -37,9 +37,9 @@ def borda(scores: npt.ArrayLike) -> FloatArray:
 
 
 def on_front(gain: npt.ArrayLike, backward_transfer: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Return which models no other beats: none is at least as good in both and better in one.
+    """Return which models are on the Pareto front: none is at least as good in both figures and better in one.
 
-    Equal models are all on the front or all off it. The front goes by the figures, not by their intervals.
+    Equal models are all on the front or all off it. Intervals don't matter.
     """
     x, y = inputs.row(gain, what="gain"), inputs.row(backward_transfer, what="backward transfer")
     inputs.same_items(len(x), len(y), what="gain")
@@ -49,16 +49,17 @@ def on_front(gain: npt.ArrayLike, backward_transfer: npt.ArrayLike) -> npt.NDArr
 
 
 def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
-    """Return whether two models can't be told apart: the paired interval of their difference holds zero."""
+    """Return whether two models are tied: the paired interval of their difference contains zero."""
     return one == other or draws.difference(one, other, level=level).interval.holds(0.0)
 
 
 def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, int]]:
-    """Return the best and the worst rank that each model may have: models whose ranges overlap are no order.
+    """Return the best and the worst rank that each model may have.
 
     A model ranks behind those that are significantly better, and before those that are significantly worse, each by the
     paired interval of the difference (Chiang et al., "Chatbot Arena", ICML 2024, whose rank is the first of the two).
-    Being tied does not carry over: first with second and second with third, and yet first above third.
+    Ties are not transitive: the first may be tied with the second, the second with the third, and the first be better
+    than the third.
     """
     best = dict.fromkeys(draws.names, 1)
     worst = dict.fromkeys(draws.names, len(draws.names))

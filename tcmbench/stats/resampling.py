@@ -1,9 +1,9 @@
 """Clusters drawn with replacement and signs flipped, block by block.
 
-A resample is a row of counts: how often each cluster was drawn. A mean over it is one product of counts and cluster
-sums, so a block of resamples of every model is one matrix product, and what is drawn is shared by all models. Each row
-comes from the generator in turn, so the size of the blocks changes the memory and not one bit of the result; sums
-are exact (`on_grid`), so neither do the number of threads, the BLAS library or the other models of the board.
+A resample is a row of counts: how often each cluster was drawn. Its mean is a product of counts and cluster sums, so a
+block of resamples of all models is one matrix product, and the draws are shared by all models. Rows come from the
+generator one after the other and sums are exact (`on_grid`), so the result doesn't depend, to the last bit, on the size
+of the blocks, the number of threads, the BLAS library or the other models of the board.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from tcmbench.stats.inputs import Clusters, FloatArray
 
 _TURNED = 32
-"""Resamples that are turned into columns at once: twice what a line of the processor's cache holds."""
+"""Resamples that are transposed at once: twice the length of a cache line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How often is drawn, and from which stream of random numbers."""
+    """Number of resamples, and the stream of random numbers."""
 
     n_resamples: int = 10_000
     """Resamples or random flips."""
 
     seed: int = 0
-    """Seed of everything drawn."""
+    """Seed of all draws."""
 
     stream: str = ""
-    """Name of what is drawn from. Tasks over the same items in the same order share it and are then resampled
-    together; all others need one each, or their draws are not independent."""
+    """Name of the stream. Tasks over the same items in the same order share one and are then resampled together; all
+    others need their own, or their draws are not independent."""
 
     block_bytes: int = 32 << 20
-    """Memory of one block of counts; changes no result."""
+    """Memory of one block of counts; doesn't affect the result."""
 
     def __post_init__(self) -> None:
         if self.n_resamples < 1 or self.block_bytes < 1:
@@ -55,7 +55,7 @@ class Resampling:
         return replace(self, stream=stream)
 
     def generator(self, *names: str) -> np.random.Generator:
-        """Return the generator of a name, independent of every other name's, whatever else is drawn."""
+        """Return the generator of a name, independent of those of all other names."""
         digest = hashlib.sha256("\x00".join(names).encode()).digest()
         return np.random.default_rng([self.seed, *np.frombuffer(digest, dtype="<u4").tolist()])
 
@@ -111,7 +111,7 @@ def on_grid(values: FloatArray, clusters: Clusters) -> FloatArray:
     """Return items × columns rounded to multiples of a power of two so that no sum over a resample is ever rounded.
 
     No resample's sum exceeds clusters × the largest cluster's absolute sum; the grid is that bound times 2⁻⁵², so all
-    sums fit the 53 bits of a float64. For 5,000 queries in points the rounding is below 1e-10 points a query. Exact
+    sums fit the 53 bits of a float64. For 5,000 queries in points the rounding is below 1e-10 points per query. Exact
     sums are the same in any order (threads, BLAS, blocks), and equal sums compare equal in the tests that count ties.
     """
     size = np.abs(values)

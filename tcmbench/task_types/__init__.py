@@ -1,11 +1,10 @@
-"""Kinds of tasks: what a folder of local data becomes as an MTEB task, one kind per file.
+"""Types of tasks, one per file: local data as an MTEB task.
 
-A module of this folder offers the names of the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
+A module of this folder implements the `TaskType` protocol. A task itself is a TOML file in `tasks/`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
-    from mteb.abstasks.task_metadata import TaskMetadata
 
     from tcmbench.plugins import PluginOptions
     from tcmbench.specs.base import Ability
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """Where a task's data is and which state of it."""
+    """Location and state of a task's data."""
 
     path: Path
     """Folder or file."""
@@ -35,20 +33,20 @@ class Source(NamedTuple):
 
 
 class ItemInfo(NamedTuple):
-    """What is known of one item of a task besides its scores."""
+    """Facts of one item of a task besides its scores."""
 
     cluster: str
-    """What is resampled together: the patient, or the item itself."""
+    """Items of one cluster are resampled together: the patient, or the item itself."""
 
     group: str
     """Gold label, empty where there is none."""
 
 
 class TaskType(Protocol):
-    """What a module of this folder offers."""
+    """Interface of a module of this folder."""
 
     REVISION: str
-    """Raised whenever the same files would give other scores."""
+    """Raised whenever the same files would give different scores."""
 
     METRIC: str
     """Main metric where the spec names none."""
@@ -57,13 +55,13 @@ class TaskType(Protocol):
     """How the main metric follows from the items."""
 
     SCORES: Ability
-    """What a model must be able to do."""
+    """Ability that a model needs."""
 
     LAYOUT: Layout
-    """How the files are laid out, for leaks, slices and texts on a board; the ready ones are in `_layouts.py`."""
+    """Layout of the files, for leaks, slices and texts on a board; see `_layouts.py`."""
 
     def files(self, path: Path, spec: TaskSpec) -> list[Path]:
-        """Return the files that are read, whether or not they exist."""
+        """Return the files that the task reads, whether or not they exist."""
         ...
 
     def task_class(self, spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
@@ -71,22 +69,27 @@ class TaskType(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class MtebKind:
-    """mteb's words for a kind of task."""
+def declare(
+    task_class: type[AbsTask],
+    spec: TaskSpec,
+    source: Source,
+    kind: str,
+    *,
+    metric: str,
+    category: str = "t2t",
+    domains: Sequence[str] = ("Medical", "Written"),
+) -> type[AbsTask]:
+    """Return the class with its name and mteb's metadata of a local task.
 
-    type: str
-    """mteb's task type."""
-
-    category: str
-    """t2t: text to text."""
-
-    domains: Sequence[str] = ("Medical", "Written")
-    """mteb's domains."""
-
-
-def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, prompt: str | None = None) -> TaskMetadata:
-    """Return mteb's metadata of a local task."""
+    Args:
+        task_class: Class of the task; it is changed in place.
+        spec: What its TOML file says.
+        source: Its data.
+        kind: mteb's task type.
+        metric: Main metric where the spec names none.
+        category: mteb's category; t2t: text to text, t2c: text to category.
+        domains: mteb's domains.
+    """
     from mteb.abstasks.task_metadata import TaskMetadata
 
     fields: dict[str, Any] = {
@@ -94,14 +97,14 @@ def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, pro
         "description": spec.description or f"{spec.type} on {spec.path}",
         "reference": None,
         "dataset": {"path": f"tcmbench/{spec.name}", "revision": source.revision},
-        "type": kind.type,
-        "category": kind.category,
+        "type": kind,
+        "category": category,
         "modalities": ["text"],
         "eval_splits": list(spec.splits),
         "eval_langs": list(spec.languages),
         "main_score": spec.metric or metric,
         "date": None,
-        "domains": list(kind.domains),
+        "domains": list(domains),
         "task_subtypes": None,
         "license": "not specified",
         "annotations_creators": "derived" if spec.synthetic else None,
@@ -110,6 +113,6 @@ def metadata(spec: TaskSpec, source: Source, kind: MtebKind, *, metric: str, pro
         "bibtex_citation": "",
         "is_public": False,
     }
-    if prompt is not None:
-        fields["prompt"] = prompt
-    return TaskMetadata.model_validate(fields)
+    task_class.metadata = TaskMetadata.model_validate(fields)
+    task_class.__name__ = task_class.__qualname__ = spec.name
+    return task_class

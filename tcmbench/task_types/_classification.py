@@ -18,7 +18,7 @@ class Labelled(NamedTuple):
     """One split of labelled texts."""
 
     columns: dict[str, list[str]]
-    """`text` and `label`, and if there are any `item` and `cluster`."""
+    """`text` and `label`, and optionally `item` and `cluster`."""
 
     places: list[str]
     """File and line, or record, of each row."""
@@ -34,7 +34,7 @@ def linear_probe(
 
     Args:
         read: Split → its texts and labels.
-        samples_per_label: Training texts a label in each experiment.
+        samples_per_label: Training texts per label in each experiment.
         experiments: Number of probes.
     """
     samples, probes = samples_per_label, experiments
@@ -68,7 +68,7 @@ def linear_probe(
             self.data_loaded = True
 
         def _calculate_scores(self, y_test: Any, y_pred: Any) -> Any:
-            # A column is read from Arrow row by row each time it is walked, and scikit-learn's metrics walk it often.
+            # A column is read from Arrow row by row at each iteration, and scikit-learn's metrics iterate often.
             return super()._calculate_scores(list(y_test), y_pred)
 
         def _undersample_data(self, dataset: Any, experiment_num: int, idxs: list[int] | None = None) -> Any:
@@ -78,7 +78,7 @@ def linear_probe(
 
 
 def _require_learnable(splits: Mapping[str, Labelled]) -> None:
-    """Refuse splits that say nothing about a model.
+    """Refuse splits that can't measure a model.
 
     Raises:
         DataError: Training texts of one class, or labels that no training text has.
@@ -88,7 +88,7 @@ def _require_learnable(splits: Mapping[str, Labelled]) -> None:
     if len(known) == 1:
         raise DataError(
             f"{train.places[0]}: expected training texts of several labels, got one label for all {len(train.places)}. "
-            "Every model would be right about everything."
+            "Every model would score 100%."
         )
     unlearnt = [
         f"{place} ({label})"
@@ -98,7 +98,7 @@ def _require_learnable(splits: Mapping[str, Labelled]) -> None:
     ]
     if unlearnt:
         raise DataError(
-            f"{len(unlearnt)} texts have labels that no training text has, so no model can be right about them: "
+            f"{len(unlearnt)} texts have labels that no training text has, so no model can predict them: "
             f"{listed(unlearnt)}. Leave them out, or add training texts."
         )
 

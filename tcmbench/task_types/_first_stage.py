@@ -1,4 +1,4 @@
-"""What the two-stage tasks share: the first stage's options, and its candidates."""
+"""The first stage of two-stage tasks: its options and its candidates."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class FirstStage(PluginOptions):
-    """The first stage: the same for every model, so that they compare."""
+    """The first stage: the same for every model, so that scores are comparable."""
 
     first_stage: Literal["bm25", "bm25-words"] = "bm25"
     """BM25 over characters and bigrams, or over words."""
 
     depth: int = Field(default=100, ge=1)
-    """Documents handed to the second stage."""
+    """Documents passed to the second stage."""
 
     def candidates(
         self, queries: Mapping[str, str], documents: Mapping[str, str], *, source: Source, split: str
     ) -> Candidates:
-        """Return query id → the documents that the model orders; made once for a state of the data."""
+        """Return query id → the documents that the model orders; computed once per state of the data."""
         from tcmbench.task_types.scoring.candidates import first_stage
 
         return first_stage(

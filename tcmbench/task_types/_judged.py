@@ -1,4 +1,4 @@
-"""A split of a BEIR folder as a retrieval task takes it, with what its reader should know of it."""
+"""A split of a BEIR folder for a retrieval task, with notes on what is unusual about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Copies = Literal["as_judged", "relevant"]
 
 
 class JudgedOptions(PluginOptions):
-    """How the judgements of a folder are taken."""
+    """How the judgements of a folder are read."""
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""
@@ -55,7 +55,7 @@ def read_judged(path: Path, split: str, *, copies: Copies) -> JudgedSplit:
     treated = "relevant" if copies == "relevant" else "irrelevant (option copies = 'relevant' counts them as relevant)"
     notes = {
         f"{copied} unjudged documents have the text of a relevant one under another id, and count as {treated}": copied,
-        f"{judgements.repeats} judgements stand more than once, with equal grades": judgements.repeats,
+        f"{judgements.repeats} judgements occur more than once, with equal grades": judgements.repeats,
         f"{unanswered} of {len(qrels)} queries have no relevant document and score 0 with every model": unanswered,
     }
     return JudgedSplit(

@@ -1,4 +1,4 @@
-"""Labels of texts as people write them: one spelling for each, and what is wrong with them together."""
+"""Labels of texts: normalised spelling, and notes on variants and contradictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 class Labels:
-    """Reads labels in one spelling each: NFKC (full-width is half-width), without space around it."""
+    """Reads labels in normalised spelling: NFKC (full-width becomes half-width), without surrounding space."""
 
     def __init__(self) -> None:
         self._spellings: dict[str, set[str]] = defaultdict(set)
@@ -32,7 +32,7 @@ class Labels:
         return label
 
     def notes(self) -> list[str]:
-        """Return which labels are written in several ways."""
+        """Return a note on the labels that are written in several ways."""
         several = [sorted(written) for written in self._spellings.values() if len(written) > 1]
         if not several:
             return []

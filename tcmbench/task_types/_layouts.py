@@ -1,9 +1,9 @@
-"""How a task's files are laid out, for what is asked of their texts besides scores: leaks, slices, texts on a board."""
+"""Layouts of a task's files, for uses of their texts besides scoring: leaks, slices, texts on a board."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Record
 
 
-class Layout(Protocol):
-    """What a task type says of its files; every task type names one as `LAYOUT`."""
+class Layout:
+    """Access to the texts of a task's files; every task type names one as `LAYOUT`."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
         """Return the clinical records that are the items; empty where the items are something else."""
-        ...
+        del path, split
+        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return item → text; empty where an item is a record, or more than one text."""
-        ...
+        del path, split
+        return {}
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
-        """Return what training must not have seen."""
-        ...
+        """Return the texts that training must not have seen."""
+        raise NotImplementedError
 
 
-class TcmSd:
+class TcmSd(Layout):
     """A folder of records and a knowledge base, as TCM-SD has it."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
@@ -39,26 +41,16 @@ class TcmSd:
 
         return read_folder(path, splits=[split]).splits[split]
 
-    def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
-        """Return nothing: the items are records."""
-        del path, split
-        return {}
-
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
-        """Return the records, with their patients, and the knowledge base, which may be learnt."""
+        """Return the records, with their patients, and the knowledge base, which may be trained on."""
         from tcmbench.data.leakage import texts_of_folder
         from tcmbench.data.tcm_sd import read_folder
 
         yield from texts_of_folder(task, read_folder(path, splits=splits), splits)
 
 
-class Beir:
+class Beir(Layout):
     """A folder of queries.jsonl and corpus.jsonl."""
-
-    def records(self, path: Path, split: str) -> Sequence[Record]:
-        """Return nothing: the items are queries."""
-        del path, split
-        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries of all splits."""
@@ -78,16 +70,11 @@ class Beir:
 
 
 @dataclass(frozen=True, slots=True)
-class PairsFile:
+class PairsFile(Layout):
     """One file of queries with their documents."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """Column → its name in the file, where it has another one."""
-
-    def records(self, path: Path, split: str) -> Sequence[Record]:
-        """Return nothing: the items are queries."""
-        del path, split
-        return ()
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries by the ids that gathering gives them."""
@@ -109,19 +96,14 @@ class PairsFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """One .jsonl file, or a folder of one a split."""
+class Rows(Layout):
+    """One .jsonl file, or a folder with one per split."""
 
     fields: tuple[str, ...]
     """Fields that hold text."""
 
     item: str = ""
-    """Field that is the text of an item, where rows are items; empty where they aren't."""
-
-    def records(self, path: Path, split: str) -> Sequence[Record]:
-        """Return nothing: the items are rows."""
-        del path, split
-        return ()
+    """Field with the text of an item, where rows are items; else empty."""
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the texts by the number of their row, from 0."""

@@ -1,4 +1,4 @@
-"""What all local retrieval and reranking tasks share: from dictionaries to mteb's split data."""
+"""Base of all local retrieval and reranking tasks: from dictionaries to mteb's split data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LocalRetrieval(AbsTaskRetrieval):
     """subset → split → mteb's split data."""
 
     items: dict[str, dict[str, ItemInfo]]
-    """split → query id → what is known of the query."""
+    """split → query id → facts of the query."""
 
     notes: tuple[str, ...] = ()
     """What is unusual about the data, with counts."""
@@ -37,8 +37,8 @@ class LocalRetrieval(AbsTaskRetrieval):
         self.data_loaded = True
 
     def load_split(self, split: str) -> None:
-        """Read one split and hand it to `set_split`."""
-        raise TypeError(f"{type(self).__name__} doesn't say how its split {split!r} is read")
+        """Read one split and pass it to `set_split`."""
+        raise NotImplementedError
 
     def set_split(
         self,
@@ -51,7 +51,7 @@ class LocalRetrieval(AbsTaskRetrieval):
         items: Mapping[str, ItemInfo] | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Keep one split in mteb's layout; titles are part of the text already."""
+        """Store one split in mteb's layout; titles are part of the text already."""
         from datasets import Dataset
         from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
 

@@ -1,4 +1,4 @@
-"""From a TCM-SD folder to queries, documents and qrels, and the metrics that classifiers report."""
+"""Queries, documents and qrels of a TCM-SD folder, and metrics as classifiers report them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pool(NamedTuple):
     """One split as a retrieval problem."""
 
     folder: Folder
-    """What it was read from."""
+    """Folder that it was read from."""
 
     queries: dict[str, str]
     """record id → text."""
@@ -36,7 +36,7 @@ class Pool(NamedTuple):
 
 
 def folder_files(path: Path, splits: Sequence[str], *, vocabulary_needed: bool = False) -> list[Path]:
-    """Return the files that are read for these splits; of two spellings the one that exists, else .jsonl."""
+    """Return the files of these splits; of two file endings the one that exists, else .jsonl."""
     wanted = [either(path / f"{split}.jsonl") for split in splits]
     wanted.append(either(path / "syndrome_knowledge.jsonl"))
     vocabulary = path / "syndrome_vocab.txt"
@@ -83,20 +83,20 @@ def read_pool(path: Path, split: str, *, pool: Literal["knowledge_base", "closed
 def extra_metrics(per_query: PerQuery, qrels: Mapping[str, Mapping[str, int]], *, closed: bool) -> dict[str, float]:
     """Return macro-R@1 and, for the closed pool, accuracy and macro-F1 of the first document.
 
-    Macro figures weigh every gold syndrome alike, however many records it has. A record with several gold
-    syndromes counts for the one that was found, else for its first one.
+    Macro figures give every gold syndrome the same weight, whatever its number of records. A record with several gold
+    syndromes counts for the one that was retrieved, else for its first one.
     """
     first = dict(zip(per_query.query_ids.tolist(), per_query.top1.tolist(), strict=True))
     gold: list[str] = []
     predicted: list[str] = []
     for query, row in qrels.items():
         labels = [label for label, grade in row.items() if grade > 0]
-        found = first.get(query, "")
-        predicted.append(found)
-        gold.append(found if found in labels else labels[0])
+        top = first.get(query, "")
+        predicted.append(top)
+        gold.append(top if top in labels else labels[0])
     hits: dict[str, list[bool]] = defaultdict(list)
-    for label, found in zip(gold, predicted, strict=True):
-        hits[label].append(label == found)
+    for label, top in zip(gold, predicted, strict=True):
+        hits[label].append(label == top)
     metrics = {"macro_recall_at_1": sum(sum(h) / len(h) for h in hits.values()) / len(hits)}
     if closed:
         from sklearn.metrics import f1_score

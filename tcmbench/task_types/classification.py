@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
-    """Training texts a label in each experiment."""
+    """Training texts per label in each experiment."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Probes, each on a sample of its own; the figure is their mean."""
+    """Probes, each on its own sample; the score is their mean."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -39,15 +39,12 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return [path / "train.jsonl", *(path / f"{split}.jsonl" for split in spec.splits)]
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.data import values
     from tcmbench.data.rows import read_columns
     from tcmbench.task_types._classification import Labelled, linear_probe
     from tcmbench.task_types._labels import Labels, contradictions
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
 
     def read(split: str) -> Labelled:
         path = source.path / f"{split}.jsonl"
@@ -61,12 +58,10 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 f"split {split}: {note}"
                 for note in [
                     *known.notes(),
-                    *contradictions(texts, labels, what="texts stand more than once with different labels"),
+                    *contradictions(texts, labels, what="texts occur more than once with different labels"),
                 ]
             ],
         )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
-    probe.metadata = metadata(spec, source, MtebKind("Classification", "t2c", ("Written",)), metric=METRIC)
-    probe.__name__ = probe.__qualname__ = spec.name
-    return probe
+    return declare(probe, spec, source, "Classification", metric=METRIC, category="t2c", domains=("Written",))

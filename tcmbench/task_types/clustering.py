@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -10,13 +10,12 @@ from tcmbench.data import values
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import Labels, contradictions
 from tcmbench.task_types._layouts import Rows
-from tcmbench.task_types._one_file import one_file
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
@@ -29,58 +28,39 @@ STATISTIC = "mean"
 SCORES = "texts"
 LAYOUT = Rows(("text",))
 
+files = one_file
+
 
 class Options(PluginOptions):
     """mteb's protocol: k-means on samples drawn with replacement."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Samples that are clustered; the figure is their mean."""
+    """Samples that are clustered; the score is their mean."""
 
     sample: int = Field(default=2048, ge=2, le=1_000_000)
-    """Texts a sample."""
+    """Texts per sample."""
 
 
-def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return the one file."""
-    return one_file(path, spec)
-
-
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
-    from datasets import Dataset
     from mteb.abstasks import AbsTaskClustering
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    experiments, sample = options.experiments, options.sample
-
-    class LocalClustering(AbsTaskClustering):
+    class LocalClustering(OneFile, AbsTaskClustering):
         """One file of labelled texts."""
 
         max_fraction_of_documents_to_embed = None
-        max_documents_per_cluster = sample
-        n_clusters = experiments
+        max_documents_per_cluster = options.sample
+        n_clusters = options.experiments
 
-        dataset: Any = None
-        data_loaded: bool = False
-        notes: tuple[str, ...] = ()
+        def read(self) -> FileRows:
+            """Return the rows of the file."""
+            return _read(source.path)
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
-            """Read the file, once."""
-            del num_proc, kwargs
-            if self.data_loaded:
-                return
-            columns, self.notes = _read(source.path)
-            self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
-            self.data_loaded = True
-
-    LocalClustering.metadata = metadata(spec, source, MtebKind("Clustering", "t2c", ("Written",)), metric=METRIC)
-    LocalClustering.__name__ = LocalClustering.__qualname__ = spec.name
-    return LocalClustering
+    return declare(LocalClustering, spec, source, "Clustering", metric=METRIC, category="t2c", domains=("Written",))
 
 
-def _read(path: Path) -> tuple[dict[str, Sequence[str | int]], tuple[str, ...]]:
-    """Return the columns of a file, and what is unusual about them.
+def _read(path: Path) -> FileRows:
+    """Return the rows of a file.
 
     Raises:
         BadLines: Lines that can't be read.
@@ -91,10 +71,10 @@ def _read(path: Path) -> tuple[dict[str, Sequence[str | int]], tuple[str, ...]]:
     texts, labels = columns.texts("text"), columns.texts("label")
     codes = {label: code for code, label in enumerate(sorted(set(labels)))}
     if len(codes) in {1, len(texts)}:
-        what = "one label for all" if len(codes) == 1 else "a label of its own for each"
+        what = "one label for all" if len(codes) == 1 else "a different label for each"
         raise DataError(
             f"{path}: expected several labels with several texts each, got {what} of {len(texts)} texts. Every model "
             "would score the same."
         )
-    notes = known.notes() + contradictions(texts, labels, what="texts stand more than once with different labels")
-    return {"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes)
+    notes = known.notes() + contradictions(texts, labels, what="texts occur more than once with different labels")
+    return FileRows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
-from tcmbench.task_types._one_file import one_file
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
@@ -28,50 +28,33 @@ STATISTIC = "average_precision"
 SCORES = "texts"
 LAYOUT = Rows(("sentence1", "sentence2"))
 
+files = one_file
+
 
 class Options(PluginOptions):
-    """Nothing to choose."""
+    """No options."""
 
 
-def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return the one file."""
-    return one_file(path, spec)
-
-
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
-    from datasets import Dataset
     from mteb.abstasks.pair_classification import AbsTaskPairClassification
 
     del options
 
-    class LocalPairClassification(AbsTaskPairClassification):
+    class LocalPairClassification(OneFile, AbsTaskPairClassification):
         """One file of labelled sentence pairs."""
 
         label_column_name = "labels"
 
-        dataset: Any = None
-        data_loaded: bool = False
-        notes: tuple[str, ...] = ()
+        def read(self) -> FileRows:
+            """Return the rows of the file."""
+            return _read(source.path)
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
-            """Read the file, once."""
-            del num_proc, kwargs
-            if self.data_loaded:
-                return
-            columns, self.notes = _read(source.path)
-            self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
-            self.data_loaded = True
-
-    LocalPairClassification.metadata = metadata(
-        spec, source, MtebKind("PairClassification", "t2t", ("Written",)), metric=METRIC
-    )
-    LocalPairClassification.__name__ = LocalPairClassification.__qualname__ = spec.name
-    return LocalPairClassification
+    return declare(LocalPairClassification, spec, source, "PairClassification", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path) -> tuple[dict[str, Sequence[str | int]], tuple[str, ...]]:
-    """Return the columns of a file, and what is unusual about them.
+def _read(path: Path) -> FileRows:
+    """Return the rows of a file.
 
     Raises:
         BadLines: Labels other than 0 and 1, and all other bad lines.
@@ -83,9 +66,9 @@ def _read(path: Path) -> tuple[dict[str, Sequence[str | int]], tuple[str, ...]]:
         raise DataError(f"{path}: expected labels 0 and 1, both, got {labels[0]} for every pair. Add the other kind.")
     first, second = columns.texts("sentence1"), columns.texts("sentence2")
     notes = contradictions(
-        list(zip(first, second, strict=True)), labels, what="pairs stand more than once with different labels"
+        list(zip(first, second, strict=True)), labels, what="pairs occur more than once with different labels"
     )
-    return {"sentence1": first, "sentence2": second, "labels": labels}, tuple(notes)
+    return FileRows({"sentence1": first, "sentence2": second, "labels": labels}, tuple(notes))
 
 
 def _label(row: Mapping[str, object], name: str) -> float:

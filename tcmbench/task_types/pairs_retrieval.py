@@ -12,7 +12,7 @@ from pydantic import Field
 
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import PairsFile
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ SCORES = "documents"
 LAYOUT = PairsFile()
 
 
-def layout(options: PluginOptions) -> PairsFile:
+def layout(options: Options) -> PairsFile:
     """Return the layout with the names of the columns."""
-    return PairsFile(options.columns) if isinstance(options, Options) else LAYOUT
+    return PairsFile(options.columns)
 
 
 class Options(PluginOptions):
@@ -50,16 +50,13 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return [path]
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
     if len(spec.splits) > 1:
         raise DataError(f"task {spec.name}: a file of pairs has one split, got {', '.join(spec.splits)}.")
-    columns = options.columns
 
     class PairsRetrieval(FastRetrieval, LocalRetrieval):
         """One file of pairs."""
@@ -69,7 +66,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             from tcmbench.data import tables
             from tcmbench.data.formats import gather
 
-            gathered = gather(tables.training_rows(source.path, columns), split=split)
+            gathered = gather(tables.training_rows(source.path, options.columns), split=split)
             collection = gathered.collection
             judged = {query: dict(grades) for query, grades in collection.qrels[split].items()}
             answered = {query: grades for query, grades in judged.items() if any(g > 0 for g in grades.values())}
@@ -83,9 +80,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 notes=_notes(gathered.merged, gathered.rounded, len(judged) - len(answered)),
             )
 
-    PairsRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t", options.domains), metric=METRIC)
-    PairsRetrieval.__name__ = PairsRetrieval.__qualname__ = spec.name
-    return PairsRetrieval
+    return declare(PairsRetrieval, spec, source, "Retrieval", metric=METRIC, domains=options.domains)
 
 
 def _notes(merged: int, rounded: int, unanswered: int) -> tuple[str, ...]:

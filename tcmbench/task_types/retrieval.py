@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import beir
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.ranking.index_options import IndexOptions
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._judged import JudgedOptions, read_judged
 from tcmbench.task_types._layouts import Beir
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "2"
@@ -25,31 +25,30 @@ LAYOUT = Beir()
 
 
 class Options(JudgedOptions):
-    """How the judgements are taken, and what mteb should know of the data."""
+    """How the judgements are read, and how the corpus is searched."""
+
+    index: IndexOptions | None = None
+    """FAISS index that encoders search the corpus through; None: an exact search."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return corpus, queries and one qrels file a split."""
+    """Return corpus, queries and one qrels file per split."""
     return beir.files(path, spec.splits)
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    copies = options.copies
-
     class BeirRetrieval(FastRetrieval, LocalRetrieval):
         """One folder in BEIR layout."""
 
+        index_options = options.index
+
         def load_split(self, split: str) -> None:
             """Read one split."""
-            read = read_judged(source.path, split, copies=copies)
+            read = read_judged(source.path, split, copies=options.copies)
             self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, notes=read.notes)
 
-    BeirRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t", options.domains), metric=METRIC)
-    BeirRetrieval.__name__ = BeirRetrieval.__qualname__ = spec.name
-    return BeirRetrieval
+    return declare(BeirRetrieval, spec, source, "Retrieval", metric=METRIC, domains=options.domains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
@@ -11,10 +11,10 @@ from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
-from tcmbench.task_types._one_file import one_file
+from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,8 @@ METRIC = "cosine_spearman"
 STATISTIC = "spearman"
 SCORES = "texts"
 LAYOUT = Rows(("sentence1", "sentence2"))
+
+files = one_file
 
 
 class Options(PluginOptions):
@@ -47,47 +49,25 @@ class Options(PluginOptions):
         return self
 
 
-def files(path: Path, spec: TaskSpec) -> list[Path]:
-    """Return the one file."""
-    return one_file(path, spec)
-
-
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
-    from datasets import Dataset
     from mteb.abstasks import AbsTaskSTS
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-
-    low, high = options.low, options.high
-
-    class LocalSTS(AbsTaskSTS):
+    class LocalSTS(OneFile, AbsTaskSTS):
         """One file of scored sentence pairs."""
 
-        min_score = low
-        max_score = high
+        min_score = options.low
+        max_score = options.high
 
-        dataset: Any = None
-        data_loaded: bool = False
-        notes: tuple[str, ...] = ()
+        def read(self) -> FileRows:
+            """Return the rows of the file."""
+            return _read(source.path, low=options.low, high=options.high)
 
-        def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
-            """Read the file, once."""
-            del num_proc, kwargs
-            if self.data_loaded:
-                return
-            rows, self.notes = _read(source.path, low=low, high=high)
-            self.dataset = {"default": {split: Dataset.from_dict(rows) for split in self.eval_splits}}
-            self.data_loaded = True
-
-    LocalSTS.metadata = metadata(spec, source, MtebKind("STS", "t2t", ("Written",)), metric=METRIC)
-    LocalSTS.__name__ = LocalSTS.__qualname__ = spec.name
-    return LocalSTS
+    return declare(LocalSTS, spec, source, "STS", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path, *, low: int, high: int) -> tuple[dict[str, list[str | float]], tuple[str, ...]]:
-    """Return the columns of a file, and what is unusual about them.
+def _read(path: Path, *, low: int, high: int) -> FileRows:
+    """Return the rows of a file.
 
     Raises:
         BadLines: Scores outside the scale, and all other bad lines.
@@ -103,8 +83,8 @@ def _read(path: Path, *, low: int, high: int) -> tuple[dict[str, list[str | floa
     rows = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "score": score}).values
     if len(set(rows["score"])) == 1:
         raise DataError(
-            f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. No model can be "
-            "told from another by them."
+            f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. They can't measure a model."
         )
     pairs = list(zip(rows["sentence1"], rows["sentence2"], strict=True))
-    return rows, tuple(contradictions(pairs, rows["score"], what="pairs stand more than once with different scores"))
+    notes = contradictions(pairs, rows["score"], what="pairs occur more than once with different scores")
+    return FileRows(rows, tuple(notes))

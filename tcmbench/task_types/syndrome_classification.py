@@ -1,7 +1,7 @@
 """Syndrome classification by a linear probe on a TCM-SD folder.
 
-A record with several gold syndromes counts for its first one, in training and in testing: a linear probe has one
-answer. Records whose syndrome has too few training records are left out by `minimum`, and counted in the card.
+A record with several gold syndromes counts for its first one, in training and in testing, since a linear probe predicts
+one class. Records whose syndrome has fewer than `minimum` training records are left out, and counted in the notes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -35,10 +35,10 @@ class Options(PluginOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
-    """Training records a syndrome in each experiment."""
+    """Training records per syndrome in each experiment."""
 
     experiments: int = Field(default=10, ge=1, le=1000)
-    """Probes, each on a sample of its own; the figure is their mean."""
+    """Probes, each on its own sample; the score is their mean."""
 
     minimum: int = Field(default=8, ge=1)
     """Syndromes with fewer training records are no classes of the task."""
@@ -49,22 +49,20 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return folder_files(path, ("train", *spec.splits))
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.data.tcm_sd import read_folder
     from tcmbench.task_types._classification import Labelled, linear_probe
 
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    minimum = options.minimum
-
     def read(split: str) -> Labelled:
         folder = read_folder(source.path, splits=sorted({"train", split}))
         counts = Counter(record.labels[0] for record in folder.splits["train"])
-        classes = {label for label, count in counts.items() if count >= minimum}
+        classes = {label for label, count in counts.items() if count >= options.minimum}
         records = [record for record in folder.splits[split] if record.labels[0] in classes]
         if not records:
-            raise DataError(f"{source.path}: no syndrome has {minimum} training records and one in split {split}")
+            raise DataError(
+                f"{source.path}: no syndrome has {options.minimum} training records and one in split {split}"
+            )
         rare = len(folder.splits[split]) - len(records)
         return Labelled(
             columns={
@@ -78,6 +76,4 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
         )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)
-    probe.metadata = metadata(spec, source, MtebKind("Classification", "t2c"), metric=METRIC)
-    probe.__name__ = probe.__qualname__ = spec.name
-    return probe
+    return declare(probe, spec, source, "Classification", metric=METRIC, category="t2c")

@@ -1,7 +1,7 @@
-"""Syndrome reranking: order a frozen pool of candidates, chosen so that telling them apart takes medicine.
+"""Syndrome reranking: order a fixed pool of candidates that are hard to distinguish.
 
-The pool of a record holds its gold syndromes, syndromes that are easily confused with them, and what BM25 finds.
-It follows from the data alone and is kept in the store under the hash of everything it was made from.
+The pool of a record consists of its gold syndromes, syndromes that are easily confused with them, and the best of BM25.
+It follows from the data alone and is stored under the hash of its inputs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -32,7 +32,7 @@ class Options(PluginOptions):
     """Size of the pool."""
 
     confusable: int = 10
-    """Syndromes that share elements, merge with, or go with the same disease as a gold one."""
+    """Syndromes that share elements or diseases with a gold one, or are merged with it."""
 
     bm25: int = 10
     """Best documents of BM25 that are not in the pool yet."""
@@ -43,16 +43,12 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return folder_files(path, spec.splits)
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import read_pool
     from tcmbench.task_types.scoring.candidates import candidate_pools
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    confusable, bm25 = options.confusable, options.bm25
 
     class SyndromeReranking(FastRetrieval, LocalRetrieval):
         """Record × candidates → order."""
@@ -63,8 +59,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
             candidates = candidate_pools(
                 read.folder,
                 split,
-                confusable=confusable,
-                bm25=bm25,
+                confusable=options.confusable,
+                bm25=options.bm25,
                 revision=source.revision,
                 cache=source.cache,
             )
@@ -77,6 +73,4 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 items=read.items,
             )
 
-    SyndromeReranking.metadata = metadata(spec, source, MtebKind("Reranking", "t2t"), metric=METRIC)
-    SyndromeReranking.__name__ = SyndromeReranking.__qualname__ = spec.name
-    return SyndromeReranking
+    return declare(SyndromeReranking, spec, source, "Reranking", metric=METRIC)

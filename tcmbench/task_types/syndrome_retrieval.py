@@ -1,8 +1,8 @@
 """Syndrome retrieval: a clinical record is the query, the knowledge base of syndromes is the corpus.
 
 With `pool = "closed"` only the syndromes of the vocabulary are searched; accuracy and macro-F1 of the first
-document are then what a classifier over the vocabulary would report. The two pools are different tasks and
-their figures are never to be mixed.
+document are then those of a classifier over the vocabulary. The two pools are different tasks, and their scores are not
+comparable.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tcmbench.plugins import PluginOptions
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
 
@@ -42,29 +42,23 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return folder_files(path, spec.splits, vocabulary_needed=closed)
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import extra_metrics, read_pool
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    pool = options.pool
 
     class SyndromeRetrieval(FastRetrieval, LocalRetrieval):
         """Record → syndromes."""
 
         def load_split(self, split: str) -> None:
             """Read one split."""
-            read = read_pool(source.path, split, pool=pool)
+            read = read_pool(source.path, split, pool=options.pool)
             self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, items=read.items)
 
         def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:
             """Return macro-R@1 and, for the closed pool, accuracy and macro-F1."""
             qrels = self.dataset[subset][split]["relevant_docs"]
-            return extra_metrics(per_query, qrels, closed=pool == "closed")
+            return extra_metrics(per_query, qrels, closed=options.pool == "closed")
 
-    SyndromeRetrieval.metadata = metadata(spec, source, MtebKind("Retrieval", "t2t"), metric=METRIC)
-    SyndromeRetrieval.__name__ = SyndromeRetrieval.__qualname__ = spec.name
-    return SyndromeRetrieval
+    return declare(SyndromeRetrieval, spec, source, "Retrieval", metric=METRIC)

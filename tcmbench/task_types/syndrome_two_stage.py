@@ -1,13 +1,13 @@
-"""Two stages, end to end: a first stage finds 100 syndromes, the model orders them.
+"""Two stages, end to end: a first stage retrieves 100 syndromes, the model orders them.
 
-What the first stage misses is lost: nothing is added to its candidates, so the figure is that of the whole pipeline.
+The gold syndromes are not added to the candidates, so the score is that of the whole pipeline.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.task_types import MtebKind, Source, metadata
+from tcmbench.task_types import Source, declare
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._layouts import TcmSd
 from tcmbench.task_types._syndromes import folder_files
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "1"
@@ -37,15 +36,11 @@ def files(path: Path, spec: TaskSpec) -> list[Path]:
     return folder_files(path, spec.splits)
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types._syndromes import read_pool
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    stage = options  # what the check above says of its type does not reach into the class
 
     class SyndromeTwoStage(FastRetrieval, LocalRetrieval):
         """Record → first stage → order."""
@@ -58,10 +53,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> typ
                 documents=read.documents,
                 queries=read.queries,
                 qrels=read.qrels,
-                candidates=stage.candidates(read.queries, read.documents, source=source, split=split),
+                candidates=options.candidates(read.queries, read.documents, source=source, split=split),
                 items=read.items,
             )
 
-    SyndromeTwoStage.metadata = metadata(spec, source, MtebKind("Reranking", "t2t"), metric=METRIC)
-    SyndromeTwoStage.__name__ = SyndromeTwoStage.__qualname__ = spec.name
-    return SyndromeTwoStage
+    return declare(SyndromeTwoStage, spec, source, "Reranking", metric=METRIC)

@@ -1,7 +1,7 @@
-"""Two stages over a folder in BEIR layout: BM25 finds documents, the model orders them.
+"""Two stages over a folder in BEIR layout: BM25 retrieves documents, the model orders them.
 
-What rerankers are measured by outside their domain. A reranker reads each pair on its own, which costs as much as
-encoding a document for every candidate: a spec may ask for a part of the queries.
+Measures rerankers outside their domain. A reranker reads each pair separately, which costs as much as encoding a
+document per candidate, so a spec may limit the number of queries.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.task_types import MtebKind, Source, metadata, retrieval
+from tcmbench.task_types import Source, declare, retrieval
 from tcmbench.task_types._first_stage import FirstStage
-from tcmbench.task_types._judged import read_judged
+from tcmbench.task_types._judged import JudgedOptions, read_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mteb.abstasks import AbsTask
 
-    from tcmbench.plugins import PluginOptions
     from tcmbench.specs.task import TaskSpec
 
 REVISION = "2"
@@ -33,48 +32,42 @@ LAYOUT = retrieval.LAYOUT
 files = retrieval.files
 
 
-class Options(retrieval.Options, FirstStage):
-    """The first stage, and how much of the data is judged."""
+class Options(JudgedOptions, FirstStage):
+    """The first stage, and the number of queries."""
 
     queries: int | None = Field(default=None, ge=1)
-    """Judge at most so many queries: those whose ids hash lowest, whatever their order in the file. None: all."""
+    """Most queries that are measured: those whose ids have the lowest hashes, whatever their order. None: all."""
 
 
-def task_class(spec: TaskSpec, source: Source, *, options: PluginOptions) -> type[AbsTask]:
+def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from tcmbench.task_types._retrieval import LocalRetrieval
     from tcmbench.task_types.scoring.fast_retrieval import FastRetrieval
-
-    if not isinstance(options, Options):
-        raise TypeError(f"expected {Options}, got {type(options)}")
-    stage = options  # what the check above says of its type does not reach into the class
 
     class TwoStage(FastRetrieval, LocalRetrieval):
         """Query → first stage → order."""
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            read = read_judged(source.path, split, copies=stage.copies)
-            kept = sample(read.qrels, stage.queries)
+            read = read_judged(source.path, split, copies=options.copies)
+            kept = sample(read.qrels, options.queries)
             queries = {query: read.queries[query] for query in kept}
             self.set_split(
                 split,
                 documents=read.documents,
                 queries=queries,
                 qrels={query: read.qrels[query] for query in kept},
-                candidates=stage.candidates(queries, read.documents, source=source, split=split),
+                candidates=options.candidates(queries, read.documents, source=source, split=split),
                 notes=read.notes,
             )
 
-    TwoStage.metadata = metadata(spec, source, MtebKind("Reranking", "t2t", options.domains), metric=METRIC)
-    TwoStage.__name__ = TwoStage.__qualname__ = spec.name
-    return TwoStage
+    return declare(TwoStage, spec, source, "Reranking", metric=METRIC, domains=options.domains)
 
 
 def sample(ids: Iterable[str], limit: int | None) -> list[str]:
     """Return at most `limit` ids, in the order given; adding a query to the data changes at most one of them."""
-    found = list(ids)
-    if limit is None or limit >= len(found):
-        return found
-    lowest = set(sorted(found, key=lambda name: (hashlib.sha256(name.encode()).digest(), name))[:limit])
-    return [name for name in found if name in lowest]
+    every = list(ids)
+    if limit is None or limit >= len(every):
+        return every
+    lowest = set(sorted(every, key=lambda name: (hashlib.sha256(name.encode()).digest(), name))[:limit])
+    return [name for name in every if name in lowest]

@@ -1,4 +1,4 @@
-"""Tasks by name: ours and the workspace's from TOML, any other from mteb; with the revision of what they measure."""
+"""Tasks by name: bundled ones and the workspace's from TOML, others from mteb; with the revision of their data."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
 
 
 def instantiate(task: Task, split: str, *, subset: str = "default") -> AbsTask:
-    """Return a fresh mteb task, set to one split and subset.
+    """Return a new mteb task, restricted to one split and subset.
 
-    Fresh, because mteb's clustering draws its samples from a generator that lives in the task: the second
-    model on the same instance would be measured on other samples.
+    New, because mteb's clustering draws its samples from a generator in the task: the second model on the same instance
+    would be measured on different samples.
     """
     instance = mteb_class(task)()
     instance._eval_splits = [split]
@@ -74,12 +74,12 @@ def mteb_class(task: Task) -> type[AbsTask]:
 def _cached_class(spec_json: str, source: Source, contents: tuple[tuple[Path, str], ...]) -> type[AbsTask]:
     spec = TaskSpec.model_validate_json(spec_json)
     task_type = _type(spec)
-    made: type[AbsTask] = task_type.module.task_class(spec, source, options=task_type.options)
-    return _pinned(made, dict(contents))
+    task_class: type[AbsTask] = task_type.module.task_class(spec, source, options=task_type.options)
+    return _pinned(task_class, dict(contents))
 
 
 def _pinned(task_class: type[AbsTask], contents: Mapping[Path, str]) -> type[AbsTask]:
-    """Return the class with data that is loaded once, and refused where it isn't what the revision was taken of."""
+    """Return the class with data that is loaded once, and refused where it differs from what the revision covers."""
     read_data = task_class.load_data
 
     def load_data(self: AbsTask, num_proc: int | None = None, **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ def resolve(workspace: Workspace, name: str) -> Task:
 
 
 def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
-    """Look up all tasks of a suite; those without data that can be read are listed, not skipped in silence.
+    """Look up all tasks of a suite; those without readable data are listed with the reason.
 
     Raises:
         UnknownName: A task, or a split or subset of one of ours, that does not exist.
@@ -125,7 +125,7 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
             present[name] = resolve(workspace, name)
         except DataAbsent as error:
             absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)
-        except DataError as error:  # costs this task's columns, not the suite
+        except DataError as error:  # affects this task's columns, not the suite
             absent[name] = Reason.message(error)
     return PlannedSuite(suite, present, absent)
 
@@ -141,10 +141,10 @@ def plan_set(workspace: Workspace, model_set: ModelSet) -> PlannedSuite:
 
 
 def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:
-    """Refuse a split or a subset that a task of ours doesn't declare.
+    """Refuse a split or a subset that a local task doesn't declare.
 
-    A task's revision is the hash of the files of its splits, so another split would be measured and never be stale; and
-    types that keep all rows in one file would give the same rows under the other name.
+    A task's revision is the hash of the files of its splits, so scores of another split would never become stale, and
+    types with all rows in one file would have the same rows under two names.
 
     Raises:
         UnknownName: No such split or subset; the message says which there are.
@@ -165,11 +165,11 @@ def specs(workspace: Workspace) -> list[TaskSpec]:
 
 
 def layout(spec: TaskSpec) -> Layout:
-    """Return how the files of a local task are laid out."""
+    """Return the layout of the files of a local task."""
     task_type = _type(spec)
     chosen = getattr(task_type.module, "layout", None)
-    found: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
-    return found
+    declared: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
+    return declared
 
 
 def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:
@@ -222,8 +222,8 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         raise UnknownName(
             f"{str(close).partition(' Known:')[0]} Ours: {ours}; and the tasks of mteb {mteb.__version__}."
         )
-    found = registry[name]
-    meta = found.metadata
+    task_class = registry[name]
+    meta = task_class.metadata
     kind = str(meta.type)
     needs: Ability = "texts"
     if kind in {"Retrieval", "InstructionRetrieval"}:
@@ -237,7 +237,7 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         statistic=_FOREIGN_STATISTIC.get(kind, "mean"),
         needs=needs,
         spec=None,
-        task_class=found,
+        task_class=task_class,
     )
 
 

@@ -1,4 +1,4 @@
-"""Making tcmbench's tasks and suites known to mteb, which has no public way to add any."""
+"""Registration of tcmbench's tasks and suites with mteb, which has no public API for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
 ABSENT = "absent"
-"""Revision of a task whose data isn't on this machine; loading it says so."""
+"""Revision of a task whose data isn't on this machine; loading it raises `DataAbsent`."""
 
 
 def register_with_mteb(data_root: Path | str | None = None, *, workspace: Workspace | None = None) -> list[str]:
@@ -40,7 +40,7 @@ def register_with_mteb(data_root: Path | str | None = None, *, workspace: Worksp
 
 
 def _task_class(workspace: Workspace, name: str) -> type[AbsTask]:
-    """Return the task; one without data too, so that mteb can list it and say what is missing when it loads."""
+    """Return the class of a task; without data too, so that mteb can list it, and loading it raises the reason."""
     try:
         return tasks.mteb_class(tasks.resolve(workspace, name))
     except DataAbsent as error:
@@ -64,7 +64,7 @@ def _task_class(workspace: Workspace, name: str) -> type[AbsTask]:
 
 
 def _register_benchmarks(workspace: Workspace) -> None:
-    """Add a Benchmark a suite to the module that mteb searches, and forget what it had found there."""
+    """Add one Benchmark per suite to the module that mteb searches, and clear mteb's caches of it."""
     from mteb.benchmarks.benchmark import Benchmark
 
     # The names of the modules are hidden by functions of the same names.

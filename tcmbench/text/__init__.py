@@ -1,1 +1,1 @@
-"""Text: Chinese cut into terms in one place, so that miners and baselines count the same things; numbers as text."""
+"""Text: terms of Chinese text, shared by miners and encoders; numbers as text."""

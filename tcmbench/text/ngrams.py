@@ -1,7 +1,7 @@
-"""Characters and bigrams as terms: what lexical search over clinical Chinese works with, without a dictionary.
+"""Characters and bigrams as terms, for lexical search over clinical Chinese without a dictionary.
 
-Word segmenters break the names of syndromes and symptoms in unpredictable places; single characters and pairs
-do not, need no dictionary and can be counted for many texts at once (`term_counts`).
+Word segmenters split the names of syndromes and symptoms inconsistently; characters and bigrams need no dictionary and
+can be counted for many texts at once (`Terms.occurrences`).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _RUNS = re.compile(rf"[{_HAN}]+|[a-z0-9]+")
 _WORD = re.compile(rb"[a-z0-9]+")
 _SPACE = re.compile(r"\s+")
 
-# Upper case and full width. All else that NFKC would change is rare in clinical text, and it took half of the
-# time of counting.
+# Upper case and full width only: NFKC took half of the time of counting, and its other changes are rare in clinical
+# text.
 _WORD_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FULL_WIDTH = 0xFEE0
 _FOLD = {ord(c.upper()): ord(c) for c in _WORD_CHARACTERS} | {
     ord(form) + _FULL_WIDTH: ord(c) for c in _WORD_CHARACTERS for form in (c, c.upper())
 }
 
-# Texts are counted in blocks of about so many characters: the arrays of a block stay within tens of megabytes.
+# Characters per block: the arrays of a block stay within tens of megabytes.
 _BLOCK_CHARACTERS = 1_000_000
 _CODE_POINTS = 0x110000
 
 
 def normalise(text: str) -> str:
-    """Return the text in NFKC, lower case, white space as single blanks: equal results mean equal texts."""
+    """Return the text in NFKC and lower case, with white space as single blanks, for comparing texts."""
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()
 
 
@@ -70,20 +70,20 @@ class Terms:
         self._lookup = _lookup(vocabulary)
 
     def occurrences(self, texts: Sequence[str]) -> Occurrences:
-        """Return where known terms stand, as often as `char_bigrams` gives them, sorted by text."""
+        """Return the occurrences of known terms, as `char_bigrams` counts them, sorted by text."""
         import numpy as np
 
-        found = [_occurrences(texts[start:end], self._lookup, first=start) for start, end in _blocks(texts)] or [
+        parts = [_occurrences(texts[start:end], self._lookup, first=start) for start, end in _blocks(texts)] or [
             Occurrences(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
         ]
-        return Occurrences(np.concatenate([part.text for part in found]), np.concatenate([part.term for part in found]))
+        return Occurrences(np.concatenate([part.text for part in parts]), np.concatenate([part.term for part in parts]))
 
 
 class Occurrences(NamedTuple):
-    """Terms in texts; the two run in parallel."""
+    """Terms in texts; the two arrays are parallel."""
 
     text: NDArray[np.int32]
-    """Position of the text, rising."""
+    """Position of the text, ascending."""
 
     term: NDArray[np.int32]
     """Number of the term."""
@@ -96,7 +96,7 @@ class _Lookup(NamedTuple):
     """Term of each code point; -1 where it is none."""
 
     ranks: NDArray[np.int32]
-    """Position of each code point among those that stand in bigrams; -1 elsewhere."""
+    """Position of each code point among those of bigrams; -1 elsewhere."""
 
     bigrams: NDArray[np.int32]
     """Term of each pair of ranks, row by row; -1 where it is none."""
@@ -123,13 +123,13 @@ def _lookup(vocabulary: Mapping[str, int]) -> _Lookup:
             characters[ord(term)] = place
         else:
             pairs.append((ord(term[0]), ord(term[1]), place))
-    found = np.array(pairs, dtype=np.int64).reshape(-1, 3)
-    in_bigrams = np.unique(found[:, :2])
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 3)
+    in_bigrams = np.unique(table[:, :2])
     ranks = np.full(_CODE_POINTS, -1, dtype=np.int32)
     ranks[in_bigrams] = np.arange(len(in_bigrams), dtype=np.int32)
     width = len(in_bigrams)
     bigrams = np.full(width * width, -1, dtype=np.int32)
-    bigrams[ranks[found[:, 0]].astype(np.int64) * width + ranks[found[:, 1]]] = found[:, 2]
+    bigrams[ranks[table[:, 0]].astype(np.int64) * width + ranks[table[:, 1]]] = table[:, 2]
     letters = np.zeros(_CODE_POINTS, dtype=np.uint8)
     for character in _WORD_CHARACTERS:
         letters[ord(character)] = ord(character)
@@ -152,7 +152,7 @@ def _blocks(texts: Sequence[str]) -> list[tuple[int, int]]:
 def _occurrences(texts: Sequence[str], lookup: _Lookup, *, first: int) -> Occurrences:
     import numpy as np
 
-    # A line feed between texts, so that no term reaches across.
+    # A line feed between texts, so that no term spans two.
     joined = "\n".join((*texts, ""))
     codes = np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)
     rows = np.repeat(np.arange(first, first + len(texts), dtype=np.int32), [len(text) + 1 for text in texts])

@@ -1,8 +1,8 @@
-"""Trainers: one plug-in per file; a job goes in, a folder with a tuned model comes out.
+"""Trainers, one per file: from a job to a folder with a tuned model.
 
-A trainer runs in processes of its own, so that running out of memory ends a training and not the run, and two
-trainings can't see each other's settings. What it hands back has been checked: the loss wasn't zero throughout, the
-vectors differ from the base's, and the folder that evaluation loads gives the numbers that training ended with.
+A trainer runs in its own processes, so that running out of memory ends a training and not the run, and settings of one
+training don't affect another. Its result has been checked: the loss wasn't zero throughout, the vectors differ from the
+base's, and the folder that evaluation loads gives the same numbers as training at its end.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
 
 
-TOLD = frozenset({"change", "quantised=evaluation"})
-"""What stands beside the parity of an outcome and is no way to the same numbers: how far they are from the base's, and
-those of the 4-bit network from those of the float weights that its adapter was merged into."""
+REPORTED = frozenset({"change", "quantised=evaluation"})
+"""Entries of an outcome's parity that are reported and not checked: the distance to the base's numbers, and that of the
+4-bit network to the float weights that its adapter was merged into."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss, as its trainer declares it: the one place that says that it exists, and what it reads."""
+    """A loss, as its trainer declares it."""
 
     name: str
     """Its name in `training.loss`."""
 
     task: Literal["embedding", "reranker"] = "embedding"
-    """What the model does that it trains."""
+    """Task of the models that it trains."""
 
     scored: bool = False
     """Whether it reads pairs of texts with a score instead of a positive and its negatives."""
@@ -45,11 +45,12 @@ class Loss:
     """Whether the documents of the other examples in a batch are negatives; optional: as `training.in_batch` says."""
 
     matryoshka: Literal["always", "optional", "never"] = "never"
-    """Whether it teaches the first dimensions of a vector to stand alone; optional: where dimensions are named."""
+    """Whether it trains prefixes of a vector to be usable on their own; optional: where dimensions are given."""
 
     may_be_zero: bool = False
-    """Whether a batch can have a loss and gradient of 0 while the training teaches: where all its pairs have one score,
-    or are told apart. A zero of such a loss means something at the end of the training only."""
+    """Whether loss and gradient of a batch may be 0 in a working training: where all its pairs have the same score, or
+    are
+    separated already. Such a loss is checked for zeros only at the end of the training."""
 
 
 LossT = TypeVar("LossT", bound=Loss)
@@ -59,19 +60,19 @@ class TrainerOptions(PluginOptions):
     """Base of every trainer's options."""
 
     def device_count(self) -> int:
-        """Return how many devices train side by side, each with a batch of its own."""
+        """Return how many devices train in parallel, each with its own batch."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One model to be trained."""
+    """The training of one model."""
 
     variant: Variant
     base: Base
 
     requirements: Requirements
-    """What the training file was built for."""
+    """Loss and devices that the training file was built for."""
 
     base_dir: Path
     """Folder of the base's weights."""
@@ -85,23 +86,23 @@ class TrainingJob:
     seed: int
 
     work_dir: Path
-    """Checkpoints and logs; a folder of this job alone (named by its key), from which a killed job resumes."""
+    """Folder of this job's checkpoints and logs (named by its key), from which a killed job resumes."""
 
     dev_file: Path | None = None
-    """Examples whose margin is measured while training; None measures none."""
+    """Examples whose margin is measured during training; None: no margin."""
 
     labels: Sequence[tuple[str, ...]] | None = None
     """Labels of each row; where given, the order of the file is checked against the batch rule."""
 
     device: str = ""
-    """cpu or cuda; empty takes what is there."""
+    """cpu or cuda; empty: cuda where there is a GPU."""
 
     @property
     def drops_last(self) -> bool:
-        """Whether a last batch that isn't full is left out.
+        """Whether an incomplete last batch is left out.
 
-        It is where it would be one example without anything to be told apart from, and under no_duplicates, which
-        puts what is left of a frequent label into ever smaller batches.
+        It is where it would be a single example without any contrast, and under no_duplicates, which puts the rest of a
+        frequent label into ever smaller batches.
         """
         if self.variant.batch_rule == "no_duplicates":
             return True
@@ -109,9 +110,9 @@ class TrainingJob:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps, as the trainers count them: the last checkpoint is known by this number."""
+        """Optimiser steps, as the trainers count them: the last checkpoint has this number."""
         training = self.variant.training
-        # ms-swift gives each device the same number of rows and leaves the few beyond that out (dataloader/shard.py)
+        # ms-swift gives each device the same number of rows and leaves out the remainder (dataloader/shard.py).
         share = self.rows // self.requirements.devices
         batches = share // training.batch_size if self.drops_last else -(-share // training.batch_size)
         steps = -(-batches // training.accumulation)
@@ -119,19 +120,19 @@ class TrainingJob:
 
     @property
     def examples(self) -> int:
-        """Rows that are trained on: from the first of the file, as many as all steps take."""
+        """Rows that are trained on: from the first row of the file, as many as all steps read."""
         training = self.variant.training
         per_step = training.batch_size * training.accumulation * self.requirements.devices
         return min(self.rows, self.steps * per_step)
 
     @property
     def trained_rows(self) -> TrainedRows:
-        """What is read of the file by a trainer that takes its rows in order."""
+        """Rows read by a trainer that takes them in order."""
         return TrainedRows(self.examples, left_out=self.rows - self.examples)
 
 
 class Step(NamedTuple):
-    """Where a training stands."""
+    """Progress of a training."""
 
     step: int
     total: int
@@ -150,14 +151,14 @@ class Point(NamedTuple):
     gradient_norm: float | None = None
 
     margin: float | None = None
-    """On the dev examples: mean cosine similarity to the positive less that to the closest wrong document, which is a
-    negative of the example or the positive of another (`_runtime/margin.py`)."""
+    """On the dev examples: mean cosine similarity to the positive minus that to the closest negative, which may be the
+    positive of another example (`_runtime/margin.py`)."""
 
     dev_loss: float | None = None
 
 
 class Plan(NamedTuple):
-    """What a training will do, to be read before it does."""
+    """The command of a training, its environment and its files."""
 
     command: list[str]
 
@@ -165,54 +166,54 @@ class Plan(NamedTuple):
     """Variables that are set; others that would change the training are removed."""
 
     files: tuple[Path, ...]
-    """Files and folders that will be made."""
+    """Files and folders that will be created."""
 
     steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedRows:
-    """What was read of a training file."""
+    """How the rows of a training file were read."""
 
     read: int
-    """Rows that the steps read, each as often as it was read."""
+    """Rows that the steps read, repetitions counted."""
 
     repeated: int = 0
-    """Of these, those that had been read before."""
+    """Repetitions among them."""
 
     left_out: int = 0
-    """Rows that no step read."""
+    """Rows that were not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A tuned model and how it came about."""
+    """A tuned model, and the facts of its training."""
 
     model_dir: Path
-    """Hub layout: sentence-transformers, transformers, mteb and vLLM load it alike."""
+    """Hub layout, for sentence-transformers, transformers, mteb and vLLM."""
 
     curves: tuple[Point, ...]
 
     seconds: float
-    """Wall time of the training process; a resumed one counts all its parts."""
+    """Wall time of the training process, including all parts of a resumed one."""
 
     rows: TrainedRows
     """Rows of the training file that were read."""
 
     tokens: int
-    """Tokens of all texts read, padding left out."""
+    """Tokens of all texts read, without padding."""
 
     peak_memory_mib: float
-    """Most memory held at once, all processes together; pages that they share count once."""
+    """Peak memory of all processes together; shared pages count once."""
 
     peak_gpu_memory_mib: float
-    """Most memory reserved on one GPU; 0 without one."""
+    """Peak memory reserved on one GPU; 0 without one."""
 
     trained_parameters: int
     """Parameters that were trained."""
 
     parity: Mapping[str, float]
-    """Largest difference between two ways to the same vectors or scores, by their names; and what is `TOLD`."""
+    """Largest difference between two ways of computing the same vectors or scores, by name; and those in `REPORTED`."""
 
     command: tuple[str, ...]
 
@@ -221,29 +222,29 @@ class Outcome:
 
 
 class Trainer(Protocol):
-    """What a module of this folder offers, beside `Options` where it has any (a subclass of `TrainerOptions`)."""
+    """Interface of a module of this folder; `Options`, where it has any, are a subclass of `TrainerOptions`."""
 
     REVISION: str
-    """Raised whenever the same job gives other weights; part of every key."""
+    """Raised whenever the same job gives different weights; part of every key."""
 
     LOSSES: Sequence[Loss]
-    """All losses it trains with; the first of each task is that of recipes that name none."""
+    """All losses; the first of each task is the default."""
 
     def check(self, job: TrainingJob, *, options: Any) -> None:
-        """Refuse a recipe or base that can't be trained; called before the training set is built, with no rows yet."""
+        """Refuse a recipe or base that can't be trained; called before the training set is built."""
         ...
 
     def plan(self, job: TrainingJob, *, options: Any) -> Plan:
-        """Return the exact command and every file it will make, after the job has been checked."""
+        """Return the exact command and every file that it will create, after checking the job."""
         ...
 
     def train(self, job: TrainingJob, *, options: Any, progress: Callable[[Step], None]) -> Outcome:
-        """Return the tuned model; an unfinished job goes on from its last checkpoint."""
+        """Return the tuned model; an unfinished job resumes from its last checkpoint."""
         ...
 
 
 def requirements(variant: Variant) -> Requirements:
-    """Return what the training set of a variant must suit, by the declarations of its trainer.
+    """Return the requirements on the training set of a variant, as declared by its trainer.
 
     Raises:
         UnknownName: No such trainer.
@@ -268,7 +269,7 @@ def loss_of(variant: Variant, losses: Sequence[LossT]) -> LossT:
         losses: Those of its trainer.
 
     Raises:
-        SpecError: The trainer has no such loss for the variant's task, or can't follow `in_batch`.
+        SpecError: The trainer has no such loss for the variant's task, or the loss conflicts with `in_batch`.
     """
     where = f"variant {variant.name}: the {variant.trainer} trainer"
     fitting = {loss.name: loss for loss in losses if loss.task == variant.task}

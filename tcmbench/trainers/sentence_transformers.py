@@ -1,7 +1,7 @@
-"""Train through sentence-transformers: BERT-like encoders, static models and small Qwen3, on a laptop too.
+"""Train through sentence-transformers: BERT-like encoders, static models and small Qwen3, also on a laptop.
 
-The training runs in a process of its own (`_sentence_transformers/worker.py`) and writes the same log as ms-swift, so
-progress, curves and resuming are the same. Rerankers and 4-bit weights are ms-swift's.
+The training runs in its own process (`_sentence_transformers/worker.py`) and writes the same log as ms-swift, so
+progress, curves and resuming are the same. Rerankers and 4-bit weights need ms-swift.
 """
 
 from __future__ import annotations
@@ -15,26 +15,24 @@ from tcmbench.trainers import Outcome, Plan, loss_of
 from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
 from tcmbench.trainers._runtime.environment import process_environment, scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
-from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 from tcmbench.trainers._runtime.packages import missing
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcmbench.trainers import Step, TrainingJob
 
+__all__ = ["LOSSES", "REVISION", "Options", "check", "plan", "train"]
+
 REVISION = "1"
 
 _RUN = "run"
 
 
-class Options(MatryoshkaOptions):
-    """Nothing beyond the Matryoshka dimensions."""
-
-
 def check(job: TrainingJob, *, options: Options) -> None:
-    """Refuse what this trainer can't do, before anything is started; the training file isn't looked at.
+    """Refuse what this trainer can't do, before anything is started; the training file isn't read.
 
     Raises:
         TcmbenchError: The recipe or the base can't be trained with.
@@ -59,7 +57,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
 
 
 def plan(job: TrainingJob, *, options: Options) -> Plan:
-    """Return the exact command and every file it will make.
+    """Return the exact command and every file that it will create.
 
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
@@ -88,11 +86,11 @@ def plan(job: TrainingJob, *, options: Options) -> Plan:
 
 
 def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
-    """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
+    """Return the tuned model in hub layout; an unfinished training resumes from its last complete checkpoint.
 
     Raises:
-        TrainingError: The training failed, or taught nothing.
-        ParityError: The model gives other numbers in evaluation than in training.
+        TrainingError: The training failed, or nothing was learned.
+        ParityError: The model's numbers in evaluation differ from those in training.
         TcmbenchError: The recipe can't be trained (see `plan`).
     """
     planned = plan(job, options=options)
@@ -134,7 +132,7 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
 
 
 def _refuse_losses_of_static(job: TrainingJob) -> None:
-    """Refuse losses that ask a transformer for more than its vectors."""
+    """Refuse losses that need more of a transformer than its vectors."""
     loss = loss_of(job.variant, LOSSES)
     if job.base.architecture == "static" and not loss.trains_static:
         fitting = ", ".join(other.name for other in LOSSES if other.trains_static)

@@ -1,8 +1,8 @@
 """Train through ms-swift: embedding models and rerankers; all weights, LoRA or QLoRA; on a CPU or several GPUs.
 
-ms-swift runs as a process of its own with every setting on its command line or in its environment
-(`_swift/command.py`), checked from inside by a plug-in (`_swift/plugin`) and followed from outside by its log. Then the
-adapter is merged and the model checked, in another process (`_swift/finish_worker.py`).
+ms-swift runs in its own process with every setting on its command line or in its environment (`_swift/command.py`). A
+plug-in checks the training from inside (`_swift/plugin`), and its log is followed from outside. Then the adapter is
+merged and the model checked, in another process (`_swift/finish_worker.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REVISION = "2"
 
 
 def check(job: TrainingJob, *, options: Options) -> None:
-    """Refuse what ms-swift can't do, before anything is started; the training file isn't looked at.
+    """Refuse what ms-swift can't do, before anything is started; the training file isn't read.
 
     Raises:
         TcmbenchError: The recipe or the base can't be trained with.
@@ -70,7 +70,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
 
 
 def plan(job: TrainingJob, *, options: Options) -> Plan:
-    """Return the exact command and every file it will make.
+    """Return the exact command and every file that it will create.
 
     Raises:
         TcmbenchError: The recipe, the base or the training file can't be trained with; nothing was started.
@@ -95,11 +95,11 @@ def plan(job: TrainingJob, *, options: Options) -> Plan:
 
 
 def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None]) -> Outcome:
-    """Return the tuned model in hub layout; an unfinished training goes on from its last whole checkpoint.
+    """Return the tuned model in hub layout; an unfinished training resumes from its last complete checkpoint.
 
     Raises:
-        TrainingError: ms-swift failed, or taught nothing.
-        ParityError: The model gives other numbers in evaluation than in training.
+        TrainingError: ms-swift failed, or nothing was learned.
+        ParityError: The model's numbers in evaluation differ from those in training.
         TcmbenchError: The recipe can't be trained (see `plan`).
     """
     planned = plan(job, options=options)
@@ -127,7 +127,7 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
 def _trained(
     job: TrainingJob, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
 ) -> training_log.Summary:
-    """Train what is left to be trained; return the summary of all of it."""
+    """Run the rest of the training; return the summary of all parts."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
     run.mkdir(parents=True, exist_ok=True)
     resume = checkpoints.newest(run)
@@ -152,7 +152,7 @@ def _trained(
 
 
 def _texts_per_example(job: TrainingJob) -> int:
-    """Return how many texts an example of the dev file has that a margin is measured on; 0 where there is none."""
+    """Return the number of texts per dev example; 0 where no margin is measured."""
     if job.dev_file is None or job.variant.task != "embedding" or job.requirements.scored:
         return 0
     first = next(train_file.read_rows(job.dev_file), None)
@@ -160,7 +160,7 @@ def _texts_per_example(job: TrainingJob) -> int:
 
 
 def _finished(job: TrainingJob, *, checkpoint: Path, environment: dict[str, str]) -> WorkResult:
-    """Merge, write and check the model in a process of its own."""
+    """Merge, write and check the model in its own process."""
     work, answer, model = (job.work_dir / name for name in ("work.json", "answer.json", "model"))
     shutil.rmtree(model, ignore_errors=True)
     task = work_of(job, device=gpus.device(job), output=model, checkpoint=checkpoint)
@@ -190,7 +190,7 @@ def _check_log(job: TrainingJob, summary: training_log.Summary) -> None:
 
 
 def _refuse_missing_packages(variant: Variant, options: Options, *, where: str) -> None:
-    """Refuse a recipe whose packages aren't installed; the message names the extra that brings them."""
+    """Refuse a recipe whose packages aren't installed; the message names the extra with them."""
     needed = {"swift": "train", "peft": "train"}
     if variant.tuner == "qlora":
         needed["bitsandbytes"] = "train"
@@ -203,33 +203,33 @@ def _refuse_missing_packages(variant: Variant, options: Options, *, where: str) 
 
 
 def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
-    """Refuse a batch rule that ms-swift has no way to follow."""
+    """Refuse a batch rule that ms-swift doesn't support."""
     if variant.batch_rule == "no_duplicates":
         other = "" if variant.task == "reranker" else ', or use trainer = "sentence_transformers"'
         raise SpecError(
             f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
-            f'batches as they stand in the training set. Set batch_rule = "label_unique" or "plain"{other}.'
+            f'batches of the training set in order. Set batch_rule = "label_unique" or "plain"{other}.'
         )
 
 
 def _refuse_flash_attention(job: TrainingJob, options: Options) -> None:
-    """Refuse an attention that this machine hasn't got; left to `auto`, a GPU with the package gets it."""
+    """Refuse flash attention where it isn't available; with `auto`, it is used on a GPU with the package."""
     if options.attention != "flash_attention_2":
         return
     lacking = "a GPU" if gpus.device(job) == "cpu" else "the package flash_attn"
     if gpus.device(job) == "cpu" or missing(["flash_attn"]):
         raise SpecError(
             f'variant {job.variant.name}: attention = "flash_attention_2" needs {lacking}, which is not here. '
-            'Leave it at "auto", which takes flash attention where it can.'
+            'Use "auto", which selects flash attention where it is available.'
         )
 
 
 def _refuse_code(job: TrainingJob) -> None:
-    """Refuse a base that brings code: ms-swift reads every configuration with trust_remote_code."""
+    """Refuse a base with code: ms-swift reads every configuration with trust_remote_code."""
     config = job.base_dir / "config.json"
     settings = strict_json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     if "auto_map" in settings and not job.base.trust_remote_code:
         raise SpecError(
-            f"variant {job.variant.name}: base {job.base.name} brings code of its own (auto_map in {config}), which "
+            f"variant {job.variant.name}: base {job.base.name} includes code (auto_map in {config}), which "
             "ms-swift would run. Read that code, then set trust_remote_code = true in the base, or use another base."
         )

@@ -1,8 +1,8 @@
-"""Training sets: records → pairs → negatives → augmentation → one file that trainers read from top to bottom.
+"""Training sets: records → pairs → negatives → augmentation → one file that trainers read sequentially.
 
-Everything that trainers do badly or in silence is done here instead: overlong texts are cut (ms-swift drops
-their rows), every row has one positive and equally many negatives, epochs are written out as passes, and
-the order keeps equal labels apart. `tcmbench.trainsets.build.build` makes one.
+What trainers do silently or badly is done here: overlong texts are cut (ms-swift drops their rows), every row has one
+positive and the same number of negatives, epochs are written out as passes, and equal labels are kept in separate
+batches. `tcmbench.trainsets.build.build` builds one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Tokenizer(Protocol):
-    """How the base counts and cuts text."""
+    """Tokenizer of the base, for counting and cutting text."""
 
     @property
     def revision(self) -> str:
-        """Hash of all that lengths depend on."""
+        """Hash of everything that lengths depend on."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class Tokenizer(Protocol):
 
 
 class Requirements(NamedTuple):
-    """What a training file must suit: the loss that reads it, and the batches that are made of it."""
+    """What a training file is built for: the loss, and the batches."""
 
     loss: str
     """Name of the loss, for messages."""
@@ -53,12 +53,12 @@ class Requirements(NamedTuple):
     """Whether the documents of the other examples in a batch are negatives."""
 
     devices: int
-    """Devices that train side by side, each with a batch of its own."""
+    """Devices that train in parallel, each with its own batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What building needs beside the recipe and the data."""
+    """What building needs in addition to the recipe and the data."""
 
     store: Store
     """Where training sets are kept."""

@@ -1,4 +1,4 @@
-"""Building a training set: everything before the trainer, kept under the hash of what it was made from."""
+"""Building a training set: everything before the trainer, stored under the hash of its inputs."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def build(
 
     Args:
         variant: The recipe.
-        base: What is tuned; its prompts stand before the texts, as in evaluation.
-        folder: The data; `train` is learned, `dev` becomes the dev file where it is there.
-        seed: Decides draws, order and samples.
+        base: What is tuned; its prompts precede the texts, as in evaluation.
+        folder: The data; the split `train`, and `dev` for the dev file where there is one.
+        seed: Seed of draws, order and samples.
         context: Store, tokenizer and the models that miners may use.
         drop: Ids of training records to leave out (leaks).
 
@@ -96,7 +96,7 @@ def load(folder: Path) -> TrainSet:
 
 
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:
-    """Return all that the training set depends on, and nothing else: its key is the hash of this.
+    """Return everything that the training set depends on, and nothing else: its key is the hash of it.
 
     `data` is the folder's `contents_sha256`.
 
@@ -145,7 +145,7 @@ def _write(
     if folder.splits.get(_DEV):
         splits[_DEV] = folder.splits[_DEV]
     made = make_pairs(variant, splits, folder, seed=seed, context=context.mining)
-    # what the miner was told to take for wrong, a block doesn't take out again
+    # Documents that the miner may use as negatives are not replaced in a block either.
     label_map = folder.label_map if getattr(miner_of(variant).options, "exclude_merged_labels", True) else None
     shape = _shape(variant, base)
     contents = _contents(variant, base, made[_TRAIN], seed=seed, context=context)
@@ -154,7 +154,7 @@ def _write(
     written = write_examples(contents, shape=shape, label_map=label_map, seed=seed, train=train, rows=rows)
     dev_lines = 0
     if _DEV in made:
-        # What a model is watched by stays the same whatever varies the documents it learns from.
+        # The dev examples are the same for all augmentations of the training documents.
         plain = variant.model_copy(update={"augmentation": None, "max_samples": None})
         dev = _contents(plain, base, made[_DEV], seed=seed, context=context, most=_watched(variant))
         if any(dev.order.passes):
@@ -189,5 +189,5 @@ def _watched(variant: Variant) -> int:
 
 def _shape(variant: Variant, base: Base) -> Shape:
     is_reranker = variant.task == "reranker"
-    # ms-swift's and mteb's default instructions of Qwen3-Reranker differ: the base says which one holds.
+    # ms-swift's and mteb's default instructions of Qwen3-Reranker differ, so the base declares it.
     return Shape("assistant" if is_reranker else "user", base.instruction if is_reranker else "")

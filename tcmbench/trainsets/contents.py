@@ -1,4 +1,4 @@
-"""The hash of what a folder of records says, whatever its files look like."""
+"""The hash of the contents of a folder of records, independent of its file format."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The examples of a training set as arrays: which record, which view, which negatives, in which order.
+"""The examples of a training set as arrays: record, view, negatives and order.
 
-Texts are looked up when a line is written, so a million examples take a few dozen megabytes.
+Texts are looked up when a line is written, so that a million examples take a few dozen megabytes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Examples:
     """Position of the pair."""
 
     view: NDArray[np.int16]
-    """View that positive and negatives stand in."""
+    """View of positive and negatives."""
 
     negative: NDArray[np.int16]
-    """ALL, POSITIVE, or which of the pair's negatives stands in the example alone."""
+    """ALL, POSITIVE, or the number of the pair's negative that is the only one in the example."""
 
     is_scored: bool
     """Whether an example is one pair of texts with a score."""
@@ -50,10 +50,10 @@ class ExampleOrder:
     """Examples in the order of training."""
 
     passes: tuple[list[int], ...]
-    """One or more rounds; the last may be part of one."""
+    """One or more passes; the last may be partial."""
 
     block_size: int
-    """Examples that stand in one batch over all devices."""
+    """Examples in one batch over all devices."""
 
     is_label_unique: bool
 
@@ -62,7 +62,7 @@ class ExampleOrder:
 
 
 class Contents(NamedTuple):
-    """All that a file is written from."""
+    """Everything that a file is written from."""
 
     pairs: Pairs
     texts: Texts
@@ -107,10 +107,10 @@ def make_examples(variant: Variant, pairs: Pairs, texts: Texts, *, requirements:
 def make_order(
     variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, seed: int
 ) -> ExampleOrder:
-    """Return the order of training: `epochs` passes, each shuffled anew, the last cut to its fraction.
+    """Return the order of training: `epochs` passes, each with its own shuffle, the last cut to its fraction.
 
-    Only losses with in-batch negatives gain from label-unique blocks; others are shuffled plainly, whatever
-    the batch rule says, since blocks would leave examples out for nothing.
+    Only losses with in-batch negatives benefit from label-unique blocks; for others the order is a plain shuffle,
+    whatever the batch rule, since blocks would leave examples out without benefit.
 
     Raises:
         SpecError: Label-unique blocks can't be filled.
@@ -135,10 +135,10 @@ def make_order(
 def watched_order(
     variant: Variant, pairs: Pairs, examples: Examples, *, requirements: Requirements, most: int
 ) -> ExampleOrder:
-    """Return at most so many examples, evenly spread in the order they come, that a training is watched by.
+    """Return at most `most` examples, evenly spaced, for the dev curve of a training.
 
-    Where a loss takes documents of other examples for wrong, or a margin does, no two share a label: neither would say
-    anything of a model that is right. None are returned where there are fewer than two, nor a last batch of one.
+    Where the loss or the margin counts documents of other examples as negatives, no two examples share a label, so that
+    both are meaningful. Nothing is returned for fewer than two examples, and no last batch of one.
     """
     size, total = variant.training.batch_size, len(examples.pair)
     is_contrastive = variant.task == "embedding" and not requirements.scored
@@ -151,7 +151,7 @@ def watched_order(
 
 
 def _one_per_label(pairs: Pairs, examples: Examples) -> list[int]:
-    """Return the first example of each label; of those with several labels, the first that shares none."""
+    """Return the first example of each label; of examples with several labels, those that share none."""
     taken: set[str] = set()
     first = []
     for example, pair in enumerate(examples.pair.tolist()):

@@ -1,7 +1,7 @@
-"""The lines of a training file as arrays: which record, documents and view, in the order they are written.
+"""The lines of a training file as arrays: record, documents and view, in the order of writing.
 
-Where other examples' documents are negatives too, a mined negative of one example may be the positive of
-another in its block. It is replaced by a random document: as that other positive it is in the batch anyway.
+With in-batch negatives, a mined negative of one example may be the positive of another in its block. It is replaced by
+a random document: as that positive it is in the batch already.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ _LINES_AT_ONCE = 2048
 
 @dataclass(slots=True)
 class Replaced:
-    """What was done to negatives."""
+    """Counts of replaced negatives."""
 
     replaced: int = 0
     """Negatives that were the positive of another example in their block."""
 
     kept_conflicts: int = 0
-    """Such negatives that had to stay, because no other document was left."""
+    """Such negatives that were kept, because no other document was left."""
 
 
 class Lines(NamedTuple):
-    """Some lines, one after the other."""
+    """Consecutive lines."""
 
     record: IntArray
     """Position of the record."""
 
     positive: IntArray
-    """Position of the right document."""
+    """Position of the positive."""
 
     negatives: IntArray
-    """Lines × negatives: positions of the wrong documents that stand in the line, or ABSENT."""
+    """Lines × negatives: positions of the negatives of the line, or ABSENT."""
 
     view: IntArray
-    """View that all documents of the line stand in."""
+    """View of all documents of the line."""
 
     is_scored: bool
     """Whether a line is one pair of texts: the negative where there is one, else the positive."""
 
 
 def lines_in_order(contents: Contents, *, label_map: LabelMap | None, seed: int, replaced: Replaced) -> Iterator[Lines]:
-    """Yield all lines in training order, some thousand at once; counts what is replaced in `replaced`."""
+    """Yield all lines in training order, a few thousand at a time; replacements are counted in `replaced`."""
     pairs, texts, examples, order = contents
     replacer = _Replacer(pairs, texts, label_map, seed=seed, counted=replaced) if order.is_label_unique else None
     record_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)
@@ -94,7 +94,7 @@ def used_documents(pairs: Pairs) -> list[int]:
 
 
 class _Replacer:
-    """Takes negatives out of a block that are right for another of its examples."""
+    """Replaces negatives in a block that are positives of another of its examples."""
 
     def __init__(self, pairs: Pairs, texts: Texts, label_map: LabelMap | None, *, seed: int, counted: Replaced) -> None:
         self._forbidden = Forbidden.of(
@@ -102,7 +102,7 @@ class _Replacer:
             corpus_of(pairs.knowledge, label_map, forms=pairs.forms),
             exclude_merged_labels=True,
         )
-        # Only documents that are in the set already have their texts ready.
+        # Only documents that are in the set have texts.
         self._pool = np.array(used_documents(pairs))
         self._texts = texts
         self._random = random.Random(seed)
@@ -115,7 +115,7 @@ class _Replacer:
         hits = banned[negatives]
         if not hits.any():
             return negatives
-        found = negatives.copy()
+        result = negatives.copy()
         for row in np.flatnonzero(hits.any(axis=1)).tolist():
             kept: list[int] = negatives[row].tolist()
             for column in np.flatnonzero(hits[row]).tolist():
@@ -125,8 +125,8 @@ class _Replacer:
                 else:
                     kept[column] = other
                     self._counted.replaced += 1
-            found[row] = kept
-        return found
+            result[row] = kept
+        return result
 
     def _draw(self, banned: npt.NDArray[np.bool_], kept: Sequence[int], *, view: int) -> int | None:
         free: list[int] = self._pool[~banned[self._pool]].tolist()

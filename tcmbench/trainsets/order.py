@@ -1,9 +1,8 @@
-"""The order of examples in a training file, which is the order trainers read them in.
+"""The order of examples in a training file, in which trainers read them.
 
-A contrastive loss takes the positives of the other examples in a batch for wrong. With 148 syndromes over
-43,180 records about three anchors of four meet their own syndrome in a random batch of 32, and are pushed
-away from it. So the file is cut into blocks of the batch size in which no label stands twice, and trainers
-don't shuffle it.
+A contrastive loss uses the positives of the other examples in a batch as negatives. With 148 syndromes over 43,180
+records, about three of four anchors meet their own syndrome in a random batch of 32, and are pushed away from it. So
+the file consists of blocks of the batch size in which no label occurs twice, and trainers don't shuffle it.
 """
 
 from __future__ import annotations
@@ -19,35 +18,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def plain_order(total: int, *, seed: int, passes: int = 1) -> list[int]:
-    """Return `passes` separately shuffled orders of `range(total)`, one after the other."""
+def plain_order(total: int, *, seed: int) -> list[int]:
+    """Return `range(total)` shuffled."""
     import numpy as np
 
-    return [i for p in range(passes) for i in np.random.default_rng((seed, p)).permutation(total).tolist()]
-
-
-def label_unique_order(labels: Sequence[Collection[str]], *, batch_size: int, seed: int, passes: int = 1) -> list[int]:
-    """Return the passes of `label_unique_passes`, one after the other."""
-    return [i for order in label_unique_passes(labels, batch_size=batch_size, seed=seed, passes=passes) for i in order]
+    order: list[int] = np.random.default_rng((seed, 0)).permutation(total).tolist()
+    return order
 
 
 def label_unique_passes(
     labels: Sequence[Collection[str]], *, batch_size: int, seed: int, passes: int = 1
 ) -> list[list[int]]:
-    """Return orders whose blocks of `batch_size` hold no two examples that share a label.
+    """Return orders whose blocks of `batch_size` have no two examples that share a label.
 
-    Every pass consists of whole blocks. With one label each, it has as many blocks as there can be: b
-    blocks need sum(min(count of label, b)) >= b * batch_size. Which labels meet is drawn anew for each
-    block, with probabilities that use every label up evenly. What doesn't fit (the surplus of labels that
-    are more frequent than there are blocks, and the last incomplete block) is left out of that pass alone:
-    the next pass begins with the examples that have waited longest. With several labels each, blocks are
-    filled greedily, the label with most examples left first, until one can't be filled.
+    Every pass consists of whole blocks. With one label per example it has the maximum number of blocks: b blocks need
+    sum(min(count of label, b)) >= b * batch_size. The labels of each block are drawn with probabilities that use all
+    labels up evenly. Examples that don't fit (the surplus of labels more frequent than the number of blocks, and the
+    last incomplete block) are left out of that pass alone: the next pass begins with those left out longest. With
+    several labels per example, blocks are filled greedily, by the number of examples left, until one can't be filled.
 
     Args:
         labels: Labels of each example, at least one.
-        batch_size: Examples a block.
+        batch_size: Examples per block.
         seed: Seed of all choices.
-        passes: How many passes.
+        passes: Number of passes.
 
     Raises:
         SpecError: Not even one block can be filled.
@@ -55,8 +49,8 @@ def label_unique_passes(
     import numpy as np
 
     groups: dict[frozenset[str], list[int]] = {}
-    for example, given in enumerate(labels):
-        groups.setdefault(frozenset(given), []).append(example)
+    for example, own in enumerate(labels):
+        groups.setdefault(frozenset(own), []).append(example)
     names = sorted(groups, key=sorted)
     rng = np.random.default_rng(seed)
     queues = [_Queue(groups[name], rng) for name in names]
@@ -79,7 +73,7 @@ def label_unique_passes(
 
 
 def meeting_share(labels: Sequence[Collection[str]], *, batch_size: int) -> float:
-    """Return the expected share of examples that meet a label of their own in a random batch.
+    """Return the expected share of examples that share a label with another one in a random batch.
 
     An example that shares labels with m of the other n-1 meets none of them with probability
     C(n-1-m, k-1) / C(n-1, k-1) in a batch of k.
@@ -100,7 +94,7 @@ def meeting_share(labels: Sequence[Collection[str]], *, batch_size: int) -> floa
 
 
 def measured_share(labels: Sequence[Collection[str]], order: Sequence[int], *, batch_size: int) -> float:
-    """Return the share of examples of an order that meet a label of their own in their block."""
+    """Return the share of examples of an order that share a label with another one in their block."""
     meeting, start = 0, 0
     if all(len(given) == 1 for given in labels):
         whole = len(order) - len(order) % batch_size
@@ -113,7 +107,7 @@ def measured_share(labels: Sequence[Collection[str]], order: Sequence[int], *, b
 
 
 def _meeting_in_blocks(labels: Sequence[str], order: Sequence[int], batch_size: int) -> int:
-    """Return how many examples of whole blocks share their one label with another of their block."""
+    """Return how many examples of whole blocks share their only label with another one in their block."""
     import numpy as np
 
     numbers: dict[str, int] = {}
@@ -126,7 +120,7 @@ def _meeting_in_blocks(labels: Sequence[str], order: Sequence[int], batch_size: 
 
 
 class _Queue:
-    """The examples of one group, dealt in shuffled rounds: none comes again before all have come."""
+    """The examples of one group, in shuffled rounds: none is repeated before all have been used."""
 
     def __init__(self, examples: list[int], rng: np.random.Generator) -> None:
         self.examples = examples
@@ -135,14 +129,14 @@ class _Queue:
         self._dealt: set[int] = set()
 
     def begin_pass(self) -> None:
-        """Forget what was dealt in the pass before."""
+        """Forget the examples of the previous pass."""
         self._dealt.clear()
 
     def next(self) -> int:
-        """Return the next example; within a pass none twice, if it asks for no more than there are."""
+        """Return the next example; within a pass none twice, for up to as many calls as there are examples."""
         if not self._waiting:
             shuffled = self._rng.permutation(self.examples).tolist()
-            # A round that begins within a pass deals last what the pass had of the round before.
+            # In a round that begins within a pass, examples that the pass has used already come last.
             self._waiting = sorted(shuffled, key=lambda example: example not in self._dealt)
         example = self._waiting.pop()
         self._dealt.add(example)
@@ -150,28 +144,28 @@ class _Queue:
 
 
 def _single_label_blocks(counts: Sequence[int], *, batch_size: int, rng: np.random.Generator) -> list[list[int]]:
-    """Return blocks of distinct groups, as many as there can be.
+    """Return the maximum number of blocks of distinct groups.
 
-    Each block is a systematic sample: with r blocks to go, group g stands in the next with probability
-    left[g] / r, which keeps left[g] <= r and so always leaves enough for the rest (Madow 1949).
+    Each block is a systematic sample: with r blocks to go, group g is in the next one with probability left[g] / r,
+    which keeps left[g] <= r and so always leaves enough for the rest (Madow 1949).
     """
     import numpy as np
 
     blocks = _most_blocks(counts, batch_size)
     left = np.minimum(np.array(counts, dtype=np.int64), blocks)
     surplus = int(left.sum()) - blocks * batch_size
-    # Which groups give way is drawn among the examples that fit, so that rare labels rarely do.
+    # The surplus is drawn among the examples that fit, so that rare labels are rarely left out.
     giving = rng.multivariate_hypergeometric(left, surplus) if surplus > 0 else 0
     left = left - giving
-    found = []
+    drawn = []
     for to_go in range(blocks, 0, -1):
         shuffled = rng.permutation(len(left))
         ends = np.cumsum(left[shuffled])
         points = rng.integers(to_go) + to_go * np.arange(batch_size)
         chosen = shuffled[np.searchsorted(ends, points, side="right")]
         left[chosen] -= 1
-        found.append(chosen.tolist())
-    return found
+        drawn.append(chosen.tolist())
+    return drawn
 
 
 def _most_blocks(counts: Sequence[int], batch_size: int) -> int:
@@ -211,11 +205,11 @@ def _greedy_block(
     batch_size: int,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Return groups without a common label, or [] where a whole block can't be found."""
+    """Return groups without a common label, or [] where no block can be filled."""
     ties = rng.random(len(names)).tolist()
     available = [group for group, count in enumerate(left) if count]
     by_load = sorted(available, key=lambda g: (-max(load[label] for label in names[g]), ties[g]))
-    # Where the heaviest-first choice wastes labels on examples with many, those with few may still fit.
+    # Where heaviest-first uses labels up on examples with many, examples with few may still fit.
     by_size = sorted(available, key=lambda g: (len(names[g]), -left[g], ties[g]))
     for candidates in (by_load, by_size):
         block: list[int] = []

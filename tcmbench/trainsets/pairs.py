@@ -1,4 +1,4 @@
-"""From records to what is learned: one pair for each positive of a record, with its mined negatives."""
+"""Training pairs of records: one for each positive of a record, with its mined negatives."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 Forms = tuple[tuple[str | None, ...], ...]
-"""Ways the entries are written, each with a text an entry; None where an entry isn't written so."""
+"""Forms of the entries, each with one text per entry; None where an entry has no such form."""
 
 
 class Pair(NamedTuple):
-    """A record and one of its positives; a second positive in a row is ignored by ms-swift."""
+    """A record and one of its positives; ms-swift ignores a second positive in a row."""
 
     record: int
     """Position among the records."""
@@ -50,10 +50,10 @@ class Pairs:
     """Per record: its syndromes, each named by its family (see `families`)."""
 
     filled: int
-    """Negatives that only fill up (see `tcmbench.miners.Negatives`)."""
+    """Negatives that are fill-ins (see `tcmbench.miners.Negatives`)."""
 
     forms: Forms = ()
-    """Other ways the documents are written (see `forms_of`)."""
+    """Other forms of the documents (see `forms_of`)."""
 
 
 def make_pairs(
@@ -64,7 +64,7 @@ def make_pairs(
     seed: int,
     context: MiningContext,
 ) -> dict[str, Pairs]:
-    """Return the pairs of some splits with their mined negatives; all are mined at once.
+    """Return the pairs of some splits with their mined negatives; all splits are mined in one call.
 
     Raises:
         UnknownName: There is no such miner.
@@ -76,13 +76,13 @@ def make_pairs(
         _check(split, records, folder, known=at.keys())
     everything = [record for records in splits.values() for record in records]
     forms = forms_of(variant, folder.knowledge, seed=seed)
-    found = _mine(variant, splits, folder, forms=forms, seed=seed, context=context)
+    negatives = _mine(variant, splits, folder, forms=forms, seed=seed, context=context)
     family = families(folder.knowledge, folder.label_map, forms=forms)
-    made = {}
+    pairs = {}
     start = 0
     for split, records in splits.items():
-        mined = found.ids[start : start + len(records)]
-        made[split] = Pairs(
+        mined = negatives.ids[start : start + len(records)]
+        pairs[split] = Pairs(
             tuple(everything[start : start + len(records)]),
             folder.knowledge,
             tuple(
@@ -91,22 +91,22 @@ def make_pairs(
                 for label in record.labels
             ),
             tuple(frozenset(family[label] for label in record.labels) for record in records),
-            sum(found.filled[start : start + len(records)]),
+            sum(negatives.filled[start : start + len(records)]),
             forms,
         )
         start += len(records)
-    return made
+    return pairs
 
 
 def forms_of(variant: Variant, knowledge: Sequence[Syndrome], *, seed: int) -> Forms:
-    """Return the other ways the entries are written: every view of the augmentation.
+    """Return the other forms of the entries: every view of the augmentation.
 
-    Some entries differ in their names alone. In a view without the name they are one text, which can't be taught to be
-    right and wrong at once.
+    Some entries differ in their names only. In a view without the name they are the same text, which can't be positive
+    and negative at once.
     """
     if variant.augmentation is None:
         return ()
-    # whether a missing field is an error is said of the entries that are learned, where their texts are made
+    # A missing field is an error only for entries that are trained on, and is reported where their texts are built.
     given = {**variant.augmentation.options, "missing": "exclude"}
     augmentation = plugins.use("augmentations", variant.augmentation.name, given, where=f"variant {variant.name}")
     views = (augmentation.module.texts(each, options=augmentation.options, seed=seed) for each in knowledge)
@@ -138,9 +138,9 @@ def augmentation_of(variant: Variant) -> Plugin | None:
 
 
 def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Mapping[str, str]:
-    """Return one name for all syndromes that are right for each other's records.
+    """Return syndrome → name of its family: syndromes that are positives for each other's records.
 
-    These are entries with the same text, in one of the forms too, and entries that the label map merges.
+    These are entries with the same text, in any of the forms, and entries that the label map merges.
     """
     parent = {syndrome.doc_id: syndrome.doc_id for syndrome in knowledge}
 
@@ -159,13 +159,13 @@ def families(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms
 
 
 def corpus_of(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, forms: Forms = ()) -> Corpus:
-    """Return the knowledge base as miners take it."""
+    """Return the knowledge base as the corpus of a miner."""
     merged = {s.doc_id: label_map.merged_with(s.doc_id) for s in knowledge} if label_map else {}
     return Corpus(tuple(s.doc_id for s in knowledge), tuple(s.document() for s in knowledge), merged, forms)
 
 
 def queries_of(records: Sequence[Record], *, split: str) -> Queries:
-    """Return records as miners take them."""
+    """Return records as the queries of a miner."""
     return Queries(
         tuple(f"{split}/{record.record_id}" for record in records),
         tuple(record.query() for record in records),

@@ -1,6 +1,6 @@
-"""Lines as bytes: each text is made JSON once, and thousands of lines are joined from such pieces at once.
+"""Lines as bytes: each text is encoded as JSON once, and thousands of lines are joined from such pieces at a time.
 
-What comes out equals `json.dumps` of each whole line.
+The result equals `json.dumps` of each whole line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _POSITIVE_END, _NEGATIVE_END = (b'], "label": %.1f}\n' % score for score in (1.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a line is put together."""
+    """Layout of a line."""
 
     document_role: str
     """"user" for embeddings, "assistant" for rerankers."""
@@ -39,7 +39,7 @@ class Shape:
 
 
 class Pieces:
-    """The pieces of all lines, made when they are first needed."""
+    """The pieces of all lines, created when they are first needed."""
 
     def __init__(self, texts: Texts, shape: Shape) -> None:
         self._texts = texts
@@ -57,10 +57,10 @@ class Pieces:
         self._places = _places(texts)
 
     def join(self, lines: Lines) -> bytes:
-        """Return lines as they stand in the file."""
+        """Return the bytes of lines."""
         head = [self._query_pieces(lines.record)]
         if lines.is_scored:
-            # The negative stands where the positive does, and its score says what it is.
+            # A negative takes the place of the positive, and has another score.
             negative = lines.negatives[:, 0]
             is_negative = negative != ABSENT
             second = np.where(is_negative, negative, lines.positive)
@@ -81,14 +81,14 @@ class Pieces:
         places, limits = self._places[documents, lines.view], self._limits[lines.record]
         for place in _first_needed(places, self._has_document):
             self._documents[place] = self._document(place, self._most)
-        found = self._documents[places]
-        # Beside a long query a reranker's document has less room than others have.
+        pieces = self._documents[places]
+        # Next to a long query a reranker's document has less room.
         short = np.flatnonzero(limits < np.minimum(self._lengths[places], self._most))
         for line, place, limit in zip(short.tolist(), places[short].tolist(), limits[short].tolist(), strict=True):
             if (place, limit) not in self._shorter:
                 self._shorter[place, limit] = self._document(place, limit)
-            found[line] = self._shorter[place, limit]
-        return found
+            pieces[line] = self._shorter[place, limit]
+        return pieces
 
     def _document(self, place: int, limit: int) -> bytes:
         return self._open + self._texts.documents.piece(place, limit) + b"}]"
@@ -104,10 +104,10 @@ def _places(texts: Texts) -> IntArray:
 
 
 def _first_needed(places: IntArray, has_piece: npt.NDArray[np.bool_]) -> list[int]:
-    """Return the places without a piece, which are noted to have one now."""
-    found = sorted(set(places[~has_piece[places]].tolist()))
-    has_piece[found] = True
-    return found
+    """Return the places without a piece, and mark them as having one."""
+    missing = sorted(set(places[~has_piece[places]].tolist()))
+    has_piece[missing] = True
+    return missing
 
 
 def _joined(columns: list[PieceArray | bytes]) -> bytes:

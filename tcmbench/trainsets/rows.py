@@ -1,6 +1,6 @@
-"""The table beside a training file: which record, labels and documents each line was made of.
+"""The table of a training file's rows: record, labels and documents of each line.
 
-Trainers check their batches by it and leakage reports name records by it; the lines themselves hold only text.
+Trainers check their batches with it, and leakage reports name records by it; the lines themselves contain only text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 20_000
 
 
 class RowOrigin(NamedTuple):
-    """Where one line comes from."""
+    """Origin of one line."""
 
     record_id: str
 
@@ -35,14 +35,14 @@ class RowOrigin(NamedTuple):
     """Id of the document."""
 
     negatives: tuple[str, ...]
-    """Ids of the documents that stand in the line."""
+    """Ids of the negatives of the line."""
 
     view: int
     """View of the augmentation; -1 for plain documents."""
 
 
 class RowWriter:
-    """Writes rows as they come, a few thousand in memory at a time."""
+    """Writes rows incrementally, with a few thousand in memory at a time."""
 
     def __init__(self, path: Path, records: Sequence[Record], knowledge: Sequence[Syndrome]) -> None:
         import pyarrow as pa
@@ -66,7 +66,7 @@ class RowWriter:
         self._writer.close()
 
     def add(self, lines: Lines) -> None:
-        """Write the rows of lines, now or with the next ones."""
+        """Add the rows of lines, written now or with the next ones."""
         self._waiting.append(lines)
         self._count += len(lines.record)
         while self._count >= _ROWS_AT_ONCE:

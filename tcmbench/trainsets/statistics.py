@@ -1,4 +1,4 @@
-"""What a training set is made of, in numbers: what to look at before an hour is spent on training with it."""
+"""Statistics of a training set, to be checked before training on it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class _Part(BaseModel):
 
 
 class Lengths(_Part):
-    """Lengths in tokens, prompts included, before cutting; each text as often as it is learned from."""
+    """Lengths in tokens, prompts included, before cutting; each text counted once per example."""
 
     quantiles: tuple[int, ...]
     """At the shares of `QUANTILES`: shortest, 5%, 25%, median, 75%, 95%, longest."""
 
     share_truncated: float
-    """Share that was longer and was cut."""
+    """Share of texts that were cut."""
 
 
 class Statistics(_Part):
@@ -53,51 +53,51 @@ class Statistics(_Part):
     """Record and positive; a record with two syndromes makes two."""
 
     examples: int
-    """Pairs in all their views (and, split, with each negative), after sampling: what one whole pass could hold."""
+    """Pairs in all their views (with split_negatives, one per negative), after sampling; at most one pass."""
 
     passes: tuple[int, ...]
     """Lines of each pass."""
 
     dropped: tuple[int, ...]
-    """Examples that a pass leaves out because no batch could take them without repeating a label."""
+    """Examples that each pass leaves out because they fit into no batch without repeating a label."""
 
     block_size: int
     """Examples in one batch over all devices."""
 
     batch_rule: str
-    """What the order keeps to; plain wherever the loss has no in-batch negatives."""
+    """Batch rule of the order; plain where the loss has no in-batch negatives."""
 
     views: int
-    """Views the augmentation makes of a document; 0 without one."""
+    """Views of a document by the augmentation; 0 without one."""
 
     plain_documents: int
-    """Positives without any view, which are learned as they are."""
+    """Positives without any view, which are trained on as they are."""
 
     negatives_per_example: int
 
     negatives_filled: int
-    """Mined ones that passed no margin and only fill up."""
+    """Mined negatives that didn't pass the margins and are fill-ins."""
 
     negatives_replaced: int
-    """Those exchanged because they were right for another example of the batch, over all lines."""
+    """Negatives replaced because they were positives of another example in the batch, over all lines."""
 
     negatives_in_conflict: int
-    """Those that are right for another example of the batch and had to stay."""
+    """Negatives that are positives of another example in the batch and had to be kept."""
 
     label_counts: dict[str, int]
     """Examples per positive, most frequent first."""
 
     same_label_share_plain: float
-    """Expected share of examples that meet a label of their own in a random batch."""
+    """Expected share of examples that share a label with another one in a random batch."""
 
     same_label_share: float
-    """Share of lines that do in this file."""
+    """The same share, measured in this file."""
 
     collisions_per_batch_plain: float
-    """The former, as examples a batch."""
+    """The former, in examples per batch."""
 
     collisions_per_batch: float
-    """The latter, as examples a batch."""
+    """The latter, in examples per batch."""
 
     query: Lengths | None
 
@@ -150,7 +150,7 @@ def measure(contents: Contents, written: Written, *, dev_lines: int) -> Statisti
 
 @dataclass(slots=True)
 class _Tally:
-    """How often texts of each length were counted, and how often one was too long."""
+    """Frequencies of lengths, and the number of texts that are too long."""
 
     frequencies: NDArray[np.int64]
     truncated: int = 0
@@ -162,7 +162,7 @@ class _Tally:
         self.truncated += int((lengths > limits).sum())
 
     def result(self) -> Lengths | None:
-        """Return the lengths; None when nothing was counted."""
+        """Return the lengths; None if nothing was counted."""
         import numpy as np
 
         upto = np.cumsum(self.frequencies)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 PLAIN = -1
 """View of a document that isn't augmented."""
 
-# The least that must be left for text beside a prompt; less is a mistake in the recipe.
+# Tokens that must be left for text next to a prompt; fewer are a mistake in the recipe.
 _FEWEST_TOKENS = 8
 
 
 class Cutter:
-    """Texts that are cut to whatever length a line leaves them."""
+    """Texts that are cut to the length that a line leaves them."""
 
     def __init__(self, texts: Sequence[str], tokenizer: Tokenizer) -> None:
         self.lengths = tuple(tokenizer.lengths(texts))
@@ -50,46 +50,46 @@ class Texts:
     """All texts of a training set."""
 
     queries: Cutter
-    """One a record."""
+    """One per record."""
 
     documents: Cutter
-    """All views of all documents that are used."""
+    """All views of all documents in use."""
 
     query_limits: tuple[int, ...]
     """Per record: most tokens of its query."""
 
     document_limits: tuple[int, ...]
-    """Per record: most tokens of a document beside it."""
+    """Per record: most tokens of a document next to it."""
 
     places: Mapping[tuple[int, int], int]
     """(document, view) → position in `documents`; a view that is excluded is not in here."""
 
     views: int
-    """Number of views that the augmentation makes, excluded ones counted."""
+    """Number of views of the augmentation, including excluded ones."""
 
     def common_views(self, groups: Iterable[Sequence[int]]) -> list[list[int]]:
-        """Return for each group of documents the views that all of them have, the plain one where there is none.
+        """Return for each group of documents the views that all of them have; the plain one where there is none.
 
-        In a line all stand in one view: a negative that stood plain beside others would be known by its form.
+        All documents of a line have the same view: a plain negative among others could be recognised by its form.
         """
         masks: dict[int, int] = {}
         for document, view in self.places:
             masks[document] = masks.get(document, 0) | (0 if view == PLAIN else 1 << view)
         unpacked: dict[int, list[int]] = {0: [PLAIN]}
-        found = []
+        views = []
         for group in groups:
             mask = functools.reduce(operator.and_, (masks[document] for document in group))
             if mask not in unpacked:
                 unpacked[mask] = [view for view in range(self.views) if mask >> view & 1]
-            found.append(unpacked[mask])
-        return found
+            views.append(unpacked[mask])
+        return views
 
     def has(self, document: int, view: int) -> bool:
-        """Return whether a document is written in a view; in the plain one all are that are used."""
+        """Return whether a document has a view; every document in use has the plain one."""
         return (document, view) in self.places
 
     def place(self, document: int, view: int) -> int:
-        """Return the position of a document in a view; plain where it isn't written in this view."""
+        """Return the position of a document in a view; the plain one where it lacks this view."""
         place = self.places.get((document, view))
         return self.places[document, PLAIN] if place is None else place
 
@@ -99,8 +99,8 @@ def make_texts(
 ) -> Texts:
     """Return the texts of a training set.
 
-    A text is cut after its prompt was put before it, as in evaluation. A reranker reads query and document
-    together: the query may take what its longest document leaves, at least half; documents take the rest.
+    A text is cut together with its prompt, as in evaluation. A reranker reads query and document together: the query
+    may use what its longest document leaves, at least half; documents get the rest.
 
     Raises:
         UnknownName: There is no such augmentation.
@@ -123,8 +123,8 @@ def make_texts(
     if variant.task == "reranker":
         longest = [0] * len(pairs.records)
         for pair in pairs.pairs:
-            beside = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
-            longest[pair.record] = max(longest[pair.record], beside)
+            document = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
+            longest[pair.record] = max(longest[pair.record], document)
         query_limits = tuple(max(room // 2, room - length) for length in longest)
         document_limits = tuple(
             room - min(limit, length) for limit, length in zip(query_limits, of_queries.lengths, strict=True)
@@ -152,7 +152,7 @@ def _views(
 def _refuse_no_views(
     variant: Variant, views: Mapping[int, tuple[str, tuple[str | None, ...]]], *, positives: Iterable[int]
 ) -> None:
-    """Refuse an augmentation that leaves every document that is learned as it is."""
+    """Refuse an augmentation without a view of any positive."""
     if variant.augmentation is not None and not any(
         text is not None for positive in positives for text in views[positive][1]
     ):
@@ -164,7 +164,7 @@ def _refuse_no_views(
 
 
 def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
-    """Return how many tokens a text may have, or for a reranker query and document together."""
+    """Return the most tokens of a text, or of query and document together for a reranker."""
     query, document, instruction = tokenizer.lengths([base.query_prompt, base.document_prompt, base.instruction])
     is_pair = variant.task == "reranker"
     room = variant.training.max_length - tokenizer.reserved - (instruction if is_pair else 0)
@@ -172,7 +172,7 @@ def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
     if room < least * (2 if is_pair else 1):
         raise SpecError(
             f"variant {variant.name}: training.max_length {variant.training.max_length} leaves {room} tokens, "
-            f"expected at least {_FEWEST_TOKENS} beside a prompt of {max(query, document)}"
+            f"expected at least {_FEWEST_TOKENS} in addition to a prompt of {max(query, document)}"
             f"{' for each of query and document' if is_pair else ''}. Raise max_length."
         )
     return room

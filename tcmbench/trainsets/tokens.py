@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 
-# What transformers can make a fast tokenizer from; looked for first, as importing it takes seconds.
+# Files that transformers can convert to a fast tokenizer; checked first, as importing it takes seconds.
 _SLOW_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
 
 
@@ -26,7 +26,7 @@ class FolderTokenizer:
         """Load it.
 
         Args:
-            folder: Folder with a `tokenizer.json`, or with what transformers can make one from.
+            folder: Folder with a `tokenizer.json`, or with files that transformers can convert to one.
             reserved: Tokens that the trainer's template adds to a text or pair.
 
         Raises:
@@ -39,7 +39,7 @@ class FolderTokenizer:
         self.revision = hashlib.sha256(f"{reserved}\n{self._tokenizer.to_str()}".encode()).hexdigest()
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each text, special ones left out."""
+        """Return the number of tokens of each text, without special tokens."""
         return [
             len(encoding)
             for start in range(0, len(texts), _BATCH)
@@ -56,7 +56,7 @@ class FolderTokenizer:
         if len(encoding) <= limit:
             return text
         kept = text[: encoding.offsets[limit - 1][1]]
-        # A character may be several tokens, and a beginning may fall into other tokens than the whole did.
+        # A character may be several tokens, and a prefix may be tokenised differently from the whole.
         while kept and self.lengths([kept])[0] > limit:
             kept = kept[:-1]
         return kept

@@ -18,10 +18,10 @@ class TrainSet:
     folder: Path
 
     key: str
-    """Over the recipe and everything it was made from."""
+    """Hash of the recipe and all inputs."""
 
     sha256: str
-    """Of the bytes of `train`."""
+    """Hash of the bytes of `train`."""
 
     statistics: Statistics
 
@@ -32,7 +32,7 @@ class TrainSet:
 
     @property
     def dev(self) -> Path | None:
-        """Examples of the dev split, one pass without augmentation; None when the folder has no dev split."""
+        """Examples of the dev split, one pass without augmentation; None if the folder has no dev split."""
         path = self.folder / "dev.jsonl"
         return path if path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""The training file and what stands beside it, written in large pieces as fast as a disk takes them."""
+"""Writing the training file and its table of rows, in large pieces at the speed of the disk."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """What was written."""
+    """A written training file."""
 
     lines: int
 
     sha256: str
-    """Of the training file."""
+    """Hash of the training file."""
 
     negatives: Replaced
-    """What was done to negatives."""
+    """Counts of replaced negatives."""
 
 
 def write_examples(
@@ -42,7 +42,7 @@ def write_examples(
     train: Path,
     rows: Path | None = None,
 ) -> Written:
-    """Write the lines in training order, and `rows` beside them; return what was written."""
+    """Write the lines in training order, and the table `rows`; return size and hash."""
     pairs = contents.pairs
     pieces = Pieces(contents.texts, shape)
     replaced = Replaced()
@@ -59,7 +59,7 @@ def write_examples(
 
 
 class _HashedFile:
-    """Writes and hashes in a thread of its own while the next piece is made: both leave the interpreter free."""
+    """Writes and hashes in a separate thread while the next piece is built: both release the interpreter lock."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
@@ -80,12 +80,12 @@ class _HashedFile:
             self._file.close()
 
     def write(self, data: bytes) -> None:
-        """Write next, once the piece before is written: no more than two are in memory."""
+        """Write after the previous piece is written: no more than two are in memory."""
         self._wait()
         self._pending = self._thread.submit(self._written, data)
 
     def sha256(self) -> str:
-        """Return the hash of all that was written."""
+        """Return the hash of the bytes written."""
         return self._hash.hexdigest()
 
     def _wait(self) -> None:

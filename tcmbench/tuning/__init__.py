@@ -1,1 +1,1 @@
-"""From a variant to tuned models: its training set, its leaks, its trainer, one model per seed, kept by content."""
+"""From a variant to tuned models: training set, leaks and training, one model per seed, stored by key."""

@@ -1,4 +1,4 @@
-"""What a training set is built with: the base's tokenizer, the trainer's requirements, and models for mining."""
+"""The context of a training set: the base's tokenizer, the trainer's requirements, and models for mining."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 _TEMPLATE_TOKENS = 8
-"""Special tokens beside the words of a template."""
+"""Special tokens in addition to the text of a template."""
 
 
 def build_context(workspace: Workspace, recipe: Recipe) -> Context:
-    """Return the context of a recipe's training set; models for mining are loaded at the first text."""
+    """Return the context of a recipe's training set; models for mining are loaded when first used."""
     from tcmbench.trainers import requirements
     from tcmbench.trainsets import Context
     from tcmbench.trainsets.tokens import FolderTokenizer
@@ -40,7 +40,7 @@ def build_context(workspace: Workspace, recipe: Recipe) -> Context:
 
 
 def _reserved(recipe: Recipe) -> int:
-    """Return how many tokens the trainer's template adds: two to a text, a reranker's whole chat template to a pair."""
+    """Return how many tokens the trainer's template adds: two to a text, a reranker's chat template to a pair."""
     if recipe.variant.task == "embedding":
         return 2
     from tcmbench.trainsets.tokens import FolderTokenizer
@@ -49,7 +49,7 @@ def _reserved(recipe: Recipe) -> int:
 
 
 def _empty_pair(recipe: Recipe) -> str:
-    """Return what a reranker's chat template says of a query and a document of one character each."""
+    """Return a reranker's chat template rendered for a query and a document of one character each."""
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -70,7 +70,7 @@ def _empty_pair(recipe: Recipe) -> str:
     except TemplateError as error:
         raise SpecError(
             f"{path}: expected a template over messages of roles system, query and document, as "
-            f"sentence-transformers' CrossEncoder has it; it says: {error}"
+            f"sentence-transformers' CrossEncoder has it; error: {error}"
         ) from error
 
 
@@ -83,7 +83,7 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
         model = base_model(workspace, name or recipe.base.name)
         if "vectors" not in model.base.abilities:
             raise SpecError(
-                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which gives no vectors "
+                f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which has no vectors "
                 'that hold for all texts. Name an embedding base in the miner\'s options (model = "…").'
             )
         return _Embedder(model, workspace.cache)
@@ -92,7 +92,7 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
 
 
 class _Embedder:
-    """A base as a miner uses it; loaded at the first text, its vectors shared with the evaluation's cache."""
+    """A base as a miner uses it; loaded when first used, with the embedding cache of evaluation."""
 
     def __init__(self, model: Model, cache: Path) -> None:
         self._model = model
@@ -101,7 +101,7 @@ class _Embedder:
 
     @property
     def revision(self) -> str:
-        """Hash of all that the vectors depend on."""
+        """Hash of everything that the vectors depend on."""
         return self._model.revision
 
     def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:

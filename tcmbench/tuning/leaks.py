@@ -1,4 +1,4 @@
-"""What a variant's training records share with the evaluation tasks of a suite."""
+"""Leaks: overlap of a variant's training records with the evaluation tasks of a suite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STAGE = "leaks 4"
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """What training records share with the tasks of a suite."""
+    """Overlap of training records with the tasks of a suite."""
 
     summary: str
     """In one line."""
@@ -41,21 +41,21 @@ class Leaks:
 
 
 def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Leaks:
-    """Return what the train split shares with the suite's local tasks, exactly or nearly; looked for once.
+    """Return the exact and near overlap of the train split with the suite's local tasks; computed once and stored.
 
-    The whole report, with examples by id, stays in the store. Tasks of mteb's are not looked into, as their data is on
-    a hub, nor are tasks whose data is absent; the summary names both. Documents of a knowledge base may be learned and
-    are counted apart.
+    The full report, with examples by id, stays in the store. Tasks of mteb are not checked, as their data is on a hub,
+    nor are tasks whose data is absent; the summary names both. Documents of a knowledge base may be trained on and are
+    counted separately.
     """
     store, name = workspace.store, _key(data, planned)
     path = store.path(KIND, name) / "report.json"
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             folder = data.read()
-            found = report(folder, planned)
-            leaking = sorted(folder.splits["train"][number].record_id for number in found.leaking_rows)
+            full = report(folder, planned)
+            leaking = sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
             with store.build(KIND, name) as part:
-                write_json(part / "report.json", {"summary": found.summary(), "records": [*leaking], **found.to_json()})
+                write_json(part / "report.json", {"summary": full.summary(), "records": [*leaking], **full.to_json()})
     kept = read_json(path)
     if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):
         raise StoreError(f"{path}: expected a leakage report. Delete it and run again.")
@@ -63,7 +63,7 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
 
 
 def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
-    """Return the whole report on a folder's train split: its records, and the documents of their syndromes."""
+    """Return the full report on a folder's train split: its records, and the documents of their syndromes."""
     from tcmbench.data.formats import TrainingRow
 
     records = folder.splits["train"]

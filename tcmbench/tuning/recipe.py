@@ -1,4 +1,4 @@
-"""The recipe of a variant in a suite: what is trained on, with the records left out that stand in its tasks."""
+"""The recipe of a variant in a suite: its inputs, without training records that leak into the suite's tasks."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A variant with everything that its models are made from."""
+    """A variant with everything that its models depend on."""
 
     variant: Variant
-    """What is declared."""
+    """The variant."""
 
     base: Base
-    """What is tuned."""
+    """The base that is tuned."""
 
     base_dir: Path
-    """Its weights."""
+    """Folder of its weights."""
 
     data: TrainingData
-    """The records that are learned from."""
+    """The training data."""
 
     drop: frozenset[str]
     """Training records that are left out because they leak."""
 
     leaks: str
-    """What the training records share with the suite's tasks, in one line; empty when nobody looked."""
+    """Overlap of the training records with the suite's tasks, in one line; empty without a suite."""
 
 
 def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
@@ -67,7 +67,7 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
 
 
 def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:
-    """Return the recipe of a variant; with a suite, its leaks are looked for, and dropped where it says so.
+    """Return the recipe of a variant; with a suite, leaks are searched for, and dropped where the variant says so.
 
     Raises:
         SpecError: Leaks are to be dropped, but there is no suite to look for them in.
@@ -76,7 +76,7 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | No
     if planned is None:
         if variant.drop_leaks:
             raise SpecError(
-                f"variant {variant.name}: drop_leaks leaves out the records that stand in the tasks of a suite, and no "
+                f"variant {variant.name}: drop_leaks leaves out the records that occur in the tasks of a suite, and no "
                 "suite is given. Add --set SET or --suite SUITE."
             )
         return resolve(workspace, variant)

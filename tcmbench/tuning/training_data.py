@@ -1,7 +1,7 @@
-"""The records that a variant learns from: known by their hash at once, read only when something is made of them.
+"""The training records of a variant: identified by a cached hash, and read only when they are needed.
 
-Every row of a board asks for the key of its model, and the key needs the hash of the data. Reading 43,180 records for
-each would make a run that has nothing to do take minutes.
+The key of every model on a board needs the hash of its data. Reading 43,180 records for each would make a run without
+any work to do take minutes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One variant, one seed: the training set, the training, the tuned model; kept under the hash of all of it."""
+"""Training of one variant with one seed: the tuned model, stored under the hash of all its inputs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _OUTCOME, _MODEL = "outcome.json", "model"
 
 _STAGE = "tuned 2"
 _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
-"""Fields of a variant that a trainer reads, beside its training; what the others change is in the training set."""
+"""Fields of a variant that a trainer reads besides `training`; the effect of the others is in the training set."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
-"""What is kept of a training beside its model; `runs` is TensorBoard's."""
+"""Logs that are kept with the model; `runs` is TensorBoard's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Tuned:
     """A tuned model in the store."""
 
     model: Model
-    """What is evaluated."""
+    """The model for evaluation."""
 
     folder: Path
     """model/, outcome.json and the logs."""
 
     outcome: dict[str, Json]
-    """How it came about: curves, seconds, tokens, memory, parity, command, environment, provenance."""
+    """Facts of the training: curves, seconds, tokens, memory, parity, command, environment, provenance."""
 
 
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
@@ -154,7 +154,7 @@ def adopt(store: Store, name: str) -> None:
 
 
 def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None:
-    """Return why the last training failed, None where it didn't or hasn't been tried."""
+    """Return why the last training failed; None if it didn't, or there was none."""
     last = failures.last(workspace.store, model_key(workspace, recipe, seed=seed))
     return None if last is None else last.reason
 
@@ -162,11 +162,11 @@ def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
     """Return the tuned model, trained unless it is in the store as it was written.
 
-    A killed training goes on from its checkpoint.
+    A killed training resumes from its checkpoint.
 
     Raises:
-        TrainingError: The training failed or taught nothing.
-        ParityError: The model that was written isn't the one that was trained.
+        TrainingError: The training failed, or nothing was learned.
+        ParityError: The stored model differs from the trained one.
         SpecError: The recipe can't be followed.
     """
     name = model_key(workspace, recipe, seed=seed)
@@ -198,7 +198,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         shutil.rmtree(job.work_dir, ignore_errors=True)
     found = stored(workspace, recipe, seed=seed)
     if found is None:
-        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is gone. Is the disk full?")
+        raise StoreError(f"{store.path(KIND, name)}: the model that was just trained is missing. Is the disk full?")
     return found
 
 
@@ -231,7 +231,7 @@ def _trained(
 
 
 def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
-    """Return the exact command of a training and every file it will make; the training set is built for it."""
+    """Return the exact command of a training and every file that it will create; builds the training set."""
     name = model_key(workspace, recipe, seed=seed)
     _check(workspace, recipe, seed=seed, name=name)
     made = training_set(workspace, recipe, seed=seed)
@@ -251,7 +251,7 @@ def _trainer(variant: Variant) -> Plugin:
 
 
 def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> None:
-    """Refuse a recipe that can't be trained, before hours go into mining for it."""
+    """Refuse a recipe that can't be trained, before hours of mining."""
     from tcmbench.trainers import TrainingJob, requirements
 
     trainer = _trainer(recipe.variant)
@@ -282,7 +282,7 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
 
 
 def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, Json]:
-    """Return the statistics of the training set; batches that the trainer drew itself leave out other rows than it."""
+    """Return the statistics of the training set, corrected for batches that the trainer drew itself."""
     statistics: dict[str, Json] = made.statistics.model_dump(mode="json")
     if recipe.variant.batch_rule == "no_duplicates":
         statistics |= {"batch_rule": "no_duplicates", "dropped": [outcome.rows.left_out]}
@@ -291,7 +291,7 @@ def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, J
 
 
 def _facts(outcome: Outcome) -> dict[str, Json]:
-    """Return what the trainer says of a training, as JSON; a number that isn't finite is null."""
+    """Return the outcome of a training as JSON, with null for numbers that aren't finite."""
     facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
     curves = [point._asdict() for point in outcome.curves]
     text = json.dumps({**facts, "curves": curves})

@@ -49,7 +49,7 @@ def test_missing_zone_is_an_error_by_default(incomplete: Syndrome) -> None:
 
 @given(text=st.text("甲乙，。；\n", max_size=20), seed=st.integers(0, 9))
 def test_punctuation_stays_and_nothing_is_lost(text: str, seed: int) -> None:
-    """Any zone keeps its characters, its length and what stands where it ended clauses."""
+    """Any zone keeps its characters, its length and its punctuation."""
     syndrome = Syndrome("丙证", "丙证", "定", text, "")
     options = zone_permutations.Options(missing="exclude", sentences=())
     for variant in zone_permutations.texts(syndrome, options=options, seed=seed):

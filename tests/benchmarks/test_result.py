@@ -56,7 +56,7 @@ def test_a_figure_that_is_missing_meets_nothing() -> None:
 
 
 def test_the_report_names_missed_goals_and_failures_first() -> None:
-    """What is missed stands above the tables, in a full run; small sizes are not judged."""
+    """Missed goals are above the tables, in a full run; small sizes are not judged."""
     missed = Row(case="a | b", unit="s", ours=2.0, most=1.0, note="Extrapolated.")
     met = Row(case="good", unit="s", ours=0.5, most=1.0)
     text = _report.markdown({"fast": result(missed, met)}, failed=["broken"], date=date(2026, 1, 2))
@@ -72,7 +72,7 @@ def test_the_report_names_missed_goals_and_failures_first() -> None:
 
 
 def test_the_report_says_what_was_not_measured() -> None:
-    """What is absent on a machine stands beside the goals with its reason, and counts as no figure."""
+    """What can't be measured on a machine is listed with its reason, and is no figure."""
     found = result().model_copy(update={"left_out": (LeftOut(case="set demo", reason="No scores. Run `make demo`."),)})
     head, _, section = _report.markdown({"fast": found}, failed=[], date=date(2026, 1, 2)).partition("## ")
     assert "**Goals: 0 of 0 met.**" in head

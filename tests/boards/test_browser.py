@@ -268,7 +268,7 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
 
 
 def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
-    """The first of the verdicts is told like the others."""
+    """The first verdict has the same form as the others."""
     cell = one(board, "#rows td.s[class*=' u']")
     board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
     assert "improved" in one(board, "#tip").text
@@ -302,7 +302,7 @@ def contrast(driver: Any) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_is_aa(board: Any, scheme: str) -> None:
-    """Every text stands out from its background by 4.5 to 1, in both themes."""
+    """Every text has a contrast of 4.5 to 1 with its background, in both themes."""
     emulate(board, scheme)
     board.execute_script("document.querySelector('#rows .open').click()")
     assert contrast(board) == []

@@ -186,7 +186,7 @@ def test_ranks_are_shown_as_a_range(
 
 
 def test_a_cell_without_a_word_still_has_a_reason(tmp_path: Path) -> None:
-    """A score that nobody accounts for is not measured, with a reason; a failed model is failed everywhere."""
+    """A score without a state is not measured, with a reason; a failed model is failed on all columns."""
     built = table(
         tmp_path,
         Entry(name="silent", title="silent", kind="variant"),
@@ -206,7 +206,7 @@ def test_ties_are_marked(tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_told_apart_share_ranks(tmp_path: Path) -> None:
-    """A sure gain stands before the reference; two variants that differ by less than their noise are tied."""
+    """A significant gain ranks above the reference; two variants that differ by less than their noise are tied."""
     entries = [
         entry(tmp_path, "base", kind="base"),
         entry(tmp_path, "better", in_domain=0.1),

@@ -96,7 +96,7 @@ def test_json_is_the_table(table: Table, tmp_path: Path) -> None:
 
 
 def test_missing_scores_are_never_blank_nor_zero(table: Table, tmp_path: Path) -> None:
-    """A cell without a score shows its state, the page lists why, and no number stands in for it."""
+    """A cell without a score shows its state, the page lists the reasons, and no number replaces it."""
     page = write(table, tmp_path)[0].read_text(encoding="utf-8")
     assert "out of memory after 312 steps" in page
     assert "data absent: expected sts/test.tsv" in page

@@ -60,7 +60,7 @@ def width(of: Table) -> float:
 
 
 def tags(of: Table, folder: Path) -> str:
-    """Return what stands beside the variant's name on the page, in English."""
+    """Return the note next to the variant's name on the page, in English."""
     render.write(of, folder)
     rows = re.findall(r'class="tags">(.*?)</span></th>', (folder / "index.html").read_text("utf-8"))
     shown = next(row for row in rows if "variant" in row)

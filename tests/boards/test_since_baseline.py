@@ -75,7 +75,7 @@ def test_the_answer_names_models_that_fell_and_models_that_left(table: Table) ->
 
 
 def test_the_column_has_a_word_for_every_outcome(table: Table) -> None:
-    """The same scores are told apart from a change that passes, and a model without a row from both."""
+    """Unchanged scores, a change that passes and a model without a row are distinguished."""
     shown = {row.name: since_baseline.figure(row).text.en for row in table.rows}
     assert (shown["mini-zh"], shown[FELL], shown[NEW]) == ("same", "fails", "–")
 

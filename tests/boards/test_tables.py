@@ -48,7 +48,7 @@ def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:
 
 
 def test_markdown_has_one_line_a_row_and_equal_columns(table: Table) -> None:
-    """A pipe or a line break in a name makes neither a column nor a row; missing scores are told below."""
+    """A pipe or a line break in a name adds neither a column nor a row; missing scores are listed below."""
     text = markdown.to_markdown(table)
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(lines) == len(table.rows) + 1

@@ -1,4 +1,4 @@
-"""The board's strings: everything that is not a user's own stands in both languages."""
+"""The board's strings: everything that is not a user's own is in both languages."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def test_the_power_at_the_margin_is_stated(mixed: Report) -> None:
 
 
 def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole: MeasuredSet) -> None:
-    """The table of models has both, and how many seeds; one seed says what its interval covers."""
+    """The table of models has both, and the number of seeds; with one seed it states what the interval covers."""
     verdicts = [AgainstReference(whole, policy=POLICIES.reference).judge("random-full-00")]
     text = outputs.load("console").render(report(verdicts, against="reference"))
     assert "each variant against mini-zh" in text

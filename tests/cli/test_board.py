@@ -1,4 +1,4 @@
-"""`tcmbench board` from the command line, on a set that nobody measured."""
+"""`tcmbench board` from the command line, on a set without scores."""
 
 from __future__ import annotations
 

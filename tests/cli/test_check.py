@@ -55,8 +55,8 @@ def baseline(whole: Workspace, cli: Callable[..., tuple[int, str]]) -> None:
 
 
 @pytest.fixture
-def mended(whole: Workspace) -> Iterator[None]:
-    """Takes back what a test does to the models, declarations and data."""
+def restored(whole: Workspace) -> Iterator[None]:
+    """Restores models, declarations and data after a test."""
     kept = whole.root.parent / f"{whole.root.name}-kept"
     for folder in ("models", "data"):
         shutil.copytree(whole.root / folder, kept / folder)
@@ -108,7 +108,7 @@ def stale_adapter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("plant", [swapped_vectors, wrong_prompt, truncated, stale_adapter])
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_a_planted_regression_is_caught(
     plant: Callable[[Path, pytest.MonkeyPatch], None],
     whole: Workspace,
@@ -116,7 +116,7 @@ def test_a_planted_regression_is_caught(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Each fault exits with 1, names model and task, and stands in every output."""
+    """Each fault exits with 1, with model and task in every output."""
     plant(whole.root, monkeypatch)
     gate.measure(whole)
     code, said = cli("check", "small", "--output-dir", str(tmp_path))
@@ -135,7 +135,7 @@ def test_a_planted_regression_is_caught(
 
 
 def test_a_missing_score_fails_with_2(whole: Workspace, cli: Callable[..., tuple[int, str]]) -> None:
-    """A score that is gone is never skipped; the message says what to run."""
+    """A missing score is never skipped; the message names the command to run."""
     folder = gate.score_folder(whole, "tuned")
     kept = whole.root / "kept-score"
     shutil.move(folder, kept)
@@ -169,7 +169,7 @@ def test_a_damaged_score_fails_with_2(
     assert f"{name}: {what}" in said
 
 
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_changed_data_is_not_comparable(whole: Workspace, cli: Callable[..., tuple[int, str]]) -> None:
     """Another text of the same item is another task: 3, with its name and how to rebaseline."""
     path = whole.root / "data/qa/corpus.jsonl"
@@ -181,7 +181,7 @@ def test_changed_data_is_not_comparable(whole: Workspace, cli: Callable[..., tup
     assert "tcmbench check small --update-baseline" in said
 
 
-@pytest.mark.usefixtures("mended")
+@pytest.mark.usefixtures("restored")
 def test_changed_data_that_is_not_measured_yet_is_missing(
     whole: Workspace, cli: Callable[..., tuple[int, str]]
 ) -> None:

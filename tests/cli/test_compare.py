@@ -77,7 +77,7 @@ def test_a_task_is_shown_query_by_query(cli: Callable[..., tuple[int, str, str]]
 
 
 def test_a_run_of_another_day_is_its_baseline(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    """FILE:model stands for a row of a baseline; the same scores differ by exactly nothing."""
+    """FILE:model names a row of a baseline; equal scores differ by exactly zero."""
     kept = tmp_path / "kept.json"
     assert cli("check", "small", "--update-baseline", "--baseline", str(kept))[0] == 0
     _, out, _ = cli("compare", f"{kept}:tuned", "tuned", "--json", "-")

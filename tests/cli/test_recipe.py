@@ -88,7 +88,7 @@ def test_the_option_means_what_the_recipe_says(place: Path) -> None:
 
 @pytest.mark.parametrize("words", [("train", "keeps"), ("train", "drops"), ("data", "build", "keeps")])
 def test_dropping_without_a_suite_is_refused(place: Path, words: tuple[str, ...]) -> None:
-    """It would drop nothing; the message says what to add."""
+    """It would drop nothing; the message names the missing option."""
     given = () if "drops" in words else ("--drop-leaks",)
     result = call(*words, *given)
 
@@ -115,6 +115,6 @@ def test_a_training_says_what_it_took() -> None:
         "parity": {"weights=evaluation": 1.2e-7, "swift=evaluation": 4e-8, "quantised=evaluation": 0.1, "change": 0.2},
     }  # fmt: skip
     assert train.cost(outcome) == (
-        "50 s, 123,450 tokens (2,469 a second, start included), 5,638,912 parameters trained, "
+        "50 s, 123,450 tokens (2,469 per second, including start-up), 5,638,912 parameters trained, "
         "1.5 GiB and 2.0 GiB on the GPU, parity within 1e-07"
     )

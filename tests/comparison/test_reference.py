@@ -1,4 +1,4 @@
-"""Variants against the reference: the gate says what the board says, seeds included."""
+"""Variants against the reference: gate and board agree, including seeds."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_gain_passes(whole: MeasuredSet, kept: Baseline) -> None:
 
 
 def test_a_missing_score_fails_with_its_reason(whole: MeasuredSet, kept: Baseline) -> None:
-    """Failed, not measured or waiting: 2, never skipped; unless the policy doesn't require it, which is told."""
+    """Failed, not measured or waiting: 2, never skipped; unless the policy doesn't require it, which is reported."""
     holed = without(whole, "mini-zh", "General2", CellState("failed", Reason.message("out of memory")))
     verdict = judge(holed, kept)["mini-zh"]
     assert (verdict.outcome, verdict.exit_code) == ("missing", 2)
@@ -115,7 +115,7 @@ def test_a_required_task_that_nobody_knows_is_missing(whole: MeasuredSet, kept: 
     ],
 )
 def test_another_task_is_not_comparable(whole: MeasuredSet, kept: Baseline, changes: dict[str, str], said: str) -> None:
-    """3, and it says what changed; the other tasks are judged all the same."""
+    """3, with what changed; the other tasks are still judged."""
     for verdict in judge(with_record(whole, "InDomain0", **changes), kept).values():
         assert verdict.exit_code == 3
         assert [(f.rule, f.column) for f in verdict.findings] == [("not_comparable", "InDomain0")]
@@ -196,7 +196,7 @@ def draws(models, gold, *, clusters, plan):
 def test_a_statistic_of_another_package_is_judged(
     whole: MeasuredSet, install: Callable[[Kind, str, str], Path]
 ) -> None:
-    """One file says what baselines round to and what is resampled: gate and board ask nothing else."""
+    """One file defines rounding and resampling; gate and board use nothing else."""
     install("statistics", "share_above", STATISTIC)
     column = "InDomain0"
 

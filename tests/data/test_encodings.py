@@ -62,7 +62,7 @@ def test_other_encodings_are_refused(tmp_path: Path, text: str, codec: str, name
     ],
 )
 def test_other_kinds_of_file_are_named(tmp_path: Path, data: bytes, named: str) -> None:
-    """A file that isn't text says what it is and what to do."""
+    """For a file that isn't text the message names its kind and the next step."""
     seen = detect(written(tmp_path, data))
 
     assert seen.encoding is None

@@ -31,6 +31,6 @@ def test_identifiers_may_be_whole_numbers(value: object, expected: str) -> None:
 
 @pytest.mark.parametrize("value", [True, 1.5, [1]])
 def test_other_values_are_no_identifiers(value: object) -> None:
-    """A fraction or a list names nobody."""
+    """A fraction or a list is no id."""
     with pytest.raises(fields.FieldProblem):
         fields.identifier({"a": value}, ("a",))

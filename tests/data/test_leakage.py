@@ -11,16 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcmbench.data.formats import Collection, Document, TrainingRow
+from tcmbench.data.formats import TrainingRow
 from tcmbench.data.leakage import (
     EvaluationTexts,
     Leak,
     Match,
     SharedPatients,
     find_leaks,
-    texts_of_collection,
     texts_of_folder,
-    without_leaks,
 )
 from tcmbench.data.tcm_sd import read_folder
 
@@ -56,10 +54,16 @@ def test_copies_and_near_copies_are_told_apart() -> None:
     assert query.examples[1][:2] == ("near", "q1")
 
 
+def without_leaks(rows: list[TrainingRow], texts: list[EvaluationTexts]) -> list[TrainingRow]:
+    """Return the rows that don't leak."""
+    leaking = find_leaks(rows, texts).leaking_rows
+    return [row for number, row in enumerate(rows) if number not in leaking]
+
+
 def test_leaking_rows_are_dropped() -> None:
     """What is left has nothing in common with the task, in the old order."""
     texts = [EvaluationTexts("task", "queries", {"q1": LONG})]
-    kept = list(without_leaks(ROWS, find_leaks(ROWS, texts)))
+    kept = without_leaks(ROWS, texts)
 
     assert [row.query_id for row in kept] == ["clean"]
     assert find_leaks(kept, texts).leaking_rows == ()
@@ -107,7 +111,7 @@ def test_patients_of_the_evaluation_leak() -> None:
 
 
 def test_every_copy_of_a_row_is_counted() -> None:
-    """A row that stands three times in the file leaks three times."""
+    """A row that occurs three times in the file leaks three times."""
     rows = [TrainingRow(NEAR, ("甲",)), TrainingRow(f"{NEAR}！", ("甲",)), TrainingRow(NEAR, ("甲",))]
     report = find_leaks(rows, [EvaluationTexts("task", "pairs", {"a": LONG, "b": f"{LONG}？"})])
     query = leak_of(report.leaks, "query")
@@ -141,7 +145,7 @@ def test_what_is_kept_never_leaks(train: list[str], test: list[str]) -> None:
     """After dropping, no query is left that the evaluation holds."""
     rows = [TrainingRow(text, ("答",)) for text in train]
     texts = [EvaluationTexts("task", "queries", dict(enumerate_texts(test)))]
-    kept = list(without_leaks(rows, find_leaks(rows, texts)))
+    kept = without_leaks(rows, texts)
 
     assert not {row.query for row in kept} & set(test)
     assert find_leaks(kept, texts).leaking_rows == ()
@@ -176,12 +180,3 @@ def test_texts_of_a_folder_are_its_queries_and_open_documents(
     assert list(queries.texts) == ["test/p2", "test/p3"]
     assert (frozenset({"p2", "p3"}), False) == (queries.patients, queries.may_be_learnt)
     assert (len(documents.texts), documents.may_be_learnt) == (3, True)
-
-
-def test_texts_of_a_collection_must_not_be_learnt() -> None:
-    """General tasks bring documents of their own."""
-    collection = Collection({"q": "问"}, {"d": Document("文", "题")}, {"test": {"q": {"d": 1}}})
-    queries, documents = texts_of_collection("task", collection)
-
-    assert (queries.texts, documents.texts) == ({"q": "问"}, {"d": "题 文"})
-    assert (queries.may_be_learnt, documents.may_be_learnt) == (False, False)

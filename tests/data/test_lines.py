@@ -138,7 +138,7 @@ def test_a_damaged_byte_in_an_array_is_one_bad_element(tmp_path: Path) -> None:
 
 
 def test_utf16_is_named_as_such(tmp_path: Path) -> None:
-    """A file in UTF-16 says what it should be instead."""
+    """For a file in UTF-16 the message states the accepted encodings."""
     found = list(iter_objects(written(tmp_path, LINES.encode("utf-16"))))
 
     assert [row.reason for row in found if isinstance(row, LineProblem)] == [
@@ -165,7 +165,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) 
     ],
 )
 def test_the_encoding_is_told_from_the_bytes(tmp_path: Path, data: bytes, expected: str | None) -> None:
-    """UTF-8, GB18030 and UTF-16 are told apart."""
+    """UTF-8, GB18030 and UTF-16 are distinguished."""
     assert expected == detect(written(tmp_path, data)).encoding
 
 

@@ -1,4 +1,4 @@
-"""Generated data replaces nobody's files."""
+"""Generated data replaces only generated files."""
 
 from __future__ import annotations
 

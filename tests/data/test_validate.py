@@ -1,4 +1,4 @@
-"""The validation report says what is in a folder."""
+"""The validation report describes the contents of a folder."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Example(NamedTuple):
     """Language of the fence."""
 
     text: str
-    """What stands between the fences."""
+    """Contents of the block."""
 
 
 EXAMPLES = {
@@ -66,7 +66,7 @@ PLUGINS = [path for path in EXAMPLES if str(Path(path).parent) in FOLDERS]
 
 
 def named(path: str) -> tuple[Kind, str]:
-    """Return kind and name of the plug-in that a path stands for."""
+    """Return kind and name of the plug-in of a path."""
     return FOLDERS[str(Path(path).parent)], Path(path).stem
 
 
@@ -256,7 +256,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 
 def test_column(table: Table, place: Callable[[str], None]) -> None:
-    """It stands among the columns and counts the items of a row."""
+    """It is among the columns and counts the items of a row."""
     place("tcmbench/boards/columns/items.py")
     column = dict(columns.load_all())["items"]
     row = table.rows[0]
@@ -326,11 +326,11 @@ def test_option_of_a_trainer(
 
 
 def test_options_of_sentence_transformers_reach_its_worker() -> None:
-    """The worker validates recipes by the options of the trainer, so that a new field is no unknown one there."""
+    """Trainer and worker read the same options, whose arguments are those of its training arguments."""
     from tcmbench.trainers import sentence_transformers
-    from tcmbench.trainers._sentence_transformers import worker
+    from tcmbench.trainers._sentence_transformers import options, worker
 
-    assert worker.Options is sentence_transformers.Options
+    assert worker.Options is sentence_transformers.Options is options.Options
 
 
 def test_loss(patched: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

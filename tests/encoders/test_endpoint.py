@@ -240,7 +240,7 @@ def test_a_refused_request_is_not_repeated(server: Model, tmp_path: Path) -> Non
 
 
 def test_the_key_comes_from_the_environment(server: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file names a variable; without it nothing is asked, and a refused key is told by its name."""
+    """The file names a variable; without it no request is sent, and a refused key is reported by its name."""
     named = base(server, api_key_env="SOME_KEY")
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(ModelAbsent, match=r"\$SOME_KEY, not set"):

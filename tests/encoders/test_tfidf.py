@@ -26,7 +26,7 @@ TEXTS = [
 def encode(texts: list[str], *, max_features: int = 8192) -> NDArray[np.float32]:
     """Return the vectors of texts as those of one task."""
     meta: Any = None
-    encoder = TfidfEncoder("tfidf", None, options=Options(max_features=max_features), meta=meta)
+    encoder = TfidfEncoder(options=Options(max_features=max_features), meta=meta)
     task = SimpleNamespace(name="Task", type="Clustering")
     return encoder.encode([{"text": texts}], task_metadata=task, hf_split="test", hf_subset="default")
 

@@ -1,4 +1,4 @@
-"""What is said to vLLM's process and what comes back; a module named vllm stands in for the real one."""
+"""The protocol with vLLM's process, with a stub module named vllm."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_environment_without_vllm_says_what_to_install(weights: Path) -> None
 
 def test_what_vllm_cannot_do_is_said_before_it_starts(weights: Path, tmp_path: Path) -> None:
     """Folders without a layout and interpreters that aren't there are refused by name."""
-    with pytest.raises(ModelAbsent, match="is not there"):
+    with pytest.raises(ModelAbsent, match="does not exist"):
         encoder(weights, stand_in=None, options={"python": str(tmp_path / "none")}).encode_texts(["一"])
     (weights / "modules.json").unlink()
     with pytest.raises(SpecError, match=r"no modules\.json"):

@@ -1,6 +1,6 @@
 """Eight ways in which mteb shows a score or a vector of something else, and that none of them is possible here.
 
-The first half of each test shows the trap in mteb itself: when one is mended there, its test fails and goes.
+The first half of each test shows the problem in mteb itself: once it is fixed there, the test fails and can be removed.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_a_worker_whose_run_is_gone_ends_and_notes_no_failure(
     small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An event that nobody takes is no reason why a model can't be measured."""
+    """An event that can't be sent is not recorded as a failure of the model."""
     monkeypatch.setattr(sys, "argv", [])
     model_set = small.spec(ModelSet, "small")
     job = plan(small, model_set, tasks.plan_set(small, model_set)).jobs[0]

@@ -62,7 +62,7 @@ def test_merged_labels_are_allowed_where_asked(
 def test_same_seed_same_negatives_in_any_order_of_queries(
     name: str, queries: Queries, corpus: Corpus, context: MiningContext
 ) -> None:
-    """What a query gets doesn't depend on where it stands."""
+    """The negatives of a query don't depend on its position."""
     found = dict(zip(queries.ids, mine(name, queries, corpus, context, seed=5).ids, strict=True))
     turned = Queries(queries.ids[::-1], queries.texts[::-1], queries.positives[::-1])
     again = dict(zip(turned.ids, mine(name, turned, corpus, context, seed=5).ids, strict=True))

@@ -28,7 +28,7 @@ def _base(name: str, **changes: Any) -> Base:
 
 @pytest.mark.parametrize("name", ["mini-zh", "mini-zh-static", "mini-zh-reranker"])
 def test_the_bundled_bases_agree(name: str) -> None:
-    """What is shipped says what it is."""
+    """The bundled models agree with their files."""
     settled(_base(name), bundled_content() / "models" / name)
 
 

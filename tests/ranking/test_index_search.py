@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import EvaluationError
-from tcmbench.ranking.index_search import IndexOptions
+from tcmbench.ranking.index_options import IndexOptions
 from tcmbench.task_types.scoring import dense_search
 from tests.fakes import ArrayEncoder, FastTask, load, scores
 

@@ -24,7 +24,7 @@ def _placeholders(sentence: str) -> set[str]:
 
 @pytest.mark.parametrize("code", sorted(SENTENCES))
 def test_both_languages_hold_the_same_facts(code: str) -> None:
-    """No fact is dropped by a translation, and neither language stands in for the other."""
+    """No fact is dropped by a translation, and no language falls back to the other."""
     both = SENTENCES[code]
     assert _placeholders(both["en"]) == _placeholders(both["zh"])
     assert CHINESE.search(both["zh"])

@@ -20,7 +20,7 @@ SET = 'suite = "tiny"\nreference = "hashed-chars"\nmodels = ["hashed-chars", "bm
 
 
 def test_an_unchanged_board_is_taken_from_the_store(tiny: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second run writes the same bytes without working anything out, and says what is missing."""
+    """The second run writes the same bytes without computing anything, and reports missing scores."""
     (tiny.root / "models/sets/tiny.toml").write_text(SET, encoding="utf-8")
     model_set = tiny.spec(ModelSet, "tiny")
     planned = tasks.plan_set(tiny, model_set)

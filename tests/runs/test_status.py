@@ -55,7 +55,7 @@ def test_others_see_what_is_done_while_it_is(tmp_path: Path) -> None:
 
 
 def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
-    """Runs of one host and process id, as in two containers, are told apart, and the end of one leaves the other."""
+    """Runs with the same host name and process id, as in two containers, are kept apart, also when one ends."""
     store = Store(tmp_path)
     with reporting(store) as first:
         first.show(MeasuringStarted("a", "Task"))

@@ -53,7 +53,7 @@ def test_values_that_nothing_can_use_are_refused(tmp_path: Path, text: str, comp
 
 
 def test_messages_stay_short(tmp_path: Path) -> None:
-    """Whatever stands in the file."""
+    """Whatever the file contains."""
     splits = ", ".join(["1"] * 1000)
     with pytest.raises(SpecError, match=r"and .* more") as caught:
         _read(tmp_path, f'type = ["{"x" * 100_000}"]\npath = "p"\nlanguages = [{splits}]\n')

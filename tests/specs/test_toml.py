@@ -1,4 +1,4 @@
-"""Specs: what a TOML file may say, and what it hears when it says something else."""
+"""Specs: what TOML files may contain, and the errors for anything else."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def test_unknown_encoder_of_a_base_suggests(tmp_path: Path) -> None:
         toml.read(Base, path)
 
 
-def test_unknown_spec_suggests(tmp_path: Path) -> None:
-    """A misspelt spec answers with the close name."""
-    _write(tmp_path, "mini-zh", 'kind = "embedding"\npath = "c"')
-    with pytest.raises(UnknownName, match="Did you mean 'mini-zh'"):
-        toml.find(Base, tmp_path, "mini-hz")
+def test_options_of_a_trainer_in_the_wrong_table(tmp_path: Path) -> None:
+    """A field that is an option of the trainer is refused with the table it belongs in."""
+    path = _write(tmp_path, "mine", 'base = "b"\ndata = "d"\n[training]\ndevices = 2\nmatryoshka_dims = [8]\n')
+    with pytest.raises(SpecError, match=r"devices, matryoshka_dims: options of the trainer.*\[training\.options\]"):
+        toml.read(Variant, path)
 
 
 def test_suite_refuses_a_column_twice(tmp_path: Path) -> None:
-    """A column stands once."""
+    """A column occurs once."""
     row = '[[tasks]]\ntask = "A"\nrole = "general"\n'
     with pytest.raises(SpecError, match="columns that stand twice: A"):
         toml.read(Suite, _write(tmp_path, "s", row + row))
@@ -110,7 +110,7 @@ def test_matrix_spells_every_combination() -> None:
 def test_a_matrix_that_would_lose_variants_is_refused(
     tmp_path: Path, changes: dict[str, object], complaint: str
 ) -> None:
-    """A name or an axis that is wrong, and two axes that undo each other, are told with the file."""
+    """A wrong name or axis, and two axes that cancel each other, are reported with the file."""
     matrix = {"name": "p-{neg}-{tune}", "axes": {"neg": {"none": {}}, "tune": {"full": {}}}} | changes
     given = {"name": "m", "suite": "s", "reference": "x", "models": ["x"], "matrix": [matrix]}
     with pytest.raises(SpecError, match=complaint):

@@ -133,5 +133,5 @@ def test_being_tied_does_not_carry_over() -> None:
 
 
 def test_a_lone_model_is_first() -> None:
-    """There is nobody to be told apart from."""
+    """There is no other model to be compared with."""
     assert rank_ranges(bootstrap({"a": RANDOM.normal(0, 1, 20)})) == {"a": (1, 1)}

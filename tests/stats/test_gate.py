@@ -115,7 +115,7 @@ def test_a_fall_by_just_the_cap_is_not_surely_beyond_it() -> None:
 
 
 def test_a_gain_that_may_be_none_does_not_pass() -> None:
-    """Without a gain there is nothing to ship; where it surely isn't reached it's a regression."""
+    """Without a gain nothing ships; where it is significantly below the required one, it is a regression."""
     assert check(_suite(gain=0.0), policy=POLICY).outcome == "inconclusive"
     assert check(_suite(gain=-2.0), policy=POLICY).outcome == "regression"
     assert check(_suite(gain=2.0), policy=_policy(required_gain=3.0)).outcome == "regression"

@@ -138,7 +138,7 @@ def test_files_that_others_read_are_compared_afterwards(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its encoding is told in one reading, its rows come from another."""
+    """Encoding and rows are read separately."""
     path = write_lines(tmp_path / "rows.jsonl", [{"a": 1}])
     detect = encodings.detect
 

@@ -145,7 +145,7 @@ def test_rows_that_are_drawn_again_are_counted(tmp_path: Path, embedding_base: B
 
 
 def test_batches_that_no_draw_can_fill_are_refused(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
-    """Sixteen rows of eight positives make no batch of sixteen; the message says what size does."""
+    """Sixteen rows of eight positives don't fill a batch of sixteen; the message states the largest size."""
     job = job_of(
         tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates",
         training={"batch_size": 16},

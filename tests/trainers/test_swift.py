@@ -68,7 +68,7 @@ def lora(lora_job: TrainingJob) -> tuple[Outcome, list[Step]]:
 
 @pytest.mark.slow
 def test_lora_reports_and_keeps_what_happened(lora_job: TrainingJob, lora: tuple[Outcome, list[Step]]) -> None:
-    """Progress comes through, the curves hold every step and the dev margin, the cost is told."""
+    """Progress is reported, the curves have every step and the dev margin, the costs are recorded."""
     outcome, steps = lora
     assert [step.step for step in steps] == list(range(1, 21))
     assert {step.total for step in steps} == {20}
@@ -224,7 +224,7 @@ def test_token_vectors_can_learn_at_a_rate_of_their_own(
 
 @pytest.mark.slow
 def test_overlong_rows_stop_the_training(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
-    """ms-swift would drop them; the message says what to do."""
+    """ms-swift would drop them; the message gives the next step."""
     rows = embedding_rows(16)
     rows[9]["positive_messages"] = [[{"role": "user", "content": "很长的文本。" * 60}]]
     file = write_rows(tmp_path / "train.jsonl", rows)
@@ -349,5 +349,5 @@ def test_refuses_a_base_that_brings_code(tmp_path: Path, embedding_base: Base, e
     (base_dir / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}), encoding="utf-8")
     file = write_rows(tmp_path / "train.jsonl", embedding_rows(8))
     job = make_job(tmp_path, base=embedding_base, base_dir=base_dir, train_file=file, rows=8)
-    with pytest.raises(SpecError, match=r"brings code of its own.*trust_remote_code = true"):
+    with pytest.raises(SpecError, match=r"includes code.*trust_remote_code = true"):
         plan(job)

@@ -258,7 +258,7 @@ def test_texts_are_cut_with_their_prompt(base: Base, folder: Folder, context: Co
 
 
 def test_reranker_lines(base: Base, folder: Folder, context: Context) -> None:
-    """Documents answer as the assistant, the instruction stands first, and each pair fits together."""
+    """Documents have the role assistant, the instruction comes first, and each pair fits the length."""
     variant = recipe(task="reranker", negatives=HYBRID, training={"batch_size": 4, "max_length": 64})
     made = build(variant, base, folder, seed=0, context=suiting(context, variant))
     for line in lines(made.train):

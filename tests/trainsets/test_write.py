@@ -63,7 +63,7 @@ def test_each_line_is_the_json_of_its_row(name: str, base: Base, folder: Folder,
 
 
 def test_the_hash_is_that_of_the_file(base: Base, folder: Folder, context: Context) -> None:
-    """What is hashed while it is written is what stands there."""
+    """The hash computed while writing is that of the file."""
     variant = Variant(name="v", base="tiny", data="folder", training=Training(batch_size=4))
     made = build(variant, base, folder, seed=0, context=context)
     assert hashlib.sha256(made.train.read_bytes()).hexdigest() == made.sha256

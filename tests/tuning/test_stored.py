@@ -54,7 +54,7 @@ def tuned(place: Workspace, variant: Variant) -> tune.Tuned:
 def test_a_model_that_lacks_a_part_is_trained_again(
     place: Workspace, variant: Variant, trainings: list[TrainingJob]
 ) -> None:
-    """Whichever was deleted: nothing of the store stands in the way of the new one."""
+    """Whichever file was deleted, the rest of the store doesn't prevent a new training."""
     folder = tuned(place, variant).folder
     assert tuned(place, variant).folder == folder
     assert len(trainings) == 1

@@ -1,4 +1,4 @@
-"""A set with variants from recipe to row: what fails stands with its reason, what was done is not done again."""
+"""A set with variants from recipe to row: failures are shown with their reasons, and nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_negatives_are_mined_with_a_base(place: Workspace, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["bm25", "tfidf", "mini-zh-reranker"])
 def test_a_base_without_vectors_mines_nothing(place: Workspace, name: str) -> None:
-    """Searchers, rerankers and vectors fitted to one task are refused, and the message says what to name instead."""
+    """Searchers, rerankers and vectors fitted to one task are refused, and the message names the alternative."""
     shutil.copy(MODELS / f"bases/{name}.toml", place.root / "models/bases")
     with pytest.raises(SpecError, match=f"can't be mined with {name}, which gives no vectors that hold"):
         _mined_with(place, name)

@@ -1,1 +1,1 @@
-"""What all encoders share: batches by tokens, the embedding cache, and the wrapper that mteb calls."""
+"""Shared by all encoders: batches by tokens, the embedding cache, and the wrapper that mteb calls."""

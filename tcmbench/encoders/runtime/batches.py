@@ -1,7 +1,7 @@
-"""Batches of texts of like length: sorted, filled up to a budget of tokens, smaller where memory runs out.
+"""Batches of texts of similar length: sorted, up to a budget of tokens, smaller where memory runs out.
 
-What a batch costs is its longest text times their number. Texts sorted by length leave hardly any padding, and
-longest first shows lack of memory in the first batch and not after an hour.
+The cost of a batch is its longest text times the number of texts. Sorting by length leaves hardly any padding, and with
+the longest texts first a lack of memory shows in the first batch and not after an hour.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CPU_TOKENS = 2048
-"""On a core a batch is fastest while it fits the caches (`python -m benchmarks.encode` compares)."""
+"""On a core a batch is fastest while it fits the processor's caches (see `python -m benchmarks.encode`)."""
 
 GPU_TOKENS = 8192
 FREE_TOKENS = 65_536
-"""Where nothing is computed per padded token: vectors are looked up and averaged."""
+"""For models without a cost per padded token: vectors are looked up and averaged."""
 
 _MOST_GPU_TOKENS = 65_536
 _GPU_SHARE = 0.5
 
-# What Linux and Windows builds of torch say when the processor's memory runs out, which has no error of its own.
+# Messages of torch on Linux and Windows when main memory runs out, which has no error class.
 _CPU_MESSAGES = ("can't allocate memory", "not enough memory")
 
 
 class Batches:
-    """A budget of tokens, and what was computed under it."""
+    """A budget of tokens per batch, with counters of what was computed."""
 
     def __init__(self, tokens: int) -> None:
-        """Begin with a budget of so many tokens a batch, padding included."""
+        """Start with a budget of tokens per batch, padding included."""
         self.budget = tokens
         self.texts = 0
         self.tokens = 0
@@ -48,11 +48,11 @@ class Batches:
     def run(
         self, lengths: NDArray[np.int64], compute: Callable[[int, int], NDArray[np.float32]]
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield what `compute(start, stop)` gives for one batch after the other.
+        """Yield the results of `compute(start, stop)`, batch by batch.
 
         Args:
             lengths: Tokens of each text, in the order of the texts, longest first.
-            compute: Gives the vectors or scores of texts `start` to `stop`.
+            compute: Returns the vectors or scores of texts `start` to `stop`.
 
         Raises:
             torch.OutOfMemoryError: One text alone doesn't fit into memory.
@@ -84,7 +84,7 @@ class Batches:
 
 
 def release() -> None:
-    """Give the GPU memory of models that are gone back to others: a training runs in a process of its own."""
+    """Release the GPU memory of models that are no longer used, for a training in another process."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         gc.collect()
@@ -92,13 +92,13 @@ def release() -> None:
 
 
 class Counted:
-    """Tells what a model has computed so far: what a score's provenance and the board's cost are made of."""
+    """Counters of what a model has computed, for a score's provenance and the board's costs."""
 
     _batches: Batches
 
     @property
     def encoded_texts(self) -> int:
-        """Texts, or pairs, that were computed, repeats and those of the cache not counted."""
+        """Texts, or pairs, that were computed, without repeats and cached ones."""
         return self._batches.texts
 
     @property
@@ -130,12 +130,12 @@ def automatic_tokens(device: str, *, bytes_per_token: int) -> int:
 
 
 def gpu_tokens(free: int, *, bytes_per_token: int) -> int:
-    """Return how many tokens half of so many free bytes hold; at least 8,192, where the back-off takes over."""
+    """Return how many tokens fit into half of the free bytes; at least 8,192, where the back-off takes over."""
     return min(max(int(free * _GPU_SHARE) // max(bytes_per_token, 1), GPU_TOKENS), _MOST_GPU_TOKENS)
 
 
 def bytes_per_token(config: object, *, bytes_per_number: int) -> int:
-    """Return a generous guess of what a layer of a transformer keeps per token in inference; 1 for no transformer.
+    """Return an upper estimate of the bytes per token that a transformer layer needs in inference; 1 for other models.
 
     Four vectors of the model's width (residual, query, key and value), three of the feed-forward's, twice over.
     """

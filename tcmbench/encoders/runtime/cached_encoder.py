@@ -1,9 +1,8 @@
-"""The encoder that mteb is handed: every text of a set at once, longest first, each encoded once, ever.
+"""The encoder for mteb: all texts of a set in one call, longest first, each encoded once.
 
-mteb hands over texts in the order of the task, in batches of a fixed number, and again for every task. Here a
-set is taken whole, repeats and what is in the cache are dropped, and the rest is encoded in batches of texts
-of like length that fill a budget of tokens: hardly any padding, and the largest batch comes first, where lack
-of memory shows at once.
+mteb passes texts in the order of the task, in batches of a fixed number, and again for every task. Here repeated and
+cached texts of the whole set are skipped, and the rest is encoded in batches of texts of similar length up to a budget
+of tokens: with hardly any padding, and the largest batch first, where a lack of memory shows immediately.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _CLAIM_SECONDS = 600.0
 
 
 class CachedEncoder(Counted, AbsEncoder):
-    """A `TextEncoder` as mteb's encoder, with vectors kept on disk."""
+    """A `TextEncoder` as mteb's encoder, with vectors cached on disk."""
 
     def __init__(self, inner: TextEncoder, *, cache_dir: Path) -> None:
         """Wrap an encoder.
@@ -81,7 +80,7 @@ class CachedEncoder(Counted, AbsEncoder):
         """Return one vector per text, in order; prompts are part of the texts.
 
         Raises:
-            EvaluationError: Vectors that hold NaN or infinity, or are all zeros; none of these is cached.
+            EvaluationError: Vectors with NaN or infinity, or all zeros; none of these is cached.
         """
         places: dict[str, int] = {}
         inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
@@ -103,14 +102,14 @@ class CachedEncoder(Counted, AbsEncoder):
                 vectors = np.zeros((0, 0), dtype=np.float32)
             result[rows] = encoded
         if result is None:
-            raise EvaluationError(f"{self._name}: no vectors came for {len(unique)} texts.")
+            raise EvaluationError(f"{self._name}: got no vectors for {len(unique)} texts.")
         check_vectors(result, unique, name=self._name)
         return result[inverse] if len(unique) != len(texts) else result
 
     def _encode_missing(
         self, texts: list[str], digests: list[bytes], missing: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Encode texts, longest first, saving as it goes; yield their numbers and vectors."""
+        """Encode texts, longest first, and cache them chunk by chunk; yield their positions and vectors."""
         self._check_canaries()
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
@@ -121,32 +120,32 @@ class CachedEncoder(Counted, AbsEncoder):
             first = digests[rows[chunk.start]]
             with self._space.claim(first, seconds=_CLAIM_SECONDS if is_second_look else 0.0) as mine:
                 if not mine and not is_second_look:
-                    # Another process is at it; by the time the others are done, so may it be.
+                    # Another process is encoding this chunk; it may be done after the others.
                     waiting.append((chunk, True))
                     continue
-                found = self._encode_rows(texts, digests, rows[chunk], lengths[chunk])
-            yield from found
+                encoded = self._encode_rows(texts, digests, rows[chunk], lengths[chunk])
+            yield from encoded
 
     def _encode_rows(
         self, texts: list[str], digests: list[bytes], rows: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Return vectors of some texts, of which other processes may have encoded some since; keep the new ones."""
+        """Return the vectors of some texts, which other processes may have encoded meanwhile; cache the new ones."""
         self._space.refresh()
         present, vectors = self._space.get([digests[row] for row in rows])
-        found = [(rows[present], vectors)] if present.any() else []
+        cached = [(rows[present], vectors)] if present.any() else []
         rows, lengths = rows[~present], lengths[~present]
         if not rows.size:
-            return found
+            return cached
         encoded = self._encode_chunk([texts[row] for row in rows], lengths)
         sound = np.isfinite(encoded).all(axis=1)
         self._space.add([digests[row] for row in rows[sound]], encoded[sound])
-        return [*found, (rows, encoded)]
+        return [*cached, (rows, encoded)]
 
     def _check_canaries(self) -> None:
-        """Make sure that a model whose weights nobody sees is still the one that its revision stands for.
+        """Check that a model without accessible weights still matches its revision.
 
         Raises:
-            EvaluationError: Its canary texts get other vectors than under this revision before.
+            EvaluationError: The vectors of its canary texts differ from earlier ones under this revision.
         """
         canaries: Sequence[str] = getattr(self.inner, "canaries", ())
         if self._canaries_hold or not canaries:
@@ -178,7 +177,7 @@ class CachedEncoder(Counted, AbsEncoder):
 
 
 def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
-    """Yield parts of a list of lengths, each of which is saved when it is encoded."""
+    """Yield slices of a list of lengths, each of which is cached once it is encoded."""
     start = 0
     while start < lengths.size:
         saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
@@ -188,7 +187,7 @@ def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
 
 
 def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Return whether each vector points where it did before, but for rounding."""
+    """Return whether each vector has the same direction as before, up to rounding."""
     if before.shape != now.shape:
         return False
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(now, axis=1)

@@ -1,13 +1,13 @@
-"""Vectors on disk, so that no text is encoded twice by the same model.
+"""Cache of vectors on disk, so that no text is encoded twice by the same model.
 
 One folder (a *space*) per model revision, max length and precision, two append-only files in it:
 
-    vectors.f32   one row of single-precision numbers a text
+    vectors.f32   one row of single-precision numbers per text
     index.bin     one record per text: 16 bytes digest of the text with its prompt, 4 bytes CRC-32 of digest and row
 
-A row counts once its record is there. Records are written after rows, so what a killed process leaves behind is
-a torn tail that readers ignore and the next writer cuts off. A row that fails its checksum is as good as absent.
-Writers take a lock per space; readers need none, since what counts never changes.
+A row is valid once its record exists. Records are written after rows, so a killed process leaves an incomplete tail,
+which readers ignore and the next writer truncates. A row that fails its checksum is treated as absent. Writers take a
+lock per space; readers need none, since valid rows never change.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CLAIM_PAUSE = 0.05
 
 
 class SpaceCard(BaseModel):
-    """What `space.json` says about the vectors beside it."""
+    """Contents of `space.json`, which describes the vectors of a space."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +69,7 @@ class SpaceCard(BaseModel):
 
 
 def digest(text: str) -> bytes:
-    """Return what a text (with its prompt) is known by."""
+    """Return the digest of a text (with its prompt)."""
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
 
 
@@ -81,7 +81,7 @@ class Space:
 
         Args:
             root: Folder of all spaces.
-            model: Name of the model, for people.
+            model: Name of the model, for display.
             revision: Revision of the model.
             max_length: Tokens after which texts are cut.
             dtype: Precision of the model.
@@ -98,11 +98,11 @@ class Space:
 
     @property
     def dimensions(self) -> int | None:
-        """Length of the vectors; None while there are none."""
+        """Length of the vectors; None if there are none."""
         return self._dimensions
 
     def __len__(self) -> int:
-        """Return the number of texts whose vectors are there."""
+        """Return the number of texts with a vector."""
         return len(self._rows)
 
     def refresh(self) -> None:
@@ -129,7 +129,7 @@ class Space:
         self._records += len(data) // _RECORD
 
     def get(self, digests: Sequence[bytes]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Return which texts are there and sound, and the vectors of those, in the order asked for."""
+        """Return which texts have a valid vector, and these vectors, in the order of the digests."""
         found = np.array([self._rows.get(name, -1) for name in digests], dtype=np.int64)
         asked = np.flatnonzero(found >= 0)
         if not asked.size or self._dimensions is None:
@@ -159,7 +159,7 @@ class Space:
         return present, vectors[sound]
 
     def add(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-        """Append vectors of texts that are not there yet; those that another process added meanwhile are left out.
+        """Append the vectors of new texts; those that another process has added meanwhile are skipped.
 
         Raises:
             StoreError: The vectors have another length than those there, or the lock stays taken.
@@ -185,10 +185,10 @@ class Space:
 
     @contextlib.contextmanager
     def claim(self, name: bytes, *, seconds: float) -> Iterator[bool]:
-        """Claim the encoding of a batch, known by its first text, so that two processes don't both do it.
+        """Claim the encoding of a batch, identified by its first text, so that two processes don't both do it.
 
-        Yields whether it was free within so many seconds. A claim ends with its process; nothing depends on it but
-        time, so where a system has no byte locks everything is free.
+        Yields whether the claim succeeded within `seconds`. A claim ends with its process. It only saves time, so on a
+        system without byte locks every claim succeeds.
         """
         if fcntl is None:
             yield True
@@ -214,7 +214,7 @@ class Space:
         return self.folder / "space.json"
 
     def _whole_records(self) -> int:
-        """Return the number of records whose rows are there, too."""
+        """Return the number of records whose rows are complete."""
         if not self._dimensions:
             return 0
         try:
@@ -238,7 +238,7 @@ class Space:
         self._index_path.touch()
 
     def _append(self, rows: NDArray[np.float32], records: bytes) -> None:
-        """Write rows, then records, over whatever a killed process left half-written."""
+        """Write rows, then records, over an incomplete tail of a killed process."""
         with self._vectors_path.open("r+b") as file:
             file.truncate(self._records * rows.shape[1] * 4)
             file.seek(0, 2)
@@ -251,7 +251,7 @@ class Space:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a space; it lies beside the folder, so that it outlives it."""
+    """Hold the lock of a space; its file is next to the folder, so that it outlives it."""
     import filelock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +265,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _byte_locked(descriptor: int, place: int) -> bool:
-    """Lock a byte, whether the file has it or not, until the file is closed; return False where another has it."""
+    """Lock a byte, also beyond the file's end, until the file is closed; return False if another process has it."""
     if fcntl is None:
         return True
     try:

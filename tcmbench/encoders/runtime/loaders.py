@@ -1,7 +1,7 @@
-"""What mteb hands to an encoder, prepared by the column.
+"""The inputs of an encoder, prepared column by column.
 
-mteb prepares every row of a split by itself (50 µs a row, more than scoring takes). For plain texts the same
-columns follow from whole columns; anything else goes through mteb.
+mteb prepares every row of a split separately (50 µs per row, more than scoring takes). For plain texts the same columns
+are computed from whole columns; anything else goes through mteb.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def text_loader(
     num_proc: int | None,
     options: dict[str, Any],
 ) -> DataLoader[BatchedInput]:
-    """Return the loader that mteb's `create_dataloader` returns, sooner where the split is plain text.
+    """Return the loader of mteb's `create_dataloader`, faster where the split is plain text.
 
     Args:
         dataset: Queries or documents.
@@ -60,7 +60,7 @@ def text_loader(
 
 
 def texts_of(loader: DataLoader[BatchedInput]) -> list[str]:
-    """Return all texts that a loader yields, at once where it reads a dataset row by row as mteb's do."""
+    """Return all texts of a loader; read at once where it iterates over a dataset sequentially, as mteb's do."""
     from datasets import Dataset
     from mteb._create_dataloaders import _custom_collate_fn
     from torch.utils.data import SequentialSampler
@@ -81,7 +81,7 @@ def texts_of(loader: DataLoader[BatchedInput]) -> list[str]:
 
 
 def _plain_columns(dataset: Dataset) -> dict[str, list[Any]] | None:
-    """Return the columns of a split of plain strings, None where preparing it takes more than joining."""
+    """Return the columns of a split of plain strings, None where it needs more preparation than joining."""
     from datasets import Value
 
     features = dataset.features

@@ -1,4 +1,4 @@
-"""Opening a folder of weights with sentence-transformers, for evaluation and for training alike."""
+"""Opening a folder of weights with sentence-transformers, for evaluation and training."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> SentenceTransformer:
-    """Return the model as sentence-transformers loads it, cut to the base's max length.
+    """Return the model as sentence-transformers loads it, with the base's max length.
 
     Raises:
-        SpecError: The folder has no modules.json and the base doesn't say how to pool.
+        SpecError: The folder has no modules.json and the base doesn't declare `pooling`.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -42,7 +42,7 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
 
 
 def _modules(model_dir: Path, base: Base, weights: dict[str, Any]) -> list[Any]:
-    """Return transformer, pooling and normalisation as the base says."""
+    """Return transformer, pooling and normalisation as declared by the base."""
     from sentence_transformers import models
 
     if base.pooling is None:

@@ -1,7 +1,7 @@
-"""Vectors and scores that mean nothing are refused before anything is ranked with them.
+"""Invalid vectors and scores are refused before anything is ranked with them.
 
-NaN compares as neither less nor greater, so a ranking with one in it has an order that looks like any other: its nDCG
-is finite and wrong. A zero vector has a cosine of 0 to everything, which is a score too.
+NaN compares as neither less nor greater, so a ranking with NaN has some order, and a finite, wrong nDCG. A zero vector
+has a cosine of 0 to everything, which is a valid score.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SATURATED_SHARE = 0.01
 
 
 def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> None:
-    """Check that every vector is finite and that only blank texts have the zero vector.
+    """Check that every vector is finite, and non-zero except for blank texts.
 
     Args:
         vectors: One row per text.
@@ -33,7 +33,7 @@ def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> 
     Raises:
         EvaluationError: Some aren't; the message counts them.
     """
-    # One pass without a copy: squared lengths show NaN, infinity and zero at once; only such rows are looked at again.
+    # One pass without a copy: squared norms show NaN, infinity and zero; only such rows are checked again.
     squares = np.einsum("ij,ij->i", vectors, vectors)
     suspects = np.flatnonzero(~(np.isfinite(squares) & (squares > 0)))
     if not suspects.size:
@@ -54,7 +54,7 @@ def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> 
 
 
 def check_pair_scores(scores: NDArray[Any], pairs: Sequence[tuple[str, str]], *, name: str) -> None:
-    """Check that the scores of distinct pairs are numbers and don't tie because they saturate.
+    """Check that the scores of distinct pairs are finite and not tied by saturation.
 
     Args:
         scores: One per pair.
@@ -75,18 +75,18 @@ def check_pair_scores(scores: NDArray[Any], pairs: Sequence[tuple[str, str]], *,
     saturated = int(np.count_nonzero((distinct == 0) | (distinct == 1)))
     if saturated > max(1, _SATURATED_SHARE * len(distinct)) and ((distinct >= 0) & (distinct <= 1)).all():
         raise EvaluationError(
-            f"{name}: {saturated} of {len(distinct)} scores are exactly 0 or 1: rounded probabilities, which tie where "
-            "the model saw a difference. Have the server return logits (TEI: body = { raw_scores = true }; vLLM: body "
+            f"{name}: {saturated} of {len(distinct)} scores are exactly 0 or 1: rounded probabilities, with ties where "
+            "the model's scores differ. Have the server return logits (TEI: body = { raw_scores = true }; vLLM: body "
             "= { use_activation = false })."
         )
 
 
 def guard(model: MTEBModels, *, name: str) -> MTEBModels:
-    """Return a loaded model whose `encode` or `predict` refuses results that mean nothing; in place.
+    """Return a loaded model whose `encode` or `predict` refuses invalid results; changed in place.
 
-    An encoder for which a zero vector means that no term of a text is known says so by `zero_means_unknown`.
+    An encoder with `zero_means_unknown` may return zero vectors, for texts without a known term.
     """
-    # On the instance: works for the models of any package, and isinstance checks of mteb's protocols still hold.
+    # On the instance: works for models of any package, and isinstance checks of mteb's protocols still hold.
     for method, checked in (("encode", _checked_encode), ("predict", _checked_predict)):
         if hasattr(model, method):
             setattr(model, method, checked(getattr(model, method), model, name))

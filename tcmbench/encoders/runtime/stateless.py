@@ -1,4 +1,4 @@
-"""An encoder whose vectors follow from the text alone: all that a baseline without weights needs."""
+"""An encoder whose vectors depend on the text alone, for bases without weights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Models whose files don't hold their weights are refused: transformers would fill them with random numbers.
+"""Refuse models with missing weights: transformers would initialise them with random numbers.
 
-It only prints that it does, so the same files give another score in every run.
+It only prints a warning, so the same files would give a different score in every run.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNUSED = re.compile(r"(^|\.)pooler\.")
-"""What may be missing: BERT's pooler over the first token, which no pooling of ours reads."""
+"""Weights that may be missing: BERT's pooler over the first token, which is not used."""
 
 _LEFT_OVER = re.compile(
     r"(^|\.)(pooler|cls\.(predictions|seq_relationship)|lm_head|vocab_(transform|projector|layer_norm)|"
     r"generator_(predictions|lm_head)|discriminator_predictions|mlm_head)\."
     r"|(^|\.)(embeddings\.position_ids|rotary_emb\.inv_freq|attn\.(masked_)?bias)$"
 )
-"""What a file may hold beyond the network: heads of the pretraining, and buffers that older versions saved."""
+"""Weights that are ignored: heads of the pretraining, and buffers of older versions."""
 
 _SHOWN = 3
 
 
 @contextlib.contextmanager
 def strict_weights(model_dir: Path) -> Iterator[None]:
-    """Hold every transformers model that is loaded inside to the weights in its files.
+    """Check the weights of every transformers model that is loaded in this context.
 
     Raises:
-        ModelAbsent: Weights that the files lack, that the network has no place for, or that have another shape.
+        ModelAbsent: Weights are missing, not part of the network, or have another shape.
     """
     from transformers import PreTrainedModel
 
-    # The attribute would be a method bound to this class: put back, it would open every network as this class.
+    # The attribute would be a method bound to this class, and restoring it would load every network as this class.
     original = PreTrainedModel.__dict__["from_pretrained"]
     loaded: list[dict[str, Any]] = []
 

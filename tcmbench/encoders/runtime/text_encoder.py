@@ -1,4 +1,4 @@
-"""What an encoder of `tcmbench/encoders` offers; `CachedEncoder` makes of it what mteb is handed."""
+"""Interface of an encoder with cached vectors; `CachedEncoder` wraps it for mteb."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class TextEncoder(Protocol):
-    """A model that turns texts into vectors; batching, ordering and caching are not its concern.
+    """A model that maps texts to vectors, without batching, ordering or caching.
 
-    An attribute `batch_tokens` (int), where there is one, sets the tokens a batch may hold, padding included.
+    An optional attribute `batch_tokens` (int) sets the tokens per batch, padding included.
     """
 
     mteb_model_meta: ModelMeta
-    """Complete metadata; its `similarity_fn_name` says how vectors are compared."""
+    """Complete metadata, with the similarity function."""
 
     revision: str
     """Hash of everything that changes its vectors."""
@@ -31,7 +31,7 @@ class TextEncoder(Protocol):
     """Precision it computes in."""
 
     def prompt_for(self, task_metadata: object, prompt_type: object) -> str:
-        """Return what is put before a text of this task and role; "" for nothing."""
+        """Return the prompt of a text of this task and role; "" for none."""
         ...
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:

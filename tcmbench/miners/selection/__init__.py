@@ -1,6 +1,6 @@
-"""From scores to negatives: what every miner calls, so that no miner can forget a rule.
+"""From scores to negatives, with the rules that hold for every miner.
 
-A miner gives the scores of a block of queries, and `select` the candidates; `negatives` turns them into ids:
+A miner provides the scores of a block of queries; `select` returns candidates, and `negatives` their ids:
 
     def mine(queries, corpus, *, options, seed, context):
         candidates = select(queries, corpus, lambda block: my_scores(block.texts, corpus.texts), Selection.of(options))

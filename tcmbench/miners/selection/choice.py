@@ -1,6 +1,6 @@
 """The best-scored documents that may be negatives: ranks, ties, skipped ranks and margins.
 
-Scores are computed in blocks of queries and reduced at once, so memory doesn't grow with their number.
+Scores are computed in blocks of queries and reduced immediately, so memory doesn't grow with the number of queries.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from tcmbench.miners import Corpus, Queries, RankedOptions
 
-# Scores of one block: 4 million float32 are 16 MiB, of which a few copies are alive at a time.
+# Scores of one block: 4 million float32 are 16 MiB, with a few copies at a time.
 _BLOCK_SCORES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of the scored documents may be taken; the fields are those of a miner's options."""
+    """Which scored documents may be negatives; the fields are those of a miner's options."""
 
     count: int
     exclude_merged_labels: bool
@@ -36,7 +36,7 @@ class Selection:
 
     @classmethod
     def of(cls, options: RankedOptions) -> Selection:
-        """Return the selection that a miner's options ask for."""
+        """Return the selection by a miner's options."""
         return cls(
             options.count,
             options.exclude_merged_labels,
@@ -50,7 +50,7 @@ class Candidates(NamedTuple):
     """Documents per query, best first, as positions in the corpus."""
 
     positions: NDArray[np.int32]
-    """[queries, count]; the accepted ones first, then those that only fill up."""
+    """[queries, count]; the accepted ones first, then fill-ins."""
 
     accepted: NDArray[np.int32]
     """How many of each row passed skip_top and the margins."""
@@ -62,19 +62,17 @@ def select(
     scores: Callable[[Queries], NDArray[np.float32]],
     selection: Selection,
 ) -> Candidates:
-    """Return the best-scored allowed documents of every query, in the order given; ties go by position in the corpus.
+    """Return the best-scored allowed documents of every query, in the order of the queries; ties by corpus position.
 
-    Blocks are made of the queries sorted by id, so that no rounding depends on the order given.
-
-    Of several positives the lowest-scored one sets the margins: no negative beats any positive. Where too few
-    documents pass, the row is filled up with the worst-scored of the allowed rest (the likeliest to be
-    wrong), and `accepted` says so.
+    Blocks consist of the queries sorted by id, so that no rounding depends on their order. Of several positives the
+    lowest-scored one sets the margins. Where too few documents pass, the row is filled up with the lowest-scored of the
+    other allowed documents (the least likely false negatives), which `accepted` doesn't count.
 
     Args:
         queries: The queries.
         corpus: The documents.
-        scores: Gives the scores [queries, documents] of a block of queries.
-        selection: What may be taken.
+        scores: Returns the scores [queries, documents] of a block of queries.
+        selection: Which documents may be negatives.
 
     Raises:
         DataError: A query has fewer allowed documents than `selection.count`.
@@ -95,8 +93,8 @@ def select(
             scores(arranged.take(rows)), forbidden.banned[groups], forbidden.positive[groups], selection
         )
     place = {query_id: row for row, query_id in enumerate(arranged.ids)}
-    given = [place[query_id] for query_id in queries.ids]
-    return Candidates(positions[given], accepted[given])
+    rows_of = [place[query_id] for query_id in queries.ids]
+    return Candidates(positions[rows_of], accepted[rows_of])
 
 
 def negatives(corpus: Corpus, candidates: Candidates, *, count: int) -> Negatives:
@@ -136,7 +134,7 @@ def _select_block(
         order = _best(free, wanted)
         return order.astype(np.int32), np.full(queries, selection.count, dtype=np.int32)
     if selection.skip_top:
-        # Ranks are counted among the documents that could be negatives at all.
+        # Ranks are counted among the allowed documents only.
         top = _best(free, min(selection.skip_top, documents))
         rows = np.arange(queries)[:, None]
         refused[rows, top] = True
@@ -152,7 +150,7 @@ def _select_block(
 
 
 def _threshold(scores: NDArray[np.float32], positive: NDArray[np.bool_], selection: Selection) -> NDArray[np.float32]:
-    """Return the score above which a document is too near to the positive; +inf without margins."""
+    """Return the score above which a document is too close to the positive; +inf without margins."""
     import numpy as np
 
     lowest = np.where(positive, scores, np.inf).min(axis=1)
@@ -176,7 +174,7 @@ def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         return np.argsort(-scores, axis=1, kind="stable")[:, :count]
     part = np.argpartition(-scores, count - 1, axis=1)[:, :count]
     kept = np.take_along_axis(scores, part, axis=1)
-    # argpartition breaks ties at the border as it likes; rows that have such a tie are sorted whole.
+    # argpartition breaks ties at the boundary arbitrarily; rows with such a tie are sorted completely.
     border = kept.min(axis=1)
     tied = (scores >= border[:, None]).sum(axis=1) > count
     order = np.lexsort((part, -kept), axis=1)

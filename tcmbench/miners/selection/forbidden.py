@@ -1,4 +1,4 @@
-"""Which documents may never be a query's negatives: its positives, their copies, and what is merged with them."""
+"""Documents that may not be a query's negatives: its positives, their copies, and documents merged with them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Forbidden(NamedTuple):
 
     @classmethod
     def of(cls, queries: Queries, corpus: Corpus, *, exclude_merged_labels: bool) -> Forbidden:
-        """Return them for some queries."""
+        """Return the forbidden documents of some queries."""
         import numpy as np
 
         at = {doc_id: position for position, doc_id in enumerate(corpus.ids)}
@@ -48,7 +48,7 @@ class Forbidden(NamedTuple):
 
 
 def copies_of(forms: Iterable[Sequence[str | None]]) -> list[list[int]]:
-    """Return for each document the positions of all that are the same as it in one of the forms, itself among them."""
+    """Return for each document the positions of all documents that equal it in one of the forms, itself included."""
     copies: dict[int, set[int]] = {}
     for texts in forms:
         same: dict[str, list[int]] = {}

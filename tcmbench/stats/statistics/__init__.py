@@ -1,13 +1,13 @@
-"""How the figure of a task follows from its items; one file is one statistic.
+"""Figures of a task from its items; one statistic per file.
 
-    VALUES: str             column of a score's items that it is of; empty for the metric's own
-    GOLD: str               column that the values are held against; empty where there is none
-    STEP: float             what a baseline rounds values to: in points where HAS_ITEM_SCORES, else in their own unit
-    HAS_ITEM_SCORES: bool   whether each item has a score of its own, so that items can be compared one by one
+    VALUES: str             column of the items with the values; empty for that of the metric
+    GOLD: str               column of the items with the gold; empty where there is none
+    STEP: float             rounding of values in a baseline: in points where HAS_ITEM_SCORES, else in their own unit
+    HAS_ITEM_SCORES: bool   whether each item has a score, so that items can be compared one by one
     def value(values, gold) -> float                        the figure over all items, on mteb's scale
     def draws(models, gold, *, clusters, plan) -> Draws     the figure of every model in every resample, in points
 
-Values with scores of their own are read in points, all others as they are stored.
+Values that are scores of items are read in points, all others as they are stored.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Statistic(Protocol):
             models: Model → values, items or seeds × items.
             gold: Gold of each item; None where there is none.
             clusters: Cluster of each item.
-            plan: How often, which seed, which stream.
+            plan: Number of resamples, seed and stream.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Average precision of similarities against gold yes and no: Σ (recall step × precision), as scikit-learn's."""
+"""Average precision of similarities against a binary gold: Σ (recall step × precision), as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HAS_ITEM_SCORES = False
 
 
 class _Step(NamedTuple):
-    """Items from one threshold with a positive down to the next."""
+    """Items between one threshold with a positive and the next."""
 
     negatives: list[int]
     positives: list[int]
@@ -50,7 +50,7 @@ def draws(
 
 
 def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
-    """Return it as a function of how often each item was drawn: over falling thresholds, equal scores at once."""
+    """Return the average precision as a function of the counts: over falling thresholds, equal scores at once."""
     scores, positive = inputs.row(values, what="similarities"), inputs.row(gold, what="gold") > 0
     inputs.same_items(len(scores), len(positive), what="similarities")
     steps = _recall_steps(ordered(-scores), positive)
@@ -72,7 +72,7 @@ def prepare(values: npt.ArrayLike, gold: npt.ArrayLike) -> ItemStatistic:
 
 
 def _recall_steps(ordered: Ordered, positive: npt.NDArray[np.bool_]) -> list[_Step]:
-    """Return what each threshold with a positive adds to those before it; what comes after the last adds nothing."""
+    """Return the items that each threshold with a positive adds; those after the last don't matter."""
     steps: list[_Step] = []
     order, hit = ordered.order.tolist(), positive[ordered.order].tolist()
     negatives: list[int] = []

@@ -1,4 +1,4 @@
-"""The mean of the metric over items: of nDCG over queries, of right and wrong over texts (accuracy), of V-measure."""
+"""The mean of the metric over items: nDCG over queries, accuracy over texts, V-measure over experiments."""
 
 from __future__ import annotations
 

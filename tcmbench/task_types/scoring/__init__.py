@@ -1,1 +1,1 @@
-"""How retrieval and reranking tasks are scored: mteb's numbers by a faster path, and fixed candidates."""
+"""Scoring of retrieval and reranking tasks: mteb's numbers on a faster path, and fixed candidates."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Candidates = dict[str, list[str]]
 
-# 证 (syndrome) ends nearly every name and says nothing about which syndrome it is.
+# 证 (syndrome) ends nearly every name and carries no information.
 _ENDINGS = "证候"
 
 
@@ -25,7 +25,7 @@ def candidate_pools(
 ) -> Candidates:
     """Return record id → candidate syndromes: gold, easily confused, then BM25's best; sorted by name.
 
-    Sorted, so that their order tells a model nothing about which one is right.
+    Sorted, so that their order doesn't give the gold away.
     """
 
     def make() -> Candidates:
@@ -74,12 +74,12 @@ def first_stage(
         tokenize = tokenizer(tokens)
         names = list(documents)
         index = build_index([tokenize(text) for text in documents.values()])
-        found: Candidates = {}
+        candidates: Candidates = {}
         for query, text in queries.items():
             scores = term_scores(index, tokenize(text), documents=len(names))
             best = sorted(range(len(names)), key=lambda i: (-scores[i], names[i]))[:depth]
-            found[query] = sorted(names[i] for i in best)
-        return found
+            candidates[query] = sorted(names[i] for i in best)
+        return candidates
 
     value: dict[str, Json] = {"split": split, "revision": revision, "tokens": tokens, "depth": depth}
     return _stored(key("first-stage-1", value), make, cache=cache)
@@ -88,8 +88,8 @@ def first_stage(
 def _confusable_order(folder: Folder) -> dict[str, list[str]]:
     """Return syndrome → others, the most easily confused first.
 
-    Close are syndromes that the official map merges, that share characters of their names (their elements: organ
-    and pathogen), and that are named for the same diseases. Ties go by name.
+    Similar are syndromes that the official map merges, that share characters of their names (their elements: organ and
+    pathogen), and that occur with the same diseases. Ties are broken by name.
     """
     elements = {s.doc_id: frozenset(s.name.rstrip(_ENDINGS)) for s in folder.knowledge}
     diseases = {s.doc_id: _disease_names(s.definition) for s in folder.knowledge}
@@ -106,9 +106,9 @@ def _confusable_order(folder: Folder) -> dict[str, list[str]]:
 
 
 def _disease_names(definition: str) -> frozenset[str]:
-    """Return the diseases that a definition says the syndrome is common in (常见于…等疾病)."""
-    _, found, rest = definition.partition("常见于")
-    if not found:
+    """Return the diseases that a definition names (常见于…等疾病)."""
+    _, marker, rest = definition.partition("常见于")
+    if not marker:
         return frozenset()
     listed = rest.partition("等")[0]
     return frozenset(part for part in listed.replace("，", "、").split("、") if part)

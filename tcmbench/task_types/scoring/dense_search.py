@@ -1,7 +1,7 @@
-"""Search with an encoder: mteb's scores, block by block, reduced to ranks at once.
+"""Search with an encoder: mteb's scores in blocks, each reduced to ranks immediately.
 
-Inputs to the encoder, chunks of the corpus and the similarity are mteb's, so scores are equal to the last bit.
-What differs is what is kept: a block of the score matrix at a time instead of a dictionary entry per document.
+Inputs of the encoder, chunks of the corpus and the similarity are mteb's, so scores are equal to the last bit. Only a
+block of the score matrix is in memory at a time, instead of a dictionary entry per document.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mteb.timing import TimingStack
     from mteb.types import Array, PromptType
 
-    from tcmbench.ranking.index_search import Found, IndexOptions
+    from tcmbench.ranking.index_options import IndexOptions
+    from tcmbench.ranking.index_search import IndexSearch
     from tcmbench.ranking.topk import Floats
 
 CORPUS_CHUNK = 50_000
@@ -40,7 +41,7 @@ _SORT_ROWS = 512
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What is searched, and how mteb would call the encoder."""
+    """Queries and corpus of a search, and mteb's arguments to the encoder."""
 
     queries: Dataset
     corpus: Dataset
@@ -54,7 +55,7 @@ class Split:
 
 
 class _Prepared(NamedTuple):
-    """Query embeddings and the function that scores some of them against some documents."""
+    """Query embeddings, and functions that prepare documents and score them."""
 
     queries: Any
     score: Callable[[Any, Any], Floats]
@@ -96,7 +97,7 @@ def search_corpus(model: EncoderProtocol, split: Split, *, judged: Judgements) -
     return collector.ranked()
 
 
-def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, options: IndexOptions) -> Found:
+def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, options: IndexOptions) -> IndexSearch:
     """Return the corpus ranked through a FAISS index.
 
     Raises:
@@ -108,7 +109,7 @@ def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, op
     if similarity is None:
         raise EvaluationError(
             f"{model.mteb_model_meta.name}: a search index needs mteb's cosine or dot product, and this model has a "
-            "similarity of its own. Leave `index_options` at None for it."
+            "similarity of its own. Remove the option `index` from the task, which then is searched exactly."
         )
 
     def vectors(embeddings: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -138,7 +139,7 @@ def rerank(
     candidates: Mapping[str, Sequence[str]],
     document_numbers: Mapping[str, int],
 ) -> Ranked:
-    """Return the candidates of every query ranked; a query without candidates has retrieved nothing.
+    """Return the candidates of every query ranked; a query without candidates retrieves nothing.
 
     Raises:
         NoParity: A candidate is not in the corpus or listed twice, or the scores are not numbers.
@@ -197,7 +198,7 @@ def _rank_pools(
 
 
 def _empty(rows: int, width: int, *, dtype: np.dtype[Any]) -> TopK:
-    """Return room for the best documents of all queries."""
+    """Return empty arrays for the best documents of all queries."""
     return TopK(np.empty((rows, width), dtype=dtype), np.empty((rows, width), dtype=np.int32))
 
 
@@ -215,15 +216,15 @@ def _score_blocks(prepared: _Prepared, documents: Any, *, rows: int, columns: in
 
 
 def _prepare(model: EncoderProtocol, queries: Array, *, as_tensors: bool) -> _Prepared:
-    """Return how to score with the model's similarity; in blocks of queries where that is known to be safe.
+    """Return how to score with the model's similarity; in blocks of queries where that gives the same bits.
 
     Args:
         model: The encoder.
         queries: Query embeddings.
-        as_tensors: Whether mteb makes tensors of arrays before scoring (double precision survives only then).
+        as_tensors: Whether mteb converts arrays to tensors before scoring (only then is double precision kept).
 
     Raises:
-        NoParity: The embeddings are not one dense vector a text.
+        NoParity: The embeddings are not one dense vector per text.
     """
     import torch
     from mteb.models.model_meta import ScoringFunction
@@ -243,7 +244,7 @@ def _prepare(model: EncoderProtocol, queries: Array, *, as_tensors: bool) -> _Pr
         return torch.nn.functional.normalize(tensor, p=2, dim=1) if cosine else tensor
 
     known = _plain_similarity(model)
-    # On an accelerator mteb's product has other kernels for other shapes: same shapes there.
+    # On an accelerator kernels depend on shapes, so the shapes must be mteb's.
     if known is None or torch.cuda.is_available() or torch.backends.mps.is_available():
         return _Prepared(
             given(queries),

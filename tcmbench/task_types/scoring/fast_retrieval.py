@@ -1,8 +1,8 @@
-"""mteb's retrieval and reranking numbers without its bookkeeping, and the scores of every query.
+"""mteb's retrieval and reranking numbers on a faster path, with the scores of every query.
 
-mteb spends nine seconds and a gigabyte on scoring 5,486 queries against 1,027 documents whose vectors are
-there already; the product of the matrices is 2% of that. `FastRetrieval` overrides `_evaluate_subset` and
-computes the same numbers from arrays. Where it cannot promise that they are the same, mteb scores.
+mteb takes nine seconds and a gigabyte to score 5,486 queries against 1,027 documents whose vectors are cached; the
+matrix product is 2% of that. `FastRetrieval` overrides `_evaluate_subset` and computes the same numbers from arrays.
+Where they may differ, mteb scores.
 
 Imports mteb, which takes seconds: import this module inside functions.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from mteb.models import MTEBModels
 
-    from tcmbench.ranking.index_search import IndexOptions
+    from tcmbench.ranking.index_options import IndexOptions
     from tcmbench.ranking.per_query import PerQuery
 
 
@@ -39,12 +39,15 @@ logger = logging.getLogger(__name__)
 class FastRetrieval(AbsTaskRetrieval):
     """Mixin before `AbsTaskRetrieval`: same scores, faster, and per-query scores in `per_query`.
 
-    A task adds measures of its own by overriding `query_scores` (kept fast); overriding
-    `task_specific_scores` works too, through mteb's own scoring, and must call `super()`.
+    A task adds its own metrics by overriding `query_scores`, on the fast path; overriding `task_specific_scores` works
+    too, through mteb's scoring, and must call `super()`.
     """
 
     index_options: IndexOptions | None = None
-    """Search whole corpora through a FAISS index (encoders only); its recall is reported beside the scores."""
+    """Search whole corpora through a FAISS index (encoders only); its recall is in the scores and in `notes`."""
+
+    notes: tuple[str, ...] = ()
+    """Remarks on the data and the search, kept with the score."""
 
     @property
     def per_query(self) -> dict[tuple[str, str], PerQuery]:
@@ -53,7 +56,7 @@ class FastRetrieval(AbsTaskRetrieval):
         return kept
 
     def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:  # noqa: ARG002
-        """Return further scores of a split; none unless a task overrides this."""
+        """Return further scores of a split; none by default."""
         return {}
 
     def task_specific_scores(
@@ -64,11 +67,11 @@ class FastRetrieval(AbsTaskRetrieval):
         hf_split: str,
         hf_subset: str,
     ) -> dict[str, float]:
-        """Keep the per-query scores that mteb computed (mteb calls this; not used on the fast path)."""
+        """Store the per-query scores that mteb computed (called by mteb; not used on the fast path)."""
         if self.skip_first_result:
             results = {
-                query_id: dict(sorted(found.items(), key=lambda item: item[1], reverse=True)[1:])
-                for query_id, found in results.items()
+                query_id: dict(sorted(scored.items(), key=lambda item: item[1], reverse=True)[1:])
+                for query_id, scored in results.items()
             }
         self.per_query[hf_subset, hf_split] = per_query.of_run(results, scores, qrels, names=_kept(self))
         own: dict[str, float] = super().task_specific_scores(scores, qrels, results, hf_split, hf_subset)
@@ -95,12 +98,12 @@ class FastRetrieval(AbsTaskRetrieval):
         if obstacle is None:
             split = _split(self, data_split, encode_kwargs, where=where, num_proc=num_proc, timer=timer)
             try:
-                found = _search(self, model, data_split, split)
+                scored = _search(self, model, data_split, split)
             except NoParity as reason:
                 obstacle, results = str(reason), reason.results
             else:
-                self.per_query[where] = found.per_query
-                return self._finished(found.scores, where=where)
+                self.per_query[where] = scored.per_query
+                return self._finished(scored.scores, where=where)
         logger.info("%s: scored by mteb itself because of %s", self.metadata.name, obstacle)
         scores: dict[str, Any] = super()._evaluate_subset(
             model if results is None else _Replay(model, results),
@@ -116,7 +119,7 @@ class FastRetrieval(AbsTaskRetrieval):
         return self._finished(scores, where=where)
 
     def _finished(self, scores: dict[str, Any], *, where: tuple[str, str]) -> dict[str, Any]:
-        """Return the scores with those the task adds, after holding them against the single queries."""
+        """Return the scores with those of the task, after checking them against the per-query scores."""
         subset, split = where
         if where not in self.per_query:
             raise EvaluationError(
@@ -128,7 +131,7 @@ class FastRetrieval(AbsTaskRetrieval):
 
 
 def install(task: AbsTaskRetrieval) -> FastRetrieval:
-    """Give a loaded or unloaded mteb task the fast path, in place, and return it.
+    """Enable the fast path on an mteb task, in place, and return it.
 
     Raises:
         EvaluationError: The task is not a retrieval or reranking task.
@@ -138,7 +141,7 @@ def install(task: AbsTaskRetrieval) -> FastRetrieval:
     if not isinstance(task, AbsTaskRetrieval):
         name = getattr(getattr(task, "metadata", None), "name", task)
         raise EvaluationError(
-            f"{name}: expected a retrieval or reranking task, got {type(task).__name__}. Evaluate it as it is."
+            f"{name}: expected a retrieval or reranking task, got {type(task).__name__}. Use it without `install`."
         )
     task_class: type = type(task)
     task.__class__ = _fast_class(task_class)
@@ -148,12 +151,12 @@ def install(task: AbsTaskRetrieval) -> FastRetrieval:
 
 @cache
 def _fast_class(task_class: type) -> type:
-    """Return a task class with the mixin in front."""
+    """Return a subclass of the task class with the mixin."""
     return type(task_class.__name__, (FastRetrieval, task_class), {"__module__": task_class.__module__})
 
 
 class _Replay:
-    """A search model that answers with a run, so that mteb can score what was searched already."""
+    """A search model that returns a stored run, so that mteb can score it without another search."""
 
     def __init__(self, model: MTEBModels, results: dict[str, dict[str, float]]) -> None:
         self.mteb_model_meta = model.mteb_model_meta
@@ -176,7 +179,7 @@ def _split(
     num_proc: int | None,
     timer: Any,
 ) -> dense_search.Split:
-    """Return what is to be searched: queries without any judgement are left out, as mteb does."""
+    """Return the queries and corpus to search, without queries that have no judgement, as in mteb."""
     qrels = {query_id: judged for query_id, judged in data_split["relevant_docs"].items() if len(judged)}
     queries = data_split["queries"]
     ids = _ids(queries)
@@ -198,7 +201,7 @@ def _split(
 
 
 def _ids(dataset: Dataset) -> list[str]:
-    """Return the ids of a split at once; a column of datasets, iterated, costs 50 µs a row."""
+    """Return the ids of a split at once; iterating over a column of datasets takes 50 µs per row."""
     ids: list[str] = dataset["id"][:]
     return ids
 
@@ -235,7 +238,7 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
     """Return the scores of a split.
 
     Raises:
-        NoParity: mteb has to score it; carries the run where there is one.
+        NoParity: mteb has to score it; the error holds the run where there is one.
     """
     document_ids = _ids(split.corpus)
     query_ids = _ids(split.queries)
@@ -257,6 +260,7 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
         judged = judge(query_ids)
         if data_split["top_ranked"] is None and task.index_options is not None:
             ranked, recall = dense_search.search_index(model, split, judged=judged, options=task.index_options)
+            task.notes = (*task.notes, _recall_note(task.index_options, recall))
         elif data_split["top_ranked"] is None:
             ranked = dense_search.search_corpus(model, split, judged=judged)
         else:
@@ -272,12 +276,19 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
         except NoParity as reason:
             raise NoParity(str(reason), results=results) from reason
     with split.timer("Scoring", split=split.split, subset=split.subset):
-        found = outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
-    return found._replace(scores={**found.scores, **recall})
+        scored = outcome(judged, ranked, k_values=list(task.k_values), kept=_kept(task))
+    return scored._replace(scores={**scored.scores, **recall})
+
+
+def _recall_note(options: IndexOptions, recall: Mapping[str, float]) -> str:
+    shares = ", ".join(f"{share:.2%} at {name.rpartition('_')[2]}" for name, share in recall.items())
+    return (
+        f"searched through a FAISS index ({options.kind}); recall of the exact neighbours: {shares or 'not measured'}"
+    )
 
 
 def _is_plain_encoder(model: MTEBModels) -> bool:
-    """Return whether mteb would wrap the model in its search by vectors."""
+    """Return whether mteb would search with the model's vectors."""
     from mteb.models import EncoderProtocol, SearchProtocol
 
     return isinstance(model, EncoderProtocol) and not isinstance(model, SearchProtocol)
@@ -286,7 +297,7 @@ def _is_plain_encoder(model: MTEBModels) -> bool:
 def _run(
     model: MTEBModels, split: dense_search.Split, *, top_ranked: Mapping[str, Sequence[str]] | None
 ) -> dict[str, dict[str, float]]:
-    """Return what mteb's own retriever finds with a cross-encoder or a search model."""
+    """Return the run of mteb's own retriever with a cross-encoder or a search model."""
     from mteb._evaluators import RetrievalEvaluator
     from mteb.models import CrossEncoderProtocol, SearchCrossEncoderWrapper, SearchProtocol
 

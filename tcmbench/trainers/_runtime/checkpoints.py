@@ -23,10 +23,10 @@ def record(folder: Path) -> None:
 
 
 def newest(run: Path) -> Path | None:
-    """Return the newest checkpoint whose files are all as they were written, or None.
+    """Return the newest complete checkpoint, or None.
 
-    One that a kill or a full disk cut short is passed over; the training that goes on from the one before it writes it
-    anew.
+    One that is incomplete after a kill or a full disk is skipped; the training resumes from the previous one and writes
+    it again.
     """
     numbered = {
         int(number): folder
@@ -37,9 +37,9 @@ def newest(run: Path) -> Path | None:
 
 
 def is_last(checkpoint: Path, *, steps: int) -> bool:
-    """Return whether a checkpoint is that of the last step, so that nothing is left to be trained.
+    """Return whether a checkpoint is that of the last step.
 
-    A trainer that is started from it all the same runs no epoch, or one step too many where max_steps ends the epoch.
+    A trainer started from it would run no epoch, or one step too many where max_steps ends the epoch.
     """
     return checkpoint.name == f"checkpoint-{steps}"
 

@@ -1,4 +1,4 @@
-"""What a training has cost, all its parts together: kept in a file while it runs, so that no kill loses a part."""
+"""Time and memory of a training over all its parts, in a file that is updated while it runs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def so_far(work_dir: Path) -> Finished:
 
 
 def keep(work_dir: Path, *, before: Finished, part: Finished) -> None:
-    """Write what `before` and the part that runs now have cost together."""
+    """Write the costs of `before` and the current part together."""
     peak = max(before.peak_memory_mib, part.peak_memory_mib)
     write_checked(work_dir / NAME, {"seconds": before.seconds + part.seconds, "peak_memory_mib": peak})

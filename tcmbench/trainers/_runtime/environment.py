@@ -1,4 +1,4 @@
-"""The environment of a training's processes: every variable that matters is set, and none is inherited."""
+"""The environment of a training's processes: every relevant variable is set, and none is inherited."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGE_ROOT = str(Path(__file__).parents[3])
-"""Folder that `tcmbench` is imported from; the processes must import the same one."""
+"""Folder that `tcmbench` is imported from, also in the processes."""
 
 _SCRUBBED = (
     "INFONCE_", "LISTWISE_", "GENERATIVE_RERANKER_", "SWIFT_", "WANDB_", "MAX_POSITIVE_SAMPLES",
     "MAX_NEGATIVE_SAMPLES", "NPROC_PER_NODE", "NNODES", "NODE_RANK", "MASTER_", "RANK", "LOCAL_RANK", "WORLD_SIZE",
     "LOCAL_WORLD_SIZE", "ACCELERATE_", "FSDP_", "TENSORBOARD_LOGGING_DIR", "LOG_LEVEL",
 )  # fmt: skip
-"""Beginnings of the variables that ms-swift, transformers, their losses or their launchers read."""
+"""Prefixes and names of variables that ms-swift, transformers, their losses or their launchers read."""
 
 
 def process_environment() -> dict[str, str]:
     """Return the variables that every process of a training gets.
 
-    The number of threads is part of a result's bytes, so it is always set: as inherited, else half the cores. Left
-    alone it is all of them, and on a busy machine their waiting for each other made a step 300 times slower.
+    The number of threads affects the bytes of a result, so it is always set: as inherited, else half the cores. By
+    default it is all cores, whose synchronisation made a step 300 times slower on a busy machine.
     """
     return {
         "HF_HUB_OFFLINE": "1",
@@ -37,7 +37,7 @@ def process_environment() -> dict[str, str]:
 
 
 def scrub(inherited: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return an environment without anything that would change a training, and the names that were removed."""
+    """Return an environment without variables that affect a training, and the names that were removed."""
     removed = tuple(sorted(name for name in inherited if _is_scrubbed(name)))
     return {name: value for name, value in inherited.items() if name not in removed}, removed
 

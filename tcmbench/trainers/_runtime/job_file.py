@@ -1,4 +1,4 @@
-"""A job as a file, for the processes that work on it."""
+"""A training job as a file, for worker processes."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Work(BaseModel):
     drops_last: bool
     device: str
     output: Path
-    """Folder that the worker writes: checkpoints or the finished model."""
+    """Folder of the worker's output: checkpoints or the finished model."""
 
     checkpoint: Path | None = None
-    """What to start from: a finished training's weights, or a checkpoint to resume from."""
+    """Weights of a finished training, or a checkpoint to resume from."""
 
 
 class WorkResult(BaseModel):
     """The output of a worker."""
 
-    # what isn't finite stays what it is: pydantic's default is null, which can't be read back
+    # Non-finite numbers are kept: pydantic's default is null, which can't be read back.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     trained_parameters: int
     rows: TrainedRows | None = None
-    """Where it isn't as the job says: each row once, from the first on."""
+    """None where each row was read once, from the first on."""
 
     tokens: int
     gpu_memory_mib: float = 0.0
@@ -75,12 +75,12 @@ def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | N
 
 
 def read_work(path: Path) -> Work:
-    """Return what stands in a work file."""
+    """Return the contents of a work file."""
     return Work.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def worker_command(module: str, *, work: Path, answer: Path) -> list[str]:
-    """Return the command that lets a module work on a file.
+    """Return the command of a worker module.
 
     Args:
         module: Name below `tcmbench.trainers`.

@@ -1,7 +1,7 @@
-"""Become a command that dies with its parent: run as a script, `leash.py PARENT COMMAND …`.
+"""Run a command that ends with its parent: `leash.py PARENT COMMAND …`, as a script.
 
-A killed harness (SIGKILL, out of memory) can't end its training itself; the kernel does it then. Only the standard
-library, and run by path, because importing the package would cost more than the rest.
+A harness that is killed (SIGKILL, out of memory) can't end its training; the kernel does. It uses only the standard
+library and is run by path, because importing the package would take longer than everything else.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Ask for SIGTERM at the parent's death, then become the command."""
+    """Request SIGTERM at the parent's death, then execute the command."""
     parent, command = int(arguments[0]), arguments[1:]
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        # it died before we could ask
+        # The parent ended before the request.
         sys.exit(128 + signal.SIGTERM)
     os.execvp(command[0], command)  # noqa: S606 (the caller built the command)
 

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 def mean_margin(queries: NDArray[np.floating], documents: NDArray[np.floating]) -> float | None:
-    """Return the mean cosine similarity of a query to its positive less that to the closest wrong document.
+    """Return the mean cosine similarity of a query to its positive minus that to its closest negative.
 
-    Wrong are the example's own negatives and the positives of the other examples. The dev file holds no label twice,
-    so none of these is right; the negatives of others may be, and don't count.
+    Negatives are the example's own and the positives of the other examples. No label occurs twice in the dev file, so
+    none of these is relevant; the negatives of other examples may be, and are not used.
 
     Args:
         queries: One vector per example [examples, dimensions].
-        documents: Its positive and then its negatives [examples, 1 + negatives, dimensions].
+        documents: Positive, then negatives [examples, 1 + negatives, dimensions].
 
     Returns:
-        Between -2 and 2; None where an example has no wrong document, or a vector is zero or not finite.
+        Between -2 and 2; None where an example has no negative, or a vector is zero or not finite.
     """
     import numpy as np
 

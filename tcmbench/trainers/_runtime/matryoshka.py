@@ -1,4 +1,4 @@
-"""Matryoshka dimensions: the option, and those that a base can't have, which trainers skip without a word."""
+"""Matryoshka dimensions: the option, and a check against the base, since trainers silently skip impossible ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from tcmbench import strict_json
 from tcmbench.errors import SpecError
 from tcmbench.trainers import TrainerOptions, loss_of
+from tcmbench.trainers._runtime import weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ class MatryoshkaOptions(TrainerOptions):
 
 
 def check(job: TrainingJob, *, dims: Sequence[int], losses: Sequence[Loss]) -> None:
-    """Refuse dimensions that the loss doesn't use or the base's vectors don't have, and the loss without any.
+    """Refuse dimensions that don't suit the loss or the base's vectors, and a Matryoshka loss without dimensions.
 
     Args:
         job: The training.
@@ -60,12 +61,12 @@ def check(job: TrainingJob, *, dims: Sequence[int], losses: Sequence[Loss]) -> N
 
 
 def width(base_dir: Path) -> int | None:
-    """Return the dimensions of a base's vectors, None where its files don't say."""
+    """Return the dimensions of a base's vectors, None where its files don't state them."""
     modules = _json(base_dir / "modules.json")
     for module in reversed(modules if isinstance(modules, list) else []):
-        made = _json(base_dir / str(module.get("path", "")) / "config.json")
-        if isinstance(made, dict) and "out_features" in made:
-            return int(made["out_features"])
+        settings = _json(base_dir / str(module.get("path", "")) / "config.json")
+        if isinstance(settings, dict) and "out_features" in settings:
+            return int(settings["out_features"])
     config = _json(base_dir / "config.json")
     if isinstance(config, dict) and "hidden_size" in config:
         return int(config["hidden_size"])
@@ -74,14 +75,10 @@ def width(base_dir: Path) -> int | None:
 
 def _table_width(base_dir: Path) -> int | None:
     """Return the width of a static model's table."""
-    from safetensors import safe_open
-
     for path in sorted(base_dir.glob("**/*.safetensors")):
-        with safe_open(path, framework="numpy") as weights:
-            shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118 - no dictionary
-        tables = [shape for shape in shapes if len(shape) == 2]
+        tables = [shape for shape in weights.shapes(path).values() if len(shape) == 2]
         if len(tables) == 1:
-            return int(tables[0][1])
+            return tables[0][1]
     return None
 
 

@@ -1,4 +1,4 @@
-"""Vectors and scores of the canary texts, by every way that a tuned model may be run."""
+"""Parity: vectors and scores of the canary texts by all ways of running a tuned model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 TOLERANCE = 1e-4
-"""Largest difference between two float32 ways to the same number (measured: 3e-7)."""
+"""Largest difference between two float32 computations of the same number (measured: 3e-7)."""
 
 HALF_TOLERANCE = 2e-2
 """The same where the tuned weights are stored in bfloat16."""
@@ -25,10 +25,10 @@ HALF_TOLERANCE = 2e-2
 _UNCHANGED = 1e-6
 
 _ALIKE = 1e-5
-"""Largest difference between numbers of different texts that rounding could make."""
+"""Largest difference between numbers of different texts that is attributed to rounding."""
 
 _ZERO = 1e-12
-"""Longest vector that sentence-transformers' Normalize leaves at zero."""
+"""Largest norm that sentence-transformers' Normalize treats as zero."""
 
 
 def canary_texts(base: Base) -> list[str]:
@@ -37,12 +37,12 @@ def canary_texts(base: Base) -> list[str]:
 
 
 def own_vectors(backbone: Any, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
-    """Return unit vectors by plain transformers: one text at a time, no padding, the last token's state."""
+    """Return unit vectors by transformers: one text at a time, no padding, the last token's state."""
     return _last_states(backbone, [text_ids(tokenizer, text) for text in texts])
 
 
 def pair_vectors(backbone: Any, tokenizer: Any, *, base: Base) -> NDArray[np.float32]:
-    """Return the unit vectors that a reranker's one-label head reads its scores from, one a canary pair."""
+    """Return the unit vectors below a reranker's one-label head, one per canary pair."""
     pairs = zip(QUERIES, DOCUMENTS, strict=True)
     return _last_states(backbone, [pair_ids(tokenizer, q, d, instruction=base.instruction) for q, d in pairs])
 
@@ -61,25 +61,25 @@ def _last_states(backbone: Any, inputs: list[list[int]]) -> NDArray[np.float32]:
 
 
 def own_scores(model: Any, tokenizer: Any, *, base: Base, answers: tuple[int, int] | None) -> NDArray[np.float32]:
-    """Return the logit of each canary pair by plain transformers.
+    """Return the logit of each canary pair by transformers.
 
     Args:
-        model: With a language head (then `answers` gives the ids of yes and no) or a one-label head.
+        model: With a language head or a one-label head.
         tokenizer: With the chat template.
-        base: Tells the instruction.
+        base: Gives the instruction.
         answers: Ids of yes and no, or None for a one-label head.
     """
     import numpy as np
     import torch
 
-    found = []
+    scores = []
     with torch.inference_mode():
         for query, document in zip(QUERIES, DOCUMENTS, strict=True):
             ids = torch.tensor([pair_ids(tokenizer, query, document, instruction=base.instruction)])
             logits = model(input_ids=ids.to(model.device)).logits[0].float()
             score = logits[0] if answers is None else logits[-1, answers[0]] - logits[-1, answers[1]]
-            found.append(float(score))
-    return np.array(found, dtype=np.float32)
+            scores.append(float(score))
+    return np.array(scores, dtype=np.float32)
 
 
 def evaluation_numbers(folder: Path, base: Base) -> NDArray[np.float32]:
@@ -109,18 +109,20 @@ def differences(ways: Mapping[str, NDArray[np.float32]], *, reference: str) -> d
 
     expected = ways[reference]
     return {
-        f"{way}={reference}": float(np.max(np.abs(found - expected))) for way, found in ways.items() if way != reference
+        f"{way}={reference}": float(np.max(np.abs(actual - expected)))
+        for way, actual in ways.items()
+        if way != reference
     }
 
 
-def refuse_disparity(found: Mapping[str, float], *, tolerance: float, where: str) -> None:
-    """Refuse a model that gives other numbers where it is evaluated than where it was trained.
+def refuse_disparity(measured: Mapping[str, float], *, tolerance: float, where: str) -> None:
+    """Refuse a model whose numbers in evaluation differ from those in training.
 
     Raises:
         ParityError: A difference above the tolerance; all of them are listed.
     """
-    if any(not value <= tolerance for value in found.values()):
-        listed = ", ".join(f"{name}: {value:.3g}" for name, value in found.items())
+    if any(not value <= tolerance for value in measured.values()):
+        listed = ", ".join(f"{name}: {value:.3g}" for name, value in measured.items())
         raise ParityError(
             f"{where}: the tuned model gives different numbers by different ways ({listed}; at most {tolerance:g} is "
             "rounding). Check the base's modules.json, tokenizer and chat template before trusting any score."
@@ -128,16 +130,16 @@ def refuse_disparity(found: Mapping[str, float], *, tolerance: float, where: str
 
 
 def refuse_unusable(tuned: NDArray[np.float32], before: NDArray[np.float32] | None = None, *, where: str) -> None:
-    """Refuse a model whose vectors or scores aren't numbers, or don't tell texts apart.
+    """Refuse a model whose vectors or scores aren't numbers, or are the same for different texts.
 
     Args:
         tuned: Its vectors of the canary texts, or its scores of the canary pairs.
-        before: Those of its base, None where it has none: vectors that were zero or alike before may be so still.
+        before: Those of its base, None where it has none: vectors that were zero or equal before may be so still.
         where: Names the model in messages.
 
     Raises:
-        TrainingError: One of them is NaN or infinite; a vector is zero, or like that of another text; all scores are
-            alike.
+        TrainingError: One of them is NaN or infinite; a vector is zero or equals that of another text; all scores are
+            equal.
     """
     import numpy as np
 
@@ -158,9 +160,9 @@ def refuse_unusable(tuned: NDArray[np.float32], before: NDArray[np.float32] | No
 
 
 def _alike(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which texts have the same direction as which others; on the diagonal, which have none at all.
+    """Return which pairs of texts have the same direction; on the diagonal, which texts have none.
 
-    In float32, as evaluation normalises: of a vector whose length overflows nothing is left.
+    In float32, as in evaluation: a vector whose norm overflows becomes zero.
     """
     import numpy as np
 
@@ -176,7 +178,7 @@ def refuse_unchanged(tuned: NDArray[np.float32], before: NDArray[np.float32], *,
     """Return the largest change of the canaries' vectors or scores through training.
 
     Raises:
-        TrainingError: Nothing changed, so every gain on the board would be a false 0; or the tuned ones are of no use.
+        TrainingError: Nothing changed, so that every gain would wrongly be 0; or the tuned ones are unusable.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""A training process: in a group of its own, watched, and never left behind."""
+"""A training process: in its own process group, monitored, and always ended with this one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEMORY_WORDS = ("out of memory", "outofmemory", "cannot allocate memory", "memo
 
 _PACKAGES = {"swift": "ms-swift"}
 _EXTRAS = {"deepspeed": "gpu"}
-"""Extras of tcmbench by the modules they bring; all others come with `train`."""
+"""Module → extra of tcmbench that installs it; `train` for all others."""
 
 LESS_MEMORY = (
     "Lower training.batch_size (raise training.accumulation to match), lower training.max_length, set "
@@ -35,20 +35,21 @@ LESS_MEMORY = (
 """What to do when a training runs out of memory."""
 
 _RANK = re.compile(r"^\[rank\d+\]:\s*")
-"""What torch.distributed puts before each line of a process's traceback."""
+"""Prefix of each line of a process's traceback in torch.distributed."""
 
 _LAUNCHER_ERROR = "ChildFailedError"
-"""How torchrun ends whatever went wrong in the processes that it started."""
+"""Error of torchrun for any failure of its processes."""
 
 
 class Finished(NamedTuple):
-    """What a process has cost."""
+    """Costs of a process."""
 
     seconds: float
 
     peak_memory_mib: float
-    """Memory of all processes of the group together, sampled twice a second. Each page counts once: helpers that were
-    forked share nearly all of theirs with their parent."""
+    """Peak memory of the process group, sampled twice a second. Each page counts once: forked helpers share nearly all
+    of
+    theirs with their parent."""
 
 
 def run(
@@ -61,15 +62,15 @@ def run(
     sample: Callable[[Finished], None] = lambda _: None,
     on_memory: str = LESS_MEMORY,
 ) -> Finished:
-    """Run a command to its end; its output is added to `console`.
+    """Run a command to its end; its output is appended to `console`.
 
     Args:
         command: Program and arguments.
         environment: All of its environment.
         console: File for its output, both streams.
-        what: Names the work in messages.
+        what: Name of the work in messages.
         watch: Called twice a second while it runs, and once after.
-        sample: Told as often what it has cost by then, and once at its end, however it ends.
+        sample: Called as often with the costs so far, and once at its end, however it ends.
         on_memory: What to do when it runs out of memory.
 
     Raises:
@@ -111,7 +112,7 @@ def leashed(command: Sequence[str]) -> list[str]:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a process's group: politely, then not."""
+    """End a process's group: with SIGTERM, then with SIGKILL."""
     for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _GRACE_SECONDS)):
         try:
             os.killpg(process.pid, sign)
@@ -145,15 +146,15 @@ def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str =
         package, extra = missing
         advice = f"{package} is not installed. Run: pip install 'tcmbench[{extra}]'"
     else:
-        advice = "Mend that and run the same command again; it goes on from the last checkpoint."
+        advice = "Fix that and run the same command again; it resumes from the last checkpoint."
     return TrainingError(f"{what} failed (exit code {code}): {last}\n{advice} All of its output: {console}")
 
 
 def last_error(text: str) -> str:
-    """Return the line of an output that says what went wrong: the last exception, or the last line.
+    """Return the line of an output with the error: the last exception, or the last line.
 
-    torchrun closes with an error of its own and a report that says no more than which process ended first, and by which
-    signal if it was one; what that process said stands before.
+    torchrun ends with its own error and a report of the process that ended first, and of its signal if there was one;
+    the output of that process comes before.
     """
     lines = [_RANK.sub("", line.strip()) for line in text.replace("\r", "\n").splitlines() if line.strip()]
     reported = next((line for line in reversed(lines) if line.startswith("traceback :")), "")
@@ -163,18 +164,18 @@ def last_error(text: str) -> str:
         head = line.partition(":")[0]
         if head.endswith(("Error", "Exception", "Interrupt")) and " " not in head and _LAUNCHER_ERROR not in head:
             return line
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"
 
 
 def _own_error(line: str, *, console: Path, what: str) -> TcmbenchError | None:
-    """Return the error of ours that ended a worker, as the same class; None when it was another's."""
+    """Return the tcmbench error that ended a worker, as the same class; None for other errors."""
     head, _, message = line.partition(": ")
     kinds = {f"{kind.__module__}.{kind.__name__}": kind for kind in (TrainingError, ParityError, SpecError)}
     kind = kinds.get(head)
     if kind is None:
         return None
-    told = f"{what} was stopped: {message} All of its output: {console}"
-    return kind(told)
+    text = f"{what} was stopped: {message} All of its output: {console}"
+    return kind(text)
 
 
 class _Missing(NamedTuple):

@@ -1,4 +1,4 @@
-"""How many tokens a training read."""
+"""The number of tokens that a training read."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _BATCH = 1000
 def count_tokens(
     work: Work, measure: Callable[[list[str]], list[int]], *, times: Mapping[int, int] | None = None
 ) -> int:
-    """Return the tokens of all texts of the rows that were trained on, cut to the longest input, padding left out.
+    """Return the tokens of all texts of the rows that were trained on, cut to the longest input, without padding.
 
     Args:
-        work: Names the file and how many of its rows were read.
-        measure: Returns the length of each of a few texts in tokens.
-        times: How often each row was read, where it wasn't once each from the first on.
+        work: Gives the file and the number of rows that were read.
+        measure: Returns the lengths of texts in tokens.
+        times: Row → how often it was read; None where each was read once, from the first on.
     """
     training = work.variant.training
-    # documents stand in many rows, and all texts in all passes: each is tokenised once
+    # Documents occur in many rows, and all texts in all passes: each is tokenised once.
     counts: Counter[str] = Counter()
     rows = read_rows(work.train_file)
     for number, row in enumerate(rows if times is not None else itertools.islice(rows, work.examples)):

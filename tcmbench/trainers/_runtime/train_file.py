@@ -1,4 +1,4 @@
-"""Checks of a training file: what ms-swift would drop, ignore or learn nothing from, and say nothing about."""
+"""Checks of a training file: rows that ms-swift would silently drop or ignore, and files that teach nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check(job: TrainingJob) -> int:
     Raises:
         DataAbsent: There is no training file.
         BadLines: Rows that the trainer would drop, cut or ignore.
-        TrainingError: Rows that are fine one by one but would teach nothing together.
+        TrainingError: Rows that are valid, but teach nothing together.
     """
     if not job.train_file.is_file():
         raise DataAbsent(
@@ -93,10 +93,10 @@ def check(job: TrainingJob) -> int:
     for count, row in enumerate(read_rows(job.train_file), start=1):
         if count == 1:
             negatives = len(row.negative_messages)
-        found = _complaints(row, job=job, negatives=negatives)
-        if not found:
+        complaints = _complaints(row, job=job, negatives=negatives)
+        if not complaints:
             contrasts.add(row)
-        problems += [f"{job.train_file}:{count}: {complaint}" for complaint in found]
+        problems += [f"{job.train_file}:{count}: {complaint}" for complaint in complaints]
         if len(problems) >= _SHOWN:
             break
     if problems:
@@ -155,7 +155,7 @@ def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:
 
 
 class _Contrasts:
-    """Whether any batch has something to tell apart: a wrong document, or two different scores."""
+    """Whether any batch has a contrast: a negative, or two different scores."""
 
     def __init__(self, job: TrainingJob) -> None:
         self._job = job
@@ -165,13 +165,13 @@ class _Contrasts:
         self._is_there = False
 
     def add(self, row: TrainRow) -> None:
-        """Take the next row of the file."""
+        """Add the next row of the file."""
         is_scored = self._job.requirements.scored
-        told_apart_by: str | float | None = row.label if is_scored else row.positive
-        # a sampler of its own mixes the rows of the whole file
+        contrast: str | float | None = row.label if is_scored else row.positive
+        # The sampler of no_duplicates mixes the rows of the whole file.
         if self._rows == 0 or (self._rows % self._size == 0 and self._job.variant.batch_rule != "no_duplicates"):
-            self._first = told_apart_by
-        self._is_there |= told_apart_by != self._first or (bool(row.negatives) and not is_scored)
+            self._first = contrast
+        self._is_there |= contrast != self._first or (bool(row.negatives) and not is_scored)
         self._rows += 1
 
     def refuse_none(self) -> None:
@@ -189,7 +189,7 @@ class _Contrasts:
             )
         raise TrainingError(
             f"{self._job.train_file}: all examples of each batch have the same positive and no negatives, so there is "
-            "nothing to tell it apart from. Train on records of several syndromes, choose a miner under [negatives], "
+            "nothing to separate it from. Train on records of several syndromes, choose a miner under [negatives], "
             'or set batch_rule = "label_unique".'
         )
 
@@ -206,7 +206,7 @@ def _refuse_nothing_to_learn(job: TrainingJob, *, negatives: int) -> None:
 
 
 def _refuse_repeated_labels(job: TrainingJob) -> None:
-    # Where other examples' documents are no negatives, labels may repeat, and the file is in plain order.
+    # Without in-batch negatives labels may repeat, and the file is in plain order.
     if job.labels is None or job.variant.batch_rule != "label_unique" or not job.requirements.in_batch:
         return
     if len(job.labels) != job.rows:

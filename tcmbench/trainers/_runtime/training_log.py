@@ -1,4 +1,4 @@
-"""The log of a training, `logging.jsonl` as ms-swift writes it: progress, curves, and the summary at its end."""
+"""The log of a training, `logging.jsonl` in ms-swift's format: progress, curves, and the summary at its end."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ZERO_LOSS = (
     "the loss and its gradient are exactly 0: the examples of a batch have no negatives. Choose a miner under "
     "[negatives], set training.in_batch = true, or raise training.batch_size."
 )
-"""Why a training is stopped that learns nothing."""
+"""Why a training with zero loss is stopped."""
 
 _DIVERGED = (
     "step {step}: the {what}, so no later step can teach anything. Lower training.learning_rate, raise "
     "training.temperature or training.warmup_ratio, and look for broken texts in the training set."
 )
-"""Why a training is stopped whose numbers are no numbers."""
+"""Why a diverging training is stopped."""
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 class Summary(NamedTuple):
-    """What a finished training says about itself."""
+    """Summary of a finished training."""
 
     rows: int
     """Examples that were trained on, after preprocessing."""
@@ -47,7 +47,7 @@ class Summary(NamedTuple):
 
 
 class Follower:
-    """Reads the lines that were added to a log and reports each step."""
+    """Follows a log and reports each step."""
 
     def __init__(self, path: Path, progress: Callable[[Step], None]) -> None:
         self._path = path
@@ -61,7 +61,7 @@ class Follower:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             text = file.read()
-        # a line that is still being written is left for the next call
+        # An incomplete line is left for the next call.
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
@@ -71,7 +71,7 @@ class Follower:
 
 
 def summary(path: Path) -> Summary:
-    """Return what the last line of a training says that has just finished.
+    """Return the summary of a training that has just finished, from the last line of its log.
 
     Raises:
         TrainingError: The log has no summary: the training didn't finish.
@@ -93,12 +93,12 @@ def summary(path: Path) -> Summary:
 
 
 def trained(path: Path, *, checkpoint: Path, rows: int) -> Summary:
-    """Return the same of a training whose last checkpoint is there, whether or not it lived to write its summary.
+    """Return the summary of a training from its last checkpoint, where it was killed before writing one.
 
     Args:
         path: The log.
         checkpoint: The checkpoint of the last step.
-        rows: Examples that went in: the guard compared them with what was left of them before the first step.
+        rows: Examples of the training; the guard compared them with those after preprocessing before the first step.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     history = checkpoints.log_history(checkpoint)
@@ -107,7 +107,7 @@ def trained(path: Path, *, checkpoint: Path, rows: int) -> Summary:
 
 
 def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
-    """Return one point for each step that anything was logged at, in order; what isn't finite is left out."""
+    """Return one point per logged step, in order, without values that aren't finite."""
     points: dict[int, Point] = {}
     for row in history:
         step = int(row["step"])
@@ -125,10 +125,10 @@ def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
 
 
 def refuse_divergence(history: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse a training from the first logged step on whose loss isn't finite or whose gradient is NaN.
+    """Refuse a training with a logged step whose loss isn't finite or whose gradient is NaN.
 
-    An infinite gradient norm alone is no reason: clipping makes that step one of zeros. Where its parts were infinite
-    too, the weights become NaN, and the next logged step says so.
+    An infinite gradient norm alone is accepted: clipping turns that step into zeros. Where single gradients were
+    infinite too, the weights become NaN, which the next logged step shows.
 
     Raises:
         TrainingError: Such a step; the message names it.
@@ -142,9 +142,9 @@ def refuse_divergence(history: Iterable[Mapping[str, Any]]) -> None:
 
 
 def learns_nothing(history: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether loss and gradient were exactly zero whenever they were logged, so far.
+    """Return whether loss and gradient were exactly zero in all logged steps so far.
 
-    One zero among others says little: in float32 the loss of a batch that is told apart far enough is zero.
+    A single zero is no evidence: in float32 the loss of a batch that is separated well enough is zero.
     """
     rows = [row for row in history if "loss" in row]
     return bool(rows) and all(row["loss"] == 0.0 and row.get("grad_norm", 0.0) == 0.0 for row in rows)
@@ -154,7 +154,7 @@ def refuse_zero_loss(points: Iterable[Point], *, where: str) -> None:
     """Refuse a training whose loss was exactly zero from the first step to the last.
 
     Raises:
-        TrainingError: Nothing was learnt.
+        TrainingError: Nothing was learned.
     """
     rows = [{"loss": p.loss, "grad_norm": p.gradient_norm or 0.0} for p in points if p.loss is not None]
     if learns_nothing(rows):
@@ -169,7 +169,7 @@ def _step(row: Mapping[str, Any]) -> Step | None:
 
 
 def _gpu_memory_mib(text: str) -> float:
-    # by pattern: a kill may have left half a line
+    # By pattern, since a kill may have left half a line.
     return max((float(found) * 1024 for found in re.findall(r'"memory\(GiB\)": ([\d.]+)', text)), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The weights that a training starts from."""
+"""The files of a model's weights: whether they are there, and the shapes in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tcmbench.trainers import TrainingJob
 
 
@@ -25,3 +27,12 @@ def refuse_absent(job: TrainingJob, *, pattern: str = "*.safetensors") -> None:
             f"variant {job.variant.name}: expected the weights of base {job.base.name} (*.safetensors) in "
             f"{job.base_dir}. Put them there, or download them where there is a network and copy the folder."
         )
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return name → shape of the tensors in a safetensors file, without loading them."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        # safetensors' handle is not a mapping
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

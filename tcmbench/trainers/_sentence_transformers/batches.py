@@ -1,4 +1,4 @@
-"""The batches of a training: which rows of the file stand in each, known before the first step."""
+"""The batches of a training: the rows of each, computed before the first step."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def draw(dataset: Dataset, work: Work) -> list[Sequence[int]]:
     """Return the rows of each batch, in the order of training.
 
-    They are those of the file from the first to the last, since that order holds the batch rule. Only `no_duplicates`
-    draws them, by sentence-transformers' sampler: where one pass over the rows can't fill all batches, it draws rows
-    again and leaves others out.
+    These are the rows of the file in order, which follows the batch rule. Only `no_duplicates` draws them, by
+    sentence-transformers' sampler: where one pass over the rows can't fill all batches, it repeats rows and leaves
+    others out.
 
     Raises:
         TrainingError: The sampler fills fewer batches than the training has steps for.
@@ -52,11 +52,11 @@ def in_order(rows: int, *, size: int, drops_last: bool) -> list[Sequence[int]]:
 
 
 def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) -> Any:
-    """Return what the trainer takes batches from."""
+    """Return a batch sampler over known batches."""
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
     class DrawnSampler(DefaultBatchSampler):
-        """Batches that are known already."""
+        """Returns the known batches."""
 
         def __iter__(self) -> Any:
             return (list(batch) for batch in batches)
@@ -68,6 +68,6 @@ def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) ->
 
 
 def times_read(batches: Sequence[Sequence[int]], work: Work) -> Counter[int]:
-    """Return how often all steps of the training read each row; rows that none reads are absent."""
+    """Return how often the steps of the training read each row; rows that are not read are absent."""
     taken = batches[: work.steps * work.variant.training.accumulation]
     return Counter(row for batch in taken for row in batch)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def evaluator(work: Work) -> Any:
-    """Return what measures the margin on the dev examples whenever the trainer evaluates.
+    """Return an evaluator that measures the margin on the dev examples.
 
     Raises:
         ValueError: The training has no dev file.
@@ -32,7 +32,7 @@ def evaluator(work: Work) -> Any:
 
         def __call__(self, model: SentenceTransformer, *_: object, **__: object) -> dict[str, float]:
             texts = [row.query for row in rows] + documents
-            # the texts of a training file hold their prompts already
+            # Texts of a training file include their prompts.
             vectors = model.encode(texts, prompt="", batch_size=work.variant.training.batch_size)
             vectors = np.asarray(vectors, dtype=np.float32)
             grouped = vectors[len(rows) :].reshape(len(rows), -1, vectors.shape[1])

@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 def log_writer(path: Path, *, may_be_zero: bool) -> TrainerCallback:
-    """Return a callback that writes the log as ms-swift does, one line per logged step, and watches over it.
+    """Return a callback that writes the log in ms-swift's format, one line per logged step, and checks it.
 
     Args:
         path: The log.
-        may_be_zero: Whether loss and gradient may be 0 while the training teaches.
+        may_be_zero: Whether loss and gradient may be 0 in a working training.
     """
     from transformers import TrainerCallback
 
     class LogWriter(TrainerCallback):
-        """Writes the log, stops where the training goes wrong, and records the checksums of checkpoints."""
+        """Writes the log, stops a failing training, and records the checksums of checkpoints."""
 
         _began = 0.0
         _first = 0
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
-            """Note when and where it began."""
+            """Store time and step of the start."""
             del args, control
             self._began, self._first = time.monotonic(), state.global_step
 
         def on_log(self, args: Any, state: Any, control: Any, *, logs: dict[str, Any], **_: object) -> None:
-            """Add one line; stop where the loss isn't finite, or nothing was learnt up to here."""
+            """Append one line; stop where the loss isn't finite, or was zero throughout."""
             del args, control
             if "loss" not in logs:
                 return

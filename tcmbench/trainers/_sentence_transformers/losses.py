@@ -1,4 +1,4 @@
-"""The losses of sentence-transformers, each with the function that makes it: a new one is one function and one line."""
+"""The losses of sentence-transformers, each with its factory; to add one, add a function and a line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class SentenceTransformersLoss(Loss):
     """A loss of sentence-transformers."""
 
     make: Callable[[SentenceTransformer, Work], Any]
-    """Returns the loss of a model's training, before any Matryoshka dimensions."""
+    """Returns the loss module, before any Matryoshka dimensions."""
 
     trains_static: bool = True
-    """Whether it can train a static model; others ask a transformer for more than its vectors."""
+    """Whether it can train a static model; others need more of a transformer than its vectors."""
 
 
 def _cosent(model: SentenceTransformer, work: Work) -> Any:
@@ -47,7 +47,7 @@ def _gist(model: SentenceTransformer, work: Work) -> Any:
 
     from tcmbench.encoders.runtime.opening import open_model
 
-    # the untuned base guides: what it finds closer than the positive is not taken for wrong
+    # The untuned base is the guide: documents that it scores above the positive are not negatives.
     guide = open_model(work.base_dir, work.base).to(model.device)
     return losses.GISTEmbedLoss(model, guide=guide, temperature=work.variant.training.temperature)
 

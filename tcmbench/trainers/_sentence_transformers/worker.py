@@ -1,6 +1,6 @@
 """One training by sentence-transformers: `python -m tcmbench.trainers._sentence_transformers.worker WORK ANSWER`.
 
-Its batches are known before the first step (`batches`), so that the outcome says which rows were read.
+Its batches are computed before the first step (`batches`), so that the outcome states which rows were read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tcmbench.trainers._sentence_transformers import batches
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
-from tcmbench.trainers.sentence_transformers import Options
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _LORA_DROPOUT = 0.05
 
 
 def train(work: Work) -> WorkResult:
-    """Train, write the model in hub layout, and return what was measured on the way."""
+    """Train, write the model in hub layout, and return the measurements."""
     import torch
     from transformers import set_seed
 
@@ -83,7 +83,7 @@ def train(work: Work) -> WorkResult:
 
 
 def _prepare(model: SentenceTransformer, work: Work) -> int:
-    """Put adapters beside the weights where the recipe wants them; return how many parameters are trained."""
+    """Add adapters where the recipe has them; return how many parameters are trained."""
     if work.variant.tuner == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -106,7 +106,7 @@ def _run_trainer(
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
     class GuardedTrainer(SentenceTransformerTrainer):
-        """Keeps checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
+        """Writes checkpoints as one file of weights, adapters included, so that resuming is exact for all tuners."""
 
         def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
             del state_dict
@@ -115,7 +115,7 @@ def _run_trainer(
             save_model(self.model, str(folder / "model.safetensors"))
 
         def get_batch_sampler(self, dataset: Any, batch_size: int, **_: object) -> Any:
-            """Return the batches as they were drawn; of the dev examples, all in the order of their file."""
+            """Return the drawn batches; for the dev examples, all in the order of their file."""
             is_train = dataset is self.train_dataset
             taken = drawn if is_train else batches.in_order(len(dataset), size=batch_size, drops_last=False)
             return batches.sampler(dataset, taken, size=batch_size)
@@ -149,13 +149,14 @@ def _run_trainer(
         dataloader_pin_memory=work.device != "cpu",
         logging_steps=max(1, work.steps // _POINTS),
         logging_first_step=True,
-        # left on, a loss of NaN is logged as 0
+        # Otherwise a loss of NaN is logged as 0.
         logging_nan_inf_filter=False,
         save_steps=training.save_steps,
         save_total_limit=2,
         report_to="tensorboard",
         disable_tqdm=True,
         **watched,
+        **_options(work).arguments(),
     )
     trainer = GuardedTrainer(
         model=model,
@@ -167,14 +168,14 @@ def _run_trainer(
         callbacks=[log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
-    # the trainer leaves bfloat16 autocasting around the model: its numbers would be other than evaluation's
+    # The trainer leaves bfloat16 autocasting on the model, which would change its numbers.
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
 
 
 def _restore(model: SentenceTransformer, checkpoint: Path) -> list[dict[str, Any]]:
-    """Take the weights of the last checkpoint; return what was logged up to it."""
+    """Load the weights of the last checkpoint; return the log up to it."""
     from safetensors.torch import load_model
 
     load_model(model, str(checkpoint / "model.safetensors"))
@@ -182,21 +183,21 @@ def _restore(model: SentenceTransformer, checkpoint: Path) -> list[dict[str, Any
 
 
 def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
-    """Return the canaries' vectors by the model in memory, cut where evaluation cuts."""
+    """Return the canaries' vectors by the model in memory, cut at the length of evaluation."""
     import numpy as np
 
     is_static = work.base.architecture == "static"
     trained_length = None if is_static else model.max_seq_length
     if not is_static:
         model.max_seq_length = work.base.max_length
-    found = model.eval().encode(parity.canary_texts(work.base), prompt="", batch_size=2)
+    vectors = model.eval().encode(parity.canary_texts(work.base), prompt="", batch_size=2)
     if not is_static:
         model.max_seq_length = trained_length
-    return np.asarray(found, dtype=np.float32)
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
-    """Return the learning rates of weights, by pattern of their names, that have one of their own."""
+    """Return pattern of weight names → learning rate, for weights with a separate one."""
     if token_rate is None:
         return {}
     first = model[0]
@@ -210,7 +211,7 @@ def _dataset(work: Work, path: Path) -> Dataset:
     from datasets import Dataset
 
     scored = loss_of(work.variant, LOSSES).scored
-    # documents stand in many rows: one string each instead of one a row
+    # Documents occur in many rows: one string per document instead of one per row.
     known: dict[str, str] = {}
     columns: dict[str, list[Any]] = {}
     for row in read_rows(path):
@@ -228,12 +229,16 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
     loss = loss_of(work.variant, LOSSES).make(model, work)
-    dims = Options.model_validate(work.variant.training.options).matryoshka_dims
+    dims = _options(work).matryoshka_dims
     return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
 
 
+def _options(work: Work) -> Options:
+    return Options.model_validate(work.variant.training.options)
+
+
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
-    """Write the model: sentence-transformers' own files, then its base's where the base has the same."""
+    """Write the model: sentence-transformers' files, replaced by the base's where the base has the same."""
     model.save_pretrained(str(target), create_model_card=False)
     if work.base.architecture == "static":
         return
@@ -243,7 +248,7 @@ def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
 
 
 def _keep_architecture(base_dir: Path, target: Path) -> None:
-    """Name the base's class in config.json: Qwen3-Embedding says Qwen3ForCausalLM, and vLLM goes by it."""
+    """Set the base's class in config.json: Qwen3-Embedding has Qwen3ForCausalLM, and vLLM depends on it."""
     config = strict_json.loads((target / "config.json").read_text(encoding="utf-8"))
     before = strict_json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
     if "architectures" in before:
@@ -261,7 +266,7 @@ def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int])
 
 
 def main(arguments: list[str]) -> None:
-    """Read the work, do it, write the answer."""
+    """Read the work, train, write the answer."""
     work, answer = (Path(argument) for argument in arguments)
     result = train(read_work(work))
     write_text(answer, result.model_dump_json(indent=2) + "\n")

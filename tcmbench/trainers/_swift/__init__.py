@@ -1,1 +1,1 @@
-"""Training through ms-swift: its losses and options, its command line, its plug-in, and the model it leaves."""
+"""Training through ms-swift: losses and options, command line, ms-swift plug-in, and writing the model."""

@@ -1,4 +1,4 @@
-"""The command and environment of one ms-swift training: every setting is spelled out, none is inherited."""
+"""The command and environment of one ms-swift training: every setting is explicit, none is inherited."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LORA_DROPOUT = 0.05
 def command(job: TrainingJob, *, options: Options, device: str) -> list[str]:
     """Return the command line that trains the job.
 
-    The file holds all passes in the order of training, so it is read once and never shuffled.
+    The file contains all passes in the order of training, so it is read once and not shuffled.
     """
     start = [sys.executable, "-m"]
     devices = job.requirements.devices
@@ -80,7 +80,7 @@ def environment(job: TrainingJob, *, negatives: int) -> dict[str, str]:
 
 
 def task_type(variant: Variant) -> str:
-    """Return what ms-swift calls a model of the variant's task and head."""
+    """Return ms-swift's task type for the variant's task and head."""
     if variant.task == "embedding":
         return "embedding"
     return "generative_reranker" if variant.head == "generative" else "reranker"
@@ -128,7 +128,7 @@ def _data_arguments(job: TrainingJob) -> dict[str, str]:
         "max_length": str(job.variant.training.max_length),
     }
     if job.dev_file is not None:
-        # dev texts may be cut: they are only looked at, and a dropped row would go unnoticed
+        # Dev texts may be cut: they are only evaluated, and a dropped row would go unnoticed.
         every = max(1, job.steps // _DEV_POINTS)
         arguments |= {"val_dataset": str(job.dev_file), "eval_strategy": "steps", "eval_steps": str(every)}
         size = str(job.variant.training.batch_size)
@@ -163,8 +163,8 @@ def _optimizer_arguments(job: TrainingJob) -> dict[str, str]:
 def _device_arguments(job: TrainingJob, options: Options, *, device: str) -> dict[str, str]:
     training = job.variant.training
     half = training.dtype == "bfloat16"
-    # Weights that are trained stay in float32 and are computed with in bfloat16, which would round small updates away;
-    # DeepSpeed keeps such weights itself, and adapters are float32 beside whatever weights.
+    # Trained weights are stored in float32 and computed with in bfloat16, which would round small updates away;
+    # DeepSpeed keeps its own float32 copy, and adapters are float32 in any case.
     keeps_full = job.variant.tuner == "full" and options.deepspeed is None
     arguments = {
         "torch_dtype": "float32" if keeps_full else training.dtype,
@@ -190,7 +190,7 @@ def _output_arguments(job: TrainingJob) -> dict[str, str]:
         "add_version": "false",
         "check_model": "false",
         "logging_steps": str(max(1, job.steps // _POINTS)),
-        # left on, a loss of NaN is logged as 0
+        # Otherwise a loss of NaN is logged as 0.
         "logging_nan_inf_filter": "false",
         "save_steps": str(job.variant.training.save_steps),
         "save_total_limit": "2",

@@ -1,18 +1,19 @@
-"""After ms-swift: the adapter merged, the folder written, and every way to its numbers compared.
+"""After ms-swift: merge the adapter, write the folder, and compare all ways of computing the model's numbers.
 
-Run as `python -m tcmbench.trainers._swift.finish_worker WORK ANSWER`, so that the weights are gone from memory at its
-end. ms-swift is imported last: what it patches can't touch the numbers it is compared with.
+Run as `python -m tcmbench.trainers._swift.finish_worker WORK ANSWER`, so that the weights are freed at its end.
+ms-swift is imported last, so that its patches don't affect the numbers that it is compared with.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.models import hub_layout
 from tcmbench.store import write_text
-from tcmbench.trainers._runtime import parity
+from tcmbench.trainers._runtime import parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._swift import inference
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGE = 1_500_000_000
-"""Parameters from which on merged weights are stored in bfloat16: float32 is lossless, and 16 GB for 4 billion."""
+"""Parameters above which merged weights are stored in bfloat16: float32 takes 16 GB for 4 billion."""
 
 
 def finish(work: Work) -> WorkResult:
-    """Write the tuned model and return what was measured on the way."""
+    """Write the tuned model and return the measurements."""
     import torch
     from transformers import AutoTokenizer
 
@@ -59,7 +60,7 @@ def finish(work: Work) -> WorkResult:
 
 
 def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
-    """Return the tuned network in float32, adapters still beside the weights, and how much of it was trained."""
+    """Return the tuned network in float32, with adapters unmerged, and the number of trained parameters."""
     source = work.checkpoint if work.variant.tuner == "full" and work.checkpoint else work.base_dir
     network = _open(work, source)
     if network.config.pad_token_id is None:
@@ -73,7 +74,7 @@ def _tuned(work: Work, tokenizer: Any) -> tuple[Any, int]:
 
 
 def _open(work: Work, folder: Path, **more: Any) -> Any:
-    """Return a network with the head that the recipe trains, by plain transformers, in float32."""
+    """Return a network with the head of the recipe, by transformers, in float32."""
     import torch
     import transformers
 
@@ -85,9 +86,9 @@ def _open(work: Work, folder: Path, **more: Any) -> Any:
 
 
 def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -> dict[str, float]:
-    """Return how far the 4-bit network that QLoRA trained is from the model that it becomes: told, not judged.
+    """Return the difference between the 4-bit network that QLoRA trained and the merged model: reported, not checked.
 
-    The adapter learnt to make up for the rounding of four bits; merged into float weights it is another model.
+    The adapter was trained on weights rounded to four bits; merged into float weights it gives a different model.
     """
     if work.variant.tuner != "qlora":
         return {}
@@ -95,7 +96,7 @@ def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -
     from peft import PeftModel
     from transformers import BitsAndBytesConfig
 
-    # as ms-swift loads it: `command` names the type, the second quantisation is its default
+    # As ms-swift loads it: `command` sets the type, double quantisation is its default.
     bits = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -109,16 +110,7 @@ def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -
 
 
 def _adapter_size(checkpoint: Path | None) -> int:
-    from safetensors import safe_open
-
-    total = 0
-    with safe_open(f"{checkpoint}/adapter_model.safetensors", framework="np") as file:
-        for name in file.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
-            size = 1
-            for length in file.get_slice(name).get_shape():
-                size *= length
-            total += size
-    return total
+    return sum(math.prod(shape) for shape in weights.shapes(Path(f"{checkpoint}/adapter_model.safetensors")).values())
 
 
 def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
@@ -136,16 +128,16 @@ def _has_new_head(work: Work) -> bool:
 
 
 def _behind_head(work: Work, backbone: Any, tokenizer: Any) -> NDArray[np.float32] | None:
-    """Return what a new one-label head reads its scores from; None for models whose base has scores of its own."""
+    """Return the vectors below a new one-label head; None for models whose base has scores already."""
     return parity.pair_vectors(backbone, tokenizer, base=work.base) if _has_new_head(work) else None
 
 
 def _change(
     work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32], behind_head: NDArray[np.float32] | None
 ) -> float:
-    """Return how far the tuned model is from its base; one that learnt nothing, or gives no numbers, is refused.
+    """Return the difference between the tuned model and its base; refuse one that is unchanged or not finite.
 
-    A new head gives other scores than its base even if nothing was learnt: there the network behind it is compared.
+    A new head gives scores that its base doesn't have, so there the vectors below it are compared.
     """
     import torch
     from transformers import AutoModel
@@ -184,7 +176,7 @@ def _swift_numbers(work: Work) -> NDArray[np.float32]:
 
 
 def main(arguments: list[str]) -> None:
-    """Read the work, do it, write the answer."""
+    """Read the work, write the model and the answer."""
     work, answer = (Path(argument) for argument in arguments)
     result = finish(read_work(work))
     write_text(answer, result.model_dump_json(indent=2) + "\n")

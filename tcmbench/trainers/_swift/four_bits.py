@@ -1,11 +1,11 @@
-"""Matrices that bitsandbytes can hold in 4 bits on every processor."""
+"""Check for matrices that bitsandbytes can pack into 4 bits on every processor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import SpecError
-from tcmbench.trainers._runtime import gpus
+from tcmbench.trainers._runtime import gpus, weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from tcmbench.trainers import TrainingJob
 
 INPUTS = 64
-"""Weights per block of one scale: each row must consist of whole blocks."""
+"""Weights per quantisation block: each row must consist of whole blocks."""
 
 OUTPUTS = 32
 """Rows that are packed together."""
 
 _FLOAT = ("embed", "lm_head", "score")
-"""Parts of the names of matrices that transformers leaves in floating point."""
+"""Parts of names of matrices that transformers keeps in floating point."""
 
 
 def refuse_unpackable(job: TrainingJob) -> None:
     """Refuse QLoRA on a CPU with matrices that bitsandbytes can't pack.
 
     On processors with AVX512-BF16 it packs 4-bit matrices for inference (`_convert_weight_packed_for_cpu` of
-    bitsandbytes 0.50), which fails after the training where rows are no multiple of its blocks. A recipe must train on
-    all processors or on none, so it is refused on the others, too.
+    bitsandbytes 0.50), which fails after the training where rows are not a multiple of its blocks. A recipe must train
+    on all processors or on none, so it is refused on all.
 
     Raises:
         SpecError: A matrix of the base doesn't fit; the message names it.
@@ -45,13 +45,9 @@ def refuse_unpackable(job: TrainingJob) -> None:
 
 def _matrices(base_dir: Path) -> dict[str, tuple[int, int]]:
     """Return (outputs, inputs) of the matrices that are quantised, by name."""
-    from safetensors import safe_open
-
-    shapes: dict[str, tuple[int, int]] = {}
-    for path in sorted(base_dir.glob("*.safetensors")):
-        with safe_open(path, framework="numpy") as weights:
-            for name in weights.keys():  # noqa: SIM118 (safetensors' handle is not a mapping)
-                shape = weights.get_slice(name).get_shape()
-                if len(shape) == 2 and not any(part in name for part in _FLOAT):
-                    shapes[name] = (shape[0], shape[1])
-    return shapes
+    return {
+        name: (shape[0], shape[1])
+        for path in sorted(base_dir.glob("*.safetensors"))
+        for name, shape in weights.shapes(path).items()
+        if len(shape) == 2 and not any(part in name for part in _FLOAT)
+    }

@@ -1,4 +1,4 @@
-"""The losses of ms-swift: a new one is one line here."""
+"""The losses of ms-swift; to add one, add a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class SwiftLoss(Loss):
     """A loss of ms-swift."""
 
     loss_type: str = ""
-    """What ms-swift calls it; empty where that is its name."""
+    """ms-swift's name of it; empty where it is the same."""
 
 
 LOSSES = (
@@ -21,7 +21,7 @@ LOSSES = (
     SwiftLoss("cosine_similarity", scored=True),
     SwiftLoss("contrastive", scored=True, may_be_zero=True),
     SwiftLoss("online_contrastive", scored=True, may_be_zero=True),
-    # the first: its maintainers advise pointwise over listwise for Qwen3-Reranker
+    # First: ms-swift's maintainers recommend pointwise over listwise for Qwen3-Reranker.
     SwiftLoss("pointwise_reranker", task="reranker"),
     SwiftLoss("listwise_reranker", task="reranker"),
 )

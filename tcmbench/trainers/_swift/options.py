@@ -1,4 +1,4 @@
-"""The options of the swift trainer, each with what ms-swift is started with: a new one is a field and a line here."""
+"""The options of the swift trainer; to add one, add a field here and its argument to `arguments`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options(MatryoshkaOptions):
     """GPUs to train on (NPROC_PER_NODE)."""
 
     def device_count(self) -> int:
-        """Return how many GPUs train side by side."""
+        """Return how many GPUs train in parallel."""
         return self.devices
 
     def arguments(self) -> dict[str, str]:

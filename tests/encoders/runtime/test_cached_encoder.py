@@ -1,4 +1,4 @@
-"""What mteb is handed encodes every text once, in order, whoever asks."""
+"""The encoder for mteb encodes every text once, in order, for all callers."""
 
 from __future__ import annotations
 

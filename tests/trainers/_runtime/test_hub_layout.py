@@ -1,4 +1,4 @@
-"""A tuned model's folder is complete: whoever loads it sees the same model."""
+"""A tuned model's folder is complete: every loader gets the same model."""
 
 from __future__ import annotations
 

@@ -70,13 +70,13 @@ def test_pages_that_forked_helpers_share_count_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("raise ValueError('lora_rank is 0')", r"code 1\): ValueError: lora_rank is 0\nMend"),
+        ("raise ValueError('lora_rank is 0')", r"code 1\): ValueError: lora_rank is 0\nFix"),
         ("raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')", "ran out of memory.*batch_size"),
         ("raise RuntimeError('CUDA out of memory. Tried to allocate')", "ran out of memory.*gradient_checkpointing"),
         ("import os; os.kill(os.getpid(), 9)", "killed from outside.*go on from the last checkpoint"),
         ("import os; os.kill(os.getpid(), 15)", "ended by SIGTERM.*go on from the last checkpoint"),
         ("import swift_that_is_not_there", "swift_that_is_not_there is not installed.*tcmbench"),
-        ("raise SystemExit(3)", r"exit code 3\): it said nothing"),
+        ("raise SystemExit(3)", r"exit code 3\): no output"),
     ],
 )  # fmt: skip
 def test_explains_a_failure(tmp_path: Path, code: str, said: str) -> None:

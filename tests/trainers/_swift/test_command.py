@@ -82,8 +82,8 @@ def test_heads_are_task_types(tmp_path: Path, reranker_base: Base, head: str, ta
 )  # fmt: skip
 def test_gpu_recipes_are_complete(tmp_path: Path, name: str, expected: dict[str, str]) -> None:
     """The recipes for GPUs that come with tcmbench give commands with their precision, tuner and launcher."""
-    variant = toml.find(Variant, MODELS / "variants", name)
-    base = toml.find(Base, MODELS / "bases", variant.base)
+    variant = toml.read(Variant, MODELS / "variants" / f"{name}.toml")
+    base = toml.read(Base, MODELS / "bases" / f"{variant.base}.toml")
     job = TrainingJob(
         variant=variant,
         base=base,

@@ -53,7 +53,7 @@ def test_bitsandbytes_packs_what_is_accepted(tmp_path: Path, embedding_base: Bas
 
 
 def test_the_trainer_refuses_before_anything_starts(tmp_path: Path, embedding_base: Base) -> None:
-    """The check of the swift trainer names the matrix and says what to use instead."""
+    """The check of the swift trainer names the matrix and the alternative."""
     with pytest.raises(SpecError, match=r'has 32 inputs and 16 outputs\. Use tuner = "lora", or a GPU\.'):
         plan(job_of(tmp_path, embedding_base, (16, 32), tuner="qlora"))
 

@@ -1,4 +1,4 @@
-"""What happens inside ms-swift's process: our checks on a trainer that stands in for its own, and its own counting."""
+"""Checks inside ms-swift's process, with a stub in place of its trainer, and its own counting of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs inside ms-swift's process, in a folder of its own.
+"""Code that runs inside ms-swift's process, in a separate folder.
 
-ms-swift puts the folder of a plug-in first on the import path: beside our `swift.py` it would hide ms-swift itself.
+ms-swift puts the folder of a plug-in first on the import path, where `trainers/swift.py` would shadow ms-swift itself.
 """

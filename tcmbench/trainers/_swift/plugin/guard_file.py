@@ -1,6 +1,6 @@
-"""What the training tells its plug-ins: a JSON file whose path stands in a variable.
+"""Settings of a training for its ms-swift plug-ins: a JSON file, with its path in an environment variable.
 
-The process that starts ms-swift reads this file too, so it imports nothing of ms-swift's.
+The process that starts ms-swift imports this module too, so it must not import ms-swift.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Checks inside ms-swift's process, before the first step and at every logged one.
 
-Loaded with `--external_plugins`. It compares what ms-swift's template makes of a few canary texts with what evaluation
-makes of them, token by token, counts the examples that are left after preprocessing, stops where the loss is zero from
-the first step on or isn't finite, records the checksums of checkpoints, and measures the margin on the dev examples.
-None of that changes a number.
+Loaded with `--external_plugins`. It compares ms-swift's tokens of the canary texts with those of evaluation, counts the
+examples after preprocessing, stops where the loss is zero from the first step on or isn't finite, records the checksums
+of checkpoints, and measures the margin on the dev examples. None of this affects the training.
 """
 
 from __future__ import annotations
@@ -32,37 +31,37 @@ if TYPE_CHECKING:
 
 TRUST = "TCMBENCH_TRUST_REMOTE_CODE"
 
-# ms-swift runs any code that comes with a model unless told otherwise.
+# By default ms-swift runs any code that comes with a model.
 ModelLoader.default_trust_remote_code = os.environ.get(TRUST) == "1"
 
 
 class Guard(TrainerCallback):
-    """Stops a training that would teach something else than evaluation measures, or nothing."""
+    """Stops a training whose inputs differ from those of evaluation, or that teaches nothing."""
 
     def on_train_begin(self, args: Any, state: Any, *_: object, **__: object) -> None:
-        """Compare template and row count with what evaluation and the training set say; name the checkpoint."""
-        told = guard_file.read()
+        """Compare the template with evaluation and the row count with the training set; set the checkpoint."""
+        settings = guard_file.read()
         rows = len(self.trainer.train_dataset)
-        if rows != told["rows"]:
+        if rows != settings["rows"]:
             raise TrainingError(
-                f"expected {told['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
+                f"expected {settings['rows']} examples after ms-swift's preprocessing, found {rows}: it drops rows "
                 "that are longer than training.max_length or that it can't read. Build the training set again."
             )
         with _any_length(self.trainer.template) as template:
-            check_template(template, told)
-        # ms-swift notes a checkpoint only where it writes one: resumed at its own last step it would end without any
+            check_template(template, settings)
+        # ms-swift sets the checkpoint only when it writes one: resumed at the last step it would end without any.
         if args.resume_from_checkpoint and not hasattr(state, "last_model_checkpoint"):
             state.last_model_checkpoint = args.resume_from_checkpoint
 
     def on_log(self, args: Any, state: Any, *_: object, **__: object) -> None:
-        """Stop where the loss isn't finite, or nothing was learnt up to here."""
+        """Stop where the loss isn't finite, or was zero throughout."""
         del args
         training_log.refuse_divergence(state.log_history)
         if not guard_file.read()["loss_may_be_zero"] and training_log.learns_nothing(state.log_history):
             raise TrainingError(training_log.ZERO_LOSS)
 
     def on_save(self, args: Any, state: Any, *_: object, **__: object) -> None:
-        """Record the checksums of the checkpoint, once all processes have written their files of it."""
+        """Record the checksums of the checkpoint, after all processes have written their files."""
         import torch.distributed as processes
 
         if processes.is_available() and processes.is_initialized():
@@ -72,10 +71,10 @@ class Guard(TrainerCallback):
 
 
 class Margin(EvalMetrics):
-    """The dev margin, as every trainer measures it, in place of ms-swift's own metrics."""
+    """The dev margin of all trainers, in place of ms-swift's own metrics."""
 
     def compute_metrics(self, eval_prediction: Any) -> dict[str, float]:
-        """Return the margin of embedding models that learn from a positive and its negatives; nothing for others."""
+        """Return the margin of embedding models trained on positives and negatives; nothing for others."""
         per_example = guard_file.read()["texts_per_example"]
         if not per_example:
             return {}
@@ -87,7 +86,7 @@ class Margin(EvalMetrics):
 
 @contextmanager
 def _any_length(template: Any) -> Iterator[Any]:
-    """Lift the limit of the training texts while the canaries, which may be longer, are encoded."""
+    """Lift the length limit while the canaries, which may be longer, are encoded."""
     longest, template.max_length = template.max_length, None
     try:
         yield template
@@ -95,7 +94,7 @@ def _any_length(template: Any) -> Iterator[Any]:
         template.max_length = longest
 
 
-def check_template(template: Any, told: Mapping[str, Any]) -> None:
+def check_template(template: Any, settings: Mapping[str, Any]) -> None:
     """Compare ms-swift's token ids of the canaries with evaluation's.
 
     Raises:
@@ -103,8 +102,8 @@ def check_template(template: Any, told: Mapping[str, Any]) -> None:
     """
     tokenizer = template.tokenizer
     for query, document in zip(QUERIES, DOCUMENTS, strict=True):
-        if told["task"] == "embedding":
-            texts = [told["query_prompt"] + query, told["document_prompt"] + document]
+        if settings["task"] == "embedding":
+            texts = [settings["query_prompt"] + query, settings["document_prompt"] + document]
             row = {
                 "messages": [{"role": "user", "content": texts[0]}],
                 "positive_messages": [[{"role": "user", "content": texts[1]}]],
@@ -115,13 +114,13 @@ def check_template(template: Any, told: Mapping[str, Any]) -> None:
         else:
             row = {
                 "messages": [
-                    {"role": "system", "content": told["instruction"]},
+                    {"role": "system", "content": settings["instruction"]},
                     {"role": "user", "content": query},
                 ],
                 "positive_messages": [[{"role": "assistant", "content": document}]],
             }
             found = [list(ids) for ids in template.encode(row)["input_ids"]]
-            expected = [pair_ids(tokenizer, query, document, instruction=told["instruction"])]
+            expected = [pair_ids(tokenizer, query, document, instruction=settings["instruction"])]
         if found != expected:
             raise ParityError(
                 f"ms-swift's template and evaluation make different tokens of {query!r}: {found} against {expected}. "

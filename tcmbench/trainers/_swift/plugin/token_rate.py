@@ -1,7 +1,8 @@
-"""An optimiser for ms-swift that gives the token vectors a learning rate of their own.
+"""An optimiser for ms-swift with a separate learning rate for the token vectors.
 
-Adam moves every weight by about the learning rate a step. A matrix is moved by each step, the vector of a rare token
-only by those that hold it: at one rate for both a small training set wrecks the one before it has taught the other.
+Adam moves every weight by about the learning rate per step. A matrix moves in each step, the vector of a rare token
+only in those that contain it: with one rate for both, a small training set damages the matrices before the vectors are
+trained.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TokenRate(OptimizerCallback):
-    """AdamW as ms-swift makes it, in two groups more."""
+    """ms-swift's AdamW with two more parameter groups."""
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
         """Return the optimiser; every trainable weight is in one group."""
@@ -40,7 +41,7 @@ class TokenRate(OptimizerCallback):
                     "lr": rate if is_token else self.args.learning_rate,
                     "weight_decay": self.args.weight_decay if decays else 0.0,
                 }
-                # the matrices first: the log shows the rate of the first group
+                # The matrices first: the log shows the rate of the first group.
                 for (is_token, decays), weights in sorted(groups.items(), key=lambda group: group[0])
             ],
             **options,

@@ -1,4 +1,4 @@
-"""Data by which no model can be told from another is refused; what is merely unusual is counted and said."""
+"""Data that can't measure a model is refused; data that is merely unusual is counted and reported."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pairs(root: Path, kind: str, field: str, golds: Sequence[Any], options: str 
 
 @pytest.mark.parametrize(
     ("labels", "reason"),
-    [("甲甲甲甲", "one label for all of 4 texts"), ("甲乙丙丁", "a label of its own for each of 4 texts")],
+    [("甲甲甲甲", "one label for all of 4 texts"), ("甲乙丙丁", "a different label for each of 4 texts")],
 )
 def test_clusters_of_all_or_of_one_are_refused(tmp_path: Path, labels: str, reason: str) -> None:
     """They give every model the same V-measure."""
@@ -57,7 +57,7 @@ def test_clusters_of_all_or_of_one_are_refused(tmp_path: Path, labels: str, reas
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
-    """Every model would be right about everything."""
+    """Every model would score 100%."""
     with pytest.raises(DataError, match=r"train\.jsonl:1: .* one label for all 4"):
         labelled(tmp_path, "classification", [(text, "甲") for text, _ in ROWS])
 
@@ -113,7 +113,7 @@ def test_equal_texts_with_different_labels_are_counted(tmp_path: Path) -> None:
     task = labelled(tmp_path, "clustering", [*ROWS, ("头痛", "乙")])
 
     assert task.notes == (
-        "1 texts stand more than once with different labels: no model can be right about all of them",
+        "1 texts occur more than once with different labels: no model can be right about all of them",
     )
 
 
@@ -198,6 +198,6 @@ def test_queries_without_a_relevant_document_are_counted(tmp_path: Path) -> None
     task = loaded(tmp_path, 'type = "retrieval"\npath = "beir"\n')
 
     assert task.notes == (
-        "1 judgements stand more than once, with equal grades",
+        "1 judgements occur more than once, with equal grades",
         "1 of 3 queries have no relevant document and score 0 with every model",
     )
