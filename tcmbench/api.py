@@ -122,16 +122,15 @@ class ModelComparison:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row per column: both scores, the difference with its 95% interval, in points, and p by Holm."""
-        import json
-
         import pandas as pd
 
+        from tcmbench import strict_json
         from tcmbench.checks.compare_texts import as_json
 
         return pd.json_normalize(
             [
                 {"column": name, **facts}
-                for name, facts in json.loads(as_json(self.pair, self.comparison))["tasks"].items()
+                for name, facts in strict_json.loads(as_json(self.pair, self.comparison))["tasks"].items()
             ],
             max_level=1,
         ).drop(columns=["moved", "labels"], errors="ignore")

@@ -8,7 +8,8 @@ TcmbenchError                 the command line prints it without a traceback and
 │   └── DataAbsent            files that are simply not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
-├── StoreError                an artefact that is damaged or locked
+├── StoreError                an artefact that is locked, a path that no file can be written to
+│   ├── DamagedArtefact       an artefact whose files are not as they were written
 │   └── StorageError          no room, a path that can't be written to: it ends a run, as nothing could be kept
 ├── EvaluationError           a score that cannot be trusted
 │   ├── ParityError           two ways to the same number disagree
@@ -99,6 +100,15 @@ class StoreError(TcmbenchError):
 
 class StorageError(StoreError):
     """What the operating system refuses to write or read: a full disk, a read-only folder, a file for a folder."""
+
+
+class DamagedArtefact(StoreError):
+    """An artefact whose files are not as they were written."""
+
+    def __init__(self, path: Path, *, what: str) -> None:
+        self.path = path
+        self.what = redaction.text(what)
+        super().__init__(f"{path}: {what}. Run again to make it anew, or remove it: tcmbench cache verify --delete")
 
 
 class EvaluationError(TcmbenchError):

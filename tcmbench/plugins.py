@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench import redaction
+from tcmbench.checksums import file_sha256
 from tcmbench.errors import SpecError, UnknownName
-from tcmbench.store import differences, file_sha256
+from tcmbench.store import differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,24 +9,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench import disk
-from tcmbench.errors import StorageError, StoreError
+from tcmbench import disk, manifests, strict_json
+from tcmbench.errors import DamagedArtefact, StorageError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Set
+    from collections.abc import Iterator, Mapping, Set
 
     from pydantic import BaseModel
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
-_CHUNK = 1 << 20
+logger = logging.getLogger(__name__)
+
 _KEY_LENGTH = 32
+_SHA256 = "sha256"
 
 
 def canonical_json(value: Json) -> str:
@@ -59,29 +62,6 @@ def differences(
         exclude=None if exclude is None else {*exclude},
     )
     return chosen
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def tree_sha256(paths: Iterable[Path], *, root: Path) -> str:
-    """Return the sha256 over the names (relative to `root`) and bytes of files, in name order."""
-    return names_sha256({path: file_sha256(path) for path in paths}, root=root)
-
-
-def names_sha256(hashes: Mapping[Path, str], *, root: Path) -> str:
-    """Return the same of files whose hashes are known."""
-    digest = hashlib.sha256()
-    for path in sorted(hashes, key=lambda p: p.relative_to(root).as_posix()):
-        # A file system may hold names that are no UTF-8; Python shows their bytes as surrogates.
-        digest.update(f"{path.relative_to(root).as_posix()}\0{hashes[path]}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
 
 
 def is_free(folder: Path) -> bool:
@@ -140,7 +120,7 @@ def read_json(path: Path) -> Json:
         StoreError: The file is damaged; the message says to delete it.
     """
     try:
-        value: Json = json.loads(path.read_text(encoding="utf-8"))
+        value: Json = strict_json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise StoreError(
             f"{path}: expected JSON written by tcmbench, but: {error}. Delete it and run again."
@@ -176,6 +156,41 @@ def locked(path: Path, *, timeout: float = -1, taken: str) -> Iterator[None]:
         lock.release()
 
 
+def with_sha256(value: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a JSON object with the sha256 of its fields as one more field."""
+    return {**value, _SHA256: hashlib.sha256(canonical_json({**value}).encode()).hexdigest()}
+
+
+def without_sha256(value: Json) -> dict[str, Json]:
+    """Return the object that `with_sha256` was given.
+
+    Raises:
+        ValueError: It is no such object, or its fields aren't those that the sha256 was taken of.
+    """
+    fields = {name: field for name, field in value.items() if name != _SHA256} if isinstance(value, dict) else {}
+    if value != with_sha256(fields):
+        raise ValueError("the file's sha256 is not that of its fields: it was edited or damaged")
+    return fields
+
+
+def write_checked(path: Path, value: Mapping[str, Json]) -> None:
+    """Write a JSON object with its sha256, for a file that stands alone, without a manifest beside it."""
+    write_json(path, with_sha256(value))
+
+
+def read_checked(path: Path) -> dict[str, Json]:
+    """Return what `write_checked` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedArtefact: It is not as it was written.
+    """
+    try:
+        return without_sha256(strict_json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise DamagedArtefact(path, what=str(error)) from error
+
+
 class Store:
     """Artefacts under one folder, as `<root>/<kind>/<first two digits>/<key>/`."""
 
@@ -187,16 +202,51 @@ class Store:
         return self.root / kind / key[:2] / key
 
     def has(self, kind: str, key: str, *names: str) -> bool:
-        """Return whether the artefact is there, with the files and folders of these names in it."""
+        """Return whether the artefact is there and as it was written, so that it need not be made.
+
+        A damaged one is as good as absent; the log says so.
+
+        Args:
+            kind: Kind of artefact.
+            key: Its key.
+            names: Files and folders in it that are looked at; none for all of it.
+        """
+        if not self.has_manifest(kind, key):
+            return False
+        try:
+            return self.open(kind, key, *names) is not None
+        except DamagedArtefact as error:
+            logger.error("%s: %s. It is made again.", error.path, error.what)
+            return False
+
+    def open(self, kind: str, key: str, *names: str) -> Path | None:
+        """Return the folder of an artefact once its files were compared with its manifest; None where it is absent.
+
+        Raises:
+            DamagedArtefact: A file is not as it was written, or the folder is another artefact's.
+        """
         folder = self.path(kind, key)
-        return folder.is_dir() and all((folder / name).exists() for name in names)
+        if not folder.exists():
+            return None
+        manifests.verify(folder, kind=kind, key=key, names=names)
+        return folder
+
+    def has_manifest(self, kind: str, key: str) -> bool:
+        """Return whether an artefact can be compared with what was written; those of earlier versions can't."""
+        return (self.path(kind, key) / manifests.NAME).exists()
+
+    def adopt(self, kind: str, key: str) -> None:
+        """Write the manifest of an artefact of an earlier version, as it is now; a read-only store stays as it is."""
+        folder = self.path(kind, key)
+        with contextlib.suppress(OSError, StoreError):
+            write_json(folder / manifests.NAME, manifests.describe(folder, kind=kind, key=key))
 
     @contextlib.contextmanager
-    def build(self, kind: str, key: str, *names: str) -> Iterator[Path]:
+    def build(self, kind: str, key: str) -> Iterator[Path]:
         """Give a folder to fill; on success it becomes the artefact, on an error it is removed.
 
-        If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal
-        contents. A folder that lacks one of these names is no copy, and is replaced.
+        If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal contents. A
+        folder that is not as it was written is no copy, and is replaced.
 
         Raises:
             StorageError: No room, or a store that can't be written to.
@@ -205,11 +255,15 @@ class Store:
         with disk.writing(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{key[:8]}.", suffix=".part"))
+            old = part.with_name(f"{part.name.removesuffix('.part')}.old.part")
             try:
                 part.chmod(0o755)
                 yield part
-                if not self.has(kind, key, *names):
-                    shutil.rmtree(final, ignore_errors=True)
+                write_json(part / manifests.NAME, manifests.describe(part, kind=kind, key=key))
+                with contextlib.suppress(OSError):
+                    if not self._is_whole(kind, key):
+                        # renamed, not removed in place: who reads it meanwhile sees all of it or nothing
+                        final.rename(old)
                 try:
                     part.rename(final)
                 except OSError:
@@ -217,6 +271,13 @@ class Store:
                         raise
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _is_whole(self, kind: str, key: str) -> bool:
+        try:
+            return self.open(kind, key) is not None
+        except DamagedArtefact:
+            return False
 
     def is_locked(self, kind: str, key: str) -> bool:
         """Return whether a process holds the lock of an artefact at this moment."""

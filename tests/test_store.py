@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tcmbench.checksums import file_sha256, tree_sha256
 from tcmbench.errors import StorageError, StoreError
-from tcmbench.store import Store, atomic_write, canonical_json, file_sha256, key, read_json, tree_sha256, write_json
+from tcmbench.store import Store, atomic_write, canonical_json, key, read_json, write_json
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from tcmbench import plugins
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
+from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
-from tcmbench.store import atomic_write, key, tree_sha256
+from tcmbench.store import atomic_write, key
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry

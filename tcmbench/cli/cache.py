@@ -1,4 +1,4 @@
-"""`tcmbench cache`: what the store holds, and ways to make it smaller."""
+"""`tcmbench cache`: what the store holds, whether it is as it was written, and ways to make it smaller."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from tcmbench.cli._output import say
 from tcmbench.cli.place import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tcmbench.store import Store
     from tcmbench.store_inventory import Artefact
+    from tcmbench.store_verification import Adopt, Check, Compared
 
-app = group("Show, prune and delete what the store holds.")
+app = group("Show, verify, prune and delete what the store holds.")
 
 _GIB = 1 << 30
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -116,6 +117,74 @@ def delete(
     if not dry_run and has_live_run(store):
         raise StoreError(f"{store.root}: a run is working on this store. Wait for it or stop it, then delete {model}.")
     _remove(store, selected, is_dry=dry_run, is_certain=yes)
+
+
+@app.command()
+def verify(
+    kind: KindOption = None,
+    delete_damaged: Annotated[bool, typer.Option("--delete", help="Remove what is damaged.")] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Compare artefacts with their checksums.
+
+    Whatever a command uses is compared when it is used; this compares all of it. Scores and tuned models that an
+    earlier version stored without checksums get them: scores once they are the scores of their keys and follow from
+    their items. Exits with 2 where something is damaged and stays.
+    """
+    from tcmbench.cli.progress import waiting
+    from tcmbench.errors import StoreError
+    from tcmbench.store_inventory import artefacts
+    from tcmbench.store_verification import verify as compare
+
+    store = workspace().store
+    listed = artefacts(store, kinds=kind or ())
+    with waiting(f"comparing {_size(_total(listed))}"):
+        compared = compare(store, listed, adopt=_adopt(), checks=_checks())
+    _print_verification(compared)
+    damaged = [artefact for each in compared for artefact in each.removable()]
+    if delete_damaged and damaged:
+        _remove(store, damaged, is_dry=dry_run, is_certain=yes)
+    elif damaged:
+        raise StoreError(
+            f"{store.root}: {len(damaged)} artefact{'s' * (len(damaged) != 1)} not as written. A run that needs one "
+            "makes it again; to remove all of them: tcmbench cache verify --delete"
+        )
+
+
+def _adopt() -> Mapping[str, Adopt]:
+    """Return what gives artefacts of earlier versions their manifests."""
+    from tcmbench.evaluation import evaluate
+    from tcmbench.tuning import tune
+
+    return {evaluate.KIND: evaluate.adopt, tune.KIND: tune.adopt}
+
+
+def _checks() -> Mapping[str, Check]:
+    """Return the checks of kinds that have checksums of their own."""
+    from tcmbench.encoders.runtime import embedding_cache
+    from tcmbench.records import failures
+    from tcmbench.trainers._runtime import checkpoints
+
+    return {
+        "embeddings": embedding_cache.damaged,
+        "failures": failures.damaged_note,
+        "work": checkpoints.damaged,
+    }
+
+
+def _print_verification(compared: Sequence[Compared]) -> None:
+    """Print one line per kind, then one line per damaged file."""
+    typer.echo(f"{'kind':<11} {'whole':>8} {'unverified':>11} {'damaged':>8}")
+    for kind in sorted({each.artefact.kind for each in compared}):
+        states = [each.state for each in compared if each.artefact.kind == kind]
+        counts = [states.count(state) for state in ("whole", "unverified", "damaged")]
+        typer.echo(f"{kind:<11} {counts[0]:>8} {counts[1]:>11} {counts[2]:>8}")
+    if any(each.state == "unverified" for each in compared):
+        typer.echo("unverified: without checksums; what a run reads of it, it makes again first")
+    for each in compared:
+        for problem in each.problems.values():
+            typer.echo(f"damaged: {each.artefact.kind}  {problem.path}: {problem.what}")
 
 
 def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_certain: bool) -> None:

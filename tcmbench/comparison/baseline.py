@@ -2,8 +2,9 @@
 
 The file is meant to be committed and reviewed. Its head is for people: what was measured (revision, items, metric of
 each task), by which package versions, and every model's scores in points. `values` is for `tcmbench check`, one line
-a model and task, so that a diff shows which of them moved. The same scores give the same bytes, and a file whose
-scores did not change is left alone.
+a model and task, so that a diff shows which of them moved. `sha256`, of all other fields, tells a damaged or edited
+file from one that was written here: two versions are not merged by hand but measured. The same scores give the same
+bytes, and a file whose scores did not change is left alone.
 
 Values are kept as integers: points / 0.001 for tasks whose figure is a mean, similarity / 0.00001 for the others
 (`STEP` of the statistic). They
@@ -22,15 +23,16 @@ import hashlib
 import json
 import os
 import zlib
-from typing import TYPE_CHECKING, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tcmbench import strict_json
 from tcmbench.comparison.verdict import because
 from tcmbench.data.lines import refuse_surrogates
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.stats import statistics
-from tcmbench.store import write_text
+from tcmbench.store import with_sha256, without_sha256, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,16 +265,17 @@ def write(path: Path, baseline: Baseline) -> bool:
 
 
 def _says(path: Path, baseline: Baseline) -> bool:
-    """Return whether a file says the same; a damaged one, which is there to be replaced, says nothing."""
+    """Return whether a file says the same; one without checksum, or damaged, is there to be replaced."""
     try:
-        return _same(read(path), baseline)
+        return _same(read(path), baseline) and _has_checksum(strict_json.loads(path.read_text(encoding="utf-8")))
     except SpecError:
         return False
 
 
 def text(baseline: Baseline) -> str:
     """Return the bytes of the file, as text."""
-    return json.dumps(baseline.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    fields = with_sha256(baseline.model_dump(mode="json"))
+    return json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def read(path: Path) -> Baseline:
@@ -282,9 +285,10 @@ def read(path: Path) -> Baseline:
         SpecError: There is none, or it isn't one that this version reads.
     """
     try:
-        value = json.loads(_text_of(path), parse_constant=_refuse_constant)
+        value = strict_json.loads(_text_of(path), finite=True)
         refuse_surrogates(value)
-        return Baseline.model_validate(value)
+        # files of earlier versions have no checksum
+        return Baseline.model_validate(without_sha256(value) if _has_checksum(value) else value)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such file. Write it with: tcmbench check SET --update-baseline") from error
     except OSError as error:
@@ -311,10 +315,6 @@ def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"expected finite numbers, got {name}")
-
-
 def _where(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location))[:_LONGEST_TOLD] or "the file"
 
@@ -323,6 +323,10 @@ _MOST_TOLD = 5
 _LONGEST_TOLD = 200
 
 _RESTORE = "Take the file from version control, or write it anew: tcmbench check SET --update-baseline"
+
+
+def _has_checksum(value: object) -> bool:
+    return isinstance(value, dict) and "sha256" in value
 
 
 def _same(old: Baseline, new: Baseline) -> bool:

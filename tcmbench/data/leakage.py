@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
+from tcmbench import strict_json
 from tcmbench.data import duplicates
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class LeakageReport:
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values."""
-        return cast("dict[str, Json]", json.loads(json.dumps(asdict(self), ensure_ascii=False)))
+        return cast("dict[str, Json]", strict_json.loads(json.dumps(asdict(self), ensure_ascii=False)))
 
 
 def find_leaks(

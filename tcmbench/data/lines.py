@@ -12,6 +12,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from tcmbench import strict_json
 from tcmbench.data import encodings, reading
 from tcmbench.errors import DataError
 
@@ -126,7 +127,7 @@ def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[JsonRow | Lin
 
 def _parsed(line: str, number: int) -> JsonRow | LineProblem:
     try:
-        value: object = json.loads(line)
+        value: object = strict_json.loads(line)
         if "\\u" in line:
             refuse_surrogates(value)
     except json.JSONDecodeError as error:
@@ -144,7 +145,6 @@ def _row(value: object, number: int) -> JsonRow | LineProblem:
 
 def _array(text: str) -> Iterator[JsonRow | LineProblem]:
     """Yield the elements of a JSON array; after a bad one, go on at the next line that opens an object."""
-    decoder = json.JSONDecoder()
     position = text.index("[") + 1
     line, counted = 1, 0
     while True:
@@ -156,7 +156,7 @@ def _array(text: str) -> Iterator[JsonRow | LineProblem]:
         if text[position] == "]":
             break
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = strict_json.DECODER.raw_decode(text, position)
             element = text[position:end]
             if "\\u" in element:
                 refuse_surrogates(value)

@@ -13,8 +13,8 @@ import stat
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
+from tcmbench.checksums import file_sha256
 from tcmbench.errors import DataAbsent, DataError
-from tcmbench.store import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import disk
+from tcmbench.checksums import file_sha256
 from tcmbench.data import synthetic
 from tcmbench.errors import DataError
-from tcmbench.store import file_sha256, is_free
+from tcmbench.store import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
+from tcmbench import strict_json
 from tcmbench.data import duplicates
 from tcmbench.data.tcm_sd import scan_folder
 from tcmbench.errors import BadLines
@@ -170,7 +171,7 @@ class ValidationReport:
         values = asdict(self)
         values["is_usable"] = self.is_usable
         values["official"]["is_official"] = self.official.is_official
-        return cast("dict[str, Json]", json.loads(json.dumps(values, ensure_ascii=False)))
+        return cast("dict[str, Json]", strict_json.loads(json.dumps(values, ensure_ascii=False)))
 
 
 def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> ValidationReport:

@@ -17,7 +17,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
-from tcmbench import redaction
+from tcmbench import redaction, strict_json
 from tcmbench.encoders._deadline import Deadline, opener
 from tcmbench.errors import EvaluationError, ModelAbsent
 
@@ -157,7 +157,7 @@ def _parsed(said: bytes, largest: int, *, where: str) -> Any:
     if len(said) > largest:
         raise EvaluationError(f"{where}: expected an answer of at most {largest:,} bytes, got more. Check the server.")
     try:
-        return json.loads(said)
+        return strict_json.loads(said)
     except (ValueError, RecursionError) as error:
         raise EvaluationError(
             f"{where}: expected JSON, got something else ({type(error).__name__}). Check that `url` is the address of "

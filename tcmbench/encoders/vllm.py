@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from tcmbench import strict_json
 from tcmbench.encoders import EMBEDS
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime.batches import FREE_TOKENS
@@ -151,7 +152,7 @@ class VllmEncoder:
         except BrokenPipeError:
             line = ""
         if line:
-            answer: dict[str, Any] = json.loads(line)
+            answer: dict[str, Any] = strict_json.loads(line)
             return answer
         code = process.wait()
         self._process = None

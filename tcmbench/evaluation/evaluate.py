@@ -9,10 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from tcmbench import tasks
-from tcmbench.errors import DataAbsent, EvaluationError, StoreError
+from tcmbench.errors import DamagedArtefact, DataAbsent, EvaluationError, TcmbenchError
 from tcmbench.evaluation import item_tables as items
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
@@ -34,19 +32,20 @@ logger = logging.getLogger(__name__)
 
 KIND = "scores"
 _REVISION = "score 1"
+_SCORE, _ITEMS = "score.json", "items.parquet"
+_EQUAL = 1e-9
+"""Difference of two sums of the same items in another order."""
 
 
 def score_key(model_revision: str, task: Task, *, split: str, subset: str) -> str:
-    """Return the key of a score: model, task, split and subset."""
+    """Return the key of a score: which model, which task, which split; nothing else can change it."""
+    return _key(model_revision, task.name, task.revision, split, subset)
+
+
+def _key(model_revision: str, task: str, task_revision: str, split: str, subset: str) -> str:
     return key(
         _REVISION,
-        {
-            "model": model_revision,
-            "task": task.name,
-            "revision": task.revision,
-            "split": split,
-            "subset": subset,
-        },
+        {"model": model_revision, "task": task, "revision": task_revision, "split": split, "subset": subset},
     )
 
 
@@ -54,27 +53,54 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
     """Return the score of the store, None when it was never measured.
 
     Raises:
-        StoreError: What is stored is damaged.
+        DamagedArtefact: Score or items are not as they were written.
     """
     name = score_key(model.revision, task, split=split, subset=subset)
-    if not store.has(KIND, name):
+    if store.path(KIND, name).exists() and not store.has_manifest(KIND, name):
+        adopt(store, name)
+    folder = store.open(KIND, name, _SCORE, _ITEMS)
+    if folder is None:
         return None
+    # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
+    return Score(_record(folder).model_copy(update={"model": model.name}), folder)
+
+
+def adopt(store: Store, name: str) -> None:
+    """Give a score of an earlier version its manifest, once it is the score of its key and follows from its items.
+
+    Raises:
+        DamagedArtefact: It isn't, or it can't be read.
+    """
+    import pyarrow as pa
+
     folder = store.path(KIND, name)
-    path = folder / "score.json"
+    record = _record(folder)
     try:
-        record = ScoreRecord.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise StoreError(
-            f"{path}: not a score that tcmbench wrote: {error}. Delete the folder and run again."
-        ) from error
-    if not (folder / "items.parquet").is_file():
-        raise StoreError(f"{folder}: items.parquet is missing. Delete the folder and run again.")
-    # Two models may have the same revision (a copy); the board shows the name in the set.
-    return Score(record.model_copy(update={"model": model.name}), folder)
+        table = Score(record, folder).items()
+        value = items.recompute(table, metric=record.metric, statistic=record.statistic)
+    except (TcmbenchError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise DamagedArtefact(folder / _ITEMS, what=f"its items can't be read: {error}") from error
+    if _key(record.model_revision, record.task, record.task_revision, record.split, record.subset) != name:
+        raise DamagedArtefact(folder, what=f"the score of {record.model} on {record.task} has another key")
+    if not math.isclose(value, record.value, abs_tol=_EQUAL) or table.num_rows != record.items:
+        raise DamagedArtefact(
+            folder / _SCORE,
+            what=f"{record.metric} is {record.value} over {record.items} items, but its items give {value} over "
+            f"{table.num_rows}",
+        )
+    store.adopt(KIND, name)
+
+
+def _record(folder: Path) -> ScoreRecord:
+    path = folder / _SCORE
+    try:
+        return ScoreRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedArtefact(path, what=f"expected a score that tcmbench wrote, but: {error}") from error
 
 
 def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, *, split: str, subset: str) -> Score:
-    """Return a score, measured and stored unless it is in the store.
+    """Return a score, measured and stored unless it is in the store; a damaged one is measured again.
 
     A lock is held meanwhile: of two processes that need the same score one measures it, the other waits and reads it.
 
@@ -82,11 +108,14 @@ def measure(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task, 
         EvaluationError: A score that is not finite, or that mteb didn't report.
         ParityError: The items don't average to what mteb reports.
         DataError: The task's data can't be used.
-        StoreError: What is stored is damaged.
     """
     store = workspace.store
     with store.lock(KIND, score_key(model.revision, task, split=split, subset=subset)):
-        score = stored(store, model, task, split=split, subset=subset)
+        try:
+            score = stored(store, model, task, split=split, subset=subset)
+        except DamagedArtefact as error:
+            logger.error("%s: %s. It is measured again.", error.path, error.what)
+            score = None
         return score or _measured(workspace, model, loaded, task, split=split, subset=subset)
 
 
@@ -142,9 +171,9 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     store = workspace.store
     name = score_key(model.revision, task, split=split, subset=subset)
     with store.build(KIND, name) as part:
-        pq.write_table(table, part / "items.parquet", compression="zstd")
+        pq.write_table(table, part / _ITEMS, compression="zstd")
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
-        write_json(part / "score.json", record.model_dump(mode="json"))
+        write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
 
 

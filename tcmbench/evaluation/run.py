@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import DataAbsent, StorageError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataAbsent, StorageError, TcmbenchError
 from tcmbench.evaluation import evaluate
 from tcmbench.records import failures
 from tcmbench.records.cells import Cells
@@ -40,7 +40,11 @@ def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
         if obstacle is not None:
             states[column.column] = obstacle
             continue
-        score = _stored(workspace.store, model, column, planned)
+        try:
+            score = _stored(workspace.store, model, column, planned)
+        except DamagedArtefact as error:
+            states[column.column] = failures.damaged(workspace.store, error)
+            continue
         if score is None:
             last = failures.last(workspace.store, key_of(model, column, planned))
             states[column.column] = last or CellState("pending", Reason.of("not_yet"))
@@ -50,9 +54,9 @@ def read(workspace: Workspace, model: Model, planned: PlannedSuite) -> Cells:
 
 
 def missing(workspace: Workspace, model: Model, planned: PlannedSuite) -> tuple[SuiteTask, ...]:
-    """Return the columns that can be measured and have no score, including those that failed before."""
+    """Return the columns that can be measured and have no score; what failed before or is damaged is tried again."""
     return tuple(
-        column for column in measurable(model.base, planned) if _stored(workspace.store, model, column, planned) is None
+        column for column in measurable(model.base, planned) if not _is_stored(workspace.store, model, column, planned)
     )
 
 
@@ -128,6 +132,13 @@ def _measure(
         return None
     failures.forget(workspace.store, key_of(model, column, planned))
     return score.record.value
+
+
+def _is_stored(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite) -> bool:
+    try:
+        return _stored(store, model, column, planned) is not None
+    except DamagedArtefact:
+        return False
 
 
 def _stored(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite) -> Score | None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent
 from tcmbench.models import completion, swift_output, weights
 from tcmbench.models.agreement import settled
-from tcmbench.models.revisions import encoder_of, revision
+from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mteb.models.models_protocols import MTEBModels
@@ -72,9 +73,18 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
     return completion.complete(workspace.store, unfinished, origin)
 
 
-def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int) -> Model:
-    """Return a model that was tuned from a base, with the base's settings."""
-    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir), seed=seed)
+def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:
+    """Return a model that was tuned from a base, with the base's settings.
+
+    Args:
+        base: What it was tuned from.
+        name: Its name.
+        model_dir: Its files.
+        seed: Its seed.
+        files: Name and sha256 of each file, where they are known; gigabytes are then not read for its revision.
+    """
+    its = revision(base, model_dir) if files is None else revision_of(base, hash_of(files))
+    return Model(name=name, base=base, model_dir=model_dir, revision=its, seed=seed)
 
 
 def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:

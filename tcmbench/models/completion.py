@@ -6,15 +6,16 @@ as it is.
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tcmbench import strict_json
+from tcmbench.checksums import tree_sha256
 from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
 from tcmbench.models import canaries, hub_layout, swift_output
-from tcmbench.store import key, tree_sha256
+from tcmbench.store import key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,8 +93,8 @@ def complete(store: Store, found: Unfinished, origin: Model) -> Path:
     inputs = tree_sha256(list(_files(found.folder)), root=found.folder)
     name = key(_STAGE, {"files": inputs, "base": origin.revision, "is_adapter": found.is_adapter})
     with store.lock(KIND, name):
-        if not store.has(KIND, name, "config.json"):
-            with store.build(KIND, name, "config.json") as target:
+        if not store.has(KIND, name):
+            with store.build(KIND, name) as target:
                 _build(found, origin, target)
     return store.path(KIND, name)
 
@@ -266,7 +267,7 @@ def _all_but_tokenizer(_: str, names: list[str]) -> set[str]:
 
 def _json(path: Path) -> dict[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = strict_json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
     if not isinstance(content, dict):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _object(path: Path) -> Mapping[str, object]:
 
 def _json(path: Path) -> object:
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        content: object = strict_json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
     return content

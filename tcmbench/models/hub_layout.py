@@ -10,6 +10,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import SpecError
 from tcmbench.store import write_json, write_text
 
@@ -58,7 +59,7 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
     """
     prompts: dict[str, Json] = {"query": base.query_prompt, "document": base.document_prompt}
     settings_file = target / "config_sentence_transformers.json"
-    settings = json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
+    settings = strict_json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
     settings = {"similarity_fn_name": "cosine", **settings, "prompts": prompts, "default_prompt_name": None}
     write_json(settings_file, settings)
     if (target / "modules.json").is_file():

@@ -7,11 +7,11 @@ different models the same revision.
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ def relevant(model_dir: Path) -> dict[str, Path]:
     return {name: path for name, path in files.items() if name not in set(pickles)}
 
 
+def may_be_read(name: str) -> bool:
+    """Return whether a loader may read a file of this name, relative to the folder of the model."""
+    *folders, last = name.split("/")
+    return _NEVER_READ_FOLDERS.isdisjoint(folders) and not any(
+        fnmatch.fnmatch(last, pattern) for pattern in (*_NEVER_READ, *_PICKLES)
+    )
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     visited: set[str] = set()
     for current, folders, names in os.walk(folder, followlinks=True):
@@ -97,7 +105,7 @@ def _require_whole(path: Path) -> None:
             raise ModelAbsent(f"{path}: expected a safetensors file, got {size} bytes without its header. {_AGAIN}")
         file.seek(_LENGTH)
         try:
-            header = json.loads(file.read(length))
+            header = strict_json.loads(file.read(length))
             end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelAbsent(f"{path}: expected a safetensors file, but its header can't be read. {_AGAIN}") from error
@@ -121,7 +129,7 @@ def _refuse_code_from_elsewhere(model_dir: Path) -> None:
     if not path.is_file():
         return
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = strict_json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelAbsent(f"{path}: expected JSON, but: {error}. {_AGAIN}") from error
     named = config.get("auto_map", {}) if isinstance(config, dict) else {}

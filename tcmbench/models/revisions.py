@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import time
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.checksums import settled_sha256
 from tcmbench.models import model_files
 from tcmbench.specs.base import LABELS, Base
-from tcmbench.store import differences, file_sha256, key
+from tcmbench.store import differences, key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tcmbench.plugins import Plugin
@@ -21,7 +21,6 @@ _STAGE = "model 2"
 _NOT_OF_SCORES = frozenset({"encoder", "options", "swift_model_type"})
 """Fields of a base that the encoder's identity holds, or that only a training reads."""
 
-_SETTLED_SECONDS = 5.0
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,11 +31,20 @@ def revision(base: Base, model_dir: Path | None) -> str:
         ModelAbsent: The folder holds no safetensors; weights that are pickles could run code and aren't loaded.
         UnknownName: The base names an encoder that doesn't exist.
     """
+    return revision_of(base, None if model_dir is None else weights_hash(model_dir))
+
+
+def revision_of(base: Base, weights: str | None) -> str:
+    """Return the same of weights whose hash is known.
+
+    Raises:
+        UnknownName: The base names an encoder that doesn't exist.
+    """
     return key(
         _STAGE,
         {
             "encoder": encoder_of(base).identity(),
-            "weights": None if model_dir is None else weights_hash(model_dir),
+            "weights": weights,
             "base": differences(base, exclude=LABELS | _NOT_OF_SCORES),
         },
     )
@@ -58,7 +66,12 @@ def weights_hash(model_dir: Path) -> str:
     Raises:
         ModelAbsent: The folder holds no whole safetensors, or something whose contents the hash wouldn't cover.
     """
-    return key("weights 2", {name: _sha256(path) for name, path in model_files.relevant(model_dir).items()})
+    return hash_of({name: _sha256(path) for name, path in model_files.relevant(model_dir).items()})
+
+
+def hash_of(files: Mapping[str, str]) -> str:
+    """Return the same of files whose names and sha256 are known; those that no loader reads are left out."""
+    return key("weights 2", {name: sha256 for name, sha256 in files.items() if model_files.may_be_read(name)})
 
 
 def _sha256(path: Path) -> str:
@@ -66,15 +79,4 @@ def _sha256(path: Path) -> str:
     real = path.resolve()
     if real.parent.name == "blobs" and _BLOB.fullmatch(real.name):
         return real.name
-    status = real.stat()
-    if time.time() - status.st_mtime < _SETTLED_SECONDS:
-        # A second write could leave size and time unchanged: timestamps of file systems have limited resolution.
-        return file_sha256(real)
-    return _settled_sha256(real, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1024)
-def _settled_sha256(path: Path, inode: int, size: int, changed: int) -> str:
-    """Return a file's sha256; cached, since a run needs it several times for the same gigabytes."""
-    del inode, size, changed
-    return file_sha256(path)
+    return settled_sha256(real)

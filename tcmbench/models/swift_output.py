@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def arguments(checkpoint_dir: Path) -> Mapping[str, Json]:
         if not (is_around and path.is_file()):
             continue
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = strict_json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
             raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
         if not isinstance(content, dict):
@@ -83,7 +83,7 @@ def _noted_best(folder: Path) -> str:
         return ""
     for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:
-            entry = json.loads(line)
+            entry = strict_json.loads(line)
         except ValueError:
             continue
         best = entry.get("best_model_checkpoint") if isinstance(entry, dict) else None

@@ -7,10 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from tcmbench import faults
-from tcmbench.errors import DataAbsent, EvaluationError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataAbsent, EvaluationError, TcmbenchError
 from tcmbench.records.entry import CellState, State
 from tcmbench.records.reason import Reason
-from tcmbench.store import read_json, write_json
+from tcmbench.store import read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ _KIND = "failures"
 def note(store: Store, name: str, error: TcmbenchError) -> None:
     """Store why the work under a key gave nothing: data that is absent, or a failure."""
     state = "not_measured" if isinstance(error, DataAbsent) else "failed"
-    write_json(_path(store, name), {"state": state, "reason": Reason.message(error).to_json()})
+    write_checked(_path(store, name), {"key": name, "state": state, "reason": Reason.message(error).to_json()})
 
 
 def forget(store: Store, name: str) -> None:
@@ -35,13 +35,35 @@ def forget(store: Store, name: str) -> None:
 
 
 def last(store: Store, name: str) -> CellState | None:
-    """Return why the work under a key gave nothing the last time, None where it was never tried or is done."""
-    path = _path(store, name)
-    record = read_json(path) if path.is_file() else None
-    if not isinstance(record, dict) or "reason" not in record:
+    """Return why the work under a key gave nothing the last time, None where it was never tried or is done.
+
+    A note that is damaged or another key's says nothing: the work counts as never tried, and the next run tries it.
+    """
+    try:
+        record = read_checked(_path(store, name))
+    except FileNotFoundError:
+        return None
+    except DamagedArtefact as error:
+        logger.error("%s: %s. Why the work failed is not known any more.", error.path, error.what)
+        return None
+    if record.get("key") != name:
         return None
     state: State = "not_measured" if record.get("state") == "not_measured" else "failed"
-    return CellState(state, Reason.from_json(record["reason"]))
+    return CellState(state, Reason.from_json(record.get("reason")))
+
+
+def damaged_note(path: Path) -> dict[Path, DamagedArtefact]:
+    """Return the file of a note with what is wrong with it; empty where nothing is."""
+    try:
+        read_checked(path)
+    except DamagedArtefact as error:
+        return {path: error}
+    return {}
+
+
+def damaged(store: Store, error: DamagedArtefact) -> CellState:
+    """Return the state of a cell whose score, or whose model, is stored but not as it was written."""
+    return CellState("failed", Reason.of("damaged", path=error.path.relative_to(store.root), what=error.what))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -204,7 +203,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", redaction.record(json.loads(spec.model_dump_json(exclude={"description", "description_zh"}))))
+    walk("", redaction.record(spec.model_dump(mode="json", exclude={"description", "description_zh"})))
     return flat
 
 

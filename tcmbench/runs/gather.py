@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import TcmbenchError
+from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
@@ -60,7 +60,11 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
             recipe = recipe_of(workspace, variant, planned)
             shared = recipe.leaks
             for seed in variant.seeds:
-                one = tune.stored(workspace, recipe, seed=seed)
+                try:
+                    one = tune.stored(workspace, recipe, seed=seed)
+                except DamagedArtefact as error:
+                    untrained.append(failures.damaged(workspace.store, error))
+                    continue
                 if one is None:
                     untrained.append(_untrained(workspace, recipe, seed=seed))
                     continue

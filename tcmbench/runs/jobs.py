@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import TcmbenchError
+from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.specs.base import Base
@@ -162,7 +162,9 @@ class _Planner:
 
     def _seed(self, recipe: Recipe, seed: int) -> list[Job]:
         name = recipe.variant.name
-        tuned = tune.stored(self.workspace, recipe, seed=seed)
+        if self._is_measured(recipe, seed):
+            return []
+        tuned = tune.usable(self.workspace, recipe, seed=seed)
         if tuned is not None:
             columns = run.missing(self.workspace, tuned.model, self.planned)
             return self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed)
@@ -170,6 +172,13 @@ class _Planner:
         columns = run.measurable(recipe.base, self.planned)
         measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=training.key)
         return [training, *measuring]
+
+    def _is_measured(self, recipe: Recipe, seed: int) -> bool:
+        """Return whether a tuned model has all its scores; its weights, which nobody will load, are not read."""
+        with contextlib.suppress(DamagedArtefact):
+            tuned = tune.stored(self.workspace, recipe, seed=seed)
+            return tuned is not None and not run.missing(self.workspace, tuned.model, self.planned)
+        return False
 
     def _training(self, recipe: Recipe, seed: int) -> Job:
         weights = _mib(recipe.base_dir)

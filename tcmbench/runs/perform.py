@@ -95,9 +95,11 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    tuned = tune.stored(job.workspace, _recipe(job, planned), seed=job.seed)
+    tuned = tune.usable(job.workspace, _recipe(job, planned), seed=job.seed)
     if tuned is None:
-        raise StoreError(f"{job.model}: its tuned model is not in {job.workspace.cache}. Run again to train it.")
+        raise StoreError(
+            f"{job.model}: {job.workspace.cache} does not hold its model as it was trained. Run again to train it."
+        )
     return tuned.model
 
 

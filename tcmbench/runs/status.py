@@ -8,16 +8,17 @@ processes.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.errors import StoreError
+from tcmbench.errors import DamagedArtefact
 from tcmbench.records.entry import CellState
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
 from tcmbench.records.reason import Reason
-from tcmbench.store import locked, read_json, write_json
+from tcmbench.store import locked, read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
     from tcmbench.records.events import Event
     from tcmbench.store import Store
+
+logger = logging.getLogger(__name__)
 
 _KIND = "running"
 _EVERY = 2.0
@@ -74,7 +77,7 @@ class Status:
         self._write()
 
     def _write(self) -> None:
-        write_json(
+        write_checked(
             self._path, {"doing": [{**one._asdict(), "reason": one.reason.to_json()} for one in self._doing.values()]}
         )
 
@@ -102,8 +105,8 @@ def running(store: Store) -> list[Doing]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            with contextlib.suppress(FileNotFoundError, StoreError):  # the run ended between the two looks, or died
-                doing += _read(read_json(path))
+            with contextlib.suppress(FileNotFoundError):  # the run ended between the two looks
+                doing += _noted(path)
             continue
         lock.release()
         path.unlink(missing_ok=True)
@@ -129,8 +132,13 @@ def _marked(entry: Entry, doing: Sequence[Doing]) -> Entry:
     return replace(entry, states=states)
 
 
-def _read(value: object) -> list[Doing]:
-    doing = value.get("doing") if isinstance(value, dict) else None
+def _noted(path: Path) -> list[Doing]:
+    """Return what a run has noted; nothing where that is damaged, as its next note replaces it."""
+    try:
+        doing = read_checked(path).get("doing")
+    except DamagedArtefact as error:
+        logger.error("%s: %s. What the run does is not shown until its next note.", error.path, error.what)
+        return []
     rows = [row for row in doing if isinstance(row, dict)] if isinstance(doing, list) else []
     return [
         Doing(str(row.get("model", "")), str(row.get("column", "")), Reason.from_json(row.get("reason")))

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from tcmbench import plugins
+from tcmbench.checksums import names_sha256
 from tcmbench.data import location, reading
 from tcmbench.errors import DataAbsent, DataError, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
@@ -13,7 +14,7 @@ from tcmbench.records.reason import Reason
 from tcmbench.records.task import Task
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
-from tcmbench.store import differences, key, names_sha256
+from tcmbench.store import differences, key
 from tcmbench.task_types import Source
 
 if TYPE_CHECKING:

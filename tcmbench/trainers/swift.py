@@ -7,11 +7,11 @@ merged and the model checked, in another process (`_swift/finish_worker.py`).
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from typing import TYPE_CHECKING
 
+from tcmbench import strict_json
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
@@ -227,7 +227,7 @@ def _refuse_flash_attention(job: TrainingJob, options: Options) -> None:
 def _refuse_code(job: TrainingJob) -> None:
     """Refuse a base with code: ms-swift reads every configuration with trust_remote_code."""
     config = job.base_dir / "config.json"
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    settings = strict_json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     if "auto_map" in settings and not job.base.trust_remote_code:
         raise SpecError(
             f"variant {job.variant.name}: base {job.base.name} includes code (auto_map in {config}), which "

@@ -5,14 +5,13 @@ What writes it is imported when it is built: the key of a set is needed by every
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from tcmbench.errors import DataError, StoreError
 from tcmbench.miners import MinerOptions
-from tcmbench.store import differences, file_sha256, key, read_json, write_json
+from tcmbench.store import differences, key, read_json, write_json
 from tcmbench.trainsets.contents import contents_sha256
 from tcmbench.trainsets.examples import Contents, make_examples, make_order, watched_order
 from tcmbench.trainsets.pairs import augmentation_of, make_pairs, miner_of
@@ -38,9 +37,6 @@ KIND = "trainsets"
 STAGE = "trainset 5"
 """Raised whenever the same recipe gives another file, or a default in `recipe` changes."""
 
-_PARTS = ("stats.json", "train.jsonl", "rows.parquet", "recipe.json")
-"""Files that every training set has."""
-
 _TRAIN, _DEV = "train", "dev"
 _WATCHED = 256
 """Dev examples that a training is watched by, at most: it is at several of its steps, and all 5,486 dev records of
@@ -58,7 +54,7 @@ def build(
     context: Context,
     drop: frozenset[str] = frozenset(),
 ) -> TrainSet:
-    """Return the training set of a variant, built unless it is in the store.
+    """Return the training set of a variant, made now unless it is in the store and as it was written.
 
     Args:
         variant: The recipe.
@@ -76,8 +72,7 @@ def build(
     inputs = recipe(variant, base, contents_sha256(folder), seed=seed, context=context, drop=drop)
     name = key(STAGE, inputs)
     with context.store.lock(KIND, name):
-        if not _is_whole(context.store.path(KIND, name)):
-            shutil.rmtree(context.store.path(KIND, name), ignore_errors=True)
+        if not context.store.has(KIND, name):
             with context.store.build(KIND, name) as part:
                 _write(variant, base, folder, seed=seed, context=context, drop=drop, part=part)
                 write_json(part / "recipe.json", inputs)
@@ -99,16 +94,6 @@ def load(folder: Path) -> TrainSet:
         return TrainSet(folder, folder.name, sha256, Statistics.model_validate(stats))
     except (OSError, KeyError, ValidationError) as error:
         raise StoreError(f"{path}: not the statistics of a training set: {error}. Delete it and run again.") from error
-
-
-def _is_whole(folder: Path) -> bool:
-    """Return whether a folder holds a training set whose file is as it was written; another is built again."""
-    try:
-        return all((folder / name).is_file() for name in _PARTS) and (
-            load(folder).sha256 == file_sha256(folder / "train.jsonl")
-        )
-    except StoreError:
-        return False
 
 
 def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Context, drop: frozenset[str]) -> Json:

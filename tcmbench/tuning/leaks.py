@@ -50,11 +50,11 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
     store, name = workspace.store, _key(data, planned)
     path = store.path(KIND, name) / "report.json"
     with store.lock(KIND, name):
-        if not store.has(KIND, name, path.name):
+        if not store.has(KIND, name):
             folder = data.read()
             full = report(folder, planned)
             leaking = sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
-            with store.build(KIND, name, path.name) as part:
+            with store.build(KIND, name) as part:
                 write_json(part / "report.json", {"summary": full.summary(), "records": [*leaking], **full.to_json()})
     kept = read_json(path)
     if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):

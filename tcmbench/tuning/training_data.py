@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench.checksums import names_sha256
 from tcmbench.data import location, reading
 from tcmbench.errors import StoreError
-from tcmbench.store import key, names_sha256, read_json, write_json
+from tcmbench.store import key, read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,12 +70,12 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     hashes = reading.hashed(path for path in reading.files_in(root) if not path.name.startswith("."))
     files = tuple(hashes.items())
     name = key(_STAGE, names_sha256(hashes, root=root))
-    if not workspace.store.has(KIND, name, _FILE):
+    if not workspace.store.has(KIND, name):
         from tcmbench.trainsets.contents import contents_sha256
 
         folder = _read(root, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
-        with workspace.store.build(KIND, name, _FILE) as part:
+        with workspace.store.build(KIND, name) as part:
             write_json(part / _FILE, {"sha256": contents_sha256(folder), "labels": [*labels]})
     path = workspace.store.path(KIND, name) / _FILE
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench import plugins
+from tcmbench import manifests, plugins
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import StorageError, StoreError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, StorageError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
+    from tcmbench.store import Store
     from tcmbench.trainers import Outcome, Plan, Step, TrainingJob
     from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
+logger = logging.getLogger(__name__)
+
 KIND = "models"
 
-_PARTS = ("outcome.json", "model")
-"""Files of a tuned model in the store; one that lacks any is trained again."""
+_OUTCOME, _MODEL = "outcome.json", "model"
+"""Parts of a tuned model that are read; the others are logs."""
 
 _STAGE = "tuned 2"
 _OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
@@ -97,21 +101,56 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
 
 
 def stored(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
-    """Return the tuned model of the store, None when it was never trained or its folder lacks a part.
+    """Return the tuned model of the store, None when it was never trained.
+
+    Its revision is that of the files that were trained, by the manifest: they are not read, so a board, which shows
+    the scores of those files, does not read gigabytes. `usable` reads them.
 
     Raises:
-        StoreError: Its `outcome.json` is damaged; without that file the model is trained again.
+        DamagedArtefact: The manifest or the outcome is not as it was written.
     """
-    name = model_key(workspace, recipe, seed=seed)
-    folder = workspace.store.path(KIND, name)
-    if not workspace.store.has(KIND, name, *_PARTS):
+    store, name = workspace.store, model_key(workspace, recipe, seed=seed)
+    folder = store.path(KIND, name)
+    if folder.exists() and not store.has_manifest(KIND, name):
+        adopt(store, name)
+    if store.open(KIND, name, _OUTCOME) is None:
         return None
-    outcome = read_json(folder / "outcome.json")
+    outcome = read_json(folder / _OUTCOME)
     if not isinstance(outcome, dict):
-        raise StoreError(f"{folder / 'outcome.json'}: expected an object. Delete it and run again.")
-    label = f"{recipe.variant.name}/seed{seed}"
-    model = tuned_model(recipe.base, name=label, model_dir=folder / "model", seed=seed)
+        raise StoreError(f"{folder / _OUTCOME}: expected an object. Delete it and run again.")
+    files = manifests.read(folder, kind=KIND, key=name)
+    model = tuned_model(
+        recipe.base,
+        name=f"{recipe.variant.name}/seed{seed}",
+        model_dir=folder / _MODEL,
+        seed=seed,
+        files={
+            file.removeprefix(f"{_MODEL}/"): sha256 for file, sha256 in files.items() if file.startswith(f"{_MODEL}/")
+        },
+    )
     return Tuned(model, folder, outcome)
+
+
+def usable(workspace: Workspace, recipe: Recipe, *, seed: int) -> Tuned | None:
+    """Return the tuned model whose files are all as they were trained, so that it can be loaded.
+
+    None where it has to be trained: there is none, or it is damaged, and the log says so.
+    """
+    try:
+        tuned = stored(workspace, recipe, seed=seed)
+        if tuned is not None:
+            workspace.store.open(KIND, tuned.folder.name, _MODEL)
+    except DamagedArtefact as error:
+        logger.error("%s: %s. The model has to be trained again.", error.path, error.what)
+        return None
+    return tuned
+
+
+def adopt(store: Store, name: str) -> None:
+    """Give a tuned model of an earlier version its manifest, where it has all its parts."""
+    folder = store.path(KIND, name)
+    if (folder / _OUTCOME).is_file() and (folder / _MODEL).is_dir():
+        store.adopt(KIND, name)
 
 
 def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None:
@@ -121,7 +160,9 @@ def failure(workspace: Workspace, recipe: Recipe, *, seed: int) -> Reason | None
 
 
 def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[[Step], None]) -> Tuned:
-    """Return the tuned model, trained unless it is in the store; a killed training resumes from its checkpoint.
+    """Return the tuned model, trained unless it is in the store as it was written.
+
+    A killed training resumes from its checkpoint.
 
     Raises:
         TrainingError: The training failed, or nothing was learned.
@@ -131,7 +172,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
     name = model_key(workspace, recipe, seed=seed)
     store = workspace.store
     with store.lock(KIND, name):
-        found = stored(workspace, recipe, seed=seed)
+        found = usable(workspace, recipe, seed=seed)
         if found is not None:
             return found
         try:
@@ -141,11 +182,11 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
-        with store.build(KIND, name, *_PARTS) as part:
+        with store.build(KIND, name) as part:
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
             write_json(
-                part / "outcome.json",
+                part / _OUTCOME,
                 {
                     **_facts(outcome),
                     **_owner(recipe, made, seed=seed),
@@ -155,7 +196,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                 },
             )
             # Last: what fails before, for want of room, leaves the model where the next run finds it.
-            shutil.move(outcome.model_dir, part / "model")
+            shutil.move(outcome.model_dir, part / _MODEL)
         failures.forget(store, name)
         shutil.rmtree(job.work_dir, ignore_errors=True)
     found = stored(workspace, recipe, seed=seed)
@@ -202,7 +243,7 @@ def plan(workspace: Workspace, recipe: Recipe, *, seed: int) -> Plan:
     planned: Plan = trainer.module.plan(job, options=trainer.options)
     kept = workspace.store.path(KIND, name)
     logs = [path.name for path in planned.files if path.name in _LOGS]
-    stored_files = [kept / name for name in ("model", "outcome.json", *logs)]
+    stored_files = [kept / name for name in (_MODEL, _OUTCOME, manifests.NAME, *logs)]
     return planned._replace(
         files=(*sorted(made.train.parent.iterdir()), job.work_dir / OWNER, *planned.files, *stored_files)
     )
@@ -257,5 +298,5 @@ def _facts(outcome: Outcome) -> dict[str, Json]:
     facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
     curves = [point._asdict() for point in outcome.curves]
     text = json.dumps({**facts, "curves": curves})
-    as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)
+    as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)  # noqa: TID251 - written just here
     return as_json

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tcmbench.cli.cache import app
+from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.errors import StoreError
+from tcmbench.records import failures
 from tcmbench.runs.status import reporting
 from tcmbench.store import Store
+from tcmbench.trainers._runtime import checkpoints
 from tests.test_store_inventory import put, space
 
 if TYPE_CHECKING:
@@ -39,7 +43,7 @@ def cache(*words: str) -> Result:
 def kinds(store: Store) -> set[str]:
     """Return the kinds that the store has artefacts of."""
     names = {"outcome.json": "models", "score.json": "scores", "space.json": "embeddings"}
-    return {names[path.name] for path in store.root.rglob("*.json")}
+    return {names[path.name] for path in store.root.rglob("*.json") if path.name in names}
 
 
 def test_shows_kinds_or_artefacts(store: Store) -> None:
@@ -96,3 +100,58 @@ def test_a_model_is_not_deleted_under_a_run(store: Store) -> None:
         assert "a run is working on this store" in str(result.exception)
         assert "would remove 3 artefacts" in cache("delete", "tuned", "--dry-run").output
     assert kinds(store) == {"models", "scores", "embeddings"}
+
+
+def test_what_is_as_it_was_written_is_counted(store: Store) -> None:
+    """One line per kind; what has no checksums is neither whole nor damaged."""
+    put(store, "trainsets", "bb1", stats={})
+    (store.path("trainsets", "bb1") / "manifest.json").unlink()
+    result = cache("verify", "--kind", "models", "--kind", "scores", "--kind", "trainsets")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.split() for line in lines[1:4]] == [
+        ["models", "1", "0", "0"], ["scores", "1", "0", "0"], ["trainsets", "0", "1", "0"],
+    ]  # fmt: skip
+    assert "what a run reads of it, it makes again first" in lines[4]
+
+
+def test_damage_is_named_and_removed_where_that_is_asked_for(store: Store) -> None:
+    """Each file with what is wrong with it; without --delete it is an error, and all stays."""
+    path = store.path("models", "aa1") / "outcome.json"
+    path.write_text("{}", encoding="utf-8")
+    result = cache("verify", "--kind", "models")
+    assert f"damaged: models  {path}: its bytes differ" in result.output
+    assert isinstance(result.exception, StoreError)
+    assert "1 artefact not as written" in str(result.exception)
+    assert cache("verify", "--kind", "models", "--delete", "--dry-run").exit_code == 0
+    assert path.is_file()
+    assert "removed 1," in cache("verify", "--kind", "models", "--delete", "--yes").output
+    assert kinds(store) == {"scores", "embeddings"}
+    assert cache("verify", "--kind", "models").exit_code == 0
+
+
+def test_kinds_with_checksums_of_their_own_are_verified_too(store: Store) -> None:
+    """A vector, a note of a failure, and one checkpoint of two: only what is damaged goes."""
+    failures.note(store, "dd1", StoreError("it broke"))
+    note = store.path("failures", "dd1").with_suffix(".json")
+    note.write_text(note.read_text(encoding="utf-8").replace("broke", "brake"), encoding="utf-8")
+    space = Space(store.root / "embeddings", model="m", revision="r", max_length=8, dtype="float32")
+    space.add([digest("a"), digest("b")], np.ones((2, 4), dtype=np.float32))
+    vectors = space.folder / "vectors.f32"
+    vectors.write_bytes(bytes([vectors.read_bytes()[0] ^ 1]) + vectors.read_bytes()[1:])
+    run = store.path("work", "ff1") / "run"
+    for step in (1, 2):
+        (run / f"checkpoint-{step}").mkdir(parents=True)
+        (run / f"checkpoint-{step}" / "trainer_state.json").write_text("{}", encoding="utf-8")
+        checkpoints.record(run / f"checkpoint-{step}")
+    (run / "checkpoint-2" / "trainer_state.json").write_text("[]", encoding="utf-8")
+
+    words = ("verify", "--kind", "failures", "--kind", "embeddings", "--kind", "work")
+    result = cache(*words)
+    assert f"{note}: the file's sha256 is not that of its fields" in result.output
+    assert "1 of 2 vectors differ from their checksums" in result.output
+    assert "checkpoint-2/trainer_state.json: its bytes differ" in result.output
+    cache(*words, "--delete", "--yes")
+    assert not note.exists()
+    assert not space.folder.exists()
+    assert [path.name for path in run.iterdir()] == ["checkpoint-1"]

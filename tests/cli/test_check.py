@@ -148,16 +148,25 @@ def test_a_missing_score_fails_with_2(whole: Workspace, cli: Callable[..., tuple
     assert "tcmbench run small" in said
 
 
-def test_a_damaged_score_fails_with_2(whole: Workspace, cli: Callable[..., tuple[int, str]]) -> None:
-    """Half a score is none."""
-    items = gate.score_folder(whole, "tuned") / "items.parquet"
-    kept = items.read_bytes()
-    items.unlink()
+@pytest.mark.parametrize(
+    ("name", "what"), [("items.parquet", "it is missing"), ("score.json", "its bytes differ from those that")]
+)
+def test_a_damaged_score_fails_with_2(
+    whole: Workspace, cli: Callable[..., tuple[int, str]], name: str, what: str
+) -> None:
+    """Without its items, or with a better value than they give, it is none; the message names the file."""
+    path = gate.score_folder(whole, "tuned") / name
+    kept = path.read_bytes()
+    path.unlink()
+    if name == "score.json":
+        path.write_bytes(kept.replace(b'"value": 0.', b'"value": 0.9'))
     try:
         code, said = cli("check", "small")
     finally:
-        items.write_bytes(kept)
-    assert (code, "items.parquet is missing" in said) == (2, True)
+        path.write_bytes(kept)
+    assert code == 2
+    assert f"missing: {gate.TASK}: failed: what is stored is damaged and not shown (scores/" in said
+    assert f"{name}: {what}" in said
 
 
 @pytest.mark.usefixtures("restored")

@@ -81,14 +81,24 @@ def test_a_diff_shows_which_model_and_task_moved(whole: MeasuredSet) -> None:
     moved = with_values(whole, "bm25-words", "InDomain0", lambda values: values * 0.9)
     after = baseline.text(baseline.make(moved, policy=POLICY)).splitlines()
     changed = [line for line, old in zip(after, before, strict=True) if line != old]
-    assert [line.partition(":")[0].strip() for line in changed] == ['"InDomain0"']
+    assert [line.partition(":")[0].strip() for line in changed] == ['"InDomain0"', '"sha256"']
 
 
 def test_the_head_is_for_people_and_holds_no_ids(whole: MeasuredSet) -> None:
     """Scores, revisions, items and versions in plain text; no item, patient or label."""
     made = baseline.make(whole, policy=POLICY)
     text = baseline.text(made)
-    assert list(json.loads(text)) == ["format", "set", "suite", "reference", "packages", "tasks", "models", "values"]
+    assert list(json.loads(text)) == [
+        "format",
+        "set",
+        "suite",
+        "reference",
+        "packages",
+        "tasks",
+        "models",
+        "values",
+        "sha256",
+    ]
     model = next(model for model in whole.models if model.entry.kind == "variant")
     assert made.models[model.name].seeds == 2
     assert made.models[model.name].scores["InDomain0"] == pytest.approx(model.points("InDomain0"), abs=1e-4)
@@ -137,13 +147,38 @@ def test_a_value_that_is_none_is_never_written(whole: MeasuredSet) -> None:
 def test_a_damaged_file_says_where_and_what_to_do(
     whole: MeasuredSet, tmp_path: Path, damage: object, message: str
 ) -> None:
-    """Cut off, of another version, or edited."""
+    """Cut off, of another version, or edited, in a file without a checksum that would find all of it."""
     path = tmp_path / "baseline.json"
-    damaged = damage(baseline.text(baseline.make(whole, policy=POLICY)))  # type: ignore[operator]
+    unchecked = _without_checksum(baseline.text(baseline.make(whole, policy=POLICY)))
+    damaged = damage(unchecked)  # type: ignore[operator]
     path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     with pytest.raises(SpecError, match=message) as error:
         baseline.read(path)
     assert "--update-baseline" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace('"set"', '"sett"'), "edited or damaged"),
+        (lambda text: text.replace('"seeds": 2', '"seeds": 1', 1), "edited or damaged"),
+        (lambda text: text.replace('"sha256"', '"sha25v"'), "sha25v: Extra inputs"),
+        (lambda text: text.replace('"set"', '"set": "x", "set"'), "'set' stands twice"),
+    ],
+)
+def test_an_edited_file_is_found_by_its_checksum(
+    whole: MeasuredSet, tmp_path: Path, damage: object, message: str
+) -> None:
+    """Even where the edited value is one that a baseline may have."""
+    path = tmp_path / "baseline.json"
+    path.write_text(damage(baseline.text(baseline.make(whole, policy=POLICY))), encoding="utf-8")  # type: ignore[operator]
+    with pytest.raises(SpecError, match=message):
+        baseline.read(path)
+
+
+def _without_checksum(text: str) -> str:
+    fields = {name: value for name, value in json.loads(text).items() if name != "sha256"}
+    return json.dumps(fields, ensure_ascii=False, indent=1)
 
 
 def _changed(text: str, part: str, value: object) -> str:
@@ -180,6 +215,16 @@ def test_few_bytes_that_unpack_to_many_are_not_unpacked() -> None:
     assert peak < 1 << 20
     with pytest.raises(SpecError, match="expected at most 16,777,216 numbers, got 1 × 16777217"):
         baseline.decode(packed, statistic="mean", shape=(1, (16 << 20) + 1), where="f")
+
+
+def test_a_baseline_of_an_earlier_version_is_read_and_gets_its_checksum(whole: MeasuredSet, tmp_path: Path) -> None:
+    """It had none: what it says holds, and the next update writes it anew."""
+    made = baseline.make(whole, policy=POLICY)
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(made.model_dump(mode="json")), encoding="utf-8")
+    assert baseline.read(path) == made
+    assert baseline.write(path, made)
+    assert path.read_text(encoding="utf-8") == baseline.text(made)
 
 
 def test_damaged_values_name_model_and_task(whole: MeasuredSet) -> None:

@@ -84,8 +84,9 @@ def test_characters_that_only_python_takes_for_line_ends_stay_in_their_line(tmp_
         ('{"a": "\\ud800"}', "not JSON that can be used"),
         ('{"a": ' + "9" * 5000 + "}", "not JSON that can be used"),
         ("[" * 100_000, "not JSON"),
+        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
     ],
-    ids=["cut off", "csv", "number", "string", "null", "array", "half a character", "huge", "deep"],
+    ids=["cut off", "csv", "number", "string", "null", "array", "half a character", "huge", "deep", "twice"],
 )
 def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path, line: str, reason: str) -> None:
     """One bad line costs one row."""
@@ -106,8 +107,9 @@ def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path, line: str, 
         ('[\n{"a": 1},\n{"a": 2}\n', [2, 3], [4]),
         ('[{"a": 1}] {"a": 2}', [1], [1]),
         ('[\n{"a": 1},\n{"a": 2', [2], [3]),
+        ('[\n{"a": 1},\n{"a": 1, "a": 2},\n{"a": 3}]', [2, 4], [3]),
     ],
-    ids=["one a line", "pretty", "no object", "not closed", "more after the end", "cut off"],
+    ids=["one a line", "pretty", "no object", "not closed", "more after the end", "cut off", "twice"],
 )
 def test_bad_elements_of_an_array_are_named(tmp_path: Path, text: str, good: list[int], bad: list[int]) -> None:
     """After a bad element the array is read on at the next line that opens an object."""

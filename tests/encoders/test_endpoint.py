@@ -42,6 +42,7 @@ class Model:
         self.url = ""
         self.turn = 0.0
         self.failures: list[int] = []
+        self.raw = b""
         """Codes answered before the next right answer."""
         self.answer: Any = None
         """Answered instead, where set."""
@@ -73,6 +74,7 @@ def server() -> Iterator[Model]:
             model.keys[self.headers.get("Authorization", "")] += 1
             code = model.failures.pop(0) if model.failures else 200
             data = json.dumps(model.respond(self.path, body) if code == 200 else {"error": "so it is"}).encode()
+            data = model.raw or data
             self.send_response(code)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -173,6 +175,13 @@ def test_answers_of_another_shape_are_refused(server: Model, tmp_path: Path, ans
     server.answer = answer
     with pytest.raises(EvaluationError, match="expected `data`"):
         opened(base(server), tmp_path).encode_list(TEXTS)
+
+
+def test_an_answer_that_gives_two_vectors_for_one_text_is_refused(server: Model, tmp_path: Path) -> None:
+    """Python would take the last."""
+    server.raw = b'{"data": [{"index": 0, "embedding": [1, 0], "embedding": [0, 1]}]}'
+    with pytest.raises(EvaluationError, match="expected JSON, got something else"):
+        opened(base(server), tmp_path).encode_list(TEXTS[:1])
 
 
 def test_batches_have_vectors_of_one_length(server: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

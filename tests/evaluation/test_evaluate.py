@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tcmbench import models, tasks
-from tcmbench.errors import DataAbsent, StoreError, UnknownName
+from tcmbench.errors import DataAbsent, UnknownName
 from tcmbench.evaluation import evaluate
 from tcmbench.evaluation import item_tables as items
 from tcmbench.models.revisions import revision
@@ -135,18 +135,6 @@ def test_changed_prompt_or_length_is_another_model(tiny: Workspace) -> None:
     )
     revisions = {revision(base.model_copy(update=change), None) for change in ({}, *changes)}
     assert 1 + len(changes) == len(revisions)
-
-
-def test_damaged_score_is_an_error(tiny: Workspace, measured: dict[str, Cells]) -> None:
-    """A score file that can't be read is named, never shown as something else."""
-    model, task = models.base_model(tiny, "random"), tasks.resolve(tiny, "TinySTS")
-    score = measured["random"].scores["TinySTS"]
-    path = score.folder / "score.json"
-    whole = path.read_text(encoding="utf-8")
-    path.write_text(whole[: len(whole) // 2], encoding="utf-8")
-    with pytest.raises(StoreError, match=r"(?s)score\.json.*Delete the folder"):
-        evaluate.stored(tiny.store, model, task, split="test", subset="default")
-    path.write_text(whole, encoding="utf-8")
 
 
 def test_mteb_reads_our_results(tiny: Workspace, measured: dict[str, Cells]) -> None:

@@ -153,5 +153,6 @@ def test_a_row_shows_the_leaks_into_its_own_suite(
     assert here.leaks != elsewhere.leaks
     for outcome in (made.outcome, {**made.outcome, "leaks": elsewhere.leaks}):
         (made.folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+        place.store.adopt(tune.KIND, made.folder.name)
         entry = gather.stored_variant(place, variant, planned)
         assert (entry.provenance["trained seeds"], entry.provenance["leaks"]) == ("0", here.leaks)

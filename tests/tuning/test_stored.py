@@ -1,4 +1,4 @@
-"""What is damaged in the store is made again once it was deleted as the message says."""
+"""What is damaged in the store is found when it is used, and made again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.errors import StoreError
+from tcmbench.errors import DamagedArtefact
+from tcmbench.models.revisions import revision
 from tcmbench.trainers import Outcome, Point, TrainedRows, sentence_transformers
 from tcmbench.tuning import training_data, tune
 from tcmbench.tuning.recipe import resolve
@@ -58,7 +59,8 @@ def test_a_model_that_lacks_a_part_is_trained_again(
     assert tuned(place, variant).folder == folder
     assert len(trainings) == 1
     (folder / "outcome.json").unlink()
-    assert tune.stored(place, resolve(place, variant), seed=0) is None
+    with pytest.raises(DamagedArtefact, match=r"outcome\.json: it is missing"):
+        tune.stored(place, resolve(place, variant), seed=0)
     assert tuned(place, variant).outcome["variant"] == "tuned"
     shutil.rmtree(folder / "model")
     assert (tuned(place, variant).folder / "model" / "modules.json").is_file()
@@ -66,17 +68,56 @@ def test_a_model_that_lacks_a_part_is_trained_again(
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "\x00"])
-def test_a_damaged_outcome_says_what_to_delete(
-    place: Workspace, variant: Variant, trainings: list[TrainingJob], damaged: str
+def test_a_damaged_outcome_is_trained_again(
+    place: Workspace, variant: Variant, trainings: list[TrainingJob], damaged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The message names the file, and deleting it is enough."""
-    path = tuned(place, variant).folder / "outcome.json"
+    """A board names the file; a run says so and makes the model anew."""
+    first = tuned(place, variant)
+    path = first.folder / "outcome.json"
     path.write_text(damaged, encoding="utf-8")
-    with pytest.raises(StoreError, match=r"outcome\.json: .*Delete it and run again"):
-        tuned(place, variant)
-    path.unlink()
-    assert tuned(place, variant).folder == path.parent
+    with pytest.raises(DamagedArtefact, match=r"outcome\.json: its bytes differ"):
+        tune.stored(place, resolve(place, variant), seed=0)
+    again = tuned(place, variant)
+    assert (again.folder, again.model.revision) == (first.folder, first.model.revision)
+    assert "outcome.json: its bytes differ" in caplog.text
     assert len(trainings) == 2
+
+
+@pytest.mark.parametrize("change", ["flipped", "gone", "added"])
+def test_damaged_weights_are_never_loaded(
+    place: Workspace, variant: Variant, trainings: list[TrainingJob], change: str
+) -> None:
+    """The revision stays that of what was trained, and whoever would load the model trains it again."""
+    first = tuned(place, variant)
+    weights = next((first.folder / "model").rglob("*.safetensors"))
+    if change == "flipped":
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+    elif change == "gone":
+        weights.unlink()
+    else:
+        (first.folder / "model" / "added_tokens.json").write_text("{}", encoding="utf-8")
+    stored = tune.stored(place, resolve(place, variant), seed=0)
+    assert stored is not None
+    assert stored.model.revision == first.model.revision
+    assert tune.usable(place, resolve(place, variant), seed=0) is None
+    again = tuned(place, variant)
+    assert again.model.revision == first.model.revision == revision(again.model.base, again.folder / "model")
+    assert tune.usable(place, resolve(place, variant), seed=0) == again
+    assert len(trainings) == 2
+
+
+def test_a_model_of_an_earlier_version_gets_its_manifest(
+    place: Workspace, variant: Variant, trainings: list[TrainingJob]
+) -> None:
+    """It had none: what is there counts, and is compared from then on."""
+    first = tuned(place, variant)
+    (first.folder / "manifest.json").unlink()
+    stored = tune.stored(place, resolve(place, variant), seed=0)
+    assert stored == first
+    assert (first.folder / "manifest.json").is_file()
+    assert len(trainings) == 1
 
 
 def test_numbers_that_are_not_finite_are_null(place: Workspace, variant: Variant, trainings: list[TrainingJob]) -> None:
@@ -112,27 +153,29 @@ def test_rows_that_were_read_again_stand_in_the_outcome(
         ("rows.parquet", False),
         ("stats.json", True),
         ("train.jsonl", True),
+        ("rows.parquet", True),
+        ("dev.jsonl", True),
+        ("dev.jsonl", False),
+        ("recipe.json", True),
     ],
 )
 def test_a_damaged_training_set_is_built_again(place: Workspace, variant: Variant, name: str, is_cut: bool) -> None:
-    """A file that is gone or, where its checksum is known, cut: the same set comes out."""
+    """A file that is gone or cut, before a training reads it: the same set comes out."""
     recipe = resolve(place, variant)
     made = tune.training_set(place, recipe, seed=0)
     path = made.folder / name
+    whole = path.read_bytes()
     if is_cut:
-        path.write_bytes(path.read_bytes()[:-20])
+        path.write_bytes(whole[:-20])
     else:
         path.unlink()
     again = tune.training_set(place, recipe, seed=0)
-    assert (again.sha256, path.is_file()) == (made.sha256, True)
+    assert (again.sha256, path.read_bytes()) == (made.sha256, whole)
 
 
-def test_damaged_contents_say_what_to_delete(place: Workspace, variant: Variant) -> None:
-    """What the store knows of the data is read again once its file is deleted."""
+def test_damaged_contents_are_read_again(place: Workspace, variant: Variant) -> None:
+    """The hash of the data and its labels, without which no model has a key."""
     before = training_data.find(place, variant)
     (path,) = (place.store.root / training_data.KIND).rglob("contents.json")
-    path.write_text("{}", encoding="utf-8")
-    with pytest.raises(StoreError, match=r"(?s)contents\.json: .*Delete it and run again"):
-        training_data.find(place, variant)
-    path.unlink()
+    path.write_text(path.read_text(encoding="utf-8").replace("labels", "labelz"), encoding="utf-8")
     assert training_data.find(place, variant) == before

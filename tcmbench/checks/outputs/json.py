@@ -71,7 +71,7 @@ def _model(model: ModelVerdict) -> Json:
             }
             for finding in model.findings
         ],
-        "policy": json.loads(model.policy.model_dump_json()),
+        "policy": model.policy.model_dump(mode="json"),
     }
 
 

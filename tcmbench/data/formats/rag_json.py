@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, cast
 
+from tcmbench import strict_json
 from tcmbench.data import reading, values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import Collection, Document, only_split
@@ -74,7 +74,7 @@ def write(collection: Collection, path: Path) -> None:
 
 
 def _parsed(content: str) -> object:
-    value: object = json.loads(content)
+    value: object = strict_json.loads(content)
     if "\\u" in content:
         refuse_surrogates(value)
     return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench.store import key, tree_sha256
+from tcmbench.checksums import tree_sha256
+from tcmbench.store import key
 
 if TYPE_CHECKING:
     from tcmbench.store import Store

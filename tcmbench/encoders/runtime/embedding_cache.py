@@ -15,16 +15,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import tempfile
 import time
 import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tcmbench import disk
-from tcmbench.errors import StoreError
-from tcmbench.store import key, locked, write_json
+from tcmbench import disk, strict_json
+from tcmbench.errors import DamagedArtefact, StoreError
+from tcmbench.store import key, locked, without_sha256, write_checked
 
 try:
     import fcntl
@@ -64,7 +65,7 @@ class SpaceCard(BaseModel):
     dtype: str
     """Precision of the model."""
 
-    dimensions: int
+    dimensions: int = Field(gt=0)
     """Length of a vector."""
 
 
@@ -86,8 +87,7 @@ class Space:
             max_length: Tokens after which texts are cut.
             dtype: Precision of the model.
         """
-        name = key(_STAGE, {"revision": revision, "max_length": max_length, "dtype": dtype})
-        self.folder = root / name
+        self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype)
         self._identity = (model, revision, max_length, dtype)
         self._rows: dict[bytes, int] = {}
         self._records = 0
@@ -108,20 +108,17 @@ class Space:
         return len(self._rows)
 
     def refresh(self) -> None:
-        """Read what other processes have added or removed.
-
-        Raises:
-            StoreError: `space.json` is damaged.
-        """
+        """Take notice of what other processes have added or removed."""
         try:
             status = self._index_path.stat()
         except FileNotFoundError:
             self._rows, self._records, self._file, self._dimensions = {}, 0, None, None
             return
         identity = (status.st_dev, status.st_ino)
-        if identity != self._file:
+        if identity != self._file or self._dimensions is None:
             self._rows, self._records, self._file = {}, 0, identity
-            self._dimensions = _read_card(self._card_path).dimensions
+            card = _read_card(self._card_path)
+            self._dimensions = None if card is None else card.dimensions
         whole = self._whole_records()
         if whole <= self._records:
             return
@@ -156,7 +153,7 @@ class Space:
             ]
         )
         if not sound.all():
-            logger.warning("%s: %d damaged vectors are encoded again", self.folder, np.count_nonzero(~sound))
+            logger.error("%s: %d damaged vectors are encoded again", self.folder, np.count_nonzero(~sound))
             for place in asked[~sound].tolist():
                 del self._rows[digests[place]]
         present = np.zeros(len(digests), dtype=np.bool_)
@@ -232,13 +229,16 @@ class Space:
             return 0
 
     def _make(self, dimensions: int) -> None:
-        """Create the folder where it doesn't exist."""
+        """Make the folder if it is not there (any more); one whose card is damaged gives way."""
         if self._index_path.is_file():
-            return
+            if _read_card(self._card_path) is not None:
+                return
+            with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".removed.", suffix=".part") as grave:
+                self.folder.rename(f"{grave}/{self.folder.name}")
         self.folder.mkdir(parents=True, exist_ok=True)
         model, revision, max_length, dtype = self._identity
         card = SpaceCard(model=model, revision=revision, max_length=max_length, dtype=dtype, dimensions=dimensions)
-        write_json(self._card_path, card.model_dump(mode="json"))
+        write_checked(self._card_path, card.model_dump(mode="json"))
         self._vectors_path.touch()
         self._index_path.touch()
 
@@ -278,13 +278,51 @@ def _checksum(name: bytes, row: NDArray[np.float32]) -> int:
     return zlib.crc32(row.tobytes(), zlib.crc32(name))
 
 
-def _read_card(path: Path) -> SpaceCard:
-    """Return the contents of space.json.
+def _name(*, revision: str, max_length: int, dtype: str) -> str:
+    return key(_STAGE, {"revision": revision, "max_length": max_length, "dtype": dtype})
+
+
+def damaged(folder: Path) -> dict[Path, DamagedArtefact]:
+    """Return the folder of a space with what is wrong with it; empty where nothing is."""
+    try:
+        dimensions = _card(folder / "space.json").dimensions
+    except DamagedArtefact as error:
+        return {folder: error}
+    index, vectors = folder / "index.bin", folder / "vectors.f32"
+    for path in (index, vectors):
+        if not path.is_file():
+            return {folder: DamagedArtefact(path, what="it is missing")}
+    count = min(index.stat().st_size // _RECORD, vectors.stat().st_size // (4 * dimensions))
+    wrong = 0
+    with index.open("rb") as records, vectors.open("rb") as rows:
+        for _ in range(count):
+            record, row = records.read(_RECORD), rows.read(4 * dimensions)
+            wrong += zlib.crc32(row, zlib.crc32(record[:_DIGEST])) != int.from_bytes(record[_DIGEST:], "little")
+    what = f"{wrong} of {count} vectors differ from their checksums"
+    return {folder: DamagedArtefact(vectors, what=what)} if wrong else {}
+
+
+def _read_card(path: Path) -> SpaceCard | None:
+    """Return what space.json says; None where it is damaged or another space's, so that its vectors don't count."""
+    try:
+        return _card(path)
+    except DamagedArtefact as error:
+        logger.error("%s: %s. Its vectors are encoded again.", error.path, error.what)
+        return None
+
+
+def _card(path: Path) -> SpaceCard:
+    """Return what space.json says; that of an earlier version has no checksum.
 
     Raises:
-        StoreError: It is damaged.
+        DamagedArtefact: It is not as it was written, or another space's.
     """
     try:
-        return SpaceCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise StoreError(f"{path}: cannot be read as a card of vectors ({error}). Delete {path.parent}.") from error
+        value = strict_json.loads(path.read_text(encoding="utf-8"))
+        card = SpaceCard.model_validate(without_sha256(value) if "sha256" in value else value)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DamagedArtefact(path, what=f"expected what tcmbench wrote about these vectors, but: {error}") from error
+    whose = _name(revision=card.revision, max_length=card.max_length, dtype=card.dtype)
+    if whose != path.parent.name:
+        raise DamagedArtefact(path, what=f"it is that of the vectors in {whose}")
+    return card

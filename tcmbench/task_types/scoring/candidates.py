@@ -1,13 +1,12 @@
-"""Candidate pools of reranking tasks: the same for every model, computed once and stored with their hash."""
+"""Candidate pools of reranking tasks: the same for every model, made once."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Literal
 
-from tcmbench.errors import StoreError
-from tcmbench.store import Json, Store, file_sha256, key
+from tcmbench import strict_json
+from tcmbench.store import Json, Store, key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,22 +115,12 @@ def _disease_names(definition: str) -> frozenset[str]:
 
 
 def _stored(name: str, make: Callable[[], Candidates], *, cache: Path) -> Candidates:
-    """Return the stored candidates, computed where they are missing.
-
-    Raises:
-        StoreError: The stored file doesn't have the hash that was written with it.
-    """
-    store, files = Store(cache), ("candidates.json", "sha256")
-    folder = store.path("candidates", name)
+    """Return the candidates of the store, made first where they are missing or damaged."""
+    store = Store(cache)
+    path = store.path("candidates", name) / "candidates.json"
     with store.lock("candidates", name):
-        if not store.has("candidates", name, *files):
-            with store.build("candidates", name, *files) as part:
-                (part / "candidates.json").write_text(
-                    json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8"
-                )
-                (part / "sha256").write_text(file_sha256(part / "candidates.json"), encoding="ascii")
-    written = (folder / "candidates.json").read_bytes()
-    if hashlib.sha256(written).hexdigest() != (folder / "sha256").read_text(encoding="ascii"):
-        raise StoreError(f"{folder}: candidates differ from their hash. Delete the folder and run again.")
-    stored: Candidates = json.loads(written)
+        if not store.has("candidates", name):
+            with store.build("candidates", name) as part:
+                (part / path.name).write_text(json.dumps(make(), ensure_ascii=False, sort_keys=True), encoding="utf-8")
+        stored: Candidates = strict_json.loads(path.read_bytes())
     return stored

@@ -1,23 +1,25 @@
-"""Checkpoints of a training: the newest complete one, by the checksums recorded when it was written."""
+"""Checkpoints of a training: which is the newest that is whole, by the manifest written with it."""
 
 from __future__ import annotations
 
-import json
+import logging
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.store import file_sha256, write_json
+from tcmbench import manifests, strict_json
+from tcmbench.errors import DamagedArtefact
+from tcmbench.store import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-CHECKSUMS = "checksums.json"
-"""File in each checkpoint with the sha256 of its other files."""
+logger = logging.getLogger(__name__)
+
+_KIND, _STATE = "checkpoint", "trainer_state.json"
 
 
 def record(folder: Path) -> None:
-    """Write the checksums of a checkpoint, as its last file: without them it is incomplete."""
-    write_json(folder / CHECKSUMS, {name: file_sha256(folder / name) for name in sorted(_names(folder))})
+    """Write the manifest of a checkpoint, as its last file: without it the checkpoint doesn't count."""
+    write_json(folder / manifests.NAME, manifests.describe(folder, kind=_KIND, key=folder.name))
 
 
 def newest(run: Path) -> Path | None:
@@ -31,7 +33,7 @@ def newest(run: Path) -> Path | None:
         for folder in run.glob("checkpoint-*")
         if (number := folder.name.rpartition("-")[2]).isdigit()
     }
-    return next((folder for _, folder in sorted(numbered.items(), reverse=True) if _is_whole(folder)), None)
+    return next((folder for _, folder in sorted(numbered.items(), reverse=True) if _problem(folder) is None), None)
 
 
 def is_last(checkpoint: Path, *, steps: int) -> bool:
@@ -43,23 +45,31 @@ def is_last(checkpoint: Path, *, steps: int) -> bool:
 
 
 def log_history(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return everything that was logged up to a checkpoint, including its own step."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    """Return all that was logged up to a checkpoint, its own step included."""
+    state = strict_json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
     history: list[dict[str, Any]] = state["log_history"]
     return history
 
 
-def _names(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != CHECKSUMS:
-            yield path.relative_to(folder).as_posix()
+def damaged(work_dir: Path) -> dict[Path, DamagedArtefact]:
+    """Return the checkpoints of a training that are not as they were written, each with what is wrong.
+
+    One without a manifest is still being written, or was cut short, which is known.
+    """
+    return {
+        folder: problem
+        for folder in sorted(work_dir.glob("**/checkpoint-*/"))
+        if (folder / manifests.NAME).is_file() and (problem := _problem(folder)) is not None
+    }
 
 
-def _is_whole(folder: Path) -> bool:
+def _problem(folder: Path) -> DamagedArtefact | None:
     try:
-        recorded = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        return "trainer_state.json" in recorded and all(
-            file_sha256(folder / name) == checksum for name, checksum in recorded.items()
-        )
-    except (OSError, ValueError):
-        return False
+        # trainers may add files after the manifest; they are none that a training goes on from
+        files = manifests.read(folder, kind=_KIND, key=folder.name)
+        manifests.verify(folder, kind=_KIND, key=folder.name, names={_STATE, *files})
+    except DamagedArtefact as error:
+        if (folder / manifests.NAME).is_file():
+            logger.error("%s: %s. The training goes on from an earlier checkpoint.", error.path, error.what)
+        return error
+    return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, field_validator
 
+from tcmbench import strict_json
 from tcmbench.errors import SpecError
 from tcmbench.trainers import TrainerOptions, loss_of
 from tcmbench.trainers._runtime import weights
@@ -83,4 +83,4 @@ def _table_width(base_dir: Path) -> int | None:
 
 
 def _json(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return strict_json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcmbench import strict_json
 from tcmbench.errors import TrainingError
 from tcmbench.trainers import Point, Step
 from tcmbench.trainers._runtime import checkpoints
@@ -65,7 +65,7 @@ class Follower:
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
-            step = _step(json.loads(line))
+            step = _step(strict_json.loads(line))
             if step is not None:
                 self._progress(step)
 
@@ -77,7 +77,7 @@ def summary(path: Path) -> Summary:
         TrainingError: The log has no summary: the training didn't finish.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    last: Mapping[str, Any] = json.loads(text.splitlines()[-1]) if text else {}
+    last: Mapping[str, Any] = strict_json.loads(text.splitlines()[-1]) if text else {}
     if "last_model_checkpoint" not in last or last["last_model_checkpoint"] is None:
         raise TrainingError(f"{path}: expected the summary of a finished training in the last line. Train again.")
     size = re.search(r"size=(\d+)", str(last.get("train_dataset", "")))

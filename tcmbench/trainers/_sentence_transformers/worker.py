@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tcmbench import strict_json
 from tcmbench.models import hub_layout
 from tcmbench.store import write_text
 from tcmbench.trainers import TrainedRows, loss_of
@@ -248,8 +249,8 @@ def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
 
 def _keep_architecture(base_dir: Path, target: Path) -> None:
     """Set the base's class in config.json: Qwen3-Embedding has Qwen3ForCausalLM, and vLLM depends on it."""
-    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
-    before = json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
+    config = strict_json.loads((target / "config.json").read_text(encoding="utf-8"))
+    before = strict_json.loads((base_dir / "config.json").read_text(encoding="utf-8"))
     if "architectures" in before:
         config["architectures"] = before["architectures"]
         write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")

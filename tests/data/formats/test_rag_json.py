@@ -73,8 +73,9 @@ def test_what_is_no_object_is_refused(tmp_path: Path, value: object) -> None:
         ('{"queries": {"q": "问\\ud800"}, "corpus": {}, "relevant_docs": {}}', "surrogates not allowed"),
         ('{"queries": ' + '{"a": ' * 100_000, "recursion"),
         ('{"queries": ' + "1" * 5_000 + "}", "integer string"),
+        ('{"queries": {"q": "甲", "q": "乙"}, "corpus": {}, "relevant_docs": {}}', "the key 'q' stands twice"),
     ],
-    ids=["half a character", "nested too deeply", "a number of 5,000 digits"],
+    ids=["half a character", "nested too deeply", "a number of 5,000 digits", "two texts of one query"],
 )
 def test_json_that_cannot_be_used_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     """By file, where Python's own errors would end in a traceback."""

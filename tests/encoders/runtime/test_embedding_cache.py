@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.errors import StoreError
+from tcmbench.store import read_checked, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,13 +132,37 @@ def test_vectors_of_another_length_are_refused(tmp_path: Path) -> None:
     assert get(open_space(tmp_path), ["a"]) == expected(["a"])
 
 
-def test_a_damaged_card_is_named(tmp_path: Path) -> None:
-    """A space whose card cannot be read says which folder to delete."""
+@pytest.mark.parametrize("damage", ["{", '{"dimensions": 4, "dimensions": 5}', '"dimensions": 40'])
+def test_vectors_with_a_damaged_card_are_encoded_again(tmp_path: Path, damage: str) -> None:
+    """Nothing is read by a card that isn't as it was written; the next vectors begin the space anew."""
     space = open_space(tmp_path)
     add(space, ["a"])
-    (space.folder / "space.json").write_text("{", encoding="utf-8")
-    with pytest.raises(StoreError, match=rf"Delete .*{space.folder.name}"):
-        open_space(tmp_path)
+    card = space.folder / "space.json"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(damage if damage[0] == "{" else text.replace('"dimensions": 4', damage), encoding="utf-8")
+    again = open_space(tmp_path)
+    assert get(again, ["a"]) == {}
+    add(again, ["b"])
+    assert get(open_space(tmp_path), ["a", "b"]) == expected(["b"])
+
+
+def test_a_space_that_was_copied_over_another_is_not_read(tmp_path: Path) -> None:
+    """The same texts have other vectors there: they are encoded again."""
+    add(open_space(tmp_path, revision="r1"), ["a"])
+    add(open_space(tmp_path, revision="r2"), ["a"])
+    other, space = (open_space(tmp_path, revision=revision).folder for revision in ("r1", "r2"))
+    shutil.rmtree(space)
+    shutil.copytree(other, space)
+    assert get(open_space(tmp_path, revision="r2"), ["a"]) == {}
+
+
+def test_a_card_of_an_earlier_version_has_no_checksum(tmp_path: Path) -> None:
+    """Its vectors count."""
+    space = open_space(tmp_path)
+    add(space, ["a"])
+    card = read_checked(space.folder / "space.json")
+    write_json(space.folder / "space.json", card)
+    assert get(open_space(tmp_path), ["a"]) == expected(["a"])
 
 
 def write_many(root: Path, first: int, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_newest_whole_checkpoint_counts(run: Path) -> None:
     assert checkpoints.log_history(run / "checkpoint-10") == [{"loss": 1.0, "step": 1}]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer/state.pt", "trainer_state.json", "checksums.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer/state.pt", "trainer_state.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
 def test_a_damaged_checkpoint_is_passed_over(run: Path, name: str, damage: str) -> None:
     """Whichever file lost its end, a bit or itself: the training goes on from the checkpoint before."""
@@ -49,6 +50,19 @@ def test_a_damaged_checkpoint_is_passed_over(run: Path, name: str, damage: str) 
     else:
         path.write_bytes(whole[:-20] if damage == "cut" else bytes([whole[0] ^ 1]) + whole[1:])
     assert checkpoints.newest(run) == run / "checkpoint-9"
+
+
+def test_a_checkpoint_that_was_copied_over_another_is_passed_over(run: Path) -> None:
+    """Whole as it is, it is that of another step."""
+    shutil.rmtree(run / "checkpoint-10")
+    shutil.copytree(run / "checkpoint-9", run / "checkpoint-10")
+    assert checkpoints.newest(run) == run / "checkpoint-9"
+
+
+def test_files_that_a_trainer_adds_later_change_nothing(run: Path) -> None:
+    """Only what was recorded is gone on from."""
+    (run / "checkpoint-10" / "args.json").write_text("{}", encoding="utf-8")
+    assert checkpoints.newest(run) == run / "checkpoint-10"
 
 
 def test_without_a_whole_checkpoint_the_training_begins_anew(run: Path) -> None:

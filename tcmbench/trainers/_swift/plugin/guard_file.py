@@ -5,10 +5,11 @@ The process that starts ms-swift imports this module too, so it must not import 
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from tcmbench import strict_json
 
 VARIABLE = "TCMBENCH_GUARD"
 """Environment variable with the path of the file."""
@@ -19,5 +20,5 @@ NAME = "guard.json"
 
 def read() -> dict[str, Any]:
     """Return the settings of this process's training."""
-    found: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
+    found: dict[str, Any] = strict_json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))
     return found
