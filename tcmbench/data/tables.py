@@ -1,7 +1,7 @@
-"""Rows of CSV, TSV, Parquet, JSON and JSON lines alike, each with the line or row that it stands in.
+"""Rows of CSV, TSV, Parquet, JSON and JSON lines, each with its line or row number.
 
-A row is a query with its positives and negatives, or a pair with a label or grade. Columns are known by the names that
-are in use; others are named by the user.
+A row is a query with its positives and negatives, or a pair with a label or grade. Common names of columns are
+recognised; others are named by the user.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "grade": ("grade", "label", "score", "relevance", "rel"),
     "query_id": ("query_id", "query-id", "qid"),
 }  # fmt: skip
-"""Column → the names that it goes by, the preferred one first."""
+"""Column → its common names, the preferred one first."""
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LONGEST_FIELD = 1 << 24
@@ -35,7 +35,7 @@ _ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 
 
 def ending(path: Path) -> str:
-    """Return the end of a file's name that says what it is, without that of its compression; "" for an unknown one."""
+    """Return the suffix of a file's name that identifies its format, without compression; "" for an unknown one."""
     name = path.name.lower()
     for packed in reading.COMPRESSED:
         name = name.removesuffix(packed)
@@ -46,13 +46,13 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
     """Yield the rows of a file, in order.
 
     Args:
-        path: CSV or TSV with a head, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
-        columns: Column → its name in this file, where it isn't one that is known.
+        path: CSV or TSV with a header, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
+        columns: Column → its name in this file, where it isn't a common one.
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is of another kind, or lacks a column.
-        SpecError: A column that a row doesn't have.
+        DataError: It is of another format, or lacks a column.
+        SpecError: An unknown column.
         BadLines: After the last row: all rows that can't be read.
     """
     unknown = sorted((columns or {}).keys() - COLUMNS.keys())
@@ -65,8 +65,8 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
     def parse(row: Mapping[str, object]) -> TrainingRow:
         return _row(row, names)
 
-    found = rows.numbered(path, parse) if ending(path) in {".json", ".jsonl"} else _numbered(path, parse)
-    for number, row in found:
+    numbered = rows.numbered(path, parse) if ending(path) in {".json", ".jsonl"} else _numbered(path, parse)
+    for number, row in numbered:
         yield _placed(row, f"{path}:{number}")
 
 
@@ -112,7 +112,7 @@ def _numbered(path: Path, parse: Callable[[Mapping[str, object]], TrainingRow]) 
 
 
 def _delimited(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the rows of a CSV or TSV file under the names of its head, with the line each begins on."""
+    """Yield the rows of a CSV or TSV file by the names in its header, with the first line of each."""
     kind = ending(path)
     text = lines.read_text(path)
     csv.field_size_limit(_LONGEST_FIELD)
@@ -121,7 +121,7 @@ def _delimited(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     try:
         head = [name.strip() for name in next(reader, [])]
         if len(set(head)) < len(head):
-            raise DataError(f"{path}:1: expected a head with a name per column, each once.")
+            raise DataError(f"{path}:1: expected a header with a name per column, each once.")
         line = reader.line_num + 1
         for cells in reader:
             if cells and len(cells) != len(head):
