@@ -45,7 +45,7 @@ def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emi
         name: Name of the set.
         jobs: Jobs side by side.
         retries: How often a job is started again whose process died.
-        emit: Takes the events as they come.
+        emit: Receives the events of the run.
     """
     events: list[Event] = []
 

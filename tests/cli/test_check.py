@@ -149,7 +149,7 @@ def test_a_missing_score_fails_with_2(whole: Workspace, cli: Callable[..., tuple
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("items.parquet", "it is missing"), ("score.json", "its bytes differ from those that")]
+    ("name", "what"), [("items.parquet", "it is missing"), ("score.json", "its content doesn't match its sha256 in")]
 )
 def test_a_damaged_score_fails_with_2(
     whole: Workspace, cli: Callable[..., tuple[int, str]], name: str, what: str
