@@ -48,7 +48,7 @@ class Finding(NamedTuple):
     """error: fails the gate; warning: reported, but allowed by the policy."""
 
     certain: bool
-    """Whether harm is shown, or only not excluded."""
+    """Whether harm is shown, or only not ruled out."""
 
     message: str
 

@@ -70,8 +70,8 @@ def placed(folder: Path) -> Iterator[Path]:
 def _require(folder: Path, write: Callable[[Path, int, int], None]) -> None:
     if not is_free(folder) and not _is_own(folder, write):
         raise DataError(
-    So a command that is killed, or lacks space, leaves nothing that stops another.
-            "this version did not write. Choose another folder, or move them away."
+            f"{folder}: expected a new or empty folder, or the unchanged output of `tcmbench data synth`; got files "
+            "that this version did not write. Choose another folder, or move them away."
         )
 
 

@@ -112,7 +112,7 @@ def test_what_is_as_it_was_written_is_counted(store: Store) -> None:
     assert [line.split() for line in lines[1:4]] == [
         ["models", "1", "0", "0"], ["scores", "1", "0", "0"], ["trainsets", "0", "1", "0"],
     ]  # fmt: skip
-    assert "what a run reads of it, it makes again first" in lines[4]
+    assert "a run rebuilds those that it needs" in lines[4]
 
 
 def test_damage_is_named_and_removed_where_that_is_asked_for(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_damage_is_named_and_removed_where_that_is_asked_for(store: Store) -> No
     result = cache("verify", "--kind", "models")
     assert f"damaged: models  {path}: its content doesn't match" in result.output
     assert isinstance(result.exception, StoreError)
-    assert "1 artefact not as written" in str(result.exception)
+    assert "1 artefact damaged" in str(result.exception)
     assert cache("verify", "--kind", "models", "--delete", "--dry-run").exit_code == 0
     assert path.is_file()
     assert "removed 1," in cache("verify", "--kind", "models", "--delete", "--yes").output
