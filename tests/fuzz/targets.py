@@ -54,7 +54,8 @@ def _parquet() -> bytes:
 
 
 _TABLES = {
-    ".csv": _PAIRS.encode(), ".tsv": _PAIRS.replace(",", "\t").encode("gb18030"), ".csv.gz": gzip.compress(_PAIRS.encode()),
+    ".csv": _PAIRS.encode(), ".tsv": _PAIRS.replace(",", "\t").encode("gb18030"),
+    ".csv.gz": gzip.compress(_PAIRS.encode()),
     ".csv.zst": pa.Codec("zstd").compress(_PAIRS.encode(), asbytes=True), ".parquet": _parquet(),
     ".json": b'[{"query": "a", "positive": ["b", "c"]}, {"query": "d", "answer": "e", "label": 1}]',
 }  # fmt: skip
