@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Table
 
 
-class Note(NamedTuple):
-    """Why a cell lacks something."""
+class WithoutInterval(NamedTuple):
+    """A figure without an interval."""
 
     row: str
     """Title of the row."""
@@ -21,10 +21,10 @@ class Note(NamedTuple):
     """The reason, in English."""
 
 
-def without_interval(table: Table) -> list[Note]:
+def without_interval(table: Table) -> list[WithoutInterval]:
     """Return the figures that can't have an interval, row by row."""
     return [
-        Note(row.title, column.title, cell.reason.en)
+        WithoutInterval(row.title, column.title, cell.reason.en)
         for row in table.rows
         for column in table.columns
         if (cell := row.cells[column.name]).status == "measured" and cell.reason.en
