@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,9 +77,14 @@ def is_free(folder: Path) -> bool:
         raise StoreError(f"{folder}: expected a readable folder, but: {error.strerror}. Choose another.") from error
 
 
+_DESCRIPTORS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on an error it is removed.
+
+    A device, a pipe and a descriptor (`/dev/stdout`) are written into: a file in their place would take them from all.
 
     Raises:
         StorageError: No file can be written there: no space, a folder, a path below a file, or no permission.
@@ -86,6 +92,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     with disk.writing(path):
         if path.is_dir():
             raise StorageError(f"{path}: expected a file to write, got a folder. Choose another path, or a file in it.")
+        if _is_stream(path):
+            with tempfile.TemporaryDirectory() as folder:
+                yield (part := Path(folder) / "part")
+                with part.open("rb") as source, path.open("ab") as target:
+                    shutil.copyfileobj(source, target)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
@@ -98,6 +110,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path leads to something that is no file, or stands for a descriptor, even of a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) or path.absolute().parent in _DESCRIPTORS
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tcmbench.checksums import file_sha256, tree_sha256
 from tcmbench.errors import StorageError, StoreError
-from tcmbench.store import Store, atomic_write, canonical_json, key, read_json, write_json
+from tcmbench.store import Store, atomic_write, canonical_json, key, read_json, write_json, write_text
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -62,6 +62,22 @@ def test_a_full_disk_is_no_mistake_of_the_path(
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     with pytest.raises(StorageError, match=f"refused.*{advice}"):
         write_json(tmp_path / "a.json", {})
+
+
+def test_pipes_and_descriptors_are_written_into(tmp_path: Path) -> None:
+    """And stay what they are: `--json /dev/stdout` of a root user must not replace it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with (tmp_path / "file").open("wb") as file:
+        write_text(pipe, "一\n")
+        write_text(Path(f"/dev/fd/{file.fileno()}"), "二\n")
+        write_text(Path(f"/dev/fd/{file.fileno()}"), "三\n")
+    assert os.read(reader, 100) == "一\n".encode()
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "二\n三\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "file"}
 
 
 def test_failed_build_leaves_no_artefact(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
+from tcmbench.boards.notes import without_interval
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
@@ -59,10 +60,24 @@ def to_latex(table: Table) -> str:
         *(_line(row, table, added) for row in table.rows),
         "\\bottomrule",
         "\\end{tabular}",
+        *_notes(table),
         "\\end{table*}",
         f"% sha256:{table.digest}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _notes(table: Table) -> list[str]:
+    """Return the reasons of figures without an interval as a paragraph below the table."""
+    bare = [f"{escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]
+    if not bare:
+        return []
+    return [
+        "\\par\\smallskip",
+        "\\begin{minipage}{\\linewidth}\\footnotesize",
+        f"Without an interval: {'; '.join(bare)}.",
+        "\\end{minipage}",
+    ]
 
 
 def escape(value: str) -> str:

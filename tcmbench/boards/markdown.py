@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
+from tcmbench.boards.notes import without_interval
 from tcmbench.boards.texts import clip, metric_title, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
@@ -36,12 +37,7 @@ def to_markdown(table: Table) -> str:
     lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
-    bare = [
-        f"- {escape(row.title)} on {escape(column.title)}: {escape(cell.reason.en)}"
-        for row in table.rows
-        for column in table.columns
-        if (cell := row.cells[column.name]).status == "measured" and cell.reason.en
-    ]
+    bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]
     if bare:
         lines += ["", "Without an interval:", "", *bare]
     missing = [

@@ -29,8 +29,8 @@ MANIFESTATIONS: Aliases = ("Typical_performance", "typical_performance", "典型
 DISEASES: Aliases = ("Common_isease", "Common_disease", "common_isease", "common_disease", "常见疾病")
 
 # Values that table tools write for an empty cell; no field of a record is ever one of these words.
-_MISSING = frozenset({"", "None", "none", "null", "NULL", "nan", "NaN", "<NA>"})
-_LONGEST_MISSING = max(map(len, _MISSING))
+MISSING_WORDS = frozenset({"", "None", "none", "null", "NULL", "nan", "NaN", "<NA>"})
+_LONGEST_MISSING = max(map(len, MISSING_WORDS))
 
 
 class FieldProblem(ValueError):
@@ -49,7 +49,7 @@ def text(row: Mapping[str, object], names: Aliases) -> str:
             continue
         if isinstance(value, str):
             cleaned = clean(value)
-            if len(cleaned) > _LONGEST_MISSING or cleaned not in _MISSING:
+            if len(cleaned) > _LONGEST_MISSING or cleaned not in MISSING_WORDS:
                 return cleaned
         elif not _is_missing(value):
             raise FieldProblem(f"{name}: expected text, got {type(value).__name__}")
@@ -90,7 +90,7 @@ def labels(row: Mapping[str, object], names: Aliases) -> tuple[str, ...]:
                 kind = type(part).__name__
                 raise FieldProblem(f"{name}: expected a syndrome, a list of them, or 'A|B'; got {kind}")
             pieces += map(clean, part.replace("｜", "|").split("|"))
-        found = tuple(dict.fromkeys(piece for piece in pieces if piece not in _MISSING))
+        found = tuple(dict.fromkeys(piece for piece in pieces if piece not in MISSING_WORDS))
         if found:
             return found
     return ()

@@ -97,6 +97,8 @@ def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
             digest.update(chunk)
             yield chunk
         file.rest()
+        if is_packed and not file.size:
+            raise _not_unpacked(path)
     if sha256 is not None and digest.hexdigest() != sha256:
         raise _changed(path)
     pin = _pin.get()
@@ -210,7 +212,11 @@ def _next_chunk(file: SupportsRead[bytes], path: Path) -> bytes:
     except DataError as error:
         if path.suffix not in COMPRESSED:
             raise
-        raise DataError(f"{path}: can't be unpacked: it is truncated or damaged. Copy it again.") from error
+        raise _not_unpacked(path) from error
+
+
+def _not_unpacked(path: Path) -> DataError:
+    return DataError(f"{path}: can't be unpacked: it is truncated or damaged. Copy it again.")
 
 
 def _require_file(path: Path) -> None:

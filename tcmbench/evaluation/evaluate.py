@@ -14,7 +14,7 @@ from tcmbench.errors import DamagedArtefact, DataAbsent, EvaluationError, Tcmben
 from tcmbench.evaluation import item_tables as items
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
-from tcmbench.records.score import Score, ScoreRecord
+from tcmbench.records.score import ITEMS, Score, ScoreRecord
 from tcmbench.store import Store, key, write_json, write_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 KIND = "scores"
 _REVISION = "score 1"
-_SCORE, _ITEMS = "score.json", "items.parquet"
+_SCORE = "score.json"
 _EQUAL = 1e-9
 """Difference of two sums of the same items in another order."""
 
@@ -58,7 +58,7 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
     name = score_key(model.revision, task, split=split, subset=subset)
     if store.path(KIND, name).exists() and not store.has_manifest(KIND, name):
         adopt(store, name)
-    folder = store.open(KIND, name, _SCORE, _ITEMS)
+    folder = store.open(KIND, name, _SCORE, ITEMS)
     if folder is None:
         return None
     # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
@@ -78,8 +78,10 @@ def adopt(store: Store, name: str) -> None:
     try:
         table = Score(record, folder).items()
         value = items.recompute(table, metric=record.metric, statistic=record.statistic)
+    except DamagedArtefact:
+        raise
     except (TcmbenchError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise DamagedArtefact(folder / _ITEMS, what=f"its items can't be read: {error}") from error
+        raise DamagedArtefact(folder / ITEMS, what=f"its items can't be read: {error}") from error
     if _key(record.model_revision, record.task, record.task_revision, record.split, record.subset) != name:
         raise DamagedArtefact(folder, what=f"the score of {record.model} on {record.task} has another key")
     if not math.isclose(value, record.value, abs_tol=_EQUAL) or table.num_rows != record.items:
@@ -171,7 +173,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     store = workspace.store
     name = score_key(model.revision, task, split=split, subset=subset)
     with store.build(KIND, name) as part:
-        pq.write_table(table, part / _ITEMS, compression="zstd")
+        pq.write_table(table, part / ITEMS, compression="zstd")
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))

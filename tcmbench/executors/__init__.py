@@ -9,6 +9,7 @@ access under the same paths. An executor
 - records in the store that a job failed for good (`perform.note_failure`), and continues with the others;
 - assigns a job the GPUs that it needs, as far as the machine has them: a training that needs more fails with a message,
   where an unsatisfiable request would wait forever;
+- ends with the StorageError of `perform`: nothing of what would come next could be kept;
 - hides GPUs from a job that needs none, or calls `perform` with the device `cpu`;
 - leaves no process behind, however it ends.
 """

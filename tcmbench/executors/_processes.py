@@ -11,7 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.errors import EvaluationError
+from tcmbench.errors import EvaluationError, StorageError
 from tcmbench.executors._worker import WorkOrder
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
 from tcmbench.runs.perform import note_failure
@@ -71,7 +71,11 @@ class SideBySide:
         self._workers: list[_Worker] = []
 
     def run(self) -> None:
-        """Perform all jobs; no process is left running, however this ends."""
+        """Perform all jobs; no process is left running, however this ends.
+
+        Raises:
+            StorageError: A worker can't write to the store, so no other could keep its results either.
+        """
         try:
             while self._queue or self._workers:
                 self._fill()
@@ -129,6 +133,8 @@ class SideBySide:
         try:
             while outcome is None and worker.events.poll():
                 event = worker.events.recv()
+                if isinstance(event, StorageError):
+                    raise event
                 if isinstance(event, JobFinished | JobFailed):
                     outcome = event
                 else:

@@ -32,7 +32,7 @@ class WorkOrder(NamedTuple):
 
 
 def main(descriptor: int) -> None:
-    """Perform the job of the order; send its events, and finally its outcome."""
+    """Perform the job of the order; send its events, and finally its outcome, or the error that ends the run."""
     # Not inherited by the processes of a training, which would keep the connection open after this one ends.
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as executor:
@@ -43,7 +43,7 @@ def main(descriptor: int) -> None:
         logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform
 
-        def emit(event: Event) -> None:
+        def emit(event: Event | StorageError) -> None:
             try:
                 executor.send(event)
             except OSError:  # The run has ended, which is not a failure of the job.
@@ -53,7 +53,8 @@ def main(descriptor: int) -> None:
         try:
             reason = perform(job, emit=emit)
         except StorageError as error:
-            reason = str(error)
+            emit(error)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the run hears of it, and another try changes nothing
             reason = faults.report(error)
         emit(JobFinished(job.key, job.model) if reason is None else JobFailed(job.key, job.model, reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent
+from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import completion, swift_output, weights
 from tcmbench.models.agreement import settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
@@ -69,8 +69,23 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
             f"base {base.name}: {folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that needs the "
             f'files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
         )
+    _require_end(workspace, base)
     origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
     return completion.complete(workspace.store, unfinished, origin)
+
+
+def _require_end(workspace: Workspace, base: Base) -> None:
+    """Check that a base isn't its own, by way of others.
+
+    Raises:
+        SpecError: It is.
+    """
+    seen = [base.name]
+    while base.tuned_from is not None:
+        seen.append(base.tuned_from)
+        if seen[-1] in seen[:-1]:
+            raise SpecError(f"base {seen[0]}: tuned_from leads in a circle: {' → '.join(seen)}. Name another base.")
+        base = workspace.spec(Base, base.tuned_from, where=f"base {base.name}: tuned_from")
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:

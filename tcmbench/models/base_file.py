@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tcmbench.errors import ModelAbsent
 from tcmbench.models import completion, folder, given, swift_output
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def text(workspace: Workspace, model_dir: Path) -> str:
     Raises:
         ModelAbsent: There is no model, or a configuration isn't JSON.
     """
-    whole = model_dir.expanduser().resolve()
+    whole = folder.at(model_dir)
+    if whole is None:
+        raise ModelAbsent(f"{model_dir}: expected the folder of a model, but there is none. Correct the path.")
     checkpoint = swift_output.checkpoint(whole)
     unfinished = completion.unfinished(checkpoint)
     said: dict[str, object] = {"path": str(checkpoint)}

@@ -10,10 +10,11 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tcmbench import strict_json
+from tcmbench import faults, strict_json
 from tcmbench.checksums import tree_sha256
 from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
 from tcmbench.models import canaries, hub_layout, swift_output
+from tcmbench.models.model_files import require_whole
 from tcmbench.store import key
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ def _build(source: Unfinished, origin: Model, target: Path) -> None:
 
 def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
     if origin.base.kind == "embedding":
-        dimensions = int(str(_json(target / "config.json").get("hidden_size", 0)))
-        hub_layout.write_embedding_modules(target, base=origin.base, dimensions=dimensions)
+        hub_layout.write_embedding_modules(target, base=origin.base, dimensions=_dimensions(target))
         return
     from transformers import AutoTokenizer
 
@@ -146,11 +146,18 @@ def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None
 
     if not (adapter / "adapter_model.safetensors").is_file():
         raise ModelAbsent(f"{adapter}: expected adapter_model.safetensors. Save the adapter with safe_serialization.")
+    require_whole(adapter / "adapter_model.safetensors")
     names = sorted(load_peft_weights(str(adapter), device="cpu"))
     network = _network(origin_dir, names, adapter)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PEFT's warnings are errors below
-        adapted = PeftModel.from_pretrained(network, str(adapter), is_trainable=False).eval()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT's warnings are errors below
+            adapted = PeftModel.from_pretrained(network, str(adapter), is_trainable=False).eval()
+    except Exception as error:  # PEFT raises whatever its configuration leads to
+        raise faults.translated(error, what=str(adapter)) or ModelAbsent(
+            f"{adapter / _ADAPTER}: PEFT can't use it with these weights: {type(error).__name__}: "
+            f"{faults.words_of(error)}. Copy the complete adapter again."
+        ) from error
     _require_all_used(adapted, names, adapter)
     tokenizer = AutoTokenizer.from_pretrained(origin_dir, local_files_only=True)
     before = _states(_backbone(adapted.base_model.model), tokenizer)
@@ -241,8 +248,29 @@ def _states(backbone: Any, tokenizer: Any) -> NDArray[np.float32]:
 
 
 def _require_weights(folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
+    """Check what a checkpoint must bring, where its own path can be named.
+
+    Raises:
+        ModelAbsent: Weights are missing or damaged, or its configuration is.
+    """
+    found = [path for path in folder.glob("*.safetensors") if path.is_file()]
+    if not found:
         raise ModelAbsent(f"{folder}: expected *.safetensors of a checkpoint. Save it with safetensors.")
+    for path in found:
+        require_whole(path)
+    _dimensions(folder)
+
+
+def _dimensions(folder: Path) -> int:
+    """Return the length of the states of a network.
+
+    Raises:
+        ModelAbsent: Its configuration can't be read, or gives another kind of value.
+    """
+    size = _json(folder / "config.json").get("hidden_size", 0)
+    if not isinstance(size, int):
+        raise ModelAbsent(f"{folder / 'config.json'}: expected a number as hidden_size. Copy the file again.")
+    return size
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import strict_json
@@ -10,7 +11,6 @@ from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _POOLING = {
     "pooling_mode_cls_token": "cls",
@@ -38,6 +38,15 @@ class Statement:
 
     source: Path
     """Its file."""
+
+
+def at(named: str | Path) -> Path | None:
+    """Return the folder that a user, or the file of a model, names; None where there is none that can be looked at."""
+    try:
+        path = Path(named).expanduser()
+        return path.resolve() if path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, the home of nobody, a NUL
+        return None
 
 
 def facts(model_dir: Path) -> dict[str, Statement]:
@@ -70,7 +79,7 @@ def positions(model_dir: Path) -> Statement | None:
     count = config.get("max_position_embeddings")
     if not isinstance(count, int) or isinstance(count, bool):
         return None
-    if config.get("model_type") in _OFFSET_OF_POSITIONS:
+    if str(config.get("model_type")) in _OFFSET_OF_POSITIONS:
         padding = config.get("pad_token_id")
         count -= 1 + (padding if isinstance(padding, int) else 1)
     return Statement(count, path)
@@ -78,7 +87,7 @@ def positions(model_dir: Path) -> Statement | None:
 
 def _kind(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
     declared = _value(model_dir / "config_sentence_transformers.json", "model_type")
-    if declared is not None and declared.value in _KINDS:
+    if declared is not None and str(declared.value) in _KINDS:
         return Statement(_KINDS[str(declared.value)], declared.source)
     if any(kind.endswith(("Pooling", "StaticEmbedding")) for _, kind in modules):
         return Statement("embedding", model_dir / "modules.json")
@@ -100,7 +109,7 @@ def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, State
     """Return pooling and normalisation of an embedding model with a transformer."""
     settings: dict[str, Statement] = {}
     for path in (path for path, kind in modules if kind.endswith("Pooling")):
-        source = model_dir / path / "config.json"
+        source = (at(model_dir / path) or model_dir) / "config.json"
         config = _object(source)
         mode = str(config.get("pooling_mode") or "") or "+".join(n for k, n in _POOLING.items() if config.get(k))
         if mode:
@@ -128,7 +137,7 @@ def _prompts(path: Path) -> dict[str, Statement]:
 
 def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
     folder = next((path for path, kind in modules if kind.endswith("Transformer")), "")
-    said = _value(model_dir / folder / "sentence_bert_config.json", "max_seq_length")
+    said = _value((at(model_dir / folder) or model_dir) / "sentence_bert_config.json", "max_seq_length")
     return said if said is not None and isinstance(said.value, int) and not isinstance(said.value, bool) else None
 
 

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError, UnknownName
@@ -21,6 +20,7 @@ from tcmbench.specs.toml import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.workspace import Workspace
@@ -88,8 +88,8 @@ def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: st
             f"{given}: a server needs a base's file with the name of its model and a revision: see docs/guide.md, "
             "models behind a server."
         )
-    path = Path(given).expanduser()
-    if path.is_dir():
+    path = folder.at(given)
+    if path is not None:
         return _of_folder(workspace, path, tuned_from=tuned_from)
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
         return _of_hub(workspace, given, tuned_from=tuned_from)
@@ -100,8 +100,12 @@ def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: st
 
 
 def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> tuple[Workspace, Base]:
-    resolved = path.resolve()
-    checkpoint = swift_output.checkpoint(resolved)
+    checkpoint = swift_output.checkpoint(path)
+    if not weights.is_model(checkpoint):
+        raise ModelAbsent(
+            f"{checkpoint}: expected the folder of a model, with one of {', '.join(weights.MARKS)}; it has none. "
+            "Correct the path."
+        )
     return _described(
         workspace, checkpoint, name=_name(workspace, checkpoint), tuned_from=tuned_from, place={"path": str(checkpoint)}
     )
@@ -171,6 +175,7 @@ def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Wo
     known = known_origin(workspace, unfinished)
     if known is not None:
         return workspace, known.name
+    _require_end(unfinished)
     try:
         workspace, called = register(workspace, [named])
     except (ModelAbsent, UnknownName) as error:
@@ -181,15 +186,32 @@ def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Wo
     return workspace, called[named]
 
 
+def _require_end(unfinished: completion.Unfinished) -> None:
+    """Check that the bases of a folder, each of which names the next, end somewhere.
+
+    Raises:
+        ModelAbsent: One of them names an earlier one.
+    """
+    seen = {unfinished.folder}
+    current: completion.Unfinished | None = unfinished
+    while current is not None and (named := folder.at(current.base)) is not None:
+        checkpoint = swift_output.checkpoint(named)
+        if checkpoint in seen:
+            raise ModelAbsent(f"{unfinished.folder}: its base leads back to {checkpoint}. Name the base with --base.")
+        seen.add(checkpoint)
+        current = completion.unfinished(checkpoint)
+
+
 def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Base | None:
     """Return the base of the workspace that an adapter or checkpoint names; None where it names another or none."""
-    path = Path(unfinished.base).expanduser()
+    path = folder.at(unfinished.base)
     bases = (workspace.spec(Base, name) for name in workspace.names(Base)) if unfinished.base else ()
     return next(
         (
             base
             for base in bases
-            if base.has_weights and (base.hub_id == unfinished.base or _lies_in(workspace, base, path))
+            if base.has_weights
+            and (base.hub_id == unfinished.base or (path is not None and _lies_in(workspace, base, path)))
         ),
         None,
     )
@@ -197,7 +219,7 @@ def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Bas
 
 def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
     try:
-        return path.is_dir() and weights.source(workspace, base).resolve() == path.resolve()
+        return weights.source(workspace, base).resolve() == path
     except ModelAbsent:
         return False
 

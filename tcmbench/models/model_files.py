@@ -58,7 +58,7 @@ def relevant(model_dir: Path) -> dict[str, Path]:
             "which could run code. Convert them to safetensors (with sentence-transformers: load and save the model)."
         )
     for path in tensors.values():
-        _require_whole(path)
+        require_whole(path)
     _refuse_code_from_elsewhere(model_dir)
     return {name: path for name, path in files.items() if name not in set(pickles)}
 
@@ -86,7 +86,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _require_whole(path: Path) -> None:
+def require_whole(path: Path) -> None:
     """Check that a safetensors file has the length in its header.
 
     Raises:

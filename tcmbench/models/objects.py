@@ -9,6 +9,7 @@ from tcmbench.encoders import model_meta
 from tcmbench.errors import SpecError
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
+from tcmbench.specs.toml import parse
 from tcmbench.store import key
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _base(loaded: Any, kind: str) -> Base:
         )
     else:
         fields["instruction"] = default
-    return Base.model_validate(fields)
+    return parse(Base, fields, where="model")
 
 
 def _state_hash(loaded: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import strict_json
 from tcmbench.errors import ModelAbsent
+from tcmbench.models.folder import at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +34,10 @@ def checkpoint(folder: Path) -> Path:
     """
     numbered = _numbered(folder, _CHECKPOINT)
     if numbered:
-        noted = folder / _noted_best(folder)
+        noted = _noted_best(folder)
         # newer versions record a link, `best-checkpoint`
-        best = next((path for path in numbered if path.resolve() == noted.resolve()), None)
-        return best or numbered[-1]
+        best = at(folder / noted) if noted else None
+        return next((path for path in numbered if path.resolve() == best), numbered[-1])
     for version in reversed(_numbered(folder, _VERSION)):
         if _numbered(version, _CHECKPOINT):
             return checkpoint(version)
@@ -84,9 +85,9 @@ def _noted_best(folder: Path) -> str:
     for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:
             entry = strict_json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         best = entry.get("best_model_checkpoint") if isinstance(entry, dict) else None
-        if best:
-            return str(best).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        if isinstance(best, str) and best.isprintable():
+            return best.replace("\\", "/").rstrip("/").rpartition("/")[2]
     return ""

@@ -21,7 +21,8 @@ _WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja
 """Files of a model that are downloaded from the hub: no pickles, no weights of other engines."""
 
 _UNWANTED = ("onnx/*", "openvino/*", "*.onnx*")
-_MARKS = ("config.json", "modules.json", "adapter_config.json")
+MARKS = ("config.json", "modules.json", "adapter_config.json")
+"""Files of which a folder with a model has one."""
 
 
 def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
@@ -40,13 +41,18 @@ def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
     places = _places(workspace, base.path)
     for place in places:
         checkpoint = swift_output.checkpoint(place)
-        if any((checkpoint / name).is_file() for name in _MARKS):
+        if is_model(checkpoint):
             return checkpoint
     advice = " Or run: make mini-zh DATA=… for the bundled ones." if base.path.startswith("mini-zh") else ""
     raise ModelAbsent(
-        f"base {base.name}: no weights in {', '.join(map(str, places))}: expected one of {', '.join(_MARKS)}. "
+        f"base {base.name}: no weights in {', '.join(map(str, places))}: expected one of {', '.join(MARKS)}. "
         f"Put the model's folder there, or correct `path`.{advice}"
     )
+
+
+def is_model(folder: Path) -> bool:
+    """Return whether a folder holds a model, or an adapter."""
+    return any((folder / name).is_file() for name in MARKS)
 
 
 def state(workspace: Workspace, base: Base) -> str:
@@ -93,7 +99,7 @@ def _hub_folder(base: Base, *, download: bool) -> Path:
     reference = repository / "refs" / (base.revision or "main")
     commit = _commit(reference) if reference.is_file() else base.revision
     snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and any((snapshot / name).is_file() for name in _MARKS):
+    if snapshot is not None and is_model(snapshot):
         return snapshot
     offline = next((name for name in _OFFLINE if os.environ.get(name, "").lower() not in _NO_DOWNLOAD), None)
     if download and offline is None:

@@ -135,7 +135,7 @@ def check_means(per_query: PerQuery, reported: Mapping[str, float], *, where: st
         if not abs(expected - reported[name]) <= _TOLERANCE:
             raise ParityError(
                 f"{where}: {name} is reported as {reported[name]!r}, but the {len(values)} queries average to "
-                f"{expected!r}. Delete this score and run again; if it stays, please report it."
+                f"{expected!r}. No score was stored. This is a bug in tcmbench or a change in mteb: please report it."
             )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import plugins
 from tcmbench.errors import EvaluationError, NotComparable
+from tcmbench.records.score import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,8 +98,8 @@ class Reader:
         needed = {"item", wanted, *filter(None, [statistic.GOLD])}
         if needed - names:
             raise EvaluationError(
-                f"{score.folder / 'items.parquet'}: expected columns {', '.join(sorted(needed))} for {record.task}, "
-                f"got {', '.join(sorted(names))}. Delete the folder and measure again."
+                f"{score.folder / ITEMS}: expected columns {', '.join(sorted(needed))} for {record.task}, "
+                f"got {', '.join(sorted(names))}. It was stored by another version: remove the folder and run again."
             )
         if self._layout is None or not self._layout.is_of(table):
             self._layout = _Layout.of(table)

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tcmbench import faults, manifests
+from tcmbench.errors import DamagedArtefact
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
+
+
+ITEMS = "items.parquet"
+"""File with the items of a score, in its folder."""
 
 
 class Provenance(BaseModel):
@@ -111,7 +118,19 @@ class Score:
         label, empty where there is none), and the input of the statistic: the metric's own column (values 0–1), or
         `similarity` and `gold`. Retrieval and reranking carry further metrics and `top1` (id of the
         document ranked first).
+
+        Raises:
+            DamagedArtefact: They are not as they were written, or can't be read.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.folder / "items.parquet")
+        path = self.folder / ITEMS
+        # Those of earlier versions have no manifest, and what is being made has none yet.
+        if (self.folder / manifests.NAME).exists():
+            kind = self.folder.parent.parent.name
+            manifests.verify(self.folder, kind=kind, key=self.folder.name, names=(ITEMS,))
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DamagedArtefact(path, what=f"expected Parquet, but: {faults.words_of(error)}") from error

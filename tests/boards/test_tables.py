@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.document import to_json
 from tcmbench.boards.options import Options
 from tcmbench.boards.spreadsheet import _safe, to_csv
-from tcmbench.boards.texts import same
+from tcmbench.boards.texts import Text, same
 
 from .fake import POLICIES, Shape, make
 
@@ -46,6 +48,30 @@ def test_latex_has_one_line_a_row_and_equal_columns(table: Table) -> None:
     assert "\\input" not in text
     assert not any(line.startswith(("[", "*")) for line in body)
     assert table.digest in text
+
+
+def test_a_figure_without_an_interval_has_its_reason_below(table: Table, tmp_path: Path) -> None:
+    """In LaTeX as in Markdown, once for each figure; what is in the reason is no command."""
+    first, column = table.rows[1], table.columns[0].name
+    reason = Text("3 of 50% have_one & more", "")
+    cells = {**first.cells, column: replace(first.cells[column], reason=reason)}
+    rows = tuple(replace(row, cells=cells) if row is first else row for row in table.rows)
+    bare = replace(table, rows=rows)
+    document = latex.to_latex(bare)
+    assert "Without an interval" not in latex.to_latex(table)
+    assert document.count("3 of 50\\% have\\_one \\& more") == 1
+    assert document.index("\\end{tabular}") < document.index("Without an interval: ") < document.index("\\end{table*}")
+    assert markdown.to_markdown(bare).count("3 of 50%") == 1
+    compiler = shutil.which("pdflatex")
+    if compiler is None:
+        return
+    (tmp_path / "board.tex").write_text(
+        f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}{document}\\end{{document}}",
+        encoding="utf-8",
+    )
+    command = [compiler, "-interaction=nonstopmode", "-halt-on-error", "board.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_markdown_has_one_line_a_row_and_equal_columns(table: Table) -> None:

@@ -152,6 +152,10 @@ def test_a_fault_without_room_for_its_traceback_is_told(
         ("TCMBENCH_LOG=debug tcmbench list sets", 0),
         ("tcmbench list sets > /dev/full", 2),
         ("tcmbench list nothing 2> /dev/full", 2),
+        # through a descriptor, so that no mistake of the test can replace the device
+        ("tcmbench board demo --format schema --output /dev/fd/9 9> /dev/full", 2),
+        ("tcmbench board demo --format schema --output /dev/fd/9 9> schema.json && test -s schema.json", 0),
+        ("{ tcmbench board demo --format schema; echo $? > code; } | head -1; grep -qE '^(0|141)$' code", 0),
         ("tcmbench list sets >&-", 0),
         ("LC_ALL=C PYTHONIOENCODING=ascii PYTHONUTF8=0 tcmbench list sets", 0),
         ("{ tcmbench list sets; echo $? > code; } | true; exit $(cat code)", 141),

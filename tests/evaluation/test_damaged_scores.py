@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench import models, tasks
+from tcmbench import api, models, tasks
+from tcmbench.comparison.measured import measured
 from tcmbench.errors import DamagedArtefact
 from tcmbench.evaluation import evaluate, run
+from tcmbench.records.entry import Entry
 from tcmbench.specs.suite import Suite, SuiteTask
 
 if TYPE_CHECKING:
@@ -139,3 +141,42 @@ def test_a_score_without_manifest_is_compared_with_its_items(
         evaluate.adopt(place.store, folder.name)
     assert set(run.read(place, model_of(place), planned_of(place)).scores) == {"TinyPairs"}
     assert not (folder / "manifest.json").exists()
+
+
+def cut_items(folder: Path, _: Path) -> None:
+    """Keep half of the items' file."""
+    path = folder / "items.parquet"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_items(folder: Path, other: Path) -> None:
+    """Put the items of another score in their place."""
+    shutil.copyfile(other / "items.parquet", folder / "items.parquet")
+
+
+@pytest.mark.parametrize("damage", [cut_items, flip_items, other_items, lose_items])
+def test_items_that_are_damaged_after_the_score_was_read_are_refused(
+    place: Workspace, damage: Callable[[Path, Path], None]
+) -> None:
+    """Whoever has a score in hand, in a notebook or for a comparison, gets its own items or none."""
+    scores = run.read(place, model_of(place), planned_of(place)).scores
+    held = api.Evaluation("random", scores, dict.fromkeys(scores, "general"))
+    entry = Entry(name="random", title="random", kind="base", scores={name: (score,) for name, score in scores.items()})
+    whole = (len(held.to_pandas(items=True)), len(measured(entry).items))
+    assert whole == (sum(score.record.items for score in scores.values()), 2)
+
+    damage(folder_of(place, 0), folder_of(place, 1))
+    for use in (scores["TinySTS"].items, lambda: held.to_pandas(items=True), lambda: measured(entry)):
+        with pytest.raises(DamagedArtefact, match=r"items\.parquet: .* Run again"):
+            use()
+
+
+@pytest.mark.parametrize("damage", [cut_items, lose_items])
+def test_items_without_a_manifest_are_read_or_refused(place: Workspace, damage: Callable[[Path, Path], None]) -> None:
+    """Those of an earlier version: pyarrow's error is translated."""
+    score = run.read(place, model_of(place), planned_of(place)).scores["TinySTS"]
+    (score.folder / "manifest.json").unlink()
+    assert score.items().num_rows == score.record.items
+    damage(score.folder, folder_of(place, 1))
+    with pytest.raises(DamagedArtefact, match=r"items\.parquet: expected Parquet, but: "):
+        score.items()

@@ -15,6 +15,7 @@ import pytest
 
 from tcmbench import tasks
 from tcmbench.boards import publish
+from tcmbench.errors import StorageError
 from tcmbench.evaluation import evaluate
 from tcmbench.executors import _processes, local
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured
@@ -42,6 +43,17 @@ COUNTING = (
     "Store.build = counted\n"
 )
 """Has a run write a line for each artefact that it makes."""
+
+_FULL = """
+import runpy
+from tcmbench.errors import StorageError
+from tcmbench.runs import perform
+def full(*_, **__):
+    raise StorageError("/store: expected room to write; 0 bytes are free")
+perform.perform = full
+runpy.run_module("tcmbench.executors._worker", run_name="__main__")
+"""
+"""A worker whose disk is full."""
 
 PATIENCE = 300.0
 
@@ -129,7 +141,7 @@ def test_a_killed_worker_is_started_again(small: Workspace) -> None:
                 held.close()
 
         done = run(small, "small", jobs=2, emit=kill)
-    assert done.notes == ["random: its process was killed by signal 9; started again"]
+    assert done.notes == ["random: its process was killed by signal 9; restarted"]
     assert [event.model for event in done.events if isinstance(event, JobStarted)] == ["random", "random"]
     measured = [event.column for event in done.events if isinstance(event, ScoreMeasured)]
     assert measured == ["SmallQA", "SmallSTS"]
@@ -188,6 +200,20 @@ def test_each_job_has_its_share_of_cores_and_gpus_of_its_own(tmp_path: Path, mon
     jobs = [job(tmp_path, "a", gpus=1), job(tmp_path, "b", gpus=1), job(tmp_path, "c"), job(tmp_path, "d", gpus=8)]
     local.run(jobs, options=local.Options(jobs=2, retries=0), emit=lambda _: None)
     assert seen == [("2", "4"), ("2", "7"), ("2", ""), ("2", "4,7")]
+
+
+def test_a_full_disk_ends_the_run(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folder and room are named once, no job has failed of itself, and no worker is left."""
+
+    def started(command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        return real([sys.executable, "-c", _FULL, command[-1]], **more)
+
+    real = subprocess.Popen
+    monkeypatch.setattr(_processes.subprocess, "Popen", started)
+    with pytest.raises(StorageError, match=r"^/store: expected room to write; 0 bytes are free$"):
+        run(small, "small", jobs=2)
+    assert workers() == []
+    assert {state.state for entry in stored(small, "small") for state in entry.states.values()} == {"pending"}
 
 
 def test_a_run_without_jobs_starts_nothing() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 
 from tcmbench import plugins, tasks
 from tcmbench.comparison import baseline
-from tcmbench.data import tcm_sd, validate
+from tcmbench.data import tables, tcm_sd, validate
 from tcmbench.data.convert import convert
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
 from tcmbench.specs import policy
@@ -37,8 +42,25 @@ _COLLECTION = Collection(
 _TASKS = {
     "retrieval": "beir", "two_stage": "beir", "sts": "sts.jsonl", "pair_classification": "pairs.jsonl",
     "classification": "texts", "clustering": "texts/train.jsonl", "syndrome_retrieval": "records",
-    "syndrome_reranking": "records", "syndrome_classification": "records",
+    "syndrome_reranking": "records", "pairs_retrieval": "pairs.jsonl", "syndrome_classification": "records",
 }  # fmt: skip
+_PAIRS = 'query,positive,label\n头痛发热,风寒表证,1\n心悸失眠,"心脾,两虚证",0\n'
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(io.BytesIO(_PAIRS.encode())), file)
+    return file.getvalue()
+
+
+_TABLES = {
+    ".csv": _PAIRS.encode(), ".tsv": _PAIRS.replace(",", "\t").encode("gb18030"),
+    ".csv.gz": gzip.compress(_PAIRS.encode()),
+    ".csv.zst": pa.Codec("zstd").compress(_PAIRS.encode(), asbytes=True), ".parquet": _parquet(),
+    ".json": b'[{"query": "a", "positive": ["b", "c"]}, {"query": "d", "answer": "e", "label": 1}]',
+}  # fmt: skip
+"""End of the file's name → a table of pairs."""
+
 _SPECS: dict[str, tuple[type[Spec], str]] = {
     "base": (Base, 'kind = "embedding"\nhub_id = "a/b"\npooling = "last"\nmax_length = 512\n[options]\nx = 1\n'),
     "variant": (
@@ -83,7 +105,8 @@ def targets() -> dict[str, Target]:
         "policy": Target(_write_policy, lambda folder: policy.read(folder / "policy.toml")),
         "baseline": Target(_write_baseline, _use_baseline),
     }
-    found |= {f"formats/{name}": _format(name) for name in plugins.names("formats")}
+    found |= {f"formats/{name}": _format(name) for name in plugins.names("formats") if name != "table"}
+    found |= {f"formats/table{ending}": _table(ending) for ending in _TABLES}
     found |= {f"tasks/{kind}": Target(lambda root, kind=kind: _write_task(root, kind), _use_task) for kind in _TASKS}
     found |= {f"specs/{name}": _spec(*spec) for name, spec in _SPECS.items()}
     return found
@@ -105,6 +128,15 @@ def _format(name: str) -> Target:
         convert(folder / "source", folder / "rows", source_format=name, target_format="pos_neg", split=None)
 
     return Target(write, use)
+
+
+def _table(ending: str) -> Target:
+    def use(folder: Path) -> None:
+        source = folder / f"source{ending}"
+        list(tables.training_rows(source))
+        convert(source, folder / "beir", source_format="table", target_format="beir")
+
+    return Target(lambda folder: (folder / f"source{ending}").write_bytes(_TABLES[ending]), use)
 
 
 def _spec(schema: type[Spec], text: str) -> Target:

@@ -21,6 +21,8 @@ from tests.models import adapters
 from tests.models.adapters import MINI
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcmbench.records.model import Model
     from tcmbench.workspace import Workspace
 
@@ -199,3 +201,109 @@ def test_paths_of_a_file_lead_from_home_or_the_file(
     for name, path in {"a": "./near", "b": "~/far", "c": str(tmp_path / "far"), "d": "near"}.items():
         (root / f"models/bases/{name}.toml").write_text(f'kind = "embedding"\npath = {json.dumps(path)}\n', "utf-8")
         assert models.base_model(find(root, cache=tmp_path / "store"), name).base.pooling == "last"
+
+
+def _edit(path: Path, **fields: object) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | fields), encoding="utf-8")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+_ADAPTERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a list": (lambda f: (f / _CONFIG).write_text("[]"), "adapter_config.json: expected a JSON object"),
+    "no JSON": (lambda f: (f / _CONFIG).write_bytes(b"\xff{"), "adapter_config.json: expected JSON"),
+    "deep": (lambda f: (f / _CONFIG).write_text("[" * 90_000), "adapter_config.json: expected JSON"),
+    "digits": (lambda f: (f / _CONFIG).write_text('{"r": ' + "9" * 9_000 + "}"), "adapter_config.json: expected JSON"),
+    "no base": (lambda f: _edit(f / _CONFIG, base_model_name_or_path=None), "it doesn't name the base that it was tuned from"),
+    "long base": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="/" + "x" * 5_000), "which is not on this machine"),
+    "NUL": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="a\0b"), "which is not on this machine"),
+    "nobody's home": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="~nobody1/x"), "which is not on this machine"),
+    "itself": (lambda f: _edit(f / _CONFIG, base_model_name_or_path=str(f)), "its base leads back to"),
+    "rank": (lambda f: _edit(f / _CONFIG, r=-4), "adapter_config.json: PEFT can't use it"),
+    "other rank": (lambda f: _edit(f / _CONFIG, r=8), "adapter_config.json: PEFT can't use it"),
+    "kind": (lambda f: _edit(f / _CONFIG, peft_type="NONE"), "adapter_config.json: PEFT can't use it"),
+    "pattern": (lambda f: _edit(f / _CONFIG, target_modules="((("), "adapter_config.json: PEFT can't use it"),
+    "cut": (lambda f: _cut(f / _WEIGHTS), "adapter_model.safetensors: expected .* by its header"),
+    "pointer": (lambda f: (f / _WEIGHTS).write_bytes(_POINTER), "adapter_model.safetensors: .* Git LFS pointer"),
+    "empty": (lambda f: (f / _WEIGHTS).write_bytes(b""), "adapter_model.safetensors: expected a safetensors file"),
+    "none": (lambda f: (f / _WEIGHTS).unlink(), "expected adapter_model.safetensors"),
+}
+"""Damage to an adapter, and what is said of it."""
+
+_CHECKPOINTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a list": (lambda f: (f / "args.json").write_text("[]"), "args.json: expected a JSON object"),
+    "no JSON": (lambda f: (f / "args.json").write_bytes(b"\xff{"), "args.json: expected JSON"),
+    "no text": (lambda f: _edit(f / "args.json", model={"x": 1}), "which is not on this machine"),
+    "weights": (
+        lambda f: (f / "model.safetensors").write_bytes(_POINTER),
+        "checkpoint-4/model.safetensors: .* pointer",
+    ),
+    "cut": (lambda f: _cut(f / "model.safetensors"), "checkpoint-4/model.safetensors: expected .* by its header"),
+    "config": (lambda f: (f / "config.json").write_text("[]"), "checkpoint-4/config.json: expected a JSON object"),
+    "size": (lambda f: _edit(f / "config.json", hidden_size="x"), "checkpoint-4/config.json: expected a number"),
+    "link": (lambda f: (shutil.rmtree(f), f.symlink_to("..")), "expected the folder of a model, with one of"),
+}
+"""Damage to the last checkpoint of an output, and what is said of it."""
+
+
+@pytest.mark.parametrize("damage", _ADAPTERS)
+def test_a_damaged_adapter_is_refused(place: Workspace, tmp_path: Path, damage: str) -> None:
+    """By the file that is at fault, and nothing of it is stored."""
+    do, said = _ADAPTERS[damage]
+    folder = adapters.adapter(tmp_path / "my-adapter", kind="AutoModel")
+    do(folder)
+    with pytest.raises(ModelAbsent, match=said):
+        _model(place, str(folder))
+    assert not list(place.cache.rglob("*.json"))
+
+
+@pytest.mark.parametrize("damage", _CHECKPOINTS)
+def test_a_damaged_checkpoint_is_refused(place: Workspace, tmp_path: Path, damage: str) -> None:
+    """By its own path, and not by that of the copy that was being made of it."""
+    do, said = _CHECKPOINTS[damage]
+    output = adapters.swift_output(tmp_path / "output")
+    do(output / "v0-20260101-000000/checkpoint-4")
+    with pytest.raises(ModelAbsent, match=said):
+        _model(place, str(output))
+    assert not list(place.cache.rglob("*.json"))
+
+
+@pytest.mark.parametrize("noted", ["a\0b", "b" * 500, 7, "loop"])
+def test_a_log_that_notes_no_checkpoint_leaves_the_last(place: Workspace, tmp_path: Path, noted: object) -> None:
+    """As does an empty folder with the name of a later one."""
+    version = adapters.swift_output(tmp_path / "output") / "v0-20260101-000000"
+    (version / "checkpoint-6").mkdir()
+    (version / "loop").symlink_to("loop")
+    line = json.dumps({"best_model_checkpoint": noted})
+    (version / "logging.jsonl").write_text(f"[1]\n{line}\n{'[' * 90_000}\n", encoding="utf-8")
+    assert _model(place, str(version)).name == "v0-20260101-000000-checkpoint-4"
+
+
+@pytest.mark.parametrize("name", ["./" + "x" * 300, "./loop", "./file", "./empty"])
+def test_what_is_no_folder_of_a_model_is_refused(
+    place: Workspace, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that are too long, links to themselves, files, and folders without a model."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelAbsent, match="expected the folder of a model"):
+        _model(place, name)
+
+
+def test_a_base_that_is_tuned_from_itself_is_refused(place: Workspace, tmp_path: Path) -> None:
+    """Also by way of another."""
+    folder = adapters.adapter(tmp_path / "my-adapter", kind="AutoModel")
+    bases = tmp_path / "empty/models/bases"
+    bases.mkdir(parents=True)
+    (tmp_path / "empty/tasks").mkdir()
+    for name, origin in (("one", "two"), ("two", "one")):
+        text = f'kind = "embedding"\npath = "{folder}"\npooling = "last"\nmax_length = 512\ntuned_from = "{origin}"\n'
+        (bases / f"{name}.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match="base one: tuned_from leads in a circle: one → two → one"):
+        models.base_model(find(tmp_path / "empty", cache=place.cache), "one")

@@ -229,10 +229,11 @@ class Space:
             return 0
 
     def _make(self, dimensions: int) -> None:
-        """Make the folder if it is not there (any more); one whose card is damaged gives way."""
-        if self._index_path.is_file():
-            if _read_card(self._card_path) is not None:
-                return
+        """Make the folder if it is not there (any more); one that lacks a file, or whose card is damaged, gives way."""
+        has_files = self._index_path.is_file() and self._vectors_path.is_file()
+        if has_files and _read_card(self._card_path) is not None:
+            return
+        if self.folder.exists():
             with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".removed.", suffix=".part") as grave:
                 self.folder.rename(f"{grave}/{self.folder.name}")
         self.folder.mkdir(parents=True, exist_ok=True)
