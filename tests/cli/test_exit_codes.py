@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMANDS = {
-    "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "check": ["demo"],
+    "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [], "check": ["demo"],
     "compare": ["bm25", "tfidf"], "data build": ["v"], "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
     "run": ["demo"], "train": ["v"],
