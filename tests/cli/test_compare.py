@@ -97,7 +97,7 @@ def test_a_baseline_of_another_task_is_not_comparable(cli: Callable[..., tuple[i
     cli("check", "small", "--update-baseline", "--baseline", str(kept))
     text = json.loads(kept.read_text("utf-8"))
     text["tasks"][gate.TASK]["revision"] = "0" * 32
-    del text["sha256"]
+    del text["sha256"]  # as in a baseline of an earlier version
     kept.write_text(json.dumps(text), "utf-8")
     code, _, err = cli("compare", f"{kept}:tuned", "tuned")
     assert (code, "same items, but other texts" in err) == (3, True)
@@ -123,7 +123,7 @@ def test_a_score_that_is_missing_is_told_and_exits_with_2(
     [
         (("stays", "tunde"), "no model named 'tunde'. Did you mean 'tuned'"),
         (("stays", "tuned", "--task", "SmalQA"), "suite small: no column named 'SmalQA'. Did you mean 'SmallQA'"),
-        (("stays", "nowhere.json:tuned"), "nowhere.json doesn't exist"),
+        (("stays", "nowhere.json:tuned"), "there is no nowhere.json"),
         (("mini-zh", "tfidf"), "are both in the sets"),
     ],
 )
