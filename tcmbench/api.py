@@ -1,7 +1,7 @@
-"""What the commands do, for Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check` and `train`.
+"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check` and `train`.
 
-Every function finds the workspace as the command line does (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
-unless one is given. pandas and matplotlib are imported when a figure or a data frame is asked for.
+Every function finds the workspace like the command line (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
+unless one is passed. pandas and matplotlib are imported on demand.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Evaluation:
     """Name of the model."""
 
     scores: Mapping[str, Score]
-    """Column → score, in the order of the suite; columns that the model can't do are left out."""
+    """Column → score, in the order of the suite; columns that the model doesn't support are left out."""
 
     roles: Mapping[str, str]
     """Column → role."""
@@ -68,11 +68,11 @@ class Leaderboard:
     """The leaderboard of a set."""
 
     table: Table
-    """Everything that it shows, worked out."""
+    """Its computed content."""
 
     @property
     def answer(self) -> str:
-        """The answer of the first screen, in English."""
+        """The recommendation of the first screen, in English."""
         from tcmbench.boards.texts import text
 
         answer = self.table.recommendation
@@ -94,7 +94,7 @@ class Leaderboard:
 
         Raises:
             UnknownName: No such picture.
-            ScoreMissing: There is nothing to show on it.
+            ScoreMissing: The set has no scores for it.
         """
         from tcmbench import plugins
         from tcmbench.boards.canvas import Canvas, chinese_fonts
@@ -104,7 +104,7 @@ class Leaderboard:
         with canvas.settings():
             drawing = module.draw(self.table, canvas)
         if drawing is None:
-            raise ScoreMissing(f"figure {name}: set {self.table.name} has no scores that it could show.")
+            raise ScoreMissing(f"figure {name}: set {self.table.name} has no scores for it.")
         figure: Figure = drawing.figure
         return figure
 
@@ -115,7 +115,7 @@ class Leaderboard:
 
 @dataclass(frozen=True, slots=True)
 class ModelComparison:
-    """What changed from one model to another."""
+    """Differences between two models."""
 
     pair: ComparedPair
     comparison: PairComparison
@@ -151,16 +151,16 @@ def evaluate(
     revision: str = "",
     workspace: Workspace | None = None,
 ) -> Evaluation:
-    """Return the scores of a model, measuring what the store doesn't have.
+    """Return the scores of a model, measuring those that are not in the store.
 
     Args:
         model: A base's name, a folder, an adapter, a checkpoint of ms-swift, a model of the hub (docs/models.md); or a
             loaded SentenceTransformer or CrossEncoder.
         suite: Name of a suite; without tasks the workspace's own, where it has one.
         tasks: Instead of a suite: names of tasks, files of pairs, folders in the layout of BEIR or TCM-SD.
-        base: What an adapter or checkpoint was tuned from, where it doesn't say.
-        revision: Of a loaded model, a name for its weights in place of their hash.
-        workspace: Folders; None finds them as the command line does.
+        base: Base of an adapter or checkpoint that doesn't name one.
+        revision: Of a loaded model, an identifier of its weights instead of their hash.
+        workspace: The workspace; None finds it like the command line.
 
     Raises:
         ScoreMissing: A column has no score; the message names each with its reason.
@@ -174,7 +174,7 @@ def evaluate(
 
     place = workspace or find()
     if suite and tasks:
-        raise SpecError("suite and tasks: give one of them.")
+        raise SpecError("suite and tasks: pass only one of them.")
     if tasks:
         place, chosen = suite_of(place, [os.fspath(task) for task in tasks])
     else:
@@ -184,13 +184,13 @@ def evaluate(
     if isinstance(model, str | os.PathLike):
         name = os.fspath(model)
         place, called = given.register(place, [name], tuned_from=base or None)
-        found = models.base_model(place, called[name], download=True)
+        resolved = models.base_model(place, called[name], download=True)
     else:
-        found = objects.model_of(model, revision=revision)
-        loaded = objects.encoder_of(found, model, cache=place.cache)
-    missing = evaluation.missing(place, found, planned)
-    evaluation.measure(place, found, missing, planned, emit=lambda _: None, loaded=loaded)
-    return _evaluation(found.name, evaluation.read(place, found, planned), planned)
+        resolved = objects.model_of(model, revision=revision)
+        loaded = objects.encoder_of(resolved, model, cache=place.cache)
+    missing = evaluation.missing(place, resolved, planned)
+    evaluation.measure(place, resolved, missing, planned, emit=lambda _: None, loaded=loaded)
+    return _evaluation(resolved.name, evaluation.read(place, resolved, planned), planned)
 
 
 def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
@@ -206,15 +206,15 @@ def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
 
 
 def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Leaderboard:
-    """Train and evaluate what is missing from a set, write its leaderboard, and return it.
+    """Train and evaluate the missing models and scores of a set, write its leaderboard, and return it.
 
     Args:
         name: Name of a model set.
-        jobs: Jobs side by side.
-        workspace: Folders; None finds them as the command line does.
+        jobs: Number of parallel jobs.
+        workspace: The workspace; None finds it like the command line.
 
     Raises:
-        ScoreMissing: Scores that should be there aren't.
+        ScoreMissing: Scores are missing.
     """
     from tcmbench import plugins
     from tcmbench import tasks as task_room
@@ -254,13 +254,13 @@ def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
 
 
 def compare(before: str, after: str, *, set_name: str = "", workspace: Workspace | None = None) -> ModelComparison:
-    """Return what changed from one model of a set to another, from stored scores.
+    """Return the differences between two models of a set, from stored scores.
 
     Args:
         before: A base, a variant (all its seeds), one seed (`variant/seed0`), or `FILE:model` for a baseline's row.
         after: The same.
-        set_name: Set of both; empty takes the one that has them.
-        workspace: Folders; None finds them as the command line does.
+        set_name: Set of both; empty takes the one with both.
+        workspace: The workspace; None finds it like the command line.
     """
     from tcmbench.checks import sides
     from tcmbench.comparison import pairs
@@ -283,8 +283,8 @@ def check(
         name: Name of a model set.
         against: `baseline` or `reference`; empty takes the baseline where there is one.
         policy: File that overrides the set's policy.
-        baseline: File in place of `leaderboards/SET/baseline.json`.
-        workspace: Folders; None finds them as the command line does.
+        baseline: File instead of `leaderboards/SET/baseline.json`.
+        workspace: The workspace; None finds it like the command line.
     """
     from typing import cast
 
@@ -305,8 +305,8 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
 
     Args:
         variant: Name of a variant.
-        set_name: Set that spells it, and whose suite leaks are looked for in; empty for a variant with a file.
-        workspace: Folders; None finds them as the command line does.
+        set_name: Set that defines it, and whose suite is searched for leaks; empty for a variant with a file.
+        workspace: The workspace; None finds it like the command line.
     """
     from tcmbench import tasks as task_room
     from tcmbench.specs.model_set import ModelSet
@@ -317,12 +317,12 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
     model_set = place.spec(ModelSet, set_name) if set_name else None
     planned = None if model_set is None else task_room.plan_set(place, model_set)
     recipe = recipe_of(place, place.variant(variant, of=model_set), planned)
-    made = [tune.tune(place, recipe, seed=seed, progress=lambda _: None) for seed in recipe.variant.seeds]
-    return tuple(one.folder / "model" for one in made)
+    tuned = [tune.tune(place, recipe, seed=seed, progress=lambda _: None) for seed in recipe.variant.seeds]
+    return tuple(one.folder / "model" for one in tuned)
 
 
 def find(folder: os.PathLike[str] | str = ".") -> Workspace:
-    """Return the workspace that a folder stands in, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
     data, cache = (Path(value).expanduser() if (value := os.environ.get(name)) else None for name in _FOLDERS)
     return workspaces.find(Path(folder).resolve(), data=data and data.resolve(), cache=cache)
 

@@ -1,4 +1,4 @@
-"""The sha256 of files and folders, by which artefacts, weights and data are known."""
+"""The sha256 of files and folders, which identifies artefacts, weights and data."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def file_sha256(path: Path) -> str:
 
 
 def settled_sha256(path: Path) -> str:
-    """Return the same, read once per process while inode, size and time of the file stay as they are."""
+    """Return the same, computed once per process while inode, size and time of the file are unchanged."""
     status = path.stat()
     if time.time() - status.st_mtime < _SETTLED_SECONDS:
-        # A second write could leave size and time as they are: clocks of file systems tick in milliseconds.
+        # A second write could leave size and time unchanged: clocks of file systems tick in milliseconds.
         return file_sha256(path)
     return _settled_sha256(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -42,7 +42,7 @@ def names_sha256(hashes: Mapping[Path, str], *, root: Path) -> str:
     """Return the same of files whose hashes are known."""
     digest = hashlib.sha256()
     for path in sorted(hashes, key=lambda p: p.relative_to(root).as_posix()):
-        # A file system may hold names that are no UTF-8; Python shows their bytes as surrogates.
+        # A file system may hold names that are not UTF-8; Python shows their bytes as surrogates.
         digest.update(f"{path.relative_to(root).as_posix()}\0{hashes[path]}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 

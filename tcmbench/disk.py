@@ -1,4 +1,4 @@
-"""What the operating system refuses to write or read, as an error that names folder, free space and remedy."""
+"""The operating system's errors of reading and writing, with folder, free space and remedy."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OF_THE_DEVICE = _NO_ROOM | {errno.EFBIG, errno.EROFS, errno.EIO}
-"""Refusals that come while something is written, without the name of a file."""
+"""Errors that occur during a write, without the name of a file."""
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write to a path, or beside it, into an error that says what to do.
+    """Translate the operating system's errors of writing to a path, or beside it, into an error with a remedy.
 
     Raises:
-        StorageError: No room, no permission, a file system or file that can't be written to.
+        StorageError: No space, no permission, a file system or file that isn't writable.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _OF_THE_DEVICE or error.filename is None or _is_beside(error.filename, path):
-            raise refusal(error, path, expected="a place where a file can be written") from error
+            raise refusal(error, path, expected="a location where a file can be written") from error
         raise
 
 
 def refusal(error: OSError, path: Path | None = None, *, expected: str = "a path that can be used") -> StorageError:
-    """Return what to say of an error of the operating system.
+    """Return the StorageError for an error of the operating system.
 
     Args:
         error: The error.
@@ -53,8 +53,8 @@ def refusal(error: OSError, path: Path | None = None, *, expected: str = "a path
     if error.errno in _NO_ROOM:
         kept = " Nothing was left half-written." if path is not None else ""
         return StorageError(
-            f"{start}expected room to write, but: {reason}{at}{free}.{kept} Make room, or choose another folder (the "
-            "store is $TCMBENCH_CACHE), and run again."
+            f"{start}expected free space to write, but: {reason}{at}{free}.{kept} Free some, or choose another "
+            "folder (the store is $TCMBENCH_CACHE), and run again."
         )
     if error.errno == errno.EFBIG:
         return StorageError(
@@ -63,24 +63,24 @@ def refusal(error: OSError, path: Path | None = None, *, expected: str = "a path
         )
     return StorageError(
         f"{start}expected {expected}, but: {reason}{at}{_owner(path)}. Choose another path "
-        "(the store is $TCMBENCH_CACHE), or give yourself the right to it."
+        "(the store is $TCMBENCH_CACHE), or change its permissions."
     )
 
 
 def is_refusal(error: OSError) -> bool:
-    """Return whether an error is one of the operating system's own: libraries raise OSError for what they please."""
+    """Return whether an error is one of the operating system's own, as libraries raise OSError, too."""
     return error.errno is not None
 
 
 def room(path: Path) -> str:
-    """Return how much room there is where a path is or would be, in words."""
+    """Return the free space where a path is or would be, in words."""
     folder = path.absolute()
     while not os.path.isdir(folder) and folder != folder.parent:  # noqa: PTH112 - Path.is_dir raises for long names
         folder = folder.parent
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
-        return f"the file system of {folder} doesn't say how much room it has"
+        return f"the file system of {folder} doesn't report its free space"
     unit, name = next((pair for pair in _UNITS if free >= pair[0]), (1, "bytes"))
     return f"{free / unit:.{0 if unit == 1 else 1}f} {name} are free in {folder}"
 
@@ -90,7 +90,7 @@ def _is_beside(name: str | bytes | int, path: Path) -> bool:
 
 
 def _owner(path: Path | None) -> str:
-    """Return whose the nearest folder is, where it is another user's; empty otherwise."""
+    """Return the owner of the nearest folder, where it is another user; empty otherwise."""
     if path is None or not hasattr(os, "geteuid"):
         return ""
     with contextlib.suppress(OSError):

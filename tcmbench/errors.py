@@ -1,21 +1,21 @@
-"""Every error a user can cause or mend; anything else is a fault of tcmbench's (exit code 70, `tcmbench.faults`).
+"""Every error that a user can cause or fix; anything else is an internal error (exit code 70, `tcmbench.faults`).
 
 TcmbenchError                 the command line prints it without a traceback and exits 2
 ├── UnknownName               a miner, task, base, set… that does not exist ("did you mean …?")
-├── SpecError                 a TOML file that does not say what it must
+├── SpecError                 a TOML file that is invalid or doesn't fit its schema
 ├── DataError                 a data file that cannot be used
 │   ├── BadLines              every bad line of a file at once
-│   └── DataAbsent            files that are simply not on this machine
+│   └── DataAbsent            files that are not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
-├── StoreError                an artefact that is locked, a path that no file can be written to
-│   ├── DamagedArtefact       an artefact whose files are not as they were written
-│   └── StorageError          no room, a path that can't be written to: it ends a run, as nothing could be kept
+├── StoreError                an artefact that is locked, a path that isn't writable
+│   ├── DamagedArtefact       an artefact whose files have changed since they were written
+│   └── StorageError          no space, or a path that isn't writable: it ends a run, as nothing could be stored
 ├── EvaluationError           a score that cannot be trusted
 │   ├── ParityError           two ways to the same number disagree
 │   └── NoInterval            items that are too few, or too alike, for an interval
-├── TrainingError             a training that failed or silently taught nothing
-├── ScoreMissing              a score that a board or gate needs and nobody measured
+├── TrainingError             a training that failed or had no effect
+├── ScoreMissing              a score that a board or gate needs and that was not measured
 └── NotComparable             scores of different data, prompts or candidates (exit code 3)
 """
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 
 class TcmbenchError(Exception):
-    """Base of all errors that a user can mend; the message says how, without secrets."""
+    """Base of all errors that a user can fix; the message says how, without secrets."""
 
     exit_code = 2
 
     def __init__(self, *parts: object) -> None:
-        # Here, because every message goes to a record, a board or a log in the end.
+        # Here, because every message ends up in a record, a board or a log.
         super().__init__(*(redaction.text(part) if isinstance(part, str) else part for part in parts))
 
 
 class UnknownName(TcmbenchError):
-    """A name that no file, plug-in or task carries."""
+    """A name that no file, plug-in or task has."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], *, where: str = "") -> UnknownName:
@@ -78,7 +78,7 @@ class DataAbsent(DataError):
     def __init__(self, path: Path, *, what: str, how: str) -> None:
         self.path = path
         self.how = redaction.text(how)
-        super().__init__(f"{what} is not here: expected {path}. {how}")
+        super().__init__(f"{what} is missing: expected {path}. {how}")
 
 
 class ModelAbsent(TcmbenchError):
@@ -99,16 +99,16 @@ class StoreError(TcmbenchError):
 
 
 class StorageError(StoreError):
-    """What the operating system refuses to write or read: a full disk, a read-only folder, a file for a folder."""
+    """An error of the operating system on reading or writing: a full disk, a read-only folder, a file for a folder."""
 
 
 class DamagedArtefact(StoreError):
-    """An artefact whose files are not as they were written."""
+    """An artefact whose files have changed since they were written."""
 
     def __init__(self, path: Path, *, what: str) -> None:
         self.path = path
         self.what = redaction.text(what)
-        super().__init__(f"{path}: {what}. Run again to make it anew, or remove it: tcmbench cache verify --delete")
+        super().__init__(f"{path}: {what}. Run again to rebuild it, or remove it: tcmbench cache verify --delete")
 
 
 class EvaluationError(TcmbenchError):
@@ -120,11 +120,11 @@ class ParityError(EvaluationError):
 
 
 class NoInterval(EvaluationError):
-    """Items that are too few, or too alike, for an interval: it costs the interval, not the figure."""
+    """Items that are too few, or too alike, for an interval; the score itself remains valid."""
 
 
 class TrainingError(TcmbenchError):
-    """A training that failed, or that would have taught nothing without saying so."""
+    """A training that failed, or that would have had no effect without an error."""
 
 
 class ScoreMissing(TcmbenchError):
@@ -132,6 +132,6 @@ class ScoreMissing(TcmbenchError):
 
 
 class NotComparable(TcmbenchError):
-    """Scores taken on different data, prompts or candidates."""
+    """Scores measured with different data, prompts or candidates."""
 
     exit_code = 3

@@ -1,8 +1,8 @@
-"""Errors that aren't ours: those of libraries and of the system translated, faults of tcmbench's own reported.
+"""Errors from outside tcmbench: translates those of libraries and of the system, and reports internal errors.
 
-Every library is called within `failures.explained`, and every command within the command line's `main`; both ask here
-what an error means. What nobody has a translation for is a fault of tcmbench's: its traceback goes to a file, because
-the text of an error can hold text of records, and a log of CI is read by many.
+Every library is called within `failures.explained`, and every command within the command line's `main`; both use this
+module. An error without a translation is an internal error: its traceback goes to a file, because the text of an error
+can contain text of records, and CI logs have many readers.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tcmbench import disk, redaction
 from tcmbench.errors import DataError, EvaluationError, ModelAbsent, StorageError, TcmbenchError
 
 EXIT_FAULT = 70
-"""Exit code of a fault of tcmbench's own: EX_SOFTWARE of sysexits.h. Never 1, which is a regression."""
+"""Exit code of an internal error: EX_SOFTWARE of sysexits.h. Never 1, which is a regression."""
 
 _LONGEST = 300
 NO_ROOM = ("no space left on device", "disk quota exceeded", "os error 28", "errno 28", "os error 122")
-"""How libraries and other processes say that a disk is full, in small letters."""
+"""Messages of libraries and other processes about a full disk, in lower case."""
 
 _NO_MEMORY = frozenset({"OutOfMemoryError", "MemoryError", "ArrowMemoryError", "_ArrayMemoryError"})
 _TOKENIZER = "tokenizer.json or tokenizer_config.json is missing or damaged"
@@ -32,19 +32,19 @@ _OF_MODEL_FILES = {
     "model missing. at line": _TOKENIZER,
     "eof while parsing": _TOKENIZER,
     "should have a `model_type` key": "config.json lacks its model_type",
-    "does not recognize this architecture": "config.json names a model_type that these transformers don't know",
-    "ignore_mismatched_sizes": "config.json gives other sizes than the weights have",
-    "validation error for": "config.json holds a value that can't be",
+    "does not recognize this architecture": "config.json names a model_type unknown to this version of transformers",
+    "ignore_mismatched_sizes": "the sizes in config.json differ from those of the weights",
+    "validation error for": "config.json holds an invalid value",
 }
-"""How transformers and tokenizers say, in small letters, what is wrong with which file of a model's folder."""
+"""Messages of transformers and tokenizers, in lower case, and the defect of a model's folder that each indicates."""
 
 
 def translated(error: BaseException, *, what: str = "", place: Path | None = None) -> TcmbenchError | None:
-    """Return what an error of a library's or of the operating system means here; None for one without a translation.
+    """Return the translation of an error of a library or of the operating system; None where there is none.
 
     Args:
         error: The error.
-        what: What was being done, with which model or data.
+        what: The operation, with its model or data.
         place: Folder or file that the library reads or writes.
     """
     if isinstance(error, TcmbenchError):
@@ -54,13 +54,13 @@ def translated(error: BaseException, *, what: str = "", place: Path | None = Non
 
 
 def _of_system(error: BaseException, start: str, place: Path | None) -> TcmbenchError | None:
-    """Return what it means that disk, memory or locale don't suffice."""
+    """Return the translation of an error of disk, memory or locale."""
     said, lowered = words_of(error), str(error).lower()
     if isinstance(error, OSError) and disk.is_refusal(error):
         return StorageError(f"{start}{disk.refusal(error, place if error.filename is None else None)}")
     if any(words in lowered for words in NO_ROOM):
         there = f"; {disk.room(place)}" if place is not None else ""
-        return StorageError(f"{start}expected room to write, but: {said}{there}. Make room and run again.")
+        return StorageError(f"{start}expected free space to write, but: {said}{there}. Free some and run again.")
     if _kinds(error) & _NO_MEMORY or "out of memory" in lowered:
         return EvaluationError(
             f"{start}expected enough memory, but: {said or type(error).__name__}. Lower the encoder's batch_tokens or "
@@ -75,51 +75,51 @@ def _of_system(error: BaseException, start: str, place: Path | None) -> Tcmbench
 
 
 def _of_files(error: BaseException, start: str, place: Path | None) -> TcmbenchError | None:
-    """Return what it means that a library can't use the files that it was given."""
+    """Return the translation of a library's error about its input files."""
     said, lowered = words_of(error), str(error).lower()
     at = f" ({place})" if place is not None else ""
     if "SafetensorError" in _kinds(error):
         return ModelAbsent(
-            f"{start}expected a whole safetensors file{at}, but: {said}. Copy or download the weights again."
+            f"{start}expected a complete safetensors file{at}, but: {said}. Copy or download the weights again."
         )
     if "ArrowException" in _kinds(error):
-        return DataError(f"{start}expected a whole Parquet file{at}, but: {said}. Copy or make the file again.")
+        return DataError(f"{start}expected a complete Parquet file{at}, but: {said}. Copy or create the file again.")
     if wrong := next((wrong for words, wrong in _OF_MODEL_FILES.items() if words in lowered), ""):
         return ModelAbsent(
-            f"{start}expected a folder that transformers can load{at}, but {wrong}: {said}. Mend that file, or copy or "
+            f"{start}expected a folder that transformers can load{at}, but {wrong}: {said}. Fix that file, or copy or "
             "download it again."
         )
     return None
 
 
 def _kinds(error: BaseException) -> set[str]:
-    """Return the names of an error's classes: libraries that raise them need not be imported to ask."""
+    """Return the names of an error's classes: the libraries that raise them need not be imported."""
     return {kind.__name__ for kind in type(error).__mro__}
 
 
 def words_of(error: BaseException) -> str:
-    """Return an error's text in one line, cut where it is long; empty where it has none."""
+    """Return an error's text in one line, truncated; empty where it has none."""
     words = " ".join(str(error).split()).rstrip(".")
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 def report(error: BaseException) -> str:
-    """Return one line about a fault of tcmbench's own, after its traceback has gone to a file.
+    """Write the traceback of an internal error to a file and return one line about the error.
 
     The line names the kind of error and the place in the code, not the error's text, which can hold text of records.
     """
-    told = f"internal error: {type(error).__name__}{_place(error)}"
-    return f"{told}. This is a fault of tcmbench, please report it: {_kept(error)}"
+    summary = f"internal error: {type(error).__name__}{_place(error)}"
+    return f"{summary}. This is a bug in tcmbench, please report it: {_kept(error)}"
 
 
 def _kept(error: BaseException) -> str:
-    """Write the traceback where only this user can read it, and return where it is."""
+    """Write the traceback to a file that only this user can read, and return a sentence with its path."""
     with contextlib.suppress(OSError):
         handle, name = tempfile.mkstemp(prefix="tcmbench-", suffix=".traceback.txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(redaction.text("".join(traceback.format_exception(error))))
-        return f"the traceback is in {name}, TCMBENCH_LOG=DEBUG shows it here."
-    return "TCMBENCH_LOG=DEBUG shows the traceback."
+        return f"the traceback is in {name}, TCMBENCH_LOG=DEBUG prints it here."
+    return "TCMBENCH_LOG=DEBUG prints the traceback."
 
 
 def _place(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""What an artefact of the store consists of: its kind and key, and the sha256 of each file, in `manifest.json`.
+"""Manifest of an artefact of the store: its kind and key, and the sha256 of each file, in `manifest.json`.
 
 The manifest is written with the artefact and compared when the artefact is used. So a file that was edited or damaged,
-and a folder that was copied over another, are found before a figure is taken from them.
+and a folder that was copied over another, are detected before any result is read from them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def describe(folder: Path, *, kind: str, key: str) -> dict[str, Any]:
 
 
 def read(folder: Path, *, kind: str, key: str) -> Mapping[str, str]:
-    """Return the name and sha256 of each file that an artefact was written with.
+    """Return the name and sha256 of each file in the manifest of an artefact.
 
     Raises:
-        DamagedArtefact: There is no manifest, it can't be read, or it is another artefact's.
+        DamagedArtefact: The manifest is missing, can't be read, or is another artefact's.
     """
     path = folder / NAME
     try:
@@ -47,7 +47,7 @@ def read(folder: Path, *, kind: str, key: str) -> Mapping[str, str]:
 
 
 def verify(folder: Path, *, kind: str, key: str, names: Collection[str] = ()) -> None:
-    """Check that the files of an artefact are as they were written.
+    """Check that the files of an artefact are unchanged since they were written.
 
     Args:
         folder: The artefact.
@@ -62,12 +62,12 @@ def verify(folder: Path, *, kind: str, key: str, names: Collection[str] = ()) ->
     present = _names(folder)
     for name in names:
         if not any(_is_within(file, name) for file in recorded):
-            raise DamagedArtefact(folder / name, what="it is missing, and was when the artefact was written")
+            raise DamagedArtefact(folder / name, what="it is missing, also from the manifest")
     for name in sorted(recorded.keys() | present):
         if names and not any(_is_within(name, within) for within in names):
             continue
         if name not in recorded:
-            raise DamagedArtefact(folder / name, what="it is not among the files that the artefact was written with")
+            raise DamagedArtefact(folder / name, what="it is not in the manifest of the artefact")
         if name not in present:
             raise DamagedArtefact(folder / name, what="it is missing")
         try:
@@ -75,7 +75,7 @@ def verify(folder: Path, *, kind: str, key: str, names: Collection[str] = ()) ->
         except OSError as error:
             raise DamagedArtefact(folder / name, what=f"it can't be read: {error.strerror}") from error
         if sha256 != recorded[name]:
-            raise DamagedArtefact(folder / name, what=f"its bytes differ from those that {NAME} was written for")
+            raise DamagedArtefact(folder / name, what=f"its content doesn't match its sha256 in {NAME}")
 
 
 def _names(folder: Path) -> set[str]:

@@ -7,7 +7,7 @@ point group `tcmbench.<kind>`.
 `use` returns a plug-in with its options; its `identity` is part of the key of every artefact that it produces. A module
 may declare three names for it:
 
-    REVISION = "1"                                  raised whenever the same options and input give a different output
+    REVISION = "1"                                  raised when the same options and input produce a different output
     USES = (("miners", "bm25"),)                    plug-ins that it calls: their revisions are part of its identity
     def identity(options) -> Mapping[str, Json]     options that change the output; without it, all of them
 """
@@ -64,7 +64,7 @@ class PluginOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A plug-in in use: its module, and the options it is called with."""
+    """A plug-in in use: its module and its options."""
 
     kind: Kind
 
@@ -137,7 +137,7 @@ def use(kind: Kind, name: str, options: Mapping[str, Any] | None = None, *, wher
 
     Raises:
         UnknownName: No such plug-in.
-        SpecError: An option that the plug-in doesn't have, or a value that it can't take.
+        SpecError: An option that the plug-in doesn't have, or an invalid value.
     """
     module = load(kind, name, where=where)
     schema: type[PluginOptions] = getattr(module, "Options", PluginOptions)

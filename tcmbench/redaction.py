@@ -1,7 +1,7 @@
-"""What is a secret, and texts and records without it.
+"""Recognises secrets and removes them from texts and records.
 
-Passwords, keys and tokens stand in specs (addresses, fields of requests) and come back in the words of servers. What is
-written or shown passes here first: errors when they are made, recipes, command lines and logs when they are written.
+Passwords, keys and tokens occur in specs (addresses, fields of requests) and in the responses of servers. Everything
+written or shown is redacted first: errors on creation, recipes, command lines and logs when they are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HIDDEN = "***"
-"""Stands for a secret."""
+"""Replaces a secret."""
 
 _SURE = frozenset(
     {
@@ -40,12 +40,12 @@ _BEFORE_TOKEN = frozenset(
     }
 )  # fmt: skip
 _BARE = frozenset({"key", "token", "auth", "sig", "pass", "pwd"})
-"""Names that are often a secret's and can be another thing's."""
+"""Names that often, but not always, denote a secret."""
 _OF_PLACES = frozenset({"env", "name", "variable", "file", "path", "count", "length", "type"})
-"""Last words of names that say where a secret is, or what it is like."""
+"""Last words of names that denote a property of a secret, such as its location, not the secret."""
 
 _SHORTEST = 4
-"""Characters of a secret that is hidden wherever it occurs; shorter ones would hide ordinary words."""
+"""Minimum length of a secret that is hidden wherever it occurs; shorter ones would hide ordinary words."""
 _learned: set[str] = set()
 
 _USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#'\"<>]*@")
@@ -67,7 +67,7 @@ _FORMATS = re.compile(
 
 
 def learn(*secrets: str) -> None:
-    """Hide these wherever they occur from now on, as they are and as JSON, HTML and addresses write them."""
+    """Hide these wherever they occur from now on, verbatim and as escaped in JSON, HTML and addresses."""
     for secret in secrets:
         forms = {
             secret, urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""), urllib.parse.unquote(secret),
@@ -78,7 +78,7 @@ def learn(*secrets: str) -> None:
 
 
 def text(said: str) -> str:
-    """Return a text without secrets: those that were learned, and what looks like one."""
+    """Return a text without secrets: the registered ones, and what looks like one."""
     for secret in sorted(_learned, key=lambda secret: (-len(secret), secret)):
         said = said.replace(secret, HIDDEN)
     said = _certain(said)
@@ -90,16 +90,16 @@ def text(said: str) -> str:
 
 
 def address(url: str) -> str:
-    """Return an address without what can hold a secret: user, query and fragment."""
+    """Return an address without the parts that can hold a secret: user, query and fragment."""
     try:
         parts = urllib.parse.urlsplit(url)
-    except ValueError:  # no address, so nobody knows which part is what
+    except ValueError:  # not an address, so its parts can't be told apart
         return HIDDEN
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def in_address(url: str) -> list[str]:
-    """Return the secrets of an address, as it writes them and as they are sent."""
+    """Return the secrets of an address, as written and as sent."""
     parts = urllib.parse.urlsplit(url)
     user, password = urllib.parse.unquote(parts.username or ""), urllib.parse.unquote(parts.password or "")
     named = urllib.parse.parse_qsl(parts.query)
@@ -119,7 +119,7 @@ def record(value: Any) -> Any:
 
 
 def identity(value: Any) -> Any:
-    """Return a value for a key: another secret is no other key, and nothing else is left out."""
+    """Return a value for a key: a changed secret leaves the key unchanged, and nothing else is left out."""
     if isinstance(value, dict):
         return {name: HIDDEN if _is_certain(name, inner) else identity(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -151,7 +151,7 @@ def _certain(said: str, *, is_strict: bool = False) -> str:
 
 
 def _without_pair(match: re.Match[str]) -> str:
-    """Return `name = value` without the value where the name is a secret's, and the value isn't just a word."""
+    """Return `name = value` without the value where the name denotes a secret, and the value isn't an ordinary word."""
     name, between, value = match.groups()
     quote = value[0] if value[0] in "\"'" else ""
     is_value = bool(quote) or "=" in between or " " in value or _looks_random(value)
@@ -165,7 +165,7 @@ def _holds_secret(name: object, value: object) -> bool:
 
 
 def _is_certain(name: object, value: object) -> bool:
-    """Return whether a field must be a secret: what isn't may change what is computed."""
+    """Return whether a field must be a secret: any other field may change the results."""
     if not _holds_secret(name, value):
         return False
     return _is_sure(str(name)) or (isinstance(value, str) and _looks_random(value))
@@ -193,6 +193,6 @@ def _words(name: str) -> list[str]:
 
 
 def _looks_random(value: str, *, least: int = 8) -> bool:
-    """Return whether a value looks like a key: long, or with digits in it, and no words."""
+    """Return whether a value looks like a key: long, or with digits in it, and without words."""
     has_digit = any(character.isdigit() for character in value)
     return not re.search(r"\s", value) and (len(value) >= max(16, least) or (len(value) >= least and has_digit))

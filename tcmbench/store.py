@@ -1,4 +1,4 @@
-"""Content-addressed artefacts on disk: computed once, written whole, shared by processes.
+"""Content-addressed artefacts on disk: computed once, written atomically, shared by processes.
 
 An artefact is a folder named by the key of everything that went into it. It is built under a temporary name
 and renamed, so a reader sees all of it or nothing, and a killed run leaves no half artefact behind.
@@ -48,8 +48,8 @@ def differences(
 ) -> dict[str, Json]:
     """Return the fields that differ from their defaults, as JSON: what a key holds of options and specs.
 
-    A field that is added later, with a default that changes nothing, leaves every key as it was. In turn, whoever
-    changes what a default is or means raises the revision or stage of the keys it is in.
+    A field that is added later, with a default that changes nothing, leaves every key as it was. In turn, a change
+    of a default or of its meaning requires a new revision or stage in the keys that contain it.
 
     Args:
         fields: Options or a spec.
@@ -66,17 +66,15 @@ def differences(
 
 
 def is_free(folder: Path) -> bool:
-    """Return whether a folder is still to be made, or empty; False for a file.
+    """Return whether a folder is absent or empty; False for a file.
 
     Raises:
-        StoreError: It can't be looked at.
+        StoreError: It can't be read.
     """
     try:
         return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     except OSError as error:
-        raise StoreError(
-            f"{folder}: expected a folder that can be looked at, but: {error.strerror}. Choose another."
-        ) from error
+        raise StoreError(f"{folder}: expected a readable folder, but: {error.strerror}. Choose another.") from error
 
 
 _DESCRIPTORS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
@@ -84,12 +82,12 @@ _DESCRIPTORS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it becomes `path`, on an error it is removed.
+    """Yield a temporary path beside `path`; on success it becomes `path`, on an error it is removed.
 
     A device, a pipe and a descriptor (`/dev/stdout`) are written into: a file in their place would take them from all.
 
     Raises:
-        StorageError: No file can be written there: no room, a folder, below a file, or not to be written to.
+        StorageError: No file can be written there: no space, a folder, a path below a file, or no permission.
     """
     with disk.writing(path):
         if path.is_dir():
@@ -105,7 +103,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.close(handle)
         part = Path(name)
         try:
-            # mkstemp makes files private to the user; what we write is meant to be read by others too.
+            # mkstemp makes files private to the user, but these are meant to be read by others too.
             part.chmod(0o644)
             yield part
             part.replace(path)
@@ -124,13 +122,13 @@ def _is_stream(path: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, lines ended by a line feed alone."""
+    """Write UTF-8 text atomically, with line feeds as line ends."""
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Json) -> None:
-    """Write JSON atomically: indented, keys in the order given, ending in a newline."""
+    """Write JSON atomically: indented, keys in their order, ending in a newline."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
@@ -151,12 +149,12 @@ def read_json(path: Path) -> Json:
 
 @contextlib.contextmanager
 def locked(path: Path, *, timeout: float = -1, taken: str) -> Iterator[None]:
-    """Hold the lock of a file, which is made with its folder.
+    """Hold the lock of a file, which is created with its folder.
 
     Args:
         path: The file.
         timeout: Seconds to wait; negative waits for ever.
-        taken: What it means that another process holds it, for the message.
+        taken: Start of the message when another process holds it.
 
     Raises:
         StoreError: Another process still holds it after `timeout`.
@@ -183,28 +181,28 @@ def with_sha256(value: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def without_sha256(value: Json) -> dict[str, Json]:
-    """Return the object that `with_sha256` was given.
+    """Return the object that `with_sha256` received.
 
     Raises:
-        ValueError: It is no such object, or its fields aren't those that the sha256 was taken of.
+        ValueError: It is not such an object, or its sha256 doesn't match its fields.
     """
     fields = {name: field for name, field in value.items() if name != _SHA256} if isinstance(value, dict) else {}
     if value != with_sha256(fields):
-        raise ValueError("the file's sha256 is not that of its fields: it was edited or damaged")
+        raise ValueError("the file's sha256 doesn't match its fields: it was edited or damaged")
     return fields
 
 
 def write_checked(path: Path, value: Mapping[str, Json]) -> None:
-    """Write a JSON object with its sha256, for a file that stands alone, without a manifest beside it."""
+    """Write a JSON object with its sha256, for a single file without a manifest beside it."""
     write_json(path, with_sha256(value))
 
 
 def read_checked(path: Path) -> dict[str, Json]:
-    """Return what `write_checked` wrote.
+    """Return the object that `write_checked` wrote.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        DamagedArtefact: It is not as it was written.
+        FileNotFoundError: The file doesn't exist.
+        DamagedArtefact: It has changed since it was written.
     """
     try:
         return without_sha256(strict_json.loads(path.read_text(encoding="utf-8")))
@@ -219,32 +217,32 @@ class Store:
         self.root = root
 
     def path(self, kind: str, key: str) -> Path:
-        """Return where an artefact is or will be."""
+        """Return the folder of an artefact, whether or not it exists."""
         return self.root / kind / key[:2] / key
 
     def has(self, kind: str, key: str, *names: str) -> bool:
-        """Return whether the artefact is there and as it was written, so that it need not be made.
+        """Return whether the artefact exists, unchanged since it was written, so that it need not be built.
 
-        A damaged one is as good as absent; the log says so.
+        A damaged one counts as absent, and is logged.
 
         Args:
             kind: Kind of artefact.
             key: Its key.
-            names: Files and folders in it that are looked at; none for all of it.
+            names: Files and folders in it that are checked; none for all of it.
         """
         if not self.has_manifest(kind, key):
             return False
         try:
             return self.open(kind, key, *names) is not None
         except DamagedArtefact as error:
-            logger.error("%s: %s. It is made again.", error.path, error.what)
+            logger.error("%s: %s. It will be rebuilt.", error.path, error.what)
             return False
 
     def open(self, kind: str, key: str, *names: str) -> Path | None:
-        """Return the folder of an artefact once its files were compared with its manifest; None where it is absent.
+        """Return the folder of an artefact after checking its files against its manifest; None where it is absent.
 
         Raises:
-            DamagedArtefact: A file is not as it was written, or the folder is another artefact's.
+            DamagedArtefact: A file has changed since it was written, or the folder is another artefact's.
         """
         folder = self.path(kind, key)
         if not folder.exists():
@@ -253,24 +251,24 @@ class Store:
         return folder
 
     def has_manifest(self, kind: str, key: str) -> bool:
-        """Return whether an artefact can be compared with what was written; those of earlier versions can't."""
+        """Return whether an artefact has a manifest; those of earlier versions don't."""
         return (self.path(kind, key) / manifests.NAME).exists()
 
     def adopt(self, kind: str, key: str) -> None:
-        """Write the manifest of an artefact of an earlier version, as it is now; a read-only store stays as it is."""
+        """Write the manifest of an artefact of an earlier version, as it is now; a read-only store stays unchanged."""
         folder = self.path(kind, key)
         with contextlib.suppress(OSError, StoreError):
             write_json(folder / manifests.NAME, manifests.describe(folder, kind=kind, key=key))
 
     @contextlib.contextmanager
     def build(self, kind: str, key: str) -> Iterator[Path]:
-        """Give a folder to fill; on success it becomes the artefact, on an error it is removed.
+        """Yield a folder to fill; on success it becomes the artefact, on an error it is removed.
 
         If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal contents. A
-        folder that is not as it was written is no copy, and is replaced.
+        damaged folder is not such a copy, and is replaced.
 
         Raises:
-            StorageError: No room, or a store that can't be written to.
+            StorageError: No space, or a store that isn't writable.
         """
         final = self.path(kind, key)
         with disk.writing(final):
@@ -283,7 +281,7 @@ class Store:
                 write_json(part / manifests.NAME, manifests.describe(part, kind=kind, key=key))
                 with contextlib.suppress(OSError):
                     if not self._is_whole(kind, key):
-                        # renamed, not removed in place: who reads it meanwhile sees all of it or nothing
+                        # renamed, not removed in place: concurrent readers see all of it or nothing
                         final.rename(old)
                 try:
                     part.rename(final)
@@ -301,7 +299,7 @@ class Store:
             return False
 
     def is_locked(self, kind: str, key: str) -> bool:
-        """Return whether a process holds the lock of an artefact at this moment."""
+        """Return whether a process holds the lock of an artefact."""
         try:
             with self.lock(kind, key, timeout=0):
                 return False
@@ -321,10 +319,10 @@ class Store:
 
         Raises:
             StoreError: Another process still holds the lock after `timeout`.
-            StorageError: The store can't be written to.
+            StorageError: The store isn't writable.
         """
         final = self.path(kind, key)
         with locked(
-            final.with_name(f".{key}.lock"), timeout=timeout, taken=f"{final} is being made by another process"
+            final.with_name(f".{key}.lock"), timeout=timeout, taken=f"{final} is being built by another process"
         ):
             yield

@@ -33,26 +33,26 @@ KINDS = {
     "mteb": "result files for mteb's tools",
     "leftovers": "folders of killed processes",
 }
-"""Kinds of artefacts and what they are; folders of other kinds are listed, too."""
+"""Kinds of artefacts with their descriptions; folders of other kinds are listed, too."""
 
 CHEAP = ("embeddings", "boards", "mteb", "leftovers")
-"""Kinds that take minutes to compute again, not hours."""
+"""Kinds that take minutes to recompute, not hours."""
 
 OWNER = "owner.json"
-"""Name of the file in the folder of an unfinished training that says which model and training set it belongs to."""
+"""Name of the file in the folder of an unfinished training that names its model and training set."""
 
 RUNNING = "running"
 """Folder of the marks of runs in progress; it holds no artefacts."""
 
 _NAME_IN_MTEB = re.compile(r"tcmbench(?:/|__)(.+?)(?:-(seed\d+))?")
-"""How mteb's results and the vectors name a model: mteb allows one slash."""
+"""Pattern of a model's name in mteb's results and in the vectors: mteb allows one slash."""
 
 _PART = re.compile(r"\..*\.part")
 _ABANDONED_SECONDS = 86_400.0
-"""A temporary folder in which nothing was written for a day has lost its process."""
+"""Seconds without a write after which a temporary folder is considered abandoned by its process."""
 
 _OWNERS = {"scores": "score.json", "models": "outcome.json", "work": OWNER, "embeddings": "space.json"}
-"""Kinds whose artefacts belong to a model, and the file that says to which."""
+"""Kinds whose artefacts belong to a model, and the file that names the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The model that an artefact belongs to; empty where the artefact doesn't say."""
+    """The model that an artefact belongs to; empty where the artefact doesn't name one."""
 
     model: str = ""
     """A base, or `variant/seed<k>`."""
@@ -131,7 +131,7 @@ def owner(artefact: Artefact) -> Owner:
 
 
 def belonging_to(store: Store, model: str) -> tuple[Artefact, ...]:
-    """Return everything that hangs on a model: what is lost with it and what nothing else uses.
+    """Return the artefacts that depend on a model: those lost with it and those that nothing else uses.
 
     These are its scores, its vectors, mteb's result files, its tuned weights, its unfinished training and the training
     sets that no other model was trained on. Scores and vectors belong to weights: a model of another name with equal

@@ -1,4 +1,4 @@
-"""Deletes artefacts from the store: each as a whole, and none that a process works on."""
+"""Deletes artefacts from the store: each as a whole, and none that is in use by a process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Removal(NamedTuple):
-    """What became of artefacts that were to be removed."""
+    """Outcome of a removal."""
 
     removed: tuple[Artefact, ...]
 
     in_use: tuple[Artefact, ...]
-    """Artefacts that stay because a process works on them or may read them."""
+    """Artefacts that were kept because a process is writing or may read them."""
 
 
 def beyond(
@@ -33,8 +33,8 @@ def beyond(
 
     Args:
         listed: Artefacts, longest unused first.
-        older_than: Days after which an unused artefact goes; None keeps all ages.
-        max_bytes: Most bytes that stay; None keeps all.
+        older_than: Days after which an unused artefact is removed; None keeps all ages.
+        max_bytes: Largest size of the remaining artefacts; None keeps all.
         now: The time, in seconds since 1970.
     """
     left = sum(artefact.size for artefact in listed)
@@ -48,13 +48,13 @@ def beyond(
 
 
 def remove(store: Store, selected: Sequence[Artefact]) -> Removal:
-    """Remove artefacts; those in use stay.
+    """Remove artefacts; those in use are kept.
 
     An artefact is in use while its lock is held; an unfinished training and its training set while that model is being
-    trained. A run may read anything but caches that it can do without, so all others are in use while one is alive.
+    trained. A run may read any artefact; only caches are optional to it, so all others are in use while a run is alive.
 
     Raises:
-        StoreError: The store can't be written to.
+        StoreError: The store isn't writable.
     """
     is_running = has_live_run(store)
     trainings = {artefact.key: owner(artefact).trainset for artefact in artefacts(store, kinds=["work"])}
@@ -72,7 +72,7 @@ def remove(store: Store, selected: Sequence[Artefact]) -> Removal:
 
 
 def has_live_run(store: Store) -> bool:
-    """Return whether a run works on the store: it holds a lock for as long as it lives."""
+    """Return whether a run is using the store: it holds a lock while it is alive."""
     for lock in (store.root / RUNNING).glob("*.lock"):
         with _free(lock) as is_free:
             if not is_free:
@@ -81,7 +81,7 @@ def has_live_run(store: Store) -> bool:
 
 
 def _locks(store: Store, artefact: Artefact, *, trainings: Sequence[str]) -> Iterator[Path]:
-    """Yield the locks that a process holds while it works on an artefact."""
+    """Yield the locks that a process holds while it writes an artefact."""
     if artefact.kind not in {"mteb", "leftovers", "failures"}:
         yield artefact.path.with_name(f".{artefact.key}.lock")
     for key in [*trainings, *([artefact.key] if artefact.kind == "work" else [])]:
@@ -91,7 +91,7 @@ def _locks(store: Store, artefact: Artefact, *, trainings: Sequence[str]) -> Ite
 
 @contextlib.contextmanager
 def _free(lock: Path) -> Iterator[bool]:
-    """Hold a lock and give True, or give False where another process holds it; one without a file is free."""
+    """Hold a lock and yield True, or yield False where another process holds it; one without a file is free."""
     import filelock
 
     if not lock.is_file():
@@ -105,7 +105,7 @@ def _free(lock: Path) -> Iterator[bool]:
 
 
 def _discard(path: Path) -> None:
-    """Remove a folder or file: renamed first, so that no process ever sees a part of it."""
+    """Remove a folder or file, renamed first, so that no process sees a part of it."""
     try:
         grave = Path(tempfile.mkdtemp(dir=path.parent, prefix=".removed.", suffix=".part"))
         with contextlib.suppress(FileNotFoundError):  # another process has removed it
@@ -113,5 +113,5 @@ def _discard(path: Path) -> None:
         shutil.rmtree(grave)
     except OSError as error:
         raise StoreError(
-            f"{path}: expected a place that can be written to, but: {error.strerror}. Remove it as its owner."
+            f"{path}: expected a writable location, but: {error.strerror}. Remove it as its owner."
         ) from error

@@ -1,4 +1,4 @@
-"""Whether the artefacts of a store are as they were written, all of them at once."""
+"""Verifies that the artefacts of a store are unchanged since they were written."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from tcmbench.store_inventory import Artefact
 
 Adopt = Callable[["Store", str], None]
-"""Gives an artefact of an earlier version, by its key, a manifest; raises DamagedArtefact where it can't count."""
+"""Writes the manifest of an artefact of an earlier version, by its key; raises DamagedArtefact where it is invalid."""
 
 Check = Callable[[Path], Mapping[Path, DamagedArtefact]]
-"""Returns what of an artefact has to go, each with the reason."""
+"""Returns the parts of an artefact that have to be removed, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the checksums say of one artefact."""
+    """Result of comparing one artefact with its checksums."""
 
     artefact: Artefact
 
@@ -34,22 +34,22 @@ class Compared:
     """unverified: it has no checksums."""
 
     problems: Mapping[Path, DamagedArtefact]
-    """What has to go, the artefact or parts of it, each with the reason."""
+    """What has to be removed, the artefact or parts of it, each with the reason."""
 
     def removable(self) -> tuple[Artefact, ...]:
-        """Return what has to go."""
+        """Return what has to be removed."""
         return tuple(replace(self.artefact, path=path) for path in self.problems)
 
 
 def verify(
     store: Store, listed: Iterable[Artefact], *, adopt: Mapping[str, Adopt], checks: Mapping[str, Check]
 ) -> tuple[Compared, ...]:
-    """Return what the checksums say of artefacts, in their order.
+    """Return the verification of each artefact, in their order.
 
     Args:
         store: The store.
         listed: Artefacts.
-        adopt: Kind → what gives artefacts of an earlier version their manifests.
+        adopt: Kind → function that writes the manifests of artefacts of an earlier version.
         checks: Kind → its check, for kinds without manifests.
     """
 
@@ -59,7 +59,7 @@ def verify(
             return Compared(artefact, "damaged" if problems else "whole", problems)
         return _by_manifest(store, artefact, adopt=adopt.get(artefact.kind))
 
-    # hashing leaves the interpreter free
+    # hashing releases the interpreter lock
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         return tuple(threads.map(compare, listed))
 

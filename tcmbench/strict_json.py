@@ -1,4 +1,4 @@
-"""JSON in which no key of an object stands twice: Python's reader takes the last value and says nothing."""
+"""JSON without duplicate keys: Python's reader silently takes the last value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 
 class DuplicateKey(ValueError):
-    """A key that stands twice in one object; which value is meant can't be known."""
+    """A duplicate key in one object, so that its value is ambiguous."""
 
 
 def loads(text: str | bytes, *, finite: bool = False) -> Any:
@@ -16,13 +16,13 @@ def loads(text: str | bytes, *, finite: bool = False) -> Any:
 
     Args:
         text: The text.
-        finite: Whether NaN and infinity, which Python's reader takes, are refused.
+        finite: Whether NaN and infinity, which Python's reader accepts, are rejected.
 
     Raises:
-        json.JSONDecodeError: The text is no JSON.
-        UnicodeDecodeError: The bytes are no UTF-8.
-        DuplicateKey: A key stands twice in one object.
-        ValueError: It holds NaN or infinity, and numbers are to be finite.
+        json.JSONDecodeError: The text is not JSON.
+        UnicodeDecodeError: The bytes are not UTF-8.
+        DuplicateKey: A key occurs twice in one object.
+        ValueError: It holds NaN or infinity, and numbers must be finite.
         RecursionError: It is nested too deeply.
     """
     if isinstance(text, bytes):
@@ -39,7 +39,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         (name, _), *_ = (Counter(key for key, _ in pairs) - Counter(value.keys())).items()
-        raise DuplicateKey(f"the key {name!r:.80} stands twice in one object")
+        raise DuplicateKey(f"the key {name!r:.80} occurs twice in one object")
     return value
 
 
@@ -47,8 +47,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"expected finite numbers, got {name}")
 
 
-# One for all: json.loads with a hook would set up a decoder for each line of a file.
+# Shared, because json.loads with a hook would set up a decoder for each line of a file.
 DECODER = json.JSONDecoder(object_pairs_hook=unique)
-"""Reads by the same rule where a text holds several values."""
+"""Decoder with the same rule, for a text that holds several values."""
 
 _FINITE_DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_constant=_refuse_constant)

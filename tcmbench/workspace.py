@@ -1,7 +1,7 @@
-"""Where things are: the user's workspace, the content that comes with tcmbench, the data and the cache.
+"""Locations of the user's workspace, the bundled content, the data and the store.
 
 A workspace is any folder with `tasks/` and `models/` in it. Specs are looked up there first and then in the
-bundled content, so a workspace holds only what is its own.
+bundled content, so a workspace needs only its own files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FOLDERS = {
     "Suite": "tasks/suites",
     "TaskSpec": "tasks",
 }
-"""Kind of spec → where its files are. By name, as importing all of them takes longer than reading one."""
+"""Kind of spec → folder of its files. By name, as importing all of them takes longer than reading one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Workspace:
     """Folder of the store: scores, trained models, embeddings, generated data."""
 
     given: tuple[toml.Spec, ...] = ()
-    """Bases and tasks without a file: what a command named by its path, or by its name on the hub."""
+    """Bases and tasks without a spec file, passed to a command as a path or as a name on the hub."""
 
     @property
     def store(self) -> Store:
@@ -67,7 +67,7 @@ class Workspace:
 
     @property
     def reports(self) -> Path:
-        """Folder of run reports that nobody commits."""
+        """Folder of run reports, which are not committed."""
         return self.root / "reports" / "generated"
 
     def names(self, schema: type[toml.Spec]) -> list[str]:
@@ -87,14 +87,14 @@ class Workspace:
                 return given
         for folder in self._folders(schema):
             path = folder / f"{name}.toml"
-            # A name that leads elsewhere is looked up in the list of the folder's own files, whose reading refuses it.
+            # A name that leads elsewhere is looked up in the list of the folder's own files, whose reader rejects it.
             if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
         kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
         raise UnknownName.of(kind, name, self.names(schema), where=where)
 
     def variants(self, model_set: ModelSet) -> list[Variant]:
-        """Return all variants of a set: named, inline and spelled as a matrix, in this order."""
+        """Return all variants of a set: named, inline and expanded from matrices, in this order."""
         from tcmbench.specs.variant import Variant
 
         where = f"set {model_set.name}"
@@ -109,13 +109,13 @@ class Workspace:
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise UnknownName(
-                f"{where}: names that are given twice, to variants or to a model and a variant: {', '.join(twice)}. "
+                f"{where}: names that are used twice, by variants or by a model and a variant: {', '.join(twice)}. "
                 "Rename one of each."
             )
         return found
 
     def specs(self, schema: type[SpecT]) -> Iterator[tuple[str, SpecT | TcmbenchError]]:
-        """Yield the name of every spec of a kind with the spec, or with what is wrong with its file."""
+        """Yield the name of every spec of a kind with the spec, or with the error of its file."""
         for name in self.names(schema):
             try:
                 yield name, self.spec(schema, name)
@@ -123,7 +123,7 @@ class Workspace:
                 yield name, error
 
     def sets(self) -> Iterator[tuple[ModelSet, list[Variant]]]:
-        """Yield every set that can be read, with its variants: a broken one is no matter of the others."""
+        """Yield every set that can be read, with its variants; invalid sets are skipped."""
         from tcmbench.specs.model_set import ModelSet
 
         for _, model_set in self.specs(ModelSet):
@@ -132,10 +132,10 @@ class Workspace:
                     yield model_set, self.variants(model_set)
 
     def policies(self, model_set: ModelSet, *, override: Path | None = None) -> Policies:
-        """Return the rules that a set is judged by: those of a file that overrides them, its own, or the default.
+        """Return the policies of a set: those of a file that overrides them, its own, or the default.
 
         Raises:
-            SpecError: No such file, or a field that is misspelt or can't be.
+            SpecError: No such file, or a field that is misspelt or invalid.
         """
         from tcmbench.specs import policy
 
@@ -149,15 +149,15 @@ class Workspace:
         return policy.parse(own, where=f"{where}: policy", source=where if own else "default")
 
     def shown(self, path: Path) -> str:
-        """Return a path for people: from the workspace's root where it lies in there."""
+        """Return a path for display: relative to the workspace's root where it is inside."""
         whole, root = path.resolve(), self.root.resolve()
         return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)
 
     def variant(self, name: str, *, of: ModelSet | None = None) -> Variant:
-        """Return a variant by name: one with a file, or one that a set spells.
+        """Return a variant by name: one with a file, or one that a set defines.
 
         Raises:
-            UnknownName: No such variant; where a set spells one, the message names the set.
+            UnknownName: No such variant; where a set defines one, the message names the set.
         """
         from tcmbench.specs.variant import Variant
 
@@ -170,7 +170,7 @@ class Workspace:
             spelling = [each.name for each, its in self.sets() if name in {variant.name for variant in its}]
             if spelling:
                 raise UnknownName(
-                    f"no variant file named {name!r}, but set {spelling[0]} spells one: add --set {spelling[0]}."
+                    f"no variant file named {name!r}, but set {spelling[0]} defines one: add --set {spelling[0]}."
                 )
         return self.spec(Variant, name)
 
@@ -179,7 +179,7 @@ class Workspace:
 
 
 def find(start: Path, *, data: Path | None = None, cache: Path | None = None) -> Workspace:
-    """Return the workspace that `start` stands in, or one that uses only the bundled content.
+    """Return the workspace that contains `start`, or one that uses only the bundled content.
 
     Args:
         start: Folder to look from, upwards.
@@ -187,7 +187,7 @@ def find(start: Path, *, data: Path | None = None, cache: Path | None = None) ->
         cache: Store; None takes the user's cache.
 
     Raises:
-        DataAbsent: `data` was given and isn't a folder.
+        DataAbsent: `data` isn't None and isn't a folder.
     """
     bundled = bundled_content()
     own = next((p for p in (start, *start.parents) if _is_workspace(p)), None)
@@ -195,7 +195,7 @@ def find(start: Path, *, data: Path | None = None, cache: Path | None = None) ->
     root = own or start
     user_cache = Path.home() / ".cache" / "tcmbench"
     if data is not None and not data.is_dir():
-        raise DataAbsent(data, what="The data root", how="Give an existing folder with --data or $TCMBENCH_DATA.")
+        raise DataAbsent(data, what="The data root", how="Pass an existing folder with --data or $TCMBENCH_DATA.")
     if data is None:
         data = root / "data" if (root / "data").is_dir() else user_cache / "data"
     return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")

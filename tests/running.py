@@ -43,9 +43,9 @@ def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emi
     Args:
         workspace: Where it is.
         name: Name of the set.
-        jobs: Jobs side by side.
+        jobs: Number of parallel jobs.
         retries: How often a job is started again whose process died.
-        emit: Takes the events as they come.
+        emit: Receives the events of the run.
     """
     events: list[Event] = []
 

@@ -18,7 +18,7 @@ def test_a_full_disk_names_the_folder_and_its_room(tmp_path: Path) -> None:
     """`write` gives an error without a file's name."""
     with (
         pytest.raises(
-            StorageError, match=rf"^{tmp_path}/a: expected room to write, but: .* GiB are free in {tmp_path}\."
+            StorageError, match=rf"^{tmp_path}/a: expected free space to write, but: .* GiB are free in {tmp_path}\."
         ),
         disk.writing(tmp_path / "a"),
     ):
@@ -45,7 +45,7 @@ def test_other_errors_of_what_is_written_stay_what_they_are(tmp_path: Path) -> N
 def test_an_artefact_that_finds_no_room_is_not_there(tmp_path: Path) -> None:
     """And no part of it."""
     store = Store(tmp_path)
-    with pytest.raises(StorageError, match="expected room to write"), store.build("scores", "ab12") as part:
+    with pytest.raises(StorageError, match="expected free space to write"), store.build("scores", "ab12") as part:
         (part / "score.json").write_text("{", encoding="utf-8")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert [path.name for path in tmp_path.rglob("*")] == ["scores", "ab"]
@@ -57,7 +57,7 @@ def test_a_store_that_is_a_file_is_refused(tmp_path: Path, call: str) -> None:
     (tmp_path / "store").write_text("", encoding="utf-8")
     store = Store(tmp_path / "store")
     with pytest.raises(
-        StorageError, match=rf"{tmp_path}/store/scores/.*: expected a place where a file can be written"
+        StorageError, match=rf"{tmp_path}/store/scores/.*: expected a location where a file can be written"
     ):
         if call == "is_locked":
             store.is_locked("scores", "ab12")

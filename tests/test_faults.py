@@ -78,9 +78,9 @@ def _name(folder: Path) -> None:
         (
             _safetensors,
             ModelAbsent,
-            r"expected a whole safetensors file \({place}\), but: .*Copy or download the weights",
+            r"expected a complete safetensors file \({place}\), but: .*Copy or download the weights",
         ),
-        (_parquet, DataError, r"expected a whole Parquet file \({place}\), but: .*Copy or make the file again"),
+        (_parquet, DataError, r"expected a complete Parquet file \({place}\), but: .*Copy or create the file again"),
         (_tokenizer, ModelAbsent, r"\({place}\), but tokenizer.json or tokenizer_config.json is missing or damaged: "),
         (_config, ModelAbsent, r"\({place}\), but config.json lacks its model_type: "),
         (
@@ -89,7 +89,7 @@ def _name(folder: Path) -> None:
             r"expected enough memory, but: CUDA out of memory.*Lower the encoder's batch_tokens",
         ),
         (_numpy_memory, EvaluationError, r"expected enough memory, but: Unable to allocate"),
-        (_device_full, StorageError, r"expected room to write, but: .* free in .*Make room"),
+        (_device_full, StorageError, r"expected free space to write, but: .* free in .*Free some"),
         (_name, StorageError, r"expected an encoding that holds '气虚', got ascii\. Set a locale of UTF-8"),
     ],
 )

@@ -40,14 +40,14 @@ def test_an_artefact_is_bound_to_its_kind_and_key(store: Store) -> None:
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "bytes differ": lambda folder: (folder / "model/weights").write_bytes(b"bb1" * 100),
+    "content doesn't match": lambda folder: (folder / "model/weights").write_bytes(b"bb1" * 100),
     "is missing": lambda folder: (folder / "outcome.json").unlink(),
-    "not among the files": lambda folder: (folder / "model/added").write_text("x"),
+    "not in the manifest": lambda folder: (folder / "model/added").write_text("x"),
     "expected models/aa1, but it holds models/bb1": lambda folder: shutil.copy(
         folder.parent.parent / "bb/bb1/manifest.json", folder
     ),
     "expected a manifest": lambda folder: (folder / "manifest.json").write_text('{"kind": "models"}'),
-    "stands twice": lambda folder: (folder / "manifest.json").write_text('{"kind": "models", "kind": "models"}'),
+    "occurs twice": lambda folder: (folder / "manifest.json").write_text('{"kind": "models", "kind": "models"}'),
     "has no manifest": lambda folder: (folder / "manifest.json").unlink(),
     "can't be read": lambda folder: ((folder / "outcome.json").unlink(), (folder / "outcome.json").symlink_to("gone")),
 }
@@ -59,7 +59,7 @@ def test_damage_is_named(store: Store, message: str) -> None:
     DAMAGE[message](store.path("models", "aa1"))
     with pytest.raises(DamagedArtefact, match=message) as error:
         store.open("models", "aa1")
-    assert "Run again to make it anew" in str(error.value)
+    assert "Run again to rebuild it" in str(error.value)
     assert not store.has("models", "aa1")
 
 

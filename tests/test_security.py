@@ -72,5 +72,5 @@ def test_every_promise_is_held_by_a_test() -> None:
     assert len(named) > 30
     absent = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text("utf-8")]
     assert absent == []
-    promises = text.partition("## Promises")[2].partition("## Not promised")[0].strip().split("\n\n")
+    promises = text.partition("## Guarantees")[2].partition("## Not guaranteed")[0].strip().split("\n\n")
     assert [promise[:40] for promise in promises if "`tests/" not in promise] == []

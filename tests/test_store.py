@@ -49,7 +49,7 @@ def test_a_path_that_no_file_can_be_written_to_is_named(tmp_path: Path, name: st
 
 @pytest.mark.parametrize(
     ("number", "advice"),
-    [(errno.EACCES, r"Choose another path .* give yourself the right"), (errno.ENOSPC, "Make room")],
+    [(errno.EACCES, r"Choose another path .* change its permissions"), (errno.ENOSPC, "Free some")],
 )
 def test_a_full_disk_is_no_mistake_of_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str

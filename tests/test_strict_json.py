@@ -27,5 +27,5 @@ def test_other_json_is_read_as_by_python(value: object) -> None:
 def test_a_key_that_stands_twice_is_refused(text: str) -> None:
     """At any depth, with equal values too, and however it is escaped."""
     for read in (loads, DECODER.decode, lambda text: loads(text.encode())):
-        with pytest.raises(DuplicateKey, match="the key 'a' stands twice"):
+        with pytest.raises(DuplicateKey, match="the key 'a' occurs twice"):
             read(text)

@@ -74,7 +74,7 @@ def test_variant_declared_twice_is_refused(workspace_dir: Path) -> None:
         'suite = "demo"\nreference = "bm25"\nmodels = ["bm25"]\n' + row + row, encoding="utf-8"
     )
     place = find(workspace_dir)
-    with pytest.raises(UnknownName, match=r"given twice.*: v\."):
+    with pytest.raises(UnknownName, match=r"used twice.*: v\."):
         place.variants(place.spec(ModelSet, "s"))
 
 
@@ -86,7 +86,7 @@ def test_a_variant_of_a_models_name_is_refused(workspace_dir: Path) -> None:
         encoding="utf-8",
     )
     place = find(workspace_dir)
-    with pytest.raises(UnknownName, match=r"given twice, to variants or to a model and a variant: bm25\."):
+    with pytest.raises(UnknownName, match=r"used twice, by variants or by a model and a variant: bm25\."):
         place.variants(place.spec(ModelSet, "s"))
 
 
@@ -99,7 +99,7 @@ def test_variants_of_a_matrix_are_found_through_their_set(workspace_dir: Path) -
         encoding="utf-8",
     )
     place = find(workspace_dir)
-    with pytest.raises(UnknownName, match="set s spells one: add --set s"):
+    with pytest.raises(UnknownName, match="set s defines one: add --set s"):
         place.variant("v-low")
     model_set = place.spec(ModelSet, "s")
     assert place.variant("v-low", of=model_set).training.learning_rate == 1e-5

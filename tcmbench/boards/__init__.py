@@ -1,5 +1,5 @@
 """The leaderboard: from scores to one HTML file, CSV, JSON, LaTeX and Markdown.
 
-`build` turns what `tcmbench.comparison` says of a set into a `table`, `render` writes the table down. Nothing here
+`build` turns the comparison of a set (`tcmbench.comparison`) into a `table`, `render` writes the table. Nothing here
 trains, evaluates or decides.
 """

@@ -1,6 +1,6 @@
-"""From entries to the table: pairs every model with the reference, item by item, and sums rows up.
+"""From entries to the table: compares every model with the reference, item by item, and summarises rows.
 
-The order of the entries does not matter: rows are sorted by what they reached, then by name.
+The order of the entries does not matter: rows are sorted by result, then by name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         model_set: The set: name, title and which row is the reference.
         suite: The suite: columns and their roles.
         entries: One per model, in any order.
-        options: How intervals are made, what may be lost, and the cards of the tasks.
+        options: Settings of the intervals, the policy, and the cards of the tasks.
 
     Raises:
         ScoreMissing: The reference is not among the entries.
@@ -204,7 +204,7 @@ def _score(model: Measured, draws: Draws, column: str) -> ShownEstimate:
 
 
 def _without_interval(cell: Cell, model: Measured, column: str, comparison: AgainstReference) -> Cell:
-    """Return a cell without a verdict, with the reason where it is that figure or difference have no interval."""
+    """Return a cell without a verdict, with the reason where the score or difference has no interval."""
     why = comparison.without_interval(model.name, column)
     if not why and cell.score is not None and cell.score.low is None:
         why = next(filter(None, (comparison.without_interval(m.name, column) for m in comparison.models)), "")
@@ -239,7 +239,7 @@ def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregat
 
 
 def _gate(verdict: ModelVerdict) -> GateOutcome:
-    # Against the reference the gate itself says, in both languages, which tasks were not measured.
+    # Against the reference the gate itself names, in both languages, the tasks that were not measured.
     kinds = {"unjudged"} if verdict.against == "reference" else {"missing", "not_comparable", "unjudged"}
     problems = [p for p in verdict.problems if p.kind in kinds]
     violations = verdict.violations if problems else verdict.result.violations
@@ -251,7 +251,7 @@ def _gate(verdict: ModelVerdict) -> GateOutcome:
 def _slice(
     rows: Sequence[BoardRow], columns: Sequence[TaskColumn], comparison: AgainstReference, options: Options
 ) -> list[BoardRow]:
-    """Return the rows with the slices of the first in-domain task that is a mean and has any: the one that is drawn."""
+    """Return the rows with the slices of the first in-domain task that is a mean and has slices: the one drawn."""
     column = next((c for c in columns if c.role == "in_domain" and c.slice_sizes), None)
     if column is None:
         return list(rows)
@@ -313,7 +313,7 @@ def _value(cell: Cell) -> float:
 
 
 def _order(rows: Sequence[BoardRow]) -> Callable[[BoardRow], tuple[int, float, str]]:
-    """Return where rows stand: the reference, variants by gain, others by mean score; without either comes last."""
+    """Return the sort key of a row: the reference, variants by gain, others by mean score; rows without are last."""
     _, means = common_means(rows)
 
     def place(row: BoardRow) -> tuple[int, float, str]:
@@ -321,7 +321,7 @@ def _order(rows: Sequence[BoardRow]) -> Callable[[BoardRow], tuple[int, float, s
             return (0, 0.0, row.name)
         if row.kind == "variant":
             sums = row.aggregates
-            # a suite of general tasks alone has no gain to go by
+            # a suite of general tasks only has no gain to sort by
             gained = sums.gain if sums.gain_role else sums.general
             return (1, float("inf") if gained is None else -gained.value, row.name)
         return (2, -means.get(row.name, float("-inf")), row.name)
@@ -330,7 +330,7 @@ def _order(rows: Sequence[BoardRow]) -> Callable[[BoardRow], tuple[int, float, s
 
 
 def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:
-    """Return the sha256 over what was measured: not over titles, intervals or looks."""
+    """Return the sha256 over the measurements, without titles, intervals or presentation."""
     scores = [
         [entry.name, column, s.record.model_revision, s.record.task_revision, s.record.metric, s.record.value]
         for entry in entries

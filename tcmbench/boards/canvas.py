@@ -1,6 +1,6 @@
-"""What pictures are drawn on: colours that follow the page's theme, and texts that follow its language.
+"""Canvas of the pictures: colours that follow the page's theme, and texts that follow its language.
 
-For the page, matplotlib draws with stand-ins: a colour per role and a word per text. `to_svg` replaces them in the
+For the page, matplotlib draws with placeholders: a colour per role and a word per text. `to_svg` replaces them in the
 SVG: colours by the page's CSS variables, words by the escaped text (both languages, the page shows one). So no
 text of users ever reaches matplotlib's parser, and Chinese needs no font: the reader's browser has one.
 """
@@ -32,7 +32,7 @@ _PAPER = {
     "c0": "#0072b2", "c1": "#d55e00", "c2": "#009e73", "c3": "#cc79a7",
     "c4": "#e69f00", "c5": "#56b4e9", "c6": "#8c8c8c", "c7": "#6b5b00",
 }  # fmt: skip
-# Colours that nothing else uses, so that they can be found again in the SVG.
+# Colours that nothing else uses, so that they can be identified in the SVG.
 _STAND_INS = {name: f"#0{place:x}0e0{place:x}" for place, name in enumerate(_PAPER)}
 
 
@@ -44,7 +44,7 @@ _CHINESE = (
 
 
 _LAST_DRAWN = 0x2E7F
-"""What comes after, full-width characters, is not in the font that matplotlib brings along."""
+"""First code point of the full-width characters, which matplotlib's bundled font lacks."""
 
 
 class Drawing(NamedTuple):
@@ -54,7 +54,7 @@ class Drawing(NamedTuple):
     """matplotlib's figure."""
 
     subject: str = ""
-    """What it shows, where it doesn't show all."""
+    """What it shows, where it shows only a part."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Canvas:
     """Role → colour."""
 
     on_page: bool
-    """Whether texts are stand-ins."""
+    """Whether texts are placeholders."""
 
     boxes: bool = False
-    """Whether a box stands for each Chinese character."""
+    """Whether each Chinese character is drawn as a box."""
 
     _texts: list[Text] = field(default_factory=list)
 
@@ -85,13 +85,13 @@ class Canvas:
         """Return a canvas whose drawings become files.
 
         Args:
-            name: Which picture.
-            boxes: Whether a box stands for each Chinese character, because no font here has them.
+            name: Name of the picture.
+            boxes: Whether each Chinese character is drawn as a box, because no installed font has them.
         """
         return cls(name, _PAPER, on_page=False, boxes=boxes)
 
     def settings(self) -> AbstractContextManager[None]:
-        """Return matplotlib's settings for the time of drawing and saving."""
+        """Return matplotlib's settings for drawing and saving."""
         import matplotlib as mpl
 
         ink, muted, rule = (self.colours[name] for name in (INK, MUTED, RULE))
@@ -121,7 +121,7 @@ class Canvas:
         return self._stand_in(text(key, **values))
 
     def data(self, value: str, limit: int = 28) -> str:
-        """Return text of users, for matplotlib, cut to the width of `limit` small letters."""
+        """Return text of users, for matplotlib, truncated to the width of `limit` small letters."""
         shown = cut(value, limit)
         return self._stand_in(Text(shown, shown))
 
@@ -130,7 +130,7 @@ class Canvas:
         return self._stand_in(Text(clip(both.en, limit) + suffix, clip(both.zh, limit) + suffix))
 
     def to_svg(self, drawing: Drawing) -> str:
-        """Return the drawing as an SVG element that takes the page's colours, language and fonts."""
+        """Return the drawing as an SVG element that uses the page's colours, language and fonts."""
         import io
 
         buffer = io.StringIO()
@@ -142,7 +142,7 @@ class Canvas:
         if not self.on_page:
             return "".join("▯" if self.boxes and ord(c) > _LAST_DRAWN else c for c in both.en)
         self._texts.append(both)
-        # As wide as the text will be, so that the layout fits; digits alone would be taken for a number.
+        # As wide as the final text, so that the layout fits; digits alone would be treated as a number.
         word = f"Q{len(self._texts) - 1}q"
         return word + "x" * max(0, round(width(both.en)) - len(word))
 
@@ -164,7 +164,7 @@ class Canvas:
 def chinese_fonts() -> tuple[str, ...]:
     """Return a font with Chinese glyphs for PNG and PDF: this machine's, else that of the extra `paper`, else nothing.
 
-    SVG needs none: its text stays text.
+    SVG needs none: its text remains text.
     """
     from matplotlib import font_manager
 
@@ -173,24 +173,24 @@ def chinese_fonts() -> tuple[str, ...]:
 
 
 def _font_of_extra() -> tuple[str, ...]:
-    """Make matplotlib know the font that mplfonts brings along and return its name; empty without that package."""
+    """Register mplfonts' font with matplotlib and return its name; empty without that package."""
     from matplotlib import font_manager
 
-    # Found and not imported: importing it changes matplotlib's settings.
-    found = importlib.util.find_spec("mplfonts")
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    # Located and not imported, because importing it changes matplotlib's settings.
+    spec = importlib.util.find_spec("mplfonts")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "fonts" / "NotoSansCJKsc-Regular.otf"
         if path.is_file():
             font_manager.fontManager.addfont(path)
             regular = next(font for font in font_manager.fontManager.ttflist if font.fname == str(path))
-            # There is no bold one: the regular one stands in for it, or each bold label would come with a warning.
+            # There is no bold one: the regular one replaces it, as each bold label would cause a warning.
             font_manager.fontManager.ttflist.append(replace(regular, weight=700))
             return (regular.name,)
     return ()
 
 
 def cut(value: str, limit: int) -> str:
-    """Return text of at most the width of `limit` small letters; an ellipsis stands for what is cut off."""
+    """Return text of at most the width of `limit` small letters; an ellipsis replaces the rest."""
     shown = clip(value, limit)
     while width(shown) > limit:
         shown = shown.removesuffix("…")[:-1] + "…"
@@ -198,12 +198,12 @@ def cut(value: str, limit: int) -> str:
 
 
 def width(shown: str) -> float:
-    """Return how wide a text is in small letters: full-width characters count two."""
+    """Return the width of a text in small letters: full-width characters count two."""
     return sum(1.9 if ord(character) > _LAST_DRAWN else 1.0 for character in shown)
 
 
 def bare(axes: Axes, *, keep: str = "bottom") -> None:
-    """Take away an axis's frame but one side."""
+    """Remove an axis's frame except for one side."""
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set_visible(side in keep)
 
@@ -211,17 +211,17 @@ def bare(axes: Axes, *, keep: str = "bottom") -> None:
 def place_labels(
     axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9, avoid: list[tuple[float, float]]
 ) -> None:
-    """Write labels beside points so that they cover neither one another nor other points, as far as there is room.
+    """Write labels beside points so that they cover neither one another nor other points, as far as there is space.
 
     Args:
         axes: Axes whose limits are final.
-        points: x, y, label, colour; the first ones choose first.
+        points: x, y, label, colour; the first ones are placed first.
         size: Font size.
         avoid: Points that no label should cover.
     """
     import matplotlib as mpl
 
-    # Lines stop short of labels: on the page by its style sheet, on paper by a ground of the paper's colour.
+    # Lines end before labels: on the page by its style sheet, on paper by a background of the paper's colour.
     paper = mpl.rcParams["savefig.facecolor"]
     ground = None if paper == "none" else {"facecolor": paper, "edgecolor": "none", "pad": 0.8}
     figure = axes.figure
@@ -275,15 +275,15 @@ _NEEDLESS = re.compile(
     | \stransform="rotate\(-?0\ [^"]*\)" | \s*font-family:[^;"]*;?""",
     re.DOTALL | re.VERBOSE,
 )
-"""What a page doesn't need of an SVG file."""
+"""Parts of an SVG file that a page doesn't need."""
 
 
 def _shrink(svg: str) -> str:
-    """Return the svg element alone, without what a page doesn't need; numbers keep one decimal."""
+    """Return the svg element only, without the parts that a page doesn't need; numbers have one decimal."""
     svg = _NEEDLESS.sub("", svg[svg.index("<svg") :]).replace("xlink:href", "href")
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r'\sid="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
-    # Only inside tags: numbers between them are what the reader reads.
+    # Only inside tags: numbers between them are visible text.
     svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"-?\d+\.\d+", _short_number, m[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     svg = " ".join(re.sub(r"<g>\s*</g>", "", svg).split())

@@ -1,4 +1,4 @@
-"""What a panel shows of one model on one task beyond its score: distribution, slices, extremes, mix-ups."""
+"""Details of one model on one task in a panel: distribution, slices, extremes, confusions."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def details(items: Items, base: Items | None) -> Details:
 
 
 def slicings(items: Items, card: TaskCard | None) -> dict[str, tuple[str, ...]]:
-    """Return slicing → slice of each item, in the items' order; empty strings stand outside every slice.
+    """Return slicing → slice of each item, in the items' order; items with an empty string belong to no slice.
 
-    `frequency` splits gold labels by how many items carry them: the most frequent labels that together hold
+    `frequency` splits gold labels by their number of items: the most frequent labels that together have
     half of the items are head, the next up to 80% mid, the rest tail.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    slicings: dict[str, tuple[str, ...]] = {}
     if any(items.groups):
-        found["frequency"] = _by_frequency(items.groups)
+        slicings["frequency"] = _by_frequency(items.groups)
     for name, slices in sorted((card.slices if card else {}).items()):
-        found[name] = tuple(slices.get(item, "") for item in items.ids)
-    return {name: values for name, values in found.items() if len(set(values) - {""}) > 1}
+        slicings[name] = tuple(slices.get(item, "") for item in items.ids)
+    return {name: values for name, values in slicings.items() if len(set(values) - {""}) > 1}
 
 
 def slice_sizes(items: Items, card: TaskCard | None) -> dict[str, dict[str, int]]:
@@ -99,7 +99,7 @@ def _extreme(
     *,
     largest: bool,
 ) -> tuple[ItemChange, ...]:
-    """Return the items that moved most in one direction; ties by id, so the choice is always the same."""
+    """Return the items that changed most in one direction; ties by id, so the choice is deterministic."""
     import numpy as np
 
     order = np.argsort(-change if largest else change, kind="stable")[:_EXTREMES]
@@ -111,7 +111,7 @@ def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
         return ()
     here, seeds = _came_first(items), len(items.top1)
     before, before_seeds = (_came_first(base), len(base.top1)) if base is not None and base.top1 else (here, seeds)
-    mixed_up = (pair for pair in here.items() if _is_mix_up(*pair[0]))
+    mixed_up = (pair for pair in here.items() if _is_confusion(*pair[0]))
     most = heapq.nsmallest(_CONFUSIONS, mixed_up, key=lambda pair: (-pair[1], pair[0]))
     return tuple(
         Confusion(gold, top, round(count / seeds), round(before[gold, top] / before_seeds))
@@ -127,6 +127,6 @@ def _came_first(items: Items) -> Counter[tuple[str, str]]:
     return times
 
 
-def _is_mix_up(gold: str, found: str) -> bool:
+def _is_confusion(gold: str, found: str) -> bool:
     """Return whether another document came first; a record with several gold labels joins them by `|`."""
     return bool(gold and found) and gold != found and ("|" not in gold or found not in gold.split("|"))

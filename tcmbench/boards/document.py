@@ -1,4 +1,4 @@
-"""`scores.json`: the table as data; its JSON Schema is what readers can rely on."""
+"""`scores.json`: the table as data, with its JSON Schema for readers."""
 
 from __future__ import annotations
 

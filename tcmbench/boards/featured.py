@@ -1,4 +1,4 @@
-"""Which variants a picture shows when it can't show all."""
+"""Selection of the variants in a picture that can't show all."""
 
 from __future__ import annotations
 

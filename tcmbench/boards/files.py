@@ -17,4 +17,4 @@ FILES: Mapping[str, str] = {
 """Format → name of its file."""
 
 PUBLISHED = ("index.html", "scores.csv", "scores.json")
-"""Files of a board; the others are made from the same scores on request."""
+"""Files of a board; the others are written from the same scores on request."""

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
 _DATA = "<tcmbench-data>"
-"""Where the data goes. Names are escaped, so no name has a `<` in the page and none can stand for this."""
+"""Placeholder of the data. Names are escaped, so no name in the page contains a `<` and none can equal it."""
 
 LARGEST = 495_000
-"""Bytes that a page should keep to, whatever its board; panels show less where they must."""
+"""Size limit of a page in bytes; panels of large boards show fewer details."""
 
 
 class Missing(NamedTuple):
-    """Cells of one row that have no score for one reason."""
+    """Cells of one row without a score, for the same reason."""
 
     row: BoardRow
     cell: Cell
@@ -54,7 +54,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
 
     Args:
         table: The board.
-        reload_seconds: Make the page reload itself so often, for a look during a run; None never does.
+        reload_seconds: Interval at which the page reloads itself, for a view during a run; None never does.
     """
     environment = _environment()
     summaries = summary.load_all()
@@ -97,11 +97,11 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
 
 
 def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
-    """Return the page with the data for its panels, both as rich as its size allows.
+    """Return the page with the data for its panels, both as detailed as the size limit allows.
 
     Args:
-        render: Makes the page, whole or with parts of it packed.
-        data: Makes the data, in so much detail.
+        render: Returns the page, complete or with parts of it packed.
+        data: Returns the data, at a level of detail.
     """
     page = ""
     for whole, details in groupby(DETAILS, key=lambda detail: detail.whole):
@@ -135,7 +135,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _both(key: str, **values: str) -> Markup:
-    """Return a string of the board in both languages; the style sheet shows one of them."""
+    """Return a string of the board in both languages; the style sheet displays one of them."""
     return _spans(texts.text(key, **values))
 
 
@@ -156,14 +156,14 @@ def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
 
 
 def _packed(section: Markup, whole: bool) -> Markup:
-    """Return a part of the page as it is, or as what the script unpacks in its place."""
+    """Return a part of the page unchanged, or packed for the script to unpack in its place."""
     from markupsafe import Markup
 
     return section if whole else Markup('<div data-packed="{}"></div>').format(packed(section))
 
 
 def _asset(name: str) -> Markup:
-    """Return a style sheet or script of the package, as it stands in the file."""
+    """Return a style sheet or script of the package, unchanged."""
     return _markup((_TEMPLATES / name).read_text(encoding="utf-8"))
 
 
@@ -175,7 +175,7 @@ def _markup(own: str) -> Markup:
 
 
 def _hash(script: str) -> str:
-    """Return what the page's policy names a script by: no other script, handler or `javascript:` link runs."""
+    """Return the hash of a script for the page's policy, under which no other script, handler or link runs."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
@@ -188,25 +188,25 @@ def _figures(row: BoardRow, summaries: list[tuple[str, Column]]) -> list[ColumnF
 
 
 def _is_empty(figures: Mapping[str, list[ColumnFigure]], place: int) -> bool:
-    """Return whether a summary column has nothing to show but, perhaps, the reference's own mark."""
+    """Return whether a summary column has no content except, possibly, the reference's own mark."""
     return all(row[place].value is None or row[place].text == summary.REFERENCE for row in figures.values())
 
 
 def _missing(table: Table) -> list[Missing]:
-    """Return what has no score, row by row, cells with one reason together."""
-    found: list[Missing] = []
+    """Return the cells without a score, by row, grouped by reason."""
+    missing: list[Missing] = []
     for row in table.rows:
         reasons: dict[tuple[str, Text], list[TaskColumn]] = {}
         for column in table.columns:
             cell = row.cells[column.name]
             if cell.status not in {"measured", "not_applicable"}:
                 reasons.setdefault((cell.status, cell.reason), []).append(column)
-        found += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
-    return found
+        missing += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
+    return missing
 
 
 def _states(table: Table) -> dict[str, int]:
-    """Return how many cells are in each state that deserves attention."""
+    """Return the number of cells in each state that requires attention."""
     counts: dict[str, int] = {}
     for row in table.rows:
         for cell in row.cells.values():
@@ -223,7 +223,7 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
 
 
 def _marks(cell: Cell) -> Markup:
-    """Return the class of a score: the best or tied with it, and how much better or worse than the reference's."""
+    """Return the class of a score: best or tied, and by how much better or worse than the reference's."""
     from markupsafe import Markup
 
     marks = ["r"] if cell.best else ["e"] if cell.tied else []
@@ -233,7 +233,7 @@ def _marks(cell: Cell) -> Markup:
         marks.append(f"{'u' if cell.verdict == 'improved' else 'l'}{size}")
     if not marks:
         return Markup("")
-    # Tags of thousands of cells: every byte counts.
+    # Unquoted where possible: the table has thousands of these tags.
     return Markup(" class={}").format(marks[0]) if len(marks) == 1 else Markup(' class="{}"').format(" ".join(marks))
 
 
@@ -245,7 +245,7 @@ def _side(estimate: ShownEstimate | None) -> str:
 
 
 def _reach(row: BoardRow) -> float:
-    """Return the largest end among a row's sums, with some room: they are drawn on one scale."""
+    """Return the largest absolute end among a row's sums, plus a margin, as their common scale."""
     sums = row.aggregates
-    found = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
-    return 1.06 * max([0.5, *(abs(end) for e in found for end in (e.value, e.low, e.high) if end is not None)])
+    estimates = [e for e in (sums.in_domain, sums.held_out, sums.general) if e is not None]
+    return 1.06 * max([0.5, *(abs(end) for e in estimates for end in (e.value, e.low, e.high) if end is not None)])

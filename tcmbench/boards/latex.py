@@ -21,7 +21,7 @@ _ESCAPES = str.maketrans(
         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
         "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
         ">": r"\textgreater{}", "\n": " ", "\r": " ",
-        "[": "{[}", "*": "{*}",  # at the start of a row they would be read as an argument of the row before
+        "[": "{[}", "*": "{*}",  # at the start of a row they would be parsed as an argument of the previous row
     }
 )  # fmt: skip
 
@@ -42,10 +42,10 @@ def to_latex(table: Table) -> str:
     heads += [escape(column.HEADING.en) for _, column in added]
     groups += [""] * len(added)
     reference = escape(table.row(table.reference).title)
-    told = f"{escape(table.title.en)}: points (0--100), differences from {reference} with 95\\% intervals."
+    note = f"{escape(table.title.en)}: points (0--100), differences from {reference} with 95\\% intervals."
     if any(row.aggregates.partial for row in table.rows):
-        told += f" $^*$ {text('table.partial').en}."
-    caption = f"\\caption{{{told}{' Synthetic data.' if table.synthetic else ''}}}"
+        note += f" $^*$ {text('table.partial').en}."
+    caption = f"\\caption{{{note}{' Synthetic data.' if table.synthetic else ''}}}"
     lines = [
         "\\begin{table*}",
         "\\centering\\small",
@@ -81,7 +81,7 @@ def _notes(table: Table) -> list[str]:
 
 
 def escape(value: str) -> str:
-    """Return text that LaTeX prints as it is."""
+    """Return text escaped for LaTeX."""
     return clip(value).translate(_ESCAPES)
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]|#~!"}
     | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
-    | {"@": "@&#8203;"}  # a name behind the sign would get a message from GitHub
+    | {"@": "@&#8203;"}  # a name after the sign would get a notification from GitHub
 )
 
 
 def to_markdown(table: Table) -> str:
-    """Return a heading, the table, what is missing, and the digest."""
+    """Return a heading, the table, the missing scores, and the digest."""
     heads = ["Model", "Gain in domain", "Gain held out", "BWT"]
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
     added = load_added()
@@ -52,7 +52,7 @@ def to_markdown(table: Table) -> str:
 
 
 def escape(value: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Return text escaped for Markdown."""
     return clip(value).replace("&", "&amp;").translate(_ESCAPES)
 
 

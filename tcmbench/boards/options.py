@@ -1,4 +1,4 @@
-"""What a board is worked out with: part of its key, so that nothing is imported here that only the work needs."""
+"""Options of a board. They are part of its key, so this module imports nothing that only the computation needs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a board is worked out."""
+    """Options of a board."""
 
     policies: Policies = field(default_factory=policy.default)
     """Rules of the gate; also the resamples behind every interval, and their seed."""
 
     baseline: Baseline | None = None
-    """Earlier scores that the models are held against."""
+    """Earlier scores that the models are compared with."""
 
     baseline_file: str = ""
-    """Path of the baseline, for people."""
+    """Path of the baseline, for display."""
 
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
-    """Column → what is known about the data."""
+    """Column → card of its task."""
 
     command: str = ""
-    """How the board is made again; empty takes `tcmbench board SET`."""
+    """Command that rebuilds the board; empty takes `tcmbench board SET`."""

@@ -1,7 +1,7 @@
-"""What the page's script knows: what it needs at once as compact JSON, and the details of each model, packed.
+"""Data of the page's script: the initial data as compact JSON, and the details of each model, packed.
 
-Details fill panels and tooltips. A model's are JSON, compressed with zlib and written as base64; the script unpacks
-them when the model is looked at. Half a million figures would be a page of megabytes otherwise.
+Details fill panels and tooltips. A model's are JSON, compressed with zlib and encoded as base64; the script unpacks
+them when the model's panel is opened. Otherwise half a million figures would make a page of megabytes.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ KNOWN_METRICS = (
     "hit_rate_at_10", "macro_recall_at_1", "macro_f1", "accuracy", "f1", "ap", "cosine_spearman", "cosine_pearson",
     "v_measure", "max_f1", "max_ap",
 )  # fmt: skip
-"""Metrics that panels show beside the main one; the rest is in `scores.json`."""
+"""Metrics that panels show in addition to the main one; the rest is in `scores.json`."""
 
 _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
 _LONG_ID = 40
 _TOGETHER = 8
-"""Models that are packed together: zlib looks back 32 KiB, and what they have in common is then written once."""
+"""Number of models packed together: zlib's window is 32 KiB, within which common content is stored once."""
 _SMALLEST_P = 1e-3
-"""Below that it is said to be below that."""
+"""Smallest p value shown; lower ones are shown as below it."""
 
 
 class Detail(NamedTuple):
-    """How much the page shows, so that one of any board keeps to its size."""
+    """Level of detail of a page, which limits its size."""
 
     whole: bool
-    """Whether intervals stand in the table, and pictures and tasks below it, as they are; else the script writes them
-    from what is packed."""
+    """Whether the intervals in the table, and the pictures and tasks below it, are plain; else the script writes them
+    from packed data."""
 
     extremes: int
     """Items at either end of each task."""
@@ -64,21 +64,21 @@ DETAILS = (
     Detail(False, 0, 12, 2),
     Detail(False, 0, 8, 0),
 )
-"""From rich to poor."""
+"""Levels of detail, most detailed first."""
 
 
 class Shared(NamedTuple):
-    """What all variants have in common: written once."""
+    """Content common to all variants, written once."""
 
     recipe: Mapping[str, str]
-    """Fields that every variant's recipe has with the same value."""
+    """Recipe fields that are equal in all variants."""
 
     provenance: Mapping[str, str]
-    """Provenance that every variant has with the same value."""
+    """Provenance fields that are equal in all variants."""
 
     @classmethod
     def of(cls, table: Table) -> Shared:
-        """Return what a table's rows share; nothing where there is only one to share with."""
+        """Return the common content of a table's rows; nothing for a single variant."""
         return cls(
             _in_common([_recipe(row) for row in table.rows if row.kind == "variant"]),
             _in_common([_provenance(row) for row in table.rows if row.kind == "variant"]),
@@ -86,22 +86,22 @@ class Shared(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """What panels show of a column, whatever the model."""
+    """Content of panels about a column, independent of the model."""
 
     stem: str
-    """What the ids of its items begin with."""
+    """Common prefix of its item ids."""
 
     metrics: Sequence[str]
     """Further metrics."""
 
 
 def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], detail: Detail) -> str:
-    """Return the JSON for the page, safe inside a script element whatever the data holds.
+    """Return the JSON for the page, safe inside a script element for any data.
 
     Args:
         table: The board.
-        figures: Row → what its summary columns show.
-        detail: How much.
+        figures: Row → content of its summary columns.
+        detail: Level of detail.
     """
     shown = {column.name: _Shown(_stem(column, table), _metrics(column, table, detail)) for column in table.columns}
     shared = Shared.of(table)
@@ -133,7 +133,7 @@ def _compact(data: Json) -> str:
 
 
 def packed(text: str) -> str:
-    """Return a text, compressed and as base64."""
+    """Return a text, compressed and encoded as base64."""
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii")
 
 
@@ -149,7 +149,7 @@ def _column(column: TaskColumn, shown: _Shown) -> Json:
 
 
 def _metrics(column: TaskColumn, table: Table, detail: Detail) -> list[str]:
-    """Return the further metrics that a task's panels show: known ones that every measured cell has."""
+    """Return the further metrics in a task's panels: known ones that every measured cell has."""
     cells = [row.cells[column.name] for row in table.rows]
     held = [set(cell.metrics) for cell in cells if cell.status == "measured"]
     if not held:
@@ -158,10 +158,10 @@ def _metrics(column: TaskColumn, table: Table, detail: Detail) -> list[str]:
     return [name for name in KNOWN_METRICS if name in everywhere][: detail.metrics]
 
 
-def _in_common(found: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    if len(found) < 2:
+def _in_common(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    if len(rows) < 2:
         return {}
-    return {name: value for name, value in found[0].items() if all(other.get(name) == value for other in found)}
+    return {name: value for name, value in rows[0].items() if all(other.get(name) == value for other in rows)}
 
 
 def _recipe(row: BoardRow) -> dict[str, str]:
@@ -173,19 +173,19 @@ def _provenance(row: BoardRow) -> dict[str, str]:
 
 
 def _stem(column: TaskColumn, table: Table) -> str:
-    """Return what the ids of a column's items begin with, all of them that are shown: it is written once."""
+    """Return the common prefix of the shown item ids of a column, which is written once."""
     cells = [row.cells[column.name] for row in table.rows]
     ids = sorted({change.item for cell in cells for change in (*cell.lowest, *cell.highest)})
     if not ids:
         return ""
-    # What the first and the last in order begin with, all between them begin with.
+    # The common prefix of the first and the last in order is that of all.
     first, last = ids[0], ids[-1]
     stem = first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
     return stem if len(stem) < _LONG_ID else ""
 
 
 def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
-    """Return what names, filters and sorts a row."""
+    """Return the data that names, filters and sorts a row."""
     cells = [row.cells[column.name] for column in table.columns]
     return {
         "title": clip(row.title),
@@ -227,7 +227,7 @@ def _details(
             if getattr(row.cost, name) is not None
         },
         "training": _training(row.training, limit=detail.points),
-        # Field by field: equal things side by side compress best.
+        # Field by field, because equal values side by side compress best.
         "cells": {name: [cell.get(name) for cell in cells] for name in names},
         "notes": [_both(figure.note.clipped(400)) for figure in figures],
     }
@@ -289,13 +289,13 @@ def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
 
 
 def _ends(estimate: ShownEstimate, steps: int) -> Json:
-    """Return how far the ends of an interval are from the figure, which the row holds, in whole steps of a point.
+    """Return the distances of an interval's ends from the figure in the row, in whole steps of a point.
 
-    Tenths are what is shown of an end; hundredths are what a small difference is drawn with.
+    Ends are shown in tenths; small differences are drawn in hundredths.
     """
     if estimate.low is None or estimate.high is None:
         return []
-    # What the script takes for the figure: the same rounding of the same number.
+    # The script rounds the same number in the same way.
     figure = math.floor(round(estimate.value, 2) * steps + 0.5)
     return [figure - round(estimate.low * steps), round(estimate.high * steps) - figure]
 

@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 
 _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
-"""Plug-ins that stand on a board: those of other packages are in its key, ours are part of its code."""
+"""Kinds of plug-ins on a board: those of other packages are in its key, the bundled ones are part of its code."""
 
 _PACKAGES = ("jinja2", "matplotlib")
-"""What a page is rendered by."""
+"""Packages that render a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to."""
+    """Result of a run."""
 
     entries: tuple[Entry, ...]
-    """One a model, in the set's order."""
+    """One per model, in the set's order."""
 
     files: tuple[Path, ...]
-    """What was written."""
+    """Written files."""
 
     missing: tuple[str, ...]
-    """`model · column: reason` of every score that should be there and isn't."""
+    """`model · column: reason` of every missing score."""
 
 
 def write_board(
@@ -54,7 +54,7 @@ def write_board(
     *,
     policy: Path | None = None,
 ) -> Result:
-    """Write the board of a set and say what is missing on it."""
+    """Write the board of a set and return it with the missing scores."""
     files = _board_files(workspace, model_set, planned, entries, policy=policy)
     return Result(tuple(entries), tuple(files), gather.missing(entries))
 
@@ -67,10 +67,10 @@ def stored_board(
     *,
     policy: Path | None = None,
 ) -> Path:
-    """Return the folder of the store with the files of a board; it is worked out once, as that takes a minute.
+    """Return the folder of the store with the files of a board, which is computed once, as it takes up to a minute.
 
     Args:
-        workspace: Where everything is.
+        workspace: The workspace.
         model_set: The set.
         planned: Its suite.
         entries: One per model.
@@ -111,7 +111,7 @@ def board_options(
     policy: Path | None = None,
     show_text: bool = False,
 ) -> Options:
-    """Return what a board is worked out with: policy (the set's or its override), baseline and cards."""
+    """Return the options of a board: policy (the set's or its override), baseline and cards."""
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
     command = f"tcmbench board {model_set.name}"
@@ -127,11 +127,10 @@ def board_options(
 def _board_files(
     workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
 ) -> list[Path]:
-    made = stored_board(workspace, model_set, planned, entries, policy=policy)
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
     targets = [workspace.leaderboards / model_set.name / name for name in PUBLISHED]
     with contextlib.ExitStack() as parts:
-        # All are written before the first is put in place: page and table of a board that found no room stay those of
-        # the same scores.
+        # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
         for target in targets:
-            parts.enter_context(atomic_write(target)).write_bytes((made / target.name).read_bytes())
+            parts.enter_context(atomic_write(target)).write_bytes((stored / target.name).read_bytes())
     return targets

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def recommend(rows: Sequence[BoardRow], *, tied: Callable[[str, str], bool]) -> Recommendation:
     """Return the answer of the first screen.
 
-    A variant may ship when it passes the gate. Of those that do, the one with the largest gain is named; a gain over
-    a part of the tasks, where a model can't do the others, comes after those over all. Variants that pass too and
-    whose gain can't be told apart from the first's are ties.
+    A variant may ship when it passes the gate. Of those that do, the largest gain is chosen; a gain over
+    a part of the tasks, where a model can't do the others, comes after those over all. Variants that pass, too, and
+    whose gain isn't significantly different from the first's are ties.
 
     Args:
         rows: All rows, in any order.
-        tied: Whether the gains of two rows, by name, can't be told apart.
+        tied: Whether the gains of two rows, by name, are not significantly different.
     """
     variants = [row for row in rows if row.kind == "variant"]
     if not variants:
@@ -42,7 +42,7 @@ def recommend(rows: Sequence[BoardRow], *, tied: Callable[[str, str], bool]) -> 
 
 
 def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:
-    """Return how many tasks all complete models do, and each such model's mean over those; only they compare."""
+    """Return the number of tasks common to all complete models, and each such model's mean over them."""
     complete = [row for row in rows if row.complete and any(cell.score for cell in row.cells.values())]
     if not complete:
         return 0, {}
@@ -58,7 +58,7 @@ def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:
 
 
 def _lower(estimate: ShownEstimate | None) -> float:
-    """Return the surely reached value; a figure without an interval stands for itself."""
+    """Return the lower end of the interval; the figure itself where it has none."""
     if estimate is None:
         return float("-inf")
     return estimate.value if estimate.low is None else estimate.low

@@ -1,4 +1,4 @@
-"""Writes a board down: a page, data, and tables for papers. The same scores give the same bytes."""
+"""Writes a board: a page, data, and tables for papers. The same scores give the same bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITERS: Mapping[str, Callable[[Table], str]] = {
     "scores.md": to_markdown,
     "scores.tex": to_latex,
 }
-"""Name of a file → what writes it."""
+"""Name of a file → its writer."""
 
 
 def write(table: Table, folder: Path, *, names: Iterable[str] = PUBLISHED) -> list[Path]:
@@ -35,8 +35,8 @@ def write(table: Table, folder: Path, *, names: Iterable[str] = PUBLISHED) -> li
 
     Args:
         table: The board.
-        folder: Where to; made when absent.
-        names: Which files, of `WRITERS`.
+        folder: Target folder, created when absent.
+        names: Names of files in `WRITERS`.
     """
     written = []
     for name in names:

@@ -1,4 +1,4 @@
-"""A board over HTTP for its own machine: worked out anew, when something changed, at every look."""
+"""Serves a board over HTTP on the loopback interface, recomputed on request when something has changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _HOST = re.compile(r"(?i)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
-"""Names of this machine to itself, with any port: a tunnel may lead here from another one."""
+"""Host names of this machine, with any port, as a tunnel may use another one."""
 
 _MOST_CLIENTS = 100
 _REQUEST_SECONDS = 10.0
@@ -37,12 +37,12 @@ class Board:
     """The latest state of a board."""
 
     def __init__(self, state: Callable[[], Hashable], table: Callable[[], Table], *, reload_seconds: int) -> None:
-        """Keep how to look and how to work the board out.
+        """Set the functions that detect changes and compute the board.
 
         Args:
-            state: Gives something that differs when the board does; cheap.
-            table: Works the board out from that state.
-            reload_seconds: How often the page reloads itself.
+            state: Returns a value that differs when the board does; cheap.
+            table: Computes the board from that state.
+            reload_seconds: Interval at which the page reloads itself.
         """
         self._state = state
         self._table = table
@@ -50,11 +50,11 @@ class Board:
         self._known: Hashable = None
         self._made: Table | None = None
         self._files: dict[str, bytes] = {}
-        # One look at a time: two browsers must not work the same board out twice.
+        # One request at a time: two browsers must not compute the same board twice.
         self._lock = threading.Lock()
 
     def file(self, name: str) -> bytes | None:
-        """Return a file of the board as it is now, None when a board has no such file."""
+        """Return the current file of the board, None when a board has no such file."""
         if name not in WRITERS:
             return None
         with self._lock:
@@ -72,7 +72,7 @@ class Board:
 
 
 class Listener(ThreadingHTTPServer):
-    """Serves each client in a thread; of too many clients the first to come is let go, so that a new one is served."""
+    """Serves each client in a thread; above the limit of clients, the oldest connection is closed."""
 
     request_queue_size = 128
 
@@ -100,14 +100,14 @@ class Listener(ThreadingHTTPServer):
 
 
 def server(board: Board, *, port: int) -> Listener:
-    """Return a server that listens on the loopback interface alone; the caller runs and closes it.
+    """Return a server that listens on the loopback interface only; the caller runs and closes it.
 
     Args:
-        board: What is served.
+        board: The served board.
         port: Port; 0 takes any that is free.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is in use.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -117,7 +117,7 @@ def server(board: Board, *, port: int) -> Listener:
 
         def do_GET(self) -> None:
             """Send a file of the board."""
-            # A page of another site can make a browser ask us under its own name (DNS rebinding).
+            # A page of another site can make a browser send requests under that site's name (DNS rebinding).
             hosts = self.headers.get_all("Host", [])
             if len(hosts) != 1 or not _HOST.fullmatch(hosts[0].strip()):
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
@@ -145,6 +145,6 @@ def server(board: Board, *, port: int) -> Listener:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            """Say nothing: a line every few seconds helps nobody."""
+            """Log nothing, as the page sends a request every few seconds."""
 
     return Listener((LOOPBACK, port), Handler)

@@ -2,10 +2,10 @@
 
 Columns, in points (0–100) with four decimals: model, title, kind, base, seeds, task, split, role, metric, status,
 reason, score, score_low, score_high, delta, delta_low, delta_high, p_value, verdict, best, tied, items.
-`task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the sums of a row, whose figure
-stands in the delta columns, and whose reason says so where they leave tasks out. Columns that other packages add to
-the board have the role `column`, their name as task, and their figure as score, in its own unit. Empty numbers mean
-that there is none, and status and reason say why.
+`task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the summaries of a row, whose figure
+is in the delta columns, and whose reason is set where they leave tasks out. Columns that other packages add to
+the board have the role `column`, their name as task, and their figure as score, in its own unit. An empty number means
+that there is none, for the reason in status and reason.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CONTROLS = frozenset("\t\r\n")
 
 
 def to_csv(table: Table) -> str:
-    """Return the text of `scores.csv`, UTF-8, lines ended by a line feed."""
+    """Return the text of `scores.csv`, in UTF-8 with line feeds."""
     written = io.StringIO()
     writer = csv.DictWriter(written, FIELDS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -131,10 +131,10 @@ def _numbers(name: str, estimate: ShownEstimate | None) -> dict[str, str]:
 
 
 def _safe(text: str) -> str:
-    """Return text that a spreadsheet does not take for a formula.
+    """Return text that a spreadsheet does not interpret as a formula.
 
-    Full-width signs count too: a spreadsheet set to Chinese takes them for the signs that they look like. So does a
-    sign behind spaces.
+    Full-width signs are escaped, too, as a spreadsheet set to Chinese treats them like the ordinary ones, and so is a
+    sign after spaces.
     """
     first = unicodedata.normalize("NFKC", text.lstrip()[:1])
     return f"'{text}" if first in _SIGNS or text[:1] in _CONTROLS else text

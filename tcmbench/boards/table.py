@@ -1,7 +1,7 @@
-"""The table: everything a board shows, worked out, in points, unrounded; rendering only rounds and arranges.
+"""The table: all computed content of a board, in points, unrounded; rendering only rounds and arranges.
 
-It is also the schema of `scores.json` (`document`): figures rounded to six decimals, without what only the panels of
-the page show.
+It is also the schema of `scores.json` (`document`): figures rounded to six decimals, without the content of the
+page's panels.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ShownEstimate:
     """The figure itself."""
 
     low: Rounded | None = None
-    """Lower end; None where no interval can be given."""
+    """Lower end; None where there is no interval."""
 
     high: Rounded | None = None
     """Upper end."""
@@ -47,7 +47,7 @@ class ShownEstimate:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class ItemChange:
-    """One item and how it moved."""
+    """One item and its change."""
 
     item: str
     """Id of the query, pair or text."""
@@ -61,19 +61,19 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Confusion:
-    """Two documents that a model mixes up."""
+    """Two documents that a model confuses."""
 
     gold: str
-    """What should have come first."""
+    """Gold document."""
 
     found: str
-    """What came first."""
+    """Document ranked first."""
 
     times: int
-    """How often, mean over seeds, rounded."""
+    """Number of items, mean over seeds, rounded."""
 
     reference_times: int
-    """How often under the reference."""
+    """Number of items under the reference."""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -81,10 +81,10 @@ class Cell:
     """One model on one task."""
 
     status: CellStatus
-    """Whether there is a score."""
+    """Whether there is a score, or the state without one."""
 
     reason: English = Text("", "")
-    """Why there is none, or why it has no interval."""
+    """Why there is no score, or no interval."""
 
     score: ShownEstimate | None = None
     """Main metric, mean over seeds."""
@@ -96,13 +96,13 @@ class Cell:
     """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
 
     verdict: Verdict | None = None
-    """What the difference amounts to."""
+    """Verdict on the difference."""
 
     best: bool = False
-    """The highest of its column."""
+    """Whether it is the highest of its column."""
 
     tied: bool = False
-    """Cannot be told apart from the highest of its column."""
+    """Whether it is not significantly different from the highest of its column."""
 
     items: int = 0
     """Items measured."""
@@ -114,7 +114,7 @@ class Cell:
     """All metrics, mean over seeds, as the task reports them (0–1)."""
 
     histogram: tuple[int, ...] = Field(default=(), exclude=True)
-    """Items by their value, ten bins of equal width from 0 to 100; empty where values have no such range."""
+    """Histogram of item values, ten bins of equal width from 0 to 100; empty where values have another range."""
 
     improved_share: Rounded | None = None
     """Share of items better than under the reference (0–1)."""
@@ -123,16 +123,16 @@ class Cell:
     """Share of items worse than under the reference (0–1)."""
 
     lowest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items that lost most against the reference."""
+    """Items with the largest losses against the reference."""
 
     highest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items that gained most."""
+    """Items with the largest gains."""
 
     slices: Mapping[str, Mapping[str, ShownEstimate]] = Field(default_factory=dict, exclude=True)
     """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
 
     confusions: tuple[Confusion, ...] = Field(default=(), exclude=True)
-    """Gold and first-ranked document that were mixed up most often."""
+    """Most frequent pairs of gold and wrong first document."""
 
     revision: str = ""
     """Revision of the task: data, candidates and prompt."""
@@ -146,7 +146,7 @@ class TaskColumn:
     """Name of the column: `Task` or `Task/split`."""
 
     title: str
-    """What the head says."""
+    """Title."""
 
     task: str
     """Name of the task."""
@@ -155,7 +155,7 @@ class TaskColumn:
     """Split."""
 
     role: Role
-    """What the task stands for."""
+    """Role of the task."""
 
     metric: str = ""
     """Main metric as mteb names it; empty when nothing was measured."""
@@ -164,25 +164,25 @@ class TaskColumn:
     """mteb's type; empty when nothing was measured."""
 
     revision: str = ""
-    """Revision that the scores have in common."""
+    """Common revision of the scores."""
 
     items: int = 0
     """Items measured."""
 
     clusters: int = 0
-    """Groups of items that are resampled together (patients); equals items where there are none."""
+    """Number of groups of items that are resampled together (patients); equals items where there are none."""
 
     synthetic: bool = False
     """Whether the data was generated."""
 
     card: TaskCard | None = Field(default=None, exclude=True)
-    """What is known about the data."""
+    """Card of the task."""
 
     description: English = Text("", "")
-    """What the task asks."""
+    """What the task measures."""
 
     source: str = ""
-    """Where the data comes from."""
+    """Source of the data."""
 
     license: str = "unknown"
     """Licence of the data."""
@@ -193,7 +193,7 @@ class TaskColumn:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Aggregates:
-    """A row in a few figures, against the reference; None where a task of the role is missing."""
+    """Summary of a row, against the reference; None where a task of the role is missing."""
 
     in_domain: ShownEstimate | None = None
     """Gain: mean difference over the in_domain tasks, in points."""
@@ -217,28 +217,28 @@ class Aggregates:
     """Mean over the general tasks of the score over that of the reference, in percent."""
 
     worse_share: Rounded | None = None
-    """Mean share of the general tasks' items that got worse (0–1)."""
+    """Mean share of the general tasks' items with a loss (0–1)."""
 
     ranks: tuple[int, int] | None = None
     """Best and worst rank by gain among the rows with all scores that count; overlapping ranks have no order."""
 
     borda: Rounded | None = None
-    """Borda points over all tasks, as a share of what is possible (0–1)."""
+    """Borda points over all tasks, as a share of the maximum (0–1)."""
 
     partial: Roles = frozenset()
-    """Roles with tasks that the model can't do: their sums are over the others."""
+    """Roles with tasks that the model doesn't support: their means are over the others."""
 
     on_front: bool = False
-    """On the Pareto front of gain against backward transfer."""
+    """Whether it is on the Pareto front of gain against backward transfer."""
 
     @property
     def gain(self) -> ShownEstimate | None:
-        """Gain that counts; None where a score of it is missing, whatever other roles say."""
+        """Gain that counts; None where one of its scores is missing, regardless of other roles."""
         return self.of(self.gain_role) if self.gain_role else None
 
     @property
     def gain_is_partial(self) -> bool:
-        """Whether the gain leaves out tasks that the model can't do."""
+        """Whether the gain leaves out tasks that the model doesn't support."""
         return self.gain_role in self.partial
 
     def of(self, role: Role) -> ShownEstimate | None:
@@ -248,20 +248,20 @@ class Aggregates:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class GateOutcome:
-    """What the regression gate says about a model."""
+    """Verdict of the regression gate on a model."""
 
     outcome: Outcome
     """pass; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured; not_comparable:
     a task, or the model, has no counterpart."""
 
     reasons: tuple[English, ...]
-    """Every rule that is not met, in a sentence."""
+    """One sentence for each rule that is not met."""
 
     passed: bool
-    """Whether the policy lets it pass."""
+    """Whether it passes under the policy."""
 
     changed: bool = True
-    """Whether any value differs from what it is held against."""
+    """Whether any value differs from the counterpart."""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -274,18 +274,18 @@ class BoardRow:
     base: str | None
     description: English
     is_reference: bool
-    """Whether everything is measured against this row."""
+    """Whether it is the reference."""
 
     cells: Mapping[str, Cell]
-    """Column → cell; every column of the table is there."""
+    """Column → cell, for every column of the table."""
 
     aggregates: Aggregates
     gate: GateOutcome | None
-    """May it ship? The gate against the reference; None for rows that are no variants."""
+    """May it ship? The gate against the reference; None for rows that are not variants."""
 
     since_baseline: GateOutcome | None
-    """Did it get worse? The gate against its own row in the baseline; None without a baseline, and for a variant that
-    has no row there."""
+    """Did it get worse? The gate against its own row in the baseline; None without a baseline, and for a variant
+    without a row there."""
 
     seeds: int
     """Number of trained seeds; 0 for models that were not trained here."""
@@ -308,13 +308,13 @@ class Recommendation:
 
     outcome: Literal["ship", "none_safe", "no_gain", "incomplete", "no_variants"]
     """ship: `row` may ship; none_safe: `row` gains most but may forget more than the margin; no_gain: no variant
-    surely gains; incomplete: no variant has all its scores; no_variants: `row` is the best model as it is."""
+    has a significant gain; incomplete: no variant has all its scores; no_variants: `row` is the best base."""
 
     row: str | None = None
     """Name of the row in question."""
 
     ties: tuple[str, ...] = ()
-    """Variants that may ship too and whose gain cannot be told apart from it."""
+    """Variants that may ship, too, and whose gain is not significantly different from it."""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -322,7 +322,7 @@ class Since:
     """The answer to: did anything get worse?"""
 
     failing: tuple[str, ...]
-    """Models that don't pass, those that the set no longer has last."""
+    """Models that don't pass; those no longer in the set are last."""
 
     models: int
     """Models with a row in the baseline."""
@@ -344,7 +344,7 @@ class Table:
     suite_description: str
     synthetic: bool
     reference: str
-    """Name of the row that everything is measured against."""
+    """Name of the reference."""
 
     columns: tuple[TaskColumn, ...]
     rows: tuple[BoardRow, ...]
@@ -358,25 +358,25 @@ class Table:
     """Rules against the baseline."""
 
     policy_source: str
-    """Where the rules are written: default, the set, or the path of a file."""
+    """Source of the rules: default, the set, or the path of a file."""
 
     baseline: str
     """Path of the baseline; empty without one."""
 
     gone: tuple[str, ...]
-    """Models of the baseline that the set no longer has."""
+    """Models of the baseline that are no longer in the set."""
 
     command: str
-    """How the board is made again."""
+    """Command that rebuilds the board."""
 
     digest: str
-    """sha256 over the scores: the permanent name of this result."""
+    """sha256 over the scores: the permanent identifier of this result."""
 
     format: Literal["tcmbench-board/2"] = FORMAT
 
     @property
     def since_baseline(self) -> Since | None:
-        """Whether anything got worse since the baseline; None where the set has none."""
+        """Regressions since the baseline; None where the set has none."""
         if not self.baseline:
             return None
         held = {row.name: row.since_baseline for row in self.rows if row.since_baseline is not None}

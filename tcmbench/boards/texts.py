@@ -27,17 +27,17 @@ class Text(NamedTuple):
         return Text(self.en.format_map(values), self.zh.format_map(values))
 
     def clipped(self, limit: int) -> Text:
-        """Return the text cut to so many characters in each language."""
+        """Return the text truncated to `limit` characters in each language."""
         return Text(clip(self.en, limit), clip(self.zh, limit))
 
 
 def same(value: str) -> Text:
-    """Return a text that reads the same in both languages: a number, a sign."""
+    """Return a text that is the same in both languages, such as a number."""
     return Text(value, value)
 
 
 def both(en: str, zh: str) -> Text:
-    """Return what a file says in English and, where it says it, in Chinese."""
+    """Return a text of a file in English and, where it exists, in Chinese."""
     return Text(en, zh or en)
 
 
@@ -54,17 +54,17 @@ def load() -> dict[str, Text]:
 
 def text(key: str, **values: str) -> Text:
     """Return one string, its placeholders filled."""
-    found = load()[key]
-    return found.filled(**values) if values else found
+    entry = load()[key]
+    return entry.filled(**values) if values else entry
 
 
 def gate_reason(violation: Violation) -> Text:
-    """Return why the gate says no: its own sentence, and the same in Chinese."""
+    """Return the gate's message in English, and the same in Chinese."""
     return Text(violation.message, violation.filled(_file()["gate"][violation.said]))
 
 
 def slice_name(name: str) -> Text:
-    """Return how people call a slicing or a slice; what data named stays as it is."""
+    """Return the display name of a slicing or a slice; names from the data are unchanged."""
     return load().get(f"slices.{name}") or same(clip(name, 40))
 
 
@@ -81,7 +81,7 @@ _METRICS = {
 
 
 def metric_title(name: str) -> str:
-    """Return how people write one of mteb's metrics: nDCG@10 for ndcg_at_10; unknown names stay."""
+    """Return the display name of one of mteb's metrics: nDCG@10 for ndcg_at_10; unknown names are unchanged."""
     stem, at, cutoff = name.partition("_at_")
     return clip(f"{_METRICS.get(stem, stem)}{'@' if at else ''}{cutoff}", 24)
 
@@ -92,7 +92,7 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 def clip(value: object, limit: int = 160) -> str:
     """Return data as text for the page: no control characters, and no longer than `limit`.
 
-    Longer text keeps its beginning; all of it is in `scores.json`.
+    Longer text is truncated; the full text is in `scores.json`.
     """
     clean = str(value).translate(_CONTROL)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a check is asked for."""
+    """Options of a check."""
 
     baseline: Path | None = None
-    """File to hold the models against; None takes `leaderboards/<set>/baseline.json` where it exists."""
+    """Baseline file; None takes `leaderboards/<set>/baseline.json` where it exists."""
 
     policy: Path | None = None
     """Policy file that overrides the set's own; None takes that, or the default."""
 
     against: Against | None = None
-    """What to hold the models against; None: the baseline where there is one, else the reference."""
+    """The models' counterpart; None: the baseline where there is one, else the reference."""
 
 
 class Update(NamedTuple):
-    """What an update of the baseline came to."""
+    """Result of an update of the baseline."""
 
     path: Path
     written: bool
     """False where the file was up to date."""
 
     changes: tuple[str, ...]
-    """What differs from the file that was there, a line each; empty for a first one."""
+    """Differences from the previous file, one per line; empty for a first one."""
 
     models: int
     tasks: int
@@ -53,24 +53,24 @@ class Update(NamedTuple):
 
 
 def check(workspace: Workspace, name: str, options: Options) -> Report:
-    """Return the verdict on a set, from stored scores alone; the other comparison with it, where it can be made.
+    """Return the verdict on a set, from stored scores; with the other comparison, where it is possible.
 
     Raises:
-        SpecError: A policy or baseline that can't be read, or nothing to judge: a gate that looks at nothing must not
+        SpecError: A policy or baseline that can't be read, or nothing to judge: a gate without input must not
             pass.
         NotComparable: The baseline is another set's.
     """
     path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
     policies = workspace.policies(measured.model_set, override=options.policy)
-    kept = (
+    earlier = (
         baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
     )
-    asked: Against = options.against or ("baseline" if kept else "reference")
+    against: Against = options.against or ("baseline" if earlier else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
-    if asked == "reference" and not variants:
+    if against == "reference" and not variants:
         raise SpecError(
-            f"set {name} has no variants to hold against {measured.model_set.reference}, and no baseline at "
+            f"set {name} has no variants to compare with {measured.model_set.reference}, and no baseline at "
             f"{workspace.shown(path)}, so there is nothing to check. To guard its models against later changes: "
             f"tcmbench check {name} --update-baseline"
         )
@@ -79,8 +79,8 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     verdicts: dict[Against, list[ModelVerdict]] = {}
     if comparison is not None:
         verdicts["reference"] = [comparison.judge(variant) for variant in variants]
-    if kept is not None:
-        verdicts["baseline"] = regression.judge(measured, kept, policies=policies, where=where, reference=comparison)
+    if earlier is not None:
+        verdicts["baseline"] = regression.judge(measured, earlier, policies=policies, where=where, reference=comparison)
     reports = {
         against: Report(
             set_name=name,
@@ -97,15 +97,15 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
         )
         for against, judged in verdicts.items()
     }
-    other = next((report for against, report in reports.items() if against != asked), None)
-    return replace(reports[asked], other=other)
+    other = next((report for name, report in reports.items() if name != against), None)
+    return replace(reports[against], other=other)
 
 
 def update_baseline(workspace: Workspace, name: str, options: Options) -> Update:
     """Write a set's stored scores as its baseline.
 
     Raises:
-        ScoreMissing: A required score is not there.
+        ScoreMissing: A required score is missing.
     """
     measured = state.read(workspace, name)
     policies = workspace.policies(measured.model_set, override=options.policy)
@@ -114,30 +114,30 @@ def update_baseline(workspace: Workspace, name: str, options: Options) -> Update
     try:
         before = baselines.read(path) if baselines.is_there(path) else None
     except SpecError:
-        before = None  # damaged: this is what mends it
+        before = None  # damaged: the update repairs it
     written = baselines.write(path, baseline)
     changes = tuple(_changes(before, baseline)) if before is not None else ()
     return Update(path, written, changes, len(baseline.models), len(baseline.tasks), path.stat().st_size)
 
 
 def _changes(before: Baseline, after: Baseline) -> Sequence[str]:
-    """Return what an update changes, a line each."""
-    told = [f"{name}: new" for name in after.models if name not in before.models]
-    told += [f"{name}: gone" for name in before.models if name not in after.models]
+    """Return the changes of an update, one per line."""
+    changes = [f"{name}: new" for name in after.models if name not in before.models]
+    changes += [f"{name}: gone" for name in before.models if name not in after.models]
     for column, task in after.tasks.items():
         old = before.tasks.get(column)
         if old is None:
-            told.append(f"task {column}: new")
+            changes.append(f"task {column}: new")
         elif old.revision != task.revision:
-            told.append(f"task {column}: revision {old.revision[:8]} → {task.revision[:8]}")
-    told += [f"task {column}: gone" for column in before.tasks if column not in after.tasks]
+            changes.append(f"task {column}: revision {old.revision[:8]} → {task.revision[:8]}")
+    changes += [f"task {column}: gone" for column in before.tasks if column not in after.tasks]
     for name, model in after.models.items():
         old_row = before.models.get(name)
         for column, points in model.scores.items() if old_row else ():
             then = old_row.scores.get(column) if old_row else None
             moved = before.values[name].get(column) != after.values[name][column]
             if then is None:
-                told.append(f"{name} · {column}: {points:.2f}, not there before")
+                changes.append(f"{name} · {column}: {points:.2f}, no score before")
             elif moved:
-                told.append(f"{name} · {column}: {then:.2f} → {points:.2f} ({points - then:+.2f})")
-    return told
+                changes.append(f"{name} · {column}: {then:.2f} → {points:.2f} ({points - then:+.2f})")
+    return changes

@@ -1,4 +1,4 @@
-"""What `tcmbench compare` says: tables for people, JSON for programs, and texts of queries only where asked for."""
+"""Output of `tcmbench compare`: tables for users, JSON for programs, and texts of queries only on request."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def as_text(
 
     Args:
         pair: Both sides.
-        comparison: What they differ in.
-        limit: Queries and labels shown each way.
+        comparison: Their differences.
+        limit: Number of queries and labels shown in each direction.
         in_detail: Whether queries and labels are shown.
         texts: Column → item → text, for queries that are shown.
     """
@@ -45,7 +45,7 @@ def as_text(
         f"change = {after} minus {before}, in points, with 95% intervals; p corrected over the tasks (Holm)",
     ]
     if pair.planned.suite.synthetic:
-        lines.append("The data is generated: these figures say nothing about medicine.")
+        lines.append("The data is generated: these scores have no medical meaning.")
     head = (
         "task",
         "role",
@@ -71,7 +71,7 @@ def as_text(
 
 
 def as_json(pair: ComparedPair, comparison: Comparison) -> str:
-    """Return everything: all queries that moved and all labels, ids only."""
+    """Return everything: all changed queries and all labels, ids only."""
     whole: dict[str, Json] = {
         "format": FORMAT,
         "set": pair.model_set.name,
@@ -141,14 +141,16 @@ def _means(comparison: Comparison) -> list[str]:
         "held_out": result.gain_held_out,
         "general": result.backward_transfer,
     }
-    told = [f"{role.replace('_', ' ')} {figures.change(mean)}" for role in ROLES if (mean := of_role[role]) is not None]
-    return ["", f"mean change over tasks: {'; '.join(told)}"] if told else []
+    means = [
+        f"{role.replace('_', ' ')} {figures.change(mean)}" for role in ROLES if (mean := of_role[role]) is not None
+    ]
+    return ["", f"mean change over tasks: {'; '.join(means)}"] if means else []
 
 
 def _details(name: str, column: ComparedColumn, *, limit: int, texts: Mapping[str, str]) -> list[str]:
     verdict = column.verdict
     if not column.has_items:
-        return [f"{name}: a correlation over pairs ({verdict.metric}): no single item has a score of its own"]
+        return [f"{name}: a correlation over pairs ({verdict.metric}): single items have no scores"]
     better, worse = verdict.improved or 0, verdict.worse or 0
     lines = [f"{name}: {better} of {verdict.n} items better, {worse} worse, {verdict.n - better - worse} equal"]
     if column.hits:

@@ -42,7 +42,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
 
     Raises:
         UnknownName: No set has both, or several do.
-        NotComparable: A baseline's row is of another task than today's.
+        NotComparable: A baseline's row is of another task than the current one.
         SpecError: A baseline that can't be read.
     """
     chosen = workspace.spec(ModelSet, set_name) if set_name else _only_set(workspace, before, after)
@@ -55,7 +55,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:
     file = _file_of(name)
     if file is not None:
-        return _kept(workspace, model_set, planned, file, label=name)
+        return _baseline(workspace, model_set, planned, file, label=name)
     model = _measured(workspace, model_set, planned, name)
     return Side(
         label=name,
@@ -68,7 +68,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
 
 
 def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Measured:
-    """Return a model of the set by its name, a single seed as a model of its own."""
+    """Return a model of the set by its name; a single seed is a separate model."""
     stem, _, seed = name.rpartition("/seed")
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
     if name in model_set.models:
@@ -102,30 +102,32 @@ def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
     return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
 
 
-def _kept(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, file: Path, *, label: str) -> Side:
+def _baseline(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, file: Path, *, label: str) -> Side:
     """Return a row of a baseline; ids, patients and labels come from stored scores on the same items."""
-    kept = baselines.read(file)
+    baseline = baselines.read(file)
     name = label.removeprefix(f"{file}:")
-    if name not in kept.models:
-        raise UnknownName.of("model", name, kept.models, where=str(file))
-    if kept.suite != planned.suite.name:
-        raise NotComparable(f"{file}: a baseline of suite {kept.suite!r}, compared on suite {planned.suite.name!r}")
+    if name not in baseline.models:
+        raise UnknownName.of("model", name, baseline.models, where=str(file))
+    if baseline.suite != planned.suite.name:
+        raise NotComparable(f"{file}: a baseline of suite {baseline.suite!r}, compared on suite {planned.suite.name!r}")
     items: dict[str, Items] = {}
     reasons: dict[str, str] = {}
     for column in planned.suite.tasks:
-        if column.column not in kept.models[name].scores:
+        if column.column not in baseline.models[name].scores:
             reasons[column.column] = f"{file} has no score of {name} on it"
             continue
         frame = _frame(workspace, model_set, planned, column.column)
         if frame is None:
             reasons[column.column] = "no model of the set has a stored score on it, so the items have no ids"
             continue
-        told = comparability.difference(kept.tasks[column.column], baselines.describe(frame, column.column))
-        if told is not None:
-            raise NotComparable(f"{column.column} in {file}: {told}. Rebaseline: tcmbench check SET --update-baseline")
-        values = kept.row(name, column.column, where=str(file))
+        reason = comparability.difference(baseline.tasks[column.column], baselines.describe(frame, column.column))
+        if reason is not None:
+            raise NotComparable(
+                f"{column.column} in {file}: {reason}. Rebaseline: tcmbench check SET --update-baseline"
+            )
+        values = baseline.row(name, column.column, where=str(file))
         items[column.column] = replace(frame.items[column.column], values=values, top1=())
-    metrics = {column: task.metric for column, task in kept.tasks.items()}
+    metrics = {column: task.metric for column, task in baseline.tasks.items()}
     return Side(
         label=label, items=items, metrics=metrics, reasons=reasons, missing=frozenset(), hits={}, is_rounded=True
     )
@@ -147,7 +149,7 @@ def _file_of(name: str) -> Path | None:
         return None
     file = Path(path)
     if not file.is_file():
-        raise SpecError(f"{name}: expected FILE:model with a baseline's file, but there is no {file}")
+        raise SpecError(f"{name}: expected FILE:model with a baseline file, but {file} doesn't exist")
     return file
 
 
@@ -164,7 +166,7 @@ def _only_set(workspace: Workspace, before: str, after: str) -> ModelSet:
                 raise UnknownName.of("model", name, known, where="all sets")
         raise UnknownName(f"no set has both {before!r} and {after!r}. Put them into one set, on one suite.")
     listed = ", ".join(one.name for one in having)
-    raise UnknownName(f"{before!r} and {after!r} are both in the sets {listed}. Say which: --set {having[0].name}")
+    raise UnknownName(f"{before!r} and {after!r} are both in the sets {listed}. Choose one: --set {having[0].name}")
 
 
 def _has(workspace: Workspace, model_set: ModelSet, name: str) -> bool:

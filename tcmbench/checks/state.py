@@ -1,4 +1,4 @@
-"""What the store has of a set, and where its models are declared; the gate reads, it never trains or measures."""
+"""Stored scores of a set, and where its models are declared; the gate never trains or measures."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is declared, for tools that point at a line."""
+    """File and line of a declaration, for tools that annotate lines."""
 
     file: str
     """Path from the workspace's root."""
 
     line: int = 1
-    """First line that says it."""
+    """First line of the declaration."""
 
 
 def read(workspace: Workspace, name: str) -> MeasuredSet:
-    """Return a set with what the store has of it.
+    """Return a set with its stored scores.
 
     Raises:
         UnknownName: No such set or suite.
@@ -48,7 +48,7 @@ def places(workspace: Workspace, measured: MeasuredSet) -> dict[str, Place]:
 
 
 def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place:
-    """Return the file and line that declare a model: its own file, or the set's where it is spelled there."""
+    """Return the file and line that declare a model: its own file, or the set's where it is defined there."""
     own = [(folder, name) for folder in (["models/variants"] if kind == "variant" else []) + ["models/bases"]]
     for content in workspace.content:
         for folder, stem in (*own, ("models/sets", model_set.name)):

@@ -1,4 +1,4 @@
-"""Figures and tables as every output writes them."""
+"""Figures and tables common to all outputs."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def held_against(report: Report) -> str:
-    """Return what the models are held against, for a headline."""
+def counterpart(report: Report) -> str:
+    """Return the models' counterpart, for a headline."""
     if report.against == "baseline":
         return f"each model against its own row in {report.baseline}"
     return f"each variant against {report.reference}"
 
 
 def power_line(report: Report) -> str:
-    """Return what a comparison of this size can show, for the models that changed; empty where there are none."""
+    """Return the power of a comparison of this size, for the models that changed; empty where there are none."""
     powers = [
         power(model.result.kept.interval, margin=model.policy.margin)
         for model in report.models
@@ -59,8 +59,8 @@ def power_line(report: Report) -> str:
         return ""
     chances, losses = sorted(one.to_pass for one in powers), sorted(one.smallest_seen for one in powers)
     return (
-        f"Power: a model that changes nothing passes the margin of {report.models[0].policy.margin:g} with a chance of "
-        f"{_range(chances, '{:.0%}')}; a mean loss of {_range(losses, '{:.2f}')} points is shown with a chance of 80%."
+        f"Power: an unchanged model passes the margin of {report.models[0].policy.margin:g} with probability "
+        f"{_range(chances, '{:.0%}')}; a mean loss of {_range(losses, '{:.2f}')} points is detected with 80%."
     )
 
 
@@ -70,13 +70,13 @@ def _range(ordered: Sequence[float], form: str) -> str:
 
 
 def outcome(model: ModelVerdict) -> str:
-    """Return a model's outcome in words; one that the policy lets pass says so."""
+    """Return a model's outcome in words, marked where it passes only by the policy."""
     said = SAID[model.outcome]
     return f"pass ({said.lower()})" if model.passed and model.outcome != "pass" else said
 
 
 def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return head and rows of the table of models."""
+    """Return header and rows of the table of models."""
     if report.against == "baseline":
         head: tuple[str, ...] = ("model", "verdict", "tasks", "changed", "mean change [95% interval]")
     else:
@@ -118,7 +118,7 @@ def tasks(model: ModelVerdict, *, only_changed: bool) -> list[tuple[str, ...]]:
     ]
 
 
-class Told(NamedTuple):
+class FindingText(NamedTuple):
     """A finding in words."""
 
     rule: str
@@ -126,32 +126,32 @@ class Told(NamedTuple):
     text: str
 
 
-def findings(model: ModelVerdict, *, columns: int) -> tuple[Told, ...]:
-    """Return what is found against a model, what is said of several tasks said once.
+def findings(model: ModelVerdict, *, columns: int) -> tuple[FindingText, ...]:
+    """Return the findings of a model, with equal ones of several tasks combined.
 
     Args:
         model: The model.
-        columns: Columns of the suite; when all of them are meant, they aren't listed.
+        columns: Columns of the suite; when a finding is about all of them, they aren't listed.
     """
     same: dict[tuple[str, Level, str], list[str]] = {}
     for finding in model.findings:
         same.setdefault((finding.rule, finding.level, finding.message), []).append(finding.column)
-    told = []
+    texts = []
     for (rule, level, message), named in same.items():
         # the gate's own messages name their task
         about = _listed([name for name in named if name], columns) if rule in _UNNAMED else ""
-        told.append(Told(rule, level, f"{about}: {message}" if about else message))
-    return tuple(told)
+        texts.append(FindingText(rule, level, f"{about}: {message}" if about else message))
+    return tuple(texts)
 
 
-def alike(report: Report) -> list[tuple[list[ModelVerdict], tuple[Told, ...]]]:
-    """Return the models with findings; those that could not be judged at all, for the same reasons, stand together."""
-    groups: dict[object, tuple[list[ModelVerdict], tuple[Told, ...]]] = {}
+def alike(report: Report) -> list[tuple[list[ModelVerdict], tuple[FindingText, ...]]]:
+    """Return the models with findings; those that could not be judged at all, for the same reasons, are grouped."""
+    groups: dict[object, tuple[list[ModelVerdict], tuple[FindingText, ...]]] = {}
     for model in report.models:
-        told = findings(model, columns=report.columns)
-        if told:
-            key = model.name if model.tasks else told
-            groups.setdefault(key, ([], told))[0].append(model)
+        texts = findings(model, columns=report.columns)
+        if texts:
+            key = model.name if model.tasks else texts
+            groups.setdefault(key, ([], texts))[0].append(model)
     return list(groups.values())
 
 

@@ -1,4 +1,4 @@
-"""What a check came to: the verdicts on a set's models, and the exit code that follows."""
+"""Result of a check: the verdicts on a set's models, and the resulting exit code."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 RULES = {
     "missing": "A required score was not measured",
     "not_comparable": "Scores of another task, or without a counterpart",
-    "unjudged": "A difference has no interval, so nothing can be said about it",
+    "unjudged": "A difference has no interval, so it can't be judged",
     "backward_transfer": "A loss over the general tasks beyond the margin is not ruled out",
     "kept": "A loss over all tasks beyond the margin is not ruled out",
     "task_regressed": "A task fell significantly",
     "task_cap": "A task fell by significantly more than its cap",
-    "gain": "The gain that is asked for is not reached",
+    "gain": "The required gain is not reached",
 }
-"""Every rule that can be broken, with what that means."""
+"""Rules with the meaning of a violation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check came to."""
+    """Result of a check."""
 
     set_name: str
     suite: str
@@ -37,7 +37,7 @@ class Report:
     """Path of the baseline; empty without one."""
 
     policy_source: str
-    """Where the policy is written: default, the set, or the path of a file."""
+    """Source of the policy: default, the set, or the path of a file."""
 
     models: tuple[ModelVerdict, ...]
     """Failing ones first, then in the set's order."""
@@ -52,7 +52,7 @@ class Report:
     """tcmbench's version."""
 
     other: Report | None = None
-    """The other comparison, where it can be made too; the exit code is not about it."""
+    """The other comparison, where it is possible; it doesn't affect the exit code."""
 
     @property
     def exit_code(self) -> int:
@@ -61,19 +61,19 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """What the exit code says, in a word."""
+        """Meaning of the exit code, in a word."""
         order: Sequence[Outcome] = ("not_comparable", "missing", "regression", "inconclusive")
         failed = {model.outcome for model in self.models if not model.passed}
         return next((outcome for outcome in order if outcome in failed), "pass")
 
     @property
     def question(self) -> str:
-        """What the comparison answers."""
+        """Question that the comparison answers."""
         return "did anything get worse?" if self.against == "baseline" else "may it ship?"
 
     @property
     def headline(self) -> str:
-        """One line: the decision and how many models it is about."""
+        """One line: the decision and the number of models."""
         count = len(self.models)
         bad = sum(not model.passed for model in self.models)
         if not bad:
@@ -90,24 +90,24 @@ class Report:
 
     @property
     def advice(self) -> str:
-        """What to do next; empty where all is well."""
+        """Next step; empty where all models pass."""
         first = next((model for model in self.models if not model.passed), None)
         before = self.reference
         if first is not None and first.against == "baseline":
             before = f"{self.baseline}:{first.name}"
         if first is not None and self.outcome == "missing" and all(p.kind == "unjudged" for p in first.problems):
             return (
-                "Measure these columns on more items, or leave them out of what is judged: required_tasks in the "
-                "policy names the others."
+                "Measure these columns on more items, or leave them out of the verdict: list only the others as "
+                "required_tasks in the policy."
             )
-        look = f"Look closer: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
-        accept = f"Where the change is meant: tcmbench check {self.set_name} --update-baseline"
+        look = f"For details: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
+        accept = f"If the change is intended: tcmbench check {self.set_name} --update-baseline"
         return {
             "pass": "",
-            "inconclusive": "No harm is shown and none is ruled out: measure more items or seeds, widen the margin, or "
+            "inconclusive": "Harm is neither shown nor ruled out: measure more items or seeds, widen the margin, or "
             f"set inconclusive_passes = true in the policy. {look}",
             "regression": f"{look}\n{accept}" if self.against == "baseline" else look,
-            "missing": f"Measure what is missing: tcmbench run {self.set_name}",
-            "not_comparable": f"Look at what changed and, where it is meant: tcmbench check {self.set_name} "
+            "missing": f"Measure the missing scores: tcmbench run {self.set_name}",
+            "not_comparable": f"Review the changes and, if they are intended: tcmbench check {self.set_name} "
             "--update-baseline",
         }[self.outcome]

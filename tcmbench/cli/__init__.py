@@ -1,6 +1,6 @@
-"""The command line: one command per file, found by its file name and imported only when it is called.
+"""The command line: one command per file, identified by its file name and imported only when it is called.
 
-`_ending` lists the exit codes and where each comes from.
+`_ending` lists the exit codes and their causes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ PROGRAM = "tcmbench"
 _HELP = "What did fine-tuning gain on TCM-SD, what did the model forget, is it real, what did it cost, may it ship?"
 
 _SUMMARY = re.compile(r'^def command\((?s:.*?):\n    """(.+?)(?:"""|$)|^app = group\("(.+)"\)$', re.MULTILINE)
-"""Marks a command's file and what it does in a sentence: read, because importing a command takes half a second."""
+"""Matches a command and its summary in the source, because importing a command takes half a second."""
 
 _LOOK: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
-"""Help is plain text, and a traceback has no local variables, because those can hold text of records."""
+"""Help is plain text, and a traceback has no local variables, because those can contain text of records."""
 
 Command = typer.core.TyperCommand | typer.core.TyperGroup
 
 
 class Group(typer.core.TyperGroup):
-    """Commands whose misspelt names get a suggestion."""
+    """Commands with suggestions for misspelt names."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name, the command and the remaining arguments.
@@ -66,7 +66,7 @@ class _Commands(Group):
 
 @functools.cache
 def summaries() -> dict[str, str]:
-    """Return what each command does in a sentence, by its name, in alphabetical order, without importing any.
+    """Return the summary of each command by its name, in alphabetical order, without importing any.
 
     A file that defines `command`, or `app` by `group`, is a command.
     """
@@ -77,7 +77,7 @@ def summaries() -> dict[str, str]:
 
 
 def group(summary: str) -> typer.Typer:
-    """Return an application for a command that has commands of its own."""
+    """Return an application for a command with subcommands."""
     return typer.Typer(cls=Group, help=summary, no_args_is_help=True, add_completion=False, **_LOOK)
 
 
@@ -122,10 +122,10 @@ def _global(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and end the process with its exit code; no error is shown with a traceback.
+    """Run the command line and end the process with its exit code; errors are printed without a traceback.
 
     Args:
-        arguments: Words after the name of the program; None takes those of the process.
+        arguments: Arguments after the name of the program; None takes those of the process.
     """
     import gc
     import io
@@ -133,11 +133,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     from tcmbench.cli._ending import code_of
 
-    # Imports make objects by the hundred thousand that live for ever; looking through them for garbage after every 700
-    # is an eighth of a short command's time.
+    # Imports create hundreds of thousands of permanent objects; collecting garbage after every 700 of them takes an
+    # eighth of a short command's time.
     gc.set_threshold(100_000, *gc.get_threshold()[1:])
     for stream in (sys.stdout, sys.stderr):
-        # A name of a file may hold what the terminal's encoding doesn't have.
+        # A file name may contain characters outside the terminal's encoding.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -161,8 +161,8 @@ def _set_up_logging() -> None:
 
         raise UnknownName.of("level of logging", level, levels, where="$TCMBENCH_LOG")
     logging.basicConfig(handlers=[log_handler()], level=level.upper())
-    # bm25s logs at DEBUG from the moment it is imported
+    # bm25s logs at DEBUG from its import
     logging.getLogger("bm25s").propagate = False
-    # Progress bars of the libraries fight with ours over the same line.
+    # Progress bars of libraries would overwrite the same line.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

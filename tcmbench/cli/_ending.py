@@ -1,14 +1,14 @@
-"""How a command ends: every exit code of the program, and where it comes from.
+"""How a command ends: every exit code of the program, and its causes.
 
-0    done
-1    a regression, or one that can't be ruled out: `check` alone, by its verdict
-2    something to mend: an error of ours, a wrong option, a score that is missing, a disk that is full
+0    success
+1    a regression, or one that can't be ruled out: only from `check`, by its verdict
+2    an error that the user can fix: a TcmbenchError, a wrong option, a missing score, a full disk
 3    scores that can't be compared
-70   a fault of tcmbench's own
-130  stopped from the keyboard, or a question answered with no
-141  nobody reads the output any more (`tcmbench list tasks | head -1`)
+70   an internal error
+130  interrupted from the keyboard, or a question answered with no
+141  the reader of the output has closed it (`tcmbench list tasks | head -1`)
 
-What libraries make of an error is never one of these: Python, click and typer end with 1 for reasons of their own.
+Exit codes of libraries are not used: Python, click and typer exit with 1 for other reasons.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ EXIT_UNREAD = 141
 _USAGE = 2
 
 _CLICK_ERROR: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""Typer carries a copy of click of its own, or uses click, by its version."""
+"""Typer includes its own copy of click, or uses click, depending on its version."""
 
 
 def code_of(call: Callable[[], Any]) -> int:
-    """Run a command and return its exit code, after what there is to say was said on stderr.
+    """Run a command and return its exit code, after printing any error on stderr.
 
     Args:
         call: Runs the command without ending the process, and returns None or an exit code.
@@ -47,7 +47,7 @@ def code_of(call: Callable[[], Any]) -> int:
     try:
         code = call()
     except TcmbenchError as error:
-        return _say(str(error), error.exit_code)
+        return _report(str(error), error.exit_code)
     except _CLICK_ERROR as error:
         return _said_by_click(error)
     except BrokenPipeError:
@@ -56,22 +56,22 @@ def code_of(call: Callable[[], Any]) -> int:
         return _stopped()
     except SystemExit as error:
         return _of_library(error)
-    except Exception as error:  # noqa: BLE001 - the one place where any error becomes an exit code
+    except Exception as error:  # noqa: BLE001 - the only place where any error becomes an exit code
         return _of_other(error)
     return _stopped() if code == EXIT_STOPPED else code if isinstance(code, int) else 0
 
 
 def _of_other(error: Exception) -> int:
-    """Say what an error means here; one without a meaning is a fault, and the debug log has its traceback."""
+    """Report the translation of an error; one without is an internal error, whose traceback is in the debug log."""
     known = faults.translated(error)
     if known is not None:
         logger.debug("%s", type(error).__name__, exc_info=error)
-        return _say(str(known), known.exit_code)
+        return _report(str(known), known.exit_code)
     return _fault(error)
 
 
 def _of_library(error: SystemExit) -> int:
-    """Return the exit code where a library ends the process: done, or an output that nobody reads, or a fault."""
+    """Return the exit code where a library ends the process: success, a closed output, or an internal error."""
     if error.code in (None, 0):
         return 0
     return _unread() if isinstance(error.__context__, BrokenPipeError) else _fault(error)
@@ -79,7 +79,7 @@ def _of_library(error: SystemExit) -> int:
 
 def _fault(error: BaseException) -> int:
     logger.debug("%s", type(error).__name__, exc_info=error)
-    return _say(faults.report(error), faults.EXIT_FAULT)
+    return _report(faults.report(error), faults.EXIT_FAULT)
 
 
 def _said_by_click(error: Any) -> int:
@@ -89,7 +89,7 @@ def _said_by_click(error: Any) -> int:
 
 
 def _stopped() -> int:
-    return _say("stopped; what was finished is kept, run the same command again to go on", EXIT_STOPPED)
+    return _report("interrupted; finished work is stored, run the same command again to continue", EXIT_STOPPED)
 
 
 def _unread() -> int:
@@ -97,8 +97,8 @@ def _unread() -> int:
     return EXIT_UNREAD
 
 
-def _say(text: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # a stderr that can't be written to changes no exit code
+def _report(text: str, code: int) -> int:
+    with contextlib.suppress(OSError):  # an unwritable stderr doesn't change the exit code
         say(f"tcmbench: {text}", err=True)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
@@ -108,6 +108,6 @@ def _say(text: str, code: int) -> int:
 
 
 def _close_stdout() -> None:
-    """Give up what stdout still holds: Python would try again to write it at its end, and exit with 120."""
+    """Discard the buffer of stdout: Python would try to write it again at exit, and exit with 120."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`tcmbench board SET`: write the leaderboard from stored scores: as files, as a table for a paper, or live."""
+"""`tcmbench board SET`: write the leaderboard from stored scores, as files, as a table for a paper, or live."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 _LIVE_RESAMPLES = 1_000
-"""Fewer than usual, so that a live board takes seconds; the board states their number."""
+"""Fewer than the default, so that a live board takes seconds; the board states their number."""
 
 _RELOAD_SECONDS = 5
 
@@ -43,26 +43,26 @@ def command(
     form: Annotated[
         Format | None,
         typer.Option(
-            "--format", help="Print the board in this format instead; schema: that of json.", show_default=False
+            "--format", help="Print the board in this format instead; schema: JSON Schema of json.", show_default=False
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="File for --format, in place of stdout.", show_default=False)
+        Path | None, typer.Option("--output", help="File for --format, instead of stdout.", show_default=False)
     ] = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for the figures as SVG, PNG and PDF.", show_default=False)
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Policy in TOML; else the set's own.", show_default=False),
+        typer.Option(metavar="PATH", help="Policy in TOML; default: the set's own.", show_default=False),
     ] = None,
     show_text: Annotated[
-        bool, typer.Option("--show-text", help="A page with the texts of items, in reports/generated/SET-text.")
+        bool, typer.Option("--show-text", help="Write a page with the texts of items to reports/generated/SET-text.")
     ] = False,
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve the board on this machine; the page reloads itself.")
     ] = False,
-    port: Annotated[int, typer.Option("--port", help="Port for --serve; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", help="Port for --serve; 0 for any free port.")] = 8765,
 ) -> None:
     """Write the leaderboard of a set from stored scores.
 
@@ -73,21 +73,19 @@ def command(
 
     place = workspace(data)
     place, model_set = in_set(place, place.spec(ModelSet, name))
-    asked = [
+    requested = [
         option
-        for option, given in (
+        for option, is_set in (
             ("--format", form), ("--figures", figures), ("--show-text", show_text), ("--serve", serve),
         )
-        if given
+        if is_set
     ]  # fmt: skip
-    if len(asked) > 1:
+    if len(requested) > 1:
         raise SpecError(
-            f"{' and '.join(asked)} can't be combined: each has a different output. Run board once for each."
+            f"{' and '.join(requested)} can't be combined: each has a different output. Run board once for each."
         )
     if output is not None and form is None:
-        raise SpecError(
-            "--output is the file for --format: give --format too, html, latex, markdown, csv, json or schema."
-        )
+        raise SpecError("--output is the file for --format: add --format html, latex, markdown, csv, json or schema.")
     if form is not None:
         _print(place, model_set, form, output, policy)
     elif figures is not None:
@@ -120,8 +118,8 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
         _put(schema(), output)
         return
     planned, entries = _gathered(place, model_set)
-    made = publish.stored_board(place, model_set, planned, entries, policy=policy) / FILES[form.value]
-    _put(made.read_text(encoding="utf-8"), output)
+    stored = publish.stored_board(place, model_set, planned, entries, policy=policy) / FILES[form.value]
+    _put(stored.read_text(encoding="utf-8"), output)
     require_complete(gather.missing(entries))
 
 
@@ -143,14 +141,14 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | No
     say(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
     if not chinese_fonts():
         say(
-            "No font with Chinese glyphs is installed here, so PNG and PDF show boxes for Chinese names; the SVG files "
-            "are whole. Install one (pip install 'tcmbench[paper]', or Debian's fonts-noto-cjk) and run again.",
+            "No font with Chinese glyphs is installed, so PNG and PDF show boxes for Chinese names; the SVG files "
+            "are not affected. Install one (pip install 'tcmbench[paper]', or Debian's fonts-noto-cjk) and run again.",
             err=True,
         )
 
 
 def _write_with_texts(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
-    """Write to a folder that is not committed: records must not be published with a leaderboard."""
+    """Write to a folder that is not committed, because records must not be published with a leaderboard."""
     from tcmbench.boards import render
 
     planned, entries = _gathered(place, model_set)
@@ -178,7 +176,7 @@ def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None
         listening = server(board, port=port)
     except OSError as error:
         raise TcmbenchError(
-            f"port {port} of {LOOPBACK} is not available: {error.strerror}. Give another with --port, or 0 for any."
+            f"port {port} of {LOOPBACK} is not available: {error.strerror}. Choose another with --port, or 0 for any."
         ) from error
     with listening:
         say(f"http://{LOOPBACK}:{listening.server_address[1]}/ shows set {model_set.name}; stop with Ctrl-C")

@@ -1,4 +1,4 @@
-"""`tcmbench cache`: what the store holds, whether it is as it was written, and ways to make it smaller."""
+"""`tcmbench cache`: the contents of the store, their verification, and their removal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.store_inventory import Artefact
     from tcmbench.store_verification import Adopt, Check, Compared
 
-app = group("Show, verify, prune and delete what the store holds.")
+app = group("Show, verify, prune and delete artefacts of the store.")
 
 _GIB = 1 << 30
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -30,11 +30,11 @@ KindOption = Annotated[
     list[str] | None, typer.Option("--kind", metavar="KIND", help="Kind of artefact; can be repeated.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be removed and remove nothing.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Remove without a question.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Remove without confirmation.")]
 
 
 class SortOrder(StrEnum):
-    """What comes first in a list."""
+    """Sort order of a list."""
 
     age = "age"
     size = "size"
@@ -44,10 +44,10 @@ class SortOrder(StrEnum):
 def show(
     kind: KindOption = None,
     sort: Annotated[
-        SortOrder, typer.Option("--sort", help="What comes first: the oldest, or the largest.")
+        SortOrder, typer.Option("--sort", help="Sort order: the oldest or the largest first.")
     ] = SortOrder.age,
 ) -> None:
-    """Show what the store holds.
+    """Show the contents of the store.
 
     Prints one line per kind of artefact or, with --kind, one line per artefact. The age is the time since an artefact
     was last written, and since vectors of texts were last used.
@@ -68,11 +68,11 @@ def prune(
     kind: KindOption = None,
     older_than: Annotated[
         float | None,
-        typer.Option("--older-than", metavar="DAYS", min=0, help="Remove what was unused for so many days."),
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Remove artefacts unused for this many days."),
     ] = None,
     max_gib: Annotated[
         float | None,
-        typer.Option("--max-gib", min=0, help="Remove what was unused for longest until so many GiB are left."),
+        typer.Option("--max-gib", min=0, help="Remove the longest unused artefacts until this many GiB are left."),
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -80,8 +80,8 @@ def prune(
     """Remove old artefacts.
 
     Without --kind it removes vectors of texts, rendered boards, result files for mteb and the folders of killed
-    processes: all of these are made again when they are needed. Others, such as tuned models, go only by name. What a
-    process works on stays.
+    processes: all of these are rebuilt when they are needed. Others, such as tuned models, are removed only by name.
+    Artefacts in use by a process are kept.
     """
     from tcmbench.errors import StoreError
     from tcmbench.store_inventory import CHEAP, artefacts
@@ -103,10 +103,10 @@ def delete(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Delete one model with all that hangs on it.
+    """Delete one model with all artefacts that depend on it.
 
     These are its scores, the vectors of its texts, its tuned weights and checkpoints, and the training sets that no
-    other model was trained on. Weights of a base are no part of the store and stay, and so do models tuned from it.
+    other model was trained on. Weights of a base are not in the store and are kept, and so are models tuned from it.
     """
     from tcmbench.errors import StoreError
     from tcmbench.store_inventory import belonging_to
@@ -122,15 +122,15 @@ def delete(
 @app.command()
 def verify(
     kind: KindOption = None,
-    delete_damaged: Annotated[bool, typer.Option("--delete", help="Remove what is damaged.")] = False,
+    delete_damaged: Annotated[bool, typer.Option("--delete", help="Remove damaged artefacts.")] = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
     """Compare artefacts with their checksums.
 
-    Whatever a command uses is compared when it is used; this compares all of it. Scores and tuned models that an
-    earlier version stored without checksums get them: scores once they are the scores of their keys and follow from
-    their items. Exits with 2 where something is damaged and stays.
+    Commands verify artefacts when they use them; this verifies all of them. Scores and tuned models that an
+    earlier version stored without checksums get them: scores after a check that they belong to their keys and agree
+    with their items. Exits with 2 where damaged artefacts remain.
     """
     from tcmbench.cli.progress import waiting
     from tcmbench.errors import StoreError
@@ -147,13 +147,13 @@ def verify(
         _remove(store, damaged, is_dry=dry_run, is_certain=yes)
     elif damaged:
         raise StoreError(
-            f"{store.root}: {len(damaged)} artefact{'s' * (len(damaged) != 1)} not as written. A run that needs one "
-            "makes it again; to remove all of them: tcmbench cache verify --delete"
+            f"{store.root}: {len(damaged)} artefact{'s' * (len(damaged) != 1)} damaged. A run that needs one "
+            "rebuilds it; to remove all of them: tcmbench cache verify --delete"
         )
 
 
 def _adopt() -> Mapping[str, Adopt]:
-    """Return what gives artefacts of earlier versions their manifests."""
+    """Return the functions that write manifests of artefacts of earlier versions."""
     from tcmbench.evaluation import evaluate
     from tcmbench.tuning import tune
 
@@ -161,7 +161,7 @@ def _adopt() -> Mapping[str, Adopt]:
 
 
 def _checks() -> Mapping[str, Check]:
-    """Return the checks of kinds that have checksums of their own."""
+    """Return the checks of kinds with their own checksums."""
     from tcmbench.encoders.runtime import embedding_cache
     from tcmbench.records import failures
     from tcmbench.trainers._runtime import checkpoints
@@ -175,20 +175,20 @@ def _checks() -> Mapping[str, Check]:
 
 def _print_verification(compared: Sequence[Compared]) -> None:
     """Print one line per kind, then one line per damaged file."""
-    typer.echo(f"{'kind':<11} {'whole':>8} {'unverified':>11} {'damaged':>8}")
+    typer.echo(f"{'kind':<11} {'intact':>8} {'unverified':>11} {'damaged':>8}")
     for kind in sorted({each.artefact.kind for each in compared}):
         states = [each.state for each in compared if each.artefact.kind == kind]
         counts = [states.count(state) for state in ("whole", "unverified", "damaged")]
         typer.echo(f"{kind:<11} {counts[0]:>8} {counts[1]:>11} {counts[2]:>8}")
     if any(each.state == "unverified" for each in compared):
-        typer.echo("unverified: without checksums; what a run reads of it, it makes again first")
+        typer.echo("unverified: without checksums; a run rebuilds those that it needs")
     for each in compared:
         for problem in each.problems.values():
             typer.echo(f"damaged: {each.artefact.kind}  {problem.path}: {problem.what}")
 
 
 def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_certain: bool) -> None:
-    """Print what is removed, ask where a person can answer, remove it and print what remains."""
+    """Print the artefacts to remove, ask for confirmation on a terminal, remove them and print the result."""
     from tcmbench.errors import StoreError
     from tcmbench.store_removal import remove
 
@@ -202,7 +202,9 @@ def _remove(store: Store, selected: Sequence[Artefact], *, is_dry: bool, is_cert
         return
     if not is_certain:
         if not _has_terminal():
-            raise StoreError(f"tcmbench cache: expected an answer before {what} are removed. Add --yes or --dry-run.")
+            raise StoreError(
+                f"tcmbench cache: expected a confirmation before {what} are removed. Add --yes or --dry-run."
+            )
         typer.confirm(f"Remove {what}?", abort=True)
     removal = remove(store, selected)
     for artefact in removal.in_use:

@@ -1,4 +1,4 @@
-"""`tcmbench check SET`: the regression gate. It reads stored scores and the baseline, and measures nothing."""
+"""`tcmbench check SET`: the regression gate. It reads stored scores and the baseline, without measuring."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STDOUT = Path("-")
 
 
 class Against(StrEnum):
-    """What models are held against."""
+    """The models' counterpart."""
 
     baseline = "baseline"
     reference = "reference"
@@ -37,22 +37,22 @@ def command(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Baseline; else leaderboards/SET/baseline.json.", show_default=False),
+        typer.Option(metavar="PATH", help="Baseline; default: leaderboards/SET/baseline.json.", show_default=False),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; else the set's own.", show_default=False)
+        Path | None, typer.Option(metavar="PATH", help="Policy in TOML; default: the set's own.", show_default=False)
     ] = None,
     against: Annotated[
         Against | None,
         typer.Option(
             help="baseline: each model against its own row there; reference: each variant against the "
-            "set's reference. Else the baseline where there is one.",
+            "set's reference. Default: the baseline where there is one.",
             show_default=False,
         ),
     ] = None,
-    update_baseline: Annotated[bool, typer.Option("--update-baseline", help="Write the baseline and stop.")] = False,
+    update_baseline: Annotated[bool, typer.Option("--update-baseline", help="Write the baseline and exit.")] = False,
     output_dir: Annotated[Path | None, _file("Write every output into this folder.")] = None,
-    json: Annotated[Path | None, _file("Write JSON; - for the terminal.")] = None,
+    json: Annotated[Path | None, _file("Write JSON; - for stdout.")] = None,
     junit: Annotated[Path | None, _file("Write JUnit XML.")] = None,
     sarif: Annotated[Path | None, _file("Write SARIF 2.1.0.")] = None,
     markdown: Annotated[Path | None, _file("Write Markdown.")] = None,
@@ -60,10 +60,10 @@ def command(
 ) -> None:
     """Run the regression gate.
 
-    It reads stored scores: run `tcmbench run SET` before it. It answers two questions, did anything get worse (against
-    the baseline) and may it ship (against the reference); the first line names the one that the exit code is about.
+    It reads stored scores: run `tcmbench run SET` first. It answers two questions: did anything get worse (against
+    the baseline), and may it ship (against the reference); the first line names the one that determines the exit code.
     Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
-    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is written too.
+    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is also written.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load
@@ -72,7 +72,7 @@ def command(
     place = workspace(data)
     options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
     if update_baseline:
-        _tell_update(place, check.update_baseline(place, name, options))
+        _report_update(place, check.update_baseline(place, name, options))
         return
     with waiting(f"checking {name}"):
         report = check.check(place, name, options)
@@ -85,7 +85,7 @@ def command(
 
 
 def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
-    """Write the outputs that were asked for, and GitHub's job summary where there is one."""
+    """Write the requested outputs, and GitHub's job summary where there is one."""
     from tcmbench import disk
     from tcmbench.checks import outputs
     from tcmbench.store import write_text
@@ -102,13 +102,13 @@ def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:
             write_text(folder / output.FILE, output.render(report))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        # appended, not replaced: other steps of the job write there too
+        # appended, not replaced, because other steps of the job also write there
         path = Path(summary)
         with disk.writing(path), path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(outputs.load("markdown").render(report))
 
 
-def _tell_update(place: Workspace, update: Update) -> None:
+def _report_update(place: Workspace, update: Update) -> None:
     path = place.shown(update.path)
     if not update.written:
         say(f"{path} is up to date")

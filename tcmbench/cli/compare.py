@@ -1,4 +1,4 @@
-"""`tcmbench compare A B`: what changed from one model to another, task by task and query by query."""
+"""`tcmbench compare A B`: differences between two models, task by task and query by query."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def command(
         list[str] | None, typer.Option(help="Only this column, query by query; may be repeated.", show_default=False)
     ] = None,
     set_name: Annotated[
-        str | None, typer.Option("--set", help="Set of both; else the one that has them.", show_default=False)
+        str | None, typer.Option("--set", help="Set of both; default: the one with both.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Queries and syndromes shown each way.")] = 10,
-    show_text: Annotated[bool, typer.Option("--show-text", help="Print the queries' texts too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Queries and syndromes shown in each direction.")] = 10,
+    show_text: Annotated[bool, typer.Option("--show-text", help="Also print the queries' texts.")] = False,
     json: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Write everything as JSON; - for the terminal.", show_default=False),
+        typer.Option(metavar="PATH", help="Write everything as JSON; - for stdout.", show_default=False),
     ] = None,
     data: DataOption = None,
 ) -> None:

@@ -52,14 +52,14 @@ def build(
     suite: SuiteOption = "",
     drop_leaks: DropLeaksOption = False,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed; the variant's first one if not given.")
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed; default: the variant's first one.")
     ] = None,
     data: DataOption = None,
 ) -> None:
     """Build the training set of a variant and print its statistics.
 
-    With --set it is the training set of that set: leaks into the set's tasks are searched for, and dropped where the
-    variant says so. With --suite, leaks into that suite's tasks.
+    With --set it is the training set of that set: leaks into the set's tasks are detected, and dropped where the
+    variant is configured so. With --suite, leaks into that suite's tasks.
     """
     from tcmbench.cli.place import workspace
     from tcmbench.cli.recipe import recipe_and_leaks
@@ -67,9 +67,9 @@ def build(
 
     place = workspace(data)
     recipe = recipe_and_leaks(place, name, set_name=set_name, suite=suite, drop_leaks=drop_leaks)
-    made = tune.training_set(place, recipe, seed=recipe.variant.seeds[0] if seed is None else seed)
-    say(made.statistics.model_dump_json(indent=2))
-    say(made.train)
+    built = tune.training_set(place, recipe, seed=recipe.variant.seeds[0] if seed is None else seed)
+    say(built.statistics.model_dump_json(indent=2))
+    say(built.train)
 
 
 @app.command()
@@ -99,7 +99,7 @@ def synth(
 ) -> None:
     """Write synthetic data in the shape of TCM-SD.
 
-    For trying things out, without medical meaning. Only files that this command wrote itself are replaced.
+    The data is for tests and demos and has no medical meaning. Only files that this command wrote are replaced.
     """
     from tcmbench.data import synthetic, synthetic_target
 

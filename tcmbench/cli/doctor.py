@@ -39,19 +39,19 @@ _EXTRAS = {
 
 
 class Diagnosis(NamedTuple):
-    """One thing that was looked at."""
+    """Result of one check."""
 
     area: str
     """packages, extras, hardware, hub, data or models."""
 
     name: str
-    """What it is."""
+    """Name of the checked item."""
 
     state: str
-    """ok, missing (something wanted is not there) or note."""
+    """ok, missing (something required is absent) or note."""
 
     detail: str
-    """What was found."""
+    """Result of the check."""
 
     remedy: str = ""
     """How to get it."""

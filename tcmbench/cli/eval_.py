@@ -14,7 +14,7 @@ def command(
     model: Annotated[
         str, typer.Argument(help="A base, a folder, an adapter, a checkpoint of ms-swift, or a model of the hub.")
     ],
-    suite: Annotated[str, typer.Option("--suite", help="Name of a suite; that of the workspace if it has one.")] = "",
+    suite: Annotated[str, typer.Option("--suite", help="Name of a suite; default: the one of the workspace.")] = "",
     task: Annotated[
         list[str] | None,
         typer.Option(
@@ -25,9 +25,7 @@ def command(
     ] = None,
     base: Annotated[
         str,
-        typer.Option(
-            "--base", metavar="MODEL", help="What an adapter or checkpoint was tuned from, if it doesn't say."
-        ),
+        typer.Option("--base", metavar="MODEL", help="Base of an adapter or checkpoint that doesn't name one."),
     ] = "",
     data: DataOption = None,
 ) -> None:
@@ -45,15 +43,15 @@ def command(
 
     place = workspace(data)
     if task and suite:
-        raise SpecError("--suite and --task: give one of them.")
+        raise SpecError("--suite and --task: use only one of them.")
     place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or own_suite(place)))
     planned = tasks.plan_suite(place, measured)
     place, called = register(place, [model], tuned_from=base or None)
-    found = models.base_model(place, called[model], download=True)
-    missing = run.missing(place, found, planned)
+    resolved = models.base_model(place, called[model], download=True)
+    missing = run.missing(place, resolved, planned)
     with Progress(total=len(missing)) as progress:
-        run.measure(place, found, missing, planned, emit=progress.show)
-    cells = run.read(place, found, planned)
+        run.measure(place, resolved, missing, planned, emit=progress.show)
+    cells = run.read(place, resolved, planned)
     width = max(len(column.column) for column in planned.suite.tasks)
     lost = []
     for column in planned.suite.tasks:

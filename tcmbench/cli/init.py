@@ -1,4 +1,4 @@
-"""`tcmbench init DIR`: a workspace of one's own, with one example of each kind of file."""
+"""`tcmbench init DIR`: create a workspace, with one example of each kind of file."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tcmbench.errors import SpecError
 _FILES = {
     "README.md": """# A tcmbench workspace
 
-What is here comes before what is bundled with tcmbench. Run `tcmbench list sets`, then `tcmbench run mine`.
+Files here take precedence over those bundled with tcmbench. Run `tcmbench list sets`, then `tcmbench run mine`.
 
-- `tasks/*.toml`: one task per file; `tasks/suites/*.toml`: which tasks are measured, and as what
+- `tasks/*.toml`: one task per file; `tasks/suites/*.toml`: which tasks are measured, and in which role
 - `models/bases/*.toml`: models to start from; `models/variants/*.toml`: how they are tuned
-- `models/sets/*.toml`: what stands on one leaderboard
+- `models/sets/*.toml`: the models of one leaderboard
 - `data/`: the data root, unless --data or $TCMBENCH_DATA names another
 """,
     "tasks/MyRetrieval.toml": """# A folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/test.tsv
 type = "retrieval"
 path = "my-retrieval"
-description = "What the task asks, in one sentence."
+description = "What the task measures, in one sentence."
 license = "who may use the data"
 source = "How to get the data."
 """,
@@ -39,10 +39,10 @@ task = "SynthQA"
 role = "general"
 """,
     "models/bases/my-model.toml": """# A folder (path) or a model of the hub (hub_id). Pooling, prompts and length are
-# read from the model's own files; what they leave open is said here, e.g. pooling = "cls".
+# read from the model's own files; missing ones are set here, e.g. pooling = "cls".
 kind = "embedding"
 hub_id = "BAAI/bge-small-zh-v1.5"
-description = "What stands on the leaderboard about it."
+description = "Description for the leaderboard."
 """,
     "models/sets/mine.toml": """title = "My models"
 suite = "mine"
@@ -58,7 +58,7 @@ _FOLDERS = ("models/variants", "data", "leaderboards", "reports")
 def command(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", help="Folder to make; it may exist if it is empty.", show_default=False),
+        typer.Argument(metavar="DIR", help="Folder to create; it may exist if it is empty.", show_default=False),
     ] = None,
     model: Annotated[
         Path | None,
@@ -67,8 +67,8 @@ def command(
 ) -> None:
     """Create a workspace, or the file of a model.
 
-    A workspace holds one example of each kind of file. With --model, the file of a base is written from what the
-    model's folder says; without DIR, into the workspace that you are in.
+    A workspace has one example of each kind of file. With --model, the file of a base is written from the settings in
+    the model's folder; without DIR, into the current workspace.
     """
     from tcmbench.models import base_file
     from tcmbench.store import write_text
@@ -82,7 +82,7 @@ def command(
         root = folder or workspace().root
         path = root / "models" / "bases" / f"{model.resolve().name}.toml"
         if path.exists():
-            raise SpecError(f"{path}: is there already. Delete it, or copy the model to a folder of another name.")
+            raise SpecError(f"{path}: exists already. Delete it, or copy the model to a folder of another name.")
         write_text(path, text)
         say(f"{path}: the base of {model}. Add {path.stem!r} to `models` of a set.")
 
@@ -93,7 +93,7 @@ def _create(folder: Path, *, model: str) -> None:
     from tcmbench.store import is_free, write_text
 
     if not is_free(folder):
-        raise SpecError(f"{folder}: expected a new or empty folder. Name another one.")
+        raise SpecError(f"{folder}: expected a new or empty folder. Choose another one.")
     with disk.writing(folder / "models"):
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)

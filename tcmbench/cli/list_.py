@@ -1,4 +1,4 @@
-"""`tcmbench list KIND`: what there is, without importing any of it."""
+"""`tcmbench list KIND`: tasks, suites, models and plug-ins, without importing them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class ListedKind(StrEnum):
-    """What can be listed."""
+    """Kinds that can be listed."""
 
     tasks = "tasks"
     suites = "suites"
@@ -49,7 +49,7 @@ class ListedKind(StrEnum):
     executors = "executors"
 
 
-def command(kind: Annotated[ListedKind, typer.Argument(help="What to list.")], data: DataOption = None) -> None:
+def command(kind: Annotated[ListedKind, typer.Argument(help="Kind to list.")], data: DataOption = None) -> None:
     """List tasks, suites, bases, variants, sets and plug-ins."""
     place = workspace(data)
     rows = _rows(place, kind)
@@ -81,12 +81,12 @@ def _rows(place: Workspace, kind: ListedKind) -> list[_Row]:
         case _:
             from tcmbench import plugins
 
-            # the enum holds the plug-in kinds under their folder's name
+            # the enum has the plug-in kinds under their folder's name
             return [_Row(name, "", "") for name in plugins.names(kind.name)]  # type: ignore[arg-type]
 
 
 def _filed(place: Workspace, schema: type[SpecT], row: Callable[[SpecT], _Row]) -> list[_Row]:
-    """Return one row per file of a kind; one that is broken has a row too, and costs no other."""
+    """Return one row per file of a kind, including invalid ones."""
     rows = []
     for name, spec in place.specs(schema):
         try:
@@ -101,7 +101,7 @@ def _broken(name: str, error: TcmbenchError) -> _Row:
 
 
 def _variants(place: Workspace) -> list[_Row]:
-    """Return the variants of files, then those that sets spell themselves, which `--set` names."""
+    """Return the variants with files, then those defined in sets, which need `--set`."""
     from tcmbench.specs.variant import Variant
 
     def shown(variant: Variant, of_set: str = "") -> _Row:
@@ -121,7 +121,7 @@ def _task(place: Workspace, spec: TaskSpec) -> _Row:
 
     if spec.path.startswith(SYNTHETIC):
         return _Row(spec.name, "generated", spec.description)
-    return _Row(spec.name, "data absent" if tasks.missing_files(place, spec) else "data here", spec.description)
+    return _Row(spec.name, "data absent" if tasks.missing_files(place, spec) else "data present", spec.description)
 
 
 def _base(place: Workspace, base: Base) -> _Row:

@@ -1,4 +1,4 @@
-"""The one place where the environment says where things are."""
+"""The only place where locations are read from the environment."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Data root; else $TCMBENCH_DATA, ./data or the user's cache.", show_default=False),
+    typer.Option("--data", help="Data root; default: $TCMBENCH_DATA, ./data or the user's cache.", show_default=False),
 ]
 
 SetOption = Annotated[
-    str, typer.Option("--set", help="Set that spells the variant, inline or in a matrix; its suite is used.")
+    str, typer.Option("--set", help="Set that defines the variant, inline or in a matrix; its suite is used.")
 ]
 
 
 def variant_and_set(place: Workspace, name: str, set_name: str) -> tuple[Variant, ModelSet | None]:
-    """Return a variant and the set that was named, if one was.
+    """Return a variant and the named set, if any.
 
     Raises:
         UnknownName: No such variant or set.
@@ -39,8 +39,8 @@ def workspace(data: Path | None = None) -> Workspace:
     """Return the workspace of the current folder, with --data, $TCMBENCH_DATA and $TCMBENCH_CACHE applied."""
     from tcmbench.workspace import find
 
-    given = data or _folder("TCMBENCH_DATA")
-    return find(Path.cwd(), data=given and given.resolve(), cache=_folder("TCMBENCH_CACHE"))
+    root = data or _folder("TCMBENCH_DATA")
+    return find(Path.cwd(), data=root and root.resolve(), cache=_folder("TCMBENCH_CACHE"))
 
 
 def _folder(variable: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The progress of a run on stderr: a bar, or plain lines where stderr is no terminal."""
+"""The progress of a run on stderr: a bar, or plain lines where stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def waiting(text: str) -> AbstractContextManager[object]:
-    """Show that something takes its time; nothing where stderr is no terminal."""
+    """Show a spinner during long work; nothing where stderr is not a terminal."""
     from rich.console import Console
     from rich.text import Text
 
@@ -25,11 +25,11 @@ def waiting(text: str) -> AbstractContextManager[object]:
 
 
 _EVERY_SECONDS = 60.0
-"""Between two lines of one training, where no bar can move."""
+"""Seconds between two lines of one training without a terminal."""
 
 
 class Progress:
-    """Shows which model is measured on what and how much is left; plain lines where stderr is no terminal."""
+    """Shows the current model and column and the remaining work; plain lines where stderr is not a terminal."""
 
     def __init__(self, *, total: int) -> None:
         from rich.console import Console
@@ -60,7 +60,7 @@ class Progress:
         self._bar.stop()
 
     def note(self, text: str) -> None:
-        """Print a line that stays on the screen."""
+        """Print a permanent line."""
         text = printable(text)
         if self._bar.disable:
             sys.stderr.write(f"{text}\n")
@@ -85,7 +85,7 @@ class Progress:
         self._bar.update(self._task, description=printable(text))
 
     def _train(self, step: TrainingStep) -> None:
-        """Show how far a training is; without a terminal, in one line per model and minute."""
+        """Show the progress of a training; without a terminal, in one line per model and minute."""
         minutes, seconds = divmod(round(step.remaining), 60)
         text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go"
         self._describe(text)

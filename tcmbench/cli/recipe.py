@@ -1,4 +1,4 @@
-"""What `train` and `data build` share: a variant's recipe, and what its records share with a suite's tasks."""
+"""Common to `train` and `data build`: a variant's recipe, and the leaks of its records into a suite's tasks."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 SuiteOption = Annotated[
-    str, typer.Option("--suite", help="Look for leaks into the tasks of this suite; else of the set's.")
+    str, typer.Option("--suite", help="Detect leaks into the tasks of this suite; default: the set's.")
 ]
 
 DropLeaksOption = Annotated[
-    bool, typer.Option("--drop-leaks", help="Leave out the records that leak, as drop_leaks = true in the recipe does.")
+    bool, typer.Option("--drop-leaks", help="Leave out records that leak, like drop_leaks = true in the recipe.")
 ]
 
 
 def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, drop_leaks: bool) -> Recipe:
-    """Return the recipe of a variant; with a suite, print its leaks and the path of the whole report on stderr.
+    """Return the recipe of a variant; with a suite, print its leaks and the path of the full report on stderr.
 
     Raises:
         UnknownName: No such variant, set or suite.
         SpecError: Leaks are to be dropped, but neither a set nor a suite is named.
-        TcmbenchError: The recipe can't be followed.
+        TcmbenchError: The recipe can't be resolved.
     """
     from tcmbench import tasks
     from tcmbench.specs.suite import Suite

@@ -1,4 +1,4 @@
-"""What a run says at its end: where the board is, and what is missing on it."""
+"""End of a run: the path of the board, and its missing scores."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SHOWN = 12
 
 
 def report(result: Result) -> None:
-    """Print where the board is.
+    """Print the path of the board.
 
     Raises:
-        ScoreMissing: Scores that should be there aren't (exit code 2); the board shows them as such.
+        ScoreMissing: Scores are missing (exit code 2); the board shows the reasons.
     """
     board = next((path for path in result.files if path.name == "index.html"), None)
     say(f"leaderboard: {board}")
@@ -30,9 +30,11 @@ def require_complete(missing: Sequence[str]) -> None:
     """Check that no score is missing.
 
     Raises:
-        ScoreMissing: Scores that should be there aren't; the message names them.
+        ScoreMissing: Scores are missing; the message names them.
     """
     if missing:
         more = len(missing) - _SHOWN
         lines = [f"  {line}" for line in missing[:_SHOWN]] + ([f"  and {more} more"] if more > 0 else [])
-        raise ScoreMissing(f"{len(missing)} scores are missing; the board says so in their cells:\n" + "\n".join(lines))
+        raise ScoreMissing(
+            f"{len(missing)} scores are missing; the board shows the reasons in their cells:\n" + "\n".join(lines)
+        )

@@ -19,7 +19,7 @@ def command(
     ] = "local",
     data: DataOption = None,
 ) -> None:
-    """Train and evaluate what is missing from a set and write its leaderboard."""
+    """Train and evaluate the missing models of a set and write its leaderboard."""
     from functools import partial
 
     from tcmbench import plugins, tasks

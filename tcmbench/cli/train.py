@@ -47,9 +47,9 @@ def command(
             continue
         with Progress(total=1) as progress:
             show = _showing(label, progress.show)
-            made = tune.tune(place, recipe, seed=seed, progress=show)
-        say(f"{label}: {made.folder / 'model'}")
-        say(f"  {cost(made.outcome)}")
+            tuned = tune.tune(place, recipe, seed=seed, progress=show)
+        say(f"{label}: {tuned.folder / 'model'}")
+        say(f"  {cost(tuned.outcome)}")
 
 
 def _showing(label: str, emit: Emit) -> Callable[[Step], None]:

@@ -1,13 +1,13 @@
 """Scores to "better or worse, and how certain": one code for board, gate and compare.
 
     measured        the models of a set with the items of their scores
-    verdict         one model held against another: figures, findings and outcome
+    verdict         one model compared with another: figures, findings and outcome
     reference       every model against the set's reference: may a variant ship?
-    ranks           models against one another: ties, ranks, Borda points, the Pareto front
+    ranks           models compared with one another: ties, ranks, Borda points, the Pareto front
     baseline        leaderboards/<set>/baseline.json: earlier scores, item by item, reviewable as a diff
-    comparability   whether today's tasks are those of the baseline
+    comparability   whether the current tasks are those of the baseline
     regression      every model against its own row in the baseline: did anything get worse?
     pairs           two models, item by item
 
-Every figure comes from `tcmbench.stats` and keeps its types; rendering is the business of `boards` and `checks`.
+Every figure comes from `tcmbench.stats` and keeps its types; `boards` and `checks` render them.
 """

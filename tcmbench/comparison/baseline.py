@@ -1,19 +1,19 @@
-"""`leaderboards/<set>/baseline.json`: the scores of an earlier day, item by item, that today's are held against.
+"""`leaderboards/<set>/baseline.json`: earlier scores, item by item, with which current scores are compared.
 
-The file is meant to be committed and reviewed. Its head is for people: what was measured (revision, items, metric of
-each task), by which package versions, and every model's scores in points. `values` is for `tcmbench check`, one line
-a model and task, so that a diff shows which of them moved. `sha256`, of all other fields, tells a damaged or edited
-file from one that was written here: two versions are not merged by hand but measured. The same scores give the same
-bytes, and a file whose scores did not change is left alone.
+The file is meant to be committed and reviewed. Its first part is for review: what was measured (revision, items, metric
+of each task), with which package versions, and every model's scores in points. `values` is for `tcmbench check`, one
+line per model and task, so that a diff shows which of them changed. `sha256`, of all other fields, detects a damaged
+or edited file: two versions must not be merged by hand but measured again. The same scores give the same
+bytes, and a file whose scores did not change is not rewritten.
 
 Values are kept as integers: points / 0.001 for tasks whose figure is a mean, similarity / 0.00001 for the others
 (`STEP` of the statistic). They
-stand as little-endian int32, seed after seed, items in the order of their sorted ids; the four bytes of all numbers
+are little-endian int32, seed after seed, items in the order of their sorted ids; the four bytes of all numbers
 are grouped (all first bytes, all second bytes, …), compressed with zlib and written as base64. `tcmbench check` rounds
-today's values in the same way before it pairs them, so an unchanged model differs by exactly nothing.
+current values in the same way before it pairs them, so the difference of an unchanged model is exactly zero.
 
-There are no ids, patients, labels or texts in the file: ids are held by their hash, the rest comes from today's
-scores, which must be on the same items. So it can be committed where the data can't.
+The file contains no ids, patients, labels or texts: of the ids it has a hash, the rest comes from the current
+scores, which must be on the same items. So it can be committed even where the data can't.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FILE = "baseline.json"
 
 _LARGEST_FILE = 256 << 20
 _MOST_NUMBERS = 16 << 20
-"""Of one model on one column: 64 MiB of memory."""
+"""Limit for one model on one column: 64 MiB of memory."""
 
 
 class _BaselinePart(BaseModel):
@@ -68,7 +68,7 @@ class BaselineTask(_BaselinePart):
     subset: str
     metric: str
     statistic: str
-    """Name of the statistic: how the figure follows from the values."""
+    """Name of the statistic that computes the score from the values."""
 
     items: int = Field(ge=1, le=_MOST_NUMBERS)
     """Number of items."""
@@ -85,7 +85,7 @@ class BaselineModel(_BaselinePart):
 
     kind: Literal["baseline", "base", "variant"]
     seeds: int = Field(ge=1, le=_MOST_NUMBERS)
-    """Trainings; 1 for a model as it is."""
+    """Number of trainings; 1 for a base."""
 
     revisions: tuple[str, ...]
     """Revision of each seed's model: weights, tokenizer, prompts, longest input."""
@@ -102,7 +102,7 @@ class Baseline(_BaselinePart):
     suite: str
     reference: str
     packages: dict[str, str]
-    """Versions that the scores were measured with; several are listed."""
+    """Package versions of the measurements; where they differ, all are listed."""
 
     tasks: dict[str, BaselineTask]
     models: dict[str, BaselineModel]
@@ -137,12 +137,12 @@ class Baseline(_BaselinePart):
 
 
 def path_of(workspace: Workspace, name: str) -> Path:
-    """Return where the baseline of a set is committed."""
+    """Return the path of the baseline of a set."""
     return workspace.leaderboards / name / FILE
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is anything at a baseline's path; what is no file is refused where it is read."""
+    """Return whether a baseline's path exists; anything but a file is rejected on reading."""
     return os.path.lexists(path)
 
 
@@ -152,7 +152,7 @@ def ids_hash(ids: Sequence[str]) -> str:
 
 
 def rounded(values: FloatArray, statistic: str) -> FloatArray:
-    """Return values as a baseline keeps them."""
+    """Return values rounded as in a baseline."""
     import numpy as np
 
     step = statistics.load(statistic).STEP
@@ -186,7 +186,7 @@ def decode(text: str, *, statistic: str, shape: tuple[int, int], where: str) -> 
     if size > 4 * _MOST_NUMBERS:
         raise SpecError(f"{where}: expected at most {_MOST_NUMBERS:,} numbers, got {shape[0]} × {shape[1]}. {_RESTORE}")
     try:
-        # One byte more than expected shows that there is more; a few kilobytes can unpack to gigabytes.
+        # One byte more than expected is enough to detect a surplus; a few kilobytes can unpack to gigabytes.
         unpacking = zlib.decompressobj()
         raw = unpacking.decompress(base64.b64decode(text, validate=True), size + 1)
     except (ValueError, zlib.error) as error:  # binascii.Error among them, and characters that aren't ASCII
@@ -202,7 +202,7 @@ def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
     """Return a set's baseline from its stored scores.
 
     Raises:
-        ScoreMissing: A required score is not there: a baseline with holes would let them through for ever.
+        ScoreMissing: A required score is missing: an incomplete baseline would never detect regressions there.
     """
     holes = [
         f"{model.name} · {column}: {because(gap)}"
@@ -238,7 +238,7 @@ def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
 
 
 def describe(model: Measured, column: str) -> BaselineTask:
-    """Return what a model's score on a column is a score of."""
+    """Return the description of what a model's score on a column measures."""
     record, items = model.entry.scores[column][0].record, model.items[column]
     return BaselineTask(
         task=record.task,
@@ -253,19 +253,19 @@ def describe(model: Measured, column: str) -> BaselineTask:
 
 
 def write(path: Path, baseline: Baseline) -> bool:
-    """Write a baseline atomically; return False where the file is up to date and is left alone.
+    """Write a baseline atomically; return False where the file is up to date and is not rewritten.
 
     Raises:
-        StoreError: The folder can't be written.
+        StoreError: The folder isn't writable.
     """
-    if is_there(path) and _says(path, baseline):
+    if is_there(path) and _is_equal_to(path, baseline):
         return False
     write_text(path, text(baseline))
     return True
 
 
-def _says(path: Path, baseline: Baseline) -> bool:
-    """Return whether a file says the same; one without checksum, or damaged, is there to be replaced."""
+def _is_equal_to(path: Path, baseline: Baseline) -> bool:
+    """Return whether a file has the same content; one without checksum, or damaged, is to be replaced."""
     try:
         return _same(read(path), baseline) and _has_checksum(strict_json.loads(path.read_text(encoding="utf-8")))
     except SpecError:
@@ -282,7 +282,7 @@ def read(path: Path) -> Baseline:
     """Return a baseline.
 
     Raises:
-        SpecError: There is none, or it isn't one that this version reads.
+        SpecError: There is none, or this version can't read it.
     """
     try:
         value = strict_json.loads(_text_of(path), finite=True)
@@ -292,13 +292,13 @@ def read(path: Path) -> Baseline:
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such file. Write it with: tcmbench check SET --update-baseline") from error
     except OSError as error:
-        raise SpecError(f"{path}: expected a file that can be read, but: {error.strerror}. {_RESTORE}") from error
+        raise SpecError(f"{path}: expected a readable file, but: {error.strerror}. {_RESTORE}") from error
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}:{error.lineno}: not JSON: {error.msg}. {_RESTORE}") from error
     except ValidationError as error:
-        told = "; ".join(f"{_where(e['loc'])}: {e['msg']}" for e in error.errors()[:_MOST_TOLD])
-        raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {told}. {_RESTORE}") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, numbers of thousands of digits, deep nesting
+        problems = "; ".join(f"{_where(e['loc'])}: {e['msg']}" for e in error.errors()[:_MOST_SHOWN])
+        raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {problems}. {_RESTORE}") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, numbers of thousands of digits, deep nesting
         raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {error}. {_RESTORE}") from error
 
 
@@ -308,21 +308,21 @@ def _text_of(path: Path) -> str:
     Raises:
         SpecError: It is a folder, device or pipe, or larger than a baseline can be.
     """
-    if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-        raise SpecError(f"{path}: expected a baseline's file, got a folder, device or pipe. {_RESTORE}")
+    if path.exists() and not path.is_file():  # opening a named pipe would block forever
+        raise SpecError(f"{path}: expected a baseline file, got a folder, device or pipe. {_RESTORE}")
     if path.stat().st_size > _LARGEST_FILE:
         raise SpecError(f"{path}: expected at most {_LARGEST_FILE:,} bytes, got {path.stat().st_size:,}. {_RESTORE}")
     return path.read_text(encoding="utf-8")
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location))[:_LONGEST_TOLD] or "the file"
+    return ".".join(map(str, location))[:_LONGEST_SHOWN] or "the file"
 
 
-_MOST_TOLD = 5
-_LONGEST_TOLD = 200
+_MOST_SHOWN = 5
+_LONGEST_SHOWN = 200
 
-_RESTORE = "Take the file from version control, or write it anew: tcmbench check SET --update-baseline"
+_RESTORE = "Restore the file from version control, or write it again: tcmbench check SET --update-baseline"
 
 
 def _has_checksum(value: object) -> bool:
@@ -330,7 +330,7 @@ def _has_checksum(value: object) -> bool:
 
 
 def _same(old: Baseline, new: Baseline) -> bool:
-    """Return whether two baselines say the same; another zlib may write other bytes for equal values."""
+    """Return whether two baselines are equal; another zlib may write other bytes for equal values."""
     if old.model_dump(exclude={"values"}) != new.model_dump(exclude={"values"}):
         return False
     return {m: sorted(c) for m, c in old.values.items()} == {m: sorted(c) for m, c in new.values.items()} and all(

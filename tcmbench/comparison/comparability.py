@@ -1,4 +1,4 @@
-"""Whether today's tasks are those of the baseline; what differs can't be held against one another (exit code 3)."""
+"""Whether the current tasks are those of the baseline; scores of different tasks are not comparable (exit code 3)."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
 
 
 def require_same_set(measured: MeasuredSet, baseline: Baseline, *, where: str) -> None:
-    """Check that a baseline is one of this set.
+    """Check that a baseline belongs to this set.
 
     Raises:
         NotComparable: It is another set's.
     """
     if baseline.set != measured.model_set.name:
         raise NotComparable(
-            f"{where} is the baseline of set {baseline.set!r}, not of {measured.model_set.name!r}. Name another file "
+            f"{where} is the baseline of set {baseline.set!r}, not of {measured.model_set.name!r}. Pass another file "
             f"with --baseline, or write one: tcmbench check {measured.model_set.name} --update-baseline"
         )
 
 
 def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
-    """Return column → why its scores can't be held against the baseline's, for those that can't."""
+    """Return column → why its scores can't be compared with the baseline's, for those that can't."""
     reasons: dict[str, str] = {}
     wanted = [column.column for column in measured.columns]
     for column in wanted:
         now = next((describe(model, column) for model in measured.models if column in model.items), None)
         then = baseline.tasks.get(column)
         if now is None:
-            continue  # nobody measured it: that is a missing score, not another task
+            continue  # not measured: a missing score, not another task
         if then is None:
             reasons[column] = "the task joined the suite after the baseline was written"
-        elif (told := difference(then, now)) is not None:
-            reasons[column] = told
+        elif (reason := difference(then, now)) is not None:
+            reasons[column] = reason
     reasons |= {
         column: "the suite no longer has the task, the baseline does"
         for column in baseline.tasks
@@ -49,16 +49,16 @@ def differences(measured: MeasuredSet, baseline: Baseline) -> Mapping[str, str]:
 
 
 def difference(then: BaselineTask, now: BaselineTask) -> str | None:
-    """Return what of a task changed, in words; None where its scores can be compared."""
+    """Return the changes of a task, in words; None where its scores can be compared."""
     if then == now:
         return None
-    told = []
+    changes = []
     if (then.metric, then.statistic) != (now.metric, now.statistic):
-        told.append(f"the metric was {then.metric}, now it is {now.metric}")
+        changes.append(f"the metric was {then.metric}, now it is {now.metric}")
     if then.items != now.items:
-        told.append(f"it had {then.items} items, now {now.items}")
+        changes.append(f"it had {then.items} items, now {now.items}")
     elif then.ids != now.ids:
-        told.append(f"its {now.items} items have other ids")
-    if not told:
-        told.append("same items, but other texts, labels, candidates or options")
-    return f"{'; '.join(told)} (revision {then.revision[:8]} → {now.revision[:8]})"
+        changes.append(f"its {now.items} items have other ids")
+    if not changes:
+        changes.append("same items, but other texts, labels, candidates or options")
+    return f"{'; '.join(changes)} (revision {then.revision[:8]} → {now.revision[:8]})"

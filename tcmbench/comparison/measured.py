@@ -25,7 +25,7 @@ class Measured:
     """A model and the items of all its scores."""
 
     entry: Entry
-    """Its row of the board: scores, and why there are none."""
+    """Its row of the board: scores, and states where there are none."""
 
     items: Mapping[str, Items]
     """Column → items, one row per seed."""
@@ -37,7 +37,7 @@ class Measured:
 
     @property
     def seeds(self) -> int:
-        """Trainings behind its scores; 0 for a model that was not trained here."""
+        """Number of trainings; 0 for a model that was not trained here."""
         if self.entry.kind != "variant":
             return 0
         return max((len(items.values) for items in self.items.values()), default=0)
@@ -89,7 +89,7 @@ def measured(entry: Entry, *, readers: Mapping[str, Reader] | None = None) -> Me
 
     Args:
         entry: The entry.
-        readers: Column → what reads it, shared with other models; None for one model alone.
+        readers: Column → its reader, shared with other models; None for a single model.
 
     Raises:
         StoreError: A stored score is damaged.
@@ -117,10 +117,8 @@ def require_one_task(column: str, models: Iterable[Measured]) -> None:
         for score in model.entry.scores[column]:
             tasks.setdefault((score.record.task_revision, score.record.metric), score.record.model)
     if len(tasks) > 1:
-        told = "; ".join(f"{model}: {metric} at revision {revision}" for (revision, metric), model in tasks.items())
-        raise NotComparable(
-            f"column {column}: expected one revision and metric, found {told}. Measure the models again."
-        )
+        got = "; ".join(f"{model}: {metric} at revision {revision}" for (revision, metric), model in tasks.items())
+        raise NotComparable(f"column {column}: expected one revision and metric, got {got}. Measure the models again.")
     for model in having:
         ids, first = model.items[column].ids, having[0].items[column].ids
         if ids != first:

@@ -1,4 +1,4 @@
-"""Two models, item by item: which tasks moved, which queries flipped, which syndromes gained and lost."""
+"""Two models, item by item: changed tasks, queries whose first document became right or wrong, and syndromes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Side:
     """One of two models."""
 
     label: str
-    """What the user called it."""
+    """Its name in the command."""
 
     items: Mapping[str, Items]
     """Column → items, one row per seed."""
@@ -41,7 +41,7 @@ class Side:
     """Column → main metric."""
 
     reasons: Mapping[str, str]
-    """Column → why there is no score."""
+    """Column → reason where there is no score."""
 
     missing: frozenset[str]
     """Columns that should have been measured and weren't."""
@@ -50,7 +50,7 @@ class Side:
     """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
 
     is_rounded: bool = False
-    """Whether these are a baseline's values: the other side's are then rounded alike, or all would seem to move."""
+    """Whether these are a baseline's values: the other side's are then rounded alike, or all would appear changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class ComparedPair:
 
 
 class MovedItem(NamedTuple):
-    """An item that one side serves better."""
+    """An item with different values on both sides."""
 
     item: str
     group: str
@@ -107,10 +107,10 @@ class ComparedColumn:
 
     verdict: TaskVerdict
     moved: tuple[MovedItem, ...]
-    """Items whose value differs, largest fall first; empty for correlations, which no single item has."""
+    """Items whose value differs, largest loss first; empty for correlations, which single items don't have."""
 
     labels: tuple[Label, ...]
-    """Labels, those that cost most first (mean change × items); empty where the task has none."""
+    """Labels, largest total loss first (mean change × items); empty where the task has none."""
 
     hits: McNemar | None
     """Items whose first document became right (gained) or wrong (lost), by the majority of seeds; ranking tasks."""
@@ -131,7 +131,7 @@ class Comparison:
 
     columns: Mapping[str, ComparedColumn]
     result: GateResult
-    """Verdicts and means over roles; its outcome is nobody's business here."""
+    """Verdicts and means over roles; its outcome is not used."""
 
     skipped: Mapping[str, str]
     """Column → why it could not be compared."""
@@ -155,13 +155,13 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
         name = column.column
         if only is not None and name not in only:
             continue
-        told = [
+        reasons = [
             f"{side.label}: {side.reasons.get(name, 'no score is stored')}"
             for side in (pair.before, pair.after)
             if name not in side.items
         ]
-        if told:
-            skipped[name] = "; ".join(told)
+        if reasons:
+            skipped[name] = "; ".join(reasons)
             continue
         now, then = pair.after.items[name], pair.before.items[name]
         if now.ids != then.ids or pair.before.metrics[name] != pair.after.metrics[name]:

@@ -1,4 +1,4 @@
-"""Models against one another: which can't be told apart, and in which order they stand."""
+"""Models compared with one another: which are tied, and their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gain_role(columns: Sequence[SuiteTask]) -> Role | None:
 
 
 def tied(comparison: AgainstReference, best: str, other: str, column: str) -> bool:
-    """Return whether two models can't be told apart on one column."""
+    """Return whether two models are not significantly different on one column."""
     from tcmbench.stats.ranking import tied
 
     draws = comparison.draws(column)
@@ -30,7 +30,7 @@ def tied(comparison: AgainstReference, best: str, other: str, column: str) -> bo
 
 
 def gain_tied(comparison: AgainstReference, best: str, other: str) -> bool:
-    """Return whether the gains of two models, over the role that counts as gain, can't be told apart."""
+    """Return whether the gains of two models, over the role that counts as gain, are not significantly different."""
     from tcmbench.stats.draws import mean_over_tasks
     from tcmbench.stats.ranking import tied
 

@@ -1,7 +1,7 @@
-"""Every model against the set's reference: may a variant ship?
+"""Every model compared with the set's reference: may a variant ship?
 
-Every column is resampled once, all of its models together. Board, gate and tables read their figures from here, so
-none of them can say anything else than the others.
+Every column is resampled once, all of its models together. Board, gate and tables take their figures from here, so
+they always agree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tcmbench.stats.gate_evidence import Moved, Resampled
 
 _FEWEST_CLUSTERS = 2
-"""Below that nothing is known of the spread."""
+"""Minimum number of clusters for an interval."""
 
 
 class SliceChange(NamedTuple):
@@ -35,11 +35,11 @@ class SliceChange(NamedTuple):
 
     value: float
     interval: Interval | None
-    """None for a slice of a single cluster, which has no spread."""
+    """None for a slice of a single cluster, which has no variance."""
 
 
 class AgainstReference:
-    """The models of a set, held against its reference on the same resamples."""
+    """The models of a set, compared with its reference on the same resamples."""
 
     def __init__(self, measured: MeasuredSet, *, policy: Policy, names: Sequence[str] | None = None) -> None:
         """Resample every column.
@@ -47,7 +47,7 @@ class AgainstReference:
         Args:
             measured: The set.
             policy: Rules, resamples and seed.
-            names: Models to compare, beside the reference; None for all.
+            names: Models to compare with the reference; None for all.
 
         Raises:
             ScoreMissing: The reference is not among the models.
@@ -80,7 +80,7 @@ class AgainstReference:
         return self._resampled[column].moved.get(name)
 
     def without_interval(self, name: str, column: str) -> str:
-        """Return why a model's difference from the reference has no interval; empty where it has one, or is none."""
+        """Return why a model's difference from the reference has no interval; empty where it has one or is absent."""
         return self._resampled[column].without_interval.get(name, "") if column in self._resampled else ""
 
     def judge(self, name: str) -> ModelVerdict:
@@ -126,7 +126,7 @@ class AgainstReference:
 
         Args:
             column: Column whose reported value is a mean.
-            parts: Slicing → slice of each item; items with an empty string stand outside.
+            parts: Slicing → slice of each item; items with an empty string belong to none.
         """
         import numpy as np
 

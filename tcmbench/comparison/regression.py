@@ -1,7 +1,7 @@
-"""Each model against its own row in the baseline: did anything get worse since?
+"""Each model compared with its own row in the baseline: did anything get worse since?
 
-All tasks are to be kept, in-domain ones too. Columns whose values did not change at all are not resampled: their
-difference is exactly zero in every resample, so an unchanged rerun is judged in a moment and can't raise an alarm.
+The margin applies to all tasks, including in-domain ones. Columns whose values did not change are not resampled: their
+difference is exactly zero in every resample, so an unchanged rerun is fast and can't raise an alarm.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import Evidence
 
-_NEW = "it joined the set after the baseline was written and is no variant: it has no row to be held against"
+_NEW = "it joined the set after the baseline was written and is not a variant: it has no row to be compared with"
 _GONE = "the baseline has a row for it, the set no longer has the model"
 
 
@@ -41,15 +41,15 @@ def judge(
 ) -> list[ModelVerdict]:
     """Return the verdict on every model of the set and of the baseline.
 
-    A variant that has no row yet is held against the set's reference, as without a baseline; any other model without
+    A variant that has no row yet is compared with the set's reference, as without a baseline; any other model without
     its counterpart can't be compared.
 
     Args:
-        measured: The set today.
-        baseline: The set then.
+        measured: The current scores of the set.
+        baseline: The earlier scores.
         policies: Rules of both comparisons.
         where: The baseline's path, for messages.
-        reference: The set against its reference, where that was worked out already.
+        reference: The comparison with the reference, where it was computed before.
 
     Raises:
         NotComparable: The baseline is another set's.
@@ -76,21 +76,21 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class _Then:
-    """The baseline, and which of its columns can't be held against today's."""
+    """The baseline, and which of its columns can't be compared with the current ones."""
 
     baseline: Baseline
     others: Mapping[str, str]
     where: str
 
     def incomparable(self, model: Measured, column: str) -> str | None:
-        """Return why a column of a model can't be compared; None where it can, or stands in neither."""
+        """Return why a column of a model can't be compared; None where it can, or is in neither."""
         has_score, had_score = column in model.items, column in self.baseline.models[model.name].scores
         if column in self.others and (has_score or had_score):
             return self.others[column]
         if has_score and not had_score:
             return "the baseline has no score of this model on it"
         if had_score and not has_score:
-            return "the baseline has a score of this model on it, which it no longer takes"
+            return "the baseline has a score of this model on it, which it no longer supports"
         return None
 
 
@@ -134,7 +134,7 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
 
 
 def _unchanged(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy) -> Evidence:
-    """Return the evidence of equal values: a difference of exactly nothing, whatever is drawn."""
+    """Return the evidence of equal values: a difference of exactly zero in every draw."""
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.gate import BASE, TUNED, Evidence
 

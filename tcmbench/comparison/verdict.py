@@ -1,4 +1,4 @@
-"""One model held against another: its figures, everything that is found against it, and the outcome that follows."""
+"""One model compared with another: its figures, its findings, and the resulting outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Against = Literal["baseline", "reference"]
 Level = Literal["error", "warning"]
 
 EXIT: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "regression": 1, "missing": 2, "not_comparable": 3}
-"""Exit code of each outcome; of several models the highest counts."""
+"""Exit code of each outcome; the highest among several models applies."""
 
 
 class Problem(NamedTuple):
@@ -32,11 +32,11 @@ class Problem(NamedTuple):
 
     reason: str
     required: bool = True
-    """Whether the policy asks for it; a warning otherwise."""
+    """Whether the policy requires it; a warning otherwise."""
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong."""
+    """One problem of a model."""
 
     rule: str
     """missing, not_comparable, unjudged, or a rule of the gate."""
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
     """Column; empty where it is about several or the whole model."""
 
     level: Level
-    """error: fails the gate; warning: shown, where the policy lets it pass."""
+    """error: fails the gate; warning: reported, but allowed by the policy."""
 
     certain: bool
     """Whether harm is shown, or only not ruled out."""
@@ -55,7 +55,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
-    """One model, judged."""
+    """The verdict on one model."""
 
     name: str
     kind: Kind
@@ -63,10 +63,10 @@ class ModelVerdict:
     """Its own row in the baseline, or the set's reference."""
 
     seeds: int
-    """Trainings behind its scores; 0 for models that were not trained here."""
+    """Number of trainings; 0 for models that were not trained here."""
 
     changed: bool
-    """Whether any value differs from what it is held against."""
+    """Whether any value differs from that of the counterpart."""
 
     result: GateResult
     """The gate's decision over the columns that could be judged."""
@@ -75,7 +75,7 @@ class ModelVerdict:
     """Columns that could not be judged."""
 
     policy: Policy
-    """Rules it was judged by."""
+    """Rules of the verdict."""
 
     incomplete: frozenset[Role] = frozenset()
     """Roles with a task that could not be judged: they have no mean change."""
@@ -84,7 +84,7 @@ class ModelVerdict:
     """Roles with tasks that the model can't do: their means are over the others."""
 
     forgetting: Forgetting | None = None
-    """What was kept of the general tasks; against the reference only, and only where all of them were judged."""
+    """Forgetting on the general tasks; against the reference only, and only where all of them were judged."""
 
     @property
     def outcome(self) -> Outcome:
@@ -104,7 +104,7 @@ class ModelVerdict:
 
     @property
     def exit_code(self) -> int:
-        """0 where it passed, else that of its outcome."""
+        """Exit code: 0 where it passed, else that of its outcome."""
         return 0 if self.passed else EXIT[self.outcome]
 
     @property
@@ -114,10 +114,10 @@ class ModelVerdict:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """Rules of the gate that are not met, without what the columns that could not be judged explain already."""
+        """Rules of the gate that are not met, except those explained by the columns that could not be judged."""
         explained = {problem.column for problem in self.problems}
         if any(problem.kind == "unjudged" for problem in self.problems):
-            explained.add("")  # what is said of no column: that no task of a role was measured
+            explained.add("")  # findings without a column: no task of a role was measured
         if not self.tasks:
             # Where nothing was judged, the problems are the reason for everything else that is missing.
             return tuple(v for v in self.result.violations if v.rule != "missing")
@@ -125,7 +125,7 @@ class ModelVerdict:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything against it, columns that could not be judged first."""
+        """All findings, columns that could not be judged first."""
         findings = [
             Finding(p.kind, p.column, "error" if p.required else "warning", p.required, p.reason) for p in self.problems
         ]

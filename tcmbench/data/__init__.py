@@ -1,1 +1,1 @@
-"""Data in and out: clinical records, the knowledge base, training files, and what leaks between them."""
+"""Reading and writing of data: clinical records, the knowledge base, training files, and leaks between them."""

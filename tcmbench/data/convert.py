@@ -1,4 +1,4 @@
-"""From one format to another, and what a conversion reports: how much was converted, and what did not come along."""
+"""Conversion between formats, with a report of what was converted and what was lost."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
 
 
 class Conversion(NamedTuple):
-    """What was converted, and what the new format could not hold."""
+    """What was converted, and what the target format could not represent."""
 
     rows: int
     """Rows, or queries with a judgement."""
 
     lost: Mapping[Part, int]
-    """Rows that had the part, by part that was lost."""
+    """Lost part → rows that had it."""
 
     merged: int = 0
-    """Rows that became part of an earlier row's query."""
+    """Rows that were merged with an earlier row of the same query."""
 
     rounded: int = 0
-    """Grades that the new format holds as whole numbers, and that were none."""
+    """Grades that were rounded, as the target format has whole numbers only."""
 
     unread: Mapping[str, int] = MappingProxyType({})
-    """Lines that had the key, by key that the old format has no meaning for."""
+    """Key that the source format doesn't define → lines that had it."""
 
     def __str__(self) -> str:
-        """Return it in words."""
-        said = [f"{self.rows:,} rows"]
+        """Return it as a sentence."""
+        parts = [f"{self.rows:,} rows"]
         if self.merged:
-            said.append(f"{self.merged:,} of them merged with an earlier row of the same query")
+            parts.append(f"{self.merged:,} of them merged with an earlier row of the same query")
         if self.lost:
-            said.append(f"the format has no place for: {_counted(self.lost)}")
+            parts.append(f"not supported by the format: {_counted(self.lost)}")
         if self.rounded:
-            said.append(f"grades rounded to whole numbers: {self.rounded:,}")
+            parts.append(f"grades rounded to whole numbers: {self.rounded:,}")
         if self.unread:
-            said.append(f"keys that the source's format doesn't have: {_counted(self.unread)}")
-        return "; ".join(said)
+            parts.append(f"keys that the source format doesn't define: {_counted(self.unread)}")
+        return "; ".join(parts)
 
 
 def convert(
     source: Path, target: Path, *, source_format: str, target_format: str, split: str | None = None
 ) -> Conversion:
-    """Write what one format holds in another; rows are streamed, and those of one query merged in a collection.
+    """Write the data of one format in another; rows are streamed, and those of one query merged in a collection.
 
     Args:
         source: File or folder to read.
@@ -65,8 +65,8 @@ def convert(
     Raises:
         UnknownName: No such format.
         BadLines: The source has lines that can't be read; nothing was written.
-        DataError: Several splits and a target without splits, a split that is not there, or a row with a score and a
-            target without scores: a pair that is scored 0 would be taught as a positive. Nothing was written.
+        DataError: Several splits and a target without splits, a missing split, or a row with a score and a
+            target without scores: a pair with score 0 would become a positive. Nothing was written.
     """
     reader = plugins.load("formats", source_format)
     writer = plugins.load("formats", target_format)
@@ -97,7 +97,7 @@ def convert(
 
 @dataclass
 class _ConversionTally:
-    """Counts of a conversion under way."""
+    """Counts of a conversion in progress."""
 
     source: Path
     target_format: str
@@ -109,7 +109,7 @@ class _ConversionTally:
     unread: Counter[str] = field(default_factory=Counter)
 
     def watch(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
-        """Yield the rows and count them; a row whose score would be lost is refused."""
+        """Yield the rows and count them; a row whose score would be lost is an error."""
         for row in rows:
             self.total += 1
             if row.score is not None and "score" not in self.keeps:
@@ -121,7 +121,7 @@ class _ConversionTally:
     def conversion(self) -> Conversion:
         """Return the summary of the conversion."""
         lost = {part: n for part, n in sorted(self.parts.items()) if n and part not in self.keeps}
-        # Where no grades are kept, all of them are lost, rounded or not.
+        # Without grades in the target all of them are lost, rounded or not.
         rounded = self.rounded if "grades" in self.keeps else 0
         return Conversion(
             self.total, lost, merged=self.merged, rounded=rounded, unread=dict(sorted(self.unread.items()))
@@ -157,9 +157,9 @@ def _collection_parts(collection: Collection) -> Counter[Part]:
 
 
 def _beside_the_rows(collection: Collection) -> Counter[Part]:
-    """Return how many judged queries of a collection have what no row can hold, and what no row is made of.
+    """Return how many judged queries of a collection have parts that rows can't represent.
 
-    A patient by the name of the query's id isn't counted: who keeps the id keeps the patient.
+    A patient named like the query's id isn't counted, as the id preserves it.
     """
     judged = {query_id for split in collection.qrels.values() for query_id, grades in split.items() if grades}
     documents = {doc_id for split in collection.qrels.values() for grades in split.values() for doc_id in grades}
@@ -177,7 +177,7 @@ def _chosen(collection: Collection, split: str | None, source: Path) -> Collecti
     if split is None:
         return collection
     if split not in collection.qrels:
-        raise DataError(f"{source}: no split {split!r}. Here: {', '.join(collection.qrels) or 'none'}.")
+        raise DataError(f"{source}: no split {split!r}. Existing: {', '.join(collection.qrels) or 'none'}.")
     judged = collection.qrels[split]
     queries = {query_id: collection.queries[query_id] for query_id in judged}
     return replace(collection, queries=queries, qrels={split: judged})
@@ -186,9 +186,9 @@ def _chosen(collection: Collection, split: str | None, source: Path) -> Collecti
 def _scored(row: TrainingRow, where: str, target_format: str) -> DataError:
     keeping = [name for name in plugins.names("formats") if "score" in plugins.load("formats", name).KEEPS]
     return DataError(
-        f"{where}: expected a pair without a score, as {target_format} has no place for one and would make a positive "
-        f"of it; got score {row.score:g}. Convert to a format that keeps scores ({', '.join(keeping)}), or take the "
-        "scores out where all pairs are positives."
+        f"{where}: expected a pair without a score, as {target_format} doesn't support scores and would turn the pair "
+        f"into a positive; got score {row.score:g}. Convert to a format with scores ({', '.join(keeping)}), or remove "
+        "the scores if all pairs are positives."
     )
 
 

@@ -1,9 +1,9 @@
-"""Texts that are copies of one another, word for word or nearly so.
+"""Texts that are exact or near copies of one another.
 
 Exact copies are equal after normalisation (case, width, punctuation and space don't count). Near copies share
 at least a threshold of their character trigrams (Jaccard index). Comparing all pairs of 54,152 records would
 take days, so candidates come from MinHash signatures cut into bands; each candidate is then compared exactly,
-so what is reported is true, and what is missed is a pair at the threshold in one of a thousand.
+so there are no false positives, and one in a thousand pairs at the threshold is missed.
 
 Signatures are one-permutation MinHash (Li, Owen, Zhang, "One Permutation Hashing", NIPS 2012), empty bins
 filled from a pseudo-random full one (Shrivastava, "Optimal Densification for Fast and Accurate Minwise
@@ -31,10 +31,10 @@ _SHARE_MISSED = 1e-3
 _BLOCK_CHARACTERS = 1 << 22
 _BLOCK_PAIRS = 1 << 16
 
-# A pair may be off by this much in its signature before it is ruled out unseen: four standard deviations.
+# Tolerance of a pair's signature similarity before it is discarded without comparison: four standard deviations.
 _SLACK = 0.15
 
-# Where very many texts fall in one bucket (forms filled in alike), each is compared with this many of them.
+# Where very many texts fall in one bucket (similar forms), each is compared with this many of them.
 _MOST_PER_BUCKET = 100
 
 
@@ -53,27 +53,27 @@ class NearPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparedTexts:
-    """Texts prepared for comparison, once for however many comparisons."""
+    """Texts prepared for comparison, once for any number of comparisons."""
 
     forms: tuple[str, ...]
-    """The distinct normal forms that hold a word, in order of first occurrence."""
+    """The distinct non-empty normal forms, in order of first occurrence."""
 
     positions: tuple[tuple[int, ...], ...]
-    """Where each form occurs, rising."""
+    """Positions of each form, ascending."""
 
     @cached_property
     def signatures(self) -> NDArray[np.uint64]:
-        """MinHash signature of each form, as `_signatures` makes them."""
+        """MinHash signature of each form, from `_signatures`."""
         return _signatures(self.forms)
 
 
 def prepare(texts: Iterable[str]) -> ComparedTexts:
-    """Return the texts prepared for comparison; those without a word are copies of nothing."""
-    found: dict[str, list[int]] = {}
+    """Return the texts prepared for comparison; those with an empty normal form have no copies."""
+    positions: dict[str, list[int]] = {}
     for position, text in enumerate(texts):
-        found.setdefault(normal_form(text), []).append(position)
-    found.pop("", None)
-    return ComparedTexts(tuple(found), tuple(map(tuple, found.values())))
+        positions.setdefault(normal_form(text), []).append(position)
+    positions.pop("", None)
+    return ComparedTexts(tuple(positions), tuple(map(tuple, positions.values())))
 
 
 def normal_form(text: str) -> str:
@@ -94,14 +94,14 @@ def exact_matches(left: ComparedTexts, right: ComparedTexts) -> tuple[tuple[tupl
 
 
 def jaccard(left: str, right: str) -> float:
-    """Return the share of trigrams that two texts have in common; 0 where neither has a word."""
+    """Return the share of trigrams that two texts have in common; 0 where both normal forms are empty."""
     return _jaccard(shingles(normal_form(left)), shingles(normal_form(right)))
 
 
 def near_pairs(texts: ComparedTexts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[NearPair, ...]:
     """Return the pairs of near copies within a collection, by position, left < right.
 
-    Exact copies stand for one text, their first: they are no near copies of one another.
+    Exact copies count as one text, the first of them, and not as near copies of one another.
     """
     candidates = _join_within(texts.signatures, rows=_rows_per_band(threshold))
     return _verified(texts, texts, candidates, threshold=threshold)
@@ -112,7 +112,7 @@ def near_matches(
 ) -> tuple[NearPair, ...]:
     """Return the pairs of near copies across two collections, by position in each.
 
-    Exact copies within a collection stand for one text, their first; exact copies across are not given.
+    Exact copies within a collection count as one text, the first of them; exact copies across are excluded.
     """
     if not left.forms or not right.forms:
         return ()
@@ -121,7 +121,7 @@ def near_matches(
 
 
 class _Folding(dict[int, str]):
-    """What each character becomes in a normal form, worked out when it is first met.
+    """Normalised form of each character, computed on first use.
 
     A table is three times as fast as normalising and filtering each text (54,152 records: 2 s, not 6).
     """
@@ -149,7 +149,7 @@ def _jaccard(left: frozenset[str], right: frozenset[str]) -> float:
 
 
 def _rows_per_band(threshold: float) -> int:
-    """Return the most rows a band may have for a pair at the threshold to be missed as rarely as promised."""
+    """Return the largest number of rows per band that keeps the promised miss rate at the threshold."""
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold: expected more than 0 and at most 1, got {threshold}")
     rows = 1
@@ -159,7 +159,7 @@ def _rows_per_band(threshold: float) -> int:
 
 
 def _signatures(forms: Sequence[str]) -> NDArray[np.uint64]:
-    """Return `_BINS` hash values a text; two texts are equal at a bin as often as their Jaccard index."""
+    """Return `_BINS` hash values per text; the share of equal bins of two texts estimates their Jaccard index."""
     import numpy as np
 
     signatures = np.empty((len(forms), _BINS), dtype=np.uint64)
@@ -208,7 +208,7 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _densified(sparse: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the signatures with each empty bin filled from the first full one in an order of its own."""
+    """Return the signatures with each empty bin filled from the first full one in the bin's own order."""
     import numpy as np
 
     empty_value = np.iinfo(np.uint64).max
@@ -227,7 +227,7 @@ def _densified(sparse: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @lru_cache(maxsize=1)
 def _orders() -> NDArray[np.int64]:
-    """Return, for each bin, the order in which the others are asked for a value; always the same."""
+    """Return, for each bin, the order in which the others are searched for a value; always the same."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -257,7 +257,7 @@ def _join_within(signatures: NDArray[np.uint64], *, rows: int) -> NDArray[np.int
             same = ranked[:-step] == ranked[step:]
             if not same.any():
                 break
-            # A stable sort keeps positions rising within a bucket, so left < right.
+            # A stable sort keeps positions ascending within a bucket, so left < right.
             found.append(order[:-step][same] * len(order) + order[step:][same])
         codes = np.unique(np.concatenate(found))
     return _decoded(codes, len(signatures))
@@ -291,7 +291,7 @@ def _decoded(codes: NDArray[np.int64], width: int) -> NDArray[np.int64]:
 def _verified(
     left: ComparedTexts, right: ComparedTexts, candidates: NDArray[np.int64], *, threshold: float
 ) -> tuple[NearPair, ...]:
-    """Return the candidates that reach the threshold by their trigrams themselves, as positions, sorted."""
+    """Return the candidates whose exact similarity reaches the threshold, as positions, sorted."""
     pairs = []
     for start in range(0, len(candidates), _BLOCK_PAIRS):
         block = candidates[start : start + _BLOCK_PAIRS]

@@ -1,4 +1,4 @@
-"""Which encoding a data file is in: UTF-8 or GB18030, and a reason where it is neither.
+"""Encoding of a data file: UTF-8 or GB18030, and a reason where it is neither.
 
 Nearly any bytes can be read as GB18030: Big5, Shift-JIS or Latin-1 turn into wrong characters without an error. So a
 file that isn't UTF-8 has to look like Chinese when it is read as GB18030, and more so than in the other encodings.
@@ -23,7 +23,7 @@ Encoding = Literal["utf-8-sig", "gb18030"]
 # A UTF-8 file with damaged bytes keeps nearly all its characters; GB18030 read as UTF-8 loses most of them.
 _SHARE_OF_DAMAGE = 0.25
 _SAMPLE = 1 << 22
-"""Bytes that are looked at, from the first piece on that holds more than ASCII."""
+"""Number of bytes in the sample, which starts at the first chunk that contains more than ASCII."""
 _FOREIGN = re.compile(rb"[^\x00-\x7f]")
 
 _UNICODE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -37,9 +37,9 @@ _OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself: run git lfs pull",
 }
 _MOST_OTHER = 0.1
-"""How much more a text may look like another encoding than like GB18030."""
+"""Largest accepted ratio of the likelihoods of another encoding and of GB18030."""
 _FEWEST_KNOWN = 0.5
-"""Share of characters that a Chinese text has in common with GB2312 and Big5's frequent part."""
+"""Smallest share of a Chinese text's characters in GB2312 and the frequent part of Big5."""
 
 _PUNCTUATION = frozenset("，。、；：？！“”‘’（）《》〈〉【】「」『』…—·～％℃")
 _LEVEL_ONE_GB = (0xB0, 0xD7)
@@ -51,16 +51,16 @@ _KANA = ("\u3041", "\u30ff")
 
 
 class Detected(NamedTuple):
-    """What one reading of a file says of it."""
+    """Properties of a file, from one reading."""
 
     encoding: Encoding | None
-    """None where it can't be read; `reason` says why."""
+    """None where it can't be decoded, for `reason`."""
 
     reason: str
-    """What was expected, what came, and what to do; "" where it can be read."""
+    """Expected and actual encoding, and the next step; "" where it can be decoded."""
 
     line: int
-    """Line of the first character beyond ASCII, from 1, which the reason speaks of."""
+    """Line of the first character beyond ASCII, from 1, to which the reason refers."""
 
     is_array: bool
     """Whether it starts with a bracket, as a JSON array does."""
@@ -72,11 +72,11 @@ class Detected(NamedTuple):
 def detect(path: Path) -> Detected:
     """Return a file's encoding, from one reading of it.
 
-    A file that is neither whole is what most of its characters are, so that one damaged byte makes one bad line and
-    not a file of wrong characters.
+    A file that is entirely valid in neither has the encoding of most of its characters, so that one damaged byte makes
+    one bad line and not a file of wrong characters.
 
     Raises:
-        DataAbsent: There is no such file.
+        DataAbsent: The file doesn't exist.
         DataError: It can't be read.
     """
     digest = hashlib.sha256()
@@ -129,10 +129,10 @@ def _is_damaged_utf8(sample: bytes) -> bool:
 
 
 def _reason(sample: bytes) -> str:
-    """Return why bytes that aren't UTF-8 aren't taken for GB18030 either; "" where they are."""
+    """Return why bytes that aren't UTF-8 aren't GB18030 either; "" where they are."""
     if _is_damaged_utf8(sample):
         return ""
-    # A line feed is never part of a longer character, so the sample is cut behind one.
+    # A line feed is never part of a longer character, so the sample ends after one.
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     text = sample.decode("gb18030", errors="replace")
     as_chinese = _share(text, _is_frequent_in_china)
@@ -142,7 +142,7 @@ def _reason(sample: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if _share(other, is_common) > as_chinese + _MOST_OTHER:
-            return f"expected UTF-8 or GB18030, got what looks like {name}. Convert it: iconv -f {codec} -t utf-8"
+            return f"expected UTF-8 or GB18030, got text that looks like {name}. Convert it: iconv -f {codec} -t utf-8"
     if _share(text, _is_known) < _FEWEST_KNOWN:
         return "expected UTF-8 or GB18030, got another encoding: as GB18030 it isn't Chinese. Save the file as UTF-8"
     return ""
@@ -188,4 +188,4 @@ _RIVALS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("Shift-JIS", "shift_jis", _is_japanese),
     ("EUC-JP", "euc_jp", _is_japanese),
 )
-"""What is mistaken for GB18030: name, codec, and which characters its texts are mostly made of."""
+"""Encodings mistaken for GB18030: name, codec, and the characters that most of its texts consist of."""

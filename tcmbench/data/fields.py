@@ -1,4 +1,4 @@
-"""The names that one field goes by in the copies of TCM-SD, and how its value is read."""
+"""Names of each field in the copies of TCM-SD, and readers of its value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Aliases = tuple[str, ...]
 
 RECORD_ID: Aliases = ("example_id", "user_id", "id")
 PATIENT_ID: Aliases = ("user_id", "patient_id")
-# A raw syndrome is only read where there is no normalised one: scores are over normalised names.
+# A raw syndrome is only read where there is no normalised one: scores use normalised names.
 NORMALISED_LABELS: Aliases = ("norm_syndrome",)
 RAW_LABELS: Aliases = ("syndrome", "证型", "证候")
 CHIEF_COMPLAINT: Aliases = ("chief_complaint", "主诉")
@@ -25,7 +25,7 @@ DISEASE: Aliases = ("lcd_name", "disease", "疾病", "病名")
 NAME: Aliases = ("Name", "name", "名称")
 DEFINITION: Aliases = ("Definition", "definition", "定义")
 MANIFESTATIONS: Aliases = ("Typical_performance", "typical_performance", "典型表现")
-# The first spelling is the original's.
+# The first spelling is that of the original.
 DISEASES: Aliases = ("Common_isease", "Common_disease", "common_isease", "common_disease", "常见疾病")
 
 # What a table tool writes for an empty cell; no field of a record is ever one of these words.
@@ -34,7 +34,7 @@ _LONGEST_MISSING = max(map(len, MISSING_WORDS))
 
 
 class FieldProblem(ValueError):
-    """A value that a field can't have; the message never holds the value, which may be a patient's."""
+    """An invalid value of a field; the message never contains the value, which may be a patient's."""
 
 
 def text(row: Mapping[str, object], names: Aliases) -> str:

@@ -1,4 +1,4 @@
-"""The map from syndrome names as doctors wrote them to the names that TCM-SD scores.
+"""The map from syndrome names as doctors wrote them to the normalised names of TCM-SD.
 
 Its authors' file is CSV without a header, in GB18030: raw name, normalised name, action, comment. The map
 has chains (a raw name normalised to a name that the map merges further), so names are followed to their end.
@@ -22,12 +22,12 @@ Action = Literal["KEEP", "MERGE", "SUB_MERGE", "DELETE"]
 _ACTIONS: frozenset[str] = frozenset(get_args(Action))
 _FEWEST_COLUMNS = 3
 
-# The original writes it as the target of deletions, and of one merge.
+# The original has it as the target of deletions, and of one merge.
 _NOTHING = "NULL"
 
 
 class LabelEntry(NamedTuple):
-    """What the map says of one raw name."""
+    """The entry of one raw name."""
 
     normalised: str
     """Name to use instead; "" for a deleted one."""
@@ -36,7 +36,7 @@ class LabelEntry(NamedTuple):
 
 
 class LabelMapLines(NamedTuple):
-    """A label map file, read."""
+    """The content of a label map file."""
 
     entries: Mapping[str, LabelEntry]
     """By raw name, in file order."""
@@ -46,7 +46,7 @@ class LabelMapLines(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Raw syndrome names and what became of them."""
+    """Raw syndrome names with their entries."""
 
     entries: Mapping[str, LabelEntry]
     """By raw name."""
@@ -54,7 +54,7 @@ class LabelMap:
     def normalise(self, name: str) -> str | None:
         """Return the name at the end of the map's chain; the name itself when unknown, None when deleted.
 
-        A chain that runs in a circle ends at the last new name; a deletion after a merge keeps
+        A circular chain ends at the last new name; a deletion after a merge keeps
         the name merged into.
         """
         seen = {name}
@@ -69,7 +69,7 @@ class LabelMap:
         return current
 
     def merged_with(self, name: str) -> frozenset[str]:
-        """Return all names that mean the same as `name` by this map, itself included."""
+        """Return all names that this map treats as equal to `name`, itself included."""
         target = self.normalise(name)
         return frozenset({name}) if target is None else self._groups.get(target, frozenset()) | {name, target}
 
@@ -84,10 +84,10 @@ class LabelMap:
 
 
 def read_label_map(path: Path) -> LabelMapLines:
-    """Return the entries of a label map file, one a line, and its bad lines."""
+    """Return the entries of a label map file, one per line, and its bad lines."""
     entries: dict[str, LabelEntry] = {}
     problems: list[LineProblem] = []
-    # Line by line: a quote that is never closed would take the entries below it for its own text.
+    # Line by line: an unclosed quote would include the entries below it.
     for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
         try:
             row = [cell.strip() for cells in csv.reader([line], strict=True) for cell in cells]

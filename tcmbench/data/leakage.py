@@ -1,10 +1,10 @@
-"""What a training set has in common with what it will be scored on.
+"""Overlap of a training set with the evaluation tasks.
 
-A score on a text that was trained on says nothing. Compared are the queries and positives of the training rows
-with the texts of each evaluation task, as copies and as near copies, and the patients of both. Negatives are
-not compared: a model that was pushed away from a text gains nothing by it.
+A score on a text of the training set is meaningless. The queries and positives of the training rows are compared
+with the texts of each evaluation task, as exact and near copies, and so are the patients of both. Negatives are
+not compared, because a text that served as a negative gives a model no advantage.
 
-Texts must come without prompts: an instruction before every query makes short queries look alike.
+Texts must come without prompts: an instruction before every query makes short queries similar.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 Kind = Literal["queries", "documents", "pairs"]
-"""What the texts of a task are; "pairs" for both sides of scored pairs, or single texts with a class."""
+"""Kind of a task's texts; "pairs" for both sides of scored pairs, or single texts with a class."""
 
 Side = Literal["query", "positive"]
 
 _SIDES: tuple[Side, ...] = ("query", "positive")
 _EXAMPLES = 5
 _NAMED = 4
-"""Tasks that a summary names, at most; the report names all."""
+"""Largest number of tasks that a summary names; the report names all."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTexts:
-    """The texts of one task that training must not have seen."""
+    """The texts of one task that must not be in the training set."""
 
     task: str
 
@@ -50,8 +50,8 @@ class EvaluationTexts:
     """Patients behind the texts; only where training names patients by the same ids."""
 
     may_be_learnt: bool = False
-    """Whether training may use these texts: the knowledge base that is searched is the one that is learnt, only
-    the queries must be new."""
+    """Whether the training set may contain these texts: the knowledge base is the same in training and evaluation,
+    only the queries must be new."""
 
 
 class Match(NamedTuple):
@@ -69,7 +69,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What one side of the training rows shares with the texts of one task."""
+    """Overlap of one side of the training rows with the texts of one task."""
 
     task: str
     kind: Kind
@@ -82,49 +82,49 @@ class Leak:
     """Further rows that are near copies of one."""
 
     texts: int
-    """Evaluation texts that were met, of `of_texts`."""
+    """Evaluation texts with a copy, of `of_texts`."""
 
     of_texts: int
 
     is_counted: bool
-    """Whether such rows are leaks; not where the texts may be learnt."""
+    """Whether such rows are leaks; False where the training set may contain the texts."""
 
     examples: tuple[Match, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SharedPatients:
-    """Patients who are in training and behind the texts of one task."""
+    """Patients who are both in the training set and in one task."""
 
     task: str
     kind: Kind
     patients: int
     rows: int
-    """Training rows of theirs."""
+    """Training rows of these patients."""
 
     examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LeakageReport:
-    """Everything a training set shares with a list of tasks."""
+    """Overlap of a training set with a list of tasks."""
 
     rows: int
     threshold: float
     leaks: tuple[Leak, ...]
-    """Of every task and side that was looked at, also those that share nothing."""
+    """One per compared task and side, including those without overlap."""
 
     patients: tuple[SharedPatients, ...]
-    """Of the tasks that share any."""
+    """One per task with shared patients."""
 
     leaking_rows: tuple[int, ...]
-    """Positions of the rows that leak, by a counted copy or a shared patient; rising."""
+    """Positions of the rows that leak, by a counted copy or a shared patient; ascending."""
 
     not_looked_into: tuple[str, ...] = ()
-    """Tasks that the training set will be scored on too, whose texts aren't here to compare with."""
+    """Further evaluation tasks whose texts are not available for comparison."""
 
     def summary(self) -> str:
-        """Return the report in one line, with the first of the tasks that it says nothing about."""
+        """Return the report in one line, with the first of the tasks that were not compared."""
         unseen = ", ".join(self.not_looked_into[:_NAMED])
         more = len(self.not_looked_into) - _NAMED
         return self._found() + (f"; not looked into: {unseen}" if unseen else "") + (f" and {more} more" * (more > 0))
@@ -150,7 +150,7 @@ def find_leaks(
     patients: Sequence[str] = (),
     threshold: float = duplicates.DEFAULT_THRESHOLD,
 ) -> LeakageReport:
-    """Return what the rows share with the evaluations.
+    """Return the overlap of the rows with the evaluations.
 
     Args:
         rows: Training rows, queries without prompts.
@@ -180,7 +180,7 @@ def find_leaks(
 
 
 def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[EvaluationTexts, ...]:
-    """Return the queries (with their patients) and the documents, which may be learnt, of a TCM-SD task."""
+    """Return the queries (with their patients) and the documents, which training may contain, of a TCM-SD task."""
     documents = {entry.doc_id: entry.document() for entry in folder.knowledge}
     records = [(split, record) for split in splits for record in folder.splits[split]]
     return (
@@ -214,7 +214,7 @@ class _Side:
         return cls(duplicates.prepare(text for text, _ in pairs), tuple(number for _, number in pairs))
 
     def matches(self, texts: duplicates.ComparedTexts, *, threshold: float) -> dict[int, dict[int, float]]:
-        """Return, by row, the positions of the texts it copies and how alike they are; 1.0 is exact."""
+        """Return, by row, the positions of the texts that it copies with their similarity; 1.0 is exact."""
         found: defaultdict[int, dict[int, float]] = defaultdict(dict)
         for ours, theirs in duplicates.exact_matches(self.texts, texts):
             for position in ours:

@@ -1,8 +1,8 @@
-"""Objects out of the JSON that is really in circulation, each with its line, bad ones named and not skipped.
+"""Objects from JSON files in their various shapes, each with its line; bad ones are reported, not skipped.
 
 Copies of one data set come as a JSON array, as JSON lines, or as JSON lines in a file named .json, in UTF-8
-(with or without a byte order mark) or GB18030. A reader that stops at the first bad line makes people mend a
-file line by line, so bad lines are given to the caller beside the good ones.
+(with or without a byte order mark) or GB18030. A reader that stops at the first bad line forces users to fix a
+file line by line, so bad lines are yielded together with the good ones.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class LineProblem(NamedTuple):
 
 
 def describe(path: Path, problem: LineProblem) -> str:
-    """Return a problem as it is shown to people: file:line: reason."""
+    """Return a problem for display: file:line: reason."""
     return f"{path}:{problem.number}: {problem.reason}"
 
 
 def iter_objects(path: Path) -> Iterator[JsonRow | LineProblem]:
-    """Yield every object of a JSON array or JSON lines file in order, and a `Problem` for what is not one.
+    """Yield every object of a JSON array or JSON lines file in order, and a `LineProblem` for anything else.
 
-    JSON lines are streamed; a JSON array is read whole. Blank lines are no rows. An empty file gives nothing.
+    JSON lines are streamed; a JSON array is read as a whole. Blank lines are skipped. An empty file yields nothing.
 
     Raises:
         DataAbsent: There is no such file.
@@ -82,7 +82,7 @@ def read_text(path: Path) -> str:
 
 
 def clean(text: str, *, strip: bool = True) -> str:
-    """Return the text in NFC with line feeds alone and, unless told otherwise, no space around it."""
+    """Return the text in NFC with line feeds only and, by default, no surrounding space."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if strip:
@@ -91,17 +91,17 @@ def clean(text: str, *, strip: bool = True) -> str:
 
 
 def refuse_surrogates(value: object) -> None:
-    """Refuse a value out of JSON where an escape stands for half a character, which no file can be written with.
+    """Check that a value from JSON has no escape of half a character, which can't be written to a file.
 
     Raises:
-        ValueError: There is one.
+        ValueError: It has one.
     """
     json.dumps(value, ensure_ascii=False).encode()
 
 
 def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the lines of a file, without their line feeds."""
-    # Text mode would also end lines at a lone carriage return; a line feed byte is never part of a GB18030
+    # Text mode would also end lines at a single carriage return; a line feed byte is never part of a GB18030
     # character, so bytes can be split before they are decoded.
     begun: list[bytes] = []
     for piece in pieces:
@@ -133,7 +133,7 @@ def _parsed(line: str, number: int) -> JsonRow | LineProblem:
     except json.JSONDecodeError as error:
         return LineProblem(number, f"not JSON: {error.msg} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
-        return LineProblem(number, f"not JSON that can be used: {error}")
+        return LineProblem(number, f"not JSON: {error}")
     return _row(value, number)
 
 
@@ -144,14 +144,14 @@ def _row(value: object, number: int) -> JsonRow | LineProblem:
 
 
 def _array(text: str) -> Iterator[JsonRow | LineProblem]:
-    """Yield the elements of a JSON array; after a bad one, go on at the next line that opens an object."""
+    """Yield the elements of a JSON array; after a bad one, continue at the next line that opens an object."""
     position = text.index("[") + 1
     line, counted = 1, 0
     while True:
         position = _after_gap(text, position)
         line, counted = line + text.count("\n", counted, position), position
         if position >= len(text):
-            yield LineProblem(line, "the array is not closed: expected ]. Is the file cut off?")
+            yield LineProblem(line, "the array is not closed: expected ]. Is the file truncated?")
             return
         if text[position] == "]":
             break

@@ -1,4 +1,4 @@
-"""Where the data of a spec is; synthetic data is generated where it is missing."""
+"""Location of the data of a spec; synthetic data is generated where it is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def locate(workspace: Workspace, path: str) -> Path:
     """Return the folder or file of a data path; synthetic data is generated first where it is missing.
 
     Raises:
-        DataError: The file system can't hold such a path.
+        DataError: The path is not valid in this file system.
     """
     if not path.startswith(SYNTHETIC):
         reading.exists(workspace.data_root / path)

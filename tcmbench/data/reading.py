@@ -1,7 +1,7 @@
-"""The bytes of data files: hashed as they are read, and compared with the hashes that a run was planned with.
+"""Reads data files, hashing their bytes and comparing the hashes with those in the plan of a run.
 
-A score is stored under the hash of its data. If that hash came from another reading than the one that was measured,
-an edit between the two would leave a wrong score in the store for good.
+A score is stored under the hash of its data. If the hash and the measured data came from different readings,
+an edit between the two would leave a wrong score in the store permanently.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from _typeshed import SupportsRead
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
-"""End of a file's name → how it is compressed."""
+"""Suffix of a file's name → its compression."""
 
 _CHUNK = 1 << 20
 _MOST_UNPACKED = 1 << 30
 _MOST_RATIO = 200
-"""Text shrinks by 3 to 20; what shrinks by hundreds is a decompression bomb, or of no use."""
+"""Text is compressed by a factor of 3 to 20; a factor of hundreds indicates a decompression bomb."""
 
 
 class _Pin:
@@ -48,15 +48,15 @@ _pin: ContextVar[_Pin | None] = ContextVar("pin", default=None)
 
 @contextlib.contextmanager
 def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
-    """Refuse, while the context is open, data files that don't hold what is expected of them.
+    """Check, while the context is open, that data files have the expected hashes.
 
-    Files that were not read through this module are compared when the context is left.
+    Files that were not read through this module are compared on exit.
 
     Args:
         expected: File → sha256 of its bytes, of all files that may be read.
 
     Raises:
-        DataError: A file holds other bytes when it is read, or wasn't there when the hashes were taken.
+        DataError: A file has another hash when it is read, or didn't exist when the hashes were computed.
     """
     pin = _Pin(expected)
     token = _pin.set(pin)
@@ -69,7 +69,7 @@ def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
 
 
 def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
-    """Yield a file's content in pieces, unpacked where it is compressed; after the last, its hash is compared.
+    """Yield a file's content in chunks, unpacked where it is compressed; after the last, its hash is compared.
 
     Args:
         path: The file; one that ends in .gz or .zst is compressed.
@@ -77,7 +77,7 @@ def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is no file, can't be read or unpacked, or holds other bytes than expected.
+        DataError: It is not a file, can't be read or unpacked, or has another hash than expected.
     """
     digest = hashlib.sha256()
     with refusals(path):
@@ -91,8 +91,8 @@ def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
             size += len(chunk)
             if is_packed and size > _MOST_UNPACKED and size > _MOST_RATIO * file.size:
                 raise DataError(
-                    f"{path}: {file.size:,} bytes unpack to over {size:,}: expected data that people wrote. Unpack it "
-                    "yourself if that is right."
+                    f"{path}: {file.size:,} bytes unpack to over {size:,}, which is unusual for text. Unpack it "
+                    "yourself if that is correct."
                 )
             digest.update(chunk)
             yield chunk
@@ -111,7 +111,7 @@ def hashed(paths: Iterable[Path]) -> dict[Path, str]:
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is no file, or can't be read.
+        DataError: It is not a file, or can't be read.
     """
     hashes: dict[Path, str] = {}
     for path in paths:
@@ -122,30 +122,30 @@ def hashed(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is anything at a path.
+    """Return whether a path exists.
 
     Raises:
-        DataError: It can't be looked at.
+        DataError: It can't be read.
     """
     with refusals(path):
         return path.exists()
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder at a path.
+    """Return whether a path is a folder.
 
     Raises:
-        DataError: It can't be looked at.
+        DataError: It can't be read.
     """
     with refusals(path):
         return path.is_dir()
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files of a folder, sorted; [] where there is no such folder.
+    """Return the files of a folder, sorted; [] where it doesn't exist.
 
     Raises:
-        DataError: The folder can't be looked at.
+        DataError: The folder can't be read.
     """
     with refusals(folder):
         return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
@@ -153,7 +153,7 @@ def files_in(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors about a path into ones that say what to do.
+    """Translate the operating system's errors about a path into ones with a remedy.
 
     Raises:
         DataAbsent: There is no such file.
@@ -165,10 +165,10 @@ def refusals(path: Path) -> Iterator[None]:
         raise DataAbsent(path, what="The file to read", how="Check the path.") from error
     except OSError as error:
         raise DataError(
-            f"{path}: expected a file that can be read, but: {error.strerror}. Check its name and permissions."
+            f"{path}: expected a readable file, but: {error.strerror}. Check its name and permissions."
         ) from error
-    except ValueError as error:  # a NUL, or characters that the file system's encoding doesn't have
-        raise DataError(f"{path}: expected a name that this file system can hold, but: {error}. Rename it.") from error
+    except ValueError as error:  # a NUL, or characters outside the file system's encoding
+        raise DataError(f"{path}: expected a valid file name, but: {error}. Rename it.") from error
 
 
 class _Hashed(io.RawIOBase):
@@ -184,13 +184,13 @@ class _Hashed(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes."""
-        found = self._file.read(size)
-        self.digest.update(found)
-        self.size += len(found)
-        return found
+        chunk = self._file.read(size)
+        self.digest.update(chunk)
+        self.size += len(chunk)
+        return chunk
 
     def rest(self) -> None:
-        """Hash what stands after the compressed content."""
+        """Hash the bytes after the compressed content."""
         while self.read(_CHUNK):
             pass
 
@@ -220,13 +220,13 @@ def _not_unpacked(path: Path) -> DataError:
 
 
 def _require_file(path: Path) -> None:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would block forever
         kind = "a folder" if path.is_dir() else "a device or pipe"
-        raise DataError(f"{path}: expected a file, got {kind}. Give the path of a file.")
+        raise DataError(f"{path}: expected a file, got {kind}. Pass the path of a file.")
 
 
 def _changed(path: Path) -> DataError:
     return DataError(
-        f"{path}: the file changed while it was in use: what was read isn't what the run was planned with. Nothing was "
-        "stored. Run again when nothing writes to it."
+        f"{path}: the file changed during the run: its content doesn't match the sha256 in the plan of the run. "
+        "Nothing was stored. Run again when no process is writing to it."
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ADVICE = "Mend these lines, or leave them out, and run again; docs/data.md describes the formats."
+ADVICE = "Fix or remove these lines and run again; docs/data.md describes the formats."
 
 
 def numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator[tuple[int, T]]:
@@ -42,13 +42,13 @@ def numbered(path: Path, parse: Callable[[Mapping[str, object]], T]) -> Iterator
 
 
 class Columns(NamedTuple):
-    """The rows of a task's file, by field."""
+    """The rows of a task's file, as columns."""
 
     lines: list[int]
     """Line of each row, from 1."""
 
     values: dict[str, list[str | float]]
-    """Field → its values, in the file's order."""
+    """Field → values, in the order of the file."""
 
     def texts(self, name: str) -> list[str]:
         """Return the values of a field of text."""
@@ -60,11 +60,11 @@ def read_columns(path: Path, fields: Mapping[str, Callable[[Mapping[str, object]
 
     Args:
         path: A JSON lines file.
-        fields: Field → how its value is read: `values.text`, `values.number`, or a check of the task's own.
+        fields: Field → reader of its value: `values.text`, `values.number`, or a check of the task's own.
 
     Raises:
         DataAbsent: There is no such file.
-        BadLines: Rows that lack a field or hold another kind of value; all of them.
+        BadLines: All rows that lack a field or have a value of the wrong type.
         DataError: No rows.
     """
     columns = Columns([], {name: [] for name in fields})

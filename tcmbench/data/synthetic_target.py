@@ -1,6 +1,6 @@
-"""Whether generated data may be written to a folder: nobody's files but its own are ever replaced.
+"""Checks whether generated data may be written to a folder: only files that it generated are ever replaced.
 
-It stands outside of `synthetic`, whose files are the key of the demo's data.
+It is outside of `synthetic`, whose files are part of the key of the demo's data.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _MADE_FROM = re.compile(r"`tcmbench data synth` \((?:records (\d+), )?seed (-?\d
 
 
 def require_own(folder: Path) -> None:
-    """Refuse a folder for TCM-SD data unless it is new, empty, or as an earlier `synth` left it.
+    """Check that a folder for TCM-SD data is new, empty, or the unchanged output of an earlier `synth`.
 
     Raises:
-        DataError: It holds other files, or changed ones.
+        DataError: It contains other files, or changed ones.
     """
     _require(folder, lambda fresh, records, seed: synthetic.write_tcm_sd(fresh, records=records, seed=seed))
 
 
 def require_own_root(root: Path) -> None:
-    """Refuse a data root in which the folders of generated data hold anything else; other folders don't matter.
+    """Check that the folders of generated data in a data root contain nothing else; other folders are ignored.
 
     Raises:
-        DataError: One of them holds other files, or changed ones, or the root is a file.
+        DataError: One of them contains other files, or changed ones, or the root is a file.
     """
     require_own(root / "tcm-synth")
     _require(root / "general-synth", lambda fresh, _, seed: synthetic.write_general(fresh, seed=seed))
@@ -45,12 +45,12 @@ def require_own_root(root: Path) -> None:
 
 @contextlib.contextmanager
 def placed(folder: Path) -> Iterator[Path]:
-    """Give a folder beside one to fill; when it is filled, what is in it is put into its place.
+    """Yield a temporary folder beside one; on success its content is moved into place.
 
-    So a command that is killed, or finds no room, leaves nothing that it would refuse to replace the next time.
+    So a command that is killed, or lacks space, leaves nothing that blocks another.
 
     Raises:
-        StorageError: It can't be written.
+        StorageError: The folder isn't writable.
     """
     folder = folder.absolute()
     with disk.writing(folder):
@@ -60,9 +60,9 @@ def placed(folder: Path) -> Iterator[Path]:
             part.chmod(0o755)
             yield part
             folder.mkdir(exist_ok=True)
-            for made in sorted(part.iterdir()):
-                shutil.rmtree(folder / made.name, ignore_errors=True)
-                made.replace(folder / made.name)
+            for generated in sorted(part.iterdir()):
+                shutil.rmtree(folder / generated.name, ignore_errors=True)
+                generated.replace(folder / generated.name)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -70,13 +70,13 @@ def placed(folder: Path) -> Iterator[Path]:
 def _require(folder: Path, write: Callable[[Path, int, int], None]) -> None:
     if not is_free(folder) and not _is_own(folder, write):
         raise DataError(
-            f"{folder}: expected a new or empty folder, or one as `tcmbench data synth` left it; got files that "
-            "this version of it did not write. Choose another folder, or move them away."
+            f"{folder}: expected a new or empty folder, or the unchanged output of `tcmbench data synth`; got files "
+            "that this version did not write. Choose another folder, or move them away."
         )
 
 
 def _is_own(folder: Path, write: Callable[[Path, int, int], None]) -> bool:
-    """Return whether the files are, byte for byte, what the arguments named in the README give."""
+    """Return whether the files are, byte for byte, the output for the arguments in the README."""
     readme = folder / "README.md"
     made = _MADE_FROM.search(readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
     if made is None:

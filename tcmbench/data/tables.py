@@ -1,7 +1,7 @@
-"""Rows of CSV, TSV, Parquet, JSON and JSON lines alike, each with the line or row that it stands in.
+"""Rows of CSV, TSV, Parquet, JSON and JSON lines, each with its line or row number.
 
-A row is a query with its positives and negatives, or a pair with a label or grade. Columns are known by the names that
-are in use; others are named by the user.
+A row is a query with its positives and negatives, or a pair with a label or grade. Common names of columns are
+recognised; others are named by the user.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "grade": ("grade", "label", "score", "relevance", "rel"),
     "query_id": ("query_id", "query-id", "qid"),
 }  # fmt: skip
-"""Column → the names that it goes by, the preferred one first."""
+"""Column → its common names, the preferred one first."""
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LONGEST_FIELD = 1 << 24
@@ -44,7 +44,7 @@ _WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"].*['"]\s*)?\]\s*""", re.DOTALL)
 
 
 def ending(path: Path) -> str:
-    """Return the end of a file's name that says what it is, without that of its compression; "" for an unknown one."""
+    """Return the suffix of a file's name that identifies its format, without compression; "" for an unknown one."""
     name = path.name.lower()
     for packed in reading.COMPRESSED:
         name = name.removesuffix(packed)
@@ -55,8 +55,8 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
     """Yield the rows of a file, in order.
 
     Args:
-        path: CSV or TSV with a head, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
-        columns: Column → its name in this file, where it isn't one that is known.
+        path: CSV or TSV with a header, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
+        columns: Column → its name in this file, where it isn't a common one.
 
     Raises:
         DataAbsent: There is no such file.
@@ -189,7 +189,7 @@ def _undamaged(row: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _delimited(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the rows of a CSV or TSV file under the names of its head, with the line each begins on."""
+    """Yield the rows of a CSV or TSV file by the names in its header, with the first line of each."""
     kind = ending(path)
     text = lines.read_text(path)
     csv.field_size_limit(_LONGEST_FIELD)
@@ -198,7 +198,7 @@ def _delimited(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     try:
         head = [name.strip() for name in next(reader, [])]
         if len(set(head)) < len(head):
-            raise DataError(f"{path}:1: expected a head with a name per column, each once.")
+            raise DataError(f"{path}:1: expected a header with a name per column, each once.")
         line = reader.line_num + 1
         for cells in reader:
             if cells and len(cells) != len(head):

@@ -1,8 +1,8 @@
-"""TCM-SD folders: clinical records, the syndromes they were given, and the knowledge base of syndromes.
+"""TCM-SD folders: clinical records, their gold syndromes, and the knowledge base of syndromes.
 
 The data set circulates in many shapes (names of keys, JSON or JSON lines, encodings, one label or several).
-All are read into the same records, so that a score can't depend on whose copy it was taken from: the hash of
-a folder is taken over what was read, not over the bytes of its files.
+All are read into the same records, so that a score can't depend on the copy of the data: the hash of
+a folder covers its content, not the bytes of its files.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
 _LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
 
 LAYOUT = (
-    "A TCM-SD folder holds train, dev and test (also test_*) as .json or .jsonl, syndrome_knowledge.json[l], "
-    "and if there are any syndrome_vocab.txt and label_map*.txt."
+    "A TCM-SD folder contains train, dev and test (also test_*) as .json or .jsonl, syndrome_knowledge.json[l], "
+    "and optionally syndrome_vocab.txt and label_map*.txt."
 )
-_ADVICE = "Mend these lines, or leave them out, and run again."
+_ADVICE = "Fix or remove these lines and run again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Record:
     """Unique within its split."""
 
     patient_id: str
-    """Records of one patient share it; where the data names no patient, the split and the record's own id."""
+    """Equal for all records of one patient; where the data names no patient, the split and the record's own id."""
 
     labels: tuple[str, ...]
     """Gold syndromes, at least one, without repeats."""
@@ -59,7 +59,7 @@ class Record:
     disease: str
 
     def query(self) -> str:
-        """Return the record as it is searched with: the fields it has, one a line."""
+        """Return the text of the query: the record's fields, one per line."""
         parts = (
             ("主诉", self.chief_complaint),
             ("现病史", self.history),
@@ -85,7 +85,7 @@ class Syndrome:
     diseases: str
 
     def document(self) -> str:
-        """Return the entry as it is searched for: the fields it has, one a line."""
+        """Return the text of the document: the entry's fields, one per line."""
         parts = (
             ("定义", self.definition),
             ("典型表现", self.manifestations),
@@ -96,7 +96,7 @@ class Syndrome:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A TCM-SD folder, read."""
+    """The content of a TCM-SD folder."""
 
     root: Path
 
@@ -112,7 +112,7 @@ class Folder:
     label_map: LabelMap | None
 
     sha256: str
-    """Over what was read (splits, knowledge base, vocabulary, label map), whatever the files looked like."""
+    """Hash of the content (splits, knowledge base, vocabulary, label map), independent of the file format."""
 
 
 # dataclasses.astuple copies deeply, which takes longer than reading the files.
@@ -121,7 +121,7 @@ _syndrome_values = attrgetter(*(field.name for field in dataclass_fields(Syndrom
 
 
 class UnknownLabel(NamedTuple):
-    """A gold label that no entry of the knowledge base carries."""
+    """A gold label without an entry in the knowledge base."""
 
     split: str
     record_id: str
@@ -131,7 +131,7 @@ class UnknownLabel(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """A folder as it is, before it is known to be fit for use."""
+    """The content of a folder before validation."""
 
     folder: Folder
     problems: tuple[str, ...]
@@ -154,14 +154,14 @@ class _SplitRead(NamedTuple):
 
 
 def read_folder(root: Path, *, splits: Sequence[str] | None = None) -> Folder:
-    """Return a folder's records, knowledge base, vocabulary and label map, all fit for use.
+    """Return a folder's records, knowledge base, vocabulary and label map, validated.
 
     Args:
         root: The folder.
         splits: Names of the splits to read; None reads all there are. The others are not opened.
 
     Raises:
-        DataAbsent: The folder, its knowledge base or a split that was asked for is not there.
+        DataAbsent: The folder, its knowledge base or a requested split is missing.
         BadLines: Lines that can't be read, and gold labels the knowledge base doesn't hold, of all files.
         DataError: Two files for the same thing.
     """
@@ -176,10 +176,10 @@ def read_folder(root: Path, *, splits: Sequence[str] | None = None) -> Folder:
 
 
 def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
-    """Return what could be read of a folder and everything that could not.
+    """Return the readable content of a folder and all problems.
 
     Raises:
-        DataAbsent: The folder, its knowledge base or a split that was asked for is not there.
+        DataAbsent: The folder, its knowledge base or a requested split is missing.
         DataError: Two files for the same thing.
     """
     files = _find(root, splits)
@@ -211,7 +211,7 @@ def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
 
 
 def anonymous_patient(split: str, record_id: str) -> str:
-    """Return the patient of a record whose data names none: one of its own, in no other split."""
+    """Return the patient of a record without a patient in the data: unique to the record and its split."""
     return f"{split}/{record_id}"
 
 
@@ -233,17 +233,17 @@ def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
         path = _only(root, re.compile(rf"{re.escape(name)}\.jsonl?"))
         if path is None:
             have = ", ".join(find_splits(root)) or "none"
-            raise DataAbsent(root / f"{name}.jsonl", what=f"Split {name}", how=f"Splits here: {have}. {LAYOUT}")
+            raise DataAbsent(root / f"{name}.jsonl", what=f"Split {name}", how=f"Existing splits: {have}. {LAYOUT}")
         splits[name] = path
     return _Files(splits, knowledge, _only(root, _VOCABULARY_FILE), _only(root, _LABEL_MAP_FILE))
 
 
 def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
-    found = [path for path in reading.files_in(root) if pattern.fullmatch(path.name)]
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
+    paths = [path for path in reading.files_in(root) if pattern.fullmatch(path.name)]
+    if len(paths) > 1:
+        names = " and ".join(path.name for path in paths)
         raise DataError(f"{root}: expected one file of a kind, got {names}. Keep one, move the other away.")
-    return found[0] if found else None
+    return paths[0] if paths else None
 
 
 def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[LineProblem]]:
@@ -294,8 +294,8 @@ def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: Lab
             continue
         record_id = ""
         try:
-            given = fields.identifier(row.value, fields.RECORD_ID)
-            record_id = _unique(given or f"{split}-{row.number}", taken)
+            own = fields.identifier(row.value, fields.RECORD_ID)
+            record_id = _unique(own or f"{split}-{row.number}", taken)
             record = _record(row.value, record_id, split=split, known=known, label_map=label_map)
         except fields.FieldProblem as problem:
             who = f"record {record_id}: " if record_id else ""
@@ -338,7 +338,7 @@ def _record(
 
 
 def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
-    """Rename what the knowledge base doesn't hold; what neither knows stays, and is reported as unknown."""
+    """Rename labels that the knowledge base doesn't contain; names unknown to both are kept and reported as unknown."""
     if label_map is None:
         return labels
     renamed = (label if label in known else (label_map.normalise(label) or label) for label in labels)
@@ -346,7 +346,7 @@ def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: La
 
 
 def _covered(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
-    """Rename what the knowledge base doesn't hold, where the map leads to what it does."""
+    """Rename labels that the knowledge base doesn't contain, where the map leads to one that it does."""
     if label_map is None or known.issuperset(labels):
         return labels
     renamed = ((label, label_map.normalise(label)) for label in labels)

@@ -1,4 +1,4 @@
-"""What is in a TCM-SD folder, and whether it is fit to train and score on.
+"""Summary of a TCM-SD folder, and whether it is suitable for training and evaluation.
 
 Nothing here shows the text of a record: records are named by split and id, syndromes by name.
 """
@@ -72,10 +72,10 @@ class LabelReport:
     """Syndromes with fewer than 20, or none."""
 
     not_in_knowledge: Mapping[str, int]
-    """Syndromes that the knowledge base doesn't hold, and how many records have them."""
+    """Syndromes that the knowledge base doesn't contain, with numbers of records."""
 
     not_in_vocabulary: Mapping[str, int]
-    """Syndromes that the vocabulary doesn't hold, and how many records; empty without a vocabulary."""
+    """Syndromes that the vocabulary doesn't contain, with numbers of records; empty without a vocabulary."""
 
     vocabulary_not_in_knowledge: tuple[str, ...]
 
@@ -89,7 +89,7 @@ class KnowledgeReport:
     empty_fields: Mapping[str, int]
 
     same_text: tuple[tuple[str, ...], ...]
-    """Names of entries that say the same but for their names."""
+    """Names of entries with equal texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Overlap:
     """Those among them whose syndromes differ from the copy's."""
 
     near: int
-    """Pairs of near copies, exact ones counted as one text."""
+    """Pairs of near copies, with exact copies counted as one text."""
 
     examples: tuple[tuple[str, str, float], ...]
     """Ids of the first few pairs and the Jaccard index of their trigrams (1.0 for exact copies)."""
@@ -139,7 +139,7 @@ class OfficialCheck:
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """What is in a folder."""
+    """Summary of a folder."""
 
     root: str
     sha256: str
@@ -154,16 +154,16 @@ class ValidationReport:
     """Jaccard index from which texts are near copies."""
 
     overlaps: tuple[Overlap, ...]
-    """Within each split, then across each two; all that were looked at, also those without copies."""
+    """Within each split, then across each pair, including those without copies."""
 
     shared_patients: tuple[SplitsSharePatients, ...]
-    """Pairs of splits that share any."""
+    """Pairs of splits with shared patients."""
 
     official: OfficialCheck
 
     @property
     def is_usable(self) -> bool:
-        """Whether the folder can be read for scoring: every gold syndrome is in the knowledge base."""
+        """Whether the folder can be used for scoring: every gold syndrome is in the knowledge base."""
         return not self.labels.not_in_knowledge
 
     def to_json(self) -> dict[str, Json]:
@@ -175,7 +175,7 @@ class ValidationReport:
 
 
 def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> ValidationReport:
-    """Return what is in a folder.
+    """Return the summary of a folder.
 
     Args:
         root: The TCM-SD folder.
@@ -183,12 +183,12 @@ def validate(root: Path, *, threshold: float = duplicates.DEFAULT_THRESHOLD) -> 
 
     Raises:
         BadLines: Lines that can't be read, of all files.
-        DataAbsent: The folder or its knowledge base is not there.
+        DataAbsent: The folder or its knowledge base is missing.
         DataError: Two files for the same thing.
     """
     scan = scan_folder(root)
     if scan.problems:
-        raise BadLines(scan.problems, advice="Mend these lines, or leave them out, and run again.")
+        raise BadLines(scan.problems, advice="Fix or remove these lines and run again.")
     folder = scan.folder
     train = {label for record in folder.splits.get("train", ()) for label in record.labels}
     return ValidationReport(
@@ -271,7 +271,7 @@ def _overlaps(splits: Mapping[str, Sequence[Record]], *, threshold: float) -> tu
 
 
 def _body(record: Record) -> str:
-    """Return what a patient's record says, without the names of its fields, which all records share."""
+    """Return the text of a record, without the names of its fields, which are common to all records."""
     return f"{record.chief_complaint}\n{record.history}\n{record.examination}"
 
 
@@ -314,12 +314,12 @@ def _overlap(
 
 def _shared_patients(splits: Mapping[str, Sequence[Record]]) -> tuple[SplitsSharePatients, ...]:
     patients = {name: {record.patient_id for record in records} for name, records in splits.items()}
-    found = []
+    overlaps = []
     for left, right in combinations(splits, 2):
         shared = sorted(patients[left] & patients[right])
         if shared:
-            found.append(SplitsSharePatients(left, right, len(shared), tuple(shared[:_EXAMPLES])))
-    return tuple(found)
+            overlaps.append(SplitsSharePatients(left, right, len(shared), tuple(shared[:_EXAMPLES])))
+    return tuple(overlaps)
 
 
 def _official(folder: Folder) -> OfficialCheck:

@@ -1,4 +1,4 @@
-"""The validation report as it is read on a terminal."""
+"""The validation report for a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def render(report: ValidationReport) -> list[RenderableType]:
         parts += [_splits(report), _overlaps(report)]
         parts += [Text(printable(line), style="yellow") for line in _shared(report)]
     else:
-        parts.append(Text("No splits: a knowledge base alone."))
+        parts.append(Text("No splits, only a knowledge base."))
     parts += [Text(printable(line)) for line in _contents(report)]
     parts += [_sizes(report), _verdict(report)]
     return parts
@@ -76,7 +76,7 @@ def _contents(report: ValidationReport) -> list[str]:
     labels, knowledge = report.labels, report.knowledge
     empty = ", ".join(f"{count:,} without {name}" for name, count in knowledge.empty_fields.items())
     lines = [f"Knowledge base: {knowledge.entries:,} entries ({empty})"]
-    lines += [f"Entries that say the same: {' = '.join(names)}" for names in knowledge.same_text[:_MOST_NAMES]]
+    lines += [f"Entries with equal texts: {' = '.join(names)}" for names in knowledge.same_text[:_MOST_NAMES]]
     if report.label_map:
         lines.append(f"Label map: {report.label_map:,} entries")
     if report.splits:

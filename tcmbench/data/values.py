@@ -1,4 +1,4 @@
-"""The values of a JSON object's fields: what is refused here, every reader refuses."""
+"""Values of a JSON object's fields, validated in the same way for every reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
 def kind(value: object) -> str:
-    """Return what a value of a JSON object is, in words; never the value, which may be a patient's."""
+    """Return the type of a JSON value in words; never the value, which may be a patient's."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -27,20 +27,20 @@ def kind(value: object) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a value stands for none: null, or the NaN that table tools write."""
+    """Return whether a value is missing: null, or the NaN that table tools write."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def unread(row: Mapping[str, object], *read: str) -> tuple[str, ...]:
-    """Return the keys of a row, other than those that were read, that hold anything."""
+    """Return the keys of a row with a value, other than those that were read."""
     return tuple(key for key, value in row.items() if key not in read and value not in _NOTHING)
 
 
 def text(row: Mapping[str, object], *names: str) -> str:
-    """Return the text of the first field there is; space around it is kept, since models read it.
+    """Return the text of the first existing field; surrounding space is kept, since it is part of a model's input.
 
     Raises:
-        FieldProblem: There is none, or it is no text, or blank.
+        FieldProblem: There is none, or it is not text, or blank.
     """
     for name in names:
         if name in row:
@@ -49,10 +49,10 @@ def text(row: Mapping[str, object], *names: str) -> str:
 
 
 def texts(row: Mapping[str, object], *names: str) -> tuple[str, ...]:
-    """Return the texts of the first field there is, given as a list or as one text; () when missing or null.
+    """Return the texts of the first existing field, a list or one text; () when missing or null.
 
     Raises:
-        FieldProblem: One of them is no text, or blank.
+        FieldProblem: One of them is not text, or blank.
     """
     for name in names:
         value = row.get(name)
@@ -62,7 +62,7 @@ def texts(row: Mapping[str, object], *names: str) -> tuple[str, ...]:
 
 
 def as_text(value: object, name: str) -> str:
-    """Return a value that must be text with something in it.
+    """Return a value that must be non-blank text.
 
     Raises:
         FieldProblem: It is not.
@@ -95,7 +95,7 @@ def number(row: Mapping[str, object], name: str, *, default: float | None = None
 
 
 def identifier(row: Mapping[str, object], *names: str) -> str:
-    """Return the first of the fields there is as an id: text without space around it, or a whole number's digits.
+    """Return the first existing field as an id: text without surrounding space, or a whole number's digits.
 
     Raises:
         FieldProblem: There is none, or it is something else.
@@ -107,7 +107,7 @@ def identifier(row: Mapping[str, object], *names: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
-        raise FieldProblem(f'{name}: expected text or a whole number, got a number with a point. Write it as "…"')
+        raise FieldProblem(f'{name}: expected text or a whole number, got a decimal number. Write it as "…"')
     if not isinstance(value, str):
         raise FieldProblem(f"{name}: expected text or a whole number, got {kind(value)}")
     if not (result := clean(value)):

@@ -24,13 +24,13 @@ __all__ = ["base_model", "load", "trained_elsewhere", "tuned_model"]
 
 
 def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
-    """Return a base as it is, with what its file leaves open filled in from the folder of its weights.
+    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
 
     Args:
-        workspace: Where bases and weights are.
+        workspace: Workspace of bases and weights.
         name: Name of the base.
-        where: Who names it, for messages.
-        download: Whether a model of the hub may be fetched where it isn't in the local cache.
+        where: Where it is named, for messages.
+        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
 
     Raises:
         UnknownName: No such base.
@@ -46,11 +46,11 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
 
 
 def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
-    """Return how a model was trained that was tuned elsewhere, as far as its folder says; empty for others."""
+    """Return the training settings in the folder of a model that was tuned elsewhere; empty for others."""
     if base.tuned_from is None:
         return {}
-    given = swift_output.arguments(weights.source(workspace, base))
-    settings: dict[str, Json] = {f"args.{name}": given[name] for name in swift_output.SETTINGS if given.get(name)}
+    recorded = swift_output.arguments(weights.source(workspace, base))
+    settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
 
 
@@ -58,7 +58,7 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
     """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
 
     Raises:
-        ModelAbsent: Its base isn't known.
+        ModelAbsent: Its base is unknown.
     """
     unfinished = completion.unfinished(folder)
     if unfinished is None:
@@ -67,7 +67,7 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
         named = f"names {unfinished.base!r}" if unfinished.base else "names none"
         raise ModelAbsent(
             f"base {base.name}: {folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that needs the "
-            f'files of its base; it {named}. Say which base of tcmbench that is: tuned_from = "NAME".'
+            f'files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
         )
     _require_end(workspace, base)
     origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
@@ -92,11 +92,11 @@ def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Map
     """Return a model that was tuned from a base, with the base's settings.
 
     Args:
-        base: What it was tuned from.
+        base: Base that it was tuned from.
         name: Its name.
         model_dir: Its files.
         seed: Its seed.
-        files: Name and sha256 of each file, where they are known; gigabytes are then not read for its revision.
+        files: Name and sha256 of each file, where they are known, which avoids reading gigabytes for its revision.
     """
     its = revision(base, model_dir) if files is None else revision_of(base, hash_of(files))
     return Model(name=name, base=base, model_dir=model_dir, revision=its, seed=seed)
@@ -106,9 +106,9 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     """Return the loaded model in mteb's interface.
 
     Args:
-        model: What to load.
-        cache: The store; its folder `embeddings` holds the vectors of texts.
-        device: torch device of a model with weights; None for the default of its library, the GPU where there is one.
+        model: Model to load.
+        cache: The store; its folder `embeddings` contains the vectors of texts.
+        device: torch device of a model with weights; None for the default of its library, a GPU where there is one.
     """
     from tcmbench.encoders import model_meta
     from tcmbench.encoders.runtime.soundness import guard

@@ -1,6 +1,6 @@
-"""A base's file and the folder of its weights: what the file leaves open the folder says, and they must not disagree.
+"""Agreement of a base's file with the folder of its weights, which also supplies missing fields.
 
-The loader follows the folder where it speaks, so a file that says otherwise would describe a model that isn't measured.
+The loader uses the settings in the folder, so a file with different ones would describe a model that isn't measured.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _PROMPTS = frozenset({"query_prompt", "document_prompt"})
 
 
 def settled(base: Base, model_dir: Path) -> Base:
-    """Return the base with the fields that its file leaves open filled in from the folder of its weights.
+    """Return the base with missing fields of its file filled in from the folder of its weights.
 
     Raises:
         SpecError: The file contradicts the folder; the message names both, for each contradiction. Or the folder names
-            code, and the base doesn't say that it may run.
+            code that the base doesn't allow to run.
         ModelAbsent: A configuration of the folder isn't JSON.
     """
     facts = folder.facts(model_dir)
@@ -43,17 +43,17 @@ def _contradictions(base: Base, facts: Mapping[str, Statement]) -> Iterator[str]
             continue
         ours = json.dumps(getattr(base, field), ensure_ascii=False)
         theirs = json.dumps(fact.value, ensure_ascii=False)
-        advice = "The folder is what is loaded: correct the file."
+        advice = "The folder is loaded: correct the file."
         if field in _PROMPTS:
             advice = "Remove it from the file, or set own_prompts = true there to measure with the file's prompts."
-        yield f"its file says {field} = {ours}, {fact.source} says {theirs}. {advice}"
+        yield f"its file has {field} = {ours}, {fact.source} has {theirs}. {advice}"
 
 
 def _disagree(base: Base, field: str, value: object) -> bool:
     if field in _PROMPTS and base.own_prompts:
         return False
     ours = getattr(base, field)
-    if field == "max_length":  # shorter is a choice that the board shows
+    if field == "max_length":  # a shorter length is valid, and shown on the board
         return isinstance(value, int) and ours > value
     if base.architecture == "static" and field == "pooling":
         return False
@@ -72,8 +72,8 @@ def _similarity(model_dir: Path, facts: Mapping[str, Statement]) -> Iterator[str
     normalises = "normalize" in facts and facts["normalize"].value is True
     if said is not None and said.value != "cosine" and not (said.value == "dot" and normalises):
         yield (
-            f'{said.source} says similarity_fn_name = "{said.value}", and tcmbench compares by cosine alone. '
-            "Add a Normalize module if that is what the model was trained for"
+            f'{said.source} has similarity_fn_name = "{said.value}", but tcmbench supports only cosine. '
+            "Add a Normalize module if the model was trained for that"
         )
 
 
@@ -83,7 +83,7 @@ def _length(base: Base, model_dir: Path) -> Iterator[str]:
         return
     if base.max_length > limit.value:
         yield (
-            f"its file says max_length = {base.max_length}, {limit.source} has {limit.value} positions. "
+            f"its file has max_length = {base.max_length}, {limit.source} has {limit.value} positions. "
             f"Set max_length to {limit.value} or less"
         )
 

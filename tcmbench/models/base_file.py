@@ -1,4 +1,4 @@
-"""The file of a base, written from what the folder of its weights says."""
+"""The file of a base, generated from the folder of its weights."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _ORDER = (
     "document_prompt", "padding_side",
 )  # fmt: skip
 _ASKED = {
-    "kind": "embedding or reranker: no file of the folder says which",
-    "pooling": "last, cls or mean: no file of the folder says how token vectors become one",
+    "kind": "embedding or reranker: not stated in any file of the folder",
+    "pooling": "last, cls or mean: not stated in any file of the folder",
     "tuned_from": "the base that it was tuned from, by its name in tcmbench",
 }
 
 
 def text(workspace: Workspace, model_dir: Path) -> str:
-    """Return a base's file: what the folder says as it is, and what it leaves open as a line to fill in.
+    """Return a base's file: the settings in the folder, and a line to fill in for each missing one.
 
     Args:
-        workspace: Where the base of an adapter or checkpoint is looked for.
+        workspace: Workspace with the base of an adapter or checkpoint.
         model_dir: Folder of the model.
 
     Raises:
-        ModelAbsent: There is no model, or a configuration that isn't JSON.
+        ModelAbsent: There is no model, or a configuration isn't JSON.
     """
     whole = folder.at(model_dir)
     if whole is None:
@@ -51,10 +51,10 @@ def text(workspace: Workspace, model_dir: Path) -> str:
     else:
         is_transformer = said.get("kind") != "reranker" and "architecture" not in said
         open_fields = [name for name in ("kind", *(["pooling"] if is_transformer else [])) if name not in said]
-    lines = [f"# What stands here was read from {checkpoint}."]
+    lines = [f"# Generated from {checkpoint}."]
     for name in _ORDER:
         if name in open_fields:
             lines.append(f'# {name} = "…"  # {_ASKED[name]}')
         elif name in said:
             lines.append(f"{name} = {json.dumps(said[name], ensure_ascii=False)}")
-    return "\n".join([*lines, 'description = "What stands on the leaderboard about it."', ""])
+    return "\n".join([*lines, 'description = "Description for the leaderboard."', ""])

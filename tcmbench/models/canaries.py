@@ -1,4 +1,4 @@
-"""Canary texts, on which all ways of running a model must agree, and their tokens in evaluation."""
+"""Canary texts, on which all implementations of a model must agree, and their tokens in evaluation."""
 
 from __future__ import annotations
 

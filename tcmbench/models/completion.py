@@ -1,7 +1,6 @@
-"""Folders that are no whole model yet: a PEFT adapter merged onto its base, a checkpoint given its base's tokenizer.
+"""Completes folders that are not a complete model: merges a PEFT adapter into its base, adds a base's tokenizer.
 
-Both become a folder in the hub layout in the store, under the hash of what they are made from, and the original stays
-as it is.
+The result is a folder in the hub layout in the store, under the hash of its inputs; the original is unchanged.
 """
 
 from __future__ import annotations
@@ -38,33 +37,33 @@ _OF_TRAINING = (
     "global_step*", "latest", "zero_to_fp32.py", "README.md",
 )  # fmt: skip
 _LARGE = 1_500_000_000
-"""Parameters from which on merged weights are stored in bfloat16, as those of a tuned model are."""
+"""Number of parameters from which merged weights are stored in bfloat16, like those of a tuned model."""
 
 _TOLERANCE = 1e-4
-"""Largest difference between the states of the merged and the unmerged network, of unit length, in float32."""
+"""Tolerance between the states of the merged and the unmerged network, of unit length, in float32."""
 
 _HALF_TOLERANCE = 2e-2
 
 _MARKS = (".lora_", ".modules_to_save", ".ia3_", ".oft_", ".boft_", ".hada_", ".lokr_", ".vera_")
-"""What stands in the name of an adapter's weight after the module that it changes; other weights replace the base's."""
+"""Suffixes of an adapter's weight after the name of its module; other weights replace the base's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A folder that lacks something that its base has."""
+    """A folder that lacks files of its base."""
 
     folder: Path
     """Adapter or checkpoint."""
 
     base: str
-    """What it names as its base: a folder or the name of a model on the hub; empty where it names none."""
+    """The base that it names: a folder or the name of a model on the hub; empty where it names none."""
 
     is_adapter: bool
-    """Whether it holds an adapter alone."""
+    """Whether it contains only an adapter."""
 
 
 def unfinished(folder: Path) -> Unfinished | None:
-    """Return what a folder lacks; None for one that can be loaded as it is.
+    """Return the folder as an unfinished model; None for one that can be loaded.
 
     Raises:
         ModelAbsent: A configuration that isn't JSON.
@@ -78,51 +77,53 @@ def unfinished(folder: Path) -> Unfinished | None:
     return None
 
 
-def complete(store: Store, found: Unfinished, origin: Model) -> Path:
-    """Return the folder of the whole model, built once.
+def complete(store: Store, source: Unfinished, origin: Model) -> Path:
+    """Return the folder of the complete model, built once.
 
     Args:
-        store: Where it is kept.
-        found: The adapter or checkpoint.
+        store: The store.
+        source: The adapter or checkpoint.
         origin: Its base.
 
     Raises:
-        ModelAbsent: The adapter doesn't fit the base, or holds no safetensors.
+        ModelAbsent: The adapter doesn't fit the base, or has no safetensors.
         MissingExtra: PEFT isn't installed.
-        ParityError: Merged, the adapter gives other numbers than beside its base.
+        ParityError: The merged adapter gives different results from the unmerged one.
     """
-    inputs = tree_sha256(list(_files(found.folder)), root=found.folder)
-    name = key(_STAGE, {"files": inputs, "base": origin.revision, "is_adapter": found.is_adapter})
+    inputs = tree_sha256(list(_files(source.folder)), root=source.folder)
+    name = key(_STAGE, {"files": inputs, "base": origin.revision, "is_adapter": source.is_adapter})
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             with store.build(KIND, name) as target:
-                _build(found, origin, target)
+                _build(source, origin, target)
     return store.path(KIND, name)
 
 
-def _build(found: Unfinished, origin: Model, target: Path) -> None:
+def _build(source: Unfinished, origin: Model, target: Path) -> None:
     if origin.model_dir is None:
-        raise ModelAbsent(f"{found.folder}: its base {origin.name} has no weights here. Name another with tuned_from.")
-    if found.is_adapter:
-        _merge(found.folder, origin, origin.model_dir, target)
+        raise ModelAbsent(f"{source.folder}: its base {origin.name} has no weights here. Name another with tuned_from.")
+    if source.is_adapter:
+        _merge(source.folder, origin, origin.model_dir, target)
     else:
-        _require_weights(found.folder)
-        shutil.copytree(found.folder, target, ignore=shutil.ignore_patterns(*_OF_TRAINING), dirs_exist_ok=True)
+        _require_weights(source.folder)
+        shutil.copytree(source.folder, target, ignore=shutil.ignore_patterns(*_OF_TRAINING), dirs_exist_ok=True)
     own = target / "own"
-    shutil.copytree(found.folder, own, ignore=_all_but_tokenizer)
+    shutil.copytree(source.folder, own, ignore=_all_but_tokenizer)
     hub_layout.copy_companions(origin.model_dir, target)
-    shutil.copytree(own, target, dirs_exist_ok=True)  # a tokenizer that was trained with the weights goes with them
+    shutil.copytree(
+        own, target, dirs_exist_ok=True
+    )  # a tokenizer that was trained with the weights replaces the base's
     shutil.rmtree(own)
-    _write_modules(found, origin, target)
+    _write_modules(source, origin, target)
 
 
-def _write_modules(found: Unfinished, origin: Model, target: Path) -> None:
+def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
     if origin.base.kind == "embedding":
         hub_layout.write_embedding_modules(target, base=origin.base, dimensions=_dimensions(target))
         return
     from transformers import AutoTokenizer
 
-    is_head = swift_output.arguments(found.folder).get("task_type") == "reranker"
+    is_head = swift_output.arguments(source.folder).get("task_type") == "reranker"
     if is_head or not (target / "modules.json").is_file():
         tokenizer = AutoTokenizer.from_pretrained(target, local_files_only=True)
         head = "classification" if is_head or _has_one_label(target) else "generative"
@@ -135,7 +136,7 @@ def _has_one_label(folder: Path) -> bool:
 
 
 def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None:
-    """Write the network with the adapter merged into it, and check that it gives the numbers of both side by side."""
+    """Write the network with the adapter merged into it, and check that the results equal those of the unmerged one."""
     try:
         from peft import PeftModel, load_peft_weights
     except ImportError as error:
@@ -167,7 +168,7 @@ def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None
     difference = float(abs(before - after).max())
     if not difference <= (_HALF_TOLERANCE if large else _TOLERANCE):
         raise ParityError(
-            f"{adapter}: merged into {origin.name} it gives other numbers than beside it (largest difference "
+            f"{adapter}: merged into {origin.name} it gives different results than unmerged (largest difference "
             f"{difference:.2g}). Is {origin.name} the base that it was trained on, in the same precision?"
         )
 
@@ -201,7 +202,7 @@ def _network(folder: Path, names: Sequence[str], adapter: Path) -> Any:
 
 
 def _module_of(name: str) -> str:
-    """Return the module that a weight of an adapter stands beside: `base_model.model.layers.0.q_proj.lora_A.weight`."""
+    """Return the module that a weight of an adapter changes: `base_model.model.layers.0.q_proj.lora_A.weight`."""
     inner = name.removeprefix("base_model.model.")
     for mark in _MARKS:
         inner = inner.partition(mark)[0]
@@ -209,22 +210,22 @@ def _module_of(name: str) -> str:
 
 
 def _require_all_used(adapted: Any, names: Sequence[str], adapter: Path) -> None:
-    """Check that PEFT has put every weight of the file in place, and made up none.
+    """Check that PEFT has loaded every weight of the file, and initialised no other.
 
     Raises:
         ModelAbsent: Some are missing or left over; PEFT only warns.
     """
     from peft import get_peft_model_state_dict
 
-    # Left to itself, PEFT looks the base up on the hub to find out whether the vocabulary has changed.
+    # By default, PEFT queries the hub for the base's vocabulary.
     with_vocabulary = any("embed" in name and not any(m in name for m in _MARKS) for name in names)
     in_place = set(get_peft_model_state_dict(adapted, save_embedding_layers=with_vocabulary))
     missing, unused = sorted(in_place - set(names)), sorted(set(names) - in_place)
     if missing or unused:
         raise ModelAbsent(
-            f"{adapter}: {len(missing)} weights of the adapter are not in its file and {len(unused)} of the file have "
-            f"no place ({', '.join([*missing, *unused][:2])}, …), so the model would be another one. Copy the adapter "
-            "again, with the version of peft that wrote it."
+            f"{adapter}: {len(missing)} weights of the adapter are not in its file and {len(unused)} of the file "
+            f"don't fit ({', '.join([*missing, *unused][:2])}, …), so the model would differ. Copy the adapter again, "
+            "with the version of peft that wrote it."
         )
 
 
@@ -273,7 +274,7 @@ def _dimensions(folder: Path) -> int:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Return what the whole model is made from."""
+    """Return the files that the complete model is built from."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix in {".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken"}:
             yield path

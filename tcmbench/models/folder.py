@@ -1,4 +1,4 @@
-"""What a model's folder says of itself, in the files that sentence-transformers and transformers load it by."""
+"""Settings of a model in its folder, in the files of sentence-transformers and transformers."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _POOLING = {
 }
 _POOLING_NAMES = {"lasttoken": "last"}
 _OFFSET_OF_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
-"""Families whose positions begin after the padding index."""
+"""Families whose positions start after the padding index."""
 
 _KINDS = {"CrossEncoder": "reranker", "SentenceTransformer": "embedding", "SparseEncoder": "embedding"}
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-"""Names that sentence-transformers looks for, in this order, when it encodes documents."""
+"""Names that sentence-transformers tries, in this order, when it encodes documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a folder."""
+    """One setting in a folder."""
 
     value: object
-    """What it says."""
+    """Its value."""
 
     source: Path
-    """File that says it."""
+    """Its file."""
 
 
 def at(named: str | Path) -> Path | None:
@@ -50,10 +50,10 @@ def at(named: str | Path) -> Path | None:
 
 
 def facts(model_dir: Path) -> dict[str, Statement]:
-    """Return field of a `Base` → what the folder says of it; fields that no file speaks of are left out.
+    """Return field of a `Base` → setting in the folder; fields without a setting are left out.
 
     Raises:
-        ModelAbsent: A configuration isn't JSON, or not of the form that its library writes.
+        ModelAbsent: A configuration isn't JSON, or not in the format of its library.
     """
     modules = module_types(model_dir)
     said = {
@@ -68,12 +68,12 @@ def facts(model_dir: Path) -> dict[str, Statement]:
 
 
 def similarity(model_dir: Path) -> Statement | None:
-    """Return how the folder wants vectors to be compared; None where it doesn't say."""
+    """Return the similarity function in the folder; None where there is none."""
     return _value(model_dir / "config_sentence_transformers.json", "similarity_fn_name")
 
 
 def positions(model_dir: Path) -> Statement | None:
-    """Return how many tokens the network has positions for; None for networks without such a limit."""
+    """Return the number of positions of the network; None for networks without a limit."""
     path = model_dir / "config.json"
     config = _object(path)
     count = config.get("max_position_embeddings")
@@ -106,24 +106,24 @@ def _architecture(model_dir: Path, modules: list[tuple[str, str]]) -> Statement 
 
 
 def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, Statement]:
-    """Return how token vectors become one, where the folder holds an embedding model with a transformer."""
-    found: dict[str, Statement] = {}
+    """Return pooling and normalisation of an embedding model with a transformer."""
+    settings: dict[str, Statement] = {}
     for path in (path for path, kind in modules if kind.endswith("Pooling")):
         source = (at(model_dir / path) or model_dir) / "config.json"
         config = _object(source)
         mode = str(config.get("pooling_mode") or "") or "+".join(n for k, n in _POOLING.items() if config.get(k))
         if mode:
-            found["pooling"] = Statement(_POOLING_NAMES.get(mode, mode), source)
+            settings["pooling"] = Statement(_POOLING_NAMES.get(mode, mode), source)
     if any(kind.endswith(("Pooling", "StaticEmbedding")) for _, kind in modules):
         normalises = any(kind.endswith("Normalize") for _, kind in modules)
-        found["normalize"] = Statement(normalises, model_dir / "modules.json")
-    return found
+        settings["normalize"] = Statement(normalises, model_dir / "modules.json")
+    return settings
 
 
 def _prompts(path: Path) -> dict[str, Statement]:
-    """Return the prompts of queries and documents as sentence-transformers picks them.
+    """Return the prompts of queries and documents that sentence-transformers selects.
 
-    Empty ones say nothing: sentence-transformers writes them for every model that was trained without.
+    Empty ones are left out: sentence-transformers writes them for every model that was trained without.
     """
     settings = _object(path)
     prompts = settings.get("prompts")
@@ -131,8 +131,8 @@ def _prompts(path: Path) -> dict[str, Statement]:
     default = named.get(str(settings.get("default_prompt_name")), "")
     query = named.get("query") or default
     document = next((named[name] for name in _DOCUMENT_PROMPTS if named.get(name)), default)
-    found = {"query_prompt": query, "document_prompt": document}
-    return {field: Statement(text, path) for field, text in found.items() if text}
+    prompts = {"query_prompt": query, "document_prompt": document}
+    return {field: Statement(text, path) for field, text in prompts.items() if text}
 
 
 def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
@@ -147,7 +147,7 @@ def module_types(model_dir: Path) -> list[tuple[str, str]]:
     listed = _json(path) if path.is_file() else []
     if not isinstance(listed, list) or not all(isinstance(module, dict) for module in listed):
         raise ModelAbsent(
-            f"{path}: expected a list of modules as sentence-transformers writes it. Copy the file again."
+            f"{path}: expected a list of modules in the format of sentence-transformers. Copy the file again."
         )
     return [(str(module.get("path", "")), str(module.get("type", ""))) for module in listed]
 
@@ -158,7 +158,7 @@ def _value(path: Path, name: str) -> Statement | None:
 
 
 def _object(path: Path) -> Mapping[str, object]:
-    """Return a JSON object; empty where there is no such file."""
+    """Return a JSON object; empty where the file doesn't exist."""
     content = _json(path) if path.is_file() else {}
     if not isinstance(content, dict):
         raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")

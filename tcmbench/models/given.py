@@ -1,7 +1,7 @@
-"""A model as a user names it: a base, a folder, an adapter, a checkpoint, a model of the hub, or the URL of a server.
+"""Models as users name them: a base, a folder, an adapter, a checkpoint, a model of the hub, or the URL of a server.
 
-Whatever isn't a base's name becomes a base without a file, from what its folder says of itself, and stands in the
-workspace under a name of its own.
+Any name that isn't a base's becomes a base without a file, from the settings in its folder, and is part of the
+workspace under its own name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SAYS_NOTHING = frozenset({"model", "output", "outputs", "merged", "final", "checkpoint", "best", "last"})
-"""Names of folders that don't tell models apart; the folder above is put before them."""
+"""Names of folders that don't identify models; the name of the parent folder is prepended."""
 
 _OF_FILES = ("path", "hub_id", "revision", "description", "description_zh", "name", "tuned_from", "parameters")
 
@@ -36,18 +36,18 @@ _OF_FILES = ("path", "hub_id", "revision", "description", "description_zh", "nam
 def register(
     workspace: Workspace, names: Iterable[str], *, tuned_from: str | None = None, where: str = ""
 ) -> tuple[Workspace, dict[str, str]]:
-    """Return the workspace with a base for each model that is named, and the name of each.
+    """Return the workspace with a base for each named model, and the name of each.
 
     Args:
-        workspace: Where bases are looked for first.
+        workspace: Workspace whose bases take precedence.
         names: Models as the user names them.
-        tuned_from: Base of adapters and checkpoints, where they don't name it; itself named in any of these ways.
-        where: Who names them, for messages.
+        tuned_from: Base of adapters and checkpoints that don't name one; itself named in any of these ways.
+        where: Where they are named, for messages.
 
     Raises:
         UnknownName: Neither a base nor a folder, a model of the hub or a URL.
-        SpecError: A folder that doesn't say what a base must say.
-        ModelAbsent: A folder without a model, or a model whose base isn't known.
+        SpecError: A folder without settings that a base needs.
+        ModelAbsent: A folder without a model, or a model with an unknown base.
     """
     called: dict[str, str] = {}
     if tuned_from is not None:
@@ -66,10 +66,10 @@ def register(
 
 
 def in_set(workspace: Workspace, model_set: ModelSet) -> tuple[Workspace, ModelSet]:
-    """Return a set whose models are all named, and the workspace that knows them; relative folders are the workspace's.
+    """Return a set with the names of all its models, and the workspace with their bases; relative folders are its own.
 
     Raises:
-        TcmbenchError: One of its models can't be found (see `register`).
+        TcmbenchError: One of its models can't be resolved (see `register`).
     """
     listed = {name: _from_root(workspace, name) for name in (*model_set.models, model_set.reference)}
     workspace, called = register(workspace, listed.values(), where=f"set {model_set.name}")
@@ -85,7 +85,7 @@ def _from_root(workspace: Workspace, name: str) -> str:
 def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: str) -> tuple[Workspace, Base]:
     if _URL.match(given):
         raise SpecError(
-            f"{given}: a server needs a base's file that names its model and a revision of yours: see docs/guide.md, "
+            f"{given}: a server needs a base's file with the name of its model and a revision: see docs/guide.md, "
             "models behind a server."
         )
     path = folder.at(given)
@@ -94,7 +94,7 @@ def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: st
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
         return _of_hub(workspace, given, tuned_from=tuned_from)
     if os.sep in given or given.startswith(("~", ".")):
-        raise ModelAbsent(f"{given}: expected the folder of a model, but there is none. Correct the path.")
+        raise ModelAbsent(f"{given}: expected the folder of a model, but it doesn't exist. Correct the path.")
     known = workspace.names(Base)
     raise UnknownName.of("base", given, known, where=where)
 
@@ -115,7 +115,7 @@ def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tup
     same = next((base for name in workspace.names(Base) if (base := workspace.spec(Base, name)).hub_id == hub_id), None)
     if same is not None:
         return workspace, same
-    # What a base is isn't known before its files are here, so it is looked up as an embedding model at first.
+    # The kind is unknown before the files are available, so it is looked up as an embedding model at first.
     probe = Base(name="probe", kind="embedding", hub_id=hub_id)
     snapshot = weights.source(workspace, probe, download=True)
     name = _free(workspace, hub_id.rpartition("/")[2], told_apart_by=hub_id)
@@ -125,20 +125,22 @@ def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tup
 def _described(
     workspace: Workspace, model_dir: Path, *, name: str, tuned_from: str | None, place: dict[str, str]
 ) -> tuple[Workspace, Base]:
-    """Return a base from what its folder says, or what the base says that it was tuned from."""
+    """Return a base from the settings in its folder, or from the base that it was tuned from."""
     unfinished = completion.unfinished(model_dir)
     if unfinished is not None:
         return _completed(workspace, unfinished, name=name, tuned_from=tuned_from, place=place)
     facts = folder.facts(model_dir)
     if "kind" not in facts:
         raise SpecError(
-            f"{model_dir}: no file says whether this is an embedding model or a reranker, nor how it pools: there is "
-            "no modules.json, and config.json names a bare network. Write what it is into a base's file: "
+            f"{model_dir}: no file states whether this is an embedding model or a reranker, nor its pooling: there is "
+            "no modules.json, and config.json names a bare network. State both in a base's file: "
             f"tcmbench init --model {model_dir}"
         )
-    given = {"kind": facts["kind"].value, "tuned_from": tuned_from, "description": "As its folder says.", **place}
+    given = {"kind": facts["kind"].value, "tuned_from": tuned_from, "description": "Settings from its folder.", **place}
     if given["kind"] == "embedding" and "pooling" not in facts and facts.get("architecture") is None:
-        raise SpecError(f"{model_dir}: no file says how it pools. Write it: tcmbench init --model {model_dir}")
+        raise SpecError(
+            f"{model_dir}: no file states its pooling. State it in a base's file: tcmbench init --model {model_dir}"
+        )
     return workspace, parse(Base, {"name": name, **given}, where=str(model_dir))
 
 
@@ -150,7 +152,7 @@ def _completed(
     tuned_from: str | None,
     place: dict[str, str],
 ) -> tuple[Workspace, Base]:
-    """Return the base of an adapter or checkpoint, used as the base that it was tuned from."""
+    """Return the base of an adapter or checkpoint, with the settings of the base that it was tuned from."""
     if tuned_from is None:
         workspace, tuned_from = _origin(workspace, unfinished)
     origin = workspace.spec(Base, tuned_from)
@@ -162,14 +164,14 @@ def _completed(
 
 
 def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Workspace, str]:
-    """Return the base that an adapter or checkpoint names, as one of the workspace's where it is one.
+    """Return the base that an adapter or checkpoint names, as one of the workspace's where possible.
 
     Raises:
-        ModelAbsent: It names none that is here.
+        ModelAbsent: It names none, or one that isn't on this machine.
     """
     named = unfinished.base
     if not named:
-        raise ModelAbsent(f"{unfinished.folder}: it doesn't say what it was tuned from. Name the base with --base.")
+        raise ModelAbsent(f"{unfinished.folder}: it doesn't name the base that it was tuned from. Name it with --base.")
     known = known_origin(workspace, unfinished)
     if known is not None:
         return workspace, known.name
@@ -178,7 +180,7 @@ def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Wo
         workspace, called = register(workspace, [named])
     except (ModelAbsent, UnknownName) as error:
         raise ModelAbsent(
-            f"{unfinished.folder}: it was tuned from {named}, which is not here. Name the base on this machine with "
+            f"{unfinished.folder}: it was tuned from {named}, which is not on this machine. Name a local copy with "
             f"--base. ({error})"
         ) from error
     return workspace, called[named]
@@ -223,7 +225,7 @@ def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
 
 
 def _name(workspace: Workspace, path: Path) -> str:
-    """Return a name for a folder: its own, with the folder above where that alone tells nothing."""
+    """Return a name for a folder: its own, with the parent folder's where it isn't distinctive."""
     name = path.name
     if name in _SAYS_NOTHING or re.fullmatch(r"checkpoint-\d+|v\d+-\d{8}-\d{6}", name):
         name = f"{path.parent.name}-{name}"

@@ -1,6 +1,6 @@
 """The folder of a tuned model: its base's files with the tuned weights, complete for all loaders.
 
-sentence-transformers guesses where files are missing, and differently from evaluation: without `modules.json` it
+sentence-transformers uses defaults for missing files, which differ from evaluation: without `modules.json` it
 applies the chat template to texts, without a chat template it joins query and document with a separator.
 """
 
@@ -36,7 +36,7 @@ def copy_companions(base_dir: Path, target: Path) -> None:
     """Copy all files of a base except the weights of its network.
 
     Modules that ms-swift doesn't train (a dense layer after pooling) are copied with their weights, unless `target` has
-    weights there: sentence-transformers trains and writes them. Code that comes with a model is not copied.
+    weights there, which sentence-transformers trains and writes. Code of a model is not copied.
     """
     target.mkdir(parents=True, exist_ok=True)
     for entry in sorted(base_dir.iterdir()):
@@ -65,9 +65,7 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
     if (target / "modules.json").is_file():
         return
     if base.pooling is None:
-        raise SpecError(
-            f"base {base.name}: it comes without modules.json, so it must say `pooling` (last, cls or mean)."
-        )
+        raise SpecError(f"base {base.name}: it has no modules.json, so it must declare `pooling` (last, cls or mean).")
     kinds = [("", "Transformer"), ("1_Pooling", "Pooling")]
     if base.normalize:
         kinds.append(("2_Normalize", "Normalize"))
@@ -92,7 +90,7 @@ def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTok
     Args:
         target: Folder with weights and tokenizer.
         base: Its instruction is part of the chat template where the base has none.
-        tokenizer: Gives the ids of yes and no.
+        tokenizer: Tokenizer with the ids of yes and no.
         head: generative or classification.
     """
     if not tokenizer.chat_template:
@@ -114,7 +112,7 @@ def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTok
         target / "sentence_bert_config.json",
         {
             "transformer_task": "text-generation" if head == "generative" else "sequence-classification",
-            # without the message modality a CrossEncoder would skip the chat template
+            # without the message modality a CrossEncoder would not apply the chat template
             "modality_config": {"text": forward, "message": {**forward, "format": "flat"}},
             "module_output_name": output,
         },

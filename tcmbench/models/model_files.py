@@ -1,4 +1,4 @@
-"""The files of a model's folder that a loader may read, and checks that their hash covers the model.
+"""The files of a model's folder that a loader may read, with checks that their hash covers the model.
 
 Every file counts unless it is known to be irrelevant: a file that a loader reads and the revision leaves out would give
 different models the same revision.
@@ -34,7 +34,7 @@ _LONGEST_HEADER = 100 << 20
 
 
 def relevant(model_dir: Path) -> dict[str, Path]:
-    """Return name → file of all files that a loader may read, names relative to the folder, following links.
+    """Return name → path of all files that a loader may read, names relative to the folder, following links.
 
     Raises:
         ModelAbsent: An adapter without its base, weights only as pickles, damaged safetensors, or code from elsewhere.
@@ -90,7 +90,7 @@ def require_whole(path: Path) -> None:
     """Check that a safetensors file is as long as its header says.
 
     Raises:
-        ModelAbsent: It is a Git LFS pointer, or cut off, or no safetensors file.
+        ModelAbsent: It is a Git LFS pointer, truncated, or not a safetensors file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -111,7 +111,7 @@ def require_whole(path: Path) -> None:
             raise ModelAbsent(f"{path}: expected a safetensors file, but its header can't be read. {_AGAIN}") from error
     if _LENGTH + length + end != size:
         raise ModelAbsent(
-            f"{path}: expected {_LENGTH + length + end} bytes by its header, got {size}: the file is cut off or "
+            f"{path}: expected {_LENGTH + length + end} bytes by its header, got {size}: the file is truncated or "
             f"damaged. {_AGAIN}"
         )
 

@@ -1,4 +1,4 @@
-"""A model that a user has loaded already: its name, its revision by the hash of its weights, and its encoder."""
+"""A model that a user has loaded: its name, its revision by the hash of its weights, and its encoder."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _FALLBACK_LENGTH = 512
 
 
 def model_of(loaded: object, *, revision: str) -> Model:
-    """Return what a score is stored under.
+    """Return the model under which scores are stored.
 
     Args:
         loaded: A SentenceTransformer or a CrossEncoder.
-        revision: The user's own name for its weights; empty takes their hash.
+        revision: The user's own identifier of its weights; empty takes their hash.
 
     Raises:
-        SpecError: It is neither, or has settings that a base can't have.
+        SpecError: It is neither, or has settings that a base doesn't support.
     """
     kind = next((known for cls in type(loaded).__mro__ if (known := _KINDS.get(cls.__name__))), None)
     if kind is None:
@@ -46,7 +46,7 @@ def model_of(loaded: object, *, revision: str) -> Model:
 
 
 def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
-    """Return the loaded model as mteb takes it."""
+    """Return the loaded model in mteb's interface."""
     from tcmbench.encoders import cross_encoder, sentence_transformers
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.encoders.runtime.soundness import guard
@@ -63,7 +63,7 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
 
 
 def _base(loaded: Any, kind: str) -> Base:
-    """Return the base that a loaded model is: with its own prompts, length and precision."""
+    """Return the base of a loaded model, with its own prompts, length and precision."""
     prompts = dict(getattr(loaded, "prompts", None) or {})
     default = prompts.get(getattr(loaded, "default_prompt_name", None) or "", "")
     length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None) or _FALLBACK_LENGTH

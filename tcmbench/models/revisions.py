@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STAGE = "model 2"
 _NOT_OF_SCORES = frozenset({"encoder", "options", "swift_model_type"})
-"""Fields of a base that the encoder's identity holds, or that only a training reads."""
+"""Fields of a base that are in the encoder's identity, or that only a training reads."""
 
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
@@ -28,7 +28,7 @@ def revision(base: Base, model_dir: Path | None) -> str:
     """Return the hash of everything that changes a model's scores.
 
     Raises:
-        ModelAbsent: The folder holds no safetensors; weights that are pickles could run code and aren't loaded.
+        ModelAbsent: The folder has no safetensors; weights in pickles could run code and aren't loaded.
         UnknownName: The base names an encoder that doesn't exist.
     """
     return revision_of(base, None if model_dir is None else weights_hash(model_dir))
@@ -55,7 +55,7 @@ def encoder_of(base: Base) -> Plugin:
 
     Raises:
         UnknownName: The base names an encoder that doesn't exist.
-        SpecError: Options that the encoder doesn't have.
+        SpecError: Unknown options.
     """
     return plugins.use("encoders", base.encoder, base.options, where=f"base {base.name}")
 
@@ -64,7 +64,7 @@ def weights_hash(model_dir: Path) -> str:
     """Return the hash over the names and bytes of all files of a model that its loader may read.
 
     Raises:
-        ModelAbsent: The folder holds no whole safetensors, or something whose contents the hash wouldn't cover.
+        ModelAbsent: The folder has no complete safetensors, or content that the hash wouldn't cover.
     """
     return hash_of({name: _sha256(path) for name, path in model_files.relevant(model_dir).items()})
 
@@ -75,7 +75,7 @@ def hash_of(files: Mapping[str, str]) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """Return a file's sha256; the hub's cache names large files by it, which saves reading gigabytes."""
+    """Return a file's sha256; the hub's cache names large files by it, which avoids reading gigabytes."""
     real = path.resolve()
     if real.parent.name == "blobs" and _BLOB.fullmatch(real.name):
         return real.name

@@ -1,4 +1,4 @@
-"""What ms-swift writes: which checkpoint of an output folder is meant, and what its args.json says of the training."""
+"""Output of ms-swift: the checkpoint of an output folder, and the training arguments in its args.json."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SETTINGS = (
     "tuner_type", "train_type", "task_type", "loss_type", "learning_rate", "num_train_epochs", "max_steps",
     "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "lora_rank", "lora_alpha", "seed",
 )  # fmt: skip
-"""Arguments of a training that a board shows; data sets are left out, since they are paths of another machine."""
+"""Arguments of a training on a board; data sets are left out, since they are paths of another machine."""
 
 
 def checkpoint(folder: Path) -> Path:
-    """Return the checkpoint that a folder stands for: itself, or of an output folder the best one, else the last.
+    """Return the checkpoint of a folder: itself, or of an output folder the best one, else the last.
 
-    ms-swift notes the best one in logging.jsonl where the training was evaluated on the way. Of an output folder with
-    several versions (`v0-…`, `v1-…`), the newest that has a checkpoint counts.
+    ms-swift records the best one in logging.jsonl where the training was evaluated. Of an output folder with
+    several versions (`v0-…`, `v1-…`), the newest with a checkpoint is used.
     """
     numbered = _numbered(folder, _CHECKPOINT)
     if numbered:
@@ -45,7 +45,7 @@ def checkpoint(folder: Path) -> Path:
 
 
 def arguments(checkpoint_dir: Path) -> Mapping[str, Json]:
-    """Return what args.json says, of the checkpoint or of the output folder around it; empty where there is none.
+    """Return the content of args.json, of the checkpoint or of its output folder; empty where there is none.
 
     Raises:
         ModelAbsent: The file isn't a JSON object.
@@ -64,21 +64,21 @@ def arguments(checkpoint_dir: Path) -> Mapping[str, Json]:
     return {}
 
 
-def kind(given: Mapping[str, Json]) -> str | None:
-    """Return the kind of model that was trained, as a base says it; None where args.json doesn't tell."""
-    return _KINDS.get(str(given.get("task_type")))
+def kind(arguments: Mapping[str, Json]) -> str | None:
+    """Return the kind of the trained model, as in a base; None where args.json doesn't contain it."""
+    return _KINDS.get(str(arguments.get("task_type")))
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """Return the folders of this name that hold something, by number."""
+    """Return the non-empty folders of this name, by number."""
     if not folder.is_dir():
         return []
-    found = [(int(match.group(1)), path) for path in folder.iterdir() if (match := pattern.fullmatch(path.name))]
-    return [path for _, path in sorted(found) if path.is_dir() and any(path.iterdir())]
+    numbered = [(int(match.group(1)), path) for path in folder.iterdir() if (match := pattern.fullmatch(path.name))]
+    return [path for _, path in sorted(numbered) if path.is_dir() and any(path.iterdir())]
 
 
 def _noted_best(folder: Path) -> str:
-    """Return the name of the best checkpoint by the last line of logging.jsonl; empty where it notes none."""
+    """Return the name of the best checkpoint by the last line of logging.jsonl; empty where it has none."""
     path = folder / "logging.jsonl"
     if not path.is_file():
         return ""

@@ -18,7 +18,7 @@ _LONGEST_COMMIT = 64
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NO_DOWNLOAD = frozenset({"", "0", "false", "no", "off"})
 _WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
-"""Files of a model on the hub that are downloaded: no pickles, no weights of other engines."""
+"""Files of a model that are downloaded from the hub: no pickles, no weights of other engines."""
 
 _UNWANTED = ("onnx/*", "openvino/*", "*.onnx*")
 MARKS = ("config.json", "modules.json", "adapter_config.json")
@@ -26,12 +26,12 @@ MARKS = ("config.json", "modules.json", "adapter_config.json")
 
 
 def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
-    """Return the folder of a base's weights as it lies there; of an ms-swift output, its best or last checkpoint.
+    """Return the folder of a base's weights, unchanged; of an ms-swift output, its best or last checkpoint.
 
     Args:
-        workspace: Where folders are looked for.
+        workspace: Workspace that contains the folders.
         base: The base.
-        download: Whether a model of the hub may be fetched where it isn't in the local cache.
+        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
 
     Raises:
         ModelAbsent: The weights are neither in a folder nor in the local hub cache.
@@ -67,20 +67,20 @@ def state(workspace: Workspace, base: Base) -> str:
 
 
 def _places(workspace: Workspace, path: str) -> list[Path]:
-    """Return where a path may lead: as it is, or from the workspace's `models` or the base's own file."""
+    """Return the candidates for a path: absolute, or relative to the workspace's `models` or the base's own file."""
     whole = Path(path).expanduser()
     if whole.is_absolute():
         return [whole]
     folders = ["models/bases"] if path.startswith(("./", "../")) else ["models", "models/bases"]
-    found = [content / folder / path for content in workspace.content for folder in folders]
-    return [Path(os.path.normpath(place)) for place in found]
+    places = [content / folder / path for content in workspace.content for folder in folders]
+    return [Path(os.path.normpath(place)) for place in places]
 
 
 def _commit(reference: Path) -> str:
-    """Return the commit that a branch or tag of the hub's cache stands for.
+    """Return the commit of a branch or tag in the hub's cache.
 
     Raises:
-        ModelAbsent: The file holds something else, which is not repeated.
+        ModelAbsent: The file contains something else, which is not quoted.
     """
     with reference.open("rb") as file:
         commit = file.read(_LONGEST_COMMIT + 1).strip()
@@ -93,7 +93,7 @@ def _hub_folder(base: Base, *, download: bool) -> Path:
     """Return the snapshot of a hub model in the local cache."""
     if base.hub_id is None:
         raise ModelAbsent(f"base {base.name}: a base of kind 'baseline' has no weights")
-    # The layout of the hub's cache is documented; importing huggingface_hub to walk it takes a second.
+    # The layout of the hub's cache is documented, and importing huggingface_hub takes a second.
     cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
     repository = cache / f"models--{base.hub_id.replace('/', '--')}"
     reference = repository / "refs" / (base.revision or "main")
@@ -113,7 +113,7 @@ def _hub_folder(base: Base, *, download: bool) -> Path:
 
 
 def _download(base: Base) -> Path:
-    """Fetch a model's configuration, tokenizer and safetensors into the local hub cache; code only where it may run.
+    """Download a model's configuration, tokenizer and safetensors into the local hub cache; code only where allowed.
 
     Raises:
         ModelAbsent: The hub can't be reached, or has no such model.
@@ -131,5 +131,5 @@ def _download(base: Base) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise ModelAbsent(
             f"{base.hub_id}: not in the local hub cache, and can't be downloaded: {str(error).splitlines()[0]} Check "
-            "the name and the network; a gated model wants `hf auth login`. Or copy a cache here that has it."
+            "the name and the network; a gated model requires `hf auth login`. Or copy a cache with the model here."
         ) from error

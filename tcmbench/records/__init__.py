@@ -1,1 +1,1 @@
-"""What is kept: models, tasks, scores with their items, provenance, cells, entries, failures."""
+"""Stored records: models, tasks, scores with their items, provenance, cells, entries, failures."""

@@ -1,4 +1,4 @@
-"""The cells of one model on the columns of a suite: a score each, or why there is none."""
+"""The cells of one model on the columns of a suite: a score each, or the state without one."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class Cells:
     """Column → score."""
 
     states: Mapping[str, CellState]
-    """Column → why there is none."""
+    """Column → state where there is none."""

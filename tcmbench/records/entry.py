@@ -1,4 +1,4 @@
-"""What a board is made from: one entry per model, with its scores, its states and what it cost.
+"""Input of a board: one entry per model, with its scores, states and costs.
 
 Entries hold scores on mteb's scale (0–1), as stored; `build` turns them into points (0–100).
 """
@@ -23,16 +23,16 @@ class CellState:
     """Why a cell has no score."""
 
     state: State
-    """pending: not yet; running: at this moment; failed: tried; not_measured: no data; not_applicable: the model can't
-    do this."""
+    """pending: not started; running: in progress; failed: attempted; not_measured: no data; not_applicable: the model
+    lacks the ability."""
 
     reason: Reason | None = None
-    """Why; None where nothing more is known than the state."""
+    """Reason; None where only the state is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a model cost; None where it was not recorded. Means over seeds."""
+    """Costs of a model, as means over seeds; None where not recorded."""
 
     train_seconds: float | None = None
     """Wall time of one training."""
@@ -69,13 +69,13 @@ class TrainingPoint:
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
-    """What a task's panel says about its data."""
+    """Content of a task's panel about its data."""
 
     description: str = ""
-    """What the task asks."""
+    """What the task measures."""
 
     description_zh: str = ""
-    """The same in Chinese; empty where nobody wrote it."""
+    """The same in Chinese; empty where it is missing."""
 
     source: str = ""
     """Where the data comes from and how to get it."""
@@ -98,16 +98,16 @@ class TaskCard:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row to be: a base or baseline as it is, or a variant with all its seeds."""
+    """Input of one row: a base, or a variant with all its seeds."""
 
     name: str
     """Name of the base or variant."""
 
     title: str
-    """What the board calls it."""
+    """Name on the board."""
 
     kind: Kind
-    """What it is."""
+    """Kind of the model."""
 
     base: str | None = None
     """Base that a variant was tuned from."""
@@ -116,7 +116,7 @@ class Entry:
     """One sentence."""
 
     description_zh: str = ""
-    """The same in Chinese; empty where nobody wrote it."""
+    """The same in Chinese; empty where it is missing."""
 
     recipe: Mapping[str, Json] = field(default_factory=dict)
     """Fields of its file, flattened with dots (`training.batch_size`)."""
@@ -125,16 +125,16 @@ class Entry:
     """Column → one score per seed (one in all for bases)."""
 
     states: Mapping[str, CellState] = field(default_factory=dict)
-    """Column → why there is no score."""
+    """Column → state where there is no score."""
 
     cost: Cost | None = None
-    """What it cost."""
+    """Its costs."""
 
     training: Mapping[int, tuple[TrainingPoint, ...]] = field(default_factory=dict)
     """Seed → training log."""
 
     failure: str | None = None
-    """Why the whole model could not be made or loaded."""
+    """Why the whole model could not be trained or loaded."""
 
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """How it was made: command, commit, hardware, data hashes, package versions."""
+    """Provenance: command, commit, hardware, data hashes, package versions."""

@@ -1,6 +1,6 @@
-"""What happens during a run, as small records that can be sent between processes.
+"""Progress of a run, as small records that can be sent between processes.
 
-Whoever does the work emits them; a progress bar and the status of the run consume them. No result travels in them:
+Jobs emit them; a progress bar and the status of the run consume them. They contain no results:
 results are in the store.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """A job begins, for the first time or again."""
+    """A job starts, for the first time or again."""
 
     key: str
     """Key of the job."""
@@ -26,7 +26,7 @@ class JobStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """A training made a step."""
+    """A training completed a step."""
 
     model: str
     """Variant and seed."""
@@ -35,18 +35,18 @@ class TrainingStep:
     """Optimiser step."""
 
     total: int
-    """Steps in all."""
+    """Total number of steps."""
 
     loss: float
     """Training loss."""
 
     remaining: float
-    """Seconds still to go."""
+    """Remaining seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuringStarted:
-    """The measurement of one column begins."""
+    """The measurement of one column starts."""
 
     model: str
     """Model that is measured."""
@@ -66,12 +66,12 @@ class ScoreMeasured:
     """Column of the suite."""
 
     value: float | None
-    """Main metric (0–1); None where there is no score, for the reason that the store has."""
+    """Main metric (0–1); None where there is no score, for a reason in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFinished:
-    """A job ended; what it made is in the store."""
+    """A job ended; its result is in the store."""
 
     key: str
     """Key of the job."""
@@ -82,7 +82,7 @@ class JobFinished:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """A job could not be done, or waits for one that failed."""
+    """A job failed, or depends on one that failed."""
 
     key: str
     """Key of the job."""
@@ -91,12 +91,12 @@ class JobFailed:
     """Its model."""
 
     reason: str
-    """For people."""
+    """Message for display."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line for people."""
+    """A message for display."""
 
     text: str
     """The line."""
@@ -104,4 +104,4 @@ class Note:
 
 Event = JobStarted | TrainingStep | MeasuringStarted | ScoreMeasured | JobFinished | JobFailed | Note
 Emit = Callable[[Event], None]
-"""Takes the events of a run."""
+"""Receives the events of a run."""

@@ -1,4 +1,4 @@
-"""Why the last training or measurement under a key gave nothing, kept until it succeeds: a later board shows it too."""
+"""Reasons of failed trainings and measurements, by key, stored until they succeed, so that later boards show them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KIND = "failures"
 
 
 def note(store: Store, name: str, error: TcmbenchError) -> None:
-    """Store why the work under a key gave nothing: data that is absent, or a failure."""
+    """Store why the work under a key has no result: absent data, or a failure."""
     state = "not_measured" if isinstance(error, DataAbsent) else "failed"
     write_checked(_path(store, name), {"key": name, "state": state, "reason": Reason.message(error).to_json()})
 
@@ -35,16 +35,16 @@ def forget(store: Store, name: str) -> None:
 
 
 def last(store: Store, name: str) -> CellState | None:
-    """Return why the work under a key gave nothing the last time, None where it was never tried or is done.
+    """Return why the last attempt under a key had no result; None where there was no attempt or it succeeded.
 
-    A note that is damaged or another key's says nothing: the work counts as never tried, and the next run tries it.
+    A record that is damaged or another key's is ignored: the work counts as not attempted, and the next run does it.
     """
     try:
         record = read_checked(_path(store, name))
     except FileNotFoundError:
         return None
     except DamagedArtefact as error:
-        logger.error("%s: %s. Why the work failed is not known any more.", error.path, error.what)
+        logger.error("%s: %s. The reason of the failure is lost.", error.path, error.what)
         return None
     if record.get("key") != name:
         return None
@@ -53,7 +53,7 @@ def last(store: Store, name: str) -> CellState | None:
 
 
 def damaged_note(path: Path) -> dict[Path, DamagedArtefact]:
-    """Return the file of a note with what is wrong with it; empty where nothing is."""
+    """Return the file of a record with its defect; empty where there is none."""
     try:
         read_checked(path)
     except DamagedArtefact as error:
@@ -62,27 +62,27 @@ def damaged_note(path: Path) -> dict[Path, DamagedArtefact]:
 
 
 def damaged(store: Store, error: DamagedArtefact) -> CellState:
-    """Return the state of a cell whose score, or whose model, is stored but not as it was written."""
+    """Return the state of a cell whose stored score or model is damaged."""
     return CellState("failed", Reason.of("damaged", path=error.path.relative_to(store.root), what=error.what))
 
 
 @contextlib.contextmanager
 def explained(what: str, *, place: Path | None = None) -> Iterator[None]:
-    """Turn an error of a library's into one of ours, so that one model's failure doesn't end the run of a set.
+    """Translate an error of a library into a TcmbenchError, so that one model's failure doesn't end the run of a set.
 
     Args:
-        what: What is being done, with which model or data.
+        what: The operation, with its model or data.
         place: Folder or file that the library reads or writes.
 
     Raises:
-        TcmbenchError: What the error means here.
-        EvaluationError: For any error without a translation; TCMBENCH_LOG=DEBUG shows its traceback.
+        TcmbenchError: The translation of the error.
+        EvaluationError: An error without a translation; TCMBENCH_LOG=DEBUG logs its traceback.
     """
     try:
         yield
     except TcmbenchError:
         raise
-    except Exception as error:  # a library may raise anything: none of it may cost the other models of a set
+    except Exception as error:  # a library may raise anything, and no error may affect the other models of a set
         logger.debug("%s", what, exc_info=True)
         known = faults.translated(error, what=what, place=place)
         if known is not None:
@@ -90,7 +90,7 @@ def explained(what: str, *, place: Path | None = None) -> Iterator[None]:
         first = faults.words_of(error)
         raise EvaluationError(
             f"{what}: {type(error).__name__}{f': {first}' if first else ''}{f' ({place})' if place else ''}. Run again "
-            "to try again; with TCMBENCH_LOG=DEBUG it shows where."
+            "to retry; with TCMBENCH_LOG=DEBUG it logs the traceback."
         ) from error
 
 

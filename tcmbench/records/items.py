@@ -26,31 +26,31 @@ class Items:
     """All items of one model on one task, in the order of their ids."""
 
     statistic: str
-    """Name of the statistic: how the figure follows from the values."""
+    """Name of the statistic that computes the score from the values."""
 
     ids: tuple[str, ...]
     """Item ids, sorted."""
 
     clusters: tuple[str, ...]
-    """What is resampled together."""
+    """Cluster of each item; a cluster is resampled as a whole."""
 
     groups: tuple[str, ...]
     """Gold label of each item; empty strings where there is none."""
 
     values: FloatArray
-    """seeds × items: the metric in points, or what the statistic is of (similarities)."""
+    """seeds × items: the metric in points, or the input of the statistic (similarities)."""
 
     gold: FloatArray | None
-    """Gold of each item; None for statistics without."""
+    """Gold value of each item; None for statistics without one."""
 
     top1: tuple[tuple[str, ...], ...]
     """Seed → document ranked first of each item; empty where the task has none."""
 
 
 class Reader:
-    """Reads the scores of one column, model after model.
+    """Reads the items of the scores of one column, one model after another.
 
-    What their tables have in common (ids, clusters, gold labels, their order) is worked out and held once, and so is
+    The common content of their tables (ids, clusters, gold labels, their order) is computed and stored once, and so is
     each name of a document: 100 models on 5,000 items are half a million values, and would be millions of strings.
     """
 
@@ -62,7 +62,7 @@ class Reader:
         """Return the items of one model's seeds.
 
         Raises:
-            EvaluationError: The table of items lacks the column that the score is the mean of.
+            EvaluationError: The table of items lacks a column that the score is computed from.
             NotComparable: The seeds were measured on different items.
         """
         import numpy as np
@@ -72,7 +72,7 @@ class Reader:
         for score, part in zip(scores, parts, strict=True):
             if part.ids != first.ids:
                 raise NotComparable(
-                    f"{score.folder}: {score.record.model} on {score.record.task} was measured on other items than "
+                    f"{score.folder}: {score.record.model} on {score.record.task} was measured on different items from "
                     f"{scores[0].record.model} ({len(part.ids)} against {len(first.ids)}). Measure both again."
                 )
         if len(parts) == 1:
@@ -127,7 +127,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Which items a table holds, and their order."""
+    """The items of a table, and their order."""
 
     columns: Mapping[str, pa.ChunkedArray]
     """The columns of the table that it was read from."""

@@ -1,4 +1,4 @@
-"""A model by name, with the revision that says exactly which one."""
+"""A model by name, with the revision that identifies it."""
 
 from __future__ import annotations
 

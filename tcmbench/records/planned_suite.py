@@ -21,7 +21,7 @@ class PlannedSuite:
     """What is measured."""
 
     tasks: Mapping[str, Task]
-    """Name → task, of those whose data is here."""
+    """Name → task, of those whose data is available."""
 
     absent: Mapping[str, Reason] = field(default_factory=dict)
-    """Name → what is missing and how to get it."""
+    """Name → missing data and how to get it."""

@@ -1,4 +1,4 @@
-"""Where a number comes from: command, packages, commit, hardware, time and memory."""
+"""Provenance of a result: command, packages, commit, hardware, time and memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PACKAGES = (
 def provenance(
     root: Path, *, seconds: float, seed: int = 0, encoded_texts: int = 0, encoded_tokens: int = 0
 ) -> Provenance:
-    """Return the provenance of something that this process just made."""
+    """Return the provenance of a result that this process just computed."""
     return Provenance(
         command=command(),
         packages=package_versions(),
@@ -40,7 +40,7 @@ def provenance(
 
 
 def command() -> str:
-    """Return this process's command line, without the folder that the program stands in and without secrets."""
+    """Return this process's command line, without the folder of the program and without secrets."""
     return redaction.text(shlex.join([sys.argv[0].replace("\\", "/").rpartition("/")[2], *sys.argv[1:]]))
 
 

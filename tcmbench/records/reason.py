@@ -18,12 +18,12 @@ _MESSAGE = "message"
 
 
 class Reason(NamedTuple):
-    """A sentence to be: its code in `reasons.toml`, and what fills its placeholders."""
+    """A reason: its code in `reasons.toml`, and the values of its placeholders."""
 
     code: str
 
     facts: tuple[tuple[str, str], ...] = ()
-    """Placeholder and value, in the order given."""
+    """Placeholder and value, in order."""
 
     @classmethod
     def of(cls, code: str, **facts: object) -> Reason:
@@ -39,12 +39,12 @@ class Reason(NamedTuple):
 
     @classmethod
     def message(cls, words: object) -> Reason:
-        """Return an error's own words, which stand as they are in every language."""
+        """Return an error's own text, which is the same in every language."""
         return cls(_MESSAGE, (("words", str(words)),))
 
     @classmethod
     def from_json(cls, value: Json) -> Reason:
-        """Return what `to_json` wrote; anything else stands as its own words."""
+        """Return the reason that `to_json` wrote; any other value is used as plain text."""
         if isinstance(value, dict) and isinstance(facts := value.get("facts"), dict) and "code" in value:
             return cls(str(value["code"]), tuple((name, str(fact)) for name, fact in facts.items()))
         return cls.message(value)

@@ -1,4 +1,4 @@
-"""A score: one model on one task and split, with the items it is the mean (or other statistic) of."""
+"""A score: one model on one task and split, with the items that its statistic is computed from."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ ITEMS = "items.parquet"
 
 
 class Provenance(BaseModel):
-    """Where a number comes from, written beside it."""
+    """Provenance of a result, stored with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str
-    """Command line that made it."""
+    """Command line that produced it."""
 
     packages: dict[str, str]
-    """Versions of the packages that can change it."""
+    """Versions of the packages that can affect it."""
 
     commit: str
     """Commit of the workspace, `+dirty` when it had changes; empty outside git."""
@@ -54,7 +54,7 @@ class Provenance(BaseModel):
 
 
 class ScoreRecord(BaseModel):
-    """What `score.json` holds."""
+    """Content of `score.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,7 +86,7 @@ class ScoreRecord(BaseModel):
     """Main metric on mteb's scale (0–1)."""
 
     statistic: str
-    """Name of the statistic: how the value follows from the items."""
+    """Name of the statistic that computes the value from the items."""
 
     metrics: dict[str, float]
     """Everything mteb reports for this split."""
@@ -95,10 +95,10 @@ class ScoreRecord(BaseModel):
     """Number of items (queries, pairs, texts, or clustering experiments)."""
 
     notes: tuple[str, ...] = ()
-    """What is unusual about the data, with counts: copies of relevant documents, labels in several spellings …"""
+    """Irregularities of the data, with counts: copies of relevant documents, labels in several spellings …"""
 
     provenance: Provenance
-    """Where it comes from."""
+    """Its provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Score:
         """Return the per-item table.
 
         Columns: `item` (id), `cluster` (patient or the item itself: what is resampled together), `group` (gold
-        label, empty where there is none), and what the statistic is of: the metric's own column (values 0–1), or
+        label, empty where there is none), and the input of the statistic: the metric's own column (values 0–1), or
         `similarity` and `gold`. Retrieval and reranking carry further metrics and `top1` (id of the
         document ranked first).
 

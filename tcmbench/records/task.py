@@ -1,4 +1,4 @@
-"""A task by name, with the revision of what it measures."""
+"""A task by name, with the revision of its data and code."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class Task:
     """Main metric."""
 
     statistic: str
-    """Name of the statistic: how the main metric follows from the items."""
+    """Name of the statistic that computes the main metric from the items."""
 
     needs: Ability
-    """What a model must do."""
+    """Required ability of a model."""
 
     spec: TaskSpec | None
-    """None for a task of mteb's."""
+    """None for a task of mteb."""
 
     task_class: type[AbsTask] | None = None
-    """Of a foreign task; ours are made when they are needed, because mteb takes seconds to import."""
+    """Of a foreign task; local ones are created on demand, because mteb takes seconds to import."""
 
     path: Path | None = None
-    """Where the data of a local task is."""
+    """Location of the data of a local task."""
 
     cache: Path | None = None
-    """Store, for candidates."""
+    """Store of the candidates."""
 
     contents: tuple[tuple[Path, str], ...] = ()
-    """Files of a local task and the sha256 of each, from which the revision follows."""
+    """Files of a local task with their sha256, which determine the revision."""

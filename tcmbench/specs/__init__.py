@@ -1,1 +1,1 @@
-"""What users declare in TOML: bases, variants, model sets, tasks and suites, read into frozen models."""
+"""Specs in TOML: bases, variants, model sets, tasks and suites, read into frozen models."""

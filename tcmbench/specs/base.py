@@ -20,11 +20,11 @@ Architecture = Literal["qwen3", "qwen2", "bert", "xlm-roberta", "static"]
 ModelKind = Literal["embedding", "reranker", "baseline"]
 
 Ability = Literal["documents", "candidates", "texts", "vectors"]
-"""What a model can do, and what a task needs of it: search all documents of a task, order the candidates of a query,
-give vectors of a task's texts, or give a text the same vector in every task, so that it can be stored and reused."""
+"""An ability of a model, required by tasks: search all documents of a task, order the candidates of a query,
+encode a task's texts, or encode a text to the same vector in every task, so that it can be stored and reused."""
 
 Weights = Literal["folder", "server", "built in"]
-"""Where the weights of a model are: in files on this machine, behind a URL, or nowhere, as its code is all there is."""
+"""Location of a model's weights: files on this machine, a URL, or none, as the model consists of code only."""
 
 LABELS = frozenset(
     {
@@ -32,7 +32,7 @@ LABELS = frozenset(
         "own_prompts",
     }
 )  # fmt: skip
-"""Fields that say what a base is called and where its weights and prompts are from: no key holds them, as it holds the
+"""Fields with names and locations of the base, its weights and prompts: not part of a key, which contains the
 prompts and the weights' hash."""
 
 
@@ -40,10 +40,10 @@ class Base(Spec):
     """One file of `models/bases/`."""
 
     kind: ModelKind
-    """What it does; a baseline is a yardstick, which can't be tuned."""
+    """What it does; a baseline is only measured and can't be tuned."""
 
     encoder: str = "sentence_transformers"
-    """Plug-in of `tcmbench/encoders` that runs it; of a reranker that names none, `cross_encoder`."""
+    """Plug-in of `tcmbench/encoders` that runs it; the default of a reranker is `cross_encoder`."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the encoder plug-in."""
@@ -59,7 +59,7 @@ class Base(Spec):
     """Name on the Hugging Face hub, looked up in the local cache first."""
 
     revision: Reference | None = None
-    """Commit, branch or tag on the hub; None takes what the cache has; the hash of the weights is recorded."""
+    """Commit, branch or tag on the hub; None takes the cached one; the hash of the weights is recorded."""
 
     architecture: Architecture | None = None
     """Family of the network."""
@@ -71,16 +71,16 @@ class Base(Spec):
     """Whether vectors have unit length."""
 
     max_length: int = Field(default=512, ge=8, le=10_000_000)
-    """Longest input in tokens; what is longer is cut. A static table of token vectors reads all of a text."""
+    """Longest input in tokens; longer ones are truncated. A static table of token vectors reads all of a text."""
 
     dtype: Dtype = "float32"
     """Precision of the weights in evaluation."""
 
     query_prompt: str = ""
-    """Put before every query of a retrieval or reranking task."""
+    """Prefix of every query of a retrieval or reranking task."""
 
     document_prompt: str = ""
-    """Put before every document, and before every text of the other tasks."""
+    """Prefix of every document, and of every text of the other tasks."""
 
     own_prompts: bool = False
     """Whether the prompts of this file replace those of the folder; else a difference is an error."""
@@ -89,7 +89,7 @@ class Base(Spec):
     """Instruction of a reranker."""
 
     padding_side: Literal["left", "right"] = "right"
-    """Where the tokenizer pads; decoders with last-token pooling need left."""
+    """Padding side of the tokenizer; decoders with last-token pooling need left."""
 
     swift_model_type: Reference | None = None
     """`--model_type` of ms-swift; None when ms-swift can't train it."""
@@ -98,7 +98,7 @@ class Base(Spec):
     """Number of parameters, embeddings included."""
 
     license: Prose = "unknown"
-    """SPDX name, or what the model's card says."""
+    """SPDX name, or the licence on the model's card."""
 
     trust_remote_code: bool = False
     """Whether code that comes with the weights may run."""
@@ -111,14 +111,14 @@ class Base(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _reranker_is_no_bi_encoder(cls, given: Any) -> Any:
+    def _reranker_is_not_a_bi_encoder(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("kind") == "reranker":
             return {"encoder": "cross_encoder", **given}
         return given
 
     @property
     def weights(self) -> Weights:
-        """Where its weights are."""
+        """Location of its weights."""
         declared: Weights = self._encoder().WEIGHTS
         return declared
 
@@ -129,7 +129,7 @@ class Base(Spec):
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What it can do."""
+        """Abilities of its encoder."""
         declared: frozenset[Ability] = self._encoder().ABILITIES[self.kind]
         return declared
 
@@ -150,7 +150,7 @@ class Base(Spec):
                     f"models of encoder {self.encoder} have no weights here ({self.weights}): remove path and hub_id"
                 )
         elif (self.path is None) == (self.hub_id is None):
-            raise ValueError("give either path (weights in the workspace) or hub_id (weights on the hub)")
+            raise ValueError("set either path (weights in the workspace) or hub_id (weights on the hub)")
         return self
 
     def _encoder(self) -> ModuleType:

@@ -1,4 +1,4 @@
-"""A model set: what stands on one board, and against which base it is measured."""
+"""A model set: the models of one board, and the reference that they are compared with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
 
 MOST_VARIANTS = 2_000
-"""Variants that the matrices of a set may spell."""
+"""Limit of the number of variants in the matrices of a set."""
 _MOST_AXES = 10
 _LONGEST_TEMPLATE = 500
 
 
 class Matrix(BaseModel):
-    """Variants spelled as a product: every combination of the values given."""
+    """Variants defined as a product: every combination of the values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -31,7 +31,7 @@ class Matrix(BaseModel):
     """Template of the names, with `{axis}` for each axis that isn't alone."""
 
     common: dict[str, Any] = Field(default_factory=dict)
-    """Fields that all share."""
+    """Fields shared by all."""
 
     axes: dict[str, Annotated[dict[FileName, dict[str, Any]], Field(min_length=1)]] = Field(
         min_length=1, max_length=_MOST_AXES
@@ -43,7 +43,7 @@ class Matrix(BaseModel):
         try:
             parsed = [part[1:] for part in string.Formatter().parse(self.name) if part[1] is not None]
         except ValueError as error:
-            raise ValueError(f"name {self.name!r} is no template ({error}): {self._example()}") from error
+            raise ValueError(f"name {self.name!r} is not a template ({error}): {self._example()}") from error
         if any(form or conversion for _, form, conversion in parsed):
             raise ValueError(f"name {self.name!r}: no widths or conversions: {self._example()}")
         unknown = [field for field, _, _ in parsed if field not in self.axes]
@@ -114,19 +114,19 @@ class ModelSet(Spec):
     """Base that gain and forgetting are measured against; it must be among `models`."""
 
     models: tuple[str, ...] = Field(min_length=1)
-    """Bases that are measured as they are."""
+    """Bases that are measured without tuning."""
 
     variants: tuple[str, ...] = ()
     """Names of variant files."""
 
     variant: tuple[dict[str, Any], ...] = ()
-    """Variants spelled here."""
+    """Variants defined inline."""
 
     matrix: tuple[Matrix, ...] = ()
-    """Variants spelled as products."""
+    """Variants defined as products."""
 
     policy: str | dict[str, Any] = Field(default_factory=dict)
-    """Rules that board and gate judge by: a table, or the path of a file from the workspace's root (docs/ci.md); empty
+    """Rules of the board and the gate: a table, or the path of a file from the workspace's root (docs/ci.md); empty
     for the default."""
 
     @model_validator(mode="after")
@@ -162,7 +162,7 @@ class ModelSet(Spec):
 
 
 def _paths(fields: dict[str, Any]) -> set[tuple[str, ...]]:
-    """Return the way to every field that isn't a table."""
+    """Return the path of every field that isn't a table."""
     found: set[tuple[str, ...]] = set()
     for name, value in fields.items():
         found |= {(name, *rest) for rest in _paths(value)} if isinstance(value, dict) else {(name,)}

@@ -1,4 +1,4 @@
-"""Names and paths that specs may give: none of them leads out of the folders that it is meant for."""
+"""Names and paths in specs: none of them leads out of its intended folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic import AfterValidator
 from tcmbench import redaction
 
 _LONGEST = 150
-"""Bytes; a file system takes 255, and endings and temporary names are added."""
+"""Bytes; file systems allow 255, and endings and temporary names are added."""
 
 
 def checked(name: str) -> str:
-    """Return a name that files can carry.
+    """Return a name that is valid for files.
 
     Raises:
-        ValueError: It is empty or long, begins with a point, or holds a slash or a character that can't be shown.
+        ValueError: It is empty or too long, begins with a dot, or contains a slash or an unprintable character.
     """
     size = len(name.encode("utf-8", errors="surrogatepass"))
     if not 0 < size <= _LONGEST:
@@ -29,7 +29,7 @@ def checked(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Return whether a file can carry the name; one that can't is no spec's."""
+    """Return whether the name is valid for a file, and therefore for a spec."""
     try:
         checked(name)
     except ValueError:
@@ -38,16 +38,16 @@ def is_name(name: str) -> bool:
 
 
 def leads_outside(path: str) -> bool:
-    """Return whether a path under the data root leads out of it by what it says."""
+    """Return whether a path under the data root is written so that it leads out of it."""
     windows = PureWindowsPath(path)
     return bool(PurePosixPath(path).is_absolute() or windows.drive or windows.root or ".." in windows.parts)
 
 
 def _checked_reference(name: str) -> str:
-    """Return the name of a branch, tag, commit or repository, which the hub's cache makes folders of.
+    """Return the name of a branch, tag, commit or repository, from which the hub's cache derives folders.
 
     Raises:
-        ValueError: It could lead to another folder, or be read as an option of a program.
+        ValueError: It could lead to another folder, or be parsed as an option of a program.
     """
     if not _REFERENCE.fullmatch(name) or ".." in name:
         raise ValueError("expected letters, digits and . _ - / between them, as in org/model or refs/pr/1")
@@ -60,7 +60,7 @@ FileName = Annotated[str, AfterValidator(checked)]
 """A name that becomes part of paths."""
 
 Reference = Annotated[str, AfterValidator(_checked_reference)]
-"""A name on the hub, or of a type of model: no path and no option."""
+"""A name on the hub, or of a type of model: neither a path nor an option."""
 
 Prose = Annotated[str, AfterValidator(redaction.text)]
-"""Text for people; a secret in it is hidden when it is read."""
+"""Text for display; secrets in it are redacted on reading."""

@@ -1,4 +1,4 @@
-"""What a variant may lose and must gain before it may ship: the rules of both comparisons, in TOML.
+"""Limits of loss and required gains of a variant that may ship: the rules of both comparisons, in TOML.
 
 margin = 1.5                    # for both comparisons
 required_tasks = ["SynthQA"]
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _GAIN = ("required_gain", "gain_evidence")
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "reference": {},
-    # A model has nothing to gain on its own earlier scores and everything to keep.
+    # No gain is required of a model compared with its own earlier scores.
     "baseline": {"keep": "all", "required_gain": None, "regressed_tasks": "fail"},
 }
 
@@ -37,41 +37,42 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     keep: Literal["general", "all"] = "general"
-    """Tasks whose mean change is held against the margin: the general ones (what was forgotten, for a variant against
-    its base), or all (for a model against its own earlier scores, which has nothing to gain and all to keep)."""
+    """Tasks whose mean change is compared with the margin: the general ones (forgetting, for a variant against the
+    reference), or all (for a model against its own earlier scores)."""
 
     margin: float = Field(default=1.0, ge=0)
-    """Points that the mean over the kept tasks may lose: its lower bound must not lie below minus this."""
+    """Points that the mean over the kept tasks may lose: its lower bound must not be below minus this."""
 
     cap: float = Field(default=5.0, ge=0)
-    """Points that one task may fall. It fails only where it surely fell by more, corrected for the number of tasks."""
+    """Points that one task may lose. The rule fails only for a significantly larger loss, corrected for the number of
+tasks."""
 
     caps: dict[str, float] = Field(default_factory=dict)
     """Task → its own cap."""
 
     regressed_tasks: Literal["tell", "fail"] = "tell"
-    """Whether a single task with the verdict `regressed` is a regression, or is told and weighed by the margin."""
+    """Whether a single task with the verdict `regressed` is a regression, or is reported and subject to the margin."""
 
     required_gain: float | None = 0.0
-    """Points that the mean over the in_domain tasks must surely gain more than; None asks for no gain."""
+    """Points that the gain over the in_domain tasks must significantly exceed; None requires no gain."""
 
     gain_evidence: Literal["interval", "estimate"] = "interval"
-    """Whether the lower bound of the gain must lie above the required one, or the figure itself is enough."""
+    """Whether the lower bound of the gain must exceed the required one, or the estimate itself is sufficient."""
 
     inconclusive_passes: bool = False
-    """Whether a variant passes when nothing is shown against it and only certainty is lacking (too few items)."""
+    """Whether a variant passes when no rule fails but some are undecided (too few items)."""
 
     equivalence: float = Field(default=1.0, ge=0)
-    """A task is unchanged where the whole interval of its change lies within plus and minus this."""
+    """A task is unchanged where the whole interval of its change is within plus and minus this."""
 
     required_tasks: tuple[str, ...] = ()
-    """Tasks that must have been measured; empty: every task of the suite. One with a cap of its own is required too."""
+    """Tasks that must have been measured; empty: every task of the suite. A task with its own cap is required, too."""
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """Chance of a false alarm. Each of the rules on kept tasks and on caps spends half of it."""
+    """Probability of a false alarm. Each of the rules on kept tasks and on caps uses half of it."""
 
     n_resamples: int = Field(default=10_000, ge=1_000, le=1_000_000)
-    """Bootstrap resamples and random flips."""
+    """Number of bootstrap resamples and of random flips."""
 
     seed: int = Field(default=0, ge=0)
     """Seed of both."""
@@ -81,7 +82,7 @@ class Policy(BaseModel):
         return not self.required_tasks or task in self.required_tasks or task in self.caps
 
     def cap_of(self, task: str) -> float:
-        """Return how many points a task may fall."""
+        """Return how many points a task may lose."""
         return self.caps.get(task, self.cap)
 
 
@@ -95,7 +96,7 @@ class Policies(NamedTuple):
     """A model against its own earlier scores: did it get worse?"""
 
     source: str = "default"
-    """Where the rules are written: default, a set, or the path of a file."""
+    """Source of the rules: default, a set, or the path of a file."""
 
     def with_resamples(self, count: int) -> Policies:
         """Return the same rules with another number of resamples."""
@@ -106,7 +107,7 @@ class Policies(NamedTuple):
 
 
 def default() -> Policies:
-    """Return the rules that hold where none are written."""
+    """Return the default rules."""
     return parse({}, where="", source="default")
 
 
@@ -115,10 +116,10 @@ def read(path: Path, *, source: str = "") -> Policies:
 
     Args:
         path: The file.
-        source: What the file is called on a board; empty for its path.
+        source: Name of the file on a board; empty for its path.
 
     Raises:
-        SpecError: No such file, not TOML, or a field that is misspelt or can't be; the message names file and line.
+        SpecError: No such file, not TOML, or a field that is misspelt or invalid; the message names file and line.
     """
     if not path.exists():
         raise SpecError(f"{path}: no such policy. See docs/ci.md for an example.")
@@ -127,19 +128,19 @@ def read(path: Path, *, source: str = "") -> Policies:
 
 
 def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None = None) -> Policies:
-    """Return the policies that a table of rules makes.
+    """Return the policies defined by a table of rules.
 
-    Fields at the top hold for both comparisons, except what is asked of the gain, which is the reference's business;
-    the tables `reference` and `baseline` go before them.
+    Fields at the top apply to both comparisons, except the required gain, which applies to the reference only;
+    the tables `reference` and `baseline` override them.
 
     Args:
         rules: The table.
         where: File that it is in, for messages.
-        source: What it is called on a board.
+        source: Name of its source on a board.
         text: Text of the file, whose lines messages name; None for a table inside another file.
 
     Raises:
-        SpecError: A field that is misspelt or can't be; the message names all of them.
+        SpecError: A field that is misspelt or invalid; the message names all of them.
     """
     shared = {name: value for name, value in rules.items() if name not in _DEFAULTS}
     policies: dict[str, Policy] = {}
@@ -168,7 +169,7 @@ def _complaint(error: ValidationError, where: str, text: str | None) -> str:
 
 
 def _place(where: str, text: str | None, name: str) -> str:
-    """Return file and line of a field or table; the line is 1 where none sets it."""
+    """Return file and line of a field or table; line 1 where it isn't in the text."""
     if text is None:
         return where
     for number, line in enumerate(text.splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""TOML files as plain values: what a reader can't use, or can't hold, is refused here with its file and key."""
+"""TOML files as plain values: unusable or oversized values are rejected here with file and key."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def load(path: Path) -> tuple[dict[str, Any], str]:
             a number that isn't finite, or one of over 64 bits.
     """
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+        if path.exists() and not path.is_file():  # opening a named pipe would block forever
             raise SpecError(f"{path}: expected a file, got a folder, device or pipe.")
         if path.stat().st_size > _LARGEST:
             raise SpecError(f"{path}: expected at most {_LARGEST:,} bytes, got {path.stat().st_size:,}. Split it.")
         text = path.read_text(encoding="utf-8")
         given = tomllib.loads(text)
     except OSError as error:
-        raise SpecError(f"{path}: expected a file that can be read, but: {error.strerror}.") from error
+        raise SpecError(f"{path}: expected a readable file, but: {error.strerror}.") from error
     except RecursionError as error:
         raise SpecError(f"{path}: expected at most {_DEEPEST} tables inside one another, got more.") from error
-    except ValueError as error:  # tomllib's own, no UTF-8, numbers of thousands of digits
+    except ValueError as error:  # tomllib's own, text that is not UTF-8, numbers of thousands of digits
         raise SpecError(f"{path}: not valid TOML: {error}") from error
     for key, value, depth in _walk(given):
         reason = _reason(value, depth)
@@ -46,7 +46,7 @@ def load(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _walk(given: dict[str, Any]) -> Iterator[tuple[str, Any, int]]:
-    """Yield every value with the name of the topmost key that it stands under, and its depth, without recursion."""
+    """Yield every value with the name of its topmost key, and its depth, without recursion."""
     left: list[tuple[str, Any, int]] = [(key, value, 1) for key, value in given.items()]
     while left:
         key, value, depth = left.pop()

@@ -1,4 +1,4 @@
-"""A suite: which tasks are measured, and what each one stands for."""
+"""A suite: the tasks that are measured, and the role of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLES: tuple[Role, ...] = ("in_domain", "held_out", "general")
 """All roles, in the order of the board."""
 
 GAIN_ROLES: tuple[Role, ...] = ("in_domain", "held_out")
-"""What counts as gain: the first of these that a suite has tasks of."""
+"""Roles that measure gain: the first one with tasks in a suite."""
 
 
 class SuiteTask(BaseModel):
@@ -25,7 +25,7 @@ class SuiteTask(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str
-    """Name of the task: one of ours, of the workspace, or any that mteb knows."""
+    """Name of the task: a bundled one, one of the workspace, or any of mteb's."""
 
     role: Role
     """in_domain and held_out measure gain, general measures forgetting."""
@@ -60,7 +60,7 @@ class Suite(Spec):
     """Name of the benchmark in mteb; `tcmbench(<suite>)` when empty."""
 
     synthetic: bool = False
-    """Whether the data is generated; then the board says so at every figure."""
+    """Whether the data is generated; the board then marks every score."""
 
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
     """What is measured, in the order of the columns."""
@@ -70,5 +70,5 @@ class Suite(Spec):
         columns = [task.column for task in self.tasks]
         twice = sorted(column for column, count in Counter(columns).items() if count > 1)
         if twice:
-            raise ValueError(f"columns that stand twice: {', '.join(twice)}")
+            raise ValueError(f"duplicate columns: {', '.join(twice)}")
         return self

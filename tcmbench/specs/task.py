@@ -14,7 +14,7 @@ class TaskSpec(Spec):
     """One file of `tasks/`."""
 
     type: str
-    """Plug-in of `tcmbench/task_types`: what kind of task the data becomes."""
+    """Plug-in of `tcmbench/task_types`: the kind of task."""
 
     path: str
     """Folder or file under the data root."""
@@ -26,13 +26,13 @@ class TaskSpec(Spec):
     """Splits that are evaluated."""
 
     metric: str = ""
-    """Main metric; empty takes the type's own."""
+    """Main metric; empty takes the default of the type."""
 
     languages: tuple[str, ...] = Field(default=("zho-Hans",), min_length=1)
     """Languages of the texts, as mteb writes them."""
 
     description: Prose = ""
-    """What the task asks, in one sentence."""
+    """What the task measures, in one sentence."""
 
     description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
@@ -53,6 +53,6 @@ class TaskSpec(Spec):
     def _path_stays_inside(self) -> TaskSpec:
         if leads_outside(self.path) and not self.outside_data_root:
             raise ValueError(
-                f"path {self.path!r} leads out of the data root. Where that is meant, write outside_data_root = true"
+                f"path {self.path!r} leads out of the data root. If that is intended, write outside_data_root = true"
             )
         return self

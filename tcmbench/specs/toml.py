@@ -22,7 +22,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: FileName
-    """Name; the same as the file's."""
+    """Name; equal to the name of the file."""
 
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -35,7 +35,7 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
     """Return the validated spec.
 
     Raises:
-        SpecError: A field is missing, misspelt or of the wrong kind; the message names all of them.
+        SpecError: A field is missing, misspelt or of the wrong type; the message names all of them.
     """
     try:
         return schema.model_validate(dict(given))
@@ -52,7 +52,7 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
 
 
 def read(schema: type[SpecT], path: Path) -> SpecT:
-    """Read a spec file; its `name` may be left out and is then the file's.
+    """Read a spec file; its `name` defaults to that of the file.
 
     Raises:
         SpecError: Not TOML, not valid, or a `name` that differs from the file's.
@@ -60,12 +60,12 @@ def read(schema: type[SpecT], path: Path) -> SpecT:
     given, _ = load(path)
     spec = parse(schema, {"name": path.stem, **given}, where=str(path))
     if spec.name != path.stem:
-        raise SpecError(f"{path}: the name inside is {spec.name!r}; rename the file or the spec so they agree.")
+        raise SpecError(f"{path}: the name inside is {spec.name!r}; rename the file or the spec so that they agree.")
     return spec
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names of all specs in a folder, sorted; what is no file is refused where it is read, by its name."""
+    """Return the names of all specs in a folder, sorted; entries that are not files are rejected when they are read."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 

@@ -18,7 +18,7 @@ class _VariantPart(BaseModel):
 
 
 class NegativesSpec(_VariantPart):
-    """Which documents a query is taught to stay away from."""
+    """Which documents are the negatives of a query."""
 
     miner: str = "none"
     """Plug-in of `tcmbench/miners`."""
@@ -28,7 +28,7 @@ class NegativesSpec(_VariantPart):
 
 
 class AugmentationSpec(_VariantPart):
-    """How the text of documents is varied."""
+    """How the texts of documents are varied."""
 
     name: str
     """Plug-in of `tcmbench/augmentations`."""
@@ -42,16 +42,16 @@ _OF_TRAINERS = frozenset({"attention", "deepspeed", "devices", "matryoshka_dims"
 
 
 class Training(_VariantPart):
-    """Hyper-parameters that every trainer understands."""
+    """Hyper-parameters common to all trainers."""
 
     epochs: float = Field(default=1.0, gt=0, le=10_000)
     """Passes over the training set."""
 
     max_steps: int | None = Field(default=None, ge=1, le=10_000_000)
-    """Stop after so many optimiser steps."""
+    """Maximum number of optimiser steps."""
 
     batch_size: int = Field(default=32, ge=2, le=1_000_000)
-    """Examples per step on one device; InfoNCE teaches nothing with one."""
+    """Examples per step on one device; InfoNCE needs at least two."""
 
     accumulation: int = Field(default=1, ge=1, le=1_000_000)
     """Gradient accumulation steps."""
@@ -60,8 +60,8 @@ class Training(_VariantPart):
     """Peak learning rate."""
 
     token_learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate of the token vectors, where all weights are tuned; None: `learning_rate`. A step moves all
-    matrices but the vectors of its own tokens only, so a small training set wants a higher one here."""
+    """Peak learning rate of the token vectors, where all weights are tuned; None: `learning_rate`. A step changes all
+    matrices but only the vectors of its own tokens, so a small training set needs a higher one here."""
 
     warmup_ratio: float = Field(default=0.05, ge=0, le=1)
     """Share of steps over which the learning rate rises."""
@@ -76,7 +76,7 @@ class Training(_VariantPart):
     """Whether the positives of other examples in the batch are negatives."""
 
     max_length: int = Field(default=256, ge=16, le=1_000_000)
-    """Longest text in tokens; longer ones are cut when the training set is built."""
+    """Longest text in tokens; longer ones are truncated when the training set is built."""
 
     loss: str | None = None
     """One of the trainer's losses (`LOSSES` in its file); None: its first for the task, such as InfoNCE."""
@@ -88,13 +88,13 @@ class Training(_VariantPart):
     """Scale of the adapters."""
 
     gradient_checkpointing: bool = False
-    """Trade time for memory."""
+    """Whether activations are recomputed, which saves memory and costs time."""
 
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of training."""
 
     save_steps: int = Field(default=200, ge=1, le=10_000_000)
-    """Steps between checkpoints; a killed training resumes from the last."""
+    """Steps between checkpoints; an interrupted training resumes from the last one."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the trainer (devices, deepspeed, matryoshka_dims …)."""
@@ -115,13 +115,13 @@ class Variant(Spec):
     """Name of the base."""
 
     data: str
-    """TCM-SD folder under the data root whose train split is trained on."""
+    """TCM-SD folder under the data root, whose train split is the training data."""
 
     outside_data_root: bool = False
     """Whether `data` may lead out of the data root, as an absolute path or with `..` in it."""
 
     task: Literal["embedding", "reranker"] = "embedding"
-    """What the tuned model does."""
+    """Kind of the tuned model."""
 
     head: Literal["generative", "classification"] = "generative"
     """Rerankers only: yes/no logits, or a one-label head."""
@@ -130,7 +130,7 @@ class Variant(Spec):
     """Which negatives are mined."""
 
     augmentation: AugmentationSpec | None = None
-    """How documents are varied; None leaves them as they are."""
+    """How documents are varied; None leaves them unchanged."""
 
     batch_rule: Literal["label_unique", "plain", "no_duplicates"] = "label_unique"
     """label_unique: no two examples of a batch share a label, so no positive is pushed away; no_duplicates: no two
@@ -146,16 +146,16 @@ class Variant(Spec):
     """Hyper-parameters."""
 
     max_samples: int | None = Field(default=None, ge=1)
-    """Use at most so many examples (a seeded sample)."""
+    """Maximum number of examples (a seeded sample)."""
 
     split_negatives: bool = False
-    """One example a negative instead of one with all."""
+    """Whether each negative becomes its own example, instead of one example with all."""
 
     drop_leaks: bool = False
-    """Remove training records that (nearly) stand in an evaluation task of the set."""
+    """Whether training records that are (nearly) equal to a text of an evaluation task of the set are removed."""
 
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
-    """One model is trained for each."""
+    """One model is trained per seed."""
 
     description: Prose = ""
     """One sentence for the board."""
@@ -167,7 +167,7 @@ class Variant(Spec):
     def _data_stays_inside(self) -> Variant:
         if leads_outside(self.data) and not self.outside_data_root:
             raise ValueError(
-                f"data {self.data!r} leads out of the data root. Where that is meant, write outside_data_root = true"
+                f"data {self.data!r} leads out of the data root. If that is intended, write outside_data_root = true"
             )
         return self
 

@@ -116,7 +116,7 @@ def test_clustering_says_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(SHAPES, "held_out", ("Clustering", "v_measure", "mean"))
     clustered = make(tmp_path, Shape(variants=1, columns=3, items=20, seeds=1))
     assert sum(column.role == "held_out" for column in clustered.suite.tasks) == 1
-    assert to_html(table_of(clustered)).count("k-means decides between equal distances by rounding") == 1
+    assert to_html(table_of(clustered)).count("k-means resolves equal distances by rounding") == 1
 
 
 def test_synthetic_is_said_at_the_table(table: Table, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_sums_over_a_part_of_the_tasks_are_marked(table: Table) -> None:
     for render, star in ((markdown.to_markdown, "\\*"), (latex.to_latex, "^*")):
         marked = render(replace(table, rows=rows))
         assert marked.count(star) == render(table).count(star) + 2
-        assert "over the tasks that the model can do" in marked
+        assert "over the tasks that the model supports" in marked
 
 
 def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
@@ -100,7 +100,7 @@ def test_data_says_which_sums_are_over_a_part(table: Table) -> None:
     row = next(row for row in table.rows if row.kind == "variant" and row.aggregates.general is not None)
     part = replace(row, aggregates=replace(row.aggregates, partial=frozenset({"general"})))
     marked = replace(table, rows=tuple(part if other is row else other for other in table.rows))
-    lines = [line for line in to_csv(marked).splitlines() if "over the tasks that the model can do" in line]
+    lines = [line for line in to_csv(marked).splitlines() if "over the tasks that the model supports" in line]
     assert len(lines) == 1
     assert ",backward_transfer," in lines[0]
     roles = {row["name"]: row["aggregates"]["partial"] for row in json.loads(to_json(marked))["rows"]}

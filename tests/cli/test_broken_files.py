@@ -173,7 +173,7 @@ def test_a_store_without_room_ends_a_run(place: Workspace, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr("pyarrow.parquet.write_table", refuse)
-        with pytest.raises(StorageError, match="expected room to write, but: No space left on device"):
+        with pytest.raises(StorageError, match="expected free space to write, but: No space left on device"):
             run(place, "mine")
     states = [state.state for entry in run(place, "mine").entries for state in entry.states.values()]
     assert states == []

@@ -112,7 +112,7 @@ def test_what_is_as_it_was_written_is_counted(store: Store) -> None:
     assert [line.split() for line in lines[1:4]] == [
         ["models", "1", "0", "0"], ["scores", "1", "0", "0"], ["trainsets", "0", "1", "0"],
     ]  # fmt: skip
-    assert "what a run reads of it, it makes again first" in lines[4]
+    assert "a run rebuilds those that it needs" in lines[4]
 
 
 def test_damage_is_named_and_removed_where_that_is_asked_for(store: Store) -> None:
@@ -120,9 +120,9 @@ def test_damage_is_named_and_removed_where_that_is_asked_for(store: Store) -> No
     path = store.path("models", "aa1") / "outcome.json"
     path.write_text("{}", encoding="utf-8")
     result = cache("verify", "--kind", "models")
-    assert f"damaged: models  {path}: its bytes differ" in result.output
+    assert f"damaged: models  {path}: its content doesn't match" in result.output
     assert isinstance(result.exception, StoreError)
-    assert "1 artefact not as written" in str(result.exception)
+    assert "1 artefact damaged" in str(result.exception)
     assert cache("verify", "--kind", "models", "--delete", "--dry-run").exit_code == 0
     assert path.is_file()
     assert "removed 1," in cache("verify", "--kind", "models", "--delete", "--yes").output
@@ -148,9 +148,9 @@ def test_kinds_with_checksums_of_their_own_are_verified_too(store: Store) -> Non
 
     words = ("verify", "--kind", "failures", "--kind", "embeddings", "--kind", "work")
     result = cache(*words)
-    assert f"{note}: the file's sha256 is not that of its fields" in result.output
+    assert f"{note}: the file's sha256 doesn't match its fields" in result.output
     assert "1 of 2 vectors differ from their checksums" in result.output
-    assert "checkpoint-2/trainer_state.json: its bytes differ" in result.output
+    assert "checkpoint-2/trainer_state.json: its content doesn't match" in result.output
     cache(*words, "--delete", "--yes")
     assert not note.exists()
     assert not space.folder.exists()

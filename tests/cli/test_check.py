@@ -149,7 +149,7 @@ def test_a_missing_score_fails_with_2(whole: Workspace, cli: Callable[..., tuple
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("items.parquet", "it is missing"), ("score.json", "its bytes differ from those that")]
+    ("name", "what"), [("items.parquet", "it is missing"), ("score.json", "its content doesn't match its sha256 in")]
 )
 def test_a_damaged_score_fails_with_2(
     whole: Workspace, cli: Callable[..., tuple[int, str]], name: str, what: str
@@ -165,7 +165,7 @@ def test_a_damaged_score_fails_with_2(
     finally:
         path.write_bytes(kept)
     assert code == 2
-    assert f"missing: {gate.TASK}: failed: what is stored is damaged and not shown (scores/" in said
+    assert f"missing: {gate.TASK}: failed: the stored result is damaged and not shown (scores/" in said
     assert f"{name}: {what}" in said
 
 

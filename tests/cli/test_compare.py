@@ -123,7 +123,7 @@ def test_a_score_that_is_missing_is_told_and_exits_with_2(
     [
         (("stays", "tunde"), "no model named 'tunde'. Did you mean 'tuned'"),
         (("stays", "tuned", "--task", "SmalQA"), "suite small: no column named 'SmalQA'. Did you mean 'SmallQA'"),
-        (("stays", "nowhere.json:tuned"), "there is no nowhere.json"),
+        (("stays", "nowhere.json:tuned"), "nowhere.json doesn't exist"),
         (("mini-zh", "tfidf"), "are both in the sets"),
     ],
 )

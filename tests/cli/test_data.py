@@ -64,7 +64,7 @@ def test_convert_says_what_was_written_and_lost(folder: Path, tmp_path: Path) ->
     result = runner.invoke(app, ["convert", str(folder), str(target), "--from", "tcm_sd", "--to", "swift"])
 
     assert result.exit_code == 0
-    assert "1 rows; the format has no place for: query_id (1)" in result.output
+    assert "1 rows; not supported by the format: query_id (1)" in result.output
     assert "主诉：倦怠\\n" in target.read_text("utf-8")
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMANDS = {
-    "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [], "check": ["demo"],
-    "compare": ["bm25", "tfidf"], "data build": ["v"], "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
-    "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
-    "run": ["demo"], "train": ["v"],
+    "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
+    "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"],
+    "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"], "data synth": ["x"], "data validate": ["x"],
+    "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"], "run": ["demo"], "train": ["v"],
 }  # fmt: skip
 """Every command with arguments that it can be called with."""
 
@@ -127,8 +127,8 @@ def test_a_fault_is_told_in_a_line_and_kept_in_a_file(
     (kept,) = tmp_path.iterdir()
     assert said == (
         "tcmbench: internal error: KeyError in tcmbench/cli/list_.py:"
-        f"{re.findall(r'list_.py:([0-9]+)', said)[0]}. This is a fault of tcmbench, please report it: the traceback is "
-        f"in {kept}, TCMBENCH_LOG=DEBUG shows it here.\n"
+        f"{re.findall(r'list_.py:([0-9]+)', said)[0]}. This is a bug in tcmbench, please report it: the traceback is "
+        f"in {kept}, TCMBENCH_LOG=DEBUG prints it here.\n"
     )
     assert "KeyError: 'patient 7'" in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o077 == 0
@@ -141,7 +141,7 @@ def test_a_fault_without_room_for_its_traceback_is_told(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
     monkeypatch.setattr("tcmbench.plugins.names", lambda _: 1 / 0)
     assert called("list", "miners") == 70
-    assert "please report it: TCMBENCH_LOG=DEBUG shows the traceback.\n" in capsys.readouterr().err
+    assert "please report it: TCMBENCH_LOG=DEBUG prints the traceback.\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

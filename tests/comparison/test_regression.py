@@ -146,7 +146,7 @@ def test_a_new_variant_is_held_against_the_reference(whole: MeasuredSet, kept: B
     found = judge(whole, older)
     assert (found[VARIANT].against, found["mini-zh"].against) == ("reference", "baseline")
     assert found["bm25-words"].exit_code == 3
-    assert "is no variant" in found["bm25-words"].findings[0].message
+    assert "is not a variant" in found["bm25-words"].findings[0].message
 
 
 def test_a_model_that_is_gone_is_not_comparable(whole: MeasuredSet, kept: Baseline) -> None:

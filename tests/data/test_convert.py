@@ -145,7 +145,7 @@ def test_keys_without_meaning_are_named_and_counted(tmp_path: Path, name: str, u
     conversion = convert(source, tmp_path / "out.jsonl", source_format=name, target_format="pos_neg")
 
     assert conversion.unread == unread
-    assert f"; keys that the source's format doesn't have: {min(unread)} (2)" in str(conversion)
+    assert f"; keys that the source format doesn't define: {min(unread)} (2)" in str(conversion)
 
 
 @pytest.mark.parametrize("target", ["beir", "rag_json", "tcm_sd", "pos_neg"])

@@ -37,7 +37,7 @@ def test_a_changed_folder_is_refused(tmp_path: Path, name: str) -> None:
     write_tcm_sd(tmp_path, records=20, seed=0)
     with (tmp_path / name).open("a", encoding="utf-8") as file:
         file.write("mine")
-    with pytest.raises(DataError, match="this version of it did not write"):
+    with pytest.raises(DataError, match="that this version did not write"):
         require_own(tmp_path)
 
 

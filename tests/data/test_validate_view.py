@@ -53,7 +53,7 @@ def test_a_knowledge_base_alone_says_so(make_folder: MakeFolder) -> None:
     """Empty tables are not shown."""
     text = shown(make_folder())
 
-    assert "No splits: a knowledge base alone." in text
+    assert "No splits, only a knowledge base." in text
     assert "Splits" not in text
 
 

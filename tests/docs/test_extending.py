@@ -170,7 +170,9 @@ def test_task_and_base(clinic: Workspace, capsys: pytest.CaptureFixture[str]) ->
     """Both are listed, and the base is measured on the task."""
     assert called("list", "tasks") == called("list", "bases") == 0
     listed = capsys.readouterr().out
-    assert re.search(r"^ClinicQuestions +data here +Find the answer to a patient's question\.$", listed, re.MULTILINE)
+    assert re.search(
+        r"^ClinicQuestions +data present +Find the answer to a patient's question\.$", listed, re.MULTILINE
+    )
     assert re.search(r"^clinic-zh .* embedding: Our model for clinical notes\.$", listed, re.MULTILINE)
     assert called("eval", "clinic-zh", "--suite", "clinic") == 0
     assert re.search(r"ClinicQuestions .*\d\d\.\d", capsys.readouterr().out)

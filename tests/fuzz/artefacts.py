@@ -1,4 +1,4 @@
-"""Every kind of artefact, small, in a store of its own: what it is used for, and by what it is made again."""
+"""Every kind of artefact, small, in a store of its own: what it is used for, and how it is rebuilt."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Artefact:
     """Its folder or file: what bits are flipped in."""
 
     use: Callable[[], object]
-    """Uses it as a command does, and returns what it took from it; made again where that can be done."""
+    """Uses it as a command does, and returns what it took from it; rebuilt where possible."""
 
     fallbacks: tuple[object, ...] = ()
     """What may be returned instead, where that is said: nothing, or the checkpoint before."""

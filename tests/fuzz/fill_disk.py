@@ -66,7 +66,7 @@ def fill(commands: Sequence[str], *, attempts: int, seed: int) -> Tally:
             problem = _attempt(prepared, name, left, Path(folder) / f"disk-{index}", tally)
             if problem:
                 tally.failures.append(f"{name} with {left} KiB: {problem}")
-            sys.stderr.write(f"{index + 1}/{attempts}: {name} with {left} KiB: {problem or 'as it should'}\n")
+            sys.stderr.write(f"{index + 1}/{attempts}: {name} with {left} KiB: {problem or 'as expected'}\n")
     return tally
 
 

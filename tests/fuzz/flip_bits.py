@@ -1,4 +1,4 @@
-"""Flips bits in every kind of artefact: each is found and made again, or refused, or was never read.
+"""Flips bits in every kind of artefact: each is detected and rebuilt, or refused, or was never read.
 
     python -m tests.fuzz.flip_bits [--flips 900] [--seed 0] [--only score]
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MOST_SECONDS = 30
-OUTCOMES = ("made again", "set aside", "refused", "harmless")
+OUTCOMES = ("rebuilt", "set aside", "refused", "harmless")
 """harmless: the value is right and nothing was said, as the file isn't read or the bit changes nothing in it."""
 
 
@@ -122,7 +122,7 @@ def _used(artefact: Artefact, right: object, said: _Said) -> str:
     finally:
         signal.alarm(0)
     if value == right:
-        return "made again" if said.lines else "harmless"
+        return "rebuilt" if said.lines else "harmless"
     assert value in artefact.fallbacks, f"expected {right!r:.500}, got {value!r:.500}"
     assert said.lines, f"nothing was said, but got {value!r:.500}"
     return "set aside"

@@ -63,7 +63,7 @@ def kill(commands: Sequence[str], *, attempts: int, seed: int) -> Tally:
             problem = _attempt(prepared, name, after, Path(folder) / f"place-{index}", tally)
             if problem:
                 tally.failures.append(f"{name} after {after}: {problem}")
-            sys.stderr.write(f"{index + 1}/{attempts}: {name} after {after}: {problem or 'as it should'}\n")
+            sys.stderr.write(f"{index + 1}/{attempts}: {name} after {after}: {problem or 'as expected'}\n")
     return tally
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_flipped_bits_give_no_other_value(tmp_path: Path) -> None:
-    """What is damaged is made again, set aside or refused, and never taken for what was written."""
+    """What is damaged is rebuilt, set aside or refused, and never taken for what was written."""
     with Artefacts(tmp_path) as made:
         artefacts = made.all()
         outcome = flip(artefacts, flips=2 * len(artefacts), seed=1)

@@ -35,11 +35,11 @@ def test_the_bundled_bases_agree(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pooling": "mean"}, r'file says pooling = "mean".*1_Pooling/config\.json says "last"'),
-        ({"normalize": False}, r"normalize = false.*modules\.json says true"),
-        ({"padding_side": "right"}, r'padding_side = "right".*tokenizer_config\.json says "left"'),
-        ({"max_length": 1 << 20}, r"max_length = 1048576.*says 512.*positions"),
-        ({"kind": "reranker"}, r'kind = "reranker".*modules\.json says "embedding"'),
+        ({"pooling": "mean"}, r'file has pooling = "mean".*1_Pooling/config\.json has "last"'),
+        ({"normalize": False}, r"normalize = false.*modules\.json has true"),
+        ({"padding_side": "right"}, r'padding_side = "right".*tokenizer_config\.json has "left"'),
+        ({"max_length": 1 << 20}, r"max_length = 1048576.*has 512.*positions"),
+        ({"kind": "reranker"}, r'kind = "reranker".*modules\.json has "embedding"'),
     ],
 )
 def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str) -> None:
@@ -51,7 +51,7 @@ def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str)
 def test_a_reranker_is_no_embedding_model() -> None:
     """Its vectors would be those of a network that was never trained to give any."""
     base = _base("mini-zh-reranker", kind="embedding", encoder="sentence_transformers")
-    with pytest.raises(SpecError, match=r'kind = "embedding".*says "reranker"'):
+    with pytest.raises(SpecError, match=r'kind = "embedding".*has "reranker"'):
         settled(base, bundled_content() / "models/mini-zh-reranker")
 
 

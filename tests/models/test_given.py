@@ -96,7 +96,7 @@ def test_another_adapter_is_another_model(place: Workspace, tmp_path: Path) -> N
 def test_the_base_of_an_adapter_can_be_named(place: Workspace, tmp_path: Path) -> None:
     """Its own path is often that of another machine."""
     folder = adapters.adapter(tmp_path / "far", kind="AutoModel", base="/far/away/base")
-    with pytest.raises(ModelAbsent, match=r"tuned from /far/away/base, which is not here.*--base"):
+    with pytest.raises(ModelAbsent, match=r"tuned from /far/away/base, which is not on this machine.*--base"):
         _model(place, str(folder))
     assert _model(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
 
@@ -152,7 +152,7 @@ def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_
     """Guessing would give another model's scores."""
     folder = tmp_path / "bare"
     shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns("modules.json", "1_*", "2_*", "config_sentence*"))
-    with pytest.raises(SpecError, match=r"no file says.*tcmbench init --model"):
+    with pytest.raises(SpecError, match=r"no file states.*tcmbench init --model"):
         _model(place, str(folder))
 
 

@@ -123,7 +123,7 @@ def test_what_is_no_file_is_no_spec(tmp_path: Path, kind: str) -> None:
 def test_a_path_out_of_the_data_root_needs_a_word(tmp_path: Path, path: str) -> None:
     """`outside_data_root = true` says that it is meant."""
     text = f"type = 'sts'\npath = '{path}'\n"
-    with pytest.raises(SpecError, match=r"leads out of the data root\. Where .* write outside_data_root = true"):
+    with pytest.raises(SpecError, match=r"leads out of the data root\. If .* write outside_data_root = true"):
         _read(tmp_path, text)
 
     spec = _read(tmp_path, f"{text}outside_data_root = true\n")

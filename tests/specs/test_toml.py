@@ -34,8 +34,8 @@ def test_name_is_the_files(tmp_path: Path) -> None:
         ('name = "other"\nkind = "baseline"\nencoder = "bm25"', "the name inside is 'other'"),
         ('kind = "embeding"\nhub_id = "a/b"', "kind: Input should be 'embedding'"),
         ('kind = "embedding"\nhub_id = "a/b"\nmaxlength = 3', "maxlength: Extra inputs are not permitted"),
-        ('kind = "embedding"', "give either path"),
-        ('kind = "embedding"\nhub_id = "a/b"\npath = "c"', "give either path"),
+        ('kind = "embedding"', "set either path"),
+        ('kind = "embedding"\nhub_id = "a/b"\npath = "c"', "set either path"),
         ('kind = "baseline"\nencoder = "bm25"\npath = "c"', r"bm25 have no weights here \(built in\): remove path"),
         ('kind = "baseline"\npath = "c"', "doesn't run models of kind 'baseline'; these do: bm25, hashed_chars"),
         ('kind = "reranker"\nencoder = "vllm"\npath = "c"', "vllm doesn't run.*these do: cross_encoder, endpoint"),
@@ -66,7 +66,7 @@ def test_options_of_a_trainer_in_the_wrong_table(tmp_path: Path) -> None:
 def test_suite_refuses_a_column_twice(tmp_path: Path) -> None:
     """A column occurs once."""
     row = '[[tasks]]\ntask = "A"\nrole = "general"\n'
-    with pytest.raises(SpecError, match="columns that stand twice: A"):
+    with pytest.raises(SpecError, match="duplicate columns: A"):
         toml.read(Suite, _write(tmp_path, "s", row + row))
 
 
@@ -98,7 +98,7 @@ def test_matrix_spells_every_combination() -> None:
     ("changes", "complaint"),
     [
         ({"name": "p-{tunr}"}, r"no axis named 'tunr': expected \{axis\} of neg, tune, as in '\{neg\}-\{tune\}'"),
-        ({"name": "p-{tune"}, r"'p-\{tune' is no template"),
+        ({"name": "p-{tune"}, r"'p-\{tune' is not a template"),
         ({"name": "{tune.x}"}, r"no axis named 'tune\.x'"),
         ({"axes": {"neg": {}, "tune": {"full": {}}}}, r"axes\.neg: .*at least 1 item"),
         (
@@ -128,7 +128,7 @@ def test_a_matrix_that_would_lose_variants_is_refused(
         ({"name": "a/../b"}, r"name 'a/\.\./b': expected a file name"),
         ({"training": {"epochs": 1e9}}, "less than or equal to 10000, got 1000000000"),
         ({"training": {"batch_size": 10**9}}, "less than or equal to 1000000"),
-        ({"data": "../elsewhere"}, "leads out of the data root. Where that is meant, write outside_data_root = true"),
+        ({"data": "../elsewhere"}, "leads out of the data root. If that is intended, write outside_data_root = true"),
     ],
 )
 def test_a_variant_refuses_what_no_trainer_can_follow(changes: dict[str, object], complaint: str) -> None:

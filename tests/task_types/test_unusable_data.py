@@ -94,7 +94,7 @@ def test_labels_may_be_whole_numbers(tmp_path: Path) -> None:
     [
         (("头痛", None), "label: expected text or a whole number, got null"),
         (("头痛", True), "got true or false"),
-        (("头痛", 1.5), "got a number with a point"),
+        (("头痛", 1.5), "got a decimal number"),
         ((7, "甲"), "text: expected text, got a number"),
         (("", "甲"), "text: expected text, got blank text"),
         ((" \n", "甲"), "got blank text"),

@@ -53,7 +53,7 @@ def test_a_file_that_is_edited_after_planning_is_refused(place: Workspace, name:
     path = place.data_root / FILES[name]
     path.write_bytes(path.read_bytes() + b"\n")
 
-    with pytest.raises(DataError, match=f"{path}: the file changed while it was in use"):
+    with pytest.raises(DataError, match=f"{path}: the file changed during the run"):
         tasks.instantiate(task, "test").load_data()
     assert not (place.cache / "candidates").exists()
 

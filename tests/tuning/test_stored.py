@@ -75,11 +75,11 @@ def test_a_damaged_outcome_is_trained_again(
     first = tuned(place, variant)
     path = first.folder / "outcome.json"
     path.write_text(damaged, encoding="utf-8")
-    with pytest.raises(DamagedArtefact, match=r"outcome\.json: its bytes differ"):
+    with pytest.raises(DamagedArtefact, match=r"outcome\.json: its content doesn't match"):
         tune.stored(place, resolve(place, variant), seed=0)
     again = tuned(place, variant)
     assert (again.folder, again.model.revision) == (first.folder, first.model.revision)
-    assert "outcome.json: its bytes differ" in caplog.text
+    assert "outcome.json: its content doesn't match" in caplog.text
     assert len(trainings) == 2
 
 

@@ -1,9 +1,9 @@
-"""Columns that sum a row up; one file is one column with two names.
+"""Summary columns of a row; one file is one column with two names.
 
-    HEADING: Heading                     what the head says, in both languages
-    def figure(row: Row) -> Figure       what stands in the row's cell
+    HEADING: Heading                     title and help, in both languages
+    def figure(row: Row) -> Figure       content of the row's cell
 
-A column only arranges what the row holds; it does no statistics.
+A column only formats the data of the row; it computes no statistics.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Heading(NamedTuple):
-    """Head of a column."""
+    """Heading of a column."""
 
     position: int
-    """Columns stand in this order, then by name."""
+    """Sort order of the columns, before their names."""
 
     en: str
     """Title in English."""
@@ -34,32 +34,32 @@ class Heading(NamedTuple):
     """Title in Chinese."""
 
     help_en: str
-    """What the figure is, in one sentence."""
+    """Definition of the figure, in one sentence."""
 
     help_zh: str
     """The same in Chinese."""
 
     better: Literal["higher", "lower", ""] = ""
-    """Which end is good; empty where neither is."""
+    """Which direction is better; empty where neither is."""
 
     shown: bool = True
-    """Whether the column is visible before the reader chooses."""
+    """Whether the column is visible by default."""
 
 
 class ColumnFigure(NamedTuple):
     """Content of one cell."""
 
     value: float | None
-    """What the column sorts by; None sorts last."""
+    """Sort value; None sorts last."""
 
     text: Text
-    """What is shown; a dash with a reason in `note` when there is nothing."""
+    """Displayed text; a dash, with a reason in `note`, when there is no figure."""
 
     estimate: ShownEstimate | None = None
     """Figure with its interval, where there is one."""
 
     note: Text = Text("", "")
-    """What the tooltip adds."""
+    """Additional text of the tooltip."""
 
 
 class Column(Protocol):
@@ -68,7 +68,7 @@ class Column(Protocol):
     HEADING: Heading
 
     def figure(self, row: BoardRow) -> ColumnFigure:
-        """Return what stands in the row's cell."""
+        """Return the content of the row's cell."""
         ...
 
 
@@ -78,7 +78,7 @@ def load_all() -> list[tuple[str, Column]]:
 
 
 def load_added() -> list[tuple[str, Column]]:
-    """Return the columns of other packages alone, which every table lists after its own, in the order of the board."""
+    """Return the columns of other packages, which every table lists after its own, in the order of the board."""
     return _in_order((column.name, column.module) for column in plugins.of_other_packages("columns"))
 
 
@@ -88,7 +88,7 @@ def _in_order(modules: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, Colu
 
 
 REFERENCE = Text("ref.", "参照")
-"""What stands in the reference's own row."""
+"""Text in the reference's own row."""
 
 NOT_TRAINED = Text("not trained here", "未在此训练")
 NOT_RECORDED = Text("not recorded", "未记录")
@@ -96,7 +96,7 @@ MISSING = Text("no such task in the suite, or one of them has no score", "任务
 
 
 def change(estimate: ShownEstimate | None, *, is_reference: bool, is_partial: bool = False) -> ColumnFigure:
-    """Return the figure of a difference from the reference, in points with a sign; `*` where it is not over all."""
+    """Return the figure of a difference from the reference, in points with a sign; `*` where tasks are left out."""
     if is_reference:
         return ColumnFigure(value=0.0, text=REFERENCE)
     if estimate is None:
@@ -105,7 +105,7 @@ def change(estimate: ShownEstimate | None, *, is_reference: bool, is_partial: bo
 
 
 def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
-    """Return the figure with `*` and a note where it leaves out tasks that the model can't do."""
+    """Return the figure with `*` and a note where it leaves out tasks that the model doesn't support."""
     if not is_partial or figure.value is None:
         return figure
     said = text("table.partial")
@@ -114,7 +114,7 @@ def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
 
 
 def nothing(why: Text) -> ColumnFigure:
-    """Return the figure of a cell that has none: a dash, and the reason in the tooltip."""
+    """Return the content of a cell without a figure: a dash, and the reason in the tooltip."""
     return ColumnFigure(value=None, text=same("–"), note=why)
 
 

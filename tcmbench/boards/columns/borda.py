@@ -1,4 +1,4 @@
-"""Borda rank: how often a model beats the others, whatever the size of the difference."""
+"""Borda rank: how often a model is better than the others, regardless of the size of the difference."""
 
 from __future__ import annotations
 

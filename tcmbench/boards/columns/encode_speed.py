@@ -15,7 +15,7 @@ HEADING = Heading(
     position=130,
     en="Encoding",
     zh="编码速度",
-    help_en="Tokens encoded in a second during the evaluation.",
+    help_en="Tokens encoded per second during the evaluation.",
     help_zh="评测时每秒编码的词元数。",
     better="higher",
     shown=False,
@@ -23,7 +23,7 @@ HEADING = Heading(
 
 
 def figure(row: BoardRow) -> ColumnFigure:
-    """Return tokens a second."""
+    """Return tokens per second."""
     speed = row.cost.encode_tokens_per_second if row.cost else None
     if speed is None:
         return nothing(NOT_RECORDED)

@@ -1,4 +1,4 @@
-"""Backward transfer: what happened to the abilities that the training was not for."""
+"""Backward transfer: the change on tasks that were not the target of the training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = Heading(
     en="Forgetting (BWT)",
     zh="遗忘（BWT）",
     help_en="Backward transfer: mean difference from the reference over the general tasks, in points. "
-    "Below zero the model forgot.",
+    "Negative values mean forgetting.",
     help_zh="反向迁移：通用任务上相对参照模型的平均差值（分）。小于零表示发生遗忘。",
     better="higher",
 )

@@ -1,4 +1,4 @@
-"""Gain on related tasks that the training never saw."""
+"""Gain on related tasks without training data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gain on the tasks that the training was for."""
+"""Gain on the target tasks of the training."""
 
 from __future__ import annotations
 

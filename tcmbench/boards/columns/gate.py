@@ -1,4 +1,4 @@
-"""What the regression gate says: may this variant ship?"""
+"""Verdict of the regression gate: may this variant ship?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADING = Heading(
     position=5,
     en="Gate",
     zh="门禁",
-    help_en="What the regression gate says with the policy at the foot of the page: pass, fails (harm is shown), "
+    help_en="Verdict of the regression gate under the policy at the foot of the page: pass, fails (harm is shown), "
     "unsure (harm is not ruled out), or missing (not everything is measured).",
     help_zh="按页脚所述规则的回归门禁结论：通过；未通过（确有损害）；未定（不能排除损害）；缺失（测量不完整）。",
     better="higher",

@@ -1,4 +1,4 @@
-"""Rank by gain, as a range: what can't be told apart shares ranks."""
+"""Rank by gain, as a range: tied models share ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = Heading(
     position=3,
     en="Rank",
     zh="排名",
-    help_en="Rank by gain among the models with all scores that count: behind those that are significantly better, "
+    help_en="Rank by gain among the models with all scores that count: after those that are significantly better, "
     "before those that are significantly worse. Models whose ranks overlap are tied.",
     help_zh="按增益在计入增益的分数齐全的模型中的排名：排在确有更优者之后、确有更差者之前。名次区间重叠即为并列。",
     better="lower",

@@ -1,4 +1,4 @@
-"""Retention: the share of the reference's general scores that is left."""
+"""Retention: general scores as a share of the reference's."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ HEADING = Heading(
     shown=False,
 )
 
-_NO_RATIO = Text("the reference's mean is not significantly above zero", "参照模型的平均分并非确定大于零")
+_NO_RATIO = Text("the reference's mean is not significantly above zero", "参照模型的平均分并非显著大于零")
 
 
 def figure(row: BoardRow) -> ColumnFigure:
     """Return the retention in percent."""
-    found = row.aggregates.retention
+    retention = row.aggregates.retention
     if row.is_reference:
         return ColumnFigure(value=100.0, text=REFERENCE)
-    if found is None:
+    if retention is None:
         return nothing(MISSING if row.aggregates.general is None else _NO_RATIO)
-    shown = ColumnFigure(value=found.value, text=same(f"{found.value:.1f}%"))
+    shown = ColumnFigure(value=retention.value, text=same(f"{retention.value:.1f}%"))
     return starred(shown, is_partial="general" in row.aggregates.partial)

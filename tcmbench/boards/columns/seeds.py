@@ -1,4 +1,4 @@
-"""Number of seeds: how much of the noise of training the intervals cover."""
+"""Number of seeds: with several, the intervals cover the variance of training."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ HEADING = Heading(
     position=6,
     en="Since baseline",
     zh="较基线",
-    help_en="What the regression gate says of the model against its own row in the set's baseline: same (exactly the "
+    help_en="Verdict of the regression gate on the model against its own row in the set's baseline: same (exactly the "
     "same scores), pass, fails, unsure, missing, or not comparable.",
     help_zh="回归门禁将模型与其在本集合基线中的记录相比的结论：相同（分数完全一致）；通过；未通过；未定；缺失；不可比较。",
     better="higher",

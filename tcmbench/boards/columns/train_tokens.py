@@ -1,4 +1,4 @@
-"""Tokens that one training saw."""
+"""Number of tokens processed in one training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADING = Heading(
     position=110,
     en="Train tokens",
     zh="训练词元",
-    help_en="Tokens that one training saw.",
+    help_en="Tokens processed in one training.",
     help_zh="单次训练处理的词元数。",
     better="lower",
     shown=False,

@@ -1,4 +1,4 @@
-"""Parameters that the training could change."""
+"""Number of trainable parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = Heading(
     position=100,
     en="Trained params",
     zh="训练参数量",
-    help_en="Parameters that the training could change.",
+    help_en="Number of trainable parameters.",
     help_zh="训练中可更新的参数数量。",
     better="lower",
     shown=False,

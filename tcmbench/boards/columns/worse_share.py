@@ -1,4 +1,4 @@
-"""How many items of the general tasks got worse: small mean losses can touch many users."""
+"""Share of the general tasks' items with a loss: small mean losses can affect many users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = Heading(
     position=60,
     en="Items worse",
     zh="变差条目",
-    help_en="Mean share of the general tasks' items whose score fell below the reference's.",
+    help_en="Mean share of the general tasks' items whose score is below the reference's.",
     help_zh="通用任务中得分低于参照模型的条目所占比例（各任务平均）。",
     better="lower",
     shown=False,

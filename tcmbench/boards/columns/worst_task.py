@@ -1,4 +1,4 @@
-"""The general task that lost most: a mean can hide it."""
+"""The general task with the largest loss, which a mean can hide."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ HEADING = Heading(
     position=40,
     en="Worst task",
     zh="最差任务",
-    help_en="Difference on the general task that lost most, in points.",
+    help_en="Difference on the general task with the largest loss, in points.",
     help_zh="损失最大的通用任务上的差值（分）。",
     better="higher",
 )
 
 
 def figure(row: BoardRow) -> ColumnFigure:
-    """Return the difference on the general task that lost most, named in the note."""
-    found = change(row.aggregates.worst_delta, is_reference=row.is_reference)
-    if not found.estimate:
-        return found
-    named = found._replace(note=same(row.aggregates.worst_task))
+    """Return the difference on the general task with the largest loss, named in the note."""
+    figure = change(row.aggregates.worst_delta, is_reference=row.is_reference)
+    if not figure.estimate:
+        return figure
+    named = figure._replace(note=same(row.aggregates.worst_task))
     return starred(named, is_partial="general" in row.aggregates.partial)

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class Caption(NamedTuple):
-    """What is written above a picture, and where it stands."""
+    """Title, text and placement of a picture."""
 
     position: int
-    """Pictures stand in this order, then by name."""
+    """Sort order of the pictures, before their names."""
 
     title: Text
     text: Text
-    """What the picture shows, and how to read it."""
+    """Content of the picture, and how to read it."""
 
     leads: bool = False
-    """Whether it may stand on the first screen; the first one with something to show does."""
+    """Whether it may be on the first screen, which shows the first such picture with content."""
 
     wide: bool = False
-    """Whether it takes the width of the page."""
+    """Whether it has the width of the page."""
 
 
 class Figure(Protocol):
@@ -53,14 +53,14 @@ class Picture(NamedTuple):
     """A picture for the page."""
 
     name: str
-    """Which one."""
+    """Its name."""
 
     caption: Caption
     svg: str
     """The SVG element."""
 
     subject: str
-    """What it shows, where it doesn't show all: names of variants."""
+    """What it shows, where it shows only a part: names of variants."""
 
 
 def load_all() -> list[tuple[str, Figure]]:
@@ -84,24 +84,24 @@ def pictures(table: Table) -> list[Picture]:
 def save(table: Table, folder: Path, *, formats: Sequence[str] = ("svg", "png", "pdf")) -> list[Path]:
     """Write every picture to files, in English on white, and return their paths.
 
-    SVG keeps its text as text, in whatever font the reader has. PNG and PDF need a font for Chinese names; on a
-    machine without one (`canvas.chinese_fonts`) they show a box for each character.
+    SVG keeps its text as text, in a font of the reader. PNG and PDF need a font for Chinese names; on a
+    machine without one (`canvas.chinese_fonts`) each character is drawn as a box.
 
     Args:
         table: The board.
-        folder: Where to; made when absent.
+        folder: Target folder, created when absent.
         formats: Endings that matplotlib knows.
     """
     written = []
     as_text = [ending for ending in formats if ending == "svg"]
     as_shapes = [ending for ending in formats if ending != "svg"]
-    # Laying out takes longer than writing: one drawing serves all formats that show the same.
+    # Layout takes longer than writing, so one drawing is used for all formats with the same content.
     groups = [(as_text, False), (as_shapes, True)] if not chinese_fonts() else [(list(formats), False)]
     for name, figure in load_all():
         for endings, boxes in groups:
             canvas = Canvas.for_paper(name, boxes=boxes)
             with canvas.settings(), warnings.catch_warnings():
-                # Of an SVG: the reader's font has them.
+                # For SVG, the reader's font has them.
                 warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
                 drawing = figure.draw(table, canvas) if endings else None
                 if drawing is not None:

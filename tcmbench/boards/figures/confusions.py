@@ -1,4 +1,4 @@
-"""The pairs of documents that a model mixes up most, against the reference."""
+"""The pairs of documents that a model confuses most often, against the reference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPTION = Caption(
     position=40,
     title=Text("Most confused", "最易混淆"),
     text=Text(
-        "What came first in place of the gold document, and how often: the model against the reference (ring).",
+        "Documents ranked first instead of the gold one, with counts; the reference as a ring.",
         "排在首位而取代正确文档者及其次数：实点为该模型，圆环为参照模型。",
     ),
 )
@@ -26,7 +26,7 @@ _LONGEST = 19
 
 
 def draw(table: Table, canvas: Canvas) -> Drawing | None:
-    """Return the picture for the first featured model and in-domain task with mix-ups, or None when there are none."""
+    """Return the picture for the first featured model and in-domain task with confusions, or None without any."""
     row, column = next(
         (
             (row, column)

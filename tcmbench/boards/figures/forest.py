@@ -65,7 +65,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
 
 
 def _lines(table: Table) -> list[tuple[str, TaskColumn | None]]:
-    """Return what stands in each line: a role's heading (no column), then its tasks."""
+    """Return the content of each line: a role's heading (no column), then its tasks."""
     lines: list[tuple[str, TaskColumn | None]] = []
     for column in table.columns:
         if not lines or lines[-1][0] != column.role:

@@ -1,4 +1,4 @@
-"""Gain against backward transfer: which variants are not beaten on both."""
+"""Gain against backward transfer, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAPTION = Caption(
     title=Text("Gain against forgetting", "增益与遗忘"),
     text=Text(
         "Each point is a variant with its 95% intervals, the diamond is the reference. The line "
-        "joins those that no other variant beats on both; of more than 12, only these show intervals. "
+        "joins those that no other variant exceeds on both; of more than 12, only these show intervals. "
         "The dotted line is the margin: left of it too much is forgotten. Up and to the right is better.",
         "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者；"
         "超过 12 个变体时仅这些显示区间。"

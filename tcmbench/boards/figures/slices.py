@@ -1,4 +1,4 @@
-"""Where a gain comes from: differences by slice of the in-domain tasks."""
+"""Differences by slice of the in-domain tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAPTION = Caption(
     title=Text("Where the gain comes from", "增益来自何处"),
     text=Text(
         "Mean difference by slice, with its 95% interval where the slice has more than one patient. "
-        "Head labels are the most frequent ones that hold half of the items, mid the next up to 80%, "
+        "Head labels are the most frequent ones with half of the items, mid the next up to 80%, "
         "tail the rest.",
         "按分组的平均差值，多于一名患者时附 95% 区间。"
         "高频标签为合计占一半条目的最常见标签，中频为其后至 80% 者，低频为其余。",
@@ -76,7 +76,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
 
 
 def _lines(column: TaskColumn) -> list[tuple[str, str]]:
-    """Return what stands in each line: a slicing's heading (no part), then its largest parts."""
+    """Return the content of each line: a slicing's heading (no part), then its largest parts."""
     lines = []
     for slicing, sizes in column.slice_sizes.items():
         lines.append((slicing, ""))

@@ -59,7 +59,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
 
 
 def _name(axes: Axes, rows: Sequence[BoardRow], canvas: Canvas) -> None:
-    """Write the names at the upper right of the first panel, where a falling loss leaves room."""
+    """Write the names at the upper right of the first panel, where a falling loss leaves space."""
     for place, row in enumerate(rows):
         axes.text(
             0.99, 0.98 - 0.085 * place, canvas.data(row.title), transform=axes.transAxes, ha="right", va="top",

@@ -26,8 +26,8 @@ const minus = (number, digits = 1) => {
 };
 const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
   : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
-// Packed is what would make the page too large: compressed, as base64. A model's details are unpacked when it is looked
-// at; ends of intervals are held as whole steps from the figure.
+// Large data is packed: compressed, as base64. A model's details are unpacked when its panel is opened; ends of
+// intervals are stored as whole steps from the figure.
 async function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();

@@ -1,5 +1,5 @@
 "use strict";
-// A model's panel: recipe, provenance, cost, training curves, and every task. Only text nodes are made.
+// A model's panel: recipe, provenance, cost, training curves, and every task. Only text nodes are created.
 (() => {
   const table = $("#board");
   const pairs = (entries) => {

@@ -107,7 +107,7 @@
     filter();
   }
   for (const button of $$("[data-view]")) button.addEventListener("click", () => setView(button.dataset.view));
-  // A large board's table comes without the intervals of its scores: they are written when they are first asked for.
+  // A large board's table omits the intervals of its scores: they are written on first use.
   let intervals = board.whole;
   async function writeIntervals() {
     if (intervals) return;
@@ -141,7 +141,7 @@
     showColumns();
   });
 
-  // The tooltip: what stands in a cell, in full.
+  // The tooltip: the full content of a cell.
   const line = (name, value) => make("span", { class: "row" }, make("span", {}, name), make("span", {}, value));
   function tellSummary(cell, note) {
     return [line($("b", cell).innerText, $("small", cell)?.textContent ?? ""), ...(note ? [make("bdi", {}, note)] : [])];

@@ -1,4 +1,4 @@
-"""How a check is reported; one file is one output.
+"""Outputs of a check; one file is one output.
 
 FILE: str                        name of its file under --output-dir
 def render(report: Report) -> str    the whole file, ending in a newline

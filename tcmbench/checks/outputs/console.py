@@ -1,4 +1,4 @@
-"""For people at a terminal: a line a model, and details of those that changed or don't pass."""
+"""Text for a terminal: one line per model, and details of those that changed or don't pass."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FILE = "check.txt"
 
 
 def render(report: Report) -> str:
-    """Return plain text: what was asked, with its exit code, and the decision; then the other question."""
+    """Return plain text: the question, with its exit code, and the decision; then the other question."""
     about = f"set {report.set_name}, suite {report.suite}: exit code {report.exit_code} answers: {report.question}"
-    lines = [f"{about} ({texts.held_against(report)}) · policy: {report.policy_source}"]
+    lines = [f"{about} ({texts.counterpart(report)}) · policy: {report.policy_source}"]
     if report.synthetic:
-        lines.append("The data is generated: these figures say nothing about medicine.")
+        lines.append("The data is generated: these scores have no medical meaning.")
     lines += _decided(report)
     if report.other is not None:
         other = report.other
-        lines += ["", f"Without effect on the exit code: {other.question} ({texts.held_against(other)})"]
+        lines += ["", f"Without effect on the exit code: {other.question} ({texts.counterpart(other)})"]
         lines += _decided(other)
     return "\n".join(lines) + "\n"
 
@@ -29,12 +29,12 @@ def render(report: Report) -> str:
 def _decided(report: Report) -> list[str]:
     head, rows = texts.summary(report)
     lines = ["", *texts.aligned(head, rows)]
-    for models, told in texts.alike(report):
+    for models, findings in texts.alike(report):
         lines += ["", f"{', '.join(model.name for model in models)}: {texts.outcome(models[0])}"]
         rows = texts.tasks(models[0], only_changed=True)
         if rows:
             lines += texts.aligned(texts.TASK_HEAD, rows, indent="    ")
-        lines += [f"  ✗ {rule}: {text}" for rule, _, text in told]
+        lines += [f"  ✗ {rule}: {text}" for rule, _, text in findings]
     for model in report.models:
         rows = texts.tasks(model, only_changed=True)
         if model.against == "baseline" and rows and not model.findings:

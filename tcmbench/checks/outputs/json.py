@@ -1,4 +1,4 @@
-"""For programs: everything that was decided, with all figures unrounded to ten digits."""
+"""JSON for programs: all verdicts, with figures of ten digits."""
 
 from __future__ import annotations
 

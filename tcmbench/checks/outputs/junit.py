@@ -1,6 +1,6 @@
-"""For the test tab of a CI system: a suite a model, a case a task, and a case for the rules over several tasks.
+"""JUnit XML for CI systems: one suite per model, one case per task, and one for the rules over several tasks.
 
-The dialect is the one that GitLab, Jenkins and GitHub's reporters read: testsuites / testsuite / testcase with
+The dialect is that of GitLab, Jenkins and GitHub's reporters: testsuites / testsuite / testcase with
 failure (a regression, or one that is not ruled out) or error (a missing score, or another task).
 """
 
@@ -66,8 +66,8 @@ def _case(
         if finding.level == "error":
             kind = "error" if finding.rule in _ERRORS else "failure"
             message = _UNWRITABLE.sub("�", finding.message)
-            told = ET.SubElement(case, kind, type=finding.rule, message=message)
-            told.text = message
+            element = ET.SubElement(case, kind, type=finding.rule, message=message)
+            element.text = message
 
 
 def _counts(suites: Sequence[ET.Element], *, own: bool = False) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""For pull requests and GitHub's job summary: the table of models, findings, and all tasks folded away."""
+"""Markdown for pull requests and GitHub's job summary: the table of models, findings, and all tasks collapsed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 FILE = "check.md"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&!])")
 _MENTION = "@&#8203;"
-"""A sign that names nobody: GitHub sends a message to who stands behind one."""
+"""Replaces an at sign, as GitHub notifies the user named after one."""
 
 
 def render(report: Report) -> str:
-    """Return GitHub-flavoured Markdown; the question that the exit code answers goes first."""
+    """Return GitHub-flavoured Markdown; the question that the exit code answers is first."""
     lines = [
         f"{_title('##', report)} (exit code {report.exit_code})",
         "",
@@ -29,7 +29,7 @@ def render(report: Report) -> str:
         "",
     ]
     if report.synthetic:
-        lines += ["The data is generated: these figures say nothing about medicine.", ""]
+        lines += ["The data is generated: these scores have no medical meaning.", ""]
     lines += _decided(report)
     if report.other is not None:
         lines += ["", _title("###", report.other), "", "Without effect on the exit code.", "", *_decided(report.other)]
@@ -43,11 +43,11 @@ def _title(level: str, report: Report) -> str:
 
 def _decided(report: Report) -> list[str]:
     head, rows = texts.summary(report)
-    question = f"{report.question} ({texts.held_against(report)})"
+    question = f"{report.question} ({texts.counterpart(report)})"
     lines = [_plain(question[0].upper() + question[1:]), "", *_table(head, rows)]
-    for models, told in texts.alike(report):
+    for models, findings in texts.alike(report):
         lines += ["", f"**{_plain(', '.join(model.name for model in models))}**", ""]
-        lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in told]
+        lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in findings]
     for model in report.models:
         lines += _tasks(model)
     for line in (texts.power_line(report), report.advice):
@@ -72,12 +72,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it stands, on one line."""
+    """Return text escaped for Markdown, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("@", _MENTION)
 
 
 def _code(text: str) -> str:
-    """Return text as code, between more backticks than it has."""
+    """Return text as code, between more backticks than it contains."""
     ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     pad = " " if "`" in text else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"

@@ -1,6 +1,6 @@
 """For code scanning: SARIF 2.1.0 (OASIS), one result per finding, at the file that declares the model.
 
-A pull request then shows a regression at the variant it is about, and closes it when it is gone: the fingerprint of a
+A pull request then shows a regression at its variant, and closes it when it is fixed: the fingerprint of a
 result is its model, task and rule, not its figures.
 """
 

@@ -1,14 +1,14 @@
-"""Training and retrieval data as other tools keep it, one file per format.
+"""Formats of training and retrieval data used by other tools, one file per format.
 
 A format holds *rows* (a query with its texts, streamed, so that a file may be larger than memory) or a
 *collection* (texts with ids, judged per split). Its module has
 
 - `HOLDS`: "rows" or "collection",
-- `KEEPS`: which of the optional parts survive being written,
+- `KEEPS`: the optional parts that the format can represent,
 - `read(path)`: the rows, one at a time, or the collection,
-- `write(rows_or_collection, path)`: the file, all of it or nothing.
+- `write(rows_or_collection, path)`: writes the file atomically.
 
-Bad lines are all named, in one BadLines, once the last line has been read.
+Bad lines are all reported, in one BadLines, after the last line has been read.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Part = Literal[
     "query_id", "negatives", "grades", "weights", "score", "system", "title", "splits", "patient_id", "disease",
     "unjudged_queries", "unjudged_documents",
 ]  # fmt: skip
-"""What a row or collection may have beyond a query and its positives."""
+"""Optional parts of a row or collection, beyond a query and its positives."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """A query, what answers it, and what does not."""
+    """A query with its positives and negatives."""
 
     query: str
 
@@ -44,25 +44,25 @@ class TrainingRow:
     query_id: str = ""
 
     grades: tuple[float, ...] = ()
-    """How well each positive answers; () when all alike."""
+    """Relevance of each positive; () when all are equal."""
 
     weights: tuple[float, ...] = ()
-    """How much each positive and then each negative counts in training; () when all alike."""
+    """Training weight of each positive and then each negative; () when all are equal."""
 
     score: float | None = None
-    """Similarity to be learnt, for losses over scored pairs."""
+    """Target similarity, for losses over scored pairs."""
 
     system: str = ""
     """Instruction of a reranker, where it differs from the model's own."""
 
     unread: tuple[str, ...] = field(default=(), compare=False)
-    """Keys of its lines that its format has no meaning for, once a line."""
+    """Keys of its lines that its format doesn't define, once per line."""
 
     where: str = field(default="", compare=False)
-    """File and line it comes from, or file and query, for messages about it; "" where it was made."""
+    """File and line it comes from, or file and query, for messages; "" for a generated row."""
 
     def place(self, target: Path, number: int) -> str:
-        """Return what to call it in a message: where it comes from, else what row of the target it would be."""
+        """Return its location for messages: in the source, else in the target."""
         who = f" (query {self.query_id})" if self.query_id else ""
         return f"{self.where}: the row" if self.where else f"{target}: row {number}{who}"
 
@@ -74,13 +74,13 @@ class Document(NamedTuple):
     title: str = ""
 
     def full_text(self) -> str:
-        """Return title and text, as they are encoded; a text without title is left as it is."""
+        """Return title and text, as they are encoded; a text without title is unchanged."""
         return f"{self.title} {self.text}" if self.title else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Queries and documents by id, and who answers whom."""
+    """Queries and documents by id, with judgements."""
 
     queries: Mapping[str, str]
 
@@ -96,7 +96,7 @@ class Collection:
     """Query id -> disease, where the data names one."""
 
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Query id -> file and line, for messages, where it was gathered from rows."""
+    """Query id -> file and line, for messages, where it was built from rows."""
 
 
 class RowFormat(Protocol):
@@ -128,22 +128,22 @@ class CollectionFormat(Protocol):
 
 
 class Gathered(NamedTuple):
-    """Rows as a collection, and what that took."""
+    """Rows as a collection, with the changes made."""
 
     collection: Collection
 
     merged: int
-    """Rows whose query an earlier row had."""
+    """Rows with the query of an earlier row."""
 
     rounded: int
-    """Grades that were no whole numbers, or below 1."""
+    """Grades that were not whole numbers, or below 1."""
 
 
 def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[TrainingRow]:
-    """Yield one row per query of a collection with one split, positives by falling grade.
+    """Yield one row per query of a collection with one split, positives by descending grade.
 
     Raises:
-        DataError: The collection has several splits: test queries must not slip into a training file.
+        DataError: The collection has several splits: test queries must not get into a training file.
     """
     for query_id, judged in collection.qrels[only_split(collection, where=where)].items():
         ranked = sorted((d for d, grade in judged.items() if grade > 0), key=lambda d: -judged[d])
@@ -159,14 +159,14 @@ def rows_of(collection: Collection, *, where: Path | str = "") -> Iterator[Train
 
 
 def collect(rows: Iterable[TrainingRow], *, split: str = "train") -> Collection:
-    """Return the rows as a collection; `gather` says how."""
+    """Return the rows as a collection; see `gather`."""
     return gather(rows, split=split).collection
 
 
 def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     """Return the rows as a collection: equal texts become one document, rows of one query one query.
 
-    Rows of one query are those of one id and, among those without, of one text; their ids are made up in order
+    Rows of one query are those of one id and, among those without, of one text; their ids are generated in order
     (q0, q1 …; d0, d1 …). Grades are rounded to whole numbers, at least 1; a document judged twice for one query
     has the higher grade, and counts as positive where it is positive and negative.
 
@@ -205,6 +205,6 @@ def only_split(collection: Collection, *, where: Path | str = "") -> str:
     """
     names = list(collection.qrels)
     if len(names) != 1:
-        found = ", ".join(names) or "none"
-        raise DataError(f"{where}: expected one split, got {found}. Choose one with --split.")
+        got = ", ".join(names) or "none"
+        raise DataError(f"{where}: expected one split, got {got}. Choose one with --split.")
     return names[0]

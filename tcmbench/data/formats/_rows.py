@@ -1,4 +1,4 @@
-"""What the formats that are files of JSON objects share: rows with their places, and writing."""
+"""Reading and writing common to the formats that are files of JSON objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def training_rows(path: Path, parse: Callable[[Mapping[str, object]], TrainingRow]) -> Iterator[TrainingRow]:
-    """Yield what `parse` returns for each object, with the line it stands on.
+    """Yield what `parse` returns for each object, with its line.
 
     Raises:
         DataAbsent: There is no such file.
@@ -29,14 +29,14 @@ def training_rows(path: Path, parse: Callable[[Mapping[str, object]], TrainingRo
 
 
 def write_rows(values: Iterable[Mapping[str, Json]], path: Path) -> None:
-    """Write one JSON object a line, UTF-8, all of them or, on an error of their maker, none."""
+    """Write one JSON object per line, in UTF-8; nothing is written if the iterator raises an error."""
     with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         for value in values:
             file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def require_empty(folder: Path) -> None:
-    """Refuse a folder with files in it: those of another split would stay and be read as part of the new data.
+    """Check that a folder is empty: files of another split would be read as part of the new data.
 
     Raises:
         DataError: There are files in it.
@@ -53,5 +53,7 @@ def with_positives(rows: Iterable[TrainingRow], path: Path) -> Iterator[Training
     """
     for number, row in enumerate(rows, start=1):
         if not row.positives:
-            raise DataError(f"{row.place(path, number)} has no positive, nothing to learn from. Leave it out.")
+            raise DataError(
+                f"{row.place(path, number)} has no positive, so it can't be used for training. Leave it out."
+            )
         yield row

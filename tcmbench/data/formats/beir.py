@@ -25,11 +25,11 @@ KEEPS: frozenset[Part] = frozenset(
     {"query_id", "negatives", "grades", "title", "splits", "unjudged_queries", "unjudged_documents"}
 )
 
-_LAYOUT = "A BEIR folder holds corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
+_LAYOUT = "A BEIR folder contains corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
 _QUERY_COLUMNS = frozenset({"query-id", "query_id", "qid", "query"})
-"""What the first column is called, where a file has a header."""
+"""Names of the first column, where a file has a header."""
 _GRADE_COLUMNS = frozenset({"score", "grade", "rel", "relevance", "label"})
-"""What the last column is called."""
+"""Names of the last column."""
 _COLUMNS = 3
 _COLUMNS_TREC = 4
 _LONGEST_SHOWN = 80
@@ -37,13 +37,13 @@ _GRADE = re.compile(r"[+-]?[0-9]{1,6}(?:\.0*)?")
 
 
 class QrelsFile(NamedTuple):
-    """A file of judgements, read."""
+    """The content of a file of judgements."""
 
     qrels: dict[str, dict[str, int]]
     """Query id → document id → grade (> 0 is relevant), in the file's order."""
 
     repeats: int
-    """Lines that say again what an earlier line says."""
+    """Lines that repeat an earlier line."""
 
     problems: list[str]
     """Its bad lines."""
@@ -59,7 +59,7 @@ class QrelsSplit(NamedTuple):
     """Query id → text, of the queries that are judged."""
 
     judgements: QrelsFile
-    """Who answers whom; without problems."""
+    """Its judgements, without problems."""
 
 
 class _Texts(NamedTuple):
@@ -81,7 +81,7 @@ class _Judgement(NamedTuple):
 
 
 def files(path: Path, splits: Sequence[str]) -> list[Path]:
-    """Return the files that are read for these splits; texts may also be in .json files."""
+    """Return the files of these splits; texts may also be in .json files."""
     return [_texts_file(path, "corpus"), _texts_file(path, "queries"), *(_qrels_file(path, split) for split in splits)]
 
 
@@ -89,7 +89,7 @@ def read(path: Path) -> Collection:
     """Return the collection in a folder, with every split of qrels/; a grade of 0 is a judged negative.
 
     Raises:
-        DataAbsent: A file is not there.
+        DataAbsent: A file is missing.
         BadLines: Lines that can't be read, repeated ids, judgements of unknown ids or that contradict each other; of
             all files.
     """
@@ -109,7 +109,7 @@ def read_split(path: Path, split: str) -> QrelsSplit:
     """Return one split of a folder; the files of other splits are not opened.
 
     Raises:
-        DataAbsent: A file is not there.
+        DataAbsent: A file is missing.
         BadLines: As `read`.
         DataError: No query is judged, or none has a relevant document.
     """
@@ -146,15 +146,17 @@ def read_texts(path: Path, name: str) -> dict[str, str]:
 
 
 def write(collection: Collection, path: Path) -> None:
-    """Write the folder; the judgements last, so that a folder with judgements is whole.
+    """Write the folder; the judgements last, so that a folder with judgements is complete.
 
     Raises:
-        DataError: The folder already holds files, or an id can't stand in a table.
+        DataError: The folder already holds files, or an id can't be written to a table.
     """
     _rows.require_empty(path)
     for key in (*collection.queries, *collection.corpus, *collection.qrels):
         if not key or any(character in key for character in "\t\r\n"):
-            raise DataError(f"{path}: id {key!r} can't stand in a table: it is empty or holds a tab or line end.")
+            raise DataError(
+                f"{path}: id {key!r} can't be written to a table: it is empty or contains a tab or line end."
+            )
     _rows.write_rows(_corpus_lines(collection), path / "corpus.jsonl")
     _rows.write_rows(
         ({"_id": query_id, "text": text} for query_id, text in collection.queries.items()), path / "queries.jsonl"

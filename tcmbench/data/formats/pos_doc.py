@@ -20,7 +20,7 @@ KEEPS: frozenset[Part] = frozenset({"negatives"})
 
 
 def read(path: Path) -> Iterator[TrainingRow]:
-    """Yield the rows of a file; `question` stands for `query` too, and both documents may be lists."""
+    """Yield the rows of a file; `question` is accepted for `query`, and both documents may be lists."""
     return _rows.training_rows(path, _parse)
 
 

@@ -1,4 +1,4 @@
-"""`query/pos/neg` JSON lines, as FlagEmbedding and many training scripts read them."""
+"""`query/pos/neg` JSON lines, the format of FlagEmbedding and many training scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One JSON object with queries, corpus, relevant_docs and negative_docs, as RAG toolkits keep a data set."""
+"""One JSON object with queries, corpus, relevant_docs and negative_docs, the format of RAG toolkits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLDS: Holds = "collection"
 KEEPS: frozenset[Part] = frozenset({"query_id", "negatives", "unjudged_queries", "unjudged_documents"})
 
 SPLIT = "train"
-"""The split a file is read as: the format names none."""
+"""Name of the split, as the format names none."""
 
 
 def read(path: Path) -> Collection:
@@ -41,7 +41,7 @@ def read(path: Path) -> Collection:
         corpus = {key: Document(text) for key, text in _texts(value, "corpus").items()}
         negatives = _ids(value, "negative_docs", required=False)
         qrels = {q: dict.fromkeys(ids, 1) for q, ids in _ids(value, "relevant_docs").items()}
-    except (ValueError, RecursionError) as error:  # ValueError: no JSON, half a character, no such object
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, half a character, not such an object
         raise DataError(
             f"{path}: expected one object with queries, corpus, relevant_docs [and negative_docs]: {error}"
         ) from error
@@ -50,7 +50,7 @@ def read(path: Path) -> Collection:
         for doc_id in ids:
             if judged.setdefault(doc_id, 0) > 0:
                 raise DataError(
-                    f"{path}: document {doc_id} stands in relevant_docs and in negative_docs of query {query_id}. Keep "
+                    f"{path}: document {doc_id} is in relevant_docs and in negative_docs of query {query_id}. Keep "
                     "one of the two."
                 )
     _check_ids(path, queries, corpus, qrels)
@@ -58,7 +58,7 @@ def read(path: Path) -> Collection:
 
 
 def write(collection: Collection, path: Path) -> None:
-    """Write a collection of one split; titles stand before their texts.
+    """Write a collection of one split; titles are put before their texts.
 
     Raises:
         DataError: The collection has several splits.
@@ -87,7 +87,7 @@ def _part(value: object, name: str, *, required: bool = True) -> Mapping[str, ob
     if part is None and not required:
         return {}
     if not isinstance(part, dict):
-        raise FieldProblem(f"{name} is {'missing' if part is None else 'no object'}")
+        raise FieldProblem(f"{name} is {'missing' if part is None else 'not an object'}")
     return cast("Mapping[str, object]", part)
 
 

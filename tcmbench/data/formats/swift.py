@@ -1,6 +1,6 @@
-"""What ms-swift 4.6 trains embedding models on: messages, positive messages, negative messages.
+"""Training data of ms-swift 4.6 for embedding models: messages, positive messages, negative messages.
 
-ms-swift fails in silence where a file is not as it expects, so what it would drop is refused here: it ignores
+ms-swift silently drops data that it doesn't support, so such data is an error here: it ignores
 a second positive (hence one line per positive) and drops the rows without negatives of a file that has any.
 """
 
@@ -52,7 +52,7 @@ def write_messages(rows: Iterable[TrainingRow], path: Path, *, role: Role) -> No
 def write_lines(
     rows: Iterable[TrainingRow], path: Path, *, to_lines: Callable[[TrainingRow], Iterator[dict[str, Json]]]
 ) -> None:
-    """Write the lines that each row becomes.
+    """Write the lines of each row.
 
     Raises:
         DataError: A row without positives, or rows with and without negatives in one file.
@@ -61,7 +61,7 @@ def write_lines(
 
 
 def message_lines(row: TrainingRow, *, role: Role) -> Iterator[dict[str, Json]]:
-    """Yield the lines of one row, one a positive."""
+    """Yield the lines of one row, one per positive."""
     query: list[Json] = [{"role": "system", "content": row.system}] if row.system else []
     query.append({"role": "user", "content": row.query})
     for positive in row.positives:
@@ -122,7 +122,7 @@ def _parse_older(row: Mapping[str, object]) -> TrainingRow:
 
 
 def _query(value: object) -> tuple[str, str]:
-    """Return the system message ("" for none) and the user's message, which must be all there is."""
+    """Return the system message ("" for none) and the user's message, which must be the only ones."""
     turns = [_turn(item, "messages") for item in value] if isinstance(value, list) else []
     roles = [role for role, _ in turns]
     if roles == ["user"]:

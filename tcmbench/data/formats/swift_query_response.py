@@ -1,4 +1,4 @@
-"""What ms-swift took before messages: query, response and rejected_response, one positive per line."""
+"""Training data of earlier versions of ms-swift: query, response and rejected_response, one positive per line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ms-swift 4.6 trains rerankers on: as for embeddings, with the documents as the assistant's turns."""
+"""Training data of ms-swift 4.6 for rerankers: as for embeddings, with the documents as the assistant's turns."""
 
 from __future__ import annotations
 

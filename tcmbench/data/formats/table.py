@@ -18,7 +18,7 @@ KEEPS: frozenset[Part] = frozenset({"negatives", "query_id"})
 
 
 def read(path: Path) -> Iterator[TrainingRow]:
-    """Yield the rows of a file; `tables.training_rows` says which columns are known."""
+    """Yield the rows of a file; `tables.training_rows` defines the recognised columns."""
     return tables.training_rows(path)
 
 

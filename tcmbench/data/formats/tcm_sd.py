@@ -30,7 +30,7 @@ _SYNDROME_KEYS = {
 
 
 def read(path: Path) -> Collection:
-    """Return all splits of a folder; a record id that several splits use is led by the split's name."""
+    """Return all splits of a folder; a record id that occurs in several splits is prefixed with the split's name."""
     folder = read_folder(path)
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, dict[str, int]]] = {}
@@ -51,13 +51,13 @@ def read(path: Path) -> Collection:
 
 
 def write(collection: Collection, path: Path) -> None:
-    """Write the folder: texts with the headings of records and syndromes go back to their fields.
+    """Write the folder: texts with the headings of records and syndromes are split into their fields.
 
-    A query without headings becomes the history of a record, a document without them the definition of a
+    A query without headings becomes the history of a record, a document without headings the definition of a
     syndrome named by its id.
 
     Raises:
-        DataError: The folder already holds files, a split that TCM-SD has no file for, two documents of one
+        DataError: The folder already contains files, a split that TCM-SD has no file for, two documents of one
             name, or a query without answer.
     """
     _rows.require_empty(path)
@@ -78,12 +78,12 @@ def write(collection: Collection, path: Path) -> None:
 
 
 def _names(collection: Collection, path: Path) -> dict[str, str]:
-    """Return each document's syndrome name: what its text calls it, else its id."""
+    """Return each document's syndrome name: the one in its text, else its id."""
     names: dict[str, str] = {}
     owners: dict[str, str] = {}
     for doc_id, document in collection.corpus.items():
-        given = _fields(document.full_text(), _SYNDROME_KEYS).get("Name", "").removesuffix("。")
-        name = given or doc_id
+        stated = _fields(document.full_text(), _SYNDROME_KEYS).get("Name", "").removesuffix("。")
+        name = stated or doc_id
         if "|" in name:
             raise DataError(f"{path}: document {doc_id}: a syndrome's name can't hold '|', which joins labels.")
         if name in owners:

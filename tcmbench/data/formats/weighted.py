@@ -1,4 +1,4 @@
-"""`query/doc/rel/weight` JSON lines: one judged pair a line, lines of one query wherever they stand."""
+"""`query/doc/rel/weight` JSON lines: one judged pair per line, with the lines of one query in any place."""
 
 from __future__ import annotations
 

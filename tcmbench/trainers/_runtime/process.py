@@ -136,7 +136,7 @@ def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str =
         return own
     if any(words in lowered for words in faults.NO_ROOM):
         return StorageError(
-            f"{what} failed: no room to write; {disk.room(console)}. Make room there, or choose another folder for the "
+            f"{what} failed: no free space to write; {disk.room(console)}. Free some, or choose another folder for the "
             f"store ($TCMBENCH_CACHE); then run the same command again to go on from the last checkpoint: {last}"
         )
     if any(word in lowered for word in _MEMORY_WORDS):

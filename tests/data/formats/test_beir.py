@@ -133,7 +133,7 @@ def test_a_missing_title_is_none(folder: Path, title: str) -> None:
         ('{"_id": "d1", "text": null}', "d1: text: expected text, got null"),
         ('{"_id": "d1", "text": NaN}', "d1: text: expected text, got NaN"),
         ('{"_id": "d1", "text": " "}', "d1: text: expected text, got blank text"),
-        ('{"_id": 1.0, "text": "文"}', "_id: expected text or a whole number, got a number with a point"),
+        ('{"_id": 1.0, "text": "文"}', "_id: expected text or a whole number, got a decimal number"),
         ('{"_id": true, "text": "文"}', "_id: expected text or a whole number, got true or false"),
         ('{"_id": null, "text": "文"}', "_id: expected text or a whole number, got null"),
         ('{"_id": " ", "text": "文"}', "_id: expected text or a whole number, got blank text"),
@@ -234,7 +234,7 @@ def test_an_absent_file_is_named(folder: Path, missing: str) -> None:
 @pytest.mark.parametrize("name", ["a\tb", "", "a\nb"])
 def test_ids_that_would_break_the_table_are_refused(tmp_path: Path, name: str) -> None:
     """Before anything is written."""
-    with pytest.raises(DataError, match="can't stand in a table"):
+    with pytest.raises(DataError, match="can't be written to a table"):
         beir.write(Collection({name: "问"}, {}, {}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

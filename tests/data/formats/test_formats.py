@@ -200,7 +200,7 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
     conversion = convert(tmp_path / "w.jsonl", tmp_path / "p.jsonl", source_format="weighted", target_format="pos_neg")
 
     assert Conversion(2, {"grades": 1, "weights": 2}) == conversion
-    assert str(conversion) == "2 rows; the format has no place for: grades (1), weights (2)"
+    assert str(conversion) == "2 rows; not supported by the format: grades (1), weights (2)"
 
 
 @pytest.mark.parametrize("target", ["pos_doc", "pos_neg", "weighted", "beir", "rag_json", "tcm_sd"])
@@ -215,7 +215,7 @@ def test_a_scored_pair_never_becomes_a_positive(tmp_path: Path, target: str) -> 
     with pytest.raises(DataError) as caught:
         convert(source, tmp_path / "target", source_format="swift", target_format=target)
     assert str(caught.value).startswith(f"{source}:3: ")
-    assert f"{target} has no place for one" in str(caught.value)
+    assert f"{target} doesn't support scores" in str(caught.value)
     assert "got score 0." in str(caught.value)
     assert "(swift, swift_query_response, swift_reranker)" in str(caught.value)
     assert [path for path in tmp_path.iterdir() if path != source] == []

@@ -47,7 +47,7 @@ def test_negatives_may_be_missing(tmp_path: Path) -> None:
     ("change", "reason"),
     [
         ({"queries": None}, "queries is missing"),
-        ({"corpus": []}, "corpus is no object"),
+        ({"corpus": []}, "corpus is not an object"),
         ({"corpus": {"a": 3}}, "corpus a: expected text, got a number"),
         ({"relevant_docs": {"q": ["a", "z"], "p": ["y"]}}, "document z of query q; document y of query p"),
         ({"relevant_docs": {"p": ["a"]}}, "query p"),
@@ -73,7 +73,7 @@ def test_what_is_no_object_is_refused(tmp_path: Path, value: object) -> None:
         ('{"queries": {"q": "问\\ud800"}, "corpus": {}, "relevant_docs": {}}', "surrogates not allowed"),
         ('{"queries": ' + '{"a": ' * 100_000, "recursion"),
         ('{"queries": ' + "1" * 5_000 + "}", "integer string"),
-        ('{"queries": {"q": "甲", "q": "乙"}, "corpus": {}, "relevant_docs": {}}', "the key 'q' stands twice"),
+        ('{"queries": {"q": "甲", "q": "乙"}, "corpus": {}, "relevant_docs": {}}', "the key 'q' occurs twice"),
     ],
     ids=["half a character", "nested too deeply", "a number of 5,000 digits", "two texts of one query"],
 )
