@@ -28,7 +28,7 @@ MANIFESTATIONS: Aliases = ("Typical_performance", "typical_performance", "典型
 # The first spelling is that of the original.
 DISEASES: Aliases = ("Common_isease", "Common_disease", "common_isease", "common_disease", "常见疾病")
 
-# What a table tool writes for an empty cell; no field of a record is ever one of these words.
+# Values that table tools write for an empty cell; no field of a record is ever one of these words.
 MISSING_WORDS = frozenset({"", "None", "none", "null", "NULL", "nan", "NaN", "<NA>"})
 _LONGEST_MISSING = max(map(len, MISSING_WORDS))
 

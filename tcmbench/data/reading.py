@@ -216,7 +216,7 @@ def _next_chunk(file: SupportsRead[bytes], path: Path) -> bytes:
 
 
 def _not_unpacked(path: Path) -> DataError:
-    return DataError(f"{path}: can't be unpacked: it is cut off or damaged. Copy it again.")
+    return DataError(f"{path}: can't be unpacked: it is truncated or damaged. Copy it again.")
 
 
 def _require_file(path: Path) -> None:

@@ -60,8 +60,8 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is of another kind, or lacks a column.
-        SpecError: A column that a row doesn't have.
+        DataError: It is of another format, or lacks a column.
+        SpecError: An unknown column.
         BadLines: After the last row: all rows that can't be read, else all that contradict an earlier one.
     """
     unknown = sorted((columns or {}).keys() - COLUMNS.keys())
@@ -74,10 +74,10 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
     def parse(row: Mapping[str, object]) -> TrainingRow:
         return _row(row, names)
 
-    found = rows.numbered(path, parse) if ending(path) in {".json", ".jsonl"} else _numbered(path, parse)
+    numbered = rows.numbered(path, parse) if ending(path) in {".json", ".jsonl"} else _numbered(path, parse)
     judged: dict[bytes, tuple[float, int]] = {}
     problems: list[str] = []
-    for number, row in found:
+    for number, row in numbered:
         if (earlier := _contradicted(row, number, judged)) is not None:
             problems.append(
                 f"{path}:{number}: expected one grade for a query and a document, got another at {path}:{earlier}"

@@ -151,12 +151,12 @@ def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None
     network = _network(origin_dir, names, adapter)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what PEFT warns of is an error below
+            warnings.simplefilter("ignore")  # PEFT's warnings are errors below
             adapted = PeftModel.from_pretrained(network, str(adapter), is_trainable=False).eval()
     except Exception as error:  # PEFT raises whatever its configuration leads to
         raise faults.translated(error, what=str(adapter)) or ModelAbsent(
             f"{adapter / _ADAPTER}: PEFT can't use it with these weights: {type(error).__name__}: "
-            f"{faults.words_of(error)}. Copy the adapter again, whole, from where it was trained."
+            f"{faults.words_of(error)}. Copy the complete adapter again."
         ) from error
     _require_all_used(adapted, names, adapter)
     tokenizer = AutoTokenizer.from_pretrained(origin_dir, local_files_only=True)

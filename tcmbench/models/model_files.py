@@ -87,7 +87,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def require_whole(path: Path) -> None:
-    """Check that a safetensors file is as long as its header says.
+    """Check that a safetensors file has the length in its header.
 
     Raises:
         ModelAbsent: It is a Git LFS pointer, truncated, or not a safetensors file.

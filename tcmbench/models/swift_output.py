@@ -35,7 +35,7 @@ def checkpoint(folder: Path) -> Path:
     numbered = _numbered(folder, _CHECKPOINT)
     if numbered:
         noted = _noted_best(folder)
-        # newer versions note a link, `best-checkpoint`
+        # newer versions record a link, `best-checkpoint`
         best = at(folder / noted) if noted else None
         return next((path for path in numbered if path.resolve() == best), numbered[-1])
     for version in reversed(_numbered(folder, _VERSION)):

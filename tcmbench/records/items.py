@@ -99,7 +99,7 @@ class Reader:
         if needed - names:
             raise EvaluationError(
                 f"{score.folder / ITEMS}: expected columns {', '.join(sorted(needed))} for {record.task}, "
-                f"found {', '.join(sorted(names))}. It was stored by another version: remove the folder and run again."
+                f"got {', '.join(sorted(names))}. It was stored by another version: remove the folder and run again."
             )
         if self._layout is None or not self._layout.is_of(table):
             self._layout = _Layout.of(table)

@@ -219,10 +219,19 @@ _ADAPTERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda f: (f / _CONFIG).write_bytes(b"\xff{"), "adapter_config.json: expected JSON"),
     "deep": (lambda f: (f / _CONFIG).write_text("[" * 90_000), "adapter_config.json: expected JSON"),
     "digits": (lambda f: (f / _CONFIG).write_text('{"r": ' + "9" * 9_000 + "}"), "adapter_config.json: expected JSON"),
-    "no base": (lambda f: _edit(f / _CONFIG, base_model_name_or_path=None), "it doesn't say what it was tuned from"),
-    "long base": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="/" + "x" * 5_000), "which is not here"),
-    "NUL": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="a\0b"), "which is not here"),
-    "nobody's home": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="~nobody1/x"), "which is not here"),
+    "no base": (
+        lambda f: _edit(f / _CONFIG, base_model_name_or_path=None),
+        "it doesn't name the base that it was tuned from",
+    ),
+    "long base": (
+        lambda f: _edit(f / _CONFIG, base_model_name_or_path="/" + "x" * 5_000),
+        "which is not on this machine",
+    ),
+    "NUL": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="a\0b"), "which is not on this machine"),
+    "nobody's home": (
+        lambda f: _edit(f / _CONFIG, base_model_name_or_path="~nobody1/x"),
+        "which is not on this machine",
+    ),
     "itself": (lambda f: _edit(f / _CONFIG, base_model_name_or_path=str(f)), "its base leads back to"),
     "rank": (lambda f: _edit(f / _CONFIG, r=-4), "adapter_config.json: PEFT can't use it"),
     "other rank": (lambda f: _edit(f / _CONFIG, r=8), "adapter_config.json: PEFT can't use it"),
@@ -238,7 +247,7 @@ _ADAPTERS: dict[str, tuple[Callable[[Path], object], str]] = {
 _CHECKPOINTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a list": (lambda f: (f / "args.json").write_text("[]"), "args.json: expected a JSON object"),
     "no JSON": (lambda f: (f / "args.json").write_bytes(b"\xff{"), "args.json: expected JSON"),
-    "no text": (lambda f: _edit(f / "args.json", model={"x": 1}), "which is not here"),
+    "no text": (lambda f: _edit(f / "args.json", model={"x": 1}), "which is not on this machine"),
     "weights": (
         lambda f: (f / "model.safetensors").write_bytes(_POINTER),
         "checkpoint-4/model.safetensors: .* pointer",
