@@ -18,7 +18,7 @@ TASKS = {
     "TinyQA": 'type = "retrieval"\npath = "general-synth/qa-retrieval"\n',
     "TinyQATwoStage": 'type = "two_stage"\npath = "general-synth/qa-retrieval"\n[options]\ndepth = 10\nqueries = 40\n',
     "TinySTS": 'type = "sts"\npath = "general-synth/sts.jsonl"\n',
-    "TinyTable": 'type = "pairs_retrieval"\npath = "general-synth/pairs.jsonl"\n',
+    "TinyTable": 'type = "pairs_retrieval"\npath = "general-synth/table.jsonl"\n',
     "TinyPairs": 'type = "pair_classification"\npath = "general-synth/pairs.jsonl"\n',
     "TinyHeadlines": 'type = "classification"\npath = "general-synth/headlines-classification"\n'
     "[options]\nexperiments = 2\n",
@@ -47,5 +47,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> Work
     with (synthetic_root / "general-synth/pairs.jsonl").open("w", encoding="utf-8") as file:
         for pair in pairs:
             row = {**pair, "label": int(pair.pop("score") > 2)}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with (synthetic_root / "general-synth/table.jsonl").open("w", encoding="utf-8") as file:
+        for pair in pairs:
+            row = {"query": pair["sentence1"], "positive": pair["sentence2"]}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return find(root, data=synthetic_root, cache=root / "store")

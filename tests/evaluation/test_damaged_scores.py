@@ -108,7 +108,7 @@ def test_a_damaged_score_is_not_shown_and_measured_again(
     assert state.reason is not None
     assert state.reason.code == "damaged"
     assert str(state.reason).startswith(
-        f"what is stored is damaged and not shown (scores/{folder.name[:2]}/{folder.name}"
+        f"the stored result is damaged and not shown (scores/{folder.name[:2]}/{folder.name}"
     )
     assert run.missing(place, model, planned) == SUITE.tasks[:1]
 

@@ -46,7 +46,7 @@ def test_an_embedding_folder_without_modules_gets_them(
 
 def test_an_embedding_base_must_say_how_to_pool(tmp_path: Path, embedding_base: Base) -> None:
     """Neither modules.json nor pooling is an error: a guess would be a wrong score."""
-    with pytest.raises(SpecError, match="must say `pooling`"):
+    with pytest.raises(SpecError, match="must declare `pooling`"):
         hub_layout.write_embedding_modules(
             tmp_path, base=embedding_base.model_copy(update={"pooling": None}), dimensions=32
         )
