@@ -153,8 +153,10 @@ def test_a_job_that_always_kills_its_process_is_given_up(small: Workspace) -> No
 
     def kill(event: Event) -> None:
         if isinstance(event, JobStarted):
-            for one in workers():
-                one.kill()
+            for _ in range(20):  # a process that has only just been forked isn't known as a worker yet
+                for one in workers():
+                    one.kill()
+                time.sleep(0.05)
 
     done = run(small, "small", jobs=2, retries=1, emit=kill)
     failed = {event.model: event.reason for event in done.events if isinstance(event, JobFailed)}
