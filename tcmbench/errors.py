@@ -24,8 +24,6 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from tcmbench import redaction
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -38,7 +36,7 @@ class TcmbenchError(Exception):
 
     def __init__(self, *parts: object) -> None:
         # Here, because every message ends up in a record, a board or a log.
-        super().__init__(*(redaction.text(part) if isinstance(part, str) else part for part in parts))
+        super().__init__(*(_without_secrets(part) if isinstance(part, str) else part for part in parts))
 
 
 class UnknownName(TcmbenchError):
@@ -77,7 +75,7 @@ class DataAbsent(DataError):
 
     def __init__(self, path: Path, *, what: str, how: str) -> None:
         self.path = path
-        self.how = redaction.text(how)
+        self.how = _without_secrets(how)
         super().__init__(f"{what} is missing: expected {path}. {how}")
 
 
@@ -107,7 +105,7 @@ class DamagedArtefact(StoreError):
 
     def __init__(self, path: Path, *, what: str) -> None:
         self.path = path
-        self.what = redaction.text(what)
+        self.what = _without_secrets(what)
         super().__init__(f"{path}: {what}. Run again to rebuild it, or remove it: tcmbench cache verify --delete")
 
 
@@ -135,3 +133,10 @@ class NotComparable(TcmbenchError):
     """Scores measured with different data, prompts or candidates."""
 
     exit_code = 3
+
+
+def _without_secrets(text: str) -> str:
+    # Imported here, since its patterns take as long as all else that `tcmbench --help` needs of this package.
+    from tcmbench import redaction
+
+    return redaction.text(text)

@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tcmbench import disk, redaction
+from tcmbench import disk
 from tcmbench.errors import DataError, EvaluationError, ModelAbsent, StorageError, TcmbenchError
 
 EXIT_FAULT = 70
@@ -114,6 +114,8 @@ def report(error: BaseException) -> str:
 
 def _kept(error: BaseException) -> str:
     """Write the traceback to a file that only this user can read, and return a sentence with its path."""
+    from tcmbench import redaction
+
     with contextlib.suppress(OSError):
         handle, name = tempfile.mkstemp(prefix="tcmbench-", suffix=".traceback.txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
