@@ -265,13 +265,13 @@ def rows_of(size: Size, *, goal: bool) -> list[Row | LeftOut]:
     with tempfile.TemporaryDirectory() as folder:
         scores, out = Path(folder) / "scores", Path(folder) / "board"
         write_scores(scores, size)
-        found = _cost.apart(built, scores, out, size)
+        cost = _cost.apart(built, scores, out, size)
         rows: list[Row | LeftOut] = [
             Row(
                 case=f"{size}: from scores to files",
                 unit="processor s",
-                ours=found.cpu,
-                mib=found.mib,
+                ours=cost.cpu,
+                mib=cost.mib,
                 most=180 if goal else None,
                 most_mib=2048 if goal else None,
                 note="Memory of boards: the whole process.",
@@ -305,13 +305,13 @@ def browser_row(page: Path, size: Size, *, goal: bool) -> Row | LeftOut:
     case = f"{size}: from navigation to the end of a first sort"
     if CHROMIUM is None or DRIVER is None or importlib.util.find_spec("selenium") is None:
         return LeftOut(case=case, reason="needs chromium, chromedriver and selenium")
-    found = opened(page)
+    timing = opened(page)
     return Row(
         case=case,
         unit="wall s",
-        ours=found.wall,
+        ours=timing.wall,
         most=2 if goal else None,
-        note=f"{size}: {found.cpu:.2f} processor s in the main thread of the page.",
+        note=f"{size}: {timing.cpu:.2f} processor s in the main thread of the page.",
     )
 
 

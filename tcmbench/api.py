@@ -6,9 +6,9 @@ unless one is passed. pandas and matplotlib are imported on demand.
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tcmbench import workspace as workspaces
 from tcmbench.errors import ScoreMissing, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -63,12 +63,17 @@ class Evaluation:
         return str(self.to_pandas().to_html(index=False, float_format="{:.2f}".format))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaderboard:
     """The leaderboard of a set."""
 
-    table: Table
-    """Its computed content."""
+    build: Callable[[], Table]
+    """Computes its content; of a large set this takes a minute."""
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """Its content, computed on first use."""
+        return self.build()
 
     @property
     def answer(self) -> str:
@@ -228,7 +233,7 @@ def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Lead
     place, model_set = in_set(place, place.spec(ModelSet, name))
     planned = task_room.plan_set(place, model_set)
     performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
-    execute = partial(performing.module.run, options=performing.options)
+    execute = functools.partial(performing.module.run, options=performing.options)
     run_set.run(place.store, plan(place, model_set, planned), execute=execute, emit=lambda _: None)
     result = publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned))
     if result.missing:
@@ -248,9 +253,8 @@ def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
     place, model_set = in_set(place, place.spec(ModelSet, name))
     planned = task_room.plan_set(place, model_set)
     options = publish.board_options(place, model_set, planned)
-    return Leaderboard(
-        build.build(model_set, planned.suite, gather.entries(place, model_set, planned), options=options)
-    )
+    entries = gather.entries(place, model_set, planned)
+    return Leaderboard(lambda: build.build(model_set, planned.suite, entries, options=options))
 
 
 def compare(before: str, after: str, *, set_name: str = "", workspace: Workspace | None = None) -> ModelComparison:
@@ -323,8 +327,4 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
 
 def find(folder: os.PathLike[str] | str = ".") -> Workspace:
     """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
-    data, cache = (Path(value).expanduser() if (value := os.environ.get(name)) else None for name in _FOLDERS)
-    return workspaces.find(Path(folder).resolve(), data=data and data.resolve(), cache=cache)
-
-
-_FOLDERS = ("TCMBENCH_DATA", "TCMBENCH_CACHE")
+    return workspaces.from_environment(Path(folder))

@@ -7,6 +7,7 @@ bundled content, so a workspace needs only its own files.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,6 +200,17 @@ def find(start: Path, *, data: Path | None = None, cache: Path | None = None) ->
     if data is None:
         data = root / "data" if (root / "data").is_dir() else user_cache / "data"
     return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")
+
+
+def from_environment(folder: Path, *, data: Path | None = None) -> Workspace:
+    """Return the workspace of a folder, with `TCMBENCH_DATA`, where `data` is None, and `TCMBENCH_CACHE` applied."""
+    root = data or _variable("TCMBENCH_DATA")
+    return find(folder.resolve(), data=root and root.resolve(), cache=_variable("TCMBENCH_CACHE"))
+
+
+def _variable(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value).expanduser() if value else None
 
 
 def bundled_content() -> Path:

@@ -67,6 +67,25 @@ def test_a_loaded_model_scores_as_its_folder_does(pairs: Path) -> None:
     assert objects.model_of(model, revision="mine").revision == objects.model_of(model, revision="mine").revision
 
 
+@pytest.mark.parametrize("name", ["mini-zh-static", "mini-zh-reranker"])
+def test_a_loaded_model_of_any_kind_is_evaluated_as_if_from_its_folder(pairs: Path, name: str) -> None:
+    """A table without a longest input; a reranker that was left in the mode of training, which is random."""
+    from sentence_transformers import CrossEncoder, SentenceTransformer
+
+    from tcmbench import models
+    from tcmbench.models import objects
+
+    kind = CrossEncoder if "reranker" in name else SentenceTransformer
+    loaded = kind(str(MINI.parent / name), device="cpu", local_files_only=True).train()
+    model = objects.model_of(loaded, revision="")
+    encoder = objects.encoder_of(model, loaded, cache=pairs.parent / "store")
+    assert not loaded.training
+    place = tcmbench.Workspace()
+    folder = models.load(models.base_model(place, name), cache=place.cache)
+    if name == "mini-zh-static":
+        assert (encoder.encode_list(["咳嗽"]) == folder.encode_list(["咳嗽"])).all()
+
+
 def test_what_is_no_model_is_refused(pairs: Path) -> None:
     """Without a revision by its weights nothing could be stored."""
     with pytest.raises(SpecError, match="expected a name, a path, a SentenceTransformer or a CrossEncoder, got int"):

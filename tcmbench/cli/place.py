@@ -1,8 +1,7 @@
-"""The only place where locations are read from the environment."""
+"""Options that locate data and sets, and the workspace of a command."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,12 +36,6 @@ def variant_and_set(place: Workspace, name: str, set_name: str) -> tuple[Variant
 
 def workspace(data: Path | None = None) -> Workspace:
     """Return the workspace of the current folder, with --data, $TCMBENCH_DATA and $TCMBENCH_CACHE applied."""
-    from tcmbench.workspace import find
+    from tcmbench.workspace import from_environment
 
-    root = data or _folder("TCMBENCH_DATA")
-    return find(Path.cwd(), data=root and root.resolve(), cache=_folder("TCMBENCH_CACHE"))
-
-
-def _folder(variable: str) -> Path | None:
-    value = os.environ.get(variable)
-    return Path(value).expanduser() if value else None
+    return from_environment(Path.cwd(), data=data)

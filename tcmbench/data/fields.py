@@ -90,9 +90,9 @@ def labels(row: Mapping[str, object], names: Aliases) -> tuple[str, ...]:
                 kind = type(part).__name__
                 raise FieldProblem(f"{name}: expected a syndrome, a list of them, or 'A|B'; got {kind}")
             pieces += map(clean, part.replace("｜", "|").split("|"))
-        found = tuple(dict.fromkeys(piece for piece in pieces if piece not in MISSING_WORDS))
-        if found:
-            return found
+        labels = tuple(dict.fromkeys(piece for piece in pieces if piece not in MISSING_WORDS))
+        if labels:
+            return labels
     return ()
 
 

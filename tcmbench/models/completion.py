@@ -10,10 +10,11 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tcmbench import faults, strict_json
+from tcmbench import faults
 from tcmbench.checksums import tree_sha256
 from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
 from tcmbench.models import canaries, hub_layout, swift_output
+from tcmbench.models.folder import json_object
 from tcmbench.models.model_files import require_whole
 from tcmbench.store import key
 
@@ -70,7 +71,7 @@ def unfinished(folder: Path) -> Unfinished | None:
     """
     settings = swift_output.arguments(folder)
     if (folder / _ADAPTER).is_file():
-        named = _json(folder / _ADAPTER).get("base_model_name_or_path")
+        named = json_object(folder / _ADAPTER).get("base_model_name_or_path")
         return Unfinished(folder, str(settings.get("model") or named or ""), is_adapter=True)
     if settings and not (folder / "modules.json").is_file():
         return Unfinished(folder, str(settings.get("model") or ""), is_adapter=False)
@@ -131,7 +132,7 @@ def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
 
 
 def _has_one_label(folder: Path) -> bool:
-    listed = _json(folder / "config.json").get("architectures")
+    listed = json_object(folder / "config.json").get("architectures")
     return isinstance(listed, list) and any(str(name).endswith("ForSequenceClassification") for name in listed)
 
 
@@ -267,7 +268,7 @@ def _dimensions(folder: Path) -> int:
     Raises:
         ModelAbsent: Its configuration can't be read, or gives another kind of value.
     """
-    size = _json(folder / "config.json").get("hidden_size", 0)
+    size = json_object(folder / "config.json").get("hidden_size")
     if not isinstance(size, int):
         raise ModelAbsent(f"{folder / 'config.json'}: expected a number as hidden_size. Copy the file again.")
     return size
@@ -292,13 +293,3 @@ def _all_but_tokenizer(_: str, names: list[str]) -> set[str]:
         "sentencepiece",
     )
     return {name for name in names if not name.startswith(kept)}
-
-
-def _json(path: Path) -> dict[str, object]:
-    try:
-        content = strict_json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
-    if not isinstance(content, dict):
-        raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
-    return content

@@ -75,7 +75,7 @@ def similarity(model_dir: Path) -> Statement | None:
 def positions(model_dir: Path) -> Statement | None:
     """Return the number of positions of the network; None for networks without a limit."""
     path = model_dir / "config.json"
-    config = _object(path)
+    config = json_object(path)
     count = config.get("max_position_embeddings")
     if not isinstance(count, int) or isinstance(count, bool):
         return None
@@ -92,7 +92,7 @@ def _kind(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
     if any(kind.endswith(("Pooling", "StaticEmbedding")) for _, kind in modules):
         return Statement("embedding", model_dir / "modules.json")
     path = model_dir / "config.json"
-    listed = _object(path).get("architectures")
+    listed = json_object(path).get("architectures")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     if any(name.endswith("ForSequenceClassification") for name in names):
         return Statement("reranker", path)
@@ -110,7 +110,7 @@ def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, State
     settings: dict[str, Statement] = {}
     for path in (path for path, kind in modules if kind.endswith("Pooling")):
         source = (at(model_dir / path) or model_dir) / "config.json"
-        config = _object(source)
+        config = json_object(source)
         mode = str(config.get("pooling_mode") or "") or "+".join(n for k, n in _POOLING.items() if config.get(k))
         if mode:
             settings["pooling"] = Statement(_POOLING_NAMES.get(mode, mode), source)
@@ -125,14 +125,19 @@ def _prompts(path: Path) -> dict[str, Statement]:
 
     Empty ones are left out: sentence-transformers writes them for every model that was trained without.
     """
-    settings = _object(path)
+    settings = json_object(path)
     prompts = settings.get("prompts")
-    named = {str(name): str(text) for name, text in prompts.items()} if isinstance(prompts, dict) else {}
-    default = named.get(str(settings.get("default_prompt_name")), "")
-    query = named.get("query") or default
-    document = next((named[name] for name in _DOCUMENT_PROMPTS if named.get(name)), default)
+    named = prompts if isinstance(prompts, dict) else {}
+    query, document = prompts_of(named, str(settings.get("default_prompt_name")))
     prompts = {"query_prompt": query, "document_prompt": document}
     return {field: Statement(text, path) for field, text in prompts.items() if text}
+
+
+def prompts_of(prompts: Mapping[str, object], default_name: str) -> tuple[str, str]:
+    """Return the prompts of queries and of documents, as sentence-transformers selects them by name; "" for none."""
+    named = {str(name): str(text) for name, text in prompts.items() if text}
+    default = named.get(default_name, "")
+    return named.get("query", default), next((named[name] for name in _DOCUMENT_PROMPTS if name in named), default)
 
 
 def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
@@ -153,12 +158,16 @@ def module_types(model_dir: Path) -> list[tuple[str, str]]:
 
 
 def _value(path: Path, name: str) -> Statement | None:
-    value = _object(path).get(name)
+    value = json_object(path).get(name)
     return None if value is None else Statement(value, path)
 
 
-def _object(path: Path) -> Mapping[str, object]:
-    """Return a JSON object; empty where the file doesn't exist."""
+def json_object(path: Path) -> Mapping[str, object]:
+    """Return the object in a JSON file; empty where the file doesn't exist.
+
+    Raises:
+        ModelAbsent: It isn't JSON, or not an object.
+    """
     content = _json(path) if path.is_file() else {}
     if not isinstance(content, dict):
         raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
@@ -168,6 +177,6 @@ def _object(path: Path) -> Mapping[str, object]:
 def _json(path: Path) -> object:
     try:
         content: object = strict_json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
     return content

@@ -19,7 +19,7 @@ from tcmbench.specs.names import is_name
 from tcmbench.specs.toml import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tcmbench.specs.model_set import ModelSet
@@ -112,7 +112,7 @@ def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> t
 
 
 def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tuple[Workspace, Base]:
-    same = next((base for name in workspace.names(Base) if (base := workspace.spec(Base, name)).hub_id == hub_id), None)
+    same = next((base for base in _bases(workspace) if base.hub_id == hub_id), None)
     if same is not None:
         return workspace, same
     # The kind is unknown before the files are available, so it is looked up as an embedding model at first.
@@ -205,7 +205,7 @@ def _require_end(unfinished: completion.Unfinished) -> None:
 def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Base | None:
     """Return the base of the workspace that an adapter or checkpoint names; None where it names another or none."""
     path = folder.at(unfinished.base)
-    bases = (workspace.spec(Base, name) for name in workspace.names(Base)) if unfinished.base else ()
+    bases = _bases(workspace) if unfinished.base else ()
     return next(
         (
             base
@@ -215,6 +215,11 @@ def known_origin(workspace: Workspace, unfinished: completion.Unfinished) -> Bas
         ),
         None,
     )
+
+
+def _bases(workspace: Workspace) -> Iterator[Base]:
+    """Yield the bases of the workspace; a broken file is no concern of other models."""
+    return (base for _, base in workspace.specs(Base) if isinstance(base, Base))
 
 
 def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.encoders import model_meta
 from tcmbench.errors import SpecError
+from tcmbench.models import folder
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 from tcmbench.specs.toml import parse
@@ -51,11 +53,11 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.encoders.runtime.soundness import guard
 
+    loaded.eval()  # a model that was just trained would drop some of its activations at random
     meta = model_meta(model.base, name=model.name, revision=model.revision)
     if model.base.kind == "reranker":
         reranker = cross_encoder.Reranker(loaded, base=model.base, options=cross_encoder.Options(), meta=meta)
         return guard(reranker, name=model.name)
-    loaded.eval()
     encoder = sentence_transformers.SentenceTransformersEncoder(
         loaded, base=model.base, options=sentence_transformers.Options(), meta=meta
     )
@@ -64,26 +66,24 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
 
 def _base(loaded: Any, kind: str) -> Base:
     """Return the base of a loaded model, with its own prompts, length and precision."""
-    prompts = dict(getattr(loaded, "prompts", None) or {})
-    default = prompts.get(getattr(loaded, "default_prompt_name", None) or "", "")
-    length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None) or _FALLBACK_LENGTH
+    prompts, default_name = getattr(loaded, "prompts", None) or {}, str(getattr(loaded, "default_prompt_name", None))
+    query, document = folder.prompts_of(prompts, default_name)
+    length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None)
     card = getattr(loaded, "model_card_data", None)
     name = str(getattr(card, "base_model", None) or "").rstrip("/").rpartition("/")[2] or type(loaded).__name__
     fields: dict[str, Any] = {
         "name": name,
         "kind": kind,
         "path": ".",
-        "max_length": int(length),
+        # a static table of token vectors reads all of a text
+        "max_length": int(length) if length and math.isfinite(length) else _FALLBACK_LENGTH,
         "dtype": str(next(iter(loaded.parameters())).dtype).removeprefix("torch."),
         "description": "A model that was loaded by its user.",
     }
     if kind == "embedding":
-        fields["query_prompt"] = prompts.get("query") or default
-        fields["document_prompt"] = next(
-            (p for n in ("document", "passage", "corpus") if (p := prompts.get(n))), default
-        )
+        fields |= {"query_prompt": query, "document_prompt": document}
     else:
-        fields["instruction"] = default
+        fields["instruction"] = prompts.get(default_name) or ""
     return parse(Base, fields, where="model")
 
 
@@ -94,7 +94,7 @@ def _state_hash(loaded: Any) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(loaded.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     tokenizer = loaded.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     digest.update(

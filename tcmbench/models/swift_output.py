@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tcmbench import strict_json
-from tcmbench.errors import ModelAbsent
-from tcmbench.models.folder import at
+from tcmbench.models.folder import at, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,15 +51,8 @@ def arguments(checkpoint_dir: Path) -> Mapping[str, Json]:
     """
     for path in (checkpoint_dir / "args.json", checkpoint_dir.parent / "args.json"):
         is_around = path.parent == checkpoint_dir or _CHECKPOINT.fullmatch(checkpoint_dir.name)
-        if not (is_around and path.is_file()):
-            continue
-        try:
-            content = strict_json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ModelAbsent(f"{path}: expected JSON, but: {error}. Copy the file again.") from error
-        if not isinstance(content, dict):
-            raise ModelAbsent(f"{path}: expected a JSON object. Copy the file again.")
-        return content
+        if is_around and path.is_file():
+            return cast("Mapping[str, Json]", json_object(path))
     return {}
 
 

@@ -170,6 +170,16 @@ def test_what_is_no_model_is_named(place: Workspace, name: str, error: type[Exce
         _model(place, name)
 
 
+def test_a_broken_base_is_no_concern_of_other_models(tmp_path: Path) -> None:
+    """The base of an adapter is looked for among those that can be read."""
+    root = tmp_path / "own"
+    (root / "models/bases").mkdir(parents=True)
+    (root / "tasks").mkdir()
+    (root / "models/bases/a-broken.toml").write_text("kind = 1\n", encoding="utf-8")
+    folder = adapters.adapter(tmp_path / "adapter", kind="AutoModel")
+    assert _model(find(root, cache=tmp_path / "store"), str(folder)).base.tuned_from == "mini-zh"
+
+
 def test_a_name_that_is_taken_is_told_apart(place: Workspace, tmp_path: Path) -> None:
     """A folder called like a bundled base is another model."""
     folder = tmp_path / "mini-zh"
