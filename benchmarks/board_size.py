@@ -284,7 +284,7 @@ def rows_of(size: Size, *, goal: bool) -> list[Row | LeftOut]:
                 ours=count / 1000,
                 most=500 if goal and name == "index.html" else None,
             )
-            for name, count in found.pages.items()
+            for name, count in cost.pages.items()
             if name in render_names()
         ]
         rows.append(browser_row(out / "index.html", size, goal=goal))
