@@ -308,7 +308,7 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
     """Arrow keys move between cells and the tooltip tells the focused one in full."""
     from selenium.webdriver.common.keys import Keys
 
-    one(board, "td[data-c='0']").send_keys(Keys.ARROW_DOWN)
+    wait_for(board, "td[data-c='0']").send_keys(Keys.ARROW_DOWN)
     told = wait_for(board, "#tip:not([hidden])").text
     assert "Score" in told
     assert "items" in told
