@@ -178,8 +178,10 @@
     tip.style.top = (below ? at.bottom + 5 : Math.max(4, at.top - size.height - 5)) + "px";
   }
   const cellAt = (event) => event.target.closest?.("td[data-c]");
-  table.addEventListener("mouseover", (event) => { const cell = cellAt(event); if (cell) showTip(cell); else hideTip(); });
-  table.addEventListener("mouseleave", hideTip);
+  // A pointer at rest seems to move when the page scrolls; the tooltip of the focused cell stays.
+  const leave = () => { const cell = document.activeElement?.closest("td[data-c]"); if (cell) showTip(cell); else hideTip(); };
+  table.addEventListener("mouseover", (event) => { const cell = cellAt(event); if (cell) showTip(cell); else leave(); });
+  table.addEventListener("mouseleave", leave);
   table.addEventListener("focusin", (event) => { const cell = cellAt(event); if (cell) showTip(cell); });
   table.addEventListener("focusout", hideTip);
   addEventListener("scroll", () => {
