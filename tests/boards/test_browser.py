@@ -316,9 +316,20 @@ def test_cells_are_reached_by_arrow_keys(board: Any) -> None:
 
 def test_the_tooltip_tells_that_a_score_improved(board: Any) -> None:
     """The first verdict has the same form as the others."""
-    cell = one(board, "#rows td[data-d][class*=u]")
-    board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'}); arguments[0].focus()", cell)
-    assert "improved" in wait_for(board, "#tip:not([hidden])").text
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    cell = wait_for(board, "#rows td[data-d][class*=u]")
+    board.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'})", cell)
+
+    def told(_: Any) -> str:
+        # scrolling hides the tooltip, and ends some time after it was asked for
+        for part in ("b", "i"):
+            ActionChains(board).move_to_element(cell.find_element("css selector", part)).perform()
+        tips = all_of(board, "#tip:not([hidden])")
+        return tips[0].text if tips else ""
+
+    assert "improved" in WebDriverWait(board, 20, poll_frequency=0.1).until(told)
 
 
 def contrast(driver: Any) -> list[str]:
