@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
 """Kinds of plug-ins on a board: those of other packages are in its key, the bundled ones are part of its code."""
 
-_PACKAGES = ("jinja2", "matplotlib")
-"""Packages that render a page."""
+_PACKAGES = ("jinja2", "matplotlib", "tcmbench")
+"""Packages that render a page, or are named on it."""
 
 
 @dataclass(frozen=True, slots=True)

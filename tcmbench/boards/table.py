@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic.dataclasses import dataclass
 
-from tcmbench.boards.texts import Text
+from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
 from tcmbench.specs.policy import Policy
@@ -178,6 +178,9 @@ class TaskColumn:
     card: TaskCard | None = Field(default=None, exclude=True)
     """Card of the task."""
 
+    title_zh: str = Field(default="", exclude=True)
+    """Title in Chinese; empty where there is none."""
+
     description: English = Text("", "")
     """What the task measures."""
 
@@ -189,6 +192,25 @@ class TaskColumn:
 
     slice_sizes: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     """Slicing → slice → items."""
+
+    @property
+    def titles(self) -> Text:
+        """Title in both languages."""
+        return both(self.title, self.title_zh)
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RoleMean:
+    """Mean score of a model over the tasks of a role."""
+
+    tasks: int
+    """Number of tasks of the role."""
+
+    value: Rounded | None = None
+    """The mean, in points; None where a task has no score, never a mean over the others."""
+
+    missing: tuple[str, ...] = ()
+    """Columns without a score."""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -227,6 +249,9 @@ class Aggregates:
 
     partial: Roles = frozenset()
     """Roles with tasks that the model doesn't support: their means are over the others."""
+
+    means: Mapping[Role, RoleMean] = Field(default_factory=dict)
+    """Role → mean score over its tasks; only roles of the suite."""
 
     on_front: bool = False
     """Whether it is on the Pareto front of gain against backward transfer."""
@@ -293,7 +318,7 @@ class BoardRow:
     recipe: Mapping[str, JsonValue]
     cost: Cost | None
     failure: str | None
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, English]
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
 
     @property
@@ -372,7 +397,15 @@ class Table:
     digest: str
     """sha256 over the scores: the permanent identifier of this result."""
 
+    author: str = ""
+    """Author of the board; empty where the set names none."""
+
     format: Literal["tcmbench-board/2"] = FORMAT
+
+    @property
+    def label(self) -> str:
+        """Permanent label: the set's name and a short hash of the scores, by which two boards can be told apart."""
+        return f"{self.name}-{self.digest[:8]}"
 
     @property
     def since_baseline(self) -> Since | None:

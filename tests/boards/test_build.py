@@ -99,7 +99,7 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     row = table(tmp_path, entry(tmp_path, "forgets", in_domain=0.25, general=-0.2)).row("forgets")
     assert row.gate is not None
     both = row.gate.reasons[0]
-    assert both.en.startswith("Backward transfer is ")
+    assert both.en.startswith("Forgetting (BWT) is ")
     assert both.zh.startswith("反向迁移为 ")
     assert both.en.split()[3] in both.zh
 
