@@ -219,7 +219,7 @@ class _Planner:
         if not columns:
             return []
         tasks = self.planned.tasks
-        measured: list[Json] = [[tasks[c.task].revision, c.task, c.split, c.subset] for c in columns]
+        measured: list[Json] = [[tasks[c.task].measured_revision, c.task, c.split, c.subset] for c in columns]
         return [
             Job(
                 key=key("measuring 1", {"model": model, "columns": measured}),
