@@ -42,7 +42,7 @@ def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> str:
     if isinstance(task, AbsTaskRetrieval):
         _settle_form(task)
     dataset: Any = task.dataset
-    of_split = dataset[subset] if subset in dataset else dataset
+    of_split = dataset.get(subset, dataset)
     if isinstance(task, AbsTaskRetrieval):
         return _queries(of_split[split], limit)
     if isinstance(task, AbsTaskClustering):

@@ -74,7 +74,7 @@ def test_a_sample_of_everything_scores_as_the_whole_and_is_separate(
 def test_results_of_a_sample_are_no_results_of_mteb(
     tiny: Workspace, measured: dict[str, dict[int | None, Cells]]
 ) -> None:
-    """mteb's tools read the whole tasks' results from their folder, and samples have another."""
+    """Mteb's tools read the whole tasks' results from their folder, and samples have another."""
     del measured
     assert (tiny.cache / f"mteb/limit-{LIMIT}/results").is_dir()
     whole = next((tiny.cache / "mteb/results").rglob("TinyQA.json"))
