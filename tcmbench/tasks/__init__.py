@@ -161,11 +161,10 @@ def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None
 
 
 def layout(spec: TaskSpec) -> Layout:
-    """Return the layout of the files of a local task."""
+    """Return the layout of the files of a local task, with the names of its columns."""
     task_type = _type(spec)
-    chosen = getattr(task_type.module, "layout", None)
-    declared: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
-    return declared
+    declared: Layout = task_type.module.LAYOUT
+    return replace(declared, columns=getattr(task_type.options, "columns", {}))
 
 
 def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:
