@@ -48,6 +48,8 @@ def command(
     planned = tasks.plan_suite(place, measured)
     place, called = register(place, [model], tuned_from=base or None)
     resolved = models.base_model(place, called[model], download=True)
+    if resolved.weights_from:
+        say(f"weights: {resolved.weights_from}")
     missing = run.missing(place, resolved, planned)
     with Progress(total=len(missing)) as progress:
         run.measure(place, resolved, missing, planned, emit=progress.show)

@@ -12,6 +12,9 @@ from tcmbench.errors import ModelAbsent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MARKS = ("config.json", "modules.json", "adapter_config.json")
+"""Files of which a folder with a model has one."""
+
 _POOLING = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
@@ -47,6 +50,11 @@ def at(named: str | Path) -> Path | None:
         return path.resolve() if path.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, the home of nobody, a NUL
         return None
+
+
+def is_model(model_dir: Path) -> bool:
+    """Return whether a folder holds a model, or an adapter."""
+    return any((model_dir / name).is_file() for name in MARKS)
 
 
 def facts(model_dir: Path) -> dict[str, Statement]:
