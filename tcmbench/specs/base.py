@@ -36,7 +36,7 @@ LABELS = frozenset(
 prompts and the weights' hash."""
 
 
-class WeightSource(BaseModel):
+class SourceSpec(BaseModel):
     """A place that may have the weights of a base."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,7 +88,7 @@ class Base(Spec):
     revision: Reference | None = None
     """Commit, branch or tag on the hub; None takes the cached one; the hash of the weights is recorded."""
 
-    sources: tuple[WeightSource, ...] = ()
+    sources: tuple[SourceSpec, ...] = ()
     """Further sources of the weights, tried in this order where `path` or `hub_id` has none."""
 
     derive: Derivation | None = None
@@ -197,15 +197,15 @@ class Base(Spec):
         return self
 
     @property
-    def all_sources(self) -> tuple[WeightSource, ...]:
+    def all_sources(self) -> tuple[SourceSpec, ...]:
         """Sources of its weights, in the order in which they are tried."""
         own = []
         if self.path is not None:
-            own.append(WeightSource(name="folder", options={"path": self.path}))
+            own.append(SourceSpec(name="folder", options={"path": self.path}))
         if self.hub_id is not None:
-            own.append(WeightSource(name="hub", options={"hub_id": self.hub_id, "revision": self.revision}))
+            own.append(SourceSpec(name="hub", options={"hub_id": self.hub_id, "revision": self.revision}))
         if self.derive is not None:
-            own.append(WeightSource(name="vocabulary", options=self.derive.model_dump()))
+            own.append(SourceSpec(name="vocabulary", options=self.derive.model_dump()))
         return (*own, *self.sources)
 
     def _encoder(self) -> ModuleType:

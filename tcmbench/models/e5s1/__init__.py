@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent
 from tcmbench.models import hub_layout
 from tcmbench.models.e5s1 import network, tokenizer
-from tcmbench.models.e5s1.contents import Contents
+from tcmbench.models.e5s1.model_file import ModelFile
 from tcmbench.specs.base import Base
 from tcmbench.store import write_json
 
@@ -42,10 +42,11 @@ def convert(source: Path, target: Path) -> None:
         MissingExtra: sentencepiece isn't installed, or has other rules of normalisation than XLM-R's.
     """
     try:
-        contents = Contents.read(source)
+        contents = ModelFile.read(source)
         network.write_weights(contents, target / "model.safetensors")
     except (ValueError, KeyError, struct.error) as error:
         raise ModelAbsent(f"{source}: expected a model in the format E5S1, but: {error}. Install it again.") from error
     write_json(target / "config.json", network.configuration(contents.sizes))
     tokenizer.write(contents, target)
-    hub_layout.write_embedding_modules(target, base=_MODEL, dimensions=contents.sizes.hidden)
+    base = _MODEL.model_copy(update={"max_length": contents.sizes.positions})
+    hub_layout.write_embedding_modules(target, base=base, dimensions=contents.sizes.hidden)

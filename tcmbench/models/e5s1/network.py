@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tcmbench.models.e5s1.contents import Contents, Sizes
+    from tcmbench.models.e5s1.model_file import ModelFile, Sizes
     from tcmbench.store import Json
 
 _EMBEDDINGS = {"word": "word_embeddings", "pos": "position_embeddings", "type": "token_type_embeddings"}
@@ -23,7 +23,7 @@ _MATRICES = {
 _NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
-def write_weights(contents: Contents, path: Path) -> None:
+def write_weights(contents: ModelFile, path: Path) -> None:
     """Write the weights: matrices of 4 bits in half precision, whose rounding is far below theirs, others in float32.
 
     Raises:
@@ -64,6 +64,8 @@ def configuration(sizes: Sizes) -> dict[str, Json]:
         "vocab_size": sizes.vocabulary,
         # The precision that the weights are loaded in; half precision is only how they are stored.
         "dtype": "float32",
+        # Without a version, transformers warns of a regular expression that only Mistral's tokenizers have.
+        "transformers_version": "5.0.0",
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from tcmbench.models.e5s1.contents import Contents
+    from tcmbench.models.e5s1.model_file import ModelFile
     from tcmbench.store import Json
 
 _RULES_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
@@ -31,7 +31,7 @@ _JOINER = "\u200d"
 _BEGIN, _PADDING, _END, _UNKNOWN, _MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 
 
-def write(contents: Contents, target: Path) -> None:
+def write(contents: ModelFile, target: Path) -> None:
     """Write the files of the tokenizer.
 
     Raises:
@@ -55,7 +55,7 @@ def write(contents: Contents, target: Path) -> None:
     write_json(target / "tokenizer_config.json", settings)
 
 
-def tokenizer(contents: Contents) -> Tokenizer:
+def tokenizer(contents: ModelFile) -> Tokenizer:
     """Return the tokenizer, with the ids of the original.
 
     Raises:
@@ -104,7 +104,7 @@ def _rules() -> bytes:
     rules: bytes = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue()).normalizer_spec.precompiled_charsmap
     if hashlib.sha256(rules).hexdigest() != _RULES_SHA256:
         raise MissingExtra(
-            f"sentencepiece {sentencepiece.__version__} has other rules of normalisation than version 0.2.3, from which "
-            "the tokenizer of multilingual-e5-small is built. Run: pip install 'sentencepiece==0.2.3'"
+            f"sentencepiece {sentencepiece.__version__} has other rules of normalisation than version 0.2.3, from "
+            "which the tokenizer of multilingual-e5-small is built. Run: pip install 'sentencepiece==0.2.3'"
         )
     return rules

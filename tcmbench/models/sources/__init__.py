@@ -1,7 +1,7 @@
 """Sources of the weights of a base, one per file: a folder, the hub's cache, an installed package, another base.
 
-A base names its sources in order (`Base.all_sources`); the first that has the weights is used. Which one it was is shown
-with every result, and the revision of the model is the hash of what it supplied.
+A base names its sources in order (`Base.all_sources`); the first that has the weights is used. Which one it was is
+shown with every result, and the revision of the model is the hash of what it supplied.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Search:
     """Returns the model of another base, by its name."""
 
 
-class Source(Protocol):
+class WeightSource(Protocol):
     """Interface of a module of this folder."""
 
     REVISION: str

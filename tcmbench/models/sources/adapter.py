@@ -64,10 +64,10 @@ def _origin(base: Base, unfinished: Unfinished, search: Search) -> str:
     """
     if base.tuned_from is None:
         named = f"names {unfinished.base!r}" if unfinished.base else "names none"
+        kind = "an adapter" if unfinished.is_adapter else "a checkpoint"
         raise ModelAbsent(
-            f"base {base.name}: {unfinished.folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that "
+            f"base {base.name}: {unfinished.folder} is {kind} that "
             f'needs the files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
         )
     require_end(search.workspace, base)
     return base.tuned_from
-

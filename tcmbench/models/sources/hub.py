@@ -116,7 +116,8 @@ def _download(base: Base, options: Options) -> Path:
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
         raise ModelAbsent(
-            f"{options.hub_id}: not in the local hub cache, and can't be downloaded: {str(error).splitlines()[0]} Check "
+            f"{options.hub_id}: not in the local hub cache, and can't be downloaded: {reason} Check "
             "the name and the network; a gated model requires `hf auth login`. Or copy a cache with the model here."
         ) from error

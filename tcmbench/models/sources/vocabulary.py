@@ -59,4 +59,3 @@ def remedy(base: Base, *, options: Options) -> str:
     """Return an empty text: what is missing is the other base, which has a remedy of its own."""
     del base, options
     return ""
-

@@ -6,14 +6,13 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-from tcmbench import strict_json
 from tcmbench.errors import SpecError
 from tcmbench.models import model_files
 from tcmbench.models.folder import json_object
 from tcmbench.store import atomic_write, write_json, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tokenizers import Tokenizer
 
@@ -43,8 +42,8 @@ def require_folder(model: Model) -> Path:
         raise SpecError(f"base {model.name}: it has no weights, so its vocabulary can't be divided.")
     if len(list(_tokenizers(model.model_dir))) != 1:
         raise SpecError(
-            f"base {model.name}: {model.model_dir} has no {_TOKENIZER}, or several, so its vocabulary can't be divided. "
-            "Save its tokenizer: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+            f"base {model.name}: {model.model_dir} has no {_TOKENIZER}, or several, so its vocabulary can't be "
+            "divided. Save its tokenizer: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         )
     return model.model_dir
 
@@ -118,12 +117,16 @@ def _rows(folder: Path, division: Division) -> int:
     rows = sizes.get("vocab_size", division.total)
     same = [name for name, value in sizes.items() if name != "vocab_size" and name.endswith("_size") and value == rows]
     if not isinstance(rows, int) or same:
-        raise SpecError(f"{folder / 'config.json'}: its vocabulary can't be divided: vocab_size is {rows}, as is {same}.")
+        raise SpecError(
+            f"{folder / 'config.json'}: its vocabulary can't be divided: vocab_size is {rows}, as is {same}."
+        )
     return rows
 
 
 def _settings(path: Path) -> dict[str, Json]:
-    said = cast("dict[str, Json]", {name: value for name, value in json_object(path).items() if name not in _OF_A_CLASS})
+    said = cast(
+        "dict[str, Json]", {name: value for name, value in json_object(path).items() if name not in _OF_A_CLASS}
+    )
     return {**said, "tokenizer_class": "PreTrainedTokenizerFast"}
 
 
@@ -158,8 +161,8 @@ def _require_table(target: Path, home: PurePosixPath, count: int, folder: Path) 
             if any(file.get_slice(name).get_shape()[:1] == [count] for name in file.keys()):  # noqa: SIM118
                 return
     raise SpecError(
-        f"{folder}: its vocabulary can't be divided: no weights have as many rows as its vocab_size, so there is no table "
-        "of token vectors."
+        f"{folder}: its vocabulary can't be divided: no weights have as many rows as its vocab_size, so there is no "
+        "table of token vectors."
     )
 
 
@@ -176,7 +179,7 @@ def _renumbered(value: Any, division: Division) -> Any:
     if not isinstance(value, dict):
         return value
     places = division.places
-    result = {}
+    result: dict[str, Any] = {}
     for name, inner in value.items():
         if name == "vocab_size":
             result[name] = len(division.kept)

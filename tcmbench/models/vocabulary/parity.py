@@ -36,13 +36,14 @@ def require_same(origin: Model, target: Path) -> None:
         pieces, others = [before.id_to_token(place) for place in row], [after.id_to_token(place) for place in other]
         if pieces != others:
             raise ParityError(
-                f"base {origin.name}: with a part of its vocabulary, a text is split into {others[:8]}, not {pieces[:8]}."
+                f"base {origin.name}: with a part of its vocabulary, a text is split into {others[:8]}, "
+                f"not {pieces[:8]}."
             )
     results = [_results(origin.base, place) for place in (folder, target)]
     if any((one != other).any() for one, other in zip(*results, strict=True)):
         raise ParityError(
-            f"base {origin.name}: with a part of its vocabulary it gives other results on the same pieces: it has weights "
-            "per piece that are not in a table of as many rows as its vocabulary."
+            f"base {origin.name}: with a part of its vocabulary it gives other results on the same pieces: it has "
+            "weights per piece that are not in a table of as many rows as its vocabulary."
         )
 
 

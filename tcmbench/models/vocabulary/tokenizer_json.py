@@ -68,8 +68,10 @@ def divided(tokenizer: Tokenizer, *, latin: int, always: Set[int]) -> Division:
     if kind not in _MODELS:
         raise SpecError(f"its vocabulary can't be divided: expected a tokenizer {', '.join(_MODELS)}, got {kind}.")
     pieces = _pieces(content["model"])
-    added = {token["id"] for token in content["added_tokens"]}
-    kept = _chosen(pieces, read=_reader(content), latin=latin) | added | always | _for_unknown(content["model"], pieces)
+    # Special pieces are written in Latin letters, but are none of the words of which a number is kept.
+    needed = {token["id"] for token in content["added_tokens"]} | _for_unknown(content["model"], pieces)
+    words = {piece: place for piece, place in pieces.items() if place not in needed}
+    kept = _chosen(words, read=_reader(content), latin=latin) | needed | always
     if kind == "BPE":
         kept = _with_parts(content["model"], pieces, kept)
     order = tuple(sorted(kept))
@@ -167,7 +169,7 @@ def _joined(model: Mapping[str, Any], pair: tuple[str, str]) -> str:
 
 def _with_parts(model: Mapping[str, Any], pieces: Mapping[str, int], kept: Collection[int]) -> set[int]:
     """Return the kept ids with those of all pieces that they can be joined from."""
-    parts = defaultdict(set)
+    parts: defaultdict[str, set[str]] = defaultdict(set)
     for pair in _pairs(model):
         parts[_joined(model, pair)].update(pair)
     names = {place: piece for piece, place in pieces.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from dataclasses import dataclass
@@ -71,9 +72,9 @@ class Special(NamedTuple):
 
 class _Tensor(NamedTuple):
     kind: int
-    count: int
+    weights: int
     offset: int
-    size: int
+    length: int
 
 
 class _Cursor:
@@ -109,7 +110,7 @@ class _Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ModelFile:
     """A file that was read; tensors are unpacked one by one."""
 
     sizes: Sizes
@@ -131,7 +132,7 @@ class Contents:
     _data: bytes
 
     @classmethod
-    def read(cls, path: Path) -> Contents:
+    def read(cls, path: Path) -> ModelFile:
         """Return the contents of a file.
 
         Raises:
@@ -144,7 +145,7 @@ class Contents:
         offsets = cursor.array("<u4", count + 1).tolist()
         scores = cursor.array("<f4", count).astype(np.float32)
         texts = cursor.bytes(length)
-        pieces = tuple(texts[start:stop].decode() for start, stop in zip(offsets, offsets[1:], strict=False))
+        pieces = tuple(texts[start:stop].decode() for start, stop in itertools.pairwise(offsets))
         rules = _rules(cursor)
         return cls(sizes, Special(*special), pieces, scores, rules, _directory(cursor), cursor.data)
 
@@ -155,9 +156,9 @@ class Contents:
             KeyError: There is none of this name. ValueError: It has another shape.
         """
         entry = self._tensors[name]
-        if entry.count != math.prod(shape):
-            raise ValueError(f"tensor {name}: expected {math.prod(shape)} weights, got {entry.count}")
-        raw = np.frombuffer(self._data, np.uint8, entry.size, entry.offset)
+        if entry.weights != math.prod(shape):
+            raise ValueError(f"tensor {name}: expected {math.prod(shape)} weights, got {entry.weights}")
+        raw = np.frombuffer(self._data, np.uint8, entry.length, entry.offset)
         if entry.kind == _FLOAT32:
             return raw.view("<f4").reshape(shape)
         if entry.kind != _FOUR_BITS:
