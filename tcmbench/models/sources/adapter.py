@@ -63,11 +63,6 @@ def _origin(base: Base, unfinished: Unfinished, search: Search) -> str:
         ModelAbsent: It is unknown. SpecError: The bases lead in a circle.
     """
     if base.tuned_from is None:
-        named = f"names {unfinished.base!r}" if unfinished.base else "names none"
-        kind = "an adapter" if unfinished.is_adapter else "a checkpoint"
-        raise ModelAbsent(
-            f"base {base.name}: {unfinished.folder} is {kind} that "
-            f'needs the files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
-        )
+        raise ModelAbsent(f"base {base.name}: {unfinished.folder} needs the files of the base that it was tuned from.")
     require_end(search.workspace, base)
     return base.tuned_from
