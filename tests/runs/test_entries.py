@@ -61,8 +61,9 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
 
 
 def test_a_row_tells_where_its_weights_come_from() -> None:
-    """A folder of this machine is not named."""
-    base = Base(name="b", kind="embedding", path="b")
+    """The source that was used, not all of them; a folder of this machine is not named."""
+    base = Base(name="b", kind="embedding", path="b", sources=({"name": "package"},))
     models = [Model("b", base, None, "r", weights_from=origin) for origin in ("", "acme 1.0 (model.bin)")]
-    told = [base_entry(model, Cells({}, {}), settings={}).provenance.get("weights") for model in models]
-    assert told == [None, "acme 1.0 (model.bin)"]
+    entries = [base_entry(model, Cells({}, {}), settings={}) for model in models]
+    assert [entry.provenance.get("weights") for entry in entries] == [None, "acme 1.0 (model.bin)"]
+    assert "sources" not in entries[0].recipe
