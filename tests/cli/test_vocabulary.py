@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_main import called
+from tests.models.adapters import MINI
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,14 +34,15 @@ def test_it_reports_what_changes_on_a_text(place: Path, capsys: pytest.CaptureFi
     assert said[1].startswith("notes.txt: 3 lines, ")
     assert said[3].strip() == "0 (0.00%) of the tokens with Chinese characters"
     assert said[4].strip() == "1 (33.33%) of the lines"
-    assert "the 2" in said[5]
+    assert "Ġthe 1" in said[5]
     assert not (place / "store/derived").exists()
 
 
-def test_a_base_need_not_be_declared_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a base with the whole vocabulary it reports what deriving from it would keep."""
-    assert called("vocabulary", "mini-zh") == 0
-    assert capsys.readouterr().out.splitlines()[0].endswith("pieces of mini-zh")
+@pytest.mark.parametrize("model", ["mini-zh", str(MINI)], ids=["base", "folder"])
+def test_a_base_need_not_be_declared_first(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a model with the whole vocabulary it reports what deriving from it would keep."""
+    assert called("vocabulary", model) == 0
+    assert " of 10,240 pieces of mini-zh" in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
