@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent, SpecError
-from tcmbench.models import completion, given, swift_output, weights
-from tcmbench.models.agreement import settled
+from tcmbench.models import swift_output, weights
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
+from tcmbench.models.weights import base_model
 from tcmbench.records.model import Model
-from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,34 +15,11 @@ if TYPE_CHECKING:
 
     from mteb.models.models_protocols import MTEBModels
 
+    from tcmbench.specs.base import Base
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 __all__ = ["base_model", "load", "trained_elsewhere", "tuned_model"]
-
-
-def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
-    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
-
-    Args:
-        workspace: Workspace of bases and weights.
-        name: Name of the base.
-        where: Where it is named, for messages.
-        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
-
-    Raises:
-        UnknownName: No such base.
-        ModelAbsent: Its weights aren't on this machine.
-        SpecError: Its file contradicts the folder of its weights.
-    """
-    base = workspace.spec(Base, name, where=where)
-    if not base.has_weights:
-        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
-    folder = weights.source(workspace, base, download=download)
-    workspace, base = _with_origin(workspace, base, folder)
-    model_dir = _whole(workspace, base, folder, download=download)
-    base = settled(base, model_dir)
-    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
 
 
 def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
@@ -54,55 +29,6 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     recorded = swift_output.arguments(weights.source(workspace, base))
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
-
-
-def _with_origin(workspace: Workspace, base: Base, folder: Path) -> tuple[Workspace, Base]:
-    """Return a base with the name of its own base, which an adapter or checkpoint states where the file doesn't.
-
-    Raises:
-        ModelAbsent: It states none, or one that isn't on this machine.
-    """
-    unfinished = completion.unfinished(folder)
-    if unfinished is None or base.tuned_from is not None:
-        return workspace, base
-    try:
-        workspace, name = given.origin(workspace, unfinished)
-    except ModelAbsent as error:
-        advice = f'Name it in the file of the base: tuned_from = "NAME". ({error})'
-        raise ModelAbsent(
-            f"base {base.name}: {folder} needs the files of the base that it was tuned from. {advice}"
-        ) from error
-    return workspace, base.model_copy(update={"tuned_from": name})
-
-
-def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) -> Path:
-    """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
-
-    Raises:
-        ModelAbsent: Its base is unknown.
-    """
-    unfinished = completion.unfinished(folder)
-    if unfinished is None:
-        return folder
-    if base.tuned_from is None:
-        raise ModelAbsent(f"base {base.name}: {folder} needs the files of its base.")
-    _require_end(workspace, base)
-    origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
-    return completion.complete(workspace.store, unfinished, origin)
-
-
-def _require_end(workspace: Workspace, base: Base) -> None:
-    """Check that a base isn't its own, by way of others.
-
-    Raises:
-        SpecError: It is.
-    """
-    seen = [base.name]
-    while base.tuned_from is not None:
-        seen.append(base.tuned_from)
-        if seen[-1] in seen[:-1]:
-            raise SpecError(f"base {seen[0]}: tuned_from leads in a circle: {' → '.join(seen)}. Name another base.")
-        base = workspace.spec(Base, base.tuned_from, where=f"base {base.name}: tuned_from")
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:
