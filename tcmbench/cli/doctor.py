@@ -128,7 +128,9 @@ def _hardware() -> Iterator[Diagnosis]:
 
     import torch
 
-    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    computes_half = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    half = "bfloat16 in hardware" if computes_half else "bfloat16 is emulated, so slower than float32"
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores, {half}")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
