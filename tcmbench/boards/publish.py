@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.boards import losses
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
@@ -54,7 +55,12 @@ def write_board(
     *,
     policy: Path | None = None,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores."""
+    """Write the board of a set and return it with the missing scores.
+
+    Raises:
+        ScoreMissing: It would lose scores because data is absent; the board that is there stays.
+    """
+    losses.refuse(workspace, model_set.name, entries)
     files = _board_files(workspace, model_set, planned, entries, policy=policy)
     return Result(tuple(entries), tuple(files), gather.missing(entries))
 

@@ -54,6 +54,7 @@ def command(
     cells = run.read(place, resolved, planned)
     width = max(len(column.column) for column in planned.suite.tasks)
     lost = []
+    given: set[object] = set()
     for column in planned.suite.tasks:
         name = column.column
         if name in cells.scores:
@@ -61,7 +62,9 @@ def command(
             shown = f"{100 * record.value:6.2f}  {record.metric}, {record.items} items"
         else:
             state = cells.states[name]
-            shown = f"     —  {state.state.replace('_', ' ')}: {state.reason}"
+            reason = "as above" if state.reason in given else state.reason
+            given.add(state.reason)
+            shown = f"     —  {state.state.replace('_', ' ')}: {reason}"
             if state.state != "not_applicable":
                 lost.append(name)
         say(f"{name:<{width}}  {column.role:<9}  {shown}")
