@@ -17,25 +17,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.entry import Entry
-    from tcmbench.workspace import Workspace
 
 
-def refuse(workspace: Workspace, name: str, entries: Sequence[Entry]) -> None:
-    """Check that a board with these entries may replace the one of a set.
+def refuse(folder: Path, name: str, entries: Sequence[Entry]) -> None:
+    """Check that a board with these entries may replace the one in a folder.
 
     Every command that writes to `leaderboards/` calls this before it replaces anything.
+
+    Args:
+        folder: Folder of the board.
+        name: Name of the set, for the message.
+        entries: Content of the new board.
 
     Raises:
         ScoreMissing: A cell that has a score there would have none, because its data is absent.
     """
-    folder = workspace.leaderboards / name
     lost = absent_now(shown(folder / FILES["json"]), entries)
     if not lost:
         return
     count = sum(len(columns) for columns in lost.values())
     reasons = "\n".join(f"  {', '.join(sorted(columns))}: {reason}" for reason, columns in _by_reason(entries, lost))
     raise ScoreMissing(
-        f"{workspace.shown(folder)}: the board there has {count} scores that are missing now, because their data isn't "
+        f"{folder}: the board there has {count} scores that are missing now, because their data isn't "
         f"found. It was not replaced.\n{reasons}\nGet the data or name its folder with --data, and run again. To write "
         f"what there is elsewhere: tcmbench board {name} --format html --output FILE. To start afresh, move the folder "
         "away."

@@ -123,7 +123,7 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
         check_column(workspace, column, where=f"suite {suite.name}")
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
-            present[name] = resolve(workspace, name)
+            present[name] = replace(resolve(workspace, name), limit=suite.limit)
         except DataAbsent as error:
             absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)
         except DataError as error:  # affects this task's columns, not the suite

@@ -54,6 +54,13 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
     )
 
 
+def limited(workspace: Workspace, suite: Suite, limit: int) -> tuple[Workspace, Suite]:
+    """Return a quick look at a suite, a suite of another name, and the workspace that knows it."""
+    least = limit if suite.limit is None else min(limit, suite.limit)
+    look = suite.model_copy(update={"name": f"{suite.name}-limit-{least}", "limit": least})
+    return replace(workspace, given=(*workspace.given, look)), look
+
+
 def own_suite(workspace: Workspace) -> str:
     """Return the suite of a workspace that has one of its own, else the suite of the data that may be here."""
     own = [
