@@ -158,7 +158,7 @@ def _data(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench.data.location import SYNTHETIC
     from tcmbench.specs.task import TaskSpec
 
-    yield Diagnosis("data", "data root", "ok", str(place.data_root))
+    yield Diagnosis("data", "data roots", "ok", ", ".join(map(str, place.data_roots)))
     for name, spec in place.specs(TaskSpec):
         if isinstance(spec, TcmbenchError):
             yield _broken("data", name, spec)

@@ -181,7 +181,8 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
-        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
+        where = location.looked_in(workspace)
+        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{where} {how} Licence: {spec.license}.")
     contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent
     revision = key(
