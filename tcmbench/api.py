@@ -224,6 +224,7 @@ def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Lead
     from tcmbench import plugins
     from tcmbench import tasks as task_room
     from tcmbench.boards import publish
+    from tcmbench.boards.live import LiveBoard
     from tcmbench.models.given import in_set
     from tcmbench.runs import gather, run_set
     from tcmbench.runs.jobs import plan
@@ -234,7 +235,9 @@ def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Lead
     planned = task_room.plan_set(place, model_set)
     performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
     execute = functools.partial(performing.module.run, options=performing.options)
-    run_set.run(place.store, plan(place, model_set, planned), execute=execute, emit=lambda _: None)
+    missing = plan(place, model_set, planned)
+    live = LiveBoard(place, model_set, planned, missing, note=lambda _: None)
+    run_set.run(place.store, missing, execute=execute, emit=live.show)
     result = publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned))
     if result.missing:
         raise ScoreMissing(f"set {name}: {len(result.missing)} scores are missing: {'; '.join(result.missing)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from tcmbench.runs import gather
 from tcmbench.store import atomic_write, key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
@@ -55,7 +58,8 @@ def write_board(
     policy: Path | None = None,
 ) -> Result:
     """Write the board of a set and return it with the missing scores."""
-    files = _board_files(workspace, model_set, planned, entries, policy=policy)
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
+    files = place(workspace, model_set.name, {name: (stored / name).read_bytes() for name in PUBLISHED})
     return Result(tuple(entries), tuple(files), gather.missing(entries))
 
 
@@ -124,13 +128,40 @@ def board_options(
     )
 
 
-def _board_files(
-    workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
-) -> list[Path]:
-    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
-    targets = [workspace.leaderboards / model_set.name / name for name in PUBLISHED]
+def table(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    entries: Sequence[Entry],
+    *,
+    policy: Path | None = None,
+    show_text: bool = False,
+    resamples: int | None = None,
+) -> Table:
+    """Return the content of a board, computed and not stored.
+
+    Args:
+        workspace: The workspace.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+        show_text: Whether it contains the texts of items.
+        resamples: Number of resamples; None takes the policy's.
+    """
+    from tcmbench.boards import build
+
+    options = board_options(workspace, model_set, planned, policy=policy, show_text=show_text)
+    if resamples is not None:
+        options = replace(options, policies=options.policies.with_resamples(resamples))
+    return build.build(model_set, planned.suite, entries, options=options)
+
+
+def place(workspace: Workspace, name: str, files: Mapping[str, bytes]) -> list[Path]:
+    """Write the files of a set's board, and return their paths in the same order."""
+    targets = {workspace.leaderboards / name / file: content for file, content in files.items()}
     with contextlib.ExitStack() as parts:
         # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
-        for target in targets:
-            parts.enter_context(atomic_write(target)).write_bytes((stored / target.name).read_bytes())
-    return targets
+        for target, content in targets.items():
+            parts.enter_context(atomic_write(target)).write_bytes(content)
+    return list(targets)

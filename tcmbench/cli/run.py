@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from tcmbench.records.events import Event
 
 
 def command(
@@ -24,6 +27,7 @@ def command(
 
     from tcmbench import plugins, tasks
     from tcmbench.boards import publish
+    from tcmbench.boards.live import LiveBoard
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
     from tcmbench.models.given import in_set
@@ -37,7 +41,11 @@ def command(
     planned = tasks.plan_set(place, model_set)
     missing = plan(place, model_set, planned)
     with Progress(total=missing.scores) as progress:
-        run_set.run(
-            place.store, missing, execute=partial(performing.module.run, options=performing.options), emit=progress.show
-        )
+        board = LiveBoard(place, model_set, planned, missing, note=progress.note)
+
+        def show(event: Event) -> None:
+            progress.show(event)
+            board.show(event)
+
+        run_set.run(place.store, missing, execute=partial(performing.module.run, options=performing.options), emit=show)
     report(publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned)))
