@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from tcmbench.boards import publish
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.errors import TcmbenchError
-from tcmbench.records.events import JobFailed, JobFinished
+from tcmbench.records.events import JobFailed, JobFinished, Note
 from tcmbench.runs import gather, status
 from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.html import Unfinished
     from tcmbench.records.entry import Entry
-    from tcmbench.records.events import Event
-    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.events import Emit, Event
     from tcmbench.runs.jobs import PlannedRun
-    from tcmbench.specs.model_set import ModelSet
-    from tcmbench.workspace import Workspace
+    from tcmbench.runs.selection import SelectedRun
 
 RESAMPLES = 1_000
 """Fewer than the default, so that a board during a run takes seconds; the board states their number."""
@@ -42,21 +41,11 @@ class LiveBoard:
     Nothing of it is stored: only the finished board is. One that can't be computed yet doesn't stop the run.
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        model_set: ModelSet,
-        planned: PlannedSuite,
-        missing: PlannedRun,
-        *,
-        note: Callable[[str], None],
-    ) -> None:
-        """Set what the run measures; `note` receives the path of the first board."""
-        self._workspace = workspace
-        self._model_set = model_set
-        self._planned = planned
+    def __init__(self, selection: SelectedRun, missing: PlannedRun, *, emit: Emit) -> None:
+        """Set what the run measures; `emit` receives a note with the path of the first board."""
+        self._selection = selection
         self._left = {job.key: job for job in missing.jobs}
-        self._note = note
+        self._emit = emit
         self._due = float("-inf")
         self._is_first = True
         self._compares = False
@@ -72,7 +61,7 @@ class LiveBoard:
         try:
             self._write()
         except TcmbenchError as error:
-            self._note(f"No board until the run ends: {error}")
+            self._emit(Note(f"No board until the run ends: {error}"))
             self._due = float("inf")
         else:
             self._due = time.monotonic() + _PAUSE * (time.monotonic() - began)
@@ -80,28 +69,34 @@ class LiveBoard:
     def _has_reference(self) -> bool:
         """Return whether the reference is measured; before, there is nothing to compare with."""
         if not self._compares:
-            base = self._workspace.spec(Base, self._model_set.reference)
-            self._compares = bool(gather.stored_base(self._workspace, base, self._planned).scores)
+            place, model_set = self._selection.workspace, self._selection.model_set
+            reference = gather.stored_base(place, place.spec(Base, model_set.reference), self._selection.planned)
+            self._compares = bool(reference.scores)
         return self._compares
 
     def _write(self) -> None:
-        entries = gather.entries(self._workspace, self._model_set, self._planned)
-        entries = status.mark(entries, status.running(self._workspace.store))
-        page, *_ = publish.place(self._workspace, self._model_set.name, self._contents(entries))
+        place, model_set, planned = self._selection.workspace, self._selection.model_set, self._selection.planned
+        entries = status.mark(gather.entries(place, model_set, planned), status.running(place.store))
+        page, *_ = publish.place(publish.folder(place, model_set, planned), self._contents(entries))
         if self._is_first:
             self._is_first = False
-            self._note(f"first board: {page} (written again as rows come)")
+            self._emit(Note(f"first board: {page} (written again as rows come)"))
 
     def _contents(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
         from tcmbench.boards import render
-        from tcmbench.boards.html import Unfinished, to_html
+        from tcmbench.boards.html import to_html
 
-        table = publish.table(self._workspace, self._model_set, self._planned, entries, resamples=RESAMPLES)
-        measured = sum(not _OPEN & {state.state for state in entry.states.values()} for entry in entries)
-        writers = {
-            **render.WRITERS,
-            "index.html": partial(
-                to_html, reload_seconds=RELOAD_SECONDS, unfinished=Unfinished(measured, len(entries))
-            ),
-        }
+        place, model_set, planned = self._selection.workspace, self._selection.model_set, self._selection.planned
+        table = publish.table(place, model_set, planned, entries, resamples=RESAMPLES)
+        page = partial(to_html, reload_seconds=RELOAD_SECONDS, unfinished=self._progress(entries))
+        writers = {**render.WRITERS, "index.html": page}
         return {name: writers[name](table).encode() for name in PUBLISHED}
+
+    def _progress(self, entries: Sequence[Entry]) -> Unfinished:
+        from tcmbench.boards.html import Unfinished
+
+        part, columns = self._selection.part, self._selection.planned.suite.tasks
+        names = [column.column for column in part.of(columns)]
+        rows = [entry for entry in entries if part.has_model(entry.name)]
+        is_open = [any(name in row.states and row.states[name].state in _OPEN for name in names) for row in rows]
+        return Unfinished(measured=is_open.count(False), models=len(rows))

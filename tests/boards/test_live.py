@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench import tasks
-from tcmbench.boards import live, publish
+from tcmbench.boards import live, publish, whole_run
 from tcmbench.boards.live import LiveBoard
 from tcmbench.errors import NotComparable
 from tcmbench.executors import local
-from tcmbench.records.events import JobFinished
-from tcmbench.runs import gather, run_set
+from tcmbench.records.events import JobFinished, JobStarted, Note
 from tcmbench.runs.jobs import plan
-from tcmbench.specs.model_set import ModelSet
+from tcmbench.runs.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,21 +40,19 @@ def place(tiny: Workspace, tmp_path: Path) -> Workspace:
 
 
 def run(place: Workspace, *, after: Callable[[Event], None] = lambda _: None) -> list[str]:
-    """Run the set and write its board as the command does; return the notes of the live board."""
+    """Run the set as the command does; return the notes."""
     notes: list[str] = []
-    model_set = place.spec(ModelSet, "three")
-    planned = tasks.plan_set(place, model_set)
-    missing = plan(place, model_set, planned)
-    board = LiveBoard(place, model_set, planned, missing, note=notes.append)
 
     def emit(event: Event) -> None:
-        board.show(event)
+        if isinstance(event, Note):
+            notes.append(event.text)
         after(event)
 
-    run_set.run(
-        place.store, missing, execute=lambda jobs, emit: local.run(jobs, options=local.Options(), emit=emit), emit=emit
+    selection = select(place, "three")
+    missing = plan(place, selection.model_set, selection.planned)
+    whole_run.run(
+        selection, missing, execute=lambda jobs, emit: local.run(jobs, options=local.Options(), emit=emit), emit=emit
     )
-    publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned))
     return notes
 
 
@@ -71,15 +67,14 @@ def test_the_board_is_there_as_soon_as_the_reference_is(place: Workspace) -> Non
     seen: list[str] = []
 
     def look(event: Event) -> None:
-        if isinstance(event, JobFinished):
+        if isinstance(event, JobStarted):
             seen.append(page(place))
 
     notes = run(place, after=look)
     assert len(seen) == len(MODELS)
-    assert seen[0] == ""
-    assert "Running: 2 of 3 models are measured." in seen[1]
-    assert "tcmbench run three" in seen[1]
-    assert 'data-reload="10"' in seen[1]
+    assert seen[:2] == ["", ""]
+    assert "Running: 2 of 3 models are measured." in seen[2]
+    assert 'data-reload="10"' in seen[2]
     assert [note.split(" (")[0] for note in notes] == [f"first board: {place.leaderboards}/three/index.html"]
     assert "models are measured" not in page(place)
     assert "data-reload" not in page(place)
@@ -92,7 +87,7 @@ def test_a_killed_run_leaves_a_board_that_says_so(place: Workspace) -> None:
         """The end of the process."""
 
     def stop(event: Event) -> None:
-        if isinstance(event, JobFinished) and event.model == "hashed-chars":
+        if isinstance(event, JobStarted) and event.model == "bm25":
             raise Killed
 
     with pytest.raises(Killed):
@@ -110,10 +105,9 @@ def test_boards_take_a_small_part_of_a_run(place: Workspace, monkeypatch: pytest
     times = iter([0.0, 1.0, 1.0, 10.9, 11.1, 12.0, 12.0])
     monkeypatch.setattr(live.time, "monotonic", lambda: next(times))
     written: list[int] = []
-    model_set = place.spec(ModelSet, "three")
-    planned = tasks.plan_set(place, model_set)
-    jobs = plan(place, model_set, planned)
-    board = LiveBoard(place, model_set, planned, jobs, note=lambda _: None)
+    selection = select(place, "three")
+    jobs = plan(place, selection.model_set, selection.planned)
+    board = LiveBoard(selection, jobs, emit=lambda _: None)
     monkeypatch.setattr(board, "_write", lambda: written.append(1))
     monkeypatch.setattr(board, "_has_reference", lambda: True)
     board._left |= dict.fromkeys(("a", "b", "c"), jobs.jobs[0])
