@@ -173,7 +173,7 @@ def _is_of(name: str, model: str) -> bool:
 def _paths(folder: Path) -> Iterator[Path]:
     """Yield the artefacts of a kind; most lie below the first two digits of their key."""
     if folder.name == "mteb":
-        yield from sorted(folder.glob("results/*/*/"))
+        yield from sorted([*folder.glob("results/*/*/"), *folder.glob("limit-*/results/*/*/")])
         return
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         below = sorted(path.iterdir()) if path.is_dir() and len(path.name) == 2 else [path]

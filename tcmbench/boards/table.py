@@ -372,6 +372,9 @@ class Table:
     digest: str
     """sha256 over the scores: the permanent identifier of this result."""
 
+    limit: int | None = None
+    """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
+
     format: Literal["tcmbench-board/2"] = FORMAT
 
     @property

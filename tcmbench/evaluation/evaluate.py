@@ -16,11 +16,13 @@ from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
 from tcmbench.records.score import ITEMS, Score, ScoreRecord
 from tcmbench.store import Store, key, write_json, write_text
+from tcmbench.tasks import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mteb.abstasks import AbsTask
     from mteb.models.models_protocols import MTEBModels
     from mteb.results import TaskResult
 
@@ -39,7 +41,7 @@ _EQUAL = 1e-9
 
 def score_key(model_revision: str, task: Task, *, split: str, subset: str) -> str:
     """Return the key of a score: which model, which task, which split; nothing else can change it."""
-    return _key(model_revision, task.name, task.revision, split, subset)
+    return _key(model_revision, task.name, task.measured_revision, split, subset)
 
 
 def _key(model_revision: str, task: str, task_revision: str, split: str, subset: str) -> str:
@@ -141,7 +143,10 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
             hub_data.load(instance)
         else:
             instance.load_data()
-        result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
+        sampled = _restrict(instance, task, split=split, subset=subset)
+        # mteb's tools must not take a sample's result for the task's
+        cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")
+        result = _through_mteb(loaded, instance, cache, keeps_predictions=task.needs == "texts")
         seconds = time.monotonic() - start
         scores = _scores_of(result, split=split, subset=subset, where=where)
         table = items.items_table(instance, recorder, scores, metric=task.metric, split=split, subset=subset)
@@ -156,7 +161,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         task=task.name,
         split=split,
         subset=subset,
-        task_revision=task.revision,
+        task_revision=task.measured_revision,
         task_type=str(instance.metadata.type),
         metric=task.metric,
         value=value,
@@ -164,7 +169,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
-        notes=tuple(getattr(instance, "notes", ())),
+        notes=(*getattr(instance, "notes", ()), *sampled),
         provenance=provenance(
             workspace.root,
             seconds=seconds,
@@ -180,6 +185,13 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
+
+
+def _restrict(instance: AbsTask, task: Task, *, split: str, subset: str) -> tuple[str, ...]:
+    """Reduce the data of a task with a limit, and return the note of its score."""
+    if task.limit is None:
+        return ()
+    return (f"a quick look: {sampling.restrict(instance, task.limit, split=split, subset=subset)}",)
 
 
 def _through_mteb(

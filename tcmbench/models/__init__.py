@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError
-from tcmbench.models import completion, swift_output, weights
+from tcmbench.models import completion, given, swift_output, weights
 from tcmbench.models.agreement import settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
 from tcmbench.records.model import Model
@@ -40,7 +40,9 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
     base = workspace.spec(Base, name, where=where)
     if not base.has_weights:
         return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
-    model_dir = _whole(workspace, base, weights.source(workspace, base, download=download), download=download)
+    folder = weights.source(workspace, base, download=download)
+    workspace, base = _with_origin(workspace, base, folder)
+    model_dir = _whole(workspace, base, folder, download=download)
     base = settled(base, model_dir)
     return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
 
@@ -54,6 +56,25 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     return {"trained": "elsewhere", **settings}
 
 
+def _with_origin(workspace: Workspace, base: Base, folder: Path) -> tuple[Workspace, Base]:
+    """Return a base with the name of its own base, which an adapter or checkpoint states where the file doesn't.
+
+    Raises:
+        ModelAbsent: It states none, or one that isn't on this machine.
+    """
+    unfinished = completion.unfinished(folder)
+    if unfinished is None or base.tuned_from is not None:
+        return workspace, base
+    try:
+        workspace, name = given.origin(workspace, unfinished)
+    except ModelAbsent as error:
+        advice = f'Name it in the file of the base: tuned_from = "NAME". ({error})'
+        raise ModelAbsent(
+            f"base {base.name}: {folder} needs the files of the base that it was tuned from. {advice}"
+        ) from error
+    return workspace, base.model_copy(update={"tuned_from": name})
+
+
 def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) -> Path:
     """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
 
@@ -64,11 +85,7 @@ def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) ->
     if unfinished is None:
         return folder
     if base.tuned_from is None:
-        named = f"names {unfinished.base!r}" if unfinished.base else "names none"
-        raise ModelAbsent(
-            f"base {base.name}: {folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that needs the "
-            f'files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
-        )
+        raise ModelAbsent(f"base {base.name}: {folder} needs the files of its base.")
     _require_end(workspace, base)
     origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
     return completion.complete(workspace.store, unfinished, origin)
