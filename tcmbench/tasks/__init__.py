@@ -14,6 +14,7 @@ from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.reason import Reason
 from tcmbench.records.task import Task
 from tcmbench.specs import views
+from tcmbench.specs.data_set import DataSet
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.store import differences, key
@@ -217,7 +218,8 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
-        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
+        how = f"{how} Licence: {spec.license}.{_command(workspace, spec)}"
+        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=how)
     contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent
     revision = key(
@@ -240,6 +242,14 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
         cache=workspace.cache,
         contents=tuple(contents.items()),
     )
+
+
+def _command(workspace: Workspace, spec: TaskSpec) -> str:
+    """Return the command that fetches the data of a task; "" where there is none."""
+    for name, data_set in workspace.specs(DataSet):
+        if isinstance(data_set, DataSet) and data_set.path == spec.path and data_set.files:
+            return f" Run: tcmbench data get {name}"
+    return ""
 
 
 def _foreign(workspace: Workspace, name: str) -> Task:

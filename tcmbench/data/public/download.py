@@ -17,6 +17,8 @@ from tcmbench.errors import DataAbsent, DataError
 from tcmbench.specs.data_set import checked_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tcmbench.specs.data_set import SourceFile
 
 logger = logging.getLogger(__name__)
@@ -67,10 +69,8 @@ def fetch(source: SourceFile, target: Path, *, mirror: str = "") -> None:
             _receive(source, url, part)
         except urllib.error.HTTPError as error:
             _refused(source, url, f"the answer is {error.code}", error)
-        except (OSError, http.client.HTTPException) as error:
-            if disk.is_refusal(error) and not isinstance(error, urllib.error.URLError):
-                raise
-            _refused(source, url, f"{getattr(error, 'reason', error)}", error)
+        except http.client.HTTPException as error:
+            _refused(source, url, str(error) or type(error).__name__, error)
         require_checksum(source, part.path, expected=source.sha256)
         part.etag.unlink(missing_ok=True)
         part.path.replace(target)
@@ -133,16 +133,16 @@ def _write(source: SourceFile, url: str, answer: http.client.HTTPResponse, part:
     """Append what arrives to the part, or start it again."""
     if not have:
         part.discard()
-        tag = answer.headers.get("ETag", "")
-        if tag and not tag.startswith("W/"):  # a weak one doesn't promise equal bytes
-            part.etag.write_text(tag, encoding="utf-8")
     stated = answer.headers.get("Content-Length", "")
     expected = have + int(stated) if stated.isascii() and stated.isdigit() else None
     if expected is not None and expected > source.largest:
         raise _too_large(source, redaction.address(url))
+    tag = answer.headers.get("ETag", "")
+    if tag and not tag.startswith("W/"):  # a weak one doesn't promise equal bytes
+        part.etag.write_text(tag, encoding="utf-8")
     size = have
     with part.path.open("ab" if have else "wb") as file:
-        while chunk := answer.read(_CHUNK):
+        for chunk in _received(answer):
             size += len(chunk)
             if size > source.largest:
                 file.close()
@@ -151,6 +151,15 @@ def _write(source: SourceFile, url: str, answer: http.client.HTTPResponse, part:
             file.write(chunk)
     if expected is not None and size < expected:
         raise http.client.HTTPException(f"the connection ended after {size:,} of {expected:,} bytes")
+
+
+def _received(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield what arrives; errors of the connection are told apart from those of the disk."""
+    try:
+        while chunk := answer.read(_CHUNK):
+            yield chunk
+    except OSError as error:
+        raise http.client.HTTPException(f"the connection ended ({error})") from error
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -176,6 +185,8 @@ def _opened(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
             if error.code not in {301, 302, 303, 307, 308}:
                 raise
             url = _redirected(url, error.headers.get("Location", ""))
+        except OSError as error:
+            raise http.client.HTTPException(f"{getattr(error, 'reason', error)}") from error
     raise http.client.HTTPException(f"more than {_REDIRECTS} redirects")
 
 
