@@ -32,7 +32,6 @@ def load(instance: AbsTask) -> None:
     Raises:
         DataAbsent: The cache doesn't have it, and it can't be downloaded; the message says why.
     """
-    import httpx
     from huggingface_hub import constants
 
     name, dataset = str(instance.metadata.name), instance.metadata.dataset
@@ -53,7 +52,9 @@ def load(instance: AbsTask) -> None:
         _require_answer(name, path, revision)
     try:
         instance.load_data()
-    except (OSError, httpx.HTTPError) as error:  # OSError: most errors of datasets and of the hub's client
+    except Exception as error:
+        if not _is_of_network(error):
+            raise
         raise _absent(name, path, revision, f"the download failed: {_said(error)}") from error
 
 
@@ -74,7 +75,6 @@ def _require_answer(name: str, path: str, revision: str) -> None:
     Raises:
         DataAbsent: With the reason.
     """
-    import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -87,8 +87,15 @@ def _require_answer(name: str, path: str, revision: str) -> None:
         raise _absent(name, path, revision, "the hub doesn't have this revision") from error
     except RepositoryNotFoundError as error:
         raise _absent(name, path, revision, "the hub doesn't have it, or not for you") from error
-    except (OSError, httpx.HTTPError) as error:
+    except Exception as error:
+        if not _is_of_network(error):
+            raise
         raise _absent(name, path, revision, f"the hub doesn't answer: {_said(error)}") from error
+
+
+def _is_of_network(error: Exception) -> bool:
+    """Return whether an error is one of the hub's client, of `datasets` or of the system about an absent answer."""
+    return isinstance(error, OSError) or "HTTPError" in {kind.__name__ for kind in type(error).__mro__}
 
 
 @contextlib.contextmanager

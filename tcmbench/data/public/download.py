@@ -32,7 +32,7 @@ _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL = 206
 
 
-class Part(NamedTuple):
+class Download(NamedTuple):
     """A download that may be unfinished."""
 
     path: Path
@@ -62,7 +62,7 @@ def fetch(source: SourceFile, target: Path, *, mirror: str = "") -> None:
         StorageError: The folder isn't writable.
     """
     url = _at_mirror(source.url, mirror)
-    part = Part(target.with_name(f"{target.name}.part"))
+    part = Download(target.with_name(f"{target.name}.part"))
     with disk.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -102,14 +102,14 @@ def require_checksum(source: SourceFile, path: Path, *, expected: str) -> None:
     actual = file_sha256(path)
     if expected and actual != expected:
         if path.suffix == ".part":
-            Part(path).discard()
+            Download(path).discard()
         raise DataError(
             f"{source.name}: expected sha256 {expected}, got {actual}. The source has changed, or the download is "
             "damaged. Nothing was written; try again, and if it stays so, do not use the file."
         )
 
 
-def _receive(source: SourceFile, url: str, part: Part) -> None:
+def _receive(source: SourceFile, url: str, part: Download) -> None:
     have = part.path.stat().st_size if part.path.is_file() else 0
     etag = part.etag.read_text(encoding="utf-8") if have and part.etag.is_file() else ""
     headers = {"User-Agent": "tcmbench"}
@@ -129,7 +129,7 @@ def _receive(source: SourceFile, url: str, part: Part) -> None:
         _write(source, url, answer, part, have=have if is_rest else 0)
 
 
-def _write(source: SourceFile, url: str, answer: http.client.HTTPResponse, part: Part, *, have: int) -> None:
+def _write(source: SourceFile, url: str, answer: http.client.HTTPResponse, part: Download, *, have: int) -> None:
     """Append what arrives to the part, or start it again."""
     if not have:
         part.discard()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
-State = Literal["present", "absent", "changed", "present, of unknown origin"]
+State = Literal["present", "absent", "changed", "own copy"]
 
 _ACCEPTED = ".accepted-licences.json"
 
@@ -38,7 +38,7 @@ def state(workspace: Workspace, data_set: DataSet) -> State:
         return "absent"
     record = _record(workspace, data_set)
     if not record:
-        return "present, of unknown origin"
+        return "own copy"
     return "present" if _hashes(target) == record["written"] else "changed"
 
 

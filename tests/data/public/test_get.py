@@ -125,7 +125,7 @@ def test_other_data_is_not_replaced(place: Workspace) -> None:
     with pytest.raises(DataError, match=r"changed; data that .* didn't write is not replaced"):
         fetch(place, again=True)
     (place.data_root / "general/pairs.jsonl.source.json").unlink()
-    with pytest.raises(DataError, match="of unknown origin"):
+    with pytest.raises(DataError, match="own copy"):
         fetch(place, again=True)
     assert target.read_text(encoding="utf-8") == "{}\n"
 
