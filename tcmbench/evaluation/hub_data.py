@@ -41,7 +41,9 @@ def load(instance: AbsTask) -> None:
     if is_pinned and cached and all(commit.startswith(revision) for commit in cached.values()):
         with contextlib.suppress(OSError, ValueError), _offline():  # a configuration may be missing: download it
             instance.load_data()
-            return
+            if _has_all_parts(instance):
+                return
+            instance.data_loaded = False
     if constants.is_offline_mode():
         if is_pinned and cached:
             has = ", ".join(sorted(set(cached.values())))
@@ -56,6 +58,26 @@ def load(instance: AbsTask) -> None:
         if not _is_of_network(error):
             raise
         raise _absent(name, path, revision, f"the download failed: {_said(error)}") from error
+    if not _has_all_parts(instance):
+        raise _absent(name, path, revision, "it lacks the candidates or the instructions of the task")
+
+
+def _has_all_parts(instance: AbsTask) -> bool:
+    """Return whether a reranking task has candidates, and one with instructions has these.
+
+    They are configurations of their own, and mteb measures another task without a word where the cache lacks them.
+    """
+    kind = str(instance.metadata.type)
+    splits = [split for subset in (instance.dataset or {}).values() for split in _splits(subset)]
+    if "Reranking" in kind and not all(split.get("top_ranked") for split in splits):
+        return False
+    is_instructed = kind.startswith("Instruction")
+    return not is_instructed or all("instruction" in split["queries"].column_names for split in splits)
+
+
+def _splits(subset: Any) -> list[Any]:
+    """Return the splits of a subset that are in mteb's layout of retrieval data."""
+    return [split for split in subset.values() if isinstance(split, dict)] if isinstance(subset, dict) else []
 
 
 def newest_cached(path: str) -> dict[str, str]:

@@ -154,6 +154,22 @@ def test_a_cached_copy_needs_no_network(online: pytest.MonkeyPatch, tiny: Worksp
     assert constants.HF_HUB_OFFLINE is False
 
 
+def test_a_cache_without_the_candidates(online: pytest.MonkeyPatch, tiny: Workspace, tmp_path: Path) -> None:
+    """A first download that was killed may lack them; mteb would rank the whole corpus under the task's name."""
+    commit = "f77f0345c9b6ac0a2447a3a71483d5b27393cb35"
+    info = tmp_path / f"datasets/mteb___c_med_q_av1-reranking/default/0.0.0/{commit}/dataset_info.json"
+    info.parent.mkdir(parents=True)
+    info.write_text("{}", encoding="utf-8")
+    online.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    task = loading(tiny, "CMedQAv1-reranking")
+    online.setattr(task, "load_data", lambda: setattr(task, "dataset", {"default": {"test": {"top_ranked": None}}}))
+    with pytest.raises(DataAbsent, match="the hub doesn't answer"):
+        hub_data.load(task)
+    online.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DataAbsent, match="incompletely"):
+        hub_data.load(task)
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
