@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
 from tcmbench.boards.notes import without_interval
-from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
@@ -45,6 +45,8 @@ def to_latex(table: Table) -> str:
     note = f"{escape(table.title.en)}: points (0--100), differences from {reference} with 95\\% intervals."
     if any(row.aggregates.partial for row in table.rows):
         note += f" $^*$ {text('table.partial').en}."
+    if table.limit is not None:
+        note += f" {quick_look(table.limit)}"
     caption = f"\\caption{{{note}{' Synthetic data.' if table.synthetic else ''}}}"
     lines = [
         "\\begin{table*}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
 from tcmbench.boards.notes import without_interval
-from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
@@ -30,6 +30,8 @@ def to_markdown(table: Table) -> str:
     added = load_added()
     heads += [escape(column.HEADING.en) for _, column in added]
     lines = [f"**{escape(table.title.en)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
+    if table.limit is not None:
+        lines += [quick_look(table.limit), ""]
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
     lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]

@@ -114,6 +114,7 @@ def payload(
     data: Json = {
         "set": table.name,
         "label": table.label,
+        "limit": table.limit,
         "reference": table.reference,
         "less": detail != DETAILS[0],
         "whole": detail.whole,

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.boards import losses
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
+from tcmbench.records import provenance
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
-from tcmbench.store import atomic_write, key
+from tcmbench.runs.part import WHOLE, Part
+from tcmbench.store import atomic_write, key, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 
 _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
 """Kinds of plug-ins on a board: those of other packages are in its key, the bundled ones are part of its code."""
+
+_SUMMARY = "summary.txt"
+"""Its name in the store; it is not published."""
 
 _PACKAGES = ("jinja2", "matplotlib", "tcmbench")
 """Packages that render a page, or are named on it."""
@@ -45,6 +54,9 @@ class Result:
     missing: tuple[str, ...]
     """`model · column: reason` of every missing score."""
 
+    summary: str = ""
+    """The board in a few lines, for a terminal."""
+
 
 def write_board(
     workspace: Workspace,
@@ -53,10 +65,19 @@ def write_board(
     entries: list[Entry],
     *,
     policy: Path | None = None,
+    part: Part = WHOLE,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores."""
-    files = _board_files(workspace, model_set, planned, entries, policy=policy)
-    return Result(tuple(entries), tuple(files), gather.missing(entries))
+    """Write the board of a set and return it with the missing scores of a part of it.
+
+    Raises:
+        ScoreMissing: It would lose scores because data is absent; the board that is there stays.
+    """
+    target = folder(workspace, model_set, planned)
+    losses.refuse(target, model_set.name, entries)
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
+    files = place(target, {name: (stored / name).read_bytes() for name in PUBLISHED})
+    summary = (stored / _SUMMARY).read_text(encoding="utf-8")
+    return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
 
 
 def stored_board(
@@ -93,13 +114,14 @@ def stored_board(
         "plug-ins": [[kind, plugin.identity()] for kind in _KINDS for plugin in plugins.of_other_packages(kind)],
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
-    name, store = key("board 3", parts), workspace.store
+    name, store = key("board 4", parts), workspace.store
     if not store.has("boards", name):
-        from tcmbench.boards import build, render
+        from tcmbench.boards import build, render, summary
 
         table = build.build(model_set, planned.suite, entries, options=options)
         with store.build("boards", name) as part:
             render.write(table, part, names=render.WRITERS)
+            write_text(part / _SUMMARY, summary.to_text(table))
     return store.path("boards", name)
 
 
@@ -114,7 +136,8 @@ def board_options(
     """Return the options of a board: policy (the set's or its override), baseline and cards."""
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
-    command = f"tcmbench board {model_set.name}"
+    # a set without a file can only be run again
+    command = provenance.command() if _is_given(workspace, model_set) else f"tcmbench board {model_set.name}"
     return Options(
         policies=policies,
         cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
@@ -124,13 +147,50 @@ def board_options(
     )
 
 
-def _board_files(
-    workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
-) -> list[Path]:
-    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
-    targets = [workspace.leaderboards / model_set.name / name for name in PUBLISHED]
+def table(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    entries: Sequence[Entry],
+    *,
+    policy: Path | None = None,
+    show_text: bool = False,
+    resamples: int | None = None,
+) -> Table:
+    """Return the content of a board, computed and not stored.
+
+    Args:
+        workspace: The workspace.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+        show_text: Whether it contains the texts of items.
+        resamples: Number of resamples; None takes the policy's.
+    """
+    from tcmbench.boards import build
+
+    options = board_options(workspace, model_set, planned, policy=policy, show_text=show_text)
+    if resamples is not None:
+        options = replace(options, policies=options.policies.with_resamples(resamples))
+    return build.build(model_set, planned.suite, entries, options=options)
+
+
+def folder(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Path:
+    """Return the folder of a board: of a quick look, or of a set without a file, one that is not committed."""
+    is_look = planned.suite.limit is not None or _is_given(workspace, model_set)
+    return (workspace.reports if is_look else workspace.leaderboards) / model_set.name
+
+
+def _is_given(workspace: Workspace, model_set: ModelSet) -> bool:
+    return any(type(spec) is type(model_set) and spec.name == model_set.name for spec in workspace.given)
+
+
+def place(target: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write the files of a board into a folder, and return their paths in the same order."""
+    targets = {target / name: content for name, content in files.items()}
     with contextlib.ExitStack() as parts:
         # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
-        for target in targets:
-            parts.enter_context(atomic_write(target)).write_bytes((stored / target.name).read_bytes())
-    return targets
+        for target, content in targets.items():
+            parts.enter_context(atomic_write(target)).write_bytes(content)
+    return list(targets)

@@ -400,6 +400,9 @@ class Table:
     author: str = ""
     """Author of the board; empty where the set names none."""
 
+    limit: int | None = None
+    """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
+
     format: Literal["tcmbench-board/2"] = FORMAT
 
     @property

@@ -58,6 +58,11 @@ def text(key: str, **values: str) -> Text:
     return entry.filled(**values) if values else entry
 
 
+def quick_look(limit: int) -> str:
+    """Return the mark of a quick look, in English."""
+    return f"{text('page.quick').en}. {text('page.quick_note', limit=f'{limit:,}').en}"
+
+
 def gate_reason(violation: Violation) -> Text:
     """Return the gate's message in English, and the same in Chinese."""
     return Text(violation.message, violation.filled(_file()["gate"][violation.said]))

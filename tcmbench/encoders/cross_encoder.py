@@ -41,6 +41,8 @@ class Options(PluginOptions):
 class Reranker(Counted):
     """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
+    unit = "pairs"
+
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.model = model
@@ -80,6 +82,7 @@ class Reranker(Counted):
             )
             return np.asarray(logits, dtype=np.float32)
 
+        self._batches.begin(lengths)
         scores = np.empty(len(pairs), dtype=np.float32)
         scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
         return scores[inverse]

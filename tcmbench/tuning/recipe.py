@@ -44,9 +44,14 @@ class Recipe:
 
 
 def resolve(
-    workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: Reasons | None = None
+    workspace: Workspace,
+    variant: Variant,
+    *,
+    drop: frozenset[str] = frozenset(),
+    leaks: Reasons | None = None,
+    download: bool = False,
 ) -> Recipe:
-    """Return a variant with its base and data looked up.
+    """Return a variant with its base and data looked up; with `download`, the base may be fetched from the hub.
 
     Raises:
         UnknownName: No such base.
@@ -63,7 +68,7 @@ def resolve(
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    model = base_model(workspace, base.name, where=where)
+    model = base_model(workspace, base.name, where=where, download=download)
     if model.model_dir is None:
         raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
     return Recipe(
@@ -71,8 +76,12 @@ def resolve(
     )
 
 
-def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:
+def recipe_of(
+    workspace: Workspace, variant: Variant, planned: PlannedSuite | None, *, download: bool = False
+) -> Recipe:
     """Return the recipe of a variant; with a suite, leaks are searched for, and dropped where the variant says so.
+
+    With `download`, a base on the hub may be fetched.
 
     Raises:
         SpecError: Leaks are to be dropped, but there is no suite to look for them in.
@@ -84,9 +93,9 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | No
                 f"variant {variant.name}: drop_leaks leaves out the records that occur in the tasks of a suite, and no "
                 "suite is given. Add --set SET or --suite SUITE."
             )
-        return resolve(workspace, variant)
+        return resolve(workspace, variant, download=download)
     report = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = report.records if variant.drop_leaks else frozenset()
     dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
     summary = Reasons([*report.summary, *dropped])
-    return resolve(workspace, variant, drop=drop, leaks=summary)
+    return resolve(workspace, variant, drop=drop, leaks=summary, download=download)

@@ -30,7 +30,7 @@
   const safe = (value) => typeof value === "string" && /^\s*[=+@−-]|^[\t\r\n]/.test(value.normalize("NFKC")) ? "'" + value : value;
   const quoted = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
   const csv = (all) => [fields, ...all.map((line) => fields.map((name) => quoted(String(safe(line[name]) ?? ""))))].map((line) => line.join(",") + "\n").join("");
-  const json = (all) => JSON.stringify({ board: board.label, set: board.set, reference: board.reference, scores: all }, null, 1) + "\n";
+  const json = (all) => JSON.stringify({ board: board.label, set: board.set, reference: board.reference, limit: board.limit, scores: all }, null, 1) + "\n";
   function save(name, type, content) {
     const link = make("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
     link.click();
