@@ -10,21 +10,16 @@ from __future__ import annotations
 import functools
 import html
 import importlib.util
-import itertools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
 
 from tcmbench.boards.texts import Text, clip, text
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -102,11 +97,11 @@ class Canvas:
         ink, muted, rule = (self.colours[name] for name in (INK, MUTED, RULE))
         return mpl.rc_context(
             {
-                "svg.fonttype": "none", "svg.hashsalt": self.name, "text.parse_math": False, "font.size": 11,
+                "svg.fonttype": "none", "svg.hashsalt": self.name, "text.parse_math": False, "font.size": 10,
                 "path.simplify": True, "axes.edgecolor": rule, "axes.labelcolor": muted, "axes.linewidth": 0.8,
                 "axes.spines.top": False, "axes.spines.right": False, "xtick.color": rule, "ytick.color": rule,
                 "xtick.labelcolor": muted, "ytick.labelcolor": muted, "xtick.major.size": 3, "ytick.major.size": 3,
-                "xtick.labelsize": 10, "ytick.labelsize": 10, "axes.labelsize": 10.5, "text.color": ink,
+                "xtick.labelsize": 9, "ytick.labelsize": 9, "axes.labelsize": 9.5, "text.color": ink,
                 "axes.unicode_minus": True, "figure.facecolor": "none", "axes.facecolor": "none",
                 "savefig.facecolor": "none" if self.on_page else "white", "lines.solid_capstyle": "round",
                 "pdf.fonttype": 42, "font.family": ["DejaVu Sans", *(() if self.on_page else chinese_fonts())],
@@ -213,25 +208,16 @@ def bare(axes: Axes, *, keep: str = "bottom") -> None:
         axes.spines[side].set_visible(side in keep)
 
 
-Points = Sequence[tuple[float, float]]
-
-
 def place_labels(
-    axes: Axes,
-    points: list[tuple[float, float, str, str]],
-    *,
-    size: float = 10,
-    avoid: Points,
-    lines: Sequence[Points] = (),
+    axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9, avoid: list[tuple[float, float]]
 ) -> None:
-    """Write labels beside points; one that would cover another label, a point or a line is left out.
+    """Write labels beside points so that they cover neither one another nor other points, as far as there is space.
 
     Args:
         axes: Axes whose limits are final.
         points: x, y, label, colour; the first ones are placed first.
         size: Font size.
-        avoid: Points that no label may cover.
-        lines: Intervals and curves, from point to point, that no label may cover.
+        avoid: Points that no label should cover.
     """
     import matplotlib as mpl
 
@@ -243,48 +229,34 @@ def place_labels(
     to_pixels = axes.transData.transform
     frame = axes.get_window_extent()
     pixels = figure.dpi / 72
-    marks = np.concatenate([to_pixels(list(avoid)), *(_along(to_pixels(list(line))) for line in lines)])
+    marks = [to_pixels(point) for point in avoid]
     taken: list[tuple[float, float, float, float]] = []
     for x, y, label, colour in points:
         px, py = to_pixels((x, y))
-        wide, high = width(label) * size * 0.56 * pixels, size * 1.25 * pixels
-        spots = [spot for gap in _GAPS for spot in _spots(px, py, wide, high, gap * pixels)]
+        wide, high, gap = width(label) * size * 0.56 * pixels, size * 1.25 * pixels, 6 * pixels
+        spots = [
+            (px + gap, py - high / 2, "left"), (px - gap - wide, py - high / 2, "right"),
+            (px - wide / 2, py + gap, "center"), (px - wide / 2, py - gap - high, "center"),
+            (px + gap, py + gap * 0.6, "left"), (px + gap, py - high - gap * 0.6, "left"),
+            (px - gap - wide, py + gap * 0.6, "right"), (px - gap - wide, py - high - gap * 0.6, "right"),
+        ]  # fmt: skip
 
-        def is_free(spot: tuple[float, float, str], wide: float = wide, high: float = high) -> bool:
+        def cost(spot: tuple[float, float, str], wide: float = wide, high: float = high) -> float:
             left, low = spot[0], spot[1]
             box = (left, low, left + wide, low + high)
-            inside = frame.x0 <= left and left + wide <= frame.x1 + _MARGIN * pixels and low + high <= frame.y1
-            covered = np.all((marks > (left - 2, low - 1)) & (marks < (left + wide + 2, low + high + 1)), axis=1)
-            return inside and low >= frame.y0 and not covered.any() and not any(_overlap(box, other) for other in taken)
+            outside = max(0, frame.x0 - left) + max(0, left + wide - frame.x1 - 40) + max(0, low + high - frame.y1)
+            over = sum(_overlap(box, other) for other in taken)
+            covered = sum(box[0] - 3 < mx < box[2] + 3 and box[1] - 2 < my < box[3] + 2 for mx, my in marks)
+            return over + 60 * covered + 30 * outside
 
-        best = next(filter(is_free, spots), None)
-        if best is None:
+        best = min(spots, key=cost)
+        box = (best[0], best[1], best[0] + wide, best[1] + high)
+        if sum(_overlap(box, other) for other in taken) > 0.04 * wide * high:
             continue
-        taken.append((best[0], best[1], best[0] + wide, best[1] + high))
+        taken.append(box)
         anchor = {"left": best[0], "right": best[0] + wide, "center": best[0] + wide / 2}[best[2]]
         ax, ay = axes.transData.inverted().transform((anchor, best[1] + high / 2))
         axes.text(ax, ay, label, color=colour, fontsize=size, ha=best[2], va="center", zorder=6, bbox=ground)
-
-
-_GAPS = (5, 10, 16)
-"""Distances between a point and its label that are tried, in points."""
-_MARGIN = 30
-"""Width of a label that may lie beyond the right end of the axes, in points."""
-
-
-def _spots(x: float, y: float, wide: float, high: float, gap: float) -> list[tuple[float, float, str]]:
-    """Return places for a label at a distance from a point: left and lower end, and how its text is aligned."""
-    sides = [(x + gap, "left"), (x - gap - wide, "right")]
-    beside = [(left, y + shift, side) for shift in (gap * 0.6, -high - gap * 0.6, -high / 2) for left, side in sides]
-    return [*beside, (x - wide / 2, y + gap, "center"), (x - wide / 2, y - gap - high, "center")]
-
-
-def _along(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return points on a line from corner to corner, at most four pixels apart."""
-    parts = [
-        np.linspace(start, end, 2 + int(np.hypot(*(end - start)) / 4)) for start, end in itertools.pairwise(corners)
-    ]
-    return np.concatenate(parts)
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -9,14 +9,13 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from tcmbench import plugins
 from tcmbench.boards import canvas, figures
 from tcmbench.boards.build import build
 from tcmbench.boards.canvas import width
-from tcmbench.boards.figures import confusions, cost, pareto, pictures, save
+from tcmbench.boards.figures import confusions, pareto, pictures, save
 from tcmbench.boards.options import Options
 
 from .fake import POLICIES, Shape, make
@@ -104,37 +103,6 @@ def test_the_font_of_the_extra_is_taken_where_the_system_has_none(
         (str(font), 400),
         (str(font), 700),
     }
-
-
-def test_no_label_lies_on_an_interval_or_another_label(table: Table) -> None:
-    """Names are written where there is room; of a crowd, those that have none are left out."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 4))
-    axes = figure.subplots()
-    random = np.random.default_rng(0)
-    points = [(float(x), float(y)) for x, y in random.normal(size=(12, 2))]
-    lines = [[(x - 0.4, y), (x + 0.4, y)] for x, y in points] + [[(x, y - 0.3), (x, y + 0.3)] for x, y in points]
-    for line in lines:
-        axes.plot(*zip(*line, strict=True))
-    labels = [(x, y, f"variant-{number:02d}", "black") for number, (x, y) in enumerate(points)]
-    canvas.place_labels(axes, labels, avoid=points, lines=lines)
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in axes.texts]
-    assert 5 <= len(boxes) <= 12
-    for place, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[:place])
-        for line in lines:
-            start, end = axes.transData.transform(line)
-            along = [start + (end - start) * step / 50 for step in range(51)]
-            assert not any(box.contains(*point) for point in along)
-
-
-def test_an_axis_of_times_has_ticks() -> None:
-    """At least three round numbers, for trainings of similar length too."""
-    assert cost._ticks(0.8, 1.4) == pytest.approx([0.8, 1.0, 1.2, 1.4])
-    assert cost._ticks(0.9, 12) == [1, 2, 5, 10]
-    assert cost._ticks(0.5, 800) == [1, 10, 100]
 
 
 def test_width_counts_wide_characters() -> None:

@@ -62,7 +62,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     for place, (mark, model, colour) in enumerate(compared):
         axes.text(
             0.0, -1.45 + 0.7 * place, mark + canvas.data(model.title, 40), transform=axes.get_yaxis_transform(),
-            fontsize=10, color=colour, va="center", fontweight="bold",
+            fontsize=9, color=colour, va="center", fontweight="bold",
         )  # fmt: skip
     axes.set_xlim(left=-0.15)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

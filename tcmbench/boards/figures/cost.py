@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.canvas import INK, RULE, Canvas, Drawing, place_labels
@@ -22,7 +21,6 @@ CAPTION = Caption(
 )
 
 _LABELLED = 10
-_FEWEST_TICKS = 3
 _FEWEST = 2
 
 
@@ -50,28 +48,13 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             axes.plot([minutes] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=0.5)
         axes.plot(minutes, gained.value, "o", color=colour, markersize=7 if chosen else 5.5, zorder=4)
     axes.set_xscale("log")
-    axes.margins(0.12)
-    axes.set_xticks(_ticks(*axes.get_xlim()))
-    axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    axes.tick_params(axis="x", which="minor", labelsize=9, length=2)
     axes.set_xlabel(canvas.string("figures.axis_time"))
     axes.set_ylabel(canvas.string("figures.axis_gain"))
+    axes.margins(0.12)
     ranked = sorted(points, key=lambda p: (p[0].name != table.recommendation.row, -p[2].value))
     labels = [(m, g.value, canvas.data(row.title), canvas.colour(INK)) for row, m, g in ranked[:_LABELLED]]
-    lines = [[(m, g.low), (m, g.high)] for _, m, g in points if g.low is not None and g.high is not None]
-    place_labels(
-        axes, labels, avoid=[(m, g.value) for _, m, g in points], lines=[*lines, [(x, 0.0) for x in axes.get_xlim()]]
-    )
+    place_labels(axes, labels, avoid=[(m, g.value) for _, m, g in points])
     return Drawing(figure)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return round numbers between two times, on a logarithmic axis: at least three where there are any."""
-    from matplotlib.ticker import MaxNLocator
-
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
-        ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
-        if len(ticks) >= _FEWEST_TICKS:
-            return ticks
-    return [tick for tick in MaxNLocator(4).tick_values(low, high).tolist() if low <= tick <= high]

@@ -43,7 +43,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         if column is None:
             axes.text(
                 -0.015, line, canvas.string(f"role.{role}"), transform=axes.get_yaxis_transform(), ha="right",
-                va="center", fontsize=10, fontweight="bold", color=canvas.colour(INK),
+                va="center", fontsize=9, fontweight="bold", color=canvas.colour(INK),
             )  # fmt: skip
             continue
         axes.axhline(line, color=canvas.colour(RULE), linewidth=0.6, zorder=0)
@@ -58,7 +58,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     axes.set_xlabel(canvas.string("figures.axis_delta"))
     for place, row in enumerate(rows):
         axes.text(
-            0.0, -0.45 - 0.62 * (len(rows) - place - 0.5), "● " + canvas.data(row.title, 48), fontsize=10,
+            0.0, -0.45 - 0.62 * (len(rows) - place - 0.5), "● " + canvas.data(row.title, 48), fontsize=9,
             transform=axes.get_yaxis_transform(), color=canvas.series(place), va="center", fontweight="bold",
         )  # fmt: skip
     return Drawing(figure)

@@ -19,11 +19,10 @@ CAPTION = Caption(
     text=Text(
         "Each point is a variant with its 95% intervals, the diamond is the reference. The line "
         "joins those that no other variant exceeds on both; of more than 12, only these show intervals. "
-        "The dotted line is the margin: left of it too much is forgotten. Up and to the right is better. "
-        "Names without room are left out; the table has all.",
+        "The dotted line is the margin: left of it too much is forgotten. Up and to the right is better.",
         "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者；"
         "超过 12 个变体时仅这些显示区间。"
-        "虚线为允许范围，其左侧遗忘过多。越靠右上越好。无处可放的名称从略，表格中俱全。",
+        "虚线为允许范围，其左侧遗忘过多。越靠右上越好。",
     ),
     leads=True,
 )
@@ -71,11 +70,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     ]
     labels.append((0.0, 0.0, canvas.data(table.row(table.reference).title), canvas.colour(MUTED)))
     marks = [(general.value, gained.value) for _, general, gained in points]
-    drawn = [(general, gained) for row, general, gained in points if not crowded or row.aggregates.on_front]
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    edge = -table.policy.margin
-    lines = [[(edge, low), (edge, high)], [(0, low), (0, high)], [(left, 0), (right, 0)], *_crosses(drawn)]
-    place_labels(axes, labels, avoid=[*marks, (0.0, 0.0)], lines=[*lines, *([front] if len(front) > 1 else [])])
+    place_labels(axes, labels, avoid=[*marks, (0.0, 0.0)])
     return Drawing(figure)
 
 
@@ -86,16 +81,7 @@ def _colour(row: BoardRow, table: Table, canvas: Canvas) -> str:
 
 
 def _whiskers(axes: Axes, general: ShownEstimate, gained: ShownEstimate, colour: str) -> None:
-    for line in _crosses([(general, gained)]):
-        axes.plot(*zip(*line, strict=True), color=colour, linewidth=1, alpha=0.55, zorder=3)
-
-
-def _crosses(points: list[tuple[ShownEstimate, ShownEstimate]]) -> list[list[tuple[float, float]]]:
-    """Return the intervals of points as lines, horizontal ones and vertical ones."""
-    lines = []
-    for general, gained in points:
-        if general.low is not None and general.high is not None:
-            lines.append([(general.low, gained.value), (general.high, gained.value)])
-        if gained.low is not None and gained.high is not None:
-            lines.append([(general.value, gained.low), (general.value, gained.high)])
-    return lines
+    if general.low is not None and general.high is not None:
+        axes.plot([general.low, general.high], [gained.value] * 2, color=colour, linewidth=1, alpha=0.55, zorder=3)
+    if gained.low is not None and gained.high is not None:
+        axes.plot([general.value] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=0.55, zorder=3)

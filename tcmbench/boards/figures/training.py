@@ -12,7 +12,7 @@ from tcmbench.boards.texts import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from tcmbench.boards.table import BoardRow, Table
     from tcmbench.records.entry import TrainingPoint
@@ -24,6 +24,7 @@ CAPTION = Caption(
         "Loss, margin between positive and negatives, and learning rate; seeds overlaid.",
         "损失、正负样本间隔与学习率；各种子叠加。",
     ),
+    wide=True,
 )
 
 _SHOWN = 5
@@ -41,11 +42,11 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     from matplotlib.figure import Figure
 
     limit = max(12, min(40, _POINTS // sum(len(row.training) for row in rows)))
-    # One below the other, so that they can be read on a narrow screen.
-    figure = Figure(figsize=(5.2, 0.3 + 0.2 * len(rows) + 1.8 * len(series)), layout="constrained")
-    panels = figure.subplots(len(series), 1, squeeze=False, sharex=True)[:, 0]
+    figure = Figure(figsize=(4.2 * len(series), 2.7), layout="constrained")
+    panels = figure.subplots(1, len(series), squeeze=False)[0]
     for axes, (name, key) in zip(panels, series, strict=True):
-        axes.set_title(canvas.string(key), fontsize=10.5, loc="left", fontweight="bold")
+        axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
+        axes.set_xlabel(canvas.string("figures.axis_step"))
         for place, row in enumerate(rows):
             for xs, ys in _curves(row, name, limit=limit):
                 axes.plot(xs, ys, color=canvas.series(place), linewidth=1.1, alpha=0.75)
@@ -53,20 +54,17 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         if name == "learning_rate":
             axes.ticklabel_format(axis="y", style="plain")
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("e-0", "e-"))
-    panels[-1].set_xlabel(canvas.string("figures.axis_step"))
-    _name(figure, rows, canvas)
+    _name(panels[0], rows, canvas)
     return Drawing(figure)
 
 
-def _name(figure: Figure, rows: Sequence[BoardRow], canvas: Canvas) -> None:
-    """Write the names above the panels, where no curve is."""
-    from matplotlib.lines import Line2D
-
-    lines = [Line2D([], [], color=canvas.series(place), linewidth=2) for place in range(len(rows))]
-    names = [canvas.data(row.title, 48) for row in rows]
-    figure.legend(
-        lines, names, loc="outside upper left", frameon=False, fontsize=10, handlelength=1.2, labelspacing=0.2
-    )
+def _name(axes: Axes, rows: Sequence[BoardRow], canvas: Canvas) -> None:
+    """Write the names at the upper right of the first panel, where a falling loss leaves space."""
+    for place, row in enumerate(rows):
+        axes.text(
+            0.99, 0.98 - 0.085 * place, canvas.data(row.title), transform=axes.transAxes, ha="right", va="top",
+            fontsize=9, color=canvas.series(place), fontweight="bold",
+        )  # fmt: skip
 
 
 def _curves(row: BoardRow, name: str, *, limit: int = 2) -> list[tuple[list[int], list[float]]]:
