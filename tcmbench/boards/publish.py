@@ -53,10 +53,23 @@ def write_board(
     entries: list[Entry],
     *,
     policy: Path | None = None,
+    public: bool = False,
+    folder: Path | None = None,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores."""
-    files = _board_files(workspace, model_set, planned, entries, policy=policy)
-    return Result(tuple(entries), tuple(files), gather.missing(entries))
+    """Write the board of a set and return it with the missing scores.
+
+    Args:
+        workspace: The workspace.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+        public: Whether it is for publication (`boards.public`).
+        folder: Its folder; None for the set's own, that of a public board beside it.
+    """
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy, public=public)
+    folder = folder or workspace.leaderboards / (f"{model_set.name}-public" if public else model_set.name)
+    return Result(tuple(entries), tuple(_copied(stored, folder)), gather.missing(entries))
 
 
 def stored_board(
@@ -66,6 +79,7 @@ def stored_board(
     entries: list[Entry],
     *,
     policy: Path | None = None,
+    public: bool = False,
 ) -> Path:
     """Return the folder of the store with the files of a board, which is computed once, as it takes up to a minute.
 
@@ -75,8 +89,9 @@ def stored_board(
         planned: Its suite.
         entries: One per model.
         policy: File that overrides the set's own policy.
+        public: Whether it is for publication.
     """
-    options = board_options(workspace, model_set, planned, policy=policy)
+    options = board_options(workspace, model_set, planned, policy=policy, public=public)
     package = Path(__file__).parent.parent
     code = [
         path
@@ -110,25 +125,24 @@ def board_options(
     *,
     policy: Path | None = None,
     show_text: bool = False,
+    public: bool = False,
 ) -> Options:
     """Return the options of a board: policy (the set's or its override), baseline and cards."""
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
-    command = f"tcmbench board {model_set.name}"
+    command = f"tcmbench board {model_set.name}{' --public' if public else ''}"
     return Options(
         policies=policies,
         cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
         command=f"{command} --policy {policies.source}" if policy else command,
         baseline=baselines.read(path) if baselines.is_there(path) else None,
         baseline_file=workspace.shown(path) if baselines.is_there(path) else "",
+        public=public,
     )
 
 
-def _board_files(
-    workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: list[Entry], *, policy: Path | None
-) -> list[Path]:
-    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
-    targets = [workspace.leaderboards / model_set.name / name for name in PUBLISHED]
+def _copied(stored: Path, folder: Path) -> list[Path]:
+    targets = [folder / name for name in PUBLISHED]
     with contextlib.ExitStack() as parts:
         # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
         for target in targets:

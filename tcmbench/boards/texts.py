@@ -68,6 +68,11 @@ def slice_name(name: str) -> Text:
     return load().get(f"slices.{name}") or same(clip(name, 40))
 
 
+def is_own_slice(name: str) -> bool:
+    """Return whether a slice has one of the board's own names, so that it says nothing about the data."""
+    return f"slices.{name}" in load()
+
+
 @functools.cache
 def _file() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
