@@ -1,4 +1,4 @@
-"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check` and `train`.
+"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model` and `train`.
 
 Every function finds the workspace like the command line (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
 unless one is passed. pandas and matplotlib are imported on demand.
@@ -150,6 +150,7 @@ def evaluate(
     *,
     suite: str = "",
     tasks: Sequence[str | os.PathLike[str]] = (),
+    limit: int | None = None,
     base: str = "",
     revision: str = "",
     workspace: Workspace | None = None,
@@ -157,10 +158,11 @@ def evaluate(
     """Return the scores of a model, measuring those that are not in the store.
 
     Args:
-        model: A base's name, a folder, an adapter, a checkpoint of ms-swift, a model of the hub (docs/models.md); or a
-            loaded SentenceTransformer or CrossEncoder.
+        model: A base's name, a folder, an adapter, a checkpoint of ms-swift, a model of the hub, the URL of a server
+            (docs/models.md); or a loaded SentenceTransformer or CrossEncoder.
         suite: Name of a suite; without tasks the workspace's own, where it has one.
         tasks: Instead of a suite: names of tasks, files of pairs, folders in the layout of BEIR or TCM-SD.
+        limit: A quick look: most queries, pairs or texts per task, a fixed sample with scores of its own.
         base: Base of an adapter or checkpoint that doesn't name one.
         revision: Of a loaded model, an identifier of its weights instead of their hash.
         workspace: The workspace; None finds it like the command line.
@@ -168,32 +170,15 @@ def evaluate(
     Raises:
         ScoreMissing: A column has no score; the message names each with its reason.
     """
-    from tcmbench import models
-    from tcmbench import tasks as task_room
-    from tcmbench.evaluation import run as evaluation
-    from tcmbench.models import given, objects
-    from tcmbench.specs.suite import Suite
-    from tcmbench.tasks.given import own_suite, suite_of
+    from tcmbench.evaluation import given
 
-    place = workspace or find()
-    if suite and tasks:
-        raise SpecError("suite and tasks: pass only one of them.")
-    if tasks:
-        place, chosen = suite_of(place, [os.fspath(task) for task in tasks])
-    else:
-        chosen = place.spec(Suite, suite or own_suite(place))
-    planned = task_room.plan_suite(place, chosen)
-    loaded = None
+    place, chosen = given.suite_for(workspace or find(), suite=suite, names=_paths(tasks), limit=limit)
     if isinstance(model, str | os.PathLike):
-        name = os.fspath(model)
-        place, called = given.register(place, [name], tuned_from=base or None)
-        resolved = models.base_model(place, called[name], download=True)
+        measurement = given.of_name(place, os.fspath(model), chosen, base=base)
     else:
-        resolved = objects.model_of(model, revision=revision)
-        loaded = objects.encoder_of(resolved, model, cache=place.cache)
-    missing = evaluation.missing(place, resolved, planned)
-    evaluation.measure(place, resolved, missing, planned, emit=lambda _: None, loaded=loaded)
-    return _evaluation(resolved.name, evaluation.read(place, resolved, planned), planned)
+        measurement = given.of_object(place, model, chosen, revision=revision)
+    cells = measurement.measure(emit=lambda _: None)
+    return _evaluation(measurement.model.name, cells, measurement.planned)
 
 
 def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
@@ -208,11 +193,24 @@ def _evaluation(name: str, cells: Any, planned: PlannedSuite) -> Evaluation:
     )
 
 
-def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Leaderboard:
+def run(
+    name: str = "",
+    *,
+    models: Sequence[str | os.PathLike[str]] = (),
+    tasks: Sequence[str] = (),
+    limit: int | None = None,
+    base: str = "",
+    jobs: int = 1,
+    workspace: Workspace | None = None,
+) -> Leaderboard:
     """Train and evaluate the missing models and scores of a set, write its leaderboard, and return it.
 
     Args:
-        name: Name of a model set.
+        name: Name of a model set; empty takes the only one of the workspace.
+        models: Only these models and variants; any model, also one that the set doesn't list.
+        tasks: Only these tasks of its suite.
+        limit: A quick look: most queries, pairs or texts per task, a fixed sample with scores of its own.
+        base: Base of adapters and checkpoints that don't name one.
         jobs: Number of parallel jobs.
         workspace: The workspace; None finds it like the command line.
 
@@ -220,23 +218,21 @@ def run(name: str, *, jobs: int = 1, workspace: Workspace | None = None) -> Lead
         ScoreMissing: Scores are missing.
     """
     from tcmbench import plugins
-    from tcmbench import tasks as task_room
-    from tcmbench.boards import publish
-    from tcmbench.models.given import in_set
-    from tcmbench.runs import gather, run_set
+    from tcmbench.boards import whole_run
     from tcmbench.runs.jobs import plan
-    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.runs.selection import select
 
-    place = workspace or find()
-    place, model_set = in_set(place, place.spec(ModelSet, name))
-    planned = task_room.plan_set(place, model_set)
     performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
+    chosen = _paths(models)
+    selection = select(workspace or find(), name, models=chosen, columns=tasks, limit=limit, base=base)
+    missing = plan(selection.workspace, selection.model_set, selection.planned, part=selection.part)
     execute = functools.partial(performing.module.run, options=performing.options)
-    run_set.run(place.store, plan(place, model_set, planned), execute=execute, emit=lambda _: None)
-    result = publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned))
+    result = whole_run.run(selection, missing, execute=execute, emit=lambda _: None)
     if result.missing:
-        raise ScoreMissing(f"set {name}: {len(result.missing)} scores are missing: {'; '.join(result.missing)}")
-    return board(name, workspace=place)
+        raise ScoreMissing(
+            f"set {selection.model_set.name}: {len(result.missing)} scores are missing: {'; '.join(result.missing)}"
+        )
+    return board(selection.model_set.name, workspace=selection.workspace)
 
 
 def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
@@ -255,24 +251,44 @@ def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
     return Leaderboard(lambda: build.build(model_set, planned.suite, entries, options=options))
 
 
-def compare(before: str, after: str, *, set_name: str = "", workspace: Workspace | None = None) -> ModelComparison:
-    """Return the differences between two models of a set, from stored scores.
+def compare(
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    *,
+    set_name: str = "",
+    suite: str = "",
+    tasks: Sequence[str | os.PathLike[str]] = (),
+    base: str = "",
+    workspace: Workspace | None = None,
+) -> ModelComparison:
+    """Return the differences between two models: of a set from stored scores, of others measuring what is missing.
 
     Args:
-        before: A base, a variant (all its seeds), one seed (`variant/seed0`), or `FILE:model` for a baseline's row.
+        before: A base, a variant (all its seeds), one seed (`variant/seed0`), or `FILE:model` for a baseline's row; or
+            any model, as in `evaluate`; empty takes the base that `after` was tuned from.
         after: The same.
         set_name: Set of both; empty takes the one with both.
+        suite: Suite that both are measured on; without a set and tasks the workspace's own.
+        tasks: Instead of a suite: what both are measured on, as in `evaluate`.
+        base: Base of adapters and checkpoints that don't name one.
         workspace: The workspace; None finds it like the command line.
     """
-    from tcmbench.checks import sides
+    from tcmbench.checks import sides, two_models
     from tcmbench.comparison import pairs
 
-    pair = sides.read(workspace or find(), before, after, set_name=set_name or None)
+    place, first, second = workspace or find(), os.fspath(before), os.fspath(after)
+    where = two_models.Where(set_name, suite, tuple(_paths(tasks)), base)
+    measured = two_models.compared(place, first, second, where)
+    if measured is None:
+        pair = sides.read(place, first, second, set_name=set_name or None)
+    else:
+        measured.measure(emit=lambda _: None)
+        pair = measured.sides()
     return ModelComparison(pair, pairs.compare(pair))
 
 
 def check(
-    name: str,
+    name: str = "",
     *,
     against: str = "",
     policy: os.PathLike[str] | None = None,
@@ -282,7 +298,7 @@ def check(
     """Return the verdict of the regression gate on a set; `exit_code` is that of `tcmbench check`.
 
     Args:
-        name: Name of a model set.
+        name: Name of a model set; empty takes the only one of the workspace.
         against: `baseline` or `reference`; empty takes the baseline where there is one.
         policy: File that overrides the set's policy.
         baseline: File instead of `leaderboards/SET/baseline.json`.
@@ -291,6 +307,7 @@ def check(
     from typing import cast
 
     from tcmbench.checks import check as gate
+    from tcmbench.runs.selection import own_set
 
     if against not in {"", "baseline", "reference"}:
         raise SpecError(f"against: expected 'baseline' or 'reference', got {against!r}")
@@ -299,7 +316,39 @@ def check(
         policy=None if policy is None else Path(policy),
         against=cast("Any", against or None),
     )
-    return gate.check(workspace or find(), name, options)
+    place = workspace or find()
+    return gate.check(place, name or own_set(place), options)
+
+
+def check_model(
+    model: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] = "",
+    suite: str = "",
+    tasks: Sequence[str | os.PathLike[str]] = (),
+    policy: os.PathLike[str] | None = None,
+    workspace: Workspace | None = None,
+) -> Report:
+    """Return the verdict of the gate on a model that was tuned elsewhere, measuring what is missing of it and its base.
+
+    Args:
+        model: The model, as in `evaluate`.
+        base: Its base; empty takes the one that its folder names.
+        suite: Suite that both are measured on; without tasks the workspace's own.
+        tasks: Instead of a suite: what both are measured on, as in `evaluate`.
+        policy: File of the policy instead of the default.
+        workspace: The workspace; None finds it like the command line.
+    """
+    from tcmbench.checks import check as gate
+    from tcmbench.checks.two_models import two_models
+    from tcmbench.evaluation.given import suite_for
+
+    place, chosen = suite_for(workspace or find(), suite=suite, names=_paths(tasks))
+    its_base = os.fspath(base)
+    pair = two_models(place, chosen, after=os.fspath(model), before=its_base, base=its_base)
+    pair.measure(emit=lambda _: None)
+    options = gate.Options(policy=None if policy is None else Path(policy), against="reference")
+    return gate.check(pair.workspace, pair.model_set.name, options)
 
 
 def train(variant: str, *, set_name: str = "", workspace: Workspace | None = None) -> tuple[Path, ...]:
@@ -318,7 +367,7 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
     place = workspace or find()
     model_set = place.spec(ModelSet, set_name) if set_name else None
     planned = None if model_set is None else task_room.plan_set(place, model_set)
-    recipe = recipe_of(place, place.variant(variant, of=model_set), planned)
+    recipe = recipe_of(place, place.variant(variant, of=model_set), planned, download=True)
     tuned = [tune.tune(place, recipe, seed=seed, progress=lambda _: None) for seed in recipe.variant.seeds]
     return tuple(one.folder / "model" for one in tuned)
 
@@ -326,3 +375,7 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
 def find(folder: os.PathLike[str] | str = ".") -> Workspace:
     """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
     return workspaces.from_environment(Path(folder))
+
+
+def _paths(names: Sequence[str | os.PathLike[str]]) -> list[str]:
+    return [os.fspath(name) for name in names]

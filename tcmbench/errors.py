@@ -4,7 +4,7 @@ TcmbenchError                 the command line prints it without a traceback and
 ├── UnknownName               a miner, task, base, set… that does not exist ("did you mean …?")
 ├── SpecError                 a TOML file that is invalid or doesn't fit its schema
 ├── DataError                 a data file that cannot be used
-│   ├── BadLines              every bad line of a file at once
+│   ├── BadLines              the bad lines of files: the first three, and how many there are
 │   └── DataAbsent            files that are not on this machine
 ├── ModelAbsent               a base whose weights are not on this machine
 ├── MissingExtra              an optional dependency that is not installed
@@ -27,6 +27,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+
+_SHOWN = 3
+"""Bad lines in a message: one mistake in a file is usually in all of its lines."""
 
 
 class TcmbenchError(Exception):
@@ -62,12 +66,14 @@ class DataError(TcmbenchError):
 
 
 class BadLines(DataError):
-    """All the bad lines of one or more files."""
+    """All the bad lines of one or more files, of which the message has the first three."""
 
     def __init__(self, problems: Sequence[str], *, advice: str) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__("\n".join([f"{count} bad line{'s' * (count != 1)}:", *self.problems, advice]))
+        more = [f"and {count - _SHOWN:,} more"] if count > _SHOWN else []
+        head = f"{count:,} bad line{'s' * (count != 1)}:"
+        super().__init__("\n".join([head, *self.problems[:_SHOWN], *more, advice]))
 
 
 class DataAbsent(DataError):

@@ -22,6 +22,9 @@ KINDS = {
     "scores": "scores with their items",
     "models": "tuned models",
     "work": "checkpoints of unfinished trainings",
+    "completed": "adapters merged into their base",
+    "converted": "weights converted from packages",
+    "derived": "bases with a part of the vocabulary of another",
     "trainsets": "training sets",
     "embeddings": "vectors of texts",
     "candidates": "candidate lists of tasks",
@@ -173,7 +176,7 @@ def _is_of(name: str, model: str) -> bool:
 def _paths(folder: Path) -> Iterator[Path]:
     """Yield the artefacts of a kind; most lie below the first two digits of their key."""
     if folder.name == "mteb":
-        yield from sorted(folder.glob("results/*/*/"))
+        yield from sorted([*folder.glob("results/*/*/"), *folder.glob("limit-*/results/*/*/")])
         return
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         below = sorted(path.iterdir()) if path.is_dir() and len(path.name) == 2 else [path]

@@ -72,6 +72,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         suite=suite.name,
         suite_description=suite.description,
         synthetic=suite.synthetic,
+        limit=suite.limit,
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),

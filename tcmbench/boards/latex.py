@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.columns import load_added
 from tcmbench.boards.notes import without_interval, without_score
-from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
@@ -111,6 +111,8 @@ def _caption(table: Table, *, has_tasks: bool) -> str:
         said.append("--: without training nothing is forgotten.")
     if any(row.aggregates.partial for row in table.rows):
         said.append(f"$^*$ {text('table.partial').en}.")
+    if table.limit is not None:
+        said.append(quick_look(table.limit))
     if table.synthetic:
         said.append("Synthetic data.")
     return " ".join(said)

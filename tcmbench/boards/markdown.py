@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
 from tcmbench.boards.notes import without_interval, without_score
-from tcmbench.boards.texts import clip, metric_title, text
+from tcmbench.boards.texts import MARKS, clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
@@ -21,7 +21,6 @@ _ESCAPES = str.maketrans(
     | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
     | {"@": "@&#8203;"}  # a name after the sign would get a notification from GitHub
 )
-_MARKS = {"improved": "▲", "regressed": "▼"}
 
 
 def to_markdown(table: Table) -> str:
@@ -31,6 +30,8 @@ def to_markdown(table: Table) -> str:
     added = load_added()
     heads += [escape(column.HEADING.en) for _, column in added]
     lines = [f"**{escape(table.title.en)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
+    if table.limit is not None:
+        lines += [quick_look(table.limit), ""]
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
     lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
@@ -69,7 +70,7 @@ def _sum(estimate: Difference | None, *, partial: bool) -> str:
     if estimate is None:
         return "–"
     digits = estimate.digits
-    shown = signed(estimate.value, digits) + ("\\*" if partial else "") + _MARKS.get(estimate.verdict or "", "")
+    shown = signed(estimate.value, digits) + ("\\*" if partial else "") + MARKS.get(estimate.verdict or "", "")
     if estimate.low is None or estimate.high is None:
         return shown
     return f"{shown} \\[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}\\]"
@@ -79,7 +80,7 @@ def _cell(cell: Cell) -> str:
     if cell.score is None:
         return text(f"state.{cell.status}").en
     shown = f"{cell.score.value:.1f}"
-    mark = _MARKS.get(cell.verdict or "", "")
+    mark = MARKS.get(cell.verdict or "", "")
     if cell.best:
         return f"**{shown}**{mark}"
     return f"_{shown}_{mark}" if cell.tied else shown + mark

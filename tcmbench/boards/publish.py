@@ -13,9 +13,11 @@ from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
+from tcmbench.records import provenance
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
-from tcmbench.store import atomic_write, key
+from tcmbench.runs.part import WHOLE, Part
+from tcmbench.store import atomic_write, key, write_text
 
 if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
 """Kinds of plug-ins on a board: those of other packages are in its key, the bundled ones are part of its code."""
+
+_SUMMARY = "summary.txt"
+"""Its name in the store; it is not published."""
 
 _PACKAGES = ("jinja2", "matplotlib")
 """Packages that render a page."""
@@ -45,6 +50,9 @@ class Result:
     missing: tuple[str, ...]
     """`model · column: reason` of every missing score."""
 
+    summary: str = ""
+    """The board in a few lines, for a terminal."""
+
 
 def write_board(
     workspace: Workspace,
@@ -53,10 +61,11 @@ def write_board(
     entries: list[Entry],
     *,
     policy: Path | None = None,
+    part: Part = WHOLE,
     public: bool = False,
-    folder: Path | None = None,
+    target: Path | None = None,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores.
+    """Write the board of a set and return it with the missing scores of a part of it.
 
     Args:
         workspace: The workspace.
@@ -64,12 +73,15 @@ def write_board(
         planned: Its suite.
         entries: One per model.
         policy: File that overrides the set's own policy.
+        part: Part whose missing scores are returned.
         public: Whether it is for publication (`boards.public`).
-        folder: Its folder; None for the set's own, that of a public board beside it.
+        target: Its folder; None for the set's own (`folder`), that of a public board beside it.
     """
     stored = stored_board(workspace, model_set, planned, entries, policy=policy, public=public)
-    folder = folder or workspace.leaderboards / (f"{model_set.name}-public" if public else model_set.name)
-    return Result(tuple(entries), tuple(_copied(stored, folder)), gather.missing(entries))
+    own = folder(workspace, model_set, planned)
+    files = _copied(stored, target or (own.with_name(f"{own.name}-public") if public else own))
+    summary = (stored / _SUMMARY).read_text(encoding="utf-8")
+    return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
 
 
 def stored_board(
@@ -108,13 +120,14 @@ def stored_board(
         "plug-ins": [[kind, plugin.identity()] for kind in _KINDS for plugin in plugins.of_other_packages(kind)],
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
-    name, store = key("board 3", parts), workspace.store
+    name, store = key("board 4", parts), workspace.store
     if not store.has("boards", name):
-        from tcmbench.boards import build, render
+        from tcmbench.boards import build, render, summary
 
         table = build.build(model_set, planned.suite, entries, options=options)
         with store.build("boards", name) as part:
             render.write(table, part, names=render.WRITERS)
+            write_text(part / _SUMMARY, summary.to_text(table))
     return store.path("boards", name)
 
 
@@ -130,7 +143,9 @@ def board_options(
     """Return the options of a board: policy (the set's or its override), baseline and cards."""
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
-    command = f"tcmbench board {model_set.name}{' --public' if public else ''}"
+    # a set without a file can only be run again
+    command = provenance.command() if _is_given(workspace, model_set) else f"tcmbench board {model_set.name}"
+    command += " --public" if public else ""
     return Options(
         policies=policies,
         cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
@@ -141,8 +156,18 @@ def board_options(
     )
 
 
-def _copied(stored: Path, folder: Path) -> list[Path]:
-    targets = [folder / name for name in PUBLISHED]
+def folder(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Path:
+    """Return the folder of a board: of a quick look, or of a set without a file, one that is not committed."""
+    is_look = planned.suite.limit is not None or _is_given(workspace, model_set)
+    return (workspace.reports if is_look else workspace.leaderboards) / model_set.name
+
+
+def _is_given(workspace: Workspace, model_set: ModelSet) -> bool:
+    return any(type(spec) is type(model_set) and spec.name == model_set.name for spec in workspace.given)
+
+
+def _copied(stored: Path, target: Path) -> list[Path]:
+    targets = [target / name for name in PUBLISHED]
     with contextlib.ExitStack() as parts:
         # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
         for target in targets:

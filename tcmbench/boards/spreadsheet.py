@@ -6,7 +6,7 @@ p_value, verdict, best, tied, items.
 `task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the summaries of a row, whose figure
 is in the delta columns, and whose reason is set where they leave tasks out. Columns that other packages add to
 the board have the role `column`, their name as task, and their figure as score, in its own unit. An empty number means
-that there is none, for the reason in status and reason.
+that there is none, for the reason in status and reason. The lines of a quick look end with its `limit`.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ _CONTROLS = frozenset("\t\r\n")
 def to_csv(table: Table) -> str:
     """Return the text of `scores.csv`, in UTF-8 with line feeds."""
     written = io.StringIO()
-    writer = csv.DictWriter(written, FIELDS, lineterminator="\n", restval="")
+    limited = {} if table.limit is None else {"limit": str(table.limit)}
+    # every line of a quick look says so, wherever it is copied to
+    writer = csv.DictWriter(written, (*FIELDS, *limited), lineterminator="\n", restval="")
     writer.writeheader()
     added = load_added()
     for row in table.rows:
-        writer.writerows(_line(row, column, row.cells[column.name]) for column in table.columns)
-        writer.writerows(_sums(row))
-        writer.writerows(_figures(row, added))
+        lines = [_line(row, column, row.cells[column.name]) for column in table.columns]
+        writer.writerows(line | limited for line in [*lines, *_sums(row), *_figures(row, added)])
     return written.getvalue()
 
 

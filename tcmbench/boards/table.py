@@ -410,6 +410,9 @@ class Table:
     public: bool = False
     """Whether everything about single items was left out, for publication."""
 
+    limit: int | None = None
+    """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
+
     format: Literal["tcmbench-board/3"] = FORMAT
 
     @property

@@ -58,6 +58,11 @@ def text(key: str, **values: str) -> Text:
     return entry.filled(**values) if values else entry
 
 
+def quick_look(limit: int) -> str:
+    """Return the mark of a quick look, in English."""
+    return f"{text('page.quick').en}. {text('page.quick_note', limit=f'{limit:,}').en}"
+
+
 def gate_reason(violation: Violation) -> Text:
     """Return the gate's message in English, and the same in Chinese."""
     return Text(violation.message, violation.filled(_file()["gate"][violation.said]))
@@ -90,6 +95,9 @@ def metric_title(name: str) -> str:
     stem, at, cutoff = name.partition("_at_")
     return clip(f"{_METRICS.get(stem, stem)}{'@' if at else ''}{cutoff}", 24)
 
+
+MARKS: Mapping[str, str] = {"improved": "▲", "regressed": "▼"}
+"""Verdict → mark of a significant difference, in plain text."""
 
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 

@@ -11,6 +11,7 @@ from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
+from tcmbench.specs.model_set import ModelSet
 from tcmbench.version import __version__
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             places=state.places(workspace, measured),
             columns=len(measured.columns),
             version=__version__,
+            is_declared=not any(isinstance(one, ModelSet) and one.name == name for one in workspace.given),
         )
         for against, judged in verdicts.items()
     }

@@ -52,6 +52,14 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
     return ComparedPair(sides[0], sides[1], model_set, planned, workspace.policies(model_set).reference)
 
 
+def are_stored(workspace: Workspace, before: str, after: str) -> bool:
+    """Return whether both are models of sets, or rows of a baseline, whose scores are only read."""
+    if any("://" in name for name in (before, after)):  # a URL has a colon, as a row of a baseline has
+        return False
+    sets = [model_set for model_set, _ in workspace.sets()]
+    return all(any(_has(workspace, one, name) for one in sets) for name in (before, after))
+
+
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:
     file = _file_of(name)
     if file is not None:
@@ -74,8 +82,8 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
     if name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         model = models.base_model(workspace, base.name)
-        cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, base)
-        return measured(board_entries.base_entry(model.base, cells, settings=settings))
+        cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
+        return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
         return measured(gather.stored_variant(workspace, variants[name], planned))
     if stem in variants:

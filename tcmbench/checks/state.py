@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.comparison.measured import measured_set
+from tcmbench.errors import SpecError
 from tcmbench.models.given import in_set
 from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
@@ -36,9 +37,15 @@ def read(workspace: Workspace, name: str) -> MeasuredSet:
         UnknownName: No such set or suite.
         StoreError: A stored score is damaged.
         NotComparable: Seeds of a variant were measured on different items.
+        SpecError: Its suite is a quick look.
     """
     workspace, model_set = in_set(workspace, workspace.spec(ModelSet, name))
     planned = tasks.plan_set(workspace, model_set)
+    if planned.suite.limit is not None:
+        raise SpecError(
+            f"set {name}: suite {planned.suite.name} is a quick look (limit = {planned.suite.limit}), and the gate "
+            "judges whole tasks only. Name a suite without a limit."
+        )
     return measured_set(model_set, planned.suite, gather.entries(workspace, model_set, planned))
 
 

@@ -51,6 +51,9 @@ class Report:
     version: str
     """tcmbench's version."""
 
+    is_declared: bool = True
+    """Whether the set has a file; else its models were named on the command line."""
+
     other: Report | None = None
     """The other comparison, where it is possible; it doesn't affect the exit code."""
 
@@ -100,14 +103,16 @@ class Report:
                 "Measure these columns on more items, or leave them out of the verdict: list only the others as "
                 "required_tasks in the policy."
             )
-        look = f"For details: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
+        look = "For details: tcmbench compare, with the same models and tasks."
+        if self.is_declared:
+            look = f"For details: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
         accept = f"If the change is intended: tcmbench check {self.set_name} --update-baseline"
         return {
             "pass": "",
             "inconclusive": "Harm is neither shown nor ruled out: measure more items or seeds, widen the margin, or "
             f"set inconclusive_passes = true in the policy. {look}",
             "regression": f"{look}\n{accept}" if self.against == "baseline" else look,
-            "missing": f"Measure the missing scores: tcmbench run {self.set_name}",
+            "missing": f"Measure the missing scores: tcmbench run {self.set_name}" if self.is_declared else "",
             "not_comparable": f"Review the changes and, if they are intended: tcmbench check {self.set_name} "
             "--update-baseline",
         }[self.outcome]

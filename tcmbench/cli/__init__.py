@@ -165,4 +165,5 @@ def _set_up_logging() -> None:
     logging.getLogger("bm25s").propagate = False
     # Progress bars of libraries would overwrite the same line.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

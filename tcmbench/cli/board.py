@@ -127,7 +127,7 @@ def _write(place: Workspace, model_set: ModelSet, folder: Path | None, policy: P
     from tcmbench.cli.report import report
 
     planned, entries = _gathered(place, model_set)
-    report(publish.write_board(place, model_set, planned, entries, policy=policy, public=public, folder=folder))
+    report(publish.write_board(place, model_set, planned, entries, policy=policy, public=public, target=folder))
 
 
 def _print(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._names import TasksOption, separated
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
@@ -34,7 +36,23 @@ def _file(text: str) -> typer.models.OptionInfo:
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
+    name: Annotated[
+        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+    ] = "",
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Instead of a set: a model that was tuned elsewhere, against its base; missing scores are measured.",
+        ),
+    ] = "",
+    base: Annotated[
+        str, typer.Option("--base", metavar="MODEL", help="With --model: its base; default: the one that it names.")
+    ] = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="With --model: the suite; default: that of the workspace.")
+    ] = "",
+    task: TasksOption = None,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Baseline; default: leaderboards/SET/baseline.json.", show_default=False),
@@ -60,17 +78,28 @@ def command(
 ) -> None:
     """Run the regression gate.
 
-    It reads stored scores: run `tcmbench run SET` first. It answers two questions: did anything get worse (against
-    the baseline), and may it ship (against the reference); the first line names the one that determines the exit code.
+    It reads stored scores: run `tcmbench run SET` first; with --model it measures what is missing. It answers two
+    questions: did anything get worse (against the baseline), and may it ship (against the reference); the first line
+    names the one that determines the exit code.
     Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
     comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is also written.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load
     from tcmbench.cli.progress import waiting
+    from tcmbench.errors import SpecError
+    from tcmbench.runs.selection import own_set
 
     place = workspace(data)
     options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
+    if model:
+        if name or baseline or update_baseline or against is Against.baseline:
+            raise SpecError("--model is compared with its base: remove the set, --baseline and --update-baseline.")
+        place, name = _measured(place, model, base, suite, separated(task))
+        options = replace(options, against="reference")
+    elif base or suite or task:
+        raise SpecError("--base, --suite and --tasks are for --model: a set has its own.")
+    name = name or own_set(place)
     if update_baseline:
         _report_update(place, check.update_baseline(place, name, options))
         return
@@ -82,6 +111,19 @@ def command(
     if _STDOUT not in files.values():
         say(load("console").render(report), nl=False)
     raise typer.Exit(report.exit_code)
+
+
+def _measured(place: Workspace, model: str, base: str, suite: str, tasks: list[str]) -> tuple[Workspace, str]:
+    """Return the name of a set of a model and its base with all scores that can be had, and its workspace."""
+    from tcmbench.checks.two_models import two_models
+    from tcmbench.cli.progress import Progress
+    from tcmbench.evaluation.given import suite_for
+
+    place, measured = suite_for(place, suite=suite, names=tasks)
+    pair = two_models(place, measured, after=model, before=base, base=base)
+    with Progress(total=pair.missing) as progress:
+        pair.measure(emit=progress.show)
+    return pair.workspace, pair.model_set.name
 
 
 def _write(report: Report, files: dict[str, Path], folder: Path | None) -> None:

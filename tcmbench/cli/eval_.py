@@ -1,60 +1,63 @@
-"""`tcmbench eval MODEL --suite S`: one model, all columns, a table on the terminal."""
+"""`tcmbench eval MODEL`: one model on a suite or on single tasks, a table on the terminal."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tcmbench.cli._names import BaseOption, LimitOption, TasksOption, separated
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
+
+if TYPE_CHECKING:
+    from tcmbench.records.cells import Cells
+    from tcmbench.specs.suite import Suite
 
 
 def command(
     model: Annotated[
-        str, typer.Argument(help="A base, a folder, an adapter, a checkpoint of ms-swift, or a model of the hub.")
+        str,
+        typer.Argument(
+            help="A base, a folder, an adapter, a checkpoint of ms-swift, a model of the hub, or the URL of a server."
+        ),
     ],
     suite: Annotated[str, typer.Option("--suite", help="Name of a suite; default: the one of the workspace.")] = "",
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task",
-            help="Instead of a suite: a task, a file of pairs, a BEIR or TCM-SD folder; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    base: Annotated[
-        str,
-        typer.Option("--base", metavar="MODEL", help="Base of an adapter or checkpoint that doesn't name one."),
-    ] = "",
+    task: TasksOption = None,
+    base: BaseOption = "",
+    limit: LimitOption = None,
     data: DataOption = None,
 ) -> None:
     """Evaluate one model on a suite.
 
     Prints its scores, in points (0-100).
     """
-    from tcmbench import models, tasks
     from tcmbench.cli.progress import Progress
-    from tcmbench.errors import ScoreMissing, SpecError
-    from tcmbench.evaluation import run
-    from tcmbench.models.given import register
-    from tcmbench.specs.suite import Suite
-    from tcmbench.tasks.given import own_suite, suite_of
+    from tcmbench.evaluation import given
 
-    place = workspace(data)
-    if task and suite:
-        raise SpecError("--suite and --task: use only one of them.")
-    place, measured = suite_of(place, task) if task else (place, place.spec(Suite, suite or own_suite(place)))
-    planned = tasks.plan_suite(place, measured)
-    place, called = register(place, [model], tuned_from=base or None)
-    resolved = models.base_model(place, called[model], download=True)
-    missing = run.missing(place, resolved, planned)
-    with Progress(total=len(missing)) as progress:
-        run.measure(place, resolved, missing, planned, emit=progress.show)
-    cells = run.read(place, resolved, planned)
-    width = max(len(column.column) for column in planned.suite.tasks)
+    place, measured = given.suite_for(workspace(data), suite=suite, names=separated(task), limit=limit)
+    measurement = given.of_name(place, model, measured, base=base)
+    if measurement.model.weights_from:
+        say(f"weights: {measurement.model.weights_from}")
+    with Progress(total=len(measurement.missing)) as progress:
+        cells = measurement.measure(emit=progress.show)
+    _report(cells, measured)
+
+
+def _report(cells: Cells, suite: Suite) -> None:
+    """Print a line per column.
+
+    Raises:
+        ScoreMissing: A column that the model could be measured on has no score.
+    """
+    from tcmbench.boards.texts import quick_look
+    from tcmbench.errors import ScoreMissing
+
+    if suite.limit is not None:
+        say(quick_look(suite.limit))
+    width = max(len(column.column) for column in suite.tasks)
     lost = []
-    for column in planned.suite.tasks:
+    for column in suite.tasks:
         name = column.column
         if name in cells.scores:
             record = cells.scores[name].record
@@ -68,4 +71,4 @@ def command(
         for note in cells.scores[name].record.notes if name in cells.scores else ():
             say(f"{'':<{width}}  note: {note}")
     if lost:
-        raise ScoreMissing(f"{len(lost)} of {len(planned.suite.tasks)} columns have no score: {', '.join(lost)}")
+        raise ScoreMissing(f"{len(lost)} of {len(suite.tasks)} columns have no score: {', '.join(lost)}")

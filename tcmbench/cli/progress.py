@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from tcmbench.records.events import JobFailed, MeasuringStarted, Note, ScoreMeasured, TrainingStep
+from tcmbench.records.events import Encoding, JobFailed, MeasuringStarted, Note, ScoreMeasured, TrainingStep
 from tcmbench.terminal import printable
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ def waiting(text: str) -> AbstractContextManager[object]:
 
 _EVERY_SECONDS = 60.0
 """Seconds between two lines of one training without a terminal."""
+
+_ENCODING_SECONDS = 30.0
+"""The same of one measurement."""
 
 
 class Progress:
@@ -48,6 +51,8 @@ class Progress:
         self._total = total
         self._done = 0
         self._printed: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._parts: dict[str, float] = {}
         self._task = self._bar.add_task("starting", total=total)
 
     def __enter__(self) -> Self:
@@ -73,7 +78,10 @@ class Progress:
             case TrainingStep():
                 self._train(event)
             case MeasuringStarted(model=model, column=column):
+                self._printed[model] = time.monotonic()
                 self._describe(f"{model} · {column}")
+            case Encoding():
+                self._encode(event)
             case ScoreMeasured():
                 self._count(event)
             case JobFailed(model=model, reason=reason):
@@ -86,17 +94,48 @@ class Progress:
 
     def _train(self, step: TrainingStep) -> None:
         """Show the progress of a training; without a terminal, in one line per model and minute."""
-        minutes, seconds = divmod(round(step.remaining), 60)
-        text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f} · {minutes}:{seconds:02d} to go"
+        left = _duration(step.remaining)
+        text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f} · {left} to go"
+        self._say(step.model, text, every=_EVERY_SECONDS)
+
+    def _encode(self, event: Encoding) -> None:
+        """Show the texts or pairs of the current list, its speed, and the time left of it and of the run."""
+        share = event.tokens_done / event.tokens if event.tokens else 1.0
+        self._parts[event.model] = share
+        speed = event.tokens_done / event.seconds if event.seconds else 0.0
+        left = event.seconds * (1 - share) / share if share else 0.0
+        text = (
+            f"{event.model} · {event.column} · {event.done:,}/{event.total:,} texts · {speed:,.0f} tokens/s · "
+            f"{_duration(left)} to go{self._rest()}"
+        )
+        self._say(event.model, text, every=_ENCODING_SECONDS)
+
+    def _rest(self) -> str:
+        """Return the time left of the run, if columns were of equal size; empty for a single one."""
+        done = self._done + sum(self._parts.values())
+        if self._total <= 1 or not done:
+            return ""
+        left = (time.monotonic() - self._started) * (self._total - done) / done
+        return f", about {_duration(max(left, 0.0))} for all"
+
+    def _say(self, model: str, text: str, *, every: float) -> None:
+        """Show a text on the line of the bar; without a terminal, print it if that of the model is old enough."""
         self._describe(text)
-        if self._bar.disable and time.monotonic() - self._printed.get(step.model, float("-inf")) >= _EVERY_SECONDS:
-            self._printed[step.model] = time.monotonic()
+        if self._bar.disable and time.monotonic() - self._printed.get(model, float("-inf")) >= every:
+            self._printed[model] = time.monotonic()
             self.note(text)
 
     def _count(self, score: ScoreMeasured) -> None:
         """Count a score; without a terminal, print a line."""
         self._done += 1
+        self._parts.pop(score.model, None)
         self._bar.update(self._task, advance=1)
         if self._bar.disable:
             value = "failed" if score.value is None else f"{100 * score.value:.2f}"
             self.note(f"[{self._done}/{self._total}] {score.model} · {score.column}: {value}")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -41,7 +41,7 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
     where = f"set {model_set.name}" if model_set and not suite else ""
     suite = suite or (model_set.suite if model_set else "")
     planned = tasks.plan_suite(place, place.spec(Suite, suite, where=where)) if suite else None
-    recipe = recipe_of(place, variant, planned)
+    recipe = recipe_of(place, variant, planned, download=True)
     if planned is not None:
         say(f"leaks: {recipe.leaks}", err=True)
         say(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)

@@ -1,4 +1,4 @@
-"""End of a run: the path of the board, and its missing scores."""
+"""End of a run: the board in a few lines, its answer and path, and its missing scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _SHOWN = 12
 
 
 def report(result: Result) -> None:
-    """Print the path of the board.
+    """Print the summary of the board and its path.
 
     Raises:
         ScoreMissing: Scores are missing (exit code 2); the board shows the reasons.
     """
     board = next((path for path in result.files if path.name == "index.html"), None)
+    say(result.summary, nl=False)
     say(f"leaderboard: {board}")
     require_complete(result.missing)
 

@@ -6,11 +6,34 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._names import BaseOption, LimitOption, separated
 from tcmbench.cli.place import DataOption, workspace
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
+    name: Annotated[
+        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+    ] = "",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Only these models and variants; any model, also one that the set doesn't list; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tasks",
+            "--task",
+            metavar="TASK",
+            help="Only these tasks of the set's suite; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    base: BaseOption = "",
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, metavar="N", help="Parallel jobs: train or measure N models at a time.")
     ] = 1,
@@ -19,25 +42,26 @@ def command(
     ] = "local",
     data: DataOption = None,
 ) -> None:
-    """Train and evaluate the missing models of a set and write its leaderboard."""
+    """Train and evaluate the missing models of a set and write its leaderboard.
+
+    With --models or --tasks, only a part is measured; the board shows the whole set. Boards of a quick look (--limit),
+    and those with models that the set doesn't list, are written to reports/generated.
+    """
     from functools import partial
 
-    from tcmbench import plugins, tasks
-    from tcmbench.boards import publish
+    from tcmbench import plugins
+    from tcmbench.boards import whole_run
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
-    from tcmbench.models.given import in_set
-    from tcmbench.runs import gather, run_set
     from tcmbench.runs.jobs import plan
-    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.runs.selection import select
 
-    place = workspace(data)
     performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
-    place, model_set = in_set(place, place.spec(ModelSet, name))
-    planned = tasks.plan_set(place, model_set)
-    missing = plan(place, model_set, planned)
+    selection = select(
+        workspace(data), name, models=separated(models), columns=separated(tasks), limit=limit, base=base
+    )
+    missing = plan(selection.workspace, selection.model_set, selection.planned, part=selection.part)
+    execute = partial(performing.module.run, options=performing.options)
     with Progress(total=missing.scores) as progress:
-        run_set.run(
-            place.store, missing, execute=partial(performing.module.run, options=performing.options), emit=progress.show
-        )
-    report(publish.write_board(place, model_set, planned, gather.entries(place, model_set, planned)))
+        result = whole_run.run(selection, missing, execute=execute, emit=progress.show)
+    report(result)

@@ -24,8 +24,8 @@ _NEXT_ELEMENT = re.compile(r"^[ \t]*,?[ \t]*(?=\{)", re.MULTILINE)
 _GAP = re.compile(r"[\s,]*")
 
 
-class JsonRow(NamedTuple):
-    """One JSON object of a file."""
+class Row(NamedTuple):
+    """One object of a JSON file, or one row of a table."""
 
     number: int
     """Line it starts on, from 1."""
@@ -47,7 +47,7 @@ def describe(path: Path, problem: LineProblem) -> str:
     return f"{path}:{problem.number}: {problem.reason}"
 
 
-def iter_objects(path: Path) -> Iterator[JsonRow | LineProblem]:
+def iter_objects(path: Path) -> Iterator[Row | LineProblem]:
     """Yield every object of a JSON array or JSON lines file in order, and a `LineProblem` for anything else.
 
     JSON lines are streamed; a JSON array is read as a whole. Blank lines are skipped. An empty file yields nothing.
@@ -114,7 +114,7 @@ def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[JsonRow | LineProblem]:
+def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[Row | LineProblem]:
     for number, raw in enumerate(lines, start=1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8-sig" else encoding).strip()
@@ -125,7 +125,7 @@ def _json_lines(lines: Iterator[bytes], encoding: str) -> Iterator[JsonRow | Lin
             yield _parsed(line, number)
 
 
-def _parsed(line: str, number: int) -> JsonRow | LineProblem:
+def _parsed(line: str, number: int) -> Row | LineProblem:
     try:
         value: object = strict_json.loads(line)
         if "\\u" in line:
@@ -137,13 +137,13 @@ def _parsed(line: str, number: int) -> JsonRow | LineProblem:
     return _row(value, number)
 
 
-def _row(value: object, number: int) -> JsonRow | LineProblem:
+def _row(value: object, number: int) -> Row | LineProblem:
     if isinstance(value, dict):
-        return JsonRow(number, cast("dict[str, object]", value))
+        return Row(number, cast("dict[str, object]", value))
     return LineProblem(number, f"expected a JSON object, got {_kind(value)}")
 
 
-def _array(text: str) -> Iterator[JsonRow | LineProblem]:
+def _array(text: str) -> Iterator[Row | LineProblem]:
     """Yield the elements of a JSON array; after a bad one, continue at the next line that opens an object."""
     position = text.index("[") + 1
     line, counted = 1, 0

@@ -68,6 +68,11 @@ def pinned(expected: Mapping[Path, str]) -> Iterator[None]:
         pin.compare(path, sha256)
 
 
+def compression(path: Path) -> str | None:
+    """Return the compression of a file by the end of its name, in any capitalisation; None for none."""
+    return COMPRESSED.get(path.suffix.lower())
+
+
 def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
     """Yield a file's content in chunks, unpacked where it is compressed; after the last, its hash is compared.
 
@@ -84,7 +89,7 @@ def chunks(path: Path, *, sha256: str | None = None) -> Iterator[bytes]:
         _require_file(path)
         file = _Hashed(path.open("rb"))
     with file:
-        is_packed = path.suffix in COMPRESSED
+        is_packed = compression(path) is not None
         content = _unpacked(file, path) if is_packed else file
         size = 0
         while chunk := _next_chunk(content, path):
@@ -202,7 +207,7 @@ class _Hashed(io.RawIOBase):
 def _unpacked(file: _Hashed, path: Path) -> SupportsRead[bytes]:
     import pyarrow as pa
 
-    return cast("SupportsRead[bytes]", pa.CompressedInputStream(file, COMPRESSED[path.suffix]))
+    return cast("SupportsRead[bytes]", pa.CompressedInputStream(file, COMPRESSED[path.suffix.lower()]))
 
 
 def _next_chunk(file: SupportsRead[bytes], path: Path) -> bytes:
@@ -210,7 +215,7 @@ def _next_chunk(file: SupportsRead[bytes], path: Path) -> bytes:
         with refusals(path):
             return file.read(_CHUNK)
     except DataError as error:
-        if path.suffix not in COMPRESSED:
+        if compression(path) is None:
             raise
         raise _not_unpacked(path) from error
 

@@ -1,27 +1,26 @@
-"""Rows of CSV, TSV, Parquet, JSON and JSON lines, each with its line or row number.
+"""Tables of pairs: a row is a query with its positives and negatives, or a pair with a label or grade.
 
-A row is a query with its positives and negatives, or a pair with a label or grade. Common names of columns are
-recognised; others are named by the user.
+Common names of columns are recognised; others are named by the user.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcmbench import faults
-from tcmbench.data import fields, lines, reading, rows, values
+from tcmbench.data import columns as column_names
+from tcmbench.data import rows, table_files, values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import TrainingRow
-from tcmbench.errors import BadLines, DataError, SpecError
+from tcmbench.errors import BadLines, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tcmbench.data.columns import Names
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "query": ("query", "question", "anchor", "sentence1", "text1", "问题", "查询"),
@@ -33,22 +32,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column → its common names, the preferred one first."""
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_LONGEST_FIELD = 1 << 24
-_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _OF_PAIRS = frozenset({"sentence1", "text1"})
 """Names that files of similar pairs use, whose scores are no grades."""
 
-_NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d*)?", re.ASCII)
 _WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"].*['"]\s*)?\]\s*""", re.DOTALL)
-
-
-def ending(path: Path) -> str:
-    """Return the suffix of a file's name that identifies its format, without compression; "" for an unknown one."""
-    name = path.name.lower()
-    for packed in reading.COMPRESSED:
-        name = name.removesuffix(packed)
-    return next((end for end in _ENDINGS if name.endswith(end)), "")
 
 
 def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TrainingRow]:
@@ -60,21 +47,15 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
 
     Raises:
         DataAbsent: There is no such file.
-        DataError: It is of another format, or lacks a column.
+        DataError: It is of another format, or lacks a column that is named.
         SpecError: An unknown column.
         BadLines: After the last row: all rows that can't be read, else all that contradict an earlier one.
     """
-    unknown = sorted((columns or {}).keys() - COLUMNS.keys())
-    if unknown:
-        raise SpecError(f"columns: expected some of {', '.join(COLUMNS)}, got {', '.join(unknown)}.")
-    names = {
-        column: (columns[column],) if columns and column in columns else known for column, known in COLUMNS.items()
-    }
-
-    def parse(row: Mapping[str, object]) -> TrainingRow:
-        return _row(row, names)
-
-    numbered = rows.numbered(path, parse) if ending(path) in {".json", ".jsonl"} else _numbered(path, parse)
+    if not table_files.ending(path):
+        endings = ", ".join(table_files.ENDINGS)
+        raise DataError(f"{path}: expected a file that ends in {endings}, or one of these and .gz or .zst.")
+    names = column_names.names(COLUMNS, columns or {})
+    numbered = rows.numbered(path, lambda row: _row(row, names), required=names.mapped.values())
     judged: dict[bytes, tuple[float, int]] = {}
     problems: list[str] = []
     for number, row in numbered:
@@ -87,18 +68,18 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
         raise BadLines(problems, advice=rows.ADVICE)
 
 
-def _row(row: Mapping[str, object], names: Mapping[str, tuple[str, ...]]) -> TrainingRow:
+def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
     """Return one row; a document graded 0 or below is a negative."""
-    found = {column: _name(row, column, known) for column, known in names.items()}
-    query = values.text(row, *([found["query"]] if found["query"] else names["query"]))
+    found = {column: names.find(row, column) for column in names.of}
+    query = values.text(row, *([found["query"]] if found["query"] else names.of["query"]))
     texts = _documents(row, found["positive"])
     if not texts:
         here = f"{found['positive']}: expected text, got none" if found["positive"] else ""
-        raise FieldProblem(here or f"expected {' or '.join(names['positive'][:4])}; {values.keys(row)}")
+        raise FieldProblem(here or f"expected {' or '.join(names.of['positive'][:4])}; {values.keys(row)}")
     negatives = _documents(row, found["negative"])
     query_id = _query_id(row, found["query_id"])
     grade = _grade(row, found["grade"])
-    if grade is not None and grade > 1 and found["query"] in _OF_PAIRS and len(names["query"]) > 1:
+    if grade is not None and grade > 1 and found["query"] in _OF_PAIRS and "query" not in names.mapped:
         raise FieldProblem(
             f"{found['grade']}: expected 0 or 1 beside {found['query']}, got a larger number. Similarities are a task "
             "of type sts; grades of a retrieval task need the name of the query's column in the option `columns`"
@@ -108,21 +89,6 @@ def _row(row: Mapping[str, object], names: Mapping[str, tuple[str, ...]]) -> Tra
     return TrainingRow(
         query, texts, negatives, query_id=query_id, grades=() if grade is None else (grade,) * len(texts)
     )
-
-
-def _name(row: Mapping[str, object], column: str, names: tuple[str, ...]) -> str:
-    """Return the name that a column goes by in a row; empty where it has none.
-
-    Raises:
-        FieldProblem: Several of the names hold something.
-    """
-    found = [name for name in names if not values.is_missing(row.get(name))]
-    if len(found) > 1:
-        raise FieldProblem(
-            f"expected one column for {column}, got {' and '.join(found)}. Rename or leave out all but one, or name it "
-            "in the task's option `columns`"
-        )
-    return found[0] if found else next((name for name in names if name in row), "")
 
 
 def _documents(row: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -144,12 +110,7 @@ def _grade(row: Mapping[str, object], name: str) -> float | None:
     """Return the grade of a pair, a whole number; None where there is no such column."""
     if not name:
         return None
-    value = row[name]
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value.strip()):
-            raise FieldProblem(f"{name}: expected a number, got text")
-        value = float(value)
-    grade = values.number({name: value}, name)
+    grade = values.number(row, name)
     if not grade.is_integer():
         raise FieldProblem(
             f"{name}: expected a whole number, such as 0 or 1, got a fraction. Similarities are a task of type sts"
@@ -168,73 +129,3 @@ def _contradicted(row: TrainingRow, number: int, judged: dict[bytes, tuple[float
         if earlier != grade and found is None:
             found = line
     return found
-
-
-def _numbered(path: Path, parse: Callable[[Mapping[str, object]], TrainingRow]) -> Iterator[tuple[int, TrainingRow]]:
-    problems: list[str] = []
-    is_text = ending(path) in _DELIMITERS
-    for number, value in _delimited(path) if is_text else _parquet(path):
-        try:
-            yield number, parse(_undamaged(value) if is_text else value)
-        except FieldProblem as problem:
-            problems.append(f"{path}:{number}: {problem}")
-    if problems:
-        raise BadLines(problems, advice=rows.ADVICE)
-
-
-def _undamaged(row: Mapping[str, object]) -> Mapping[str, object]:
-    if any("\ufffd" in str(cell) for cell in row.values()):
-        raise FieldProblem("damaged characters")
-    return row
-
-
-def _delimited(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the rows of a CSV or TSV file by the names in its header, with the first line of each."""
-    kind = ending(path)
-    text = lines.read_text(path)
-    csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_DELIMITERS[kind], strict=True)
-    line = 1
-    try:
-        head = [name.strip() for name in next(reader, [])]
-        if len(set(head)) < len(head):
-            raise DataError(f"{path}:1: expected a header with a name per column, each once.")
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells and len(cells) != len(head):
-                raise DataError(
-                    f"{path}:{line}: expected {len(head)} fields, got {len(cells)}. Quote fields that hold the "
-                    "delimiter."
-                )
-            if cells:
-                yield line, dict(zip(head, map(_cell, cells), strict=True))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}:{line}: expected {kind[1:].upper()}, but: {error}. Check the quotes.") from error
-
-
-def _cell(text: str) -> object:
-    """Return a cell: text, or None for an empty one and the words that table tools write for it."""
-    return None if text in fields.MISSING_WORDS else text
-
-
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the rows of a Parquet file, numbered from 1."""
-    if ending(path) != ".parquet":
-        raise DataError(f"{path}: expected a file that ends in {', '.join(_ENDINGS)}, or one of these and .gz or .zst.")
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    content = b"".join(reading.chunks(path))
-    number = 0
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        names = file.schema_arrow.names
-        if len(set(names)) < len(names):
-            raise DataError(f"{path}: expected each column once, got {', '.join(names)}. Rename or leave out one.")
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path}: expected Parquet, but: {faults.words_of(error)}. Copy the file again.") from error

@@ -14,24 +14,26 @@ from dataclasses import fields as dataclass_fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.data import fields, reading
+from tcmbench.data import fields, reading, table_files
 from tcmbench.data.label_map import LabelMap, read_label_map
-from tcmbench.data.lines import LineProblem, describe, iter_objects, read_text
+from tcmbench.data.lines import LineProblem, describe, read_text
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_SPLIT_FILE = re.compile(r"((?:train|dev|test)(?:_\w+)?)\.jsonl?")
+_SPLIT = re.compile(r"(?:train|dev|test)(?:_\w+)?")
 _SPLIT_ORDER = ("train", "dev", "test")
-_KNOWLEDGE_FILE = re.compile(r"syndrome_knowledge\.jsonl?")
+KNOWLEDGE = "syndrome_knowledge"
+"""Name of the file of the knowledge base, without its ending."""
+
 _VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
 _LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
 
 LAYOUT = (
-    "A TCM-SD folder contains train, dev and test (also test_*) as .json or .jsonl, syndrome_knowledge.json[l], "
-    "and optionally syndrome_vocab.txt and label_map*.txt."
+    "A TCM-SD folder contains train, dev and test (also test_*) and syndrome_knowledge, as .jsonl or another format of "
+    "tables, and optionally syndrome_vocab.txt and label_map*.txt."
 )
 _ADVICE = "Fix or remove these lines and run again."
 
@@ -217,23 +219,23 @@ def anonymous_patient(split: str, record_id: str) -> str:
 
 def find_splits(root: Path) -> tuple[str, ...]:
     """Return the names of the splits a folder has (train, dev, test…), opening none; () for no folder."""
-    names = {m[1] for path in reading.files_in(root) if (m := _SPLIT_FILE.fullmatch(path.name))}
+    names = {stem for path in reading.files_in(root) if _SPLIT.fullmatch(stem := table_files.stem(path))}
     return tuple(sorted(names, key=lambda name: (_SPLIT_ORDER.index(name.partition("_")[0]), name)))
 
 
 def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
     if not reading.is_folder(root):
         raise DataAbsent(root, what="The TCM-SD folder", how=LAYOUT)
-    knowledge = _only(root, _KNOWLEDGE_FILE)
-    if knowledge is None:
-        raise DataAbsent(root / "syndrome_knowledge.jsonl", what="The knowledge base", how=LAYOUT)
+    knowledge = table_files.find(root, KNOWLEDGE)
+    if not reading.exists(knowledge):
+        raise DataAbsent(knowledge, what="The knowledge base", how=LAYOUT)
     names = find_splits(root) if wanted is None else tuple(dict.fromkeys(wanted))
     splits: dict[str, Path] = {}
     for name in names:
-        path = _only(root, re.compile(rf"{re.escape(name)}\.jsonl?"))
-        if path is None:
+        path = table_files.find(root, name)
+        if not reading.exists(path):
             have = ", ".join(find_splits(root)) or "none"
-            raise DataAbsent(root / f"{name}.jsonl", what=f"Split {name}", how=f"Existing splits: {have}. {LAYOUT}")
+            raise DataAbsent(path, what=f"Split {name}", how=f"Existing splits: {have}. {LAYOUT}")
         splits[name] = path
     return _Files(splits, knowledge, _only(root, _VOCABULARY_FILE), _only(root, _LABEL_MAP_FILE))
 
@@ -249,7 +251,7 @@ def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
 def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[LineProblem]]:
     entries: dict[str, Syndrome] = {}
     problems: list[LineProblem] = []
-    for row in iter_objects(path):
+    for row in table_files.read_rows(path):
         if isinstance(row, LineProblem):
             problems.append(row)
             continue
@@ -288,7 +290,7 @@ def _read_split(path: Path, *, split: str, known: frozenset[str], label_map: Lab
     lines: list[int] = []
     problems: list[LineProblem] = []
     taken: set[str] = set()
-    for row in iter_objects(path):
+    for row in table_files.read_rows(path):
         if isinstance(row, LineProblem):
             problems.append(row)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from tcmbench.data.fields import FieldProblem
@@ -11,6 +12,7 @@ from tcmbench.data.lines import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,3})?", re.ASCII)
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
@@ -75,7 +77,7 @@ def as_text(value: object, name: str) -> str:
 
 
 def number(row: Mapping[str, object], name: str, *, default: float | None = None) -> float:
-    """Return a finite number.
+    """Return a finite number, also from its digits as text, which is what a cell of CSV is.
 
     Raises:
         FieldProblem: It is not one, or it is missing and there is no default.
@@ -83,6 +85,8 @@ def number(row: Mapping[str, object], name: str, *, default: float | None = None
     value = row.get(name, default)
     if name not in row and default is None:
         raise FieldProblem(f"expected {name}; {keys(row)}")
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FieldProblem(f"{name}: expected a number, got {kind(value)}")
     try:

@@ -74,9 +74,15 @@ class Server:
             ModelAbsent: No answer, too busy after all tries, or the key was refused.
             EvaluationError: The server refuses or redirects the request, or answers no JSON, or too much.
         """
-        where = f"{self.shown}{path}"
-        request = self._request(path, body)
         largest = min(_LARGEST_BASE + _LARGEST_PER_TEXT * texts, _LARGEST)
+        return self._answer(path, self._request(path, body), largest)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at a path; errors are those of `post`."""
+        return self._answer(path, self._request(path, None), _LARGEST_BASE)
+
+    def _answer(self, path: str, request: urllib.request.Request, largest: int) -> Any:
+        where = f"{self.shown}{path}"
         reason = ""
         for attempt in range(self.tries):
             if attempt:
@@ -101,9 +107,9 @@ class Server:
             f"{where}: {reason}, {self.tries} times. Start the server, or correct `url` in the base's options."
         )
 
-    def _request(self, path: str, body: dict[str, Any]) -> urllib.request.Request:
+    def _request(self, path: str, body: dict[str, Any] | None) -> urllib.request.Request:
         """Return the request; what is secret in it is hidden from now on, in the server's words too."""
-        redaction.learn(self.key, *redaction.in_address(self.url), *redaction.secrets(body))
+        redaction.learn(self.key, *redaction.in_address(self.url), *redaction.secrets(body or {}))
         parts = urllib.parse.urlsplit(self.url)
         headers = {"Content-Type": "application/json"}
         if parts.username is not None:
@@ -114,7 +120,7 @@ class Server:
         whole = urllib.parse.quote(parts.path.rstrip("/") + path, safe="/%:@!$&'()*+,;=~")
         host = parts.netloc.rpartition("@")[2]
         address = urllib.parse.urlunsplit((parts.scheme, host, whole, parts.query, ""))
-        data = json.dumps(body, ensure_ascii=False).encode()
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         return urllib.request.Request(address, data, headers)  # noqa: S310 - the scheme was checked where options are read
 
     def _reason(self, error: urllib.error.HTTPError, where: str) -> str:

@@ -80,6 +80,7 @@ class Reranker(Counted):
             )
             return np.asarray(logits, dtype=np.float32)
 
+        self._batches.begin(lengths)
         scores = np.empty(len(pairs), dtype=np.float32)
         scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
         return scores[inverse]

@@ -280,7 +280,7 @@ def load(
             f"base {base.name}: expected a key of printable ASCII characters in ${options.api_key_env}, got a space, a "
             "line break or another character. Set it again."
         )
-    server = Server(options.url, key, options.api_key_env, options.timeout, options.tries, options.pause)
+    server = server_of(options, key=key)
     if base.kind == "embedding":
         return Endpoint(server, base=base, options=options, meta=meta)
     if base.instruction:
@@ -289,6 +289,11 @@ def load(
             "`body` in the way your server takes it, and leave `instruction` out."
         )
     return EndpointReranker(server, options=options, meta=meta)
+
+
+def server_of(options: Options, *, key: str = "") -> Server:
+    """Return the server that options name."""
+    return Server(options.url, key, options.api_key_env, options.timeout, options.tries, options.pause)
 
 
 def _in_order(rows: object, count: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
 from tcmbench.records.score import ITEMS, Score, ScoreRecord
 from tcmbench.store import Store, key, write_json, write_text
+from tcmbench.tasks import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ _EQUAL = 1e-9
 
 def score_key(model_revision: str, task: Task, *, split: str, subset: str) -> str:
     """Return the key of a score: which model, which task, which split; nothing else can change it."""
-    return _key(model_revision, task.name, task.revision, split, subset)
+    return _key(model_revision, task.name, task.measured_revision, split, subset)
 
 
 def _key(model_revision: str, task: str, task_revision: str, split: str, subset: str) -> str:
@@ -137,7 +138,10 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     start = time.monotonic()
     with failures.explained(f"{model.name} on {task.name}/{split}", place=workspace.cache):
         _load_data(instance, task)
-        result = _through_mteb(loaded, instance, workspace.cache / "mteb", keeps_predictions=task.needs == "texts")
+        sampled = _restrict(instance, task, split=split, subset=subset)
+        # mteb's tools must not take a sample's result for the task's
+        cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")
+        result = _through_mteb(loaded, instance, cache, keeps_predictions=task.needs == "texts")
     seconds = time.monotonic() - start
     where = f"{model.name} on {task.name}/{split}"
     scores = _scores_of(result, split=split, subset=subset, where=where)
@@ -153,7 +157,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         task=task.name,
         split=split,
         subset=subset,
-        task_revision=task.revision,
+        task_revision=task.measured_revision,
         task_type=str(instance.metadata.type),
         metric=task.metric,
         value=value,
@@ -161,7 +165,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
-        notes=tuple(getattr(instance, "notes", ())),
+        notes=(*getattr(instance, "notes", ()), *sampled),
         provenance=provenance(
             workspace.root,
             seconds=seconds,
@@ -198,6 +202,13 @@ def _load_data(instance: AbsTask, task: Task) -> None:
             how=f"It is on the Hugging Face hub, out of reach or switched off here ({type(error).__name__}). "
             f"On a machine with a network run: hf download --repo-type dataset {where}; then copy the cache here.",
         ) from error
+
+
+def _restrict(instance: AbsTask, task: Task, *, split: str, subset: str) -> tuple[str, ...]:
+    """Reduce the data of a task with a limit, and return the note of its score."""
+    if task.limit is None:
+        return ()
+    return (f"a quick look: {sampling.restrict(instance, task.limit, split=split, subset=subset)}",)
 
 
 def _through_mteb(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from tcmbench import models
+from tcmbench.encoders.runtime.batches import Counted
 from tcmbench.errors import DamagedArtefact, DataAbsent, StorageError, TcmbenchError
 from tcmbench.evaluation import evaluate
 from tcmbench.records import failures
 from tcmbench.records.cells import Cells
 from tcmbench.records.entry import CellState
-from tcmbench.records.events import MeasuringStarted, ScoreMeasured
+from tcmbench.records.events import Encoding, MeasuringStarted, ScoreMeasured
 from tcmbench.records.reason import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mteb.models.models_protocols import MTEBModels
 
@@ -115,7 +117,22 @@ def measure(
         is_free = [not workspace.store.is_locked(evaluate.KIND, key_of(model, column, planned)) for column in left]
         column = left.pop(is_free.index(True) if any(is_free) else 0)
         emit(MeasuringStarted(model.name, column.column))
-        emit(ScoreMeasured(model.name, column.column, _measure(workspace, model, loaded, column, planned)))
+        with _reporting(loaded, model.name, column.column, emit=emit):
+            value = _measure(workspace, model, loaded, column, planned)
+        emit(ScoreMeasured(model.name, column.column, value))
+
+
+@contextlib.contextmanager
+def _reporting(loaded: MTEBModels, model: str, column: str, *, emit: Emit) -> Iterator[None]:
+    """Emit the progress of a model that counts its texts."""
+    if not isinstance(loaded, Counted):
+        yield
+        return
+    loaded.report_to(lambda computed: emit(Encoding(model, column, *computed)))
+    try:
+        yield
+    finally:
+        loaded.report_to(None)
 
 
 def _measure(

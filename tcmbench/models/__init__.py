@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent, SpecError
-from tcmbench.models import completion, swift_output, weights
-from tcmbench.models.agreement import settled
+from tcmbench.models import swift_output, weights
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
+from tcmbench.models.weights import base_model
 from tcmbench.records.model import Model
-from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,32 +15,11 @@ if TYPE_CHECKING:
 
     from mteb.models.models_protocols import MTEBModels
 
+    from tcmbench.specs.base import Base
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 __all__ = ["base_model", "load", "trained_elsewhere", "tuned_model"]
-
-
-def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
-    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
-
-    Args:
-        workspace: Workspace of bases and weights.
-        name: Name of the base.
-        where: Where it is named, for messages.
-        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
-
-    Raises:
-        UnknownName: No such base.
-        ModelAbsent: Its weights aren't on this machine.
-        SpecError: Its file contradicts the folder of its weights.
-    """
-    base = workspace.spec(Base, name, where=where)
-    if not base.has_weights:
-        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
-    model_dir = _whole(workspace, base, weights.source(workspace, base, download=download), download=download)
-    base = settled(base, model_dir)
-    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
 
 
 def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
@@ -52,40 +29,6 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     recorded = swift_output.arguments(weights.source(workspace, base))
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
-
-
-def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) -> Path:
-    """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
-
-    Raises:
-        ModelAbsent: Its base is unknown.
-    """
-    unfinished = completion.unfinished(folder)
-    if unfinished is None:
-        return folder
-    if base.tuned_from is None:
-        named = f"names {unfinished.base!r}" if unfinished.base else "names none"
-        raise ModelAbsent(
-            f"base {base.name}: {folder} is {'an adapter' if unfinished.is_adapter else 'a checkpoint'} that needs the "
-            f'files of its base; it {named}. Name that base of tcmbench: tuned_from = "NAME".'
-        )
-    _require_end(workspace, base)
-    origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
-    return completion.complete(workspace.store, unfinished, origin)
-
-
-def _require_end(workspace: Workspace, base: Base) -> None:
-    """Check that a base isn't its own, by way of others.
-
-    Raises:
-        SpecError: It is.
-    """
-    seen = [base.name]
-    while base.tuned_from is not None:
-        seen.append(base.tuned_from)
-        if seen[-1] in seen[:-1]:
-            raise SpecError(f"base {seen[0]}: tuned_from leads in a circle: {' → '.join(seen)}. Name another base.")
-        base = workspace.spec(Base, base.tuned_from, where=f"base {base.name}: tuned_from")
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:

@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError, UnknownName
-from tcmbench.models import completion, folder, swift_output, weights
+from tcmbench.models import completion, folder, servers, swift_output, weights
 from tcmbench.specs.base import Base
 from tcmbench.specs.names import is_name
 from tcmbench.specs.toml import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tcmbench.specs.model_set import ModelSet
@@ -30,11 +30,19 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 _SAYS_NOTHING = frozenset({"model", "output", "outputs", "merged", "final", "checkpoint", "best", "last"})
 """Names of folders that don't identify models; the name of the parent folder is prepended."""
 
-_OF_FILES = ("path", "hub_id", "revision", "description", "description_zh", "name", "tuned_from", "parameters")
+_OF_FILES = (
+    "path", "hub_id", "revision", "sources", "derive", "description", "description_zh", "name", "tuned_from",
+    "parameters",
+)  # fmt: skip
 
 
 def register(
-    workspace: Workspace, names: Iterable[str], *, tuned_from: str | None = None, where: str = ""
+    workspace: Workspace,
+    names: Iterable[str],
+    *,
+    tuned_from: str | None = None,
+    where: str = "",
+    also_known: Sequence[str] = (),
 ) -> tuple[Workspace, dict[str, str]]:
     """Return the workspace with a base for each named model, and the name of each.
 
@@ -43,6 +51,7 @@ def register(
         names: Models as the user names them.
         tuned_from: Base of adapters and checkpoints that don't name one; itself named in any of these ways.
         where: Where they are named, for messages.
+        also_known: Further names that the user may have meant, for messages.
 
     Raises:
         UnknownName: Neither a base nor a folder, a model of the hub or a URL.
@@ -51,14 +60,15 @@ def register(
     """
     called: dict[str, str] = {}
     if tuned_from is not None:
-        workspace, origin = register(workspace, [tuned_from], where="--base")
-        tuned_from = origin[tuned_from]
+        workspace, of_base = register(workspace, [tuned_from], where="--base")
+        tuned_from, called = of_base[tuned_from], of_base
     for given in names:
         if given in workspace.names(Base):
             called[given] = given
         if given in called:
             continue
-        workspace, base = _base(workspace, given, tuned_from=tuned_from, where=where)
+        known = [*also_known, *workspace.names(Base)]
+        workspace, base = _base(workspace, given, tuned_from=tuned_from, known=known, where=where)
         if base.name not in workspace.names(Base):
             workspace = replace(workspace, given=(*workspace.given, base))
         called[given] = base.name
@@ -82,12 +92,11 @@ def _from_root(workspace: Workspace, name: str) -> str:
     return str(workspace.root / name) if name.startswith(("./", "../")) else name
 
 
-def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: str) -> tuple[Workspace, Base]:
+def _base(
+    workspace: Workspace, given: str, *, tuned_from: str | None, known: Sequence[str], where: str
+) -> tuple[Workspace, Base]:
     if _URL.match(given):
-        raise SpecError(
-            f"{given}: a server needs a base's file with the name of its model and a revision: see docs/guide.md, "
-            "models behind a server."
-        )
+        return workspace, _of_server(workspace, given)
     path = folder.at(given)
     if path is not None:
         return _of_folder(workspace, path, tuned_from=tuned_from)
@@ -95,20 +104,37 @@ def _base(workspace: Workspace, given: str, *, tuned_from: str | None, where: st
         return _of_hub(workspace, given, tuned_from=tuned_from)
     if os.sep in given or given.startswith(("~", ".")):
         raise ModelAbsent(f"{given}: expected the folder of a model, but it doesn't exist. Correct the path.")
-    known = workspace.names(Base)
-    raise UnknownName.of("base", given, known, where=where)
+    raise UnknownName.of("model", given, known, where=where)
+
+
+def _of_server(workspace: Workspace, url: str) -> Base:
+    base = servers.base_of(url, name_of=lambda model: _clean(model.rstrip("/").rpartition("/")[2]))
+    same = next((one for one in workspace.given if isinstance(one, Base) and one.options == base.options), None)
+    if same is not None:
+        return same
+    name = _free(workspace, base.name, told_apart_by=str(base.options))
+    return base.model_copy(update={"name": name})
 
 
 def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> tuple[Workspace, Base]:
     checkpoint = swift_output.checkpoint(path)
-    if not weights.is_model(checkpoint):
+    if not folder.is_model(checkpoint):
         raise ModelAbsent(
-            f"{checkpoint}: expected the folder of a model, with one of {', '.join(weights.MARKS)}; it has none. "
+            f"{checkpoint}: expected the folder of a model, with one of {', '.join(folder.MARKS)}; it has none. "
             "Correct the path."
         )
+    same = _registered(workspace, checkpoint, tuned_from=tuned_from)
+    if same is not None:
+        return workspace, same
     return _described(
         workspace, checkpoint, name=_name(workspace, checkpoint), tuned_from=tuned_from, place={"path": str(checkpoint)}
     )
+
+
+def _registered(workspace: Workspace, path: Path, *, tuned_from: str | None) -> Base | None:
+    """Return the base of a folder that was named before, by a set or in the same command."""
+    named = (base for base in workspace.given if isinstance(base, Base) and base.path == str(path))
+    return next((base for base in named if tuned_from in {None, base.tuned_from}), None)
 
 
 def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tuple[Workspace, Base]:
@@ -154,16 +180,15 @@ def _completed(
 ) -> tuple[Workspace, Base]:
     """Return the base of an adapter or checkpoint, with the settings of the base that it was tuned from."""
     if tuned_from is None:
-        workspace, tuned_from = _origin(workspace, unfinished)
-    origin = workspace.spec(Base, tuned_from)
-    said = origin.model_dump(exclude_unset=True, exclude={*_OF_FILES})
+        workspace, tuned_from = origin(workspace, unfinished)
+    said = workspace.spec(Base, tuned_from).model_dump(exclude_unset=True, exclude={*_OF_FILES})
     what = "An adapter" if unfinished.is_adapter else "A checkpoint"
     description = f"{what} tuned from {tuned_from} elsewhere."
     fields = {**said, "name": name, "tuned_from": tuned_from, "description": description, **place}
     return workspace, parse(Base, fields, where=str(unfinished.folder))
 
 
-def _origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Workspace, str]:
+def origin(workspace: Workspace, unfinished: completion.Unfinished) -> tuple[Workspace, str]:
     """Return the base that an adapter or checkpoint names, as one of the workspace's where possible.
 
     Raises:
@@ -238,8 +263,12 @@ def _name(workspace: Workspace, path: Path) -> str:
 
 
 def _free(workspace: Workspace, name: str, *, told_apart_by: str) -> str:
-    cleaned = re.sub(r"[^\w.-]", "-", name).strip(".") or "model"
+    cleaned = _clean(name)
     if is_name(cleaned) and cleaned not in workspace.names(Base):
         return cleaned
     mark = hashlib.sha256(told_apart_by.encode()).hexdigest()[:6]
     return f"{cleaned[:80]}-{mark}"
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w.-]", "-", name).strip(".") or "model"

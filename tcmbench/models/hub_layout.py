@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import strict_json
 from tcmbench.errors import SpecError
+from tcmbench.models.folder import SYMMETRIC
 from tcmbench.store import write_json, write_text
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
         SpecError: The base has none and doesn't declare `pooling`.
     """
     prompts: dict[str, Json] = {"query": base.query_prompt, "document": base.document_prompt}
+    if base.symmetric_prompt is not None:
+        prompts[SYMMETRIC] = base.symmetric_prompt
     settings_file = target / "config_sentence_transformers.json"
     settings = strict_json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
     settings = {"similarity_fn_name": "cosine", **settings, "prompts": prompts, "default_prompt_name": None}

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from tcmbench import strict_json
+from tcmbench.errors import ModelAbsent
 from tcmbench.models.folder import at, json_object
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_BEST = re.compile(r"checkpoint-\d+|best-checkpoint")
 _VERSION = re.compile(r"v(\d+)-\d{8}-\d{6}")
 _KINDS = {"embedding": "embedding", "reranker": "reranker", "generative_reranker": "reranker"}
 
@@ -30,13 +32,22 @@ def checkpoint(folder: Path) -> Path:
 
     ms-swift records the best one in logging.jsonl where the training was evaluated. Of an output folder with
     several versions (`v0-…`, `v1-…`), the newest with a checkpoint is used.
+
+    Raises:
+        ModelAbsent: The best one was deleted: the last would be another model.
     """
     numbered = _numbered(folder, _CHECKPOINT)
     if numbered:
         noted = _noted_best(folder)
         # newer versions record a link, `best-checkpoint`
         best = at(folder / noted) if noted else None
-        return next((path for path in numbered if path.resolve() == best), numbered[-1])
+        found = next((path for path in numbered if path.resolve() == best), None)
+        if found is None and _BEST.fullmatch(noted):
+            raise ModelAbsent(
+                f"{folder}: its best checkpoint by logging.jsonl, {noted}, is gone. Name one of those that are left: "
+                f"{', '.join(str(folder / path.name) for path in numbered)}."
+            )
+        return found or numbered[-1]
     for version in reversed(_numbered(folder, _VERSION)):
         if _numbered(version, _CHECKPOINT):
             return checkpoint(version)

@@ -1,135 +1,164 @@
-"""The weights of a base: in a folder, or in the hub's local cache."""
+"""Bases by name, and their weights: from the first of their sources that has them."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import functools
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.errors import ModelAbsent
-from tcmbench.models import swift_output
+from tcmbench.models import completion
+from tcmbench.models.agreement import settled
+from tcmbench.models.revisions import revision
+from tcmbench.models.sources import Search
+from tcmbench.records.model import Model
+from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
-    from tcmbench.specs.base import Base
+    from pathlib import Path
+
+    from tcmbench.models.completion import Unfinished
+    from tcmbench.plugins import Plugin
     from tcmbench.workspace import Workspace
 
-_HF_HOME = "~/.cache/huggingface"
-_LONGEST_COMMIT = 64
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-_NO_DOWNLOAD = frozenset({"", "0", "false", "no", "off"})
-_WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
-"""Files of a model that are downloaded from the hub: no pickles, no weights of other engines."""
 
-_UNWANTED = ("onnx/*", "openvino/*", "*.onnx*")
-MARKS = ("config.json", "modules.json", "adapter_config.json")
-"""Files of which a folder with a model has one."""
+def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
+    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
+
+    Args:
+        workspace: Workspace of bases and weights.
+        name: Name of the base.
+        where: Where it is named, for messages.
+        download: Whether a model of the hub may be downloaded where no source has the weights.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: Its weights aren't on this machine.
+        SpecError: Its file contradicts the folder of its weights.
+    """
+    base = workspace.spec(Base, name, where=where)
+    if not base.has_weights:
+        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
+    search = _search(workspace, download=download)
+    used = _located(base, search)
+    model_dir = _fetch(used, base, search)
+    unfinished = completion.unfinished(model_dir)
+    if unfinished is not None:
+        workspace, base = _with_origin(workspace, base, unfinished)
+        search = _search(workspace, download=download)
+        used = plugins.use("sources", "adapter", {"folder": str(model_dir)}, where=f"base {base.name}")
+        model_dir = _fetch(used, base, search)
+    base = settled(base, model_dir)
+    return Model(
+        name=name,
+        base=base,
+        model_dir=model_dir,
+        revision=revision(base, model_dir),
+        weights_from=_find(used, base, search),
+    )
 
 
 def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
-    """Return the folder of a base's weights, unchanged; of an ms-swift output, its best or last checkpoint.
+    """Return the folder of a base's own weights, unchanged: a model, an adapter or a checkpoint.
 
     Args:
         workspace: Workspace that contains the folders.
         base: The base.
-        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
+        download: Whether a model of the hub may be downloaded where no source has the weights.
 
     Raises:
-        ModelAbsent: The weights are neither in a folder nor in the local hub cache.
+        ModelAbsent: No source of the base has them.
     """
-    if base.path is None:
-        return _hub_folder(base, download=download)
-    places = _places(workspace, base.path)
-    for place in places:
-        checkpoint = swift_output.checkpoint(place)
-        if is_model(checkpoint):
-            return checkpoint
-    advice = " Or run: make mini-zh DATA=… for the bundled ones." if base.path.startswith("mini-zh") else ""
-    raise ModelAbsent(
-        f"base {base.name}: no weights in {', '.join(map(str, places))}: expected one of {', '.join(MARKS)}. "
-        f"Put the model's folder there, or correct `path`.{advice}"
-    )
-
-
-def is_model(folder: Path) -> bool:
-    """Return whether a folder holds a model, or an adapter."""
-    return any((folder / name).is_file() for name in MARKS)
+    search = _search(workspace, download=download)
+    return _fetch(_located(base, search), base, search)
 
 
 def state(workspace: Workspace, base: Base) -> str:
-    """Return `built in`, `server`, `here` or `absent`, for listings."""
+    """Return `built in`, `server`, `here` or `absent`, for listings; nothing is converted or hashed for it."""
     if not base.has_weights:
         return base.weights
     try:
-        source(workspace, base)
+        origin(workspace, base)
     except ModelAbsent:
         return "absent"
     return "here"
 
 
-def _places(workspace: Workspace, path: str) -> list[Path]:
-    """Return the candidates for a path: absolute, or relative to the workspace's `models` or the base's own file."""
-    whole = Path(path).expanduser()
-    if whole.is_absolute():
-        return [whole]
-    folders = ["models/bases"] if path.startswith(("./", "../")) else ["models", "models/bases"]
-    places = [content / folder / path for content in workspace.content for folder in folders]
-    return [Path(os.path.normpath(place)) for place in places]
-
-
-def _commit(reference: Path) -> str:
-    """Return the commit of a branch or tag in the hub's cache.
+def origin(workspace: Workspace, base: Base) -> str:
+    """Return a description of where a base's own weights come from; empty for a folder of this machine.
 
     Raises:
-        ModelAbsent: The file contains something else, which is not quoted.
+        ModelAbsent: No source of the base has them.
     """
-    with reference.open("rb") as file:
-        commit = file.read(_LONGEST_COMMIT + 1).strip()
-    if not commit.isalnum() or len(commit) > _LONGEST_COMMIT:
-        raise ModelAbsent(f"{reference}: expected a commit, got something else. Download the model again.")
-    return commit.decode("ascii")
+    search = _search(workspace, download=False)
+    return _find(_located(base, search), base, search)
 
 
-def _hub_folder(base: Base, *, download: bool) -> Path:
-    """Return the snapshot of a hub model in the local cache."""
-    if base.hub_id is None:
-        raise ModelAbsent(f"base {base.name}: a base of kind 'baseline' has no weights")
-    # The layout of the hub's cache is documented, and importing huggingface_hub takes a second.
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
-    repository = cache / f"models--{base.hub_id.replace('/', '--')}"
-    reference = repository / "refs" / (base.revision or "main")
-    commit = _commit(reference) if reference.is_file() else base.revision
-    snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and is_model(snapshot):
-        return snapshot
-    offline = next((name for name in _OFFLINE if os.environ.get(name, "").lower() not in _NO_DOWNLOAD), None)
-    if download and offline is None:
-        return _download(base)
-    revision = f" --revision {base.revision}" if base.revision else ""
-    raise ModelAbsent(
-        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository})"
-        f"{f', and {offline} is set' if offline else ''}. On a machine with a network run: "
-        f"hf download {base.hub_id}{revision}; then copy the cache here or set HF_HOME to it."
+def remedy(workspace: Workspace, base: Base) -> str:
+    """Return the commands that get the weights of a base, in one line; empty where there are none."""
+    ways = [plugin.module.remedy(base, options=plugin.options) for plugin in _sources(base)]
+    if base.derive is not None:
+        ways.append(remedy(workspace, workspace.spec(Base, base.derive.base, where=f"base {base.name}: derive")))
+    return ", or ".join(way for way in ways if way)
+
+
+def _search(workspace: Workspace, *, download: bool) -> Search:
+    return Search(
+        workspace=workspace,
+        download=download,
+        origin=lambda name: origin(workspace, workspace.spec(Base, name)),
+        model=functools.partial(base_model, workspace, download=download),
     )
 
 
-def _download(base: Base) -> Path:
-    """Download a model's configuration, tokenizer and safetensors into the local hub cache; code only where allowed.
+def _sources(base: Base) -> list[Plugin]:
+    where = f"base {base.name}: sources"
+    return [plugins.use("sources", place.name, place.options, where=where) for place in base.all_sources]
+
+
+def _find(used: Plugin, base: Base, search: Search) -> str:
+    description: str = used.module.find(base, options=used.options, search=search)
+    return description
+
+
+def _fetch(used: Plugin, base: Base, search: Search) -> Path:
+    folder: Path = used.module.fetch(base, options=used.options, search=search)
+    return folder
+
+
+def _located(base: Base, search: Search) -> Plugin:
+    """Return the first source that has the weights on this machine, else the first that can download them.
 
     Raises:
-        ModelAbsent: The hub can't be reached, or has no such model.
+        ModelAbsent: None has them; the message has the reason of each.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    reasons: dict[str, str] = {}
+    for action in (_find, _fetch) if search.download else (_find,):
+        for used in _sources(base):
+            try:
+                action(used, base, search)
+            except ModelAbsent as error:
+                reasons[used.name] = str(error)
+            else:
+                return used
+    raise ModelAbsent(" Or: ".join(reasons.values()))
 
-    wanted = [*_WANTED, *(["*.py"] if base.trust_remote_code else [])]
+
+def _with_origin(workspace: Workspace, base: Base, unfinished: Unfinished) -> tuple[Workspace, Base]:
+    """Return a base with the name of its own base, which an adapter or checkpoint states where the file doesn't.
+
+    Raises:
+        ModelAbsent: It states none, or one that isn't on this machine.
+    """
+    from tcmbench.models import given  # which finds weights with this module
+
+    if base.tuned_from is not None:
+        return workspace, base
     try:
-        return Path(
-            snapshot_download(
-                str(base.hub_id), revision=base.revision, allow_patterns=wanted, ignore_patterns=list(_UNWANTED)
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        workspace, name = given.origin(workspace, unfinished)
+    except ModelAbsent as error:
+        advice = f'Name it in the file of the base: tuned_from = "NAME". ({error})'
         raise ModelAbsent(
-            f"{base.hub_id}: not in the local hub cache, and can't be downloaded: {str(error).splitlines()[0]} Check "
-            "the name and the network; a gated model requires `hf auth login`. Or copy a cache with the model here."
+            f"base {base.name}: {unfinished.folder} needs the files of the base that it was tuned from. {advice}"
         ) from error
+    return workspace, base.model_copy(update={"tuned_from": name})

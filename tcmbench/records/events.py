@@ -56,6 +56,32 @@ class MeasuringStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoding:
+    """A model has encoded texts, or scored pairs, of a column; at most one per half a second."""
+
+    model: str
+    """Model that is measured."""
+
+    column: str
+    """Column of the suite."""
+
+    done: int
+    """Texts or pairs of the current list, the queries or the corpus, that are computed."""
+
+    total: int
+    """Size of the list, without repeated and stored texts."""
+
+    tokens_done: int
+    """Tokens of those that are computed."""
+
+    tokens: int
+    """Tokens of the list."""
+
+    seconds: float
+    """Time since the start of the list."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreMeasured:
     """The measurement of one column ended."""
 
@@ -102,6 +128,6 @@ class Note:
     """The line."""
 
 
-Event = JobStarted | TrainingStep | MeasuringStarted | ScoreMeasured | JobFinished | JobFailed | Note
+Event = JobStarted | TrainingStep | MeasuringStarted | Encoding | ScoreMeasured | JobFinished | JobFailed | Note
 Emit = Callable[[Event], None]
 """Receives the events of a run."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcmbench.store import key
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,3 +49,13 @@ class Task:
 
     contents: tuple[tuple[Path, str], ...] = ()
     """Files of a local task with their sha256, which determine the revision."""
+
+    limit: int | None = None
+    """Most items that are measured, a fixed sample for a quick look; None: all."""
+
+    @property
+    def measured_revision(self) -> str:
+        """Revision of what is measured: of the task, or of its sample, also where that is the whole task."""
+        if self.limit is None:
+            return self.revision
+        return key("sample 1", {"task": self.revision, "limit": self.limit})

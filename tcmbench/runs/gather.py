@@ -11,6 +11,7 @@ from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason
 from tcmbench.runs import entries as board_entries
+from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
@@ -43,10 +44,10 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
     try:
         with failures.explained(f"base {base.name}"):
             model = models.base_model(workspace, base.name)
-            cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, base)
+            cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
     except TcmbenchError as error:
         return board_entries.failed_base_entry(base, planned, str(error))
-    return board_entries.base_entry(model.base, cells, settings=settings)
+    return board_entries.base_entry(model, cells, settings=settings)
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
@@ -91,11 +92,12 @@ def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:
     return CellState("failed", reason) if reason else CellState("pending", Reason.of("untrained", seed=seed))
 
 
-def missing(gathered: Sequence[Entry]) -> tuple[str, ...]:
-    """Return `model · column: reason` of every missing score."""
+def missing(gathered: Sequence[Entry], *, part: Part = WHOLE) -> tuple[str, ...]:
+    """Return `model · column: reason` of every missing score of a part of the set."""
     return tuple(
         f"{entry.name} · {column}: {state.state.replace('_', ' ')}: {state.reason}"
         for entry in gathered
+        if part.has_model(entry.name)
         for column, state in entry.states.items()
-        if state.state != "not_applicable"
+        if state.state != "not_applicable" and (part.columns is None or column in part.columns)
     )

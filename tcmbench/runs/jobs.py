@@ -15,6 +15,7 @@ from tcmbench import models
 from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
+from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
 from tcmbench.trainers import requirements
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
@@ -109,8 +111,8 @@ class PlannedRun:
         return sum(len(job.columns) for job in self.jobs)
 
 
-def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> PlannedRun:
-    """Return the jobs that a set needs; a model that can't be planned doesn't stop the others.
+def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, part: Part = WHOLE) -> PlannedRun:
+    """Return the jobs that a set, or a part of it, needs; a model that can't be planned doesn't stop the others.
 
     Raises:
         UnknownName: The set names a base or variant that doesn't exist.
@@ -119,13 +121,13 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Pl
     # All specs of the set are read before planning, so that a misspelt name fails immediately.
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
     variants = workspace.variants(model_set)
-    planner = _Planner(workspace, model_set, planned)
+    planner = _Planner(workspace, model_set, planned, part)
     jobs: list[Job] = []
     refused: dict[str, str] = {}
-    for base in bases:
+    for base in (base for base in bases if part.has_model(base.name)):
         with _refusing(refused, "base", base.name):
             jobs += planner.base(base)
-    for variant in variants:
+    for variant in (variant for variant in variants if part.has_model(variant.name)):
         with _refusing(refused, "variant", variant.name):
             jobs += planner.variant(variant)
     return PlannedRun(tuple(jobs), refused)
@@ -149,15 +151,17 @@ class _Planner:
 
     planned: PlannedSuite
 
+    part: Part
+
     def base(self, base: Base) -> list[Job]:
         """Return the measuring of a base."""
         model = models.base_model(self.workspace, base.name, download=True)
-        columns = run.missing(self.workspace, model, self.planned)
+        columns = self._missing(model)
         return self._measuring(model.revision, columns, model.model_dir, name=base.name, seed=None)
 
     def variant(self, variant: Variant) -> list[Job]:
         """Return the trainings of a variant and the measuring of its models."""
-        recipe = recipe_of(self.workspace, variant, self.planned)
+        recipe = recipe_of(self.workspace, variant, self.planned, download=True)
         return [job for seed in variant.seeds for job in self._seed(recipe, seed)]
 
     def _seed(self, recipe: Recipe, seed: int) -> list[Job]:
@@ -166,10 +170,10 @@ class _Planner:
             return []
         tuned = tune.usable(self.workspace, recipe, seed=seed)
         if tuned is not None:
-            columns = run.missing(self.workspace, tuned.model, self.planned)
+            columns = self._missing(tuned.model)
             return self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed)
         training = self._training(recipe, seed)
-        columns = run.measurable(recipe.base, self.planned)
+        columns = self.part.of(run.measurable(recipe.base, self.planned))
         measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=training.key)
         return [training, *measuring]
 
@@ -177,8 +181,11 @@ class _Planner:
         """Return whether a tuned model has all its scores; its weights, which nobody will load, are not read."""
         with contextlib.suppress(DamagedArtefact):
             tuned = tune.stored(self.workspace, recipe, seed=seed)
-            return tuned is not None and not run.missing(self.workspace, tuned.model, self.planned)
+            return tuned is not None and not self._missing(tuned.model)
         return False
+
+    def _missing(self, model: Model) -> tuple[SuiteTask, ...]:
+        return self.part.of(run.missing(self.workspace, model, self.planned))
 
     def _training(self, recipe: Recipe, seed: int) -> Job:
         weights = _mib(recipe.base_dir)
@@ -219,7 +226,7 @@ class _Planner:
         if not columns:
             return []
         tasks = self.planned.tasks
-        measured: list[Json] = [[tasks[c.task].revision, c.task, c.split, c.subset] for c in columns]
+        measured: list[Json] = [[tasks[c.task].measured_revision, c.task, c.split, c.subset] for c in columns]
         return [
             Job(
                 key=key("measuring 1", {"model": model, "columns": measured}),

@@ -65,6 +65,10 @@ class Suite(Spec):
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
     """What is measured, in the order of the columns."""
 
+    limit: int | None = Field(default=None, ge=1)
+    """Most queries, pairs or texts of each task, a fixed sample for a quick look; None: all. Scores of a sample are
+    separate from those of the whole task, and the gate refuses them."""
+
     @model_validator(mode="after")
     def _columns_are_unique(self) -> Suite:
         columns = [task.column for task in self.tasks]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tcmbench.data.formats import beir
-from tcmbench.plugins import PluginOptions
+from tcmbench.task_types._columns import ColumnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 Copies = Literal["as_judged", "relevant"]
 
 
-class JudgedOptions(PluginOptions):
-    """How the judgements of a folder are read."""
+class JudgedOptions(ColumnOptions):
+    """How the files of a folder are read."""
+
+    COLUMNS = beir.COLUMNS
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""
@@ -41,7 +43,7 @@ class JudgedSplit(NamedTuple):
     """What is unusual about it, with counts."""
 
 
-def read_judged(path: Path, split: str, *, copies: Copies) -> JudgedSplit:
+def read_judged(path: Path, split: str, options: JudgedOptions) -> JudgedSplit:
     """Return a split of a BEIR folder.
 
     Raises:
@@ -49,9 +51,10 @@ def read_judged(path: Path, split: str, *, copies: Copies) -> JudgedSplit:
         BadLines: Lines that can't be read or that contradict each other.
         DataError: No query has a relevant document.
     """
-    documents, queries, judgements = beir.read_split(path, split)
+    documents, queries, judgements = beir.read_split(path, split, options.columns)
     qrels, copied = _with_copies(judgements.qrels, documents)
     unanswered = sum(not any(grade > 0 for grade in grades.values()) for grades in qrels.values())
+    copies = options.copies
     treated = "relevant" if copies == "relevant" else "irrelevant (option copies = 'relevant' counts them as relevant)"
     notes = {
         f"{copied} unjudged documents have the text of a relevant one under another id, and count as {treated}": copied,

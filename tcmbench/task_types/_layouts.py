@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Record
 
 
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Access to the texts of a task's files; every task type names one as `LAYOUT`."""
+
+    columns: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Column → its name in the files, where it has another one."""
 
     def records(self, path: Path, split: str) -> Sequence[Record]:
         """Return the clinical records that are the items; empty where the items are something else."""
@@ -50,14 +54,14 @@ class TcmSd(Layout):
 
 
 class Beir(Layout):
-    """A folder of queries.jsonl and corpus.jsonl."""
+    """A folder of queries and a corpus."""
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries of all splits."""
         from tcmbench.data.formats import beir
 
         del split
-        return beir.read_texts(path, "queries")
+        return beir.read_texts(path, "queries", self.columns)
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the queries and the documents of all splits."""
@@ -65,16 +69,12 @@ class Beir(Layout):
         from tcmbench.data.leakage import EvaluationTexts
 
         del splits
-        yield EvaluationTexts(task, "queries", beir.read_texts(path, "queries"))
-        yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus"))
+        yield EvaluationTexts(task, "queries", beir.read_texts(path, "queries", self.columns))
+        yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus", self.columns))
 
 
-@dataclass(frozen=True, slots=True)
 class PairsFile(Layout):
     """One file of queries with their documents."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Column → its name in the file, where it has another one."""
 
     def item_texts(self, path: Path, split: str) -> Mapping[str, str]:
         """Return the queries by the ids that gathering gives them."""
@@ -97,7 +97,7 @@ class PairsFile(Layout):
 
 @dataclass(frozen=True, slots=True)
 class Rows(Layout):
-    """One .jsonl file, or a folder with one per split."""
+    """One file of rows, or a folder with one per split."""
 
     fields: tuple[str, ...]
     """Fields that hold text."""
@@ -109,7 +109,7 @@ class Rows(Layout):
         """Return the texts by the number of their row, from 0."""
         if not self.item:
             return {}
-        return {str(number): text for number, text in enumerate(_column(_file(path, split), self.item))}
+        return {str(number): text for number, text in enumerate(self._column(_file(path, split), self.item))}
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the texts of all fields by file, line and field."""
@@ -119,17 +119,18 @@ class Rows(Layout):
             f"{file.name}:{number}:{field}": text
             for file in dict.fromkeys(_file(path, split) for split in splits)
             for field in self.fields
-            for number, text in enumerate(_column(file, field), start=1)
+            for number, text in enumerate(self._column(file, field), start=1)
         }
         yield EvaluationTexts(task, "pairs", texts)
 
+    def _column(self, file: Path, field: str) -> list[str]:
+        from tcmbench.data import values
+        from tcmbench.data.rows import read_columns
+
+        return read_columns(file, {field: values.text}, self.columns).texts(field)
+
 
 def _file(path: Path, split: str) -> Path:
-    return path / f"{split}.jsonl" if path.is_dir() else path
+    from tcmbench.data import table_files
 
-
-def _column(file: Path, field: str) -> list[str]:
-    from tcmbench.data import values
-    from tcmbench.data.rows import read_columns
-
-    return read_columns(file, {field: values.text}).texts(field)
+    return table_files.find(path, split) if path.is_dir() else path

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tcmbench.data import table_files
+from tcmbench.data.tcm_sd import KNOWLEDGE
 from tcmbench.errors import DataError
 from tcmbench.task_types import ItemInfo
 
@@ -36,19 +38,16 @@ class Pool(NamedTuple):
 
 
 def folder_files(path: Path, splits: Sequence[str], *, vocabulary_needed: bool = False) -> list[Path]:
-    """Return the files of these splits; of two file endings the one that exists, else .jsonl."""
-    wanted = [either(path / f"{split}.jsonl") for split in splits]
-    wanted.append(either(path / "syndrome_knowledge.jsonl"))
+    """Return the files of these splits.
+
+    Raises:
+        DataError: There are two of one name, in different formats.
+    """
+    wanted = [table_files.find(path, name) for name in (*splits, KNOWLEDGE)]
     vocabulary = path / "syndrome_vocab.txt"
     if vocabulary_needed or vocabulary.is_file():
         wanted.append(vocabulary)
     return wanted + sorted(p for p in path.glob("label_map*") if p.suffix in {".txt", ".csv"})
-
-
-def either(path: Path) -> Path:
-    """Return `path` (a .jsonl file), or the same name ending in .json where only that exists."""
-    other = path.with_suffix(".json")
-    return other if other.is_file() and not path.is_file() else path
 
 
 def read_pool(path: Path, split: str, *, pool: Literal["knowledge_base", "closed"] = "knowledge_base") -> Pool:

@@ -1,4 +1,4 @@
-"""Classification by a linear probe, from a folder of train.jsonl and test.jsonl with {text, label} rows."""
+"""Classification by a linear probe, from a folder of files train and test with {text, label} rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.plugins import PluginOptions
+from tcmbench.data import table_files
 from tcmbench.task_types import Source, declare
+from tcmbench.task_types._columns import ColumnOptions, usual
 from tcmbench.task_types._layouts import Rows
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ SCORES = "texts"
 LAYOUT = Rows(("text",), item="text")
 
 
-class Options(PluginOptions):
+class Options(ColumnOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
+
+    COLUMNS = usual("text", "label")
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
     """Training texts per label in each experiment."""
@@ -36,7 +39,7 @@ class Options(PluginOptions):
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
     """Return the train split's file and those of the splits."""
-    return [path / "train.jsonl", *(path / f"{split}.jsonl" for split in spec.splits)]
+    return [table_files.find(path, split) for split in ("train", *spec.splits)]
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
@@ -47,9 +50,9 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
     from tcmbench.task_types._labels import Labels, contradictions
 
     def read(split: str) -> Labelled:
-        path = source.path / f"{split}.jsonl"
+        path = table_files.find(source.path, split)
         known = Labels()
-        rows = read_columns(path, {"text": values.text, "label": known.read})
+        rows = read_columns(path, {"text": values.text, "label": known.read}, options.columns)
         texts, labels = rows.texts("text"), rows.texts("label")
         return Labelled(
             columns={"text": texts, "label": labels},

@@ -1,4 +1,4 @@
-"""Clustering from a .jsonl file of {text, label}: V-measure over mteb's repeated samples."""
+"""Clustering from a file of {text, label}: V-measure over mteb's repeated samples."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pydantic import Field
 from tcmbench.data import values
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
+from tcmbench.task_types._columns import ColumnOptions, usual
 from tcmbench.task_types._labels import Labels, contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import FileRows, OneFile, one_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mteb.abstasks import AbsTask
@@ -31,8 +32,10 @@ LAYOUT = Rows(("text",))
 files = one_file
 
 
-class Options(PluginOptions):
+class Options(ColumnOptions):
     """mteb's protocol: k-means on samples drawn with replacement."""
+
+    COLUMNS = usual("text", "label")
 
     experiments: int = Field(default=10, ge=1, le=1000)
     """Samples that are clustered; the score is their mean."""
@@ -54,12 +57,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def read(self) -> FileRows:
             """Return the rows of the file."""
-            return _read(source.path)
+            return _read(source.path, options.columns)
 
     return declare(LocalClustering, spec, source, "Clustering", metric=METRIC, category="t2c", domains=("Written",))
 
 
-def _read(path: Path) -> FileRows:
+def _read(path: Path, mapped: Mapping[str, str]) -> FileRows:
     """Return the rows of a file.
 
     Raises:
@@ -67,7 +70,7 @@ def _read(path: Path) -> FileRows:
         DataError: Labels by which every model has the same V-measure.
     """
     known = Labels()
-    columns = read_columns(path, {"text": values.text, "label": known.read})
+    columns = read_columns(path, {"text": values.text, "label": known.read}, mapped)
     texts, labels = columns.texts("text"), columns.texts("label")
     codes = {label: code for code, label in enumerate(sorted(set(labels)))}
     if len(codes) in {1, len(texts)}:

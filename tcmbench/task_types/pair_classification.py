@@ -1,4 +1,4 @@
-"""Pair classification from a .jsonl file of {sentence1, sentence2, label: 0 or 1}: average precision."""
+"""Pair classification from a file of {sentence1, sentence2, label: 0 or 1}: average precision."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
+from tcmbench.task_types._columns import ColumnOptions, usual
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import FileRows, OneFile, one_file
@@ -31,15 +31,15 @@ LAYOUT = Rows(("sentence1", "sentence2"))
 files = one_file
 
 
-class Options(PluginOptions):
-    """No options."""
+class Options(ColumnOptions):
+    """Names of columns."""
+
+    COLUMNS = usual("sentence1", "sentence2", "label")
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:
     """Return the task as a class."""
     from mteb.abstasks.pair_classification import AbsTaskPairClassification
-
-    del options
 
     class LocalPairClassification(OneFile, AbsTaskPairClassification):
         """One file of labelled sentence pairs."""
@@ -48,19 +48,19 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def read(self) -> FileRows:
             """Return the rows of the file."""
-            return _read(source.path)
+            return _read(source.path, options.columns)
 
     return declare(LocalPairClassification, spec, source, "PairClassification", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path) -> FileRows:
+def _read(path: Path, mapped: Mapping[str, str]) -> FileRows:
     """Return the rows of a file.
 
     Raises:
         BadLines: Labels other than 0 and 1, and all other bad lines.
         DataError: All labels are equal.
     """
-    columns = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "label": _label})
+    columns = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "label": _label}, mapped)
     labels = [int(label) for label in columns.values["label"]]
     if len(set(labels)) == 1:
         raise DataError(f"{path}: expected labels 0 and 1, both, got {labels[0]} for every pair. Add the other kind.")

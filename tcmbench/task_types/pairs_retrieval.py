@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
+from tcmbench.data import tables
 from tcmbench.errors import DataError
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
+from tcmbench.task_types._columns import ColumnOptions
 from tcmbench.task_types._layouts import PairsFile
 
 if TYPE_CHECKING:
@@ -29,19 +28,13 @@ SCORES = "documents"
 LAYOUT = PairsFile()
 
 
-def layout(options: Options) -> PairsFile:
-    """Return the layout with the names of the columns."""
-    return PairsFile(options.columns)
-
-
-class Options(PluginOptions):
+class Options(ColumnOptions):
     """How the columns are called, and what mteb should know of the data."""
+
+    COLUMNS = tables.COLUMNS
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""
-
-    columns: dict[str, str] = Field(default_factory=dict)
-    """query, positive, negative, grade or query_id → the name of that column in the file, where it has another one."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -63,7 +56,6 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read the file."""
-            from tcmbench.data import tables
             from tcmbench.data.formats import gather
 
             gathered = gather(tables.training_rows(source.path, options.columns), split=split)

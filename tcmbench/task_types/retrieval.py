@@ -1,4 +1,4 @@
-"""Retrieval from a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv (Thakur et al., 2021)."""
+"""Retrieval from a folder in BEIR layout: a corpus, queries and qrels/<split> (Thakur et al., 2021)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read one split."""
-            read = read_judged(source.path, split, copies=options.copies)
+            read = read_judged(source.path, split, options)
             self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, notes=read.notes)
 
     return declare(BeirRetrieval, spec, source, "Retrieval", metric=METRIC, domains=options.domains)

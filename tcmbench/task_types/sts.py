@@ -1,4 +1,4 @@
-"""Semantic textual similarity from a .jsonl file of {sentence1, sentence2, score}: Spearman's correlation."""
+"""Semantic textual similarity from a file of {sentence1, sentence2, score}: Spearman's correlation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tcmbench.data import values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.rows import read_columns
 from tcmbench.errors import DataError
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
+from tcmbench.task_types._columns import ColumnOptions, usual
 from tcmbench.task_types._labels import contradictions
 from tcmbench.task_types._layouts import Rows
 from tcmbench.task_types._one_file import FileRows, OneFile, one_file
@@ -33,8 +33,10 @@ LAYOUT = Rows(("sentence1", "sentence2"))
 files = one_file
 
 
-class Options(PluginOptions):
-    """Scale of the scores."""
+class Options(ColumnOptions):
+    """Scale of the scores, and names of columns."""
+
+    COLUMNS = usual("sentence1", "sentence2", "score")
 
     low: int = 0
     """Lowest possible score."""
@@ -61,12 +63,12 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def read(self) -> FileRows:
             """Return the rows of the file."""
-            return _read(source.path, low=options.low, high=options.high)
+            return _read(source.path, options)
 
     return declare(LocalSTS, spec, source, "STS", metric=METRIC, domains=("Written",))
 
 
-def _read(path: Path, *, low: int, high: int) -> FileRows:
+def _read(path: Path, options: Options) -> FileRows:
     """Return the rows of a file.
 
     Raises:
@@ -76,11 +78,14 @@ def _read(path: Path, *, low: int, high: int) -> FileRows:
 
     def score(row: Mapping[str, object], name: str) -> float:
         value = values.number(row, name)
-        if not low <= value <= high:
-            raise FieldProblem(f"{name}: expected {low} to {high} (options low and high), got {value:g}")
+        if not options.low <= value <= options.high:
+            scale = f"{options.low} to {options.high} (options low and high)"
+            raise FieldProblem(f"{name}: expected {scale}, got {value:g}")
         return value
 
-    rows = read_columns(path, {"sentence1": values.text, "sentence2": values.text, "score": score}).values
+    rows = read_columns(
+        path, {"sentence1": values.text, "sentence2": values.text, "score": score}, options.columns
+    ).values
     if len(set(rows["score"])) == 1:
         raise DataError(
             f"{path}: expected scores that differ, got {rows['score'][0]:g} for every pair. They can't measure a model."

@@ -49,7 +49,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            read = read_judged(source.path, split, copies=options.copies)
+            read = read_judged(source.path, split, options)
             kept = sample(read.qrels, options.queries)
             queries = {query: read.queries[query] for query in kept}
             self.set_split(

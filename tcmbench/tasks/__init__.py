@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tcmbench import plugins
@@ -122,7 +123,7 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
         check_column(workspace, column, where=f"suite {suite.name}")
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
-            present[name] = resolve(workspace, name)
+            present[name] = replace(resolve(workspace, name), limit=suite.limit)
         except DataAbsent as error:
             absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)
         except DataError as error:  # affects this task's columns, not the suite
@@ -160,11 +161,10 @@ def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None
 
 
 def layout(spec: TaskSpec) -> Layout:
-    """Return the layout of the files of a local task."""
+    """Return the layout of the files of a local task, with the names of its columns."""
     task_type = _type(spec)
-    chosen = getattr(task_type.module, "layout", None)
-    declared: Layout = task_type.module.LAYOUT if chosen is None else chosen(task_type.options)
-    return declared
+    declared: Layout = task_type.module.LAYOUT
+    return replace(declared, columns=getattr(task_type.options, "columns", {}))
 
 
 def missing_files(workspace: Workspace, spec: TaskSpec) -> list[Path]:

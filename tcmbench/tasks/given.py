@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench.data import reading, tables
+from tcmbench.data import reading, table_files
 from tcmbench.errors import DataAbsent, DataError
 from tcmbench.specs import toml
 from tcmbench.specs.suite import Suite, SuiteTask
@@ -40,7 +40,7 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
             continue
         path = Path(name).expanduser()
         if not path.exists():
-            if os.sep in name or tables.ending(path):
+            if os.sep in name or table_files.ending(path):
                 raise DataAbsent(path, what="The data of a task", how="Correct the path.")
             columns.append(SuiteTask(task=name, role="in_domain"))  # one of mteb's
             continue
@@ -50,6 +50,13 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
     return workspace, Suite(
         name="given", description="Tasks that were named on the command line.", tasks=tuple(columns)
     )
+
+
+def limited(workspace: Workspace, suite: Suite, limit: int) -> tuple[Workspace, Suite]:
+    """Return a quick look at a suite, a suite of another name, and the workspace that knows it."""
+    least = limit if suite.limit is None else min(limit, suite.limit)
+    look = suite.model_copy(update={"name": f"{suite.name}-limit-{least}", "limit": least})
+    return replace(workspace, given=(*workspace.given, look)), look
 
 
 def own_suite(workspace: Workspace) -> str:
@@ -85,7 +92,7 @@ def _type(path: Path) -> tuple[str, tuple[str, ...]]:
         DataError: It has none of the layouts.
     """
     if path.is_file():
-        if not tables.ending(path):
+        if not table_files.ending(path):
             raise DataError(
                 f"{path}: expected a table of pairs: .csv, .tsv, .parquet, .json or .jsonl, also as .gz or .zst."
             )

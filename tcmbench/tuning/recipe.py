@@ -42,8 +42,15 @@ class Recipe:
     """Overlap of the training records with the suite's tasks, in one line; empty without a suite."""
 
 
-def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = frozenset(), leaks: str = "") -> Recipe:
-    """Return a variant with its base and data looked up.
+def resolve(
+    workspace: Workspace,
+    variant: Variant,
+    *,
+    drop: frozenset[str] = frozenset(),
+    leaks: str = "",
+    download: bool = False,
+) -> Recipe:
+    """Return a variant with its base and data looked up; with `download`, the base may be fetched from the hub.
 
     Raises:
         UnknownName: No such base.
@@ -60,14 +67,18 @@ def resolve(workspace: Workspace, variant: Variant, *, drop: frozenset[str] = fr
             f"variant {variant.name}: task is {variant.task!r}, but base {base.name} is of kind {base.kind!r}. "
             f"Set task = {base.kind!r} or name another base."
         )
-    model = base_model(workspace, base.name, where=where)
+    model = base_model(workspace, base.name, where=where, download=download)
     if model.model_dir is None:
         raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
     return Recipe(variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks)
 
 
-def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -> Recipe:
+def recipe_of(
+    workspace: Workspace, variant: Variant, planned: PlannedSuite | None, *, download: bool = False
+) -> Recipe:
     """Return the recipe of a variant; with a suite, leaks are searched for, and dropped where the variant says so.
+
+    With `download`, a base on the hub may be fetched.
 
     Raises:
         SpecError: Leaks are to be dropped, but there is no suite to look for them in.
@@ -79,8 +90,8 @@ def recipe_of(workspace: Workspace, variant: Variant, planned: PlannedSuite | No
                 f"variant {variant.name}: drop_leaks leaves out the records that occur in the tasks of a suite, and no "
                 "suite is given. Add --set SET or --suite SUITE."
             )
-        return resolve(workspace, variant)
+        return resolve(workspace, variant, download=download)
     report = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = report.records if variant.drop_leaks else frozenset()
     summary = report.summary + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
-    return resolve(workspace, variant, drop=drop, leaks=summary)
+    return resolve(workspace, variant, drop=drop, leaks=summary, download=download)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
 
-CANARY = "Zq7"
+CANARY = "Zq7canary"
 LABELS = tuple(f"{CANARY}label{number}证" for number in range(8))
 
 

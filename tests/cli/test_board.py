@@ -53,7 +53,7 @@ def test_writes_the_board_and_fails_on_missing_scores(place: Path) -> None:
     ("form", "begins"),
     [
         ("html", "<!doctype html>"),
-        ("latex", "\\begin{table*}"),
+        ("latex", "% Packages: booktabs"),
         ("markdown", "**one**"),
         ("csv", "model,"),
         ("json", "{"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.cli import main
 from tests.cli import gate
 
 if TYPE_CHECKING:
@@ -18,28 +16,9 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-@pytest.fixture
-def cli(
-    whole: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clean_environment: None
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs `tcmbench` in the workspace; returns exit code, stdout and stderr."""
-    monkeypatch.chdir(whole.root)
-    monkeypatch.setenv("TCMBENCH_CACHE", str(whole.cache))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tcmbench", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return run
-
-
-def test_two_models_are_compared_task_by_task(cli: Callable[..., tuple[int, str, str]]) -> None:
+def test_two_models_are_compared_task_by_task(in_whole: Callable[..., tuple[int, str, str]]) -> None:
     """What was learned shows; the set that has both is found."""
-    code, out, _ = cli("compare", "stays", "tuned")
+    code, out, _ = in_whole("compare", "stays", "tuned")
     assert code == 0
     assert out.startswith("tuned against stays: set small, suite small\n")
     row = next(line for line in out.splitlines() if gate.TASK in line)
@@ -48,10 +27,10 @@ def test_two_models_are_compared_task_by_task(cli: Callable[..., tuple[int, str,
     assert f"--task {gate.TASK}" in out
 
 
-def test_the_other_way_round_is_the_opposite(cli: Callable[..., tuple[int, str, str]]) -> None:
+def test_the_other_way_round_is_the_opposite(in_whole: Callable[..., tuple[int, str, str]]) -> None:
     """Differences are B minus A, query by query."""
-    _, there, _ = cli("compare", "stays", "tuned", "--json", "-")
-    _, back, _ = cli("compare", "tuned", "stays", "--json", "-")
+    _, there, _ = in_whole("compare", "stays", "tuned", "--json", "-")
+    _, back, _ = in_whole("compare", "tuned", "stays", "--json", "-")
     first, second = (json.loads(said)["tasks"][gate.TASK] for said in (there, back))
     assert first["change"]["value"] == pytest.approx(-second["change"]["value"])
     assert set(first["first_hit"]["won"]) == set(second["first_hit"]["lost"])
@@ -62,9 +41,9 @@ def test_the_other_way_round_is_the_opposite(cli: Callable[..., tuple[int, str, 
     assert rounded == sorted(rounded)
 
 
-def test_a_task_is_shown_query_by_query(cli: Callable[..., tuple[int, str, str]], whole: Workspace) -> None:
+def test_a_task_is_shown_query_by_query(in_whole: Callable[..., tuple[int, str, str]], whole: Workspace) -> None:
     """Ids only; the text of a query comes with --show-text alone."""
-    code, out, _ = cli("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3")
+    code, out, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3")
     assert code == 0
     assert "items better" in out
     assert "first hit:" in out
@@ -72,45 +51,47 @@ def test_a_task_is_shown_query_by_query(cli: Callable[..., tuple[int, str, str]]
     assert 3 <= len(shown) <= 6
     texts = {row["_id"]: row["text"] for row in map(json.loads, (whole.root / "data/qa/queries.jsonl").open("r"))}
     assert not any(texts[query][:20] in out for query in shown)
-    _, told, _ = cli("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3", "--show-text")
+    _, told, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3", "--show-text")
     assert all(texts[query][:20] in told for query in shown)
 
 
-def test_a_run_of_another_day_is_its_baseline(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_run_of_another_day_is_its_baseline(in_whole: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     """FILE:model names a row of a baseline; equal scores differ by exactly zero."""
     kept = tmp_path / "kept.json"
-    assert cli("check", "small", "--update-baseline", "--baseline", str(kept))[0] == 0
-    _, out, _ = cli("compare", f"{kept}:tuned", "tuned", "--json", "-")
+    assert in_whole("check", "small", "--update-baseline", "--baseline", str(kept))[0] == 0
+    _, out, _ = in_whole("compare", f"{kept}:tuned", "tuned", "--json", "-")
     found = json.loads(out)["tasks"][gate.TASK]
     assert (found["change"], found["moved"], found["verdict"]) == (
         {"value": 0.0, "low": 0.0, "high": 0.0},
         [],
         "unchanged",
     )
-    _, out, _ = cli("compare", f"{kept}:stays", f"{kept}:tuned", "--json", "-")
+    _, out, _ = in_whole("compare", f"{kept}:stays", f"{kept}:tuned", "--json", "-")
     assert json.loads(out)["tasks"][gate.TASK]["verdict"] == "improved"
 
 
-def test_a_baseline_of_another_task_is_not_comparable(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_baseline_of_another_task_is_not_comparable(
+    in_whole: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     """3, with what changed."""
     kept = tmp_path / "kept.json"
-    cli("check", "small", "--update-baseline", "--baseline", str(kept))
+    in_whole("check", "small", "--update-baseline", "--baseline", str(kept))
     text = json.loads(kept.read_text("utf-8"))
     text["tasks"][gate.TASK]["revision"] = "0" * 32
     del text["sha256"]  # as in a baseline of an earlier version
     kept.write_text(json.dumps(text), "utf-8")
-    code, _, err = cli("compare", f"{kept}:tuned", "tuned")
+    code, _, err = in_whole("compare", f"{kept}:tuned", "tuned")
     assert (code, "same items, but other texts" in err) == (3, True)
 
 
 def test_a_score_that_is_missing_is_told_and_exits_with_2(
-    cli: Callable[..., tuple[int, str, str]], whole: Workspace
+    in_whole: Callable[..., tuple[int, str, str]], whole: Workspace
 ) -> None:
     """Not left out in silence."""
     folder = gate.score_folder(whole, "tuned")
     folder.rename(whole.root / "kept")
     try:
-        code, out, err = cli("compare", "stays", "tuned")
+        code, out, err = in_whole("compare", "stays", "tuned")
     finally:
         (whole.root / "kept").rename(folder)
     assert code == 2
@@ -128,8 +109,8 @@ def test_a_score_that_is_missing_is_told_and_exits_with_2(
     ],
 )
 def test_mistakes_say_what_is_meant(
-    cli: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], message: str
+    in_whole: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], message: str
 ) -> None:
     """A misspelt model or task, a file that isn't there, models of several sets."""
-    code, _, err = cli("compare", *arguments)
+    code, _, err = in_whole("compare", *arguments)
     assert (code, message in err) == (2, True), err

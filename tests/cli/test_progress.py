@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tcmbench.cli import progress
-from tcmbench.records.events import JobFailed, JobFinished, MeasuringStarted, Note, ScoreMeasured, TrainingStep
+from tcmbench.records.events import (
+    Encoding,
+    JobFailed,
+    JobFinished,
+    MeasuringStarted,
+    Note,
+    ScoreMeasured,
+    TrainingStep,
+)
 
 
 def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,3 +59,34 @@ def test_scores_and_failures_are_lines(capsys: pytest.CaptureFixture[str]) -> No
         "c: no data",
         "text",
     ]
+
+
+def test_a_long_encoding_says_a_line_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Texts, speed, and the time left of the list and of the run; a short one says nothing but its score."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Progress(total=4)
+    shown.show(MeasuringStarted("a", "Task"))
+    for seconds, done in ((1.0, 10), (29.9, 290), (30.0, 300), (59.9, 590), (60.0, 600)):
+        now[0] = seconds
+        shown.show(Encoding("a", "Task", done, 1_200, 100 * done, 120_000, seconds))
+    assert capsys.readouterr().err.splitlines() == [
+        "a · Task · 300/1,200 texts · 1,000 tokens/s · 1:30 to go, about 7:30 for all",
+        "a · Task · 600/1,200 texts · 1,000 tokens/s · 1:00 to go, about 7:00 for all",
+    ]
+
+
+def test_one_line_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The texts stand on the line of the bar, and nothing of them stays."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+    with progress.Progress(total=1) as shown:
+        shown.show(Encoding("a", "Task", 300, 1_200, 30_000, 120_000, 30.0))
+        shown._bar.refresh()
+    said = capsys.readouterr().err
+    assert "300/1,200 texts · 1,000 tokens/s · 1:30 to go" in said
+    assert "for all" not in said
+    assert said.endswith("\x1b[2K")

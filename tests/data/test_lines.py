@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcmbench.data.encodings import detect
-from tcmbench.data.lines import JsonRow, LineProblem, clean, iter_objects, read_text
+from tcmbench.data.lines import LineProblem, Row, clean, iter_objects, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +43,14 @@ def test_every_shape_gives_the_same_objects(
     """Arrays and lines, in every encoding and with either line end, give equal objects at their lines."""
     path = written(tmp_path, text.replace("\n", line_end).encode(encoding))
 
-    assert [JsonRow(n, row) for n, row in zip(numbers, ROWS, strict=True)] == list(iter_objects(path))
+    assert [Row(n, row) for n, row in zip(numbers, ROWS, strict=True)] == list(iter_objects(path))
 
 
 def test_escaped_characters_are_read(tmp_path: Path) -> None:
     """A file of ASCII escapes gives the characters they stand for."""
     path = written(tmp_path, json.dumps(ROWS[0]).encode())
 
-    assert [JsonRow(1, ROWS[0])] == list(iter_objects(path))
+    assert [Row(1, ROWS[0])] == list(iter_objects(path))
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", "\ufeff".encode(), b"[]", b" [ \n ] \n"])
@@ -61,7 +61,7 @@ def test_a_file_without_objects_gives_none(tmp_path: Path, data: bytes) -> None:
 
 def test_blank_lines_count_as_lines(tmp_path: Path) -> None:
     """A row keeps the number that an editor shows."""
-    assert [JsonRow(3, {"a": 1})] == list(iter_objects(written(tmp_path, b'\n  \n{"a": 1}\n')))
+    assert [Row(3, {"a": 1})] == list(iter_objects(written(tmp_path, b'\n  \n{"a": 1}\n')))
 
 
 def test_characters_that_only_python_takes_for_line_ends_stay_in_their_line(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_characters_that_only_python_takes_for_line_ends_stay_in_their_line(tmp_
     row = {"a": "x\u2028y\u0085z"}
     path = written(tmp_path, json.dumps(row, ensure_ascii=False).encode())
 
-    assert [JsonRow(1, row)] == list(iter_objects(path))
+    assert [Row(1, row)] == list(iter_objects(path))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path, line: str, 
     good = '{"a": 1}'
     found = list(iter_objects(written(tmp_path, f"{good}\n{line}\n{good}\n".encode())))
 
-    assert [JsonRow(1, {"a": 1}), JsonRow(3, {"a": 1})] == [row for row in found if isinstance(row, JsonRow)]
+    assert [Row(1, {"a": 1}), Row(3, {"a": 1})] == [row for row in found if isinstance(row, Row)]
     assert [row.number for row in found if isinstance(row, LineProblem)] == [2]
     assert reason in "".join(row.reason for row in found if isinstance(row, LineProblem))
 
@@ -115,7 +115,7 @@ def test_bad_elements_of_an_array_are_named(tmp_path: Path, text: str, good: lis
     """After a bad element the array is read on at the next line that opens an object."""
     found = list(iter_objects(written(tmp_path, text.encode())))
 
-    assert good == [row.number for row in found if isinstance(row, JsonRow)]
+    assert good == [row.number for row in found if isinstance(row, Row)]
     assert bad == [row.number for row in found if isinstance(row, LineProblem)]
 
 
@@ -124,7 +124,7 @@ def test_a_damaged_byte_is_one_bad_line(tmp_path: Path) -> None:
     data = LINES.encode().replace("乙".encode(), b"\xe4\xb9")
     found = list(iter_objects(written(tmp_path, data)))
 
-    assert [row.number for row in found if isinstance(row, JsonRow)] == [1, 3]
+    assert [row.number for row in found if isinstance(row, Row)] == [1, 3]
     assert [row.number for row in found if isinstance(row, LineProblem)] == [2]
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_byte_in_an_array_is_one_bad_element(tmp_path: Path) -> None:
     data = ONE_A_LINE.encode().replace("乙".encode(), b"\xe4\xb9")
     found = list(iter_objects(written(tmp_path, data)))
 
-    assert [row.number for row in found if isinstance(row, JsonRow)] == [2, 4]
+    assert [row.number for row in found if isinstance(row, Row)] == [2, 4]
     assert [LineProblem(3, "damaged characters")] == [row for row in found if isinstance(row, LineProblem)]
 
 
@@ -152,7 +152,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) 
     """What a JSON writer wrote as one line is read as that one object."""
     path = written(tmp_path_factory.mktemp("any"), json.dumps({"a": text}, ensure_ascii=False).encode())
 
-    assert [JsonRow(1, {"a": text})] == list(iter_objects(path))
+    assert [Row(1, {"a": text})] == list(iter_objects(path))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,73 +17,14 @@ from tcmbench.models.revisions import revision
 from tcmbench.records.model import Model as FarModel
 from tcmbench.specs.base import Base
 from tcmbench.workspace import find
+from tests.model_server import Model, server, vector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["server"]
+
 TEXTS = [f"第{n}段，" + "证" * (n % 7) for n in range(20)]
-
-
-def vector(text: str, turn: float) -> list[float]:
-    """Return a vector that follows from the text, turned by an angle."""
-    angle = sum(map(ord, text)) % 360 + turn
-    return [float(np.cos(angle)), float(np.sin(angle)), 0.5, 0.25]
-
-
-class Model:
-    """What the server serves, and what it saw."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.turn = 0.0
-        self.failures: list[int] = []
-        self.raw = b""
-        """Codes answered before the next right answer."""
-        self.answer: Any = None
-        """Answered instead, where set."""
-        self.seen: list[dict[str, Any]] = []
-        self.keys: Counter[str] = Counter()
-
-    def respond(self, path: str, body: dict[str, Any]) -> Any:
-        """Return the answer to a request."""
-        if self.answer is not None:
-            return self.answer
-        if path.endswith("/embeddings"):
-            rows = [{"index": i, "embedding": vector(text, self.turn)} for i, text in enumerate(body["input"])]
-            return {"object": "list", "data": rows[::-1]}
-        shared = [len(set(body["query"]) & set(text)) for text in body.get("documents", body.get("texts"))]
-        if "texts" in body:
-            return [{"index": i, "score": n} for i, n in enumerate(shared)][::-1]
-        return {"results": [{"index": i, "relevance_score": n} for i, n in enumerate(shared)][::-1]}
-
-
-@pytest.fixture
-def server() -> Iterator[Model]:
-    """A server on this machine's own loopback address."""
-    model = Model()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            model.seen.append(body)
-            model.keys[self.headers.get("Authorization", "")] += 1
-            code = model.failures.pop(0) if model.failures else 200
-            data = json.dumps(model.respond(self.path, body) if code == 200 else {"error": "so it is"}).encode()
-            data = model.raw or data
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        model.url = f"http://127.0.0.1:{http.server_port}/v1"
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield model
-        http.shutdown()
 
 
 def base(server: Model, *, kind: str = "embedding", **options: Any) -> Base:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench import models, tasks
+from tcmbench.encoders.runtime import batches
 from tcmbench.errors import DataAbsent
 from tcmbench.evaluation import evaluate, run
-from tcmbench.records.events import MeasuringStarted, ScoreMeasured
+from tcmbench.records.events import Encoding, MeasuringStarted, ScoreMeasured
 from tcmbench.specs.suite import Suite, SuiteTask
 
 if TYPE_CHECKING:
@@ -45,6 +46,27 @@ def test_what_another_process_measures_comes_last(tiny: Workspace, tmp_path: Pat
     cells = run.read(place, model, planned)
     assert values == {column: score.record.value for column, score in cells.scores.items()}
     assert run.missing(place, model, planned) == ()
+
+
+def test_texts_are_counted_while_they_are_encoded(
+    tiny: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each list from nothing to all, in texts and tokens; cached ones aren't counted, and nothing is emitted later."""
+    monkeypatch.setattr(batches, "_REPORT_SECONDS", 0.0)
+    place = replace(tiny, cache=tmp_path)
+    model, planned = models.base_model(place, "mini-zh-static"), tasks.plan_suite(place, SUITE)
+    loaded = models.load(model, cache=place.cache)
+    events: list[Event] = []
+    run.measure(place, model, SUITE.tasks, planned, emit=events.append, loaded=loaded)
+    encoded = [event for event in events if isinstance(event, Encoding)]
+    assert {event.column for event in encoded} >= {"TinySTS", "TinyQA"}
+    assert all(0 < event.done <= event.total and 0 < event.tokens_done <= event.tokens for event in encoded)
+    last = [event for event in encoded if event.done == event.total]
+    assert all(event.tokens_done == event.tokens for event in last)
+    assert sum(event.total for event in last) == loaded.encoded_texts
+    count = len(events)
+    loaded.encode_list(["a text that nobody measures"])
+    assert len(events) == count
 
 
 def test_a_stored_score_is_not_measured_again(tiny: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,6 @@ def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_
     [
         ("./nowhere", ModelAbsent, "expected the folder of a model"),
         ("minizh", UnknownName, "mini-zh"),
-        ("http://localhost:1/v1", SpecError, "needs a base's file"),
     ],
 )
 def test_what_is_no_model_is_named(place: Workspace, name: str, error: type[Exception], message: str) -> None:
@@ -326,3 +325,40 @@ def test_a_base_that_is_tuned_from_itself_is_refused(place: Workspace, tmp_path:
         (bases / f"{name}.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match="base one: tuned_from leads in a circle: one → two → one"):
         models.base_model(find(tmp_path / "empty", cache=place.cache), "one")
+
+
+@pytest.mark.parametrize("noted", ["checkpoint-2", "best-checkpoint"])
+def test_a_best_checkpoint_that_is_gone_is_not_replaced(place: Workspace, tmp_path: Path, noted: str) -> None:
+    """The last one is another model."""
+    version = adapters.swift_output(tmp_path / "output", steps=(4,)) / "v0-20260101-000000"
+    (version / "logging.jsonl").write_text(json.dumps({"best_model_checkpoint": f"/far/{noted}"}), encoding="utf-8")
+    with pytest.raises(ModelAbsent, match=rf"its best checkpoint by logging.jsonl, {noted}, is gone.*/checkpoint-4\."):
+        _model(place, str(tmp_path / "output"))
+    assert _model(place, str(version / "checkpoint-4")).name == "v0-20260101-000000-checkpoint-4"
+
+
+def test_the_file_of_an_adapter_needs_no_name_of_its_base(tmp_path: Path) -> None:
+    """The adapter states it; what can't be found is asked for."""
+    root = tmp_path / "own"
+    (root / "models/bases").mkdir(parents=True)
+    (root / "tasks").mkdir()
+    adapters.adapter(root / "models/mine", kind="AutoModel")
+    file = root / "models/bases/mine.toml"
+    file.write_text('kind = "embedding"\npath = "mine"\n', encoding="utf-8")
+    own = find(root, cache=tmp_path / "store")
+    model = models.base_model(own, "mine")
+    assert model.base.tuned_from == "mini-zh"
+    file.write_text('kind = "embedding"\npath = "mine"\ntuned_from = "mini-zh"\n', encoding="utf-8")
+    assert models.base_model(own, "mine").revision == model.revision
+    file.write_text('kind = "embedding"\npath = "mine"\n', encoding="utf-8")
+    _edit(root / "models/mine" / _CONFIG, base_model_name_or_path="/far/away/base")
+    with pytest.raises(ModelAbsent, match=r'base mine: .*tuned_from = "NAME".*/far/away/base'):
+        models.base_model(own, "mine")
+
+
+def test_a_folder_that_is_named_twice_is_one_model(place: Workspace, tmp_path: Path) -> None:
+    """By a set and on the command line, or in two ways."""
+    shutil.copytree(MINI, tmp_path / "mine")
+    place, first = given.register(place, [str(tmp_path / "mine")])
+    place, second = given.register(place, [str(tmp_path / "empty/../mine")])
+    assert [*first.values()] == [*second.values()] == ["mine"]

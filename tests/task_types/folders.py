@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tcmbench.workspace import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tcmbench.workspace import Workspace
@@ -23,6 +29,42 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    """Write rows in the format, and the compression, that the end of the file's name says, and return the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    content = _CONTENT[name.rpartition(".")[2]](rows)
+    if path.suffix.lower() == ".gz":
+        content = gzip.compress(content)
+    elif path.suffix.lower() == ".zst":
+        content = pa.Codec("zstd").compress(content, asbytes=True)
+    path.write_bytes(content)
+    return path
+
+
+def _delimited(rows: Sequence[Mapping[str, object]], delimiter: str) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _parquet(rows: Sequence[Mapping[str, object]]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    return file.getvalue()
+
+
+_CONTENT: dict[str, Callable[[Sequence[Mapping[str, object]]], bytes]] = {
+    "csv": lambda rows: _delimited(rows, ","),
+    "tsv": lambda rows: _delimited(rows, "\t"),
+    "json": lambda rows: json.dumps(list(rows), ensure_ascii=False).encode(),
+    "jsonl": lambda rows: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(),
+    "parquet": _parquet,
+}
 
 
 def write_beir(

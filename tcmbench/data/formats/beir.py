@@ -1,15 +1,14 @@
-"""BEIR folders: corpus.jsonl, queries.jsonl and one qrels/<split>.tsv per split (Thakur et al., 2021)."""
+"""BEIR folders: a corpus, queries, and one file of judgements per split (Thakur et al., 2021).
+
+The usual files are corpus.jsonl, queries.jsonl and qrels/test.tsv; each may have any format of tables.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.data import reading, values
-from tcmbench.data.fields import FieldProblem
-from tcmbench.data.formats import Collection, Document, _rows
-from tcmbench.data.lines import LineProblem, clean, describe, read_text
-from tcmbench.data.rows import ADVICE, numbered
+from tcmbench.data.formats import Collection, Document, _beir_texts, _qrels, _rows
+from tcmbench.data.rows import ADVICE
 from tcmbench.errors import BadLines, DataAbsent, DataError
 from tcmbench.store import write_text
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.data.formats import Holds, Part
+    from tcmbench.data.formats._qrels import QrelsFile
     from tcmbench.store import Json
 
 HOLDS: Holds = "collection"
@@ -25,28 +25,9 @@ KEEPS: frozenset[Part] = frozenset(
     {"query_id", "negatives", "grades", "title", "splits", "unjudged_queries", "unjudged_documents"}
 )
 
-_LAYOUT = "A BEIR folder contains corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
-_QUERY_COLUMNS = frozenset({"query-id", "query_id", "qid", "query"})
-"""Names of the first column, where a file has a header."""
-_GRADE_COLUMNS = frozenset({"score", "grade", "rel", "relevance", "label"})
-"""Names of the last column."""
-_COLUMNS = 3
-_COLUMNS_TREC = 4
-_LONGEST_SHOWN = 80
-_GRADE = re.compile(r"[+-]?[0-9]{1,6}(?:\.0*)?")
-
-
-class QrelsFile(NamedTuple):
-    """The content of a file of judgements."""
-
-    qrels: dict[str, dict[str, int]]
-    """Query id → document id → grade (> 0 is relevant), in the file's order."""
-
-    repeats: int
-    """Lines that repeat an earlier line."""
-
-    problems: list[str]
-    """Its bad lines."""
+COLUMNS: dict[str, tuple[str, ...]] = {**_beir_texts.COLUMNS["corpus"], **_beir_texts.COLUMNS["queries"],
+                                       **_qrels.COLUMNS}  # fmt: skip
+"""Column of any of the files → its common names."""
 
 
 class QrelsSplit(NamedTuple):
@@ -62,27 +43,22 @@ class QrelsSplit(NamedTuple):
     """Its judgements, without problems."""
 
 
-class _Texts(NamedTuple):
-    path: Path
-    documents: dict[str, Document]
-    numbers: list[str]
-    """Ids that are numbers in the file."""
-
-    def require(self, doc_id: str, what: str) -> None:
-        if doc_id not in self.documents:
-            hint = f", where _id is a number, such as {self.numbers[0]}" if self.numbers else ""
-            raise FieldProblem(f"{what} {_shown(doc_id)} is not in {self.path.name}{hint}")
-
-
-class _Judgement(NamedTuple):
-    query_id: str
-    doc_id: str
-    grade: int
-
-
 def files(path: Path, splits: Sequence[str]) -> list[Path]:
-    """Return the files of these splits; texts may also be in .json files."""
-    return [_texts_file(path, "corpus"), _texts_file(path, "queries"), *(_qrels_file(path, split) for split in splits)]
+    """Return the files of these splits.
+
+    Raises:
+        DataError: There are two of one name, in different formats.
+    """
+    return [
+        _beir_texts.find(path, "corpus"),
+        _beir_texts.find(path, "queries"),
+        *(_qrels.find(path, split) for split in splits),
+    ]
+
+
+def splits_of(path: Path) -> list[str]:
+    """Return the names of the splits that have judgements, sorted."""
+    return _qrels.splits(path)
 
 
 def read(path: Path) -> Collection:
@@ -92,33 +68,36 @@ def read(path: Path) -> Collection:
         DataAbsent: A file is missing.
         BadLines: Lines that can't be read, repeated ids, judgements of unknown ids or that contradict each other; of
             all files.
+        DataError: There are two files of one name, in different formats.
     """
-    corpus, queries, problems = _read_both(path)
-    tables = [file for file in reading.files_in(path / "qrels") if file.suffix == ".tsv"]
-    if not tables:
-        raise DataAbsent(path / "qrels" / "test.tsv", what="A file of judgements", how=_LAYOUT)
-    judged = {file.stem: _read_qrels(file, queries, corpus) for file in tables}
-    problems += [problem for judgements in judged.values() for problem in judgements.problems]
-    if problems:
-        raise BadLines(problems, advice=ADVICE)
+    corpus, queries = _beir_texts.read(path, "corpus", {}), _beir_texts.read(path, "queries", {})
+    splits = splits_of(path)
+    if not splits:
+        raise DataAbsent(_qrels.find(path, "test"), what="A file of judgements", how=_beir_texts.LAYOUT)
+    judged = {split: _qrels.read(_qrels.find(path, split), queries, corpus, {}) for split in splits}
+    _refuse(corpus.problems, queries.problems, *(judgements.problems for judgements in judged.values()))
     texts = {query_id: document.full_text() for query_id, document in queries.documents.items()}
     return Collection(texts, corpus.documents, {split: judgements.qrels for split, judgements in judged.items()})
 
 
-def read_split(path: Path, split: str) -> QrelsSplit:
+def read_split(path: Path, split: str, mapped: Mapping[str, str] | None = None) -> QrelsSplit:
     """Return one split of a folder; the files of other splits are not opened.
+
+    Args:
+        path: The folder.
+        split: Name of the file of judgements.
+        mapped: Column → its name, where it has another one than in `COLUMNS`.
 
     Raises:
         DataAbsent: A file is missing.
         BadLines: As `read`.
-        DataError: No query is judged, or none has a relevant document.
+        DataError: No query is judged, or none has a relevant document; a file lacks a mapped column.
     """
-    corpus, queries, problems = _read_both(path)
-    table = _qrels_file(path, split)
-    judgements = _read_qrels(table, queries, corpus)
-    problems += judgements.problems
-    if problems:
-        raise BadLines(problems, advice=ADVICE)
+    mapped = mapped or {}
+    corpus, queries = _beir_texts.read(path, "corpus", mapped), _beir_texts.read(path, "queries", mapped)
+    table = _qrels.find(path, split)
+    judgements = _qrels.read(table, queries, corpus, mapped)
+    _refuse(corpus.problems, queries.problems, judgements.problems)
     if not any(grade > 0 for grades in judgements.qrels.values() for grade in grades.values()):
         raise DataError(
             f"{table}: expected a relevant document for some query, got {len(judgements.qrels)} judged queries and no "
@@ -131,18 +110,17 @@ def read_split(path: Path, split: str) -> QrelsSplit:
     )
 
 
-def read_texts(path: Path, name: str) -> dict[str, str]:
+def read_texts(path: Path, name: str, mapped: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return id → title and text of the corpus or the queries of a folder, in the file's order.
 
     Raises:
         DataAbsent: There is no such file.
         BadLines: Lines that can't be read, and repeated ids.
+        DataError: There are two files, or one lacks a mapped column.
     """
-    problems: list[str] = []
-    documents = _read_texts(_texts_file(path, name), problems).documents
-    if problems:
-        raise BadLines(problems, advice=ADVICE)
-    return _texts(documents)
+    read = _beir_texts.read(path, name, mapped or {})
+    _refuse(read.problems)
+    return _texts(read.documents)
 
 
 def write(collection: Collection, path: Path) -> None:
@@ -166,22 +144,15 @@ def write(collection: Collection, path: Path) -> None:
         write_text(path / "qrels" / f"{split}.tsv", "".join(["query-id\tcorpus-id\tscore\n", *lines]))
 
 
-def _read_both(path: Path) -> tuple[_Texts, _Texts, list[str]]:
-    """Return corpus, queries and the bad lines of both."""
-    problems: list[str] = []
-    corpus = _read_texts(_texts_file(path, "corpus"), problems)
-    queries = _read_texts(_texts_file(path, "queries"), problems)
-    return corpus, queries, problems
+def _refuse(*problems: Sequence[str]) -> None:
+    """Report the bad lines of all files at once.
 
-
-def _texts_file(path: Path, name: str) -> Path:
-    other = path / f"{name}.json"
-    with reading.refusals(path):
-        return other if other.is_file() and not other.with_suffix(".jsonl").is_file() else path / f"{name}.jsonl"
-
-
-def _qrels_file(path: Path, split: str) -> Path:
-    return path / "qrels" / f"{split}.tsv"
+    Raises:
+        BadLines: There are any.
+    """
+    every = [problem for each in problems for problem in each]
+    if every:
+        raise BadLines(every, advice=ADVICE)
 
 
 def _texts(documents: Mapping[str, Document]) -> dict[str, str]:
@@ -191,95 +162,3 @@ def _texts(documents: Mapping[str, Document]) -> dict[str, str]:
 def _corpus_lines(collection: Collection) -> Iterator[Mapping[str, Json]]:
     for doc_id, document in collection.corpus.items():
         yield {"_id": doc_id, "title": document.title, "text": document.text}
-
-
-def _read_texts(path: Path, problems: list[str]) -> _Texts:
-    documents: dict[str, Document] = {}
-    numbers: list[str] = []
-
-    def add(row: Mapping[str, object]) -> None:
-        doc_id, document = _parse_text(row)
-        if not isinstance(row.get("_id", row.get("id")), str):
-            numbers.append(doc_id)
-        if doc_id in documents:
-            raise FieldProblem(f"{doc_id}: a second text of this id")
-        documents[doc_id] = document
-
-    if not reading.exists(path):
-        raise DataAbsent(path, what=f"The file of the {path.stem}", how=_LAYOUT)
-    try:
-        for _ in numbered(path, add):
-            pass
-    except BadLines as bad:
-        problems += bad.problems
-    return _Texts(path, documents, numbers)
-
-
-def _parse_text(row: Mapping[str, object]) -> tuple[str, Document]:
-    doc_id = values.identifier(row, "_id", "id")
-    for name in ("title", "text"):
-        value = row.get(name)
-        if not isinstance(value, str) and not values.is_missing(value):
-            raise FieldProblem(f"{doc_id}: {name}: expected text, got {values.kind(value)}")
-    # pandas writes NaN for an empty cell
-    title, text = ("" if values.is_missing(value := row.get(name)) else str(value) for name in ("title", "text"))
-    document = Document(text=clean(text, strip=False), title=clean(title))
-    if not document.full_text().strip():
-        what = "blank text" if text or "text" not in row else values.kind(row["text"])
-        raise FieldProblem(f"{doc_id}: text: expected text, got {'no such key' if 'text' not in row else what}")
-    return doc_id, document
-
-
-def _read_qrels(path: Path, queries: _Texts, corpus: _Texts) -> QrelsFile:
-    qrels: dict[str, dict[str, int]] = {}
-    lines: dict[tuple[str, str], int] = {}
-    problems: list[str] = []
-    repeats = 0
-    if not reading.exists(path):
-        raise DataAbsent(path, what="The file of judgements", how=_LAYOUT)
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if not line.strip() or (number == 1 and _is_header(cells, queries)):
-            continue
-        try:
-            judgement = _parse_judgement(cells, queries, corpus)
-            first = lines.setdefault(judgement[:2], number)
-            judged = qrels.setdefault(judgement.query_id, {})
-            _require_agreement(judgement, judged.setdefault(judgement.doc_id, judgement.grade), first=first)
-            repeats += first != number
-        except FieldProblem as problem:
-            problems.append(describe(path, LineProblem(number, str(problem))))
-    return QrelsFile(qrels, repeats, problems)
-
-
-def _require_agreement(judgement: _Judgement, grade: int, *, first: int) -> None:
-    if judgement.grade != grade:
-        raise FieldProblem(
-            f"judges query {judgement.query_id} and document {judgement.doc_id} a second time, with grade "
-            f"{judgement.grade}; line {first} has grade {grade}. Keep one of the two"
-        )
-
-
-def _is_header(cells: Sequence[str], queries: _Texts) -> bool:
-    """Return whether the first line of a file of judgements names its columns; an id may be "query" too."""
-    first, last = cells[0].lower(), cells[-1].lower()
-    if first not in _QUERY_COLUMNS or _GRADE.fullmatch(last):
-        return False
-    return last in _GRADE_COLUMNS or cells[0] not in queries.documents
-
-
-def _parse_judgement(cells: Sequence[str], queries: _Texts, corpus: _Texts) -> _Judgement:
-    if len(cells) == _COLUMNS_TREC:
-        cells = [cells[0], cells[2], cells[3]]
-    if len(cells) != _COLUMNS:
-        raise FieldProblem(f"expected query id, document id, grade between tabs; got {len(cells)} columns")
-    query_id, doc_id, grade = cells
-    queries.require(query_id, "query")
-    corpus.require(doc_id, "document")
-    if not _GRADE.fullmatch(grade):
-        raise FieldProblem(f"expected a whole grade of at most six digits in the last column, got {_shown(grade)!r}")
-    return _Judgement(query_id, doc_id, max(0, int(float(grade))))
-
-
-def _shown(cell: str) -> str:
-    return cell if len(cell) <= _LONGEST_SHOWN else f"{cell[:_LONGEST_SHOWN]}…"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +29,29 @@ FREE_TOKENS = 65_536
 
 _MOST_GPU_TOKENS = 65_536
 _GPU_SHARE = 0.5
+_REPORT_SECONDS = 0.5
 
 # Messages of torch on Linux and Windows when main memory runs out, which has no error class.
 _CPU_MESSAGES = ("can't allocate memory", "not enough memory")
+
+
+class Computed(NamedTuple):
+    """Progress on a list of texts or pairs."""
+
+    texts: int
+    """Texts that are computed."""
+
+    of_texts: int
+    """Texts of the list."""
+
+    tokens: int
+    """Tokens that are computed."""
+
+    of_tokens: int
+    """Tokens of the list."""
+
+    seconds: float
+    """Time since the start of the list."""
 
 
 class Batches:
@@ -39,11 +60,20 @@ class Batches:
     def __init__(self, tokens: int) -> None:
         """Start with a budget of tokens per batch, padding included."""
         self.budget = tokens
+        self.report: Callable[[Computed], None] | None = None
+        """Receives the progress on a list, at most twice a second."""
+        self._list = Computed(0, 0, 0, 0, 0.0)
+        self._started = self._reported = 0.0
         self.texts = 0
         self.tokens = 0
         """Tokens of the texts."""
         self.padded = 0
         """Tokens computed, padding included."""
+
+    def begin(self, lengths: NDArray[np.int64]) -> None:
+        """Start a list, whose parts `run` gets one after the other, for the reports."""
+        self._list = Computed(0, len(lengths), 0, int(lengths.sum()), 0.0)
+        self._started = self._reported = time.monotonic()
 
     def run(
         self, lengths: NDArray[np.int64], compute: Callable[[int, int], NDArray[np.float32]]
@@ -68,11 +98,23 @@ class Batches:
                     raise
                 self._back_off(longest * (stop - start))
                 continue
+            tokens = int(lengths[start:stop].sum())
             self.texts += stop - start
-            self.tokens += int(lengths[start:stop].sum())
+            self.tokens += tokens
+            self._advance(stop - start, tokens)
             self.padded += longest * (stop - start)
             start = stop
             yield part
+
+    def _advance(self, texts: int, tokens: int) -> None:
+        now = time.monotonic()
+        before = self._list
+        self._list = before._replace(
+            texts=before.texts + texts, tokens=before.tokens + tokens, seconds=now - self._started
+        )
+        if self.report is not None and now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
+            self.report(self._list)
 
     def _back_off(self, failed: int) -> None:
         import torch
@@ -95,6 +137,10 @@ class Counted:
     """Counters of what a model has computed, for a score's provenance and the board's costs."""
 
     _batches: Batches
+
+    def report_to(self, receive: Callable[[Computed], None] | None) -> None:
+        """Call `receive` with the progress on each list of texts; None ends it."""
+        self._batches.report = receive
 
     @property
     def encoded_texts(self) -> int:

@@ -114,6 +114,7 @@ class CachedEncoder(Counted, AbsEncoder):
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         rows, lengths = missing[order], lengths[order]
+        self._batches.begin(lengths)
         waiting = deque((chunk, False) for chunk in _chunks(lengths))
         while waiting:
             chunk, is_second_look = waiting.popleft()

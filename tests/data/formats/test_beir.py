@@ -12,6 +12,11 @@ from tcmbench.errors import BadLines, DataAbsent, DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+FRACTION = (
+    "expected a whole grade of at most six digits in the last column, got '0.5': nDCG is of whole grades, and rounding "
+    "would change it"
+)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -38,14 +43,97 @@ def test_a_folder_is_read(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["q1\td1\t2\nq1\t2\t0\n", "q1\t0\td1\t2\r\nq1\t0\t2\t0\r\n", "query-id\tcorpus-id\tscore\nq1\td1\t2.0\nq1\t2\t-1"],
-    ids=["no header", "trec", "fractions that are none"],
+    [
+        "q1\td1\t2\nq1\t2\t0\n",
+        "q1\t0\td1\t2\r\nq1\t0\t2\t0\r\n",
+        "q1 0 d1 2\nq1  0  2  0\n",
+        "query-id\tcorpus-id\tscore\nq1\td1\t2.0\nq1\t2\t-1",
+        "score\tcorpus-id\tquery-id\n2\td1\tq1\n0\t2\tq1\n",
+        "qid\titer\tdocid\trel\nq1\t0\td1\t2\nq1\t0\t2\t0\n",
+    ],
+    ids=["no header", "trec", "trec with spaces", "fractions that are none", "another order", "trec with a header"],
 )
 def test_every_form_of_judgements_is_read(folder: Path, text: str) -> None:
     """With and without header, three columns or four."""
     (folder / "qrels" / "test.tsv").write_bytes(text.encode())
 
     assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2, "2": 0}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("test.csv", "q1,d1,2\nq1,2,0\n"),
+        ("test.csv", 'query-id,corpus-id,score\nq1,d1,2.0\nq1,2,"0"\n'),
+        ("test.trec", "q1 0 d1 2\nq1 0 2 0\n"),
+        ("test.qrels", "q1\t0\td1\t2\nq1\t0\t2\t0\n"),
+        ("test.jsonl", '{"query-id": "q1", "corpus-id": "d1", "score": 2.0}\n{"qid": "q1", "docid": 2, "rel": 0}\n'),
+        ("test.json", '[{"query_id": "q1", "doc_id": "d1", "score": 2}, {"query_id": "q1", "doc_id": 2, "score": 0}]'),
+    ],
+)
+def test_judgements_may_have_any_format(folder: Path, name: str, text: str) -> None:
+    """With the same grades."""
+    (folder / "qrels/test.tsv").unlink()
+    (folder / "qrels" / name).write_text(text, "utf-8")
+
+    assert beir.read(folder).qrels["test"] == {"q1": {"d1": 2, "2": 0}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t0.5\n"),
+        ("test.jsonl", '{"query-id": "q1", "corpus-id": "d1", "score": 0.5}\n'),
+    ],
+)
+def test_a_fraction_is_no_grade(folder: Path, name: str, text: str) -> None:
+    """Rounded, it would give another nDCG without a word."""
+    (folder / "qrels/test.tsv").unlink()
+    (folder / "qrels" / name).write_text(text, "utf-8")
+
+    with pytest.raises(BadLines, match="rounding would change it"):
+        beir.read(folder)
+
+
+@pytest.mark.parametrize("head", ["query\trelevance\tpassage", "passage\tquery-id\tscore", "query\tscore\tcorpus\tx"])
+def test_a_header_in_an_unknown_order_is_refused(folder: Path, head: str) -> None:
+    """Where ids are small numbers, grades could be read as ids."""
+    (folder / "corpus.jsonl").write_text('{"_id": 1, "text": "文一"}\n{"_id": 2, "text": "文二"}\n', "utf-8")
+    (folder / "qrels/test.tsv").write_text(f"{head}\nq1\t1\t2\n", "utf-8")
+
+    with pytest.raises(DataError, match="Name them in the option `columns`: judged_query, judged_document, grade"):
+        beir.read(folder)
+
+
+def test_columns_of_all_files_may_have_other_names(folder: Path) -> None:
+    """Each file has its own columns."""
+    (folder / "corpus.jsonl").write_text('{"nr": 1, "head": "题", "body": "文一"}\n{"nr":2, "body": "文二"}\n', "utf-8")
+    (folder / "queries.jsonl").write_text('{"key": "q1", "question": "问一"}\n', "utf-8")
+    (folder / "qrels/test.tsv").write_text("value\tto\tfrom\n2\t1\tq1\n0\t2\tq1\n", "utf-8")
+    mapped = {
+        "document_id": "nr", "document": "body", "title": "head", "query_id": "key", "query": "question",
+        "judged_query": "from", "judged_document": "to", "grade": "value",
+    }  # fmt: skip
+
+    split = beir.read_split(folder, "test", mapped)
+    assert split.documents == {"1": "题 文一", "2": "文二"}
+    assert split.queries == {"q1": "问一"}
+    assert split.judgements.qrels == {"q1": {"1": 2, "2": 0}}
+
+
+@pytest.mark.parametrize("column", ["document", "query", "grade", "title"])
+def test_a_mapped_column_that_is_absent_is_refused(folder: Path, column: str) -> None:
+    """Even an optional one: the score would be that of other data. Those that there are, are listed."""
+    with pytest.raises(DataError, match=r"no column named 'boddy'.* Known: (_id|corpus-id), .*(score|text)"):
+        beir.read_split(folder, "test", {column: "boddy"})
+
+
+def test_two_files_of_one_name_are_refused(folder: Path) -> None:
+    """Which of them is meant can't be known."""
+    (folder / "corpus.csv.gz").touch()
+
+    with pytest.raises(DataError, match=r"expected one file named corpus, got corpus\.csv\.gz and corpus\.jsonl"):
+        beir.read(folder)
 
 
 @pytest.mark.parametrize("heading", ["query-id", "query_id", "QID", "query", "\ufeffQuery-ID"])
@@ -216,9 +304,9 @@ def test_every_bad_line_of_every_file_is_named(folder: Path) -> None:
         "queries.jsonl:3: q3: text: expected text, got an array",
         "qrels/test.tsv:4: query q9 is not in queries.jsonl",
         "qrels/test.tsv:5: document d9 is not in corpus.jsonl, where _id is a number, such as 2",
-        "qrels/test.tsv:6: expected query id, document id, grade between tabs; got 2 columns",
+        "qrels/test.tsv:6: expected 3 columns, as in the header; got 2",
         "qrels/test.tsv:7: expected a whole grade of at most six digits in the last column, got 'good'",
-        "qrels/test.tsv:8: expected a whole grade of at most six digits in the last column, got '0.5'",
+        f"qrels/test.tsv:8: {FRACTION}",
     ]
 
 

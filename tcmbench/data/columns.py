@@ -1,0 +1,76 @@
+"""Names of the columns of a table: common ones, or the ones that a user maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.data import values
+from tcmbench.data.fields import FieldProblem
+from tcmbench.errors import DataError, SpecError, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+class Names(NamedTuple):
+    """The names that each column may have in a file."""
+
+    of: Mapping[str, tuple[str, ...]]
+    """Column → its names, the preferred one first."""
+
+    mapped: Mapping[str, str]
+    """Column → the name that the user gives it."""
+
+    def find(self, row: Mapping[str, object], column: str) -> str:
+        """Return the name that a column goes by in a row; empty where it has none.
+
+        Raises:
+            FieldProblem: Several of the names hold something.
+        """
+        names = self.of[column]
+        found = [name for name in names if not values.is_missing(row.get(name))]
+        if len(found) > 1:
+            raise FieldProblem(
+                f"expected one column for {column}, got {' and '.join(found)}. Rename or leave out all but one, or "
+                "name it in the option `columns`"
+            )
+        return found[0] if found else next((name for name in names if name in row), "")
+
+
+def names(known: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str]) -> Names:
+    """Return the names of columns: the mapped name alone where there is one, else the common ones.
+
+    A name that is mapped to one column is no name of another.
+
+    Raises:
+        SpecError: A column that isn't known, or two columns of one name, which would be compared with themselves.
+    """
+    unknown = sorted(mapped.keys() - known.keys())
+    if unknown:
+        raise SpecError(f"columns: expected some of {', '.join(known)}, got {', '.join(unknown)}.")
+    taken = {name: column for column, name in mapped.items()}
+    if len(taken) < len(mapped):
+        raise SpecError(f"columns: expected a different name for each column, got {', '.join(mapped.values())}.")
+    found = {
+        column: (mapped[column],) if column in mapped else tuple(name for name in common if name not in taken)
+        for column, common in known.items()
+    }
+    nameless = sorted(column for column, left in found.items() if not left)
+    if nameless:
+        raise SpecError(
+            f"columns: {taken[known[nameless[0]][0]]} takes the name of column {nameless[0]}. Map {nameless[0]} too."
+        )
+    return Names(found, mapped)
+
+
+def require(path: Path, mapped: Iterable[str], present: Iterable[str]) -> None:
+    """Check that a file has the columns that the user names: a misspelt one would be left out, and change the score.
+
+    Raises:
+        DataError: It lacks one; the message lists those that it has.
+    """
+    have = list(present)
+    lacking = [name for name in mapped if name not in have]
+    if lacking:
+        raise DataError(str(UnknownName.of("column", lacking[0], have, where=f"{path}: option columns")))
