@@ -32,7 +32,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "derived": (
         "tcmbench.models.vocabulary._STAGE",
         "tcmbench.models.vocabulary.files",
-        "tcmbench.models.vocabulary.parity",
+        "tcmbench.models.vocabulary.samples",
         "tcmbench.models.vocabulary.scripts",
         "tcmbench.models.vocabulary.tokenizer_json",
     ),

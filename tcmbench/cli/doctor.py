@@ -128,7 +128,9 @@ def _hardware() -> Iterator[Diagnosis]:
 
     import torch
 
-    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    computes_half = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    half = "bfloat16 in hardware" if computes_half else "bfloat16 is emulated, so slower than float32"
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores, {half}")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
@@ -148,7 +150,12 @@ def _hub() -> Iterator[Diagnosis]:
     if offline:
         yield Diagnosis("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
     else:
-        yield Diagnosis("hub", "network", "note", "tcmbench itself downloads nothing; use: hf download MODEL")
+        yield Diagnosis(
+            "hub",
+            "network",
+            "note",
+            "weights: hf download MODEL; a run downloads data of mteb's tasks",
+        )
 
 
 def _data(place: Workspace) -> Iterator[Diagnosis]:
@@ -156,7 +163,7 @@ def _data(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench.data.location import SYNTHETIC
     from tcmbench.specs.task import TaskSpec
 
-    yield Diagnosis("data", "data root", "ok", str(place.data_root))
+    yield Diagnosis("data", "data roots", "ok", ", ".join(map(str, place.data_roots)))
     for name, spec in place.specs(TaskSpec):
         if isinstance(spec, TcmbenchError):
             yield _broken("data", name, spec)

@@ -1,4 +1,4 @@
-"""`tcmbench vocabulary BASE`: what the Chinese part of its vocabulary keeps, and what changes on a text."""
+"""`tcmbench vocabulary MODEL`: what the Chinese part of its vocabulary keeps, and what changes on a text."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tcmbench.cli.place import workspace
 
 if TYPE_CHECKING:
     from tcmbench.models.vocabulary.report import Changes
-    from tcmbench.specs.base import Derivation
 
 _SHOWN = 10
 
 
 def command(
-    base: Annotated[str, typer.Argument(help="A base with `derive`, or one that could be derived from.")],
+    model: Annotated[
+        str, typer.Argument(help="A base with `derive`, or any model to derive one from: a base, a folder, a hub id.")
+    ],
     text: Annotated[
         Path | None, typer.Option("--text", help="UTF-8 text file, one text per line.", show_default=False)
     ] = None,
@@ -29,24 +30,19 @@ def command(
     """
     from tcmbench import models
     from tcmbench.models import vocabulary
+    from tcmbench.models.given import register
     from tcmbench.models.vocabulary import files, report
-    from tcmbench.specs.base import Base
+    from tcmbench.specs.base import Base, Derivation
 
-    place = workspace(None)
-    spec = place.spec(Base, base)
-    derive = spec.derive or _usual(base)
+    place, called = register(workspace(None), [model])
+    name = called[model]
+    derive = place.spec(Base, name).derive or Derivation(base=name, vocabulary="zh")
     origin = models.base_model(place, derive.base)
     division = vocabulary.division(origin, latin=derive.latin_pieces)
-    say(f"{base}: {len(division.kept):,} of {division.total:,} pieces of {derive.base}")
+    say(f"{name}: {len(division.kept):,} of {division.total:,} pieces of {derive.base}")
     if text is not None:
         whole = files.backend(files.require_folder(origin))
         _print(report.changes(whole, division.tokenizer, _lines(text)), text)
-
-
-def _usual(base: str) -> Derivation:
-    from tcmbench.specs.base import Derivation
-
-    return Derivation(base=base, vocabulary="zh")
 
 
 def _lines(path: Path) -> list[str]:

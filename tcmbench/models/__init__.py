@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
-from tcmbench.models import swift_output, weights
+from tcmbench.errors import ModelAbsent
+from tcmbench.models import completion, given, swift_output, weights
+from tcmbench.models.agreement import settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
-from tcmbench.models.weights import base_model
 from tcmbench.records.model import Model
+from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,11 +18,43 @@ if TYPE_CHECKING:
 
     from mteb.models.models_protocols import MTEBModels
 
-    from tcmbench.specs.base import Base
+    from tcmbench.models.sources import Search
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 __all__ = ["base_model", "load", "trained_elsewhere", "tuned_model"]
+
+
+def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
+    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
+
+    Args:
+        workspace: Workspace of bases and weights.
+        name: Name of the base.
+        where: Where it is named, for messages.
+        download: Whether a model of the hub may be downloaded where no source has the weights.
+
+    Raises:
+        UnknownName: No such base.
+        ModelAbsent: Its weights aren't on this machine.
+        SpecError: Its file contradicts the folder of its weights.
+    """
+    base = workspace.spec(Base, name, where=where)
+    if not base.has_weights:
+        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
+    found = weights.first(base, _search(workspace, download=download))
+    if completion.unfinished(found.folder) is not None:
+        workspace, base = _with_origin(workspace, base, found.folder)
+        found = weights.completed(base, found.folder, _search(workspace, download=download))
+    base = settled(base, found.folder)
+    its = revision(base, found.folder)
+    return Model(name=name, base=base, model_dir=found.folder, revision=its, weights_from=found.origin)
+
+
+def _search(workspace: Workspace, *, download: bool) -> Search:
+    return weights.search(
+        workspace, download=download, model=functools.partial(base_model, workspace, download=download)
+    )
 
 
 def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
@@ -29,6 +64,25 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     recorded = swift_output.arguments(weights.source(workspace, base))
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
+
+
+def _with_origin(workspace: Workspace, base: Base, folder: Path) -> tuple[Workspace, Base]:
+    """Return a base with the name of its own base, which an adapter or checkpoint states where the file doesn't.
+
+    Raises:
+        ModelAbsent: It states none, or one that isn't on this machine.
+    """
+    unfinished = completion.unfinished(folder)
+    if unfinished is None or base.tuned_from is not None:
+        return workspace, base
+    try:
+        workspace, name = given.origin(workspace, unfinished)
+    except ModelAbsent as error:
+        advice = f'Name it in the file of the base: tuned_from = "NAME". ({error})'
+        raise ModelAbsent(
+            f"base {base.name}: {folder} needs the files of the base that it was tuned from. {advice}"
+        ) from error
+    return workspace, base.model_copy(update={"tuned_from": name})
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:

@@ -248,10 +248,7 @@ def _bases(workspace: Workspace) -> Iterator[Base]:
 
 
 def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
-    try:
-        return weights.source(workspace, base).resolve() == path
-    except ModelAbsent:
-        return False
+    return any(place.resolve() == path for place in weights.unchanged(workspace, base))
 
 
 def _name(workspace: Workspace, path: Path) -> str:

@@ -1,61 +1,62 @@
-"""Bases by name, and their weights: from the first of their sources that has them."""
+"""The weights of a base, from the first of its sources that has them."""
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench import plugins
 from tcmbench.errors import ModelAbsent
-from tcmbench.models import completion
-from tcmbench.models.agreement import settled
-from tcmbench.models.revisions import revision
 from tcmbench.models.sources import Search
-from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tcmbench.models.completion import Unfinished
     from tcmbench.plugins import Plugin
+    from tcmbench.records.model import Model
     from tcmbench.workspace import Workspace
 
 
-def base_model(workspace: Workspace, name: str, *, where: str = "", download: bool = False) -> Model:
-    """Return the model of a base, with missing fields of its file filled in from the folder of its weights.
+class Found(NamedTuple):
+    """Weights on this machine."""
 
-    Args:
-        workspace: Workspace of bases and weights.
-        name: Name of the base.
-        where: Where it is named, for messages.
-        download: Whether a model of the hub may be downloaded where no source has the weights.
+    folder: Path
+    """Their folder."""
+
+    origin: str
+    """Where they come from, for boards; empty for a folder of this machine."""
+
+
+def search(workspace: Workspace, *, download: bool, model: Callable[[str], Model]) -> Search:
+    """Return what the sources of a workspace's bases may use; `model` returns that of another base."""
+    return Search(
+        workspace=workspace,
+        download=download,
+        origin=lambda name: origin(workspace, workspace.spec(Base, name)),
+        model=model,
+    )
+
+
+def first(base: Base, search: Search) -> Found:
+    """Return the weights of a base from the first of its sources that has them, else from the first that can get them.
 
     Raises:
-        UnknownName: No such base.
-        ModelAbsent: Its weights aren't on this machine.
-        SpecError: Its file contradicts the folder of its weights.
+        ModelAbsent: None has them; the message has the reason of each.
     """
-    base = workspace.spec(Base, name, where=where)
-    if not base.has_weights:
-        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
-    search = _search(workspace, download=download)
     used = _located(base, search)
-    model_dir = _fetch(used, base, search)
-    unfinished = completion.unfinished(model_dir)
-    if unfinished is not None:
-        workspace, base = _with_origin(workspace, base, unfinished)
-        search = _search(workspace, download=download)
-        used = plugins.use("sources", "adapter", {"folder": str(model_dir)}, where=f"base {base.name}")
-        model_dir = _fetch(used, base, search)
-    base = settled(base, model_dir)
-    return Model(
-        name=name,
-        base=base,
-        model_dir=model_dir,
-        revision=revision(base, model_dir),
-        weights_from=_find(used, base, search),
-    )
+    return Found(_fetch(used, base, search), _find(used, base, search))
+
+
+def completed(base: Base, folder: Path, search: Search) -> Found:
+    """Return the weights of an adapter or checkpoint, completed from the base that it was tuned from.
+
+    Raises:
+        ModelAbsent: That base is absent, or they don't fit it.
+    """
+    used = plugins.use("sources", "adapter", {"folder": str(folder)}, where=f"base {base.name}")
+    return Found(_fetch(used, base, search), _find(used, base, search))
 
 
 def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
@@ -67,10 +68,18 @@ def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
         download: Whether a model of the hub may be downloaded where no source has the weights.
 
     Raises:
-        ModelAbsent: No source of the base has them.
+        ModelAbsent: No source of the base has them, or they are derived from those of another base.
     """
-    search = _search(workspace, download=download)
-    return _fetch(_located(base, search), base, search)
+    return first(base, search(workspace, download=download, model=_underived)).folder
+
+
+def unchanged(workspace: Workspace, base: Base) -> Iterator[Path]:
+    """Yield the folders and snapshots of a base that are on this machine, where others could have found them."""
+    local = search(workspace, download=False, model=_underived)
+    for used in _sources(base):
+        if used.name in {"folder", "hub"}:
+            with contextlib.suppress(ModelAbsent):
+                yield _fetch(used, base, local)
 
 
 def state(workspace: Workspace, base: Base) -> str:
@@ -90,8 +99,8 @@ def origin(workspace: Workspace, base: Base) -> str:
     Raises:
         ModelAbsent: No source of the base has them.
     """
-    search = _search(workspace, download=False)
-    return _find(_located(base, search), base, search)
+    local = search(workspace, download=False, model=_underived)
+    return _find(_located(base, local), base, local)
 
 
 def remedy(workspace: Workspace, base: Base) -> str:
@@ -102,13 +111,13 @@ def remedy(workspace: Workspace, base: Base) -> str:
     return ", or ".join(way for way in ways if way)
 
 
-def _search(workspace: Workspace, *, download: bool) -> Search:
-    return Search(
-        workspace=workspace,
-        download=download,
-        origin=lambda name: origin(workspace, workspace.spec(Base, name)),
-        model=functools.partial(base_model, workspace, download=download),
-    )
+def _underived(name: str) -> Model:
+    """Refuse to build weights where only those that exist are looked for.
+
+    Raises:
+        ModelAbsent: Always.
+    """
+    raise ModelAbsent(f"weights that are derived from base {name}: they are built when the model is loaded.")
 
 
 def _sources(base: Base) -> list[Plugin]:
@@ -142,23 +151,3 @@ def _located(base: Base, search: Search) -> Plugin:
             else:
                 return used
     raise ModelAbsent(" Or: ".join(reasons.values()))
-
-
-def _with_origin(workspace: Workspace, base: Base, unfinished: Unfinished) -> tuple[Workspace, Base]:
-    """Return a base with the name of its own base, which an adapter or checkpoint states where the file doesn't.
-
-    Raises:
-        ModelAbsent: It states none, or one that isn't on this machine.
-    """
-    from tcmbench.models import given  # which finds weights with this module
-
-    if base.tuned_from is not None:
-        return workspace, base
-    try:
-        workspace, name = given.origin(workspace, unfinished)
-    except ModelAbsent as error:
-        advice = f'Name it in the file of the base: tuned_from = "NAME". ({error})'
-        raise ModelAbsent(
-            f"base {base.name}: {unfinished.folder} needs the files of the base that it was tuned from. {advice}"
-        ) from error
-    return workspace, base.model_copy(update={"tuned_from": name})

@@ -195,7 +195,10 @@ def _kind(base: Base) -> Kind:
 
 
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty."""
+    """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty.
+
+    Sources of weights are left out: the one that was used is in the provenance.
+    """
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -205,7 +208,8 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", redaction.record(spec.model_dump(mode="json", exclude={"description", "description_zh"})))
+    shown = spec.model_dump(mode="json", exclude={"description", "description_zh", "sources"})
+    walk("", redaction.record(shown))
     return flat
 
 

@@ -63,6 +63,6 @@ def _origin(base: Base, unfinished: Unfinished, search: Search) -> str:
         ModelAbsent: It is unknown. SpecError: The bases lead in a circle.
     """
     if base.tuned_from is None:
-        raise ModelAbsent(f'base {base.name}: {unfinished.folder} needs the files of its base: tuned_from = "NAME".')
+        raise ModelAbsent(f"base {base.name}: {unfinished.folder} needs the files of the base that it was tuned from.")
     require_end(search.workspace, base)
     return base.tuned_from

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import SpecError
-from tcmbench.models.vocabulary import files, parity, tokenizer_json
+from tcmbench.models.vocabulary import files, parity, samples, tokenizer_json
 from tcmbench.store import key
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def division(origin: Model, *, latin: int) -> tokenizer_json.Division:
     """
     folder = files.require_folder(origin)
     backend = files.backend(folder)
-    always = files.ids_in_configurations(folder) | parity.ids(origin)
+    always = files.ids_in_configurations(folder).union(*samples.ids(origin.base, folder))
     try:
         return tokenizer_json.divided(backend, latin=latin, always=always)
     except SpecError as error:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ParityError
-from tcmbench.models import canaries
-from tcmbench.models.vocabulary import files
+from tcmbench.models.vocabulary import files, samples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 
-def ids(model: Model) -> set[int]:
-    """Return the ids of all pieces in the texts that are compared, prompts and templates included: these are kept."""
-    folder = files.require_folder(model)
-    return {place for row in _rows(model.base, folder) for place in row}
-
-
 def require_same(origin: Model, target: Path) -> None:
     """Check that a folder with a part of the vocabulary gives the same pieces and results as its original.
 
@@ -32,7 +25,7 @@ def require_same(origin: Model, target: Path) -> None:
     """
     folder = files.require_folder(origin)
     before, after = (files.backend(place) for place in (folder, target))
-    for row, other in zip(_rows(origin.base, folder), _rows(origin.base, target), strict=True):
+    for row, other in zip(samples.ids(origin.base, folder), samples.ids(origin.base, target), strict=True):
         pieces, others = [before.id_to_token(place) for place in row], [after.id_to_token(place) for place in other]
         if pieces != others:
             raise ParityError(
@@ -47,28 +40,6 @@ def require_same(origin: Model, target: Path) -> None:
         )
 
 
-def _texts(base: Base) -> list[str]:
-    prompts = dict.fromkeys([base.query_prompt, base.document_prompt, base.symmetric_prompt or "", ""])
-    return [prompt + text for prompt in prompts for text in (*canaries.QUERIES, *canaries.DOCUMENTS)]
-
-
-def _rows(base: Base, folder: Path) -> list[list[int]]:
-    """Return the ids of each text that is compared; for a reranker with a template also of the pairs."""
-    tokenizer = files.backend(folder)
-    rows = [encoding.ids for encoding in tokenizer.encode_batch([*_texts(base), base.instruction])]
-    if base.kind == "reranker":
-        from transformers import AutoTokenizer
-
-        loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if loaded.chat_template:
-            rows += [canaries.pair_ids(loaded, *pair, instruction=base.instruction) for pair in _canary_pairs()]
-    return rows
-
-
-def _canary_pairs() -> list[tuple[str, str]]:
-    return list(zip(canaries.QUERIES, canaries.DOCUMENTS, strict=True))
-
-
 def _results(base: Base, folder: Path) -> list[NDArray[np.float32]]:
     """Return the vector of each text, or the score of each pair, one at a time so that no padding takes part."""
     import numpy as np
@@ -81,8 +52,8 @@ def _results(base: Base, folder: Path) -> list[NDArray[np.float32]]:
             base, options=cross_encoder.Options(), model_dir=folder, meta=meta, seed=0, device="cpu"
         )
         prompt = base.instruction or None
-        return [np.asarray(reranker.model.predict([pair], prompt=prompt)) for pair in _canary_pairs()]
+        return [np.asarray(reranker.model.predict([pair], prompt=prompt)) for pair in samples.pairs()]
     from tcmbench.encoders.runtime.opening import open_model
 
     model = open_model(folder, base, device="cpu")
-    return [np.asarray(model.encode([text], prompt="", show_progress_bar=False)) for text in _texts(base)]
+    return [np.asarray(model.encode([text], prompt="", show_progress_bar=False)) for text in samples.texts(base)]

@@ -16,8 +16,8 @@ _SINGLE = frozenset({"GREEK", "CYRILLIC", "HIRAGANA", "KATAKANA", "BOPOMOFO", "C
 """Scripts whose single letters occur in Chinese text: α, の, ㄅ, the selector of an emoji."""
 
 
-class Part(Enum):
-    """Part of a vocabulary."""
+class PieceKind(Enum):
+    """Kind of a piece."""
 
     CHINESE = auto()
     """Han, punctuation, digits, symbols, and single letters of scripts that occur in Chinese text."""
@@ -29,14 +29,14 @@ class Part(Enum):
     """Words of other scripts."""
 
 
-def part_of(text: str) -> Part:
-    """Return the part of a piece by its text, without marks of the tokenizer."""
+def kind_of(text: str) -> PieceKind:
+    """Return the kind of a piece by its text, without marks of the tokenizer."""
     letters = {_script(character) for character in text if unicodedata.category(character)[0] in "LM"}
     if letters <= _HAN or (letters & _HAN and letters <= _HAN | _LATIN):
-        return Part.CHINESE
+        return PieceKind.CHINESE
     if len(text) == 1 and letters <= _LATIN | _SINGLE:
-        return Part.CHINESE
-    return Part.LATIN if letters <= _LATIN else Part.OTHER
+        return PieceKind.CHINESE
+    return PieceKind.LATIN if letters <= _LATIN else PieceKind.OTHER
 
 
 def has_han(texts: Iterable[str]) -> list[bool]:

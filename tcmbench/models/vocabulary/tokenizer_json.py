@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench import strict_json
 from tcmbench.errors import SpecError
-from tcmbench.models.vocabulary.scripts import Part, part_of
+from tcmbench.models.vocabulary.scripts import PieceKind, kind_of
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def _chosen(pieces: Mapping[str, int], *, read: Callable[[str], str | None], lat
     kept, latin_ids = set(), []
     for piece, place in sorted(pieces.items(), key=lambda item: item[1]):
         text = read(piece)
-        part = Part.CHINESE if text is None else part_of(text)
-        if part is Part.CHINESE:
+        kind = PieceKind.CHINESE if text is None else kind_of(text)
+        if kind is PieceKind.CHINESE:
             kept.add(place)
-        elif part is Part.LATIN:
+        elif kind is PieceKind.LATIN:
             latin_ids.append(place)
     return kept.union(latin_ids[:latin])
 

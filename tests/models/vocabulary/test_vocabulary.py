@@ -11,11 +11,12 @@ from safetensors.numpy import load_file, save_file
 
 from tcmbench import models
 from tcmbench.errors import ParityError, SpecError, UnknownName
-from tcmbench.models import weights
+from tcmbench.models import given, weights
 from tcmbench.models.vocabulary import files, parity, report
 from tcmbench.models.vocabulary.tokenizer_json import divided
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
+from tests.models import adapters
 from tests.models.vocabulary.test_tokenizer_json import bpe, unigram
 
 if TYPE_CHECKING:
@@ -61,6 +62,19 @@ def test_a_reranker_keeps_its_answers(tmp_path: Path) -> None:
     loaded = [models.load(model, cache=place.cache).model for model in (whole, small)]
     pairs = [("咳嗽痰黄", "痰热证"), ("夜间盗汗", "阴虚证")]
     np.testing.assert_array_equal(*[model.predict(pairs) for model in loaded])
+
+
+def test_a_derived_base_is_tuned_like_any_other(tmp_path: Path) -> None:
+    """An adapter is merged onto it; the row says over what, and is not itself derived."""
+    place = derived(tmp_path, "mini-zh")
+    folder = adapters.adapter(tmp_path / "adapter", kind="AutoModel")
+    place, called = given.register(place, [str(folder)], tuned_from="small")
+    model, small = models.base_model(place, called[str(folder)]), models.base_model(place, "small")
+    assert model.weights_from == "adapter over small (mini-zh, vocabulary zh)"
+    assert (model.base.tuned_from, model.base.derive) == ("small", None)
+    vectors = [models.load(one, cache=place.cache).model.encode_texts(TEXTS) for one in (model, small)]
+    assert vectors[0].shape == vectors[1].shape
+    assert not np.array_equal(*vectors)
 
 
 def test_what_is_derived_from_itself_is_refused(tmp_path: Path) -> None:
