@@ -23,7 +23,7 @@ def tracked(git: str) -> set[str]:
 
 
 def test_a_run_of_the_demo_changes_no_tracked_file(tracked: set[str], git: str) -> None:
-    """Its board is ignored, and `make boards` alone copies it to where it is published."""
+    """Its board is ignored, and `make boards` alone writes it to where it is published."""
     written = [f"leaderboards/demo/{name}" for name in PUBLISHED]
     assert tracked.isdisjoint(written)
     ignored = subprocess.run([git, "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -73,6 +73,11 @@ def slice_name(name: str) -> Text:
     return named("slices", clip(name, 40))
 
 
+def is_own_slice(name: str) -> bool:
+    """Return whether a slice has one of the board's own names, so that it says nothing about the data."""
+    return f"slices.{name}" in load()
+
+
 @functools.cache
 def _file() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
@@ -94,6 +99,9 @@ def named(section: str, name: str) -> Text:
     """Return the display name of a word of tcmbench's or mteb's; names without one are unchanged."""
     return load().get(f"{section}.{name}") or same(name)
 
+
+MARKS: Mapping[str, str] = {"improved": "▲", "regressed": "▼"}
+"""Verdict → mark of a significant difference, in plain text."""
 
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 

@@ -170,8 +170,8 @@
     for (const [row, cells] of cellsOf) {
       const found = (await details(row.dataset.row)).cells;
       for (const [column, cell] of cells) {
-        const { s: score, d: delta } = found[column] ?? {};
-        if (score) cell.append(make("small", {}, range(score), ...(delta ? [make("u", {}, range(delta, true))] : [])));
+        const { s: score, d: delta, g: digits } = found[column] ?? {};
+        if (score) cell.append(make("small", {}, range(score), ...(delta ? [make("u", {}, range(delta, true, digits))] : [])));
       }
     }
   }

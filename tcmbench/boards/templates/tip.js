@@ -16,7 +16,7 @@ const tip = (() => {
   function ofScore(found, column) {
     if (found.x) return [make("span", {}, text(found.x), found.why ? ": " : "", make("bdi", {}, either(found.why)))];
     const lines = [line(text("score"), `${found.s[0].toFixed(1)} ${range(found.s)}`)];
-    if (found.d) lines.push(line(text("delta"), `${minus(found.d[0])} ${range(found.d, true)}`));
+    if (found.d) lines.push(line(text("delta"), `${minus(found.d[0], found.g)} ${range(found.d, true, found.g)}`));
     if (found.p !== undefined) lines.push(line(text("p"), found.p < 0.001 ? "< 0.001" : String(found.p)));
     if (found.v !== undefined) lines.push(line(text("verdict"), text(verdicts[found.v])));
     if (found.b) lines.push(line("", text(found.b === 1 ? "best" : "tied")));
