@@ -10,20 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
+from tcmbench.boards.cells import Cell, Difference, ShownEstimate
 from tcmbench.boards.options import Options
 from tcmbench.boards.public import public
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import (
-    Aggregates,
-    BoardRow,
-    Cell,
-    Difference,
-    GateOutcome,
-    RoleMean,
-    ShownEstimate,
-    Table,
-    TaskColumn,
-)
+from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards import answer, texts
 from tcmbench.boards import columns as summary
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.notes import MISSING, UNSUPPORTED, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.rules import rules
-from tcmbench.boards.table import Difference
 from tcmbench.boards.texts import Text, clip, metric_name, named, slice_name
 from tcmbench.comparison.reference import FEWEST_CLUSTERS
 from tcmbench.text.numbers import digits_of, signed
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
+    from tcmbench.boards.cells import Cell, ShownEstimate
     from tcmbench.boards.columns import Column, ColumnFigure, Heading
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -18,8 +18,9 @@ from tcmbench.boards.texts import clip, metric_name, named
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.cells import Cell, Difference, ItemChange, ShownEstimate
     from tcmbench.boards.columns import ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, Difference, ItemChange, ShownEstimate, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
     from tcmbench.stats.gate import Verdict

@@ -11,10 +11,10 @@ import pytest
 from tcmbench import plugins
 from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.columns import NOT_TRAINED, nothing, rank
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
-from tcmbench.boards.table import Difference
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import BoardRow, Difference, GateOutcome, RoleMean, ShownEstimate
+    from tcmbench.boards.cells import Difference, ShownEstimate
+    from tcmbench.boards.table import BoardRow, GateOutcome, RoleMean
     from tcmbench.specs.suite import Role
 
 
