@@ -69,4 +69,6 @@ def columns(column: SuiteTask, spec: TaskSpec) -> Iterator[SuiteTask]:
     for name in names(spec):
         view = _VIEW.fullmatch(name)
         shown = view["values"].replace("+", ", ") if view else name
-        yield column.model_copy(update={"task": name, "title": f"{column.title or column.task}: {shown}"})
+        titles = {"title": f"{column.title or column.task}: {shown}"}
+        titles["title_zh"] = column.title_zh and f"{column.title_zh}：{shown}"
+        yield column.model_copy(update={"task": name, **titles})

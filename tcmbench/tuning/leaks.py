@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.task import Task
+    from tcmbench.store import Json
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
@@ -57,14 +58,14 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
             full = report(folder, planned)
             leaking = sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
             with store.build(KIND, name) as part:
-                write_json(
-                    part / "report.json", {"summary": full.summary().to_json(), "records": [*leaking], **full.to_json()}
-                )
+                summary = full.summary()
+                said: dict[str, Json] = {"summary": str(summary), "findings": summary.to_json(), "records": [*leaking]}
+                write_json(part / "report.json", {**said, **full.to_json()})
     kept = read_json(path)
     if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):
         raise StoreError(f"{path}: expected a leakage report. Delete it and run again.")
     return Leaks(
-        Reasons.from_json(kept["summary"]),
+        Reasons.from_json(kept.get("findings", kept["summary"])),
         frozenset(str(record) for record in cast("list[str]", kept["records"])),
         path,
     )

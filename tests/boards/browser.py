@@ -40,6 +40,8 @@ def start(profile: Path, *, offline: bool = True) -> Any:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1"
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
     driver.execute_cdp_cmd("Network.enable", {})
+    # Focus has its events also where another window is in front.
+    driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     if offline:
         driver.execute_cdp_cmd(
             "Network.emulateNetworkConditions",

@@ -56,6 +56,7 @@ def load(driver: Any, page: Path, state: str = "") -> None:
     """Open the page, not from a page that differs in the state only, which would be no new load."""
     driver.get("about:blank")
     driver.get(page.as_uri() + state)
+    driver.execute_script("root.style.scrollBehavior = 'auto'")
 
 
 def press(driver: Any, selector: str) -> None:
