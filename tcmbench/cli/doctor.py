@@ -150,7 +150,12 @@ def _hub() -> Iterator[Diagnosis]:
     if offline:
         yield Diagnosis("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
     else:
-        yield Diagnosis("hub", "network", "note", "tcmbench itself downloads nothing; use: hf download MODEL")
+        yield Diagnosis(
+            "hub",
+            "network",
+            "note",
+            "weights: hf download MODEL; a run downloads data of mteb's tasks",
+        )
 
 
 def _data(place: Workspace) -> Iterator[Diagnosis]:
