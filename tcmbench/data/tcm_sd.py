@@ -69,6 +69,10 @@ class Record:
         )
         return "".join(f"{name}：{text}\n" for name, text in parts if text)
 
+    def known_negatives(self) -> tuple[str, ...]:
+        """Return the documents that the data gives as negatives; TCM-SD gives none."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Syndrome:
