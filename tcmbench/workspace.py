@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import DataAbsent, TcmbenchError, UnknownName
-from tcmbench.specs import toml
+from tcmbench.specs import toml, views
 from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
@@ -33,6 +33,7 @@ _FOLDERS = {
     "ModelSet": "models/sets",
     "Suite": "tasks/suites",
     "TaskSpec": "tasks",
+    "DataSet": "tasks/datasets",
 }
 """Kind of spec → folder of its files. By name, as importing all of them takes longer than reading one."""
 
@@ -84,6 +85,12 @@ class Workspace:
         given = {spec.name for spec in self.given if isinstance(spec, schema)}
         return sorted(given | {name for folder in self._folders(schema) for name in toml.names(folder)})
 
+    def has_task(self, name: str) -> bool:
+        """Return whether a name is that of a local task, or of a view of one."""
+        from tcmbench.specs.task import TaskSpec
+
+        return views.base_name(name) in self.names(TaskSpec)
+
     def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
         """Read a spec by name; the workspace's own hides a bundled one of the same name.
 
@@ -91,6 +98,8 @@ class Workspace:
             UnknownName: No such spec.
             SpecError: It doesn't fit its schema.
         """
+        if schema.__name__ == "TaskSpec" and (task := views.base_name(name)) != name:
+            return views.view_of(self.spec(schema, task, where=where), name)  # type: ignore[arg-type, return-value]
         for given in self.given:
             if isinstance(given, schema) and given.name == name:
                 return given
@@ -99,7 +108,8 @@ class Workspace:
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reader rejects it.
             if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
-        kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
+        kinds = {"ModelSet": "model set", "DataSet": "data set", "TaskSpec": "task"}
+        kind = kinds.get(schema.__name__, schema.__name__.lower())
         raise UnknownName.of(kind, name, self.names(schema), where=where)
 
     def variants(self, model_set: ModelSet) -> list[Variant]:

@@ -37,6 +37,8 @@ def command(
 
     place, measured = given.suite_for(workspace(data), suite=suite, names=separated(task), limit=limit)
     measurement = given.of_name(place, model, measured, base=base)
+    if measurement.model.weights_from:
+        say(f"weights: {measurement.model.weights_from}", err=True)
     with Progress(total=len(measurement.missing)) as progress:
         cells = measurement.measure(emit=progress.show)
     _report(cells, measured)

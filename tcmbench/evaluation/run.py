@@ -128,7 +128,8 @@ def _reporting(loaded: MTEBModels, model: str, column: str, *, emit: Emit) -> It
     if not isinstance(loaded, Counted):
         yield
         return
-    loaded.report_to(lambda computed: emit(Encoding(model, column, *computed)))
+    unit = loaded.unit
+    loaded.report_to(lambda computed: emit(Encoding(model, column, *computed, unit)))
     try:
         yield
     finally:

@@ -47,7 +47,7 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
             cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
     except TcmbenchError as error:
         return board_entries.failed_base_entry(base, planned, str(error))
-    return board_entries.base_entry(model.base, cells, settings=settings)
+    return board_entries.base_entry(model, cells, settings=settings)
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:

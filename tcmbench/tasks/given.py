@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import tasks
 from tcmbench.data import reading, table_files, tables
 from tcmbench.data.formats import beir
 from tcmbench.data.lines import Row
@@ -37,7 +38,7 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
     """
     columns: list[SuiteTask] = []
     for name in names:
-        if name in workspace.names(TaskSpec):
+        if workspace.has_task(name):
             spec = workspace.spec(TaskSpec, name)
             columns += [SuiteTask(task=name, role="in_domain", split=split) for split in spec.splits]
             continue
@@ -45,13 +46,22 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
         if not path.exists():
             if os.sep in name or table_files.ending(path):
                 raise DataAbsent(path, what="The data of a task", how="Correct the path.")
-            columns.append(SuiteTask(task=name, role="in_domain"))  # one of mteb's
+            columns += _foreign_columns(workspace, name)
             continue
         workspace, spec = with_data(workspace, path)
         columns += [SuiteTask(task=spec.name, role="in_domain", split=split) for split in spec.splits]
     return workspace, Suite(
         name="given", description="Tasks that were named on the command line.", tasks=tuple(columns)
     )
+
+
+def _foreign_columns(workspace: Workspace, name: str) -> Iterator[SuiteTask]:
+    """Yield a column per split and subset that mteb evaluates of one of its tasks."""
+    task_class = tasks.resolve(workspace, name).task_class
+    if task_class is not None:
+        for split in task_class.metadata.eval_splits:
+            for subset in task_class.metadata.hf_subsets:
+                yield SuiteTask(task=name, role="in_domain", split=split, subset=subset)
 
 
 def limited(workspace: Workspace, suite: Suite, limit: int) -> tuple[Workspace, Suite]:

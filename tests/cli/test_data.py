@@ -168,7 +168,7 @@ def test_build_takes_nothing_for_new_that_an_older_miner_made(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
 
     def built() -> Path:
-        result = runner.invoke(app, ["build", "demo-full-bm25"])
+        result = runner.invoke(app, ["build", "demo-lora"])
         assert result.exception is None, result.exception
         return Path(result.stdout.splitlines()[-1])
 
