@@ -12,10 +12,11 @@ from tcmbench.data.tcm_sd import Folder, Record, Syndrome, anonymous_patient
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tcmbench.data.formats import Collection
+    from tcmbench.data.tcm_sd import EntryField, RecordField
 
 TRAIN = "train"
 
@@ -29,8 +30,9 @@ class PairRecord(Record):
     negatives: tuple[str, ...]
     """Ids of its negatives, in the order of the file."""
 
-    def query(self) -> str:
-        """Return the text."""
+    def query(self, fields: Iterable[RecordField] = ()) -> str:
+        """Return the text, which has no fields."""
+        del fields
         return self.text
 
     def known_negatives(self) -> tuple[str, ...]:
@@ -44,8 +46,9 @@ class PairDocument(Syndrome):
 
     text: str
 
-    def document(self) -> str:
-        """Return the text."""
+    def document(self, fields: Iterable[EntryField] = ()) -> str:
+        """Return the text, which has no fields."""
+        del fields
         return self.text
 
 
