@@ -16,7 +16,7 @@ from tcmbench.specs.base import Base
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.boards.html import Unfinished
+    from tcmbench.boards.html import RunProgress
     from tcmbench.records.entry import Entry
     from tcmbench.records.events import Emit, Event
     from tcmbench.runs.jobs import PlannedRun
@@ -92,11 +92,11 @@ class LiveBoard:
         writers = {**render.WRITERS, "index.html": page}
         return {name: writers[name](table).encode() for name in PUBLISHED}
 
-    def _progress(self, entries: Sequence[Entry]) -> Unfinished:
-        from tcmbench.boards.html import Unfinished
+    def _progress(self, entries: Sequence[Entry]) -> RunProgress:
+        from tcmbench.boards.html import RunProgress
 
         part, columns = self._selection.part, self._selection.planned.suite.tasks
         names = [column.column for column in part.of(columns)]
         rows = [entry for entry in entries if part.has_model(entry.name)]
         is_open = [any(name in row.states and row.states[name].state in _OPEN for name in names) for row in rows]
-        return Unfinished(measured=is_open.count(False), models=len(rows))
+        return RunProgress(measured=is_open.count(False), models=len(rows))
