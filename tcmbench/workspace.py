@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import DataAbsent, TcmbenchError, UnknownName
-from tcmbench.specs import toml
+from tcmbench.specs import toml, views
 from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
@@ -33,6 +33,7 @@ _FOLDERS = {
     "ModelSet": "models/sets",
     "Suite": "tasks/suites",
     "TaskSpec": "tasks",
+    "DataSet": "tasks/datasets",
 }
 """Kind of spec → folder of its files. By name, as importing all of them takes longer than reading one."""
 
@@ -48,7 +49,7 @@ class Workspace:
     """Folders that hold `tasks/` and `models/`, the user's own first."""
 
     data_root: Path
-    """Folder that holds the data."""
+    """Folder that holds the data, the nearest where there are several."""
 
     cache: Path
     """Folder of the store: scores, trained models, embeddings, generated data."""
@@ -56,10 +57,18 @@ class Workspace:
     given: tuple[toml.Spec, ...] = ()
     """Bases and tasks without a spec file, passed to a command as a path or as a name on the hub."""
 
+    further_data_roots: tuple[Path, ...] = ()
+    """Folders that hold data as well, the nearer ones first."""
+
     @property
     def store(self) -> Store:
         """Content-addressed artefacts."""
         return Store(self.cache)
+
+    @property
+    def data_roots(self) -> tuple[Path, ...]:
+        """All folders that data is looked for in, the nearest first."""
+        return (self.data_root, *self.further_data_roots)
 
     @property
     def leaderboards(self) -> Path:
@@ -76,6 +85,12 @@ class Workspace:
         given = {spec.name for spec in self.given if isinstance(spec, schema)}
         return sorted(given | {name for folder in self._folders(schema) for name in toml.names(folder)})
 
+    def has_task(self, name: str) -> bool:
+        """Return whether a name is that of a local task, or of a view of one."""
+        from tcmbench.specs.task import TaskSpec
+
+        return views.base_name(name) in self.names(TaskSpec)
+
     def spec(self, schema: type[SpecT], name: str, *, where: str = "") -> SpecT:
         """Read a spec by name; the workspace's own hides a bundled one of the same name.
 
@@ -83,6 +98,8 @@ class Workspace:
             UnknownName: No such spec.
             SpecError: It doesn't fit its schema.
         """
+        if schema.__name__ == "TaskSpec" and (task := views.base_name(name)) != name:
+            return views.view_of(self.spec(schema, task, where=where), name)  # type: ignore[arg-type, return-value]
         for given in self.given:
             if isinstance(given, schema) and given.name == name:
                 return given
@@ -91,7 +108,8 @@ class Workspace:
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reader rejects it.
             if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
-        kind = "model set" if schema.__name__ == "ModelSet" else schema.__name__.removesuffix("Spec").lower()
+        kinds = {"ModelSet": "model set", "DataSet": "data set", "TaskSpec": "task"}
+        kind = kinds.get(schema.__name__, schema.__name__.lower())
         raise UnknownName.of(kind, name, self.names(schema), where=where)
 
     def variants(self, model_set: ModelSet) -> list[Variant]:
@@ -179,33 +197,52 @@ class Workspace:
         return [content / _FOLDERS[schema.__name__] for content in self.content]
 
 
-def find(start: Path, *, data: Path | None = None, cache: Path | None = None) -> Workspace:
+def find(
+    start: Path, *, data: Path | None = None, cache: Path | None = None, shared_data: Path | None = None
+) -> Workspace:
     """Return the workspace that contains `start`, or one that uses only the bundled content.
+
+    Data is looked for in `data`, in `data/` of the workspace, in `shared_data` and in the user's cache, in this order.
 
     Args:
         start: Folder to look from, upwards.
-        data: Data root; None takes `data/` in the workspace where it exists, else the user's cache.
+        data: Data root that comes first.
         cache: Store; None takes the user's cache.
+        shared_data: Data root of several workspaces.
 
     Raises:
-        DataAbsent: `data` isn't None and isn't a folder.
+        DataAbsent: `data` or `shared_data` isn't None and isn't a folder.
     """
     bundled = bundled_content()
     own = next((p for p in (start, *start.parents) if _is_workspace(p)), None)
     content: Sequence[Path] = (bundled,) if own is None or own == bundled else (own, bundled)
     root = own or start
     user_cache = Path.home() / ".cache" / "tcmbench"
-    if data is not None and not data.is_dir():
-        raise DataAbsent(data, what="The data root", how="Pass an existing folder with --data or $TCMBENCH_DATA.")
-    if data is None:
-        data = root / "data" if (root / "data").is_dir() else user_cache / "data"
-    return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")
+    for given in (data, shared_data):
+        if given is not None and not given.is_dir():
+            raise DataAbsent(given, what="The data root", how="Pass an existing folder with --data or $TCMBENCH_DATA.")
+    candidates = (data, root / "data", shared_data, user_cache / "data")
+    roots = [folder for folder in candidates if folder is not None and folder.is_dir()] or [user_cache / "data"]
+    distinct = {folder.resolve(): folder for folder in reversed(roots)}
+    nearest, *further = reversed(distinct.values())
+    return Workspace(
+        root=root,
+        content=tuple(content),
+        data_root=nearest,
+        cache=cache or user_cache / "store",
+        further_data_roots=tuple(further),
+    )
 
 
 def from_environment(folder: Path, *, data: Path | None = None) -> Workspace:
-    """Return the workspace of a folder, with `TCMBENCH_DATA`, where `data` is None, and `TCMBENCH_CACHE` applied."""
-    root = data or _variable("TCMBENCH_DATA")
-    return find(folder.resolve(), data=root and root.resolve(), cache=_variable("TCMBENCH_CACHE"))
+    """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    shared = _variable("TCMBENCH_DATA")
+    return find(
+        folder.resolve(),
+        data=data and data.resolve(),
+        cache=_variable("TCMBENCH_CACHE"),
+        shared_data=shared and shared.resolve(),
+    )
 
 
 def _variable(name: str) -> Path | None:

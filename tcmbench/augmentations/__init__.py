@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field, field_validator
 
+from tcmbench.data.tcm_sd import ENTRY_FIELDS, EntryField
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 
@@ -17,16 +18,7 @@ if TYPE_CHECKING:
 
     from tcmbench.data.tcm_sd import Syndrome
 
-DocumentField = Literal["name", "definition", "manifestations", "diseases"]
-
-FIELDS: tuple[DocumentField, ...] = ("name", "definition", "manifestations", "diseases")
-
-_TITLES: dict[DocumentField, str] = {
-    "name": "名称",
-    "definition": "定义",
-    "manifestations": "典型表现",
-    "diseases": "常见疾病",
-}
+FIELDS: tuple[EntryField, ...] = tuple(ENTRY_FIELDS)
 
 
 class AugmentationOptions(PluginOptions):
@@ -39,12 +31,12 @@ class AugmentationOptions(PluginOptions):
 class FieldOptions(AugmentationOptions):
     """Options of augmentations of whole fields."""
 
-    fields: tuple[DocumentField, ...] = Field(default=FIELDS, min_length=2)
+    fields: tuple[EntryField, ...] = Field(default=FIELDS, min_length=2)
     """Fields that are used; for a knowledge base without diseases, name the other three here."""
 
     @field_validator("fields")
     @classmethod
-    def _fields_are_distinct(cls, fields: tuple[DocumentField, ...]) -> tuple[DocumentField, ...]:
+    def _fields_are_distinct(cls, fields: tuple[EntryField, ...]) -> tuple[EntryField, ...]:
         if len(set(fields)) != len(fields):
             raise ValueError(f"fields must differ from one another, got {', '.join(fields)}")
         return fields
@@ -66,7 +58,7 @@ class Augmentation(Protocol):
         ...
 
 
-def render(syndrome: Syndrome, fields: Sequence[DocumentField], *, options: AugmentationOptions) -> str | None:
+def render(syndrome: Syndrome, fields: Sequence[EntryField], *, options: AugmentationOptions) -> str | None:
     """Return the document with these fields in this order; None where it lacks one and `missing` is "exclude".
 
     All four fields in their usual order give `syndrome.document()`.
@@ -78,7 +70,7 @@ def render(syndrome: Syndrome, fields: Sequence[DocumentField], *, options: Augm
     if lacking:
         complain(syndrome, lacking, options=options)
         return None
-    return "\n".join(_line(syndrome, field) for field in fields)
+    return syndrome.document(fields)
 
 
 def complain(syndrome: Syndrome, lacking: Sequence[str], *, options: AugmentationOptions) -> None:
@@ -93,8 +85,3 @@ def complain(syndrome: Syndrome, lacking: Sequence[str], *, options: Augmentatio
             f'{" and no ".join(lacking)}. Fill them in, name other fields, or set missing = "exclude" to leave such '
             "views out."
         )
-
-
-def _line(syndrome: Syndrome, field: DocumentField) -> str:
-    ending = "。" if field == "name" else ""
-    return f"{_TITLES[field]}：{getattr(syndrome, field)}{ending}"

@@ -5,17 +5,15 @@ A model trained on whole entries only relies on the name; one trained on all com
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 from tcmbench.augmentations import FieldOptions, render
+from tcmbench.specs.views import combinations
 
 if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
 
 REVISION = "1"
-
-_FEWEST = 2
 
 
 class Options(FieldOptions):
@@ -28,6 +26,4 @@ def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | Non
     Raises:
         DataError: The document lacks a field and `missing` is "error".
     """
-    sizes = range(_FEWEST, len(options.fields) + 1)
-    chosen = (fields for size in sizes for fields in itertools.combinations(options.fields, size))
-    return tuple(render(syndrome, fields, options=options) for fields in chosen)
+    return tuple(render(syndrome, fields, options=options) for fields in combinations(options.fields))

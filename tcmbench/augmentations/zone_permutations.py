@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tcmbench.augmentations import AugmentationOptions, DocumentField, complain
+from tcmbench.augmentations import AugmentationOptions, complain
+from tcmbench.data.tcm_sd import EntryField
 
 if TYPE_CHECKING:
     from tcmbench.data.tcm_sd import Syndrome
@@ -32,10 +33,10 @@ class Options(AugmentationOptions):
     count: int = Field(default=4, ge=1, le=10_000)
     """Variants of each document."""
 
-    clauses: tuple[DocumentField, ...] = ("manifestations",)
+    clauses: tuple[EntryField, ...] = ("manifestations",)
     """Zones whose clauses are permuted (split at commas and at the ends of sentences)."""
 
-    sentences: tuple[DocumentField, ...] = ("definition",)
+    sentences: tuple[EntryField, ...] = ("definition",)
     """Zones whose sentences are permuted."""
 
 

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tcmbench.boards import publish
+from tcmbench.boards import losses, publish
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.errors import TcmbenchError
 from tcmbench.records.events import JobFailed, JobFinished, Note
@@ -77,7 +77,9 @@ class LiveBoard:
     def _write(self) -> None:
         place, model_set, planned = self._selection.workspace, self._selection.model_set, self._selection.planned
         entries = status.mark(gather.entries(place, model_set, planned), status.running(place.store))
-        page, *_ = publish.place(publish.folder(place, model_set, planned), self._contents(entries))
+        target = publish.folder(place, model_set, planned)
+        losses.refuse(target, model_set.name, entries)
+        page, *_ = publish.place(target, self._contents(entries))
         if self._is_first:
             self._is_first = False
             self._emit(Note(f"first board: {page} (written again as rows come)"))

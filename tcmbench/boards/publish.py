@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.boards import losses
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
@@ -66,9 +67,15 @@ def write_board(
     policy: Path | None = None,
     part: Part = WHOLE,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores of a part of it."""
+    """Write the board of a set and return it with the missing scores of a part of it.
+
+    Raises:
+        ScoreMissing: It would lose scores because data is absent; the board that is there stays.
+    """
+    target = folder(workspace, model_set, planned)
+    losses.refuse(target, model_set.name, entries)
     stored = stored_board(workspace, model_set, planned, entries, policy=policy)
-    files = place(folder(workspace, model_set, planned), {name: (stored / name).read_bytes() for name in PUBLISHED})
+    files = place(target, {name: (stored / name).read_bytes() for name in PUBLISHED})
     summary = (stored / _SUMMARY).read_text(encoding="utf-8")
     return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
 

@@ -1,48 +1,114 @@
-"""`tcmbench data`: validate, convert, generate and build data."""
+"""`tcmbench data`: get, validate, convert, generate and build data."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tcmbench.cli import group
 from tcmbench.cli._output import say
-from tcmbench.cli.place import DataOption, SetOption
+from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
-app = group("Validate, convert, generate and build data.")
+if TYPE_CHECKING:
+    from tcmbench.specs.data_set import DataSet
+    from tcmbench.workspace import Workspace
+
+app = group("Get, validate, convert, generate and build data.")
+
+
+@app.command()
+def get(
+    name: Annotated[str, typer.Argument(help="Data set; without one, all are listed.")] = "",
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Agree to the licence without a question.")
+    ] = False,
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", help="Local file in place of a download; one per file of the set.")
+    ] = None,
+    mirror: Annotated[
+        str,
+        typer.Option(envvar="TCMBENCH_MIRROR", help="Address in place of the source's scheme and host.", metavar="URL"),
+    ] = "",
+    again: Annotated[bool, typer.Option("--again", help="Fetch data again that is there.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Fetch a public data set into the data root.
+
+    The licence is shown and agreed to once. Downloads are resumed, checked and converted; nothing else is replaced.
+    """
+    from tcmbench.cli.place import workspace
+    from tcmbench.data.public import get as public
+    from tcmbench.errors import SpecError
+    from tcmbench.specs.data_set import DataSet, checked_url
+
+    place = workspace(data)
+    if not name:
+        for each, data_set in place.specs(DataSet):
+            if isinstance(data_set, DataSet):
+                _show_data_set(data_set, state=public.state(place, data_set))
+            else:
+                say(f"{each}  broken: {data_set}")
+        return
+    try:
+        mirror = mirror and checked_url(mirror)
+    except ValueError as error:
+        raise SpecError(f"--mirror: {error}.") from error
+    data_set = place.spec(DataSet, name)
+    if not public.accepted(place, data_set):
+        _agree(place, data_set, is_accepted=accept_licence)
+    target = public.get(place, data_set, local=file or (), mirror=mirror, again=again)
+    say(f"{target}: {data_set.name}")
+
+
+def _agree(place: Workspace, data_set: DataSet, *, is_accepted: bool) -> None:
+    """Show a licence, and ask for agreement where a person can answer.
+
+    Raises:
+        DataError: The licence isn't agreed to.
+    """
+    import sys
+
+    from tcmbench.data.public import get as public
+    from tcmbench.errors import DataError
+
+    say(f"{data_set.name}: {data_set.description}\nSource:  {data_set.homepage}\nLicence: {data_set.terms}")
+    if not is_accepted:
+        if not sys.stdin.isatty():
+            raise DataError(f"{data_set.name}: the licence needs agreement. If you agree, add --accept-licence.")
+        if not typer.confirm("Do you agree to this licence?"):
+            raise DataError(f"{data_set.name}: nothing was fetched, as its licence was not agreed to.")
+    public.accept(place, data_set)
+
+
+def _show_data_set(data_set: DataSet, *, state: str) -> None:
+    largest = sum(each.largest for each in data_set.files)
+    how = "by hand" if data_set.manual else f"at most {largest / 1e6:.0f} MB"
+    say(f"{data_set.name:<14} {state:<12} {how:<14} {data_set.path}")
+    say(f"{'':<14} {data_set.description}\n{'':<14} {data_set.homepage}; licence: {data_set.terms}")
+    if data_set.manual and state == "absent":
+        say(f"{'':<14} {data_set.manual}")
 
 
 @app.command()
 def validate(
-    folder: Annotated[Path, typer.Argument(help="TCM-SD folder: splits, knowledge base, vocabulary.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    what: Annotated[str, typer.Argument(metavar="DATA", help="A file or folder of a task, or the name of a task.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, without texts.")] = False,
+    kind: Annotated[
+        str, typer.Option("--type", help="Type of task, where the layout fits several: `tcmbench list task-types`.")
+    ] = "",
+    data: DataOption = None,
 ) -> None:
-    """Report the contents of a TCM-SD folder and its problems.
+    """Show the data of a task as it is measured, and its problems.
 
-    Exits with 2 if it can't be used.
+    Prints counts and the first three rows, for a TCM-SD folder copies and labels as well. Exits with 2 if the data
+    can't be used.
     """
-    from tcmbench.data import validate as validation
-    from tcmbench.errors import DataError
+    from tcmbench.cli._data_report import show
 
-    report = validation.validate(folder)
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
-    else:
-        from rich.console import Console
-
-        from tcmbench.data.validate_view import render
-
-        Console(highlight=False).print(*render(report), sep="\n")
-    if not report.is_usable:
-        missing = len(report.labels.not_in_knowledge)
-        raise DataError(
-            f"{folder}: {missing} gold syndromes are not in the knowledge base (see above), so records can't "
-            "be scored. Add the entries, or a label_map.txt that renames the labels."
-        )
+    show(workspace(data), what, kind=kind, as_json=as_json)
 
 
 @app.command()
@@ -61,7 +127,6 @@ def build(
     With --set it is the training set of that set: leaks into the set's tasks are detected, and dropped where the
     variant is configured so. With --suite, leaks into that suite's tasks.
     """
-    from tcmbench.cli.place import workspace
     from tcmbench.cli.recipe import recipe_and_leaks
     from tcmbench.tuning import tune
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tcmbench.data import fields, reading, table_files
 from tcmbench.data.label_map import LabelMap, read_label_map
@@ -30,6 +30,21 @@ KNOWLEDGE = "syndrome_knowledge"
 
 _VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
 _LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
+
+RecordField = Literal["chief_complaint", "history", "examination"]
+
+RECORD_FIELDS: dict[RecordField, str] = {"chief_complaint": "主诉", "history": "现病史", "examination": "体格检查"}
+"""Field of a record that a query may contain → its heading, in the usual order."""
+
+EntryField = Literal["name", "definition", "manifestations", "diseases"]
+
+ENTRY_FIELDS: dict[EntryField, str] = {
+    "name": "名称",
+    "definition": "定义",
+    "manifestations": "典型表现",
+    "diseases": "常见疾病",
+}
+"""Field of an entry of the knowledge base that a document may contain → its heading, in the usual order."""
 
 LAYOUT = (
     "A TCM-SD folder contains train, dev and test (also test_*) and syndrome_knowledge, as .jsonl or another format of "
@@ -60,14 +75,10 @@ class Record:
 
     disease: str
 
-    def query(self) -> str:
-        """Return the text of the query: the record's fields, one per line."""
-        parts = (
-            ("主诉", self.chief_complaint),
-            ("现病史", self.history),
-            ("体格检查", self.examination),
-        )
-        return "".join(f"{name}：{text}\n" for name, text in parts if text)
+    def query(self, fields: Iterable[RecordField] = tuple(RECORD_FIELDS)) -> str:
+        """Return the text of the query: these fields of the record, one per line; "" where it has none of them."""
+        texts = ((RECORD_FIELDS[field], getattr(self, field)) for field in fields)
+        return "".join(f"{heading}：{text}\n" for heading, text in texts if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +97,10 @@ class Syndrome:
 
     diseases: str
 
-    def document(self) -> str:
-        """Return the text of the document: the entry's fields, one per line."""
-        parts = (
-            ("定义", self.definition),
-            ("典型表现", self.manifestations),
-            ("常见疾病", self.diseases),
-        )
-        return "\n".join([f"名称：{self.name}。", *(f"{name}：{text}" for name, text in parts if text)])
+    def document(self, fields: Iterable[EntryField] = tuple(ENTRY_FIELDS)) -> str:
+        """Return the text of the document: these fields of the entry, one per line; "" where it has none of them."""
+        texts = ((field, getattr(self, field)) for field in fields)
+        return "\n".join(f"{ENTRY_FIELDS[field]}：{text}{'。' * (field == 'name')}" for field, text in texts if text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import logging
 import math
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcmbench import tasks
-from tcmbench.errors import DamagedArtefact, DataAbsent, EvaluationError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, EvaluationError, TcmbenchError
+from tcmbench.evaluation import hub_data
 from tcmbench.evaluation import item_tables as items
 from tcmbench.records import failures
 from tcmbench.records.provenance import provenance
@@ -20,6 +20,7 @@ from tcmbench.tasks import sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mteb.abstasks import AbsTask
     from mteb.models.models_protocols import MTEBModels
@@ -136,17 +137,20 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     recorder = items.Recorder(instance)
     before = (getattr(loaded, "encoded_texts", 0), getattr(loaded, "encoded_tokens", 0))
     start = time.monotonic()
-    with failures.explained(f"{model.name} on {task.name}/{split}", place=workspace.cache):
-        _load_data(instance, task)
+    where = f"{model.name} on {task.name}/{split}"
+    with failures.explained(where, place=workspace.cache):
+        if task.spec is None:
+            hub_data.load(instance)
+        else:
+            instance.load_data()
         sampled = _restrict(instance, task, split=split, subset=subset)
         # mteb's tools must not take a sample's result for the task's
         cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")
         result = _through_mteb(loaded, instance, cache, keeps_predictions=task.needs == "texts")
-    seconds = time.monotonic() - start
-    where = f"{model.name} on {task.name}/{split}"
-    scores = _scores_of(result, split=split, subset=subset, where=where)
-    table = items.items_table(instance, recorder, scores, metric=task.metric, split=split, subset=subset)
-    value = items.recompute(table, metric=task.metric, statistic=task.statistic)
+        seconds = time.monotonic() - start
+        scores = _scores_of(result, split=split, subset=subset, where=where)
+        table = items.items_table(instance, recorder, scores, metric=task.metric, split=split, subset=subset)
+        value = items.recompute(table, metric=task.metric, statistic=task.statistic)
     reported = scores.get(task.metric)
     if not isinstance(reported, int | float) or not math.isfinite(reported):
         raise EvaluationError(f"{where}: expected a finite {task.metric} from mteb, got {reported!r}")
@@ -181,27 +185,6 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
-
-
-def _load_data(instance: AbsTask, task: Task) -> None:
-    """Load a task's data; that of mteb's own tasks comes from a hub or its cache.
-
-    Raises:
-        DataAbsent: It is in neither.
-    """
-    if task.spec is not None:
-        instance.load_data()
-        return
-    where = str(instance.metadata.dataset["path"])
-    try:
-        instance.load_data()
-    except OSError as error:  # what the hub's and datasets' errors of an absent network or file derive from
-        raise DataAbsent(
-            Path(where),
-            what=f"Data of mteb's task {task.name}",
-            how=f"It is on the Hugging Face hub, out of reach or switched off here ({type(error).__name__}). "
-            f"On a machine with a network run: hf download --repo-type dataset {where}; then copy the cache here.",
-        ) from error
 
 
 def _restrict(instance: AbsTask, task: Task, *, split: str, subset: str) -> tuple[str, ...]:

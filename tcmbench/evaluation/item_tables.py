@@ -119,8 +119,13 @@ def _classification_items(
 
 
 def _clustering_items(scores: Mapping[str, Any]) -> pa.Table:
-    """Return one row per clustering experiment: V-measure is a property of a sample, not of a text."""
-    measures = [value for level in sorted(scores["v_measures"]) for value in scores["v_measures"][level]]
+    """Return one row per clustering experiment: V-measure is a property of a sample, not of a text.
+
+    mteb's older clustering tasks report one list, over the sets of the data; its newer ones a list per level of labels.
+    """
+    reported = scores["v_measures"]
+    levels = [reported] if isinstance(reported, list) else [reported[level] for level in sorted(reported)]
+    measures = [value for level in levels for value in level]
     return _table({"v_measure": measures}, ids=[f"experiment-{i}" for i in range(len(measures))])
 
 

@@ -35,12 +35,11 @@ def task_cards(
         variants: Variants of the board; their training records say which syndromes were seen.
         show_text: Whether to hold the texts of queries and of texts to classify; only where the user asked for it.
     """
-    ours = set(workspace.names(TaskSpec))
     seen = _trained_labels(workspace, variants)
     cards = {}
     read: dict[tuple[Path, str], Sequence[Record]] = {}
     for column in planned.suite.tasks:
-        if column.task not in ours:
+        if not workspace.has_task(column.task):
             continue
         spec = workspace.spec(TaskSpec, column.task)
         task = planned.tasks.get(column.task)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from tcmbench.specs.names import FileName, Prose, leads_outside
 from tcmbench.specs.toml import Spec
+
+Values = tuple[str, ...] | Literal["combinations"]
+"""Values of an option in a view; or all combinations of two or more of the values that the task's options give it."""
 
 
 class TaskSpec(Spec):
@@ -48,6 +51,19 @@ class TaskSpec(Spec):
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the type."""
+
+    views: dict[str, tuple[Values, ...]] = Field(default_factory=dict)
+    """Option that is a list → its values in further tasks of this file (`specs/views.py`)."""
+
+    @model_validator(mode="after")
+    def _combinations_have_values(self) -> TaskSpec:
+        for option, values in self.views.items():
+            own = self.options.get(option)
+            if "combinations" in values and not (isinstance(own, list) and len(own) > 1):
+                raise ValueError(
+                    f'views of {option}: for "combinations", write its values under [options], two or more'
+                )
+        return self
 
     @model_validator(mode="after")
     def _path_stays_inside(self) -> TaskSpec:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tcmbench.errors import DataError
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
-from tcmbench.task_types._syndromes import folder_files
+from tcmbench.task_types._syndromes import RecordView, folder_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,7 @@ SCORES = "texts"
 LAYOUT = TcmSd()
 
 
-class Options(PluginOptions):
+class Options(RecordView):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
@@ -56,23 +55,29 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
     def read(split: str) -> Labelled:
         folder = read_folder(source.path, splits=sorted({"train", split}))
-        counts = Counter(record.labels[0] for record in folder.splits["train"])
+        train = options.texts(folder.splits["train"], where="split train").texts
+        counts = Counter(record.labels[0] for record in folder.splits["train"] if record.record_id in train)
         classes = {label for label, count in counts.items() if count >= options.minimum}
-        records = [record for record in folder.splits[split] if record.labels[0] in classes]
+        read = options.texts(folder.splits[split], where=f"split {split}")
+        with_text = [record for record in folder.splits[split] if record.record_id in read.texts]
+        records = [record for record in with_text if record.labels[0] in classes]
         if not records:
             raise DataError(
                 f"{source.path}: no syndrome has {options.minimum} training records and one in split {split}"
             )
-        rare = len(folder.splits[split]) - len(records)
+        rare = len(with_text) - len(records)
         return Labelled(
             columns={
-                "text": [record.query() for record in records],
+                "text": [read.texts[record.record_id] for record in records],
                 "label": [record.labels[0] for record in records],
                 "item": [record.record_id for record in records],
                 "cluster": [record.patient_id for record in records],
             },
             places=[f"{source.path}: split {split}, record {record.record_id}" for record in records],
-            notes=[f"split {split}: {rare} records are left out, as their syndrome is rare in training"] * (rare > 0),
+            notes=[
+                *read.notes,
+                *[f"split {split}: {rare} records are left out, as their syndrome is rare in training"] * (rare > 0),
+            ],
         )
 
     probe = linear_probe(read, samples_per_label=options.samples_per_label, experiments=options.experiments)

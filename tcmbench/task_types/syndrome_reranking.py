@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
-from tcmbench.task_types._syndromes import folder_files
+from tcmbench.task_types._syndromes import SyndromeView, folder_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +27,8 @@ SCORES = "candidates"
 LAYOUT = TcmSd()
 
 
-class Options(PluginOptions):
-    """Size of the pool."""
+class Options(SyndromeView):
+    """Size of the pool, and the fields that are read; the pool itself follows from all fields."""
 
     confusable: int = 10
     """Syndromes that share elements or diseases with a gold one, or are merged with it."""
@@ -55,8 +54,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read one split and its candidates."""
-            read = read_pool(source.path, split)
-            candidates = candidate_pools(
+            read = read_pool(source.path, split, view=options)
+            pools = candidate_pools(
                 read.folder,
                 split,
                 confusable=options.confusable,
@@ -69,8 +68,9 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
                 documents=read.documents,
                 queries=read.queries,
                 qrels=read.qrels,
-                candidates=candidates,
+                candidates={query: [name for name in pools[query] if name in read.documents] for query in read.queries},
                 items=read.items,
+                notes=read.notes,
             )
 
     return declare(SyndromeReranking, spec, source, "Reranking", metric=METRIC)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import Source, declare
 from tcmbench.task_types._layouts import TcmSd
-from tcmbench.task_types._syndromes import folder_files
+from tcmbench.task_types._syndromes import SyndromeView, folder_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +28,8 @@ SCORES = "documents"
 LAYOUT = TcmSd()
 
 
-class Options(PluginOptions):
-    """Which documents are searched."""
+class Options(SyndromeView):
+    """Which documents are searched, and which fields are read."""
 
     pool: Literal["knowledge_base", "closed"] = "knowledge_base"
     """The whole knowledge base, or the syndromes of syndrome_vocab.txt alone."""
@@ -53,8 +52,15 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read one split."""
-            read = read_pool(source.path, split, pool=options.pool)
-            self.set_split(split, documents=read.documents, queries=read.queries, qrels=read.qrels, items=read.items)
+            read = read_pool(source.path, split, view=options, pool=options.pool)
+            self.set_split(
+                split,
+                documents=read.documents,
+                queries=read.queries,
+                qrels=read.qrels,
+                items=read.items,
+                notes=read.notes,
+            )
 
         def query_scores(self, per_query: PerQuery, *, split: str, subset: str) -> dict[str, float]:
             """Return macro-R@1 and, for the closed pool, accuracy and macro-F1."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tcmbench.task_types import Source, declare
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._layouts import TcmSd
-from tcmbench.task_types._syndromes import folder_files
+from tcmbench.task_types._syndromes import SyndromeView, folder_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,8 @@ SCORES = "candidates"
 LAYOUT = TcmSd()
 
 
-class Options(FirstStage):
-    """The first stage."""
+class Options(FirstStage, SyndromeView):
+    """The first stage, and the fields that both stages read."""
 
 
 def files(path: Path, spec: TaskSpec) -> list[Path]:
@@ -47,7 +47,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
         def load_split(self, split: str) -> None:
             """Read one split and run the first stage, once."""
-            read = read_pool(source.path, split)
+            read = read_pool(source.path, split, view=options)
             self.set_split(
                 split,
                 documents=read.documents,
@@ -55,6 +55,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
                 qrels=read.qrels,
                 candidates=options.candidates(read.queries, read.documents, source=source, split=split),
                 items=read.items,
+                notes=read.notes,
             )
 
     return declare(SyndromeTwoStage, spec, source, "Reranking", metric=METRIC)

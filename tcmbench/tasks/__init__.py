@@ -13,13 +13,15 @@ from tcmbench.errors import DataAbsent, DataError, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.reason import Reason
 from tcmbench.records.task import Task
+from tcmbench.specs import views
+from tcmbench.specs.data_set import DataSet
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.store import differences, key
 from tcmbench.task_types import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -36,13 +38,15 @@ _STAGE = "task 2"
 _NOT_OF_SCORES = frozenset(
     {
         "name", "description", "description_zh", "source", "license", "synthetic", "path", "outside_data_root",
-        "languages", "type", "options", "metric",
+        "languages", "type", "options", "metric", "views",
     }
 )  # fmt: skip
 """Fields of a task that change no score, or whose effect the revision holds already."""
 
 _FOREIGN_STATISTIC: dict[str, str] = {"STS": "spearman", "PairClassification": "average_precision"}
 _FOREIGN_METRIC = {"STS": "cosine_spearman", "PairClassification": "cosine_ap"}
+_FOREIGN_COMMIT = {"PublicHealthQA": "3b67b6b"}
+"""Commits of data that mteb takes from a branch, which may move: the revision that mteb's citation names."""
 
 
 def instantiate(task: Task, split: str, *, subset: str = "default") -> AbsTask:
@@ -105,18 +109,19 @@ def resolve(workspace: Workspace, name: str) -> Task:
         DataAbsent: Files of a local task that aren't on this machine; the message says how to get them.
         SpecError: Options that the task's type doesn't have.
     """
-    if name in workspace.names(TaskSpec):
+    if workspace.has_task(name):
         return _local(workspace, workspace.spec(TaskSpec, name))
     return _foreign(workspace, name)
 
 
 def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
-    """Look up all tasks of a suite; those without readable data are listed with the reason.
+    """Look up all tasks of a suite, with their views; those without readable data are listed with the reason.
 
     Raises:
         UnknownName: A task, or a split or subset of one of ours, that does not exist.
         SpecError: Options that a task's type doesn't have.
     """
+    suite = _with_views(workspace, suite)
     present: dict[str, Task] = {}
     absent: dict[str, Reason] = {}
     for column in suite.tasks:
@@ -124,6 +129,7 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
     for name in dict.fromkeys(column.task for column in suite.tasks):
         try:
             present[name] = replace(resolve(workspace, name), limit=suite.limit)
+            _check_foreign(present[name], suite)
         except DataAbsent as error:
             absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)
         except DataError as error:  # affects this task's columns, not the suite
@@ -141,6 +147,18 @@ def plan_set(workspace: Workspace, model_set: ModelSet) -> PlannedSuite:
     return plan_suite(workspace, workspace.spec(Suite, model_set.suite, where=f"set {model_set.name}"))
 
 
+def _with_views(workspace: Workspace, suite: Suite) -> Suite:
+    """Return a suite with a column for every view that its tasks declare; a view that it names itself stays one."""
+    columns: dict[str, SuiteTask] = {}
+    for column in suite.tasks:
+        family: Iterable[SuiteTask] = (column,)
+        if workspace.has_task(column.task):
+            family = views.columns(column, workspace.spec(TaskSpec, column.task))
+        columns |= {view.column: view for view in family if view.column not in columns}
+    own = {column.column: column for column in suite.tasks}
+    return suite.model_copy(update={"tasks": tuple(own.get(name, view) for name, view in columns.items())})
+
+
 def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None:
     """Refuse a split or a subset that a local task doesn't declare.
 
@@ -150,7 +168,7 @@ def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None
     Raises:
         UnknownName: No such split or subset; the message says which there are.
     """
-    if column.task not in workspace.names(TaskSpec):
+    if not workspace.has_task(column.task):
         return
     spec = workspace.spec(TaskSpec, column.task)
     where = f"{where}: task {spec.name}"
@@ -158,6 +176,25 @@ def check_column(workspace: Workspace, column: SuiteTask, *, where: str) -> None
         raise UnknownName.of("split", column.split, spec.splits, where=where)
     if column.subset != "default":
         raise UnknownName.of("subset", column.subset, ["default"], where=where)
+
+
+def _check_foreign(task: Task, suite: Suite) -> None:
+    """Refuse a split or subset that mteb doesn't evaluate: its loader takes another split in its place.
+
+    Raises:
+        UnknownName: No such split or subset; the message says which there are.
+    """
+    if task.task_class is None:
+        return
+    metadata = task.task_class.metadata
+    where = f"suite {suite.name}: task {task.name}"
+    for column in suite.tasks:
+        if column.task != task.name:
+            continue
+        if column.split not in metadata.eval_splits:
+            raise UnknownName.of("split", column.split, metadata.eval_splits, where=where)
+        if column.subset not in metadata.hf_subsets:
+            raise UnknownName.of("subset", column.subset, metadata.hf_subsets, where=where)
 
 
 def layout(spec: TaskSpec) -> Layout:
@@ -181,7 +218,8 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
-        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=f"{how} Licence: {spec.license}.")
+        how = f"{location.looked_in(workspace)} {how} Licence: {spec.license}.{_command(workspace, spec)}"
+        raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=how)
     contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent
     revision = key(
@@ -206,6 +244,14 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     )
 
 
+def _command(workspace: Workspace, spec: TaskSpec) -> str:
+    """Return the command that fetches the data of a task; "" where there is none."""
+    for name, data_set in workspace.specs(DataSet):
+        if isinstance(data_set, DataSet) and data_set.path == spec.path and data_set.files:
+            return f" Run: tcmbench data get {name}"
+    return ""
+
+
 def _foreign(workspace: Workspace, name: str) -> Task:
     import mteb
 
@@ -217,7 +263,7 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         raise UnknownName(
             f"{str(close).partition(' Known:')[0]} Ours: {ours}; and the tasks of mteb {mteb.__version__}."
         )
-    task_class = registry[name]
+    task_class = _at_commit(registry[name])
     meta = task_class.metadata
     kind = str(meta.type)
     needs: Ability = "texts"
@@ -234,6 +280,16 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         spec=None,
         task_class=task_class,
     )
+
+
+def _at_commit(task_class: type[AbsTask]) -> type[AbsTask]:
+    """Return a task of mteb with data that can't move: a score's key would stay while the data changes."""
+    commit = _FOREIGN_COMMIT.get(task_class.metadata.name)
+    if commit is None:
+        return task_class
+    dataset = {**task_class.metadata.dataset, "revision": commit}
+    metadata = task_class.metadata.model_copy(update={"dataset": dataset})
+    return type(task_class.__name__, (task_class,), {"metadata": metadata, "__module__": task_class.__module__})
 
 
 def importlib_get_tasks() -> ModuleType:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from tcmbench.data import reading
 from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
 from tcmbench.errors import StoreError
+from tcmbench.specs.views import base_name
 from tcmbench.store import key, read_json, write_json
 from tcmbench.tasks import layout
 
@@ -72,7 +73,8 @@ def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
         TrainingRow(record.query(), tuple(documents[label] for label in record.labels), query_id=record.record_id)
         for record in records
     ]
-    evaluations = [texts for task, splits in _tasks(planned) for texts in _texts(task, splits, folder.root)]
+    once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
+    evaluations = [texts for task, splits in once for texts in _texts(task, splits, folder.root)]
     found = find_leaks(rows, evaluations, patients=[record.patient_id for record in records])
     return replace(found, not_looked_into=_not_looked_into(planned))
 
@@ -101,6 +103,13 @@ def _tasks(planned: PlannedSuite) -> Iterator[tuple[Task, list[str]]]:
     for name, task in planned.tasks.items():
         if task.spec is not None and task.path is not None:
             yield task, [column.split for column in planned.suite.tasks if column.task == name]
+
+
+def _is_repeated(task: Task, splits: list[str], planned: PlannedSuite) -> bool:
+    """Return whether a task is a view of another one of the suite: leaks are found in whole records, so in the same."""
+    base = base_name(task.name)
+    others = {column.split for column in planned.suite.tasks if column.task == base}
+    return base != task.name and others.issuperset(splits)
 
 
 def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[EvaluationTexts]:

@@ -1,0 +1,1 @@
+"""Public data sets: from their sources to the layout of the data root."""
