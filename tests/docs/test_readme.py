@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import adapters
+
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
 WEIGHTS = ROOT / "models" / "mini-zh-static"
@@ -137,9 +139,12 @@ def test_the_ten_lines(shell: Path) -> None:
 
 
 def test_the_first_real_use(shell: Path) -> None:
-    """One command, without a workspace."""
-    (line,) = block("README.md", "tcmbench eval")
+    """A model on pairs, and an adapter against its base; one command each, without a workspace."""
+    score, gate = block("README.md", "tcmbench eval")
     shutil.copytree(WEIGHTS, shell / "my-model")
+    adapters.adapter(shell / "my-adapter", kind="AutoModelForCausalLM")
     (shell / "pairs.csv").write_text("query,answer\n咳嗽痰多,痰湿阻肺证\n神疲乏力,气虚证\n", encoding="utf-8")
-    said = run(shell, f"source .venv/bin/activate\n{line}")
+    said = run(shell, f"source .venv/bin/activate\n{score}")
     assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 2 items\n", said)
+    said = run(shell, f"source .venv/bin/activate\n({gate}\n) || test $? = 1")
+    assert "my-adapter" in said
