@@ -49,7 +49,7 @@ class Missing(NamedTuple):
     columns: tuple[TaskColumn, ...]
 
 
-class Unfinished(NamedTuple):
+class RunProgress(NamedTuple):
     """How far the run of a board is."""
 
     measured: int
@@ -59,7 +59,7 @@ class Unfinished(NamedTuple):
     """Models of the set."""
 
 
-def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfinished | None = None) -> str:
+def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunProgress | None = None) -> str:
     """Return the page.
 
     Args:
