@@ -118,7 +118,7 @@ def test_a_hub_that_refuses(
         online.setattr("huggingface_hub.hf_api.constants.ENDPOINT", hub.url)
         with pytest.raises(DataAbsent, match=f"LCQMC.*{reason}.*get_task"):
             hub_data.load(loading(tiny, "LCQMC"))
-        assert len(hub.requests) == 1
+        assert len([request for request in hub.requests if "LCQMC" in request]) == 1
 
 
 def test_a_cache_of_another_revision_is_not_read(online: pytest.MonkeyPatch, tiny: Workspace, tmp_path: Path) -> None:

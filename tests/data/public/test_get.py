@@ -176,6 +176,7 @@ def test_a_mirror_and_a_local_copy(place: Workspace, server: Hub, tmp_path: Path
         fetch(place, again=True, local=(path, path))
 
 
+@pytest.mark.usefixtures("clean_environment")
 def test_the_licence_is_agreed_to_once(place: Workspace, server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without agreement nothing is asked of the server; another text of the licence needs a new one."""
     monkeypatch.chdir(place.root)
@@ -191,6 +192,7 @@ def test_the_licence_is_agreed_to_once(place: Workspace, server: Hub, monkeypatc
     assert isinstance(run(app, ["data", "get", "pairs", "--again"]).exception, DataError)
 
 
+@pytest.mark.usefixtures("clean_environment")
 def test_all_are_listed(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """With state, licence and source; those without an address with what to do."""
     monkeypatch.chdir(place.root)
