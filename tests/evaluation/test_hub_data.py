@@ -73,7 +73,7 @@ def test_every_task_of_the_suite_gives_the_scores_of_plain_mteb(hub: Hub, place:
     assert plain.returncode == 0, plain.stderr[-3000:]
 
     expected = json.loads(plain.stdout.splitlines()[-1])
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in place.glob("store/scores/*/score.json")]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (place / "store/scores").rglob("score.json")]
     actual = {f"{r['task']}/{r['split']}/{r['subset']}": r for r in records if r["model"] == "mini-zh-static"}
     assert actual.keys() == expected.keys()
     assert len(expected) == len(SUITE.tasks)
