@@ -4,16 +4,27 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo boards test check bench mini-zh gpu wheel-test clean
+.PHONY: demo boards pictures test check bench mini-zh gpu wheel-test clean
 
+# Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
+	@echo "tcmbench demo: generated data, three recipes of a small base, then one of a transformer; minutes on two cores"
 	$(OFFLINE) $(BIN)/tcmbench run demo
+	$(OFFLINE) $(BIN)/tcmbench run demo-swift
 
 # A run writes to leaderboards/, which git ignores; only this copies a board to where it is published.
-boards: demo
+boards: $(VENV)/.ready
+	$(OFFLINE) $(BIN)/tcmbench run demo
 	mkdir -p docs/boards/demo
 	cp leaderboards/demo/index.html leaderboards/demo/scores.csv leaderboards/demo/scores.json docs/boards/demo/
 	git --no-pager diff --stat docs/boards
+
+# The pictures of the README, of the published board; needs Chromium and chromedriver.
+PICTURE := $(BIN)/python -m tests.boards.browser docs/boards/demo/index.html --height 1180
+pictures: $(VENV)/.ready
+	$(PICTURE) docs/images/board-light.png
+	$(PICTURE) docs/images/board-dark.png --scheme dark
+	$(PICTURE) docs/images/board-zh.png --language zh-Hans
 
 test: $(VENV)/.ready
 	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 Kind = Literal[
-    "miners", "augmentations", "trainers", "encoders", "task_types", "formats", "statistics", "columns", "figures",
-    "outputs", "executors",
+    "miners", "augmentations", "trainers", "encoders", "sources", "task_types", "formats", "statistics", "columns",
+    "figures", "outputs", "executors",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -46,6 +46,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "augmentations": "tcmbench.augmentations",
     "trainers": "tcmbench.trainers",
     "encoders": "tcmbench.encoders",
+    "sources": "tcmbench.models.sources",
     "task_types": "tcmbench.task_types",
     "formats": "tcmbench.data.formats",
     "statistics": "tcmbench.stats.statistics",

@@ -49,7 +49,7 @@ class Workspace:
     """Folders that hold `tasks/` and `models/`, the user's own first."""
 
     data_root: Path
-    """Folder that holds the data."""
+    """Folder that holds the data, the nearest where there are several."""
 
     cache: Path
     """Folder of the store: scores, trained models, embeddings, generated data."""
@@ -57,10 +57,18 @@ class Workspace:
     given: tuple[toml.Spec, ...] = ()
     """Bases and tasks without a spec file, passed to a command as a path or as a name on the hub."""
 
+    further_data_roots: tuple[Path, ...] = ()
+    """Folders that hold data as well, the nearer ones first."""
+
     @property
     def store(self) -> Store:
         """Content-addressed artefacts."""
         return Store(self.cache)
+
+    @property
+    def data_roots(self) -> tuple[Path, ...]:
+        """All folders that data is looked for in, the nearest first."""
+        return (self.data_root, *self.further_data_roots)
 
     @property
     def leaderboards(self) -> Path:
@@ -189,33 +197,52 @@ class Workspace:
         return [content / _FOLDERS[schema.__name__] for content in self.content]
 
 
-def find(start: Path, *, data: Path | None = None, cache: Path | None = None) -> Workspace:
+def find(
+    start: Path, *, data: Path | None = None, cache: Path | None = None, shared_data: Path | None = None
+) -> Workspace:
     """Return the workspace that contains `start`, or one that uses only the bundled content.
+
+    Data is looked for in `data`, in `data/` of the workspace, in `shared_data` and in the user's cache, in this order.
 
     Args:
         start: Folder to look from, upwards.
-        data: Data root; None takes `data/` in the workspace where it exists, else the user's cache.
+        data: Data root that comes first.
         cache: Store; None takes the user's cache.
+        shared_data: Data root of several workspaces.
 
     Raises:
-        DataAbsent: `data` isn't None and isn't a folder.
+        DataAbsent: `data` or `shared_data` isn't None and isn't a folder.
     """
     bundled = bundled_content()
     own = next((p for p in (start, *start.parents) if _is_workspace(p)), None)
     content: Sequence[Path] = (bundled,) if own is None or own == bundled else (own, bundled)
     root = own or start
     user_cache = Path.home() / ".cache" / "tcmbench"
-    if data is not None and not data.is_dir():
-        raise DataAbsent(data, what="The data root", how="Pass an existing folder with --data or $TCMBENCH_DATA.")
-    if data is None:
-        data = root / "data" if (root / "data").is_dir() else user_cache / "data"
-    return Workspace(root=root, content=tuple(content), data_root=data, cache=cache or user_cache / "store")
+    for given in (data, shared_data):
+        if given is not None and not given.is_dir():
+            raise DataAbsent(given, what="The data root", how="Pass an existing folder with --data or $TCMBENCH_DATA.")
+    candidates = (data, root / "data", shared_data, user_cache / "data")
+    roots = [folder for folder in candidates if folder is not None and folder.is_dir()] or [user_cache / "data"]
+    distinct = {folder.resolve(): folder for folder in reversed(roots)}
+    nearest, *further = reversed(distinct.values())
+    return Workspace(
+        root=root,
+        content=tuple(content),
+        data_root=nearest,
+        cache=cache or user_cache / "store",
+        further_data_roots=tuple(further),
+    )
 
 
 def from_environment(folder: Path, *, data: Path | None = None) -> Workspace:
-    """Return the workspace of a folder, with `TCMBENCH_DATA`, where `data` is None, and `TCMBENCH_CACHE` applied."""
-    root = data or _variable("TCMBENCH_DATA")
-    return find(folder.resolve(), data=root and root.resolve(), cache=_variable("TCMBENCH_CACHE"))
+    """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    shared = _variable("TCMBENCH_DATA")
+    return find(
+        folder.resolve(),
+        data=data and data.resolve(),
+        cache=_variable("TCMBENCH_CACHE"),
+        shared_data=shared and shared.resolve(),
+    )
 
 
 def _variable(name: str) -> Path | None:

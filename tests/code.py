@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "contents": ("tcmbench.tuning.training_data._STAGE",),
+    "converted": (
+        "tcmbench.models.sources.package._STAGE",
+        "tcmbench.models.e5s1",
+        "tcmbench.models.e5s1.model_file",
+        "tcmbench.models.e5s1.network",
+        "tcmbench.models.e5s1.tokenizer",
+    ),
+    "derived": (
+        "tcmbench.models.vocabulary._STAGE",
+        "tcmbench.models.vocabulary.files",
+        "tcmbench.models.vocabulary.samples",
+        "tcmbench.models.vocabulary.scripts",
+        "tcmbench.models.vocabulary.tokenizer_json",
+    ),
     "leaks": ("tcmbench.tuning.leaks._STAGE",),
     "models": ("tcmbench.models.revisions._STAGE", "tcmbench.encoders.runtime.cached_encoder"),
     "scores": ("tcmbench.evaluation.evaluate._REVISION",),

@@ -18,6 +18,7 @@ from tcmbench.boards import columns, figures
 from tcmbench.checks import outputs
 from tcmbench.data import formats
 from tcmbench.errors import SpecError, UnknownName
+from tcmbench.models import sources
 from tcmbench.specs.base import Ability, ModelKind, Weights
 from tcmbench.stats import statistics
 from tests.kinds import MAKERS
@@ -32,6 +33,7 @@ PROTOCOLS: dict[Kind, type] = {
     "augmentations": augmentations.Augmentation,
     "trainers": trainers.Trainer,
     "encoders": encoders.Encoder,
+    "sources": sources.WeightSource,
     "task_types": task_types.TaskType,
     "statistics": statistics.Statistic,
     "columns": columns.Column,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -33,3 +34,19 @@ def test_a_run_of_the_demo_changes_no_tracked_file(tracked: set[str], git: str) 
 def test_the_baseline_of_the_demo_is_tracked(tracked: set[str]) -> None:
     """`tcmbench check demo` has a baseline in every clone."""
     assert "leaderboards/demo/baseline.json" in tracked
+
+
+def test_the_published_demo_has_the_verdicts_that_the_readme_states() -> None:
+    """One ships, one forgets, one gains nothing; and tuning beats every baseline where it is meant to."""
+    board = json.loads((ROOT / "docs/boards/demo/scores.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in board["rows"]}
+    outcomes = {name: row["gate"]["outcome"] for name, row in rows.items() if row["kind"] == "variant"}
+    assert outcomes == {
+        "demo-static-3e-3": "pass", "demo-static-2e-2": "regression", "demo-static-2e-5": "inconclusive",
+    }  # fmt: skip
+    assert (board["recommendation"]["outcome"], board["recommendation"]["row"]) == ("ship", "demo-static-3e-3")
+    ships, forgets, nothing = (rows[f"demo-static-{rate}"]["aggregates"] for rate in ("3e-3", "2e-2", "2e-5"))
+    assert ships["in_domain"]["low"] > board["policy"]["required_gain"] > nothing["in_domain"]["high"]
+    assert forgets["general"]["high"] < -board["policy"]["margin"] < ships["general"]["low"]
+    for baseline in (row for row in board["rows"] if row["kind"] == "baseline"):
+        assert baseline["aggregates"]["in_domain"]["high"] < ships["in_domain"]["low"], baseline["name"]

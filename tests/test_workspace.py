@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcmbench.data.location import locate
 from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
 from tcmbench.models import weights
 from tcmbench.specs.base import Base
@@ -127,3 +128,39 @@ def test_the_policy_is_the_set_s_unless_a_file_overrides_it(workspace_dir: Path)
     }
     overridden = place.policies(place.spec(ModelSet, "table"), override=workspace_dir / "models/strict.toml")
     assert (overridden.source, overridden.reference.margin) == ("models/strict.toml", 0.25)
+
+
+def test_data_is_looked_for_from_the_nearest_root_on(
+    workspace_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line, the workspace, the environment; each once."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    named, own, shared = tmp_path / "named", workspace_dir / "data", tmp_path / "shared"
+    for folder in (named, own, shared):
+        folder.mkdir(exist_ok=True)
+    assert find(workspace_dir, data=named, shared_data=shared).data_roots == (named, own, shared)
+    assert find(workspace_dir, data=own, shared_data=own).data_roots == (own,)
+    own.rmdir()
+    assert find(workspace_dir).data_roots == (tmp_path / "home/.cache/tcmbench/data",)
+
+
+def test_data_comes_whole_from_the_nearest_root(
+    workspace_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No file of a further copy is mixed in, and a copy that differs is named."""
+    shared = tmp_path / "shared"
+    for folder, names in ((workspace_dir / "data", ["a"]), (shared, ["a", "b"])):
+        for name in names:
+            (folder / "task").mkdir(parents=True, exist_ok=True)
+            (folder / "task" / name).write_text("text", encoding="utf-8")
+    (shared / "other").mkdir()
+    place = find(workspace_dir, shared_data=shared)
+    assert locate(place, "task") == workspace_dir / "data/task"
+    assert locate(place, "other") == shared / "other"
+    assert locate(place, "absent") == workspace_dir / "data/absent"
+    assert f"{workspace_dir}/data/task is used; {shared}/task has other content" in caplog.text
+    caplog.clear()
+    (workspace_dir / "data/same").write_text("text", encoding="utf-8")
+    (shared / "same").write_text("text", encoding="utf-8")
+    assert locate(place, "same") == workspace_dir / "data/same"
+    assert not caplog.text

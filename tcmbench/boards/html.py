@@ -49,12 +49,23 @@ class Missing(NamedTuple):
     columns: tuple[TaskColumn, ...]
 
 
-def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
+class Unfinished(NamedTuple):
+    """How far the run of a board is."""
+
+    measured: int
+    """Models with all their scores, or with the reason of a missing one."""
+
+    models: int
+    """Models of the set."""
+
+
+def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfinished | None = None) -> str:
     """Return the page.
 
     Args:
         table: The board.
         reload_seconds: Interval at which the page reloads itself, for a view during a run; None never does.
+        unfinished: Marks the page as one of a run that hasn't ended; None for a finished one.
     """
     environment = _environment()
     summaries = summary.load_all()
@@ -81,6 +92,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None) -> str:
         data=_markup(_DATA),
         paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
         reload_seconds=reload_seconds,
+        unfinished=unfinished,
         shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
         scripts=scripts,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import plugins
+from tcmbench.boards import losses
 from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
@@ -20,6 +21,9 @@ from tcmbench.runs.part import WHOLE, Part
 from tcmbench.store import atomic_write, key, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
@@ -63,9 +67,15 @@ def write_board(
     policy: Path | None = None,
     part: Part = WHOLE,
 ) -> Result:
-    """Write the board of a set and return it with the missing scores of a part of it."""
+    """Write the board of a set and return it with the missing scores of a part of it.
+
+    Raises:
+        ScoreMissing: It would lose scores because data is absent; the board that is there stays.
+    """
+    target = folder(workspace, model_set, planned)
+    losses.refuse(target, model_set.name, entries)
     stored = stored_board(workspace, model_set, planned, entries, policy=policy)
-    files = _copied(stored, folder(workspace, model_set, planned))
+    files = place(target, {name: (stored / name).read_bytes() for name in PUBLISHED})
     summary = (stored / _SUMMARY).read_text(encoding="utf-8")
     return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
 
@@ -137,6 +147,35 @@ def board_options(
     )
 
 
+def table(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    entries: Sequence[Entry],
+    *,
+    policy: Path | None = None,
+    show_text: bool = False,
+    resamples: int | None = None,
+) -> Table:
+    """Return the content of a board, computed and not stored.
+
+    Args:
+        workspace: The workspace.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+        show_text: Whether it contains the texts of items.
+        resamples: Number of resamples; None takes the policy's.
+    """
+    from tcmbench.boards import build
+
+    options = board_options(workspace, model_set, planned, policy=policy, show_text=show_text)
+    if resamples is not None:
+        options = replace(options, policies=options.policies.with_resamples(resamples))
+    return build.build(model_set, planned.suite, entries, options=options)
+
+
 def folder(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Path:
     """Return the folder of a board: of a quick look, or of a set without a file, one that is not committed."""
     is_look = planned.suite.limit is not None or _is_given(workspace, model_set)
@@ -147,10 +186,11 @@ def _is_given(workspace: Workspace, model_set: ModelSet) -> bool:
     return any(type(spec) is type(model_set) and spec.name == model_set.name for spec in workspace.given)
 
 
-def _copied(stored: Path, target: Path) -> list[Path]:
-    targets = [target / name for name in PUBLISHED]
+def place(target: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write the files of a board into a folder, and return their paths in the same order."""
+    targets = {target / name: content for name, content in files.items()}
     with contextlib.ExitStack() as parts:
         # All are written before the first is renamed: on a full disk, page and table remain those of the same scores.
-        for target in targets:
-            parts.enter_context(atomic_write(target)).write_bytes((stored / target.name).read_bytes())
-    return targets
+        for target, content in targets.items():
+            parts.enter_context(atomic_write(target)).write_bytes(content)
+    return list(targets)

@@ -46,6 +46,8 @@ def as_text(
     ]
     if pair.planned.suite.synthetic:
         lines.append("The data is generated: these scores have no medical meaning.")
+    if pair.planned.suite.limit is not None:
+        lines.append(f"A quick look: at most {pair.planned.suite.limit:,} queries, pairs or texts per task.")
     head = (
         "task",
         "role",
@@ -76,6 +78,7 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
         "format": FORMAT,
         "set": pair.model_set.name,
         "suite": pair.planned.suite.name,
+        **({} if pair.planned.suite.limit is None else {"limit": pair.planned.suite.limit}),
         "before": pair.before.label,
         "after": pair.after.label,
         "means": {

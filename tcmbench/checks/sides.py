@@ -83,7 +83,7 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         model = models.base_model(workspace, base.name)
         cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
-        return measured(board_entries.base_entry(model.base, cells, settings=settings))
+        return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
         return measured(gather.stored_variant(workspace, variants[name], planned))
     if stem in variants:

@@ -167,3 +167,5 @@ def _set_up_logging() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # A thread of torch that waits for another would spin on a core that other processes need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

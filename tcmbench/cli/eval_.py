@@ -37,6 +37,8 @@ def command(
 
     place, measured = given.suite_for(workspace(data), suite=suite, names=separated(task), limit=limit)
     measurement = given.of_name(place, model, measured, base=base)
+    if measurement.model.weights_from:
+        say(f"weights: {measurement.model.weights_from}", err=True)
     with Progress(total=len(measurement.missing)) as progress:
         cells = measurement.measure(emit=progress.show)
     _report(cells, measured)
@@ -55,6 +57,7 @@ def _report(cells: Cells, suite: Suite) -> None:
         say(quick_look(suite.limit))
     width = max(len(column.column) for column in suite.tasks)
     lost = []
+    given: set[object] = set()
     for column in suite.tasks:
         name = column.column
         if name in cells.scores:
@@ -62,7 +65,9 @@ def _report(cells: Cells, suite: Suite) -> None:
             shown = f"{100 * record.value:6.2f}  {record.metric}, {record.items} items"
         else:
             state = cells.states[name]
-            shown = f"     —  {state.state.replace('_', ' ')}: {state.reason}"
+            reason = "as above" if state.reason in given else state.reason
+            given.add(state.reason)
+            shown = f"     —  {state.state.replace('_', ' ')}: {reason}"
             if state.state != "not_applicable":
                 lost.append(name)
         say(f"{name:<{width}}  {column.role:<9}  {shown}")

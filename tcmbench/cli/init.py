@@ -19,7 +19,7 @@ Files here take precedence over those bundled with tcmbench. Run `tcmbench list 
 - `tasks/*.toml`: one task per file; `tasks/suites/*.toml`: which tasks are measured, and in which role
 - `models/bases/*.toml`: models to start from; `models/variants/*.toml`: how they are tuned
 - `models/sets/*.toml`: the models of one leaderboard
-- `data/`: the data root, unless --data or $TCMBENCH_DATA names another
+- `data/`: data; --data names a folder that comes first, $TCMBENCH_DATA one that comes second
 """,
     "tasks/MyRetrieval.toml": """# A folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/test.tsv
 type = "retrieval"

@@ -40,6 +40,7 @@ class ListedKind(StrEnum):
     augmentations = "augmentations"
     trainers = "trainers"
     encoders = "encoders"
+    sources = "sources"
     task_types = "task-types"
     formats = "formats"
     statistics = "statistics"
@@ -127,4 +128,6 @@ def _task(place: Workspace, spec: TaskSpec) -> _Row:
 def _base(place: Workspace, base: Base) -> _Row:
     from tcmbench.models import weights
 
-    return _Row(base.name, weights.state(place, base), f"{base.kind}: {base.description}")
+    state = weights.state(place, base)
+    origin = weights.origin(place, base) if state == "here" else ""
+    return _Row(base.name, state, f"{base.kind}: {base.description}" + (f" [weights: {origin}]" if origin else ""))

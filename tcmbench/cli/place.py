@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Data root; default: $TCMBENCH_DATA, ./data or the user's cache.", show_default=False),
+    typer.Option("--data", help="Data root, before ./data, $TCMBENCH_DATA and the user's cache.", show_default=False),
 ]
 
 SetOption = Annotated[

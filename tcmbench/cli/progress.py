@@ -1,4 +1,4 @@
-"""The progress of a run on stderr: a bar, or plain lines where stderr is not a terminal."""
+"""The progress of a run on stderr: one line that moves, or plain lines where stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -36,14 +36,13 @@ class Progress:
 
     def __init__(self, *, total: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
+        from rich.progress import SpinnerColumn, TextColumn
 
         self._bar = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            SpinnerColumn(),
+            # one column of text, which a narrow terminal cuts at its end
+            TextColumn("[{task.completed}/{task.total}] {task.description}", markup=False),
             console=Console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty() or total == 0,
@@ -105,7 +104,7 @@ class Progress:
         speed = event.tokens_done / event.seconds if event.seconds else 0.0
         left = event.seconds * (1 - share) / share if share else 0.0
         text = (
-            f"{event.model} · {event.column} · {event.done:,}/{event.total:,} texts · {speed:,.0f} tokens/s · "
+            f"{event.model} · {event.column} · {event.done:,}/{event.total:,} {event.unit} · {speed:,.0f} tokens/s · "
             f"{_duration(left)} to go{self._rest()}"
         )
         self._say(event.model, text, every=_ENCODING_SECONDS)
@@ -119,7 +118,7 @@ class Progress:
         return f", about {_duration(max(left, 0.0))} for all"
 
     def _say(self, model: str, text: str, *, every: float) -> None:
-        """Show a text on the line of the bar; without a terminal, print it if that of the model is old enough."""
+        """Show a text on the moving line; without a terminal, print it if that of the model is old enough."""
         self._describe(text)
         if self._bar.disable and time.monotonic() - self._printed.get(model, float("-inf")) >= every:
             self._printed[model] = time.monotonic()

@@ -30,12 +30,20 @@ def report(result: Result) -> None:
 def require_complete(missing: Sequence[str]) -> None:
     """Check that no score is missing.
 
+    Args:
+        missing: `model · column: reason` of every missing score; a reason that holds for several models is given once.
+
     Raises:
         ScoreMissing: Scores are missing; the message names them.
     """
     if missing:
-        more = len(missing) - _SHOWN
-        lines = [f"  {line}" for line in missing[:_SHOWN]] + ([f"  and {more} more"] if more > 0 else [])
+        models: dict[str, list[str]] = {}
+        for line in missing:
+            model, _, what = line.partition(" · ")
+            models.setdefault(what, []).append(model)
+        grouped = [f"  {', '.join(names)} · {what}" for what, names in models.items()]
+        more = len(grouped) - _SHOWN
+        lines = grouped[:_SHOWN] + ([f"  and {more} more"] if more > 0 else [])
         raise ScoreMissing(
             f"{len(missing)} scores are missing; the board shows the reasons in their cells:\n" + "\n".join(lines)
         )

@@ -11,11 +11,10 @@ _RETRIEVAL = ("Retrieval", "Reranking")
 
 
 def prompt_for(base: Base, task_metadata: Any, prompt_type: Any) -> str:
-    """Return the prompt of a text: the query prompt for queries, the document prompt for all other texts.
+    """Return the prompt of a text: of queries and documents for retrieval and reranking, else the symmetric one.
 
     It is the same for retrieval and reranking, so that a query is encoded once for both.
     """
-    kind = str(task_metadata.type)
-    if str(prompt_type) == "query" and any(word in kind for word in _RETRIEVAL):
-        return base.query_prompt
-    return base.document_prompt
+    if any(word in str(task_metadata.type) for word in _RETRIEVAL):
+        return base.query_prompt if str(prompt_type) == "query" else base.document_prompt
+    return base.document_prompt if base.symmetric_prompt is None else base.symmetric_prompt

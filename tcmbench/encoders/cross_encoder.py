@@ -41,6 +41,8 @@ class Options(PluginOptions):
 class Reranker(Counted):
     """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
+    unit = "pairs"
+
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.model = model

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import models
 from tcmbench.encoders.runtime.batches import Counted
-from tcmbench.errors import DamagedArtefact, DataAbsent, StorageError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataError, StorageError, TcmbenchError
 from tcmbench.evaluation import evaluate
 from tcmbench.records import failures
 from tcmbench.records.cells import Cells
@@ -128,7 +128,8 @@ def _reporting(loaded: MTEBModels, model: str, column: str, *, emit: Emit) -> It
     if not isinstance(loaded, Counted):
         yield
         return
-    loaded.report_to(lambda computed: emit(Encoding(model, column, *computed)))
+    unit = loaded.unit
+    loaded.report_to(lambda computed: emit(Encoding(model, column, *computed, unit)))
     try:
         yield
     finally:
@@ -163,7 +164,7 @@ def _stored(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite
 
 
 def _note(store: Store, model: Model, column: SuiteTask, planned: PlannedSuite, *, error: TcmbenchError) -> None:
-    if not isinstance(error, DataAbsent):
+    if not isinstance(error, DataError):  # the same for every model: the end of the command reports it once
         logger.error("%s on %s: %s", model.name, column.column, error)
     failures.note(store, key_of(model, column, planned), error)
 

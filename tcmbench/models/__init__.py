@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent, SpecError
+from tcmbench.errors import ModelAbsent
 from tcmbench.models import completion, given, swift_output, weights
 from tcmbench.models.agreement import settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from mteb.models.models_protocols import MTEBModels
 
+    from tcmbench.models.sources import Search
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
@@ -30,7 +32,7 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
         workspace: Workspace of bases and weights.
         name: Name of the base.
         where: Where it is named, for messages.
-        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
+        download: Whether a model of the hub may be downloaded where no source has the weights.
 
     Raises:
         UnknownName: No such base.
@@ -40,11 +42,19 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
     base = workspace.spec(Base, name, where=where)
     if not base.has_weights:
         return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
-    folder = weights.source(workspace, base, download=download)
-    workspace, base = _with_origin(workspace, base, folder)
-    model_dir = _whole(workspace, base, folder, download=download)
-    base = settled(base, model_dir)
-    return Model(name=name, base=base, model_dir=model_dir, revision=revision(base, model_dir))
+    found = weights.first(base, _search(workspace, download=download))
+    if completion.unfinished(found.folder) is not None:
+        workspace, base = _with_origin(workspace, base, found.folder)
+        found = weights.completed(base, found.folder, _search(workspace, download=download))
+    base = settled(base, found.folder)
+    its = revision(base, found.folder)
+    return Model(name=name, base=base, model_dir=found.folder, revision=its, weights_from=found.origin)
+
+
+def _search(workspace: Workspace, *, download: bool) -> Search:
+    return weights.search(
+        workspace, download=download, model=functools.partial(base_model, workspace, download=download)
+    )
 
 
 def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
@@ -73,36 +83,6 @@ def _with_origin(workspace: Workspace, base: Base, folder: Path) -> tuple[Worksp
             f"base {base.name}: {folder} needs the files of the base that it was tuned from. {advice}"
         ) from error
     return workspace, base.model_copy(update={"tuned_from": name})
-
-
-def _whole(workspace: Workspace, base: Base, folder: Path, *, download: bool) -> Path:
-    """Return a folder that can be loaded: itself, or an adapter or checkpoint completed from its base.
-
-    Raises:
-        ModelAbsent: Its base is unknown.
-    """
-    unfinished = completion.unfinished(folder)
-    if unfinished is None:
-        return folder
-    if base.tuned_from is None:
-        raise ModelAbsent(f"base {base.name}: {folder} needs the files of its base.")
-    _require_end(workspace, base)
-    origin = base_model(workspace, base.tuned_from, where=f"base {base.name}: tuned_from", download=download)
-    return completion.complete(workspace.store, unfinished, origin)
-
-
-def _require_end(workspace: Workspace, base: Base) -> None:
-    """Check that a base isn't its own, by way of others.
-
-    Raises:
-        SpecError: It is.
-    """
-    seen = [base.name]
-    while base.tuned_from is not None:
-        seen.append(base.tuned_from)
-        if seen[-1] in seen[:-1]:
-            raise SpecError(f"base {seen[0]}: tuned_from leads in a circle: {' → '.join(seen)}. Name another base.")
-        base = workspace.spec(Base, base.tuned_from, where=f"base {base.name}: tuned_from")
 
 
 def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Mapping[str, str] | None = None) -> Model:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcmbench.models.folder import Statement
     from tcmbench.specs.base import Base
 
-_PROMPTS = frozenset({"query_prompt", "document_prompt"})
+_PROMPTS = frozenset({"query_prompt", "document_prompt", "symmetric_prompt"})
 
 
 def settled(base: Base, model_dir: Path) -> Base:

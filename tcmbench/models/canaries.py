@@ -32,3 +32,10 @@ def pair_ids(tokenizer: Any, query: str, document: str, *, instruction: str) -> 
     text = tokenizer.apply_chat_template(messages, tokenize=False)
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return list(ids)
+
+
+def pair_inputs(tokenizer: Any, query: str, document: str, *, instruction: str) -> dict[str, list[int]]:
+    """Return the inputs of a reranker in evaluation: by its chat template, or without one as a pair of texts."""
+    if tokenizer.chat_template:
+        return {"input_ids": pair_ids(tokenizer, query, document, instruction=instruction)}
+    return dict(tokenizer(query, document, return_attention_mask=False))

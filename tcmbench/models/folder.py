@@ -12,6 +12,9 @@ from tcmbench.errors import ModelAbsent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MARKS = ("config.json", "modules.json", "adapter_config.json")
+"""Files of which a folder with a model has one."""
+
 _POOLING = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
@@ -25,6 +28,9 @@ _OFFSET_OF_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
 """Families whose positions start after the padding index."""
 
 _KINDS = {"CrossEncoder": "reranker", "SentenceTransformer": "embedding", "SparseEncoder": "embedding"}
+SYMMETRIC = "symmetric"
+"""Name of the prompt of tasks without queries in config_sentence_transformers.json; it is tcmbench's own."""
+
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 """Names that sentence-transformers tries, in this order, when it encodes documents."""
 
@@ -47,6 +53,11 @@ def at(named: str | Path) -> Path | None:
         return path.resolve() if path.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, the home of nobody, a NUL
         return None
+
+
+def is_model(model_dir: Path) -> bool:
+    """Return whether a folder holds a model, or an adapter."""
+    return any((model_dir / name).is_file() for name in MARKS)
 
 
 def facts(model_dir: Path) -> dict[str, Statement]:
@@ -121,7 +132,7 @@ def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, State
 
 
 def _prompts(path: Path) -> dict[str, Statement]:
-    """Return the prompts of queries and documents that sentence-transformers selects.
+    """Return the prompts of queries and documents that sentence-transformers selects, and the symmetric one.
 
     Empty ones are left out: sentence-transformers writes them for every model that was trained without.
     """
@@ -130,7 +141,9 @@ def _prompts(path: Path) -> dict[str, Statement]:
     named = prompts if isinstance(prompts, dict) else {}
     query, document = prompts_of(named, str(settings.get("default_prompt_name")))
     prompts = {"query_prompt": query, "document_prompt": document}
-    return {field: Statement(text, path) for field, text in prompts.items() if text}
+    said = {field: Statement(text, path) for field, text in prompts.items() if text}
+    symmetric = symmetric_prompt_of(named)
+    return said if symmetric is None else {**said, "symmetric_prompt": Statement(symmetric, path)}
 
 
 def prompts_of(prompts: Mapping[str, object], default_name: str) -> tuple[str, str]:
@@ -138,6 +151,11 @@ def prompts_of(prompts: Mapping[str, object], default_name: str) -> tuple[str, s
     named = {str(name): str(text) for name, text in prompts.items() if text}
     default = named.get(default_name, "")
     return named.get("query", default), next((named[name] for name in _DOCUMENT_PROMPTS if name in named), default)
+
+
+def symmetric_prompt_of(prompts: Mapping[str, object]) -> str | None:
+    """Return the prompt of tasks without queries, which tcmbench writes beside the others; None where there is none."""
+    return str(prompts[SYMMETRIC]) if SYMMETRIC in prompts else None
 
 
 def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:

@@ -30,7 +30,10 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 _SAYS_NOTHING = frozenset({"model", "output", "outputs", "merged", "final", "checkpoint", "best", "last"})
 """Names of folders that don't identify models; the name of the parent folder is prepended."""
 
-_OF_FILES = ("path", "hub_id", "revision", "description", "description_zh", "name", "tuned_from", "parameters")
+_OF_FILES = (
+    "path", "hub_id", "revision", "sources", "derive", "description", "description_zh", "name", "tuned_from",
+    "parameters",
+)  # fmt: skip
 
 
 def register(
@@ -115,9 +118,9 @@ def _of_server(workspace: Workspace, url: str) -> Base:
 
 def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> tuple[Workspace, Base]:
     checkpoint = swift_output.checkpoint(path)
-    if not weights.is_model(checkpoint):
+    if not folder.is_model(checkpoint):
         raise ModelAbsent(
-            f"{checkpoint}: expected the folder of a model, with one of {', '.join(weights.MARKS)}; it has none. "
+            f"{checkpoint}: expected the folder of a model, with one of {', '.join(folder.MARKS)}; it has none. "
             "Correct the path."
         )
     same = _registered(workspace, checkpoint, tuned_from=tuned_from)
@@ -245,10 +248,7 @@ def _bases(workspace: Workspace) -> Iterator[Base]:
 
 
 def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
-    try:
-        return weights.source(workspace, base).resolve() == path
-    except ModelAbsent:
-        return False
+    return any(place.resolve() == path for place in weights.unchanged(workspace, base))
 
 
 def _name(workspace: Workspace, path: Path) -> str:

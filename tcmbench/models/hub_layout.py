@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import strict_json
 from tcmbench.errors import SpecError
+from tcmbench.models.folder import SYMMETRIC, module_types
 from tcmbench.store import write_json, write_text
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
         SpecError: The base has none and doesn't declare `pooling`.
     """
     prompts: dict[str, Json] = {"query": base.query_prompt, "document": base.document_prompt}
+    if base.symmetric_prompt is not None:
+        prompts[SYMMETRIC] = base.symmetric_prompt
     settings_file = target / "config_sentence_transformers.json"
     settings = strict_json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
     settings = {"similarity_fn_name": "cosine", **settings, "prompts": prompts, "default_prompt_name": None}
@@ -82,6 +85,18 @@ def write_embedding_modules(target: Path, *, base: Base, dimensions: int) -> Non
         {"word_embedding_dimension": dimensions, **pooling, "include_prompt": True},
     )
     write_json(target / "sentence_bert_config.json", {"max_seq_length": base.max_length, "do_lower_case": False})
+
+
+def remove_modules(target: Path) -> None:
+    """Remove the files of sentence-transformers: a folder without any is read as a network with a head.
+
+    They may be those of the embedding model that the network was before it had one.
+    """
+    for path, _ in module_types(target):
+        if path:
+            shutil.rmtree(target / path, ignore_errors=True)
+    for name in ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
+        (target / name).unlink(missing_ok=True)
 
 
 def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTokenizerBase, head: str) -> None:

@@ -12,7 +12,7 @@ from tcmbench.models import folder
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
 from tcmbench.specs.toml import parse
-from tcmbench.store import key
+from tcmbench.store import differences, key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STAGE = "loaded model 1"
 _KINDS = {"SentenceTransformer": "embedding", "CrossEncoder": "reranker"}
 _FALLBACK_LENGTH = 512
+_LATER = {"sources", "derive", "symmetric_prompt"}
 
 
 def model_of(loaded: object, *, revision: str) -> Model:
@@ -43,7 +44,9 @@ def model_of(loaded: object, *, revision: str) -> Model:
         )
     base = _base(loaded, kind)
     weights = revision or _state_hash(loaded)
-    settings: dict[str, Json] = {"weights": weights, "modules": repr(loaded), "base": base.model_dump(mode="json")}
+    # Fields that came after the stage count where they are set, so that earlier keys stay valid.
+    said = {**base.model_dump(mode="json", exclude=_LATER), **differences(base, include=_LATER)}
+    settings: dict[str, Json] = {"weights": weights, "modules": repr(loaded), "base": said}
     return Model(name=base.name, base=base, model_dir=None, revision=key(_STAGE, settings))
 
 
@@ -81,7 +84,8 @@ def _base(loaded: Any, kind: str) -> Base:
         "description": "A model that was loaded by its user.",
     }
     if kind == "embedding":
-        fields |= {"query_prompt": query, "document_prompt": document}
+        symmetric = folder.symmetric_prompt_of(prompts)
+        fields |= {"query_prompt": query, "document_prompt": document, "symmetric_prompt": symmetric}
     else:
         fields["instruction"] = prompts.get(default_name) or ""
     return parse(Base, fields, where="model")

@@ -1,135 +1,153 @@
-"""The weights of a base: in a folder, or in the hub's local cache."""
+"""The weights of a base, from the first of its sources that has them."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench import plugins
 from tcmbench.errors import ModelAbsent
-from tcmbench.models import swift_output
+from tcmbench.models.sources import Search
+from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
-    from tcmbench.specs.base import Base
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tcmbench.plugins import Plugin
+    from tcmbench.records.model import Model
     from tcmbench.workspace import Workspace
 
-_HF_HOME = "~/.cache/huggingface"
-_LONGEST_COMMIT = 64
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-_NO_DOWNLOAD = frozenset({"", "0", "false", "no", "off"})
-_WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
-"""Files of a model that are downloaded from the hub: no pickles, no weights of other engines."""
 
-_UNWANTED = ("onnx/*", "openvino/*", "*.onnx*")
-MARKS = ("config.json", "modules.json", "adapter_config.json")
-"""Files of which a folder with a model has one."""
+class Found(NamedTuple):
+    """Weights on this machine."""
+
+    folder: Path
+    """Their folder."""
+
+    origin: str
+    """Where they come from, for boards; empty for a folder of this machine."""
+
+
+def search(workspace: Workspace, *, download: bool, model: Callable[[str], Model]) -> Search:
+    """Return what the sources of a workspace's bases may use; `model` returns that of another base."""
+    return Search(
+        workspace=workspace,
+        download=download,
+        origin=lambda name: origin(workspace, workspace.spec(Base, name)),
+        model=model,
+    )
+
+
+def first(base: Base, search: Search) -> Found:
+    """Return the weights of a base from the first of its sources that has them, else from the first that can get them.
+
+    Raises:
+        ModelAbsent: None has them; the message has the reason of each.
+    """
+    used = _located(base, search)
+    return Found(_fetch(used, base, search), _find(used, base, search))
+
+
+def completed(base: Base, folder: Path, search: Search) -> Found:
+    """Return the weights of an adapter or checkpoint, completed from the base that it was tuned from.
+
+    Raises:
+        ModelAbsent: That base is absent, or they don't fit it.
+    """
+    used = plugins.use("sources", "adapter", {"folder": str(folder)}, where=f"base {base.name}")
+    return Found(_fetch(used, base, search), _find(used, base, search))
 
 
 def source(workspace: Workspace, base: Base, *, download: bool = False) -> Path:
-    """Return the folder of a base's weights, unchanged; of an ms-swift output, its best or last checkpoint.
+    """Return the folder of a base's own weights, unchanged: a model, an adapter or a checkpoint.
 
     Args:
         workspace: Workspace that contains the folders.
         base: The base.
-        download: Whether a model of the hub may be downloaded where it isn't in the local cache.
+        download: Whether a model of the hub may be downloaded where no source has the weights.
 
     Raises:
-        ModelAbsent: The weights are neither in a folder nor in the local hub cache.
+        ModelAbsent: No source of the base has them, or they are derived from those of another base.
     """
-    if base.path is None:
-        return _hub_folder(base, download=download)
-    places = _places(workspace, base.path)
-    for place in places:
-        checkpoint = swift_output.checkpoint(place)
-        if is_model(checkpoint):
-            return checkpoint
-    advice = " Or run: make mini-zh DATA=… for the bundled ones." if base.path.startswith("mini-zh") else ""
-    raise ModelAbsent(
-        f"base {base.name}: no weights in {', '.join(map(str, places))}: expected one of {', '.join(MARKS)}. "
-        f"Put the model's folder there, or correct `path`.{advice}"
-    )
+    return first(base, search(workspace, download=download, model=_underived)).folder
 
 
-def is_model(folder: Path) -> bool:
-    """Return whether a folder holds a model, or an adapter."""
-    return any((folder / name).is_file() for name in MARKS)
+def unchanged(workspace: Workspace, base: Base) -> Iterator[Path]:
+    """Yield the folders and snapshots of a base that are on this machine, where others could have found them."""
+    local = search(workspace, download=False, model=_underived)
+    for used in _sources(base):
+        if used.name in {"folder", "hub"}:
+            with contextlib.suppress(ModelAbsent):
+                yield _fetch(used, base, local)
 
 
 def state(workspace: Workspace, base: Base) -> str:
-    """Return `built in`, `server`, `here` or `absent`, for listings."""
+    """Return `built in`, `server`, `here` or `absent`, for listings; nothing is converted or hashed for it."""
     if not base.has_weights:
         return base.weights
     try:
-        source(workspace, base)
+        origin(workspace, base)
     except ModelAbsent:
         return "absent"
     return "here"
 
 
-def _places(workspace: Workspace, path: str) -> list[Path]:
-    """Return the candidates for a path: absolute, or relative to the workspace's `models` or the base's own file."""
-    whole = Path(path).expanduser()
-    if whole.is_absolute():
-        return [whole]
-    folders = ["models/bases"] if path.startswith(("./", "../")) else ["models", "models/bases"]
-    places = [content / folder / path for content in workspace.content for folder in folders]
-    return [Path(os.path.normpath(place)) for place in places]
-
-
-def _commit(reference: Path) -> str:
-    """Return the commit of a branch or tag in the hub's cache.
+def origin(workspace: Workspace, base: Base) -> str:
+    """Return a description of where a base's own weights come from; empty for a folder of this machine.
 
     Raises:
-        ModelAbsent: The file contains something else, which is not quoted.
+        ModelAbsent: No source of the base has them.
     """
-    with reference.open("rb") as file:
-        commit = file.read(_LONGEST_COMMIT + 1).strip()
-    if not commit.isalnum() or len(commit) > _LONGEST_COMMIT:
-        raise ModelAbsent(f"{reference}: expected a commit, got something else. Download the model again.")
-    return commit.decode("ascii")
+    local = search(workspace, download=False, model=_underived)
+    return _find(_located(base, local), base, local)
 
 
-def _hub_folder(base: Base, *, download: bool) -> Path:
-    """Return the snapshot of a hub model in the local cache."""
-    if base.hub_id is None:
-        raise ModelAbsent(f"base {base.name}: a base of kind 'baseline' has no weights")
-    # The layout of the hub's cache is documented, and importing huggingface_hub takes a second.
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _HF_HOME) / "hub").expanduser()
-    repository = cache / f"models--{base.hub_id.replace('/', '--')}"
-    reference = repository / "refs" / (base.revision or "main")
-    commit = _commit(reference) if reference.is_file() else base.revision
-    snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and is_model(snapshot):
-        return snapshot
-    offline = next((name for name in _OFFLINE if os.environ.get(name, "").lower() not in _NO_DOWNLOAD), None)
-    if download and offline is None:
-        return _download(base)
-    revision = f" --revision {base.revision}" if base.revision else ""
-    raise ModelAbsent(
-        f"base {base.name}: {base.hub_id} is not in the local hub cache (expected {snapshot or repository})"
-        f"{f', and {offline} is set' if offline else ''}. On a machine with a network run: "
-        f"hf download {base.hub_id}{revision}; then copy the cache here or set HF_HOME to it."
-    )
+def remedy(workspace: Workspace, base: Base) -> str:
+    """Return the commands that get the weights of a base, in one line; empty where there are none."""
+    ways = [plugin.module.remedy(base, options=plugin.options) for plugin in _sources(base)]
+    if base.derive is not None:
+        ways.append(remedy(workspace, workspace.spec(Base, base.derive.base, where=f"base {base.name}: derive")))
+    return ", or ".join(way for way in ways if way)
 
 
-def _download(base: Base) -> Path:
-    """Download a model's configuration, tokenizer and safetensors into the local hub cache; code only where allowed.
+def _underived(name: str) -> Model:
+    """Refuse to build weights where only those that exist are looked for.
 
     Raises:
-        ModelAbsent: The hub can't be reached, or has no such model.
+        ModelAbsent: Always.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    raise ModelAbsent(f"weights that are derived from base {name}: they are built when the model is loaded.")
 
-    wanted = [*_WANTED, *(["*.py"] if base.trust_remote_code else [])]
-    try:
-        return Path(
-            snapshot_download(
-                str(base.hub_id), revision=base.revision, allow_patterns=wanted, ignore_patterns=list(_UNWANTED)
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise ModelAbsent(
-            f"{base.hub_id}: not in the local hub cache, and can't be downloaded: {str(error).splitlines()[0]} Check "
-            "the name and the network; a gated model requires `hf auth login`. Or copy a cache with the model here."
-        ) from error
+
+def _sources(base: Base) -> list[Plugin]:
+    where = f"base {base.name}: sources"
+    return [plugins.use("sources", place.name, place.options, where=where) for place in base.all_sources]
+
+
+def _find(used: Plugin, base: Base, search: Search) -> str:
+    description: str = used.module.find(base, options=used.options, search=search)
+    return description
+
+
+def _fetch(used: Plugin, base: Base, search: Search) -> Path:
+    folder: Path = used.module.fetch(base, options=used.options, search=search)
+    return folder
+
+
+def _located(base: Base, search: Search) -> Plugin:
+    """Return the first source that has the weights on this machine, else the first that can download them.
+
+    Raises:
+        ModelAbsent: None has them; the message has the reason of each.
+    """
+    reasons: dict[str, str] = {}
+    for action in (_find, _fetch) if search.download else (_find,):
+        for used in _sources(base):
+            try:
+                action(used, base, search)
+            except ModelAbsent as error:
+                reasons[used.name] = str(error)
+            else:
+                return used
+    raise ModelAbsent(" Or: ".join(reasons.values()))

@@ -80,6 +80,9 @@ class Encoding:
     seconds: float
     """Time since the start of the list."""
 
+    unit: str = "texts"
+    """What is counted: texts or pairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreMeasured:

@@ -29,3 +29,6 @@ class Model:
 
     seed: int = 0
     """Seed it was trained with."""
+
+    weights_from: str = ""
+    """Where its weights come from, for boards; empty for a folder of this machine, and without weights."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tcmbench.records.cells import Cells
     from tcmbench.records.entry import Kind
+    from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
@@ -36,14 +37,15 @@ class Trained:
     since the same model may be on boards of several suites."""
 
 
-def base_entry(base: Base, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
+def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
     """Return the entry of a base, or of a model that was tuned elsewhere.
 
     Args:
-        base: The base.
+        model: The base with its weights.
         cells: Its cells.
         settings: How it was trained, as far as its folder says; empty for one that wasn't tuned.
     """
+    base = model.base
     return Entry(
         name=base.name,
         title=base.name,
@@ -55,7 +57,7 @@ def base_entry(base: Base, cells: Cells, *, settings: Mapping[str, Json]) -> Ent
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
         cost=Cost(encode_tokens_per_second=_speed([cells])),
-        provenance=_provenance([cells]),
+        provenance={**_provenance([cells]), **({"weights": model.weights_from} if model.weights_from else {})},
     )
 
 
@@ -193,7 +195,10 @@ def _kind(base: Base) -> Kind:
 
 
 def recipe(spec: BaseModel) -> dict[str, Json]:
-    """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty."""
+    """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty.
+
+    Sources of weights are left out: the one that was used is in the provenance.
+    """
     flat: dict[str, Json] = {}
 
     def walk(prefix: str, value: Json) -> None:
@@ -203,7 +208,8 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
         elif value not in (None, "", []):
             flat[prefix] = value
 
-    walk("", redaction.record(spec.model_dump(mode="json", exclude={"description", "description_zh"})))
+    shown = spec.model_dump(mode="json", exclude={"description", "description_zh", "sources"})
+    walk("", redaction.record(shown))
     return flat
 
 

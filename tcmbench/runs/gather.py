@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import DamagedArtefact, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataAbsent, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
@@ -47,7 +47,7 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
             cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
     except TcmbenchError as error:
         return board_entries.failed_base_entry(base, planned, str(error))
-    return board_entries.base_entry(model.base, cells, settings=settings)
+    return board_entries.base_entry(model, cells, settings=settings)
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
@@ -71,9 +71,11 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
                     continue
                 tuned.append(one)
                 cells.append(run.read(workspace, one.model, planned))
+    except DataAbsent as error:
+        untrained.append(CellState("not_measured", Reason.message(error)))
     except TcmbenchError as error:
         untrained.append(CellState("failed", Reason.message(error)))
-    failure = next((state for state in untrained if state.state == "failed"), None)
+    failure = next((state for state in untrained if state.state != "pending"), None)
     states = {column: state for one in cells for column, state in one.states.items()}
     if untrained:
         states |= dict.fromkeys([column.column for column in planned.suite.tasks], failure or untrained[0])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tcmbench import plugins
-from tcmbench.specs.names import Prose, Reference
+from tcmbench.specs.names import FileName, Prose, Reference
 from tcmbench.specs.toml import Spec
 
 if TYPE_CHECKING:
@@ -29,11 +29,38 @@ Weights = Literal["folder", "server", "built in"]
 LABELS = frozenset(
     {
         "name", "description", "description_zh", "license", "parameters", "path", "hub_id", "revision", "tuned_from",
-        "own_prompts",
+        "own_prompts", "sources", "derive",
     }
 )  # fmt: skip
 """Fields with names and locations of the base, its weights and prompts: not part of a key, which contains the
 prompts and the weights' hash."""
+
+
+class SourceSpec(BaseModel):
+    """A place that may have the weights of a base."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """Plug-in of `tcmbench/models/sources`."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the plug-in."""
+
+
+class Derivation(BaseModel):
+    """How a base is derived from another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: FileName
+    """The other base."""
+
+    vocabulary: Literal["zh"]
+    """Part of its vocabulary that is kept: the pieces of Chinese text, with the most frequent Latin ones."""
+
+    latin_pieces: int = Field(default=16_000, ge=0, le=10_000_000)
+    """Number of Latin pieces that are kept, most frequent first."""
 
 
 class Base(Spec):
@@ -61,6 +88,12 @@ class Base(Spec):
     revision: Reference | None = None
     """Commit, branch or tag on the hub; None takes the cached one; the hash of the weights is recorded."""
 
+    sources: tuple[SourceSpec, ...] = ()
+    """Further sources of the weights, tried in this order where `path` or `hub_id` has none."""
+
+    derive: Derivation | None = None
+    """The base that it is derived from, and how, in place of weights of its own."""
+
     architecture: Architecture | None = None
     """Family of the network."""
 
@@ -80,7 +113,11 @@ class Base(Spec):
     """Prefix of every query of a retrieval or reranking task."""
 
     document_prompt: str = ""
-    """Prefix of every document, and of every text of the other tasks."""
+    """Prefix of every document, and of every text of the other tasks where `symmetric_prompt` is not set."""
+
+    symmetric_prompt: str | None = None
+    """Prefix of every text of tasks without queries: similarity and classes of pairs, classification, clustering.
+    None for the document prompt."""
 
     own_prompts: bool = False
     """Whether the prompts of this file replace those of the folder; else a difference is an error."""
@@ -145,13 +182,31 @@ class Base(Spec):
     @model_validator(mode="after")
     def _weights_have_one_source(self) -> Base:
         if not self.has_weights:
-            if self.path or self.hub_id:
+            if self.all_sources:
                 raise ValueError(
-                    f"models of encoder {self.encoder} have no weights here ({self.weights}): remove path and hub_id"
+                    f"models of encoder {self.encoder} have no weights here ({self.weights}): remove path, hub_id, "
+                    "sources and derive"
                 )
-        elif (self.path is None) == (self.hub_id is None):
-            raise ValueError("set either path (weights in the workspace) or hub_id (weights on the hub)")
+            return self
+        stated = [name for name in ("path", "hub_id", "derive") if getattr(self, name) is not None]
+        if len(stated) > 1 or (self.derive is not None and self.sources) or not self.all_sources:
+            raise ValueError(
+                "set either path (weights in the workspace), hub_id (weights on the hub) or derive (weights of another "
+                "base); sources may follow path or hub_id, or replace them"
+            )
         return self
+
+    @property
+    def all_sources(self) -> tuple[SourceSpec, ...]:
+        """Sources of its weights, in the order in which they are tried."""
+        own = []
+        if self.path is not None:
+            own.append(SourceSpec(name="folder", options={"path": self.path}))
+        if self.hub_id is not None:
+            own.append(SourceSpec(name="hub", options={"hub_id": self.hub_id, "revision": self.revision}))
+        if self.derive is not None:
+            own.append(SourceSpec(name="vocabulary", options=self.derive.model_dump()))
+        return (*own, *self.sources)
 
     def _encoder(self) -> ModuleType:
         return plugins.load("encoders", self.encoder, where=f"base {self.name}")

@@ -87,11 +87,24 @@ class Training(_VariantPart):
     lora_alpha: int = Field(default=32, ge=1, le=1_000_000)
     """Scale of the adapters."""
 
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout before the adapters."""
+
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout of the network's layers and attention; None: as its config.json says (BERT: 0.1, Qwen3: 0). Without any,
+    attention needs less memory and time."""
+
     gradient_checkpointing: bool = False
     """Whether activations are recomputed, which saves memory and costs time."""
 
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of training."""
+
+    dev_evaluations: int = Field(default=5, ge=0, le=10_000)
+    """How often the margin and the loss on the dev split are measured during the training; 0: never."""
+
+    dev_samples: int | None = Field(default=None, ge=2)
+    """Maximum number of dev examples; None: 256, or fewer with `max_samples`."""
 
     save_steps: int = Field(default=200, ge=1, le=10_000_000)
     """Steps between checkpoints; an interrupted training resumes from the last one."""

@@ -218,7 +218,7 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
-        how = f"{how} Licence: {spec.license}.{_command(workspace, spec)}"
+        how = f"{location.looked_in(workspace)} {how} Licence: {spec.license}.{_command(workspace, spec)}"
         raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=how)
     contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent

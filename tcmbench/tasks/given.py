@@ -1,4 +1,4 @@
-"""A task as a user names it: a declared task, a file of pairs, or a folder in the layout of BEIR or TCM-SD."""
+"""A task as a user names it: a declared task, or the data of one, whose type follows from its layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
-from tcmbench.data import reading, table_files
+from tcmbench.data import reading, table_files, tables
+from tcmbench.data.formats import beir
+from tcmbench.data.lines import Row
+from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
 from tcmbench.errors import DataAbsent, DataError
 from tcmbench.specs import toml
 from tcmbench.specs.suite import Suite, SuiteTask
@@ -45,8 +48,7 @@ def suite_of(workspace: Workspace, names: Iterable[str]) -> tuple[Workspace, Sui
                 raise DataAbsent(path, what="The data of a task", how="Correct the path.")
             columns += _foreign_columns(workspace, name)
             continue
-        spec = _spec(workspace, path.resolve())
-        workspace = replace(workspace, given=(*workspace.given, spec))
+        workspace, spec = with_data(workspace, path)
         columns += [SuiteTask(task=spec.name, role="in_domain", split=split) for split in spec.splits]
     return workspace, Suite(
         name="given", description="Tasks that were named on the command line.", tasks=tuple(columns)
@@ -80,43 +82,73 @@ def own_suite(workspace: Workspace) -> str:
     return own[0] if len(own) == 1 else "local"
 
 
-def _spec(workspace: Workspace, path: Path) -> TaskSpec:
+def with_data(workspace: Workspace, path: Path, *, type_: str = "") -> tuple[Workspace, TaskSpec]:
+    """Return a task of the data at a path, and the workspace that knows it.
+
+    Args:
+        workspace: Where declared tasks are.
+        path: A file or folder.
+        type_: Type of the task; empty recognises it.
+
+    Raises:
+        DataError: A file or folder that no task can be made of.
+    """
+    path = path.resolve()
     stem = re.sub(r"[^\w-]", "-", path.name.partition(".")[0]) or "data"
     taken = workspace.names(TaskSpec)
-    name = next(each for each in _numbered(stem) if each not in taken)
-    type_, splits = _type(path)
-    return TaskSpec(
-        name=name,
-        type=type_,
+    spec = TaskSpec(
+        name=next(each for each in _numbered(stem) if each not in taken),
+        type=type_ or _type(path),
         path=str(path),
         outside_data_root=True,
-        splits=splits,
+        splits=_splits(path),
         description=f"Data of {path.name}.",
     )
+    return replace(workspace, given=(*workspace.given, spec)), spec
 
 
-def _type(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the type of task and the splits of a file or folder.
+def _type(path: Path) -> str:
+    """Return the type of task of a file or folder.
 
     Raises:
         DataError: It has none of the layouts.
     """
     if path.is_file():
-        if not table_files.ending(path):
-            raise DataError(
-                f"{path}: expected a table of pairs: .csv, .tsv, .parquet, .json or .jsonl, also as .gz or .zst."
-            )
-        return "pairs_retrieval", ("test",)
-    judged = [file.stem for file in reading.files_in(path / "qrels") if file.suffix == ".tsv"]
-    if judged:
-        return "retrieval", ("test",) if "test" in judged else tuple(judged)
-    names = {file.stem for file in reading.files_in(path)}
-    if "syndrome_knowledge" in names and "test" in names:
-        return "syndrome_retrieval", ("test",)
+        return _type_of_file(path)
+    if beir.splits_of(path):
+        return "retrieval"
+    names = {table_files.stem(file) for file in reading.files_in(path)}
+    if KNOWLEDGE in names and find_splits(path):
+        return "syndrome_retrieval"
+    if {"train", "test"} <= names and {"text", "label"} <= _columns(table_files.find(path, "test")):
+        return "classification"
     raise DataError(
-        f"{path}: expected a BEIR folder (corpus, queries, qrels/test.tsv) or a TCM-SD folder (syndrome_knowledge, "
-        "test). Give a file of pairs, or declare the task in TOML: docs/data.md."
+        f"{path}: expected a BEIR folder (corpus, queries, qrels/test), a TCM-SD folder ({KNOWLEDGE}, test) or one for "
+        "classification (train and test of text and label). Give a file of pairs, or declare the task in TOML: "
+        "docs/data.md."
     )
+
+
+def _type_of_file(path: Path) -> str:
+    if not table_files.ending(path):
+        endings = ", ".join(table_files.ENDINGS)
+        raise DataError(f"{path}: expected a table that ends in {endings}, or in one of these and .gz or .zst.")
+    columns = _columns(path)
+    if {"sentence1", "sentence2", "score"} <= columns:
+        return "sts"
+    is_of_pairs = any(name in columns for name in tables.COLUMNS["query"])
+    return "clustering" if {"text", "label"} <= columns and not is_of_pairs else "pairs_retrieval"
+
+
+def _columns(path: Path) -> frozenset[str]:
+    """Return the names of the columns of a file's first row that can be read."""
+    return next((frozenset(row.value) for row in table_files.read_rows(path) if isinstance(row, Row)), frozenset())
+
+
+def _splits(path: Path) -> tuple[str, ...]:
+    """Return the splits to measure: test, else all that there are."""
+    known = (beir.splits_of(path) or find_splits(path)) if path.is_dir() else ()
+    return ("test",) if "test" in known or not known else tuple(known)
 
 
 def _numbered(stem: str) -> Iterator[str]:

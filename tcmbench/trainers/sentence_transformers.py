@@ -51,6 +51,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
     if variant.tuner == "lora" and missing(["peft"]):
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _refuse_losses_of_static(job)
+    _refuse_options_of_other_losses(job, options)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
     weights.refuse_absent(job, pattern="**/*.safetensors")
     gpus.refuse_too_few(job)
@@ -139,6 +140,18 @@ def _refuse_losses_of_static(job: TrainingJob) -> None:
         raise SpecError(
             f"variant {job.variant.name}: training.loss {loss.name!r} of sentence-transformers takes no static model, "
             f"such as base {job.base.name}. It can have: {fitting}."
+        )
+
+
+def _refuse_options_of_other_losses(job: TrainingJob, options: Options) -> None:
+    """Refuse options of the cached losses with a loss that would ignore them."""
+    ignored = sorted({"mini_batch_size", "mini_batch_tokens"} & options.model_fields_set)
+    loss = loss_of(job.variant, LOSSES)
+    if ignored and not loss.cached:
+        cached = ", ".join(other.name for other in LOSSES if other.cached)
+        raise SpecError(
+            f"variant {job.variant.name}: training.options.{ignored[0]} goes with loss {cached}, not with {loss.name}. "
+            "Remove it or choose another loss."
         )
 
 

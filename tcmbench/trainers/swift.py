@@ -1,4 +1,4 @@
-"""Train through ms-swift: embedding models and rerankers; all weights, LoRA or QLoRA; on a CPU or several GPUs.
+"""Train through ms-swift: decoders, encoders and rerankers; all weights, LoRA or QLoRA; on a CPU or several GPUs.
 
 ms-swift runs in its own process with every setting on its command line or in its environment (`_swift/command.py`). A
 plug-in checks the training from inside (`_swift/plugin`), and its log is followed from outside. Then the adapter is
@@ -19,7 +19,7 @@ from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, pro
 from tcmbench.trainers._runtime.environment import scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
-from tcmbench.trainers._swift import command, four_bits
+from tcmbench.trainers._swift import command, four_bits, model_types
 from tcmbench.trainers._swift.losses import LOSSES
 from tcmbench.trainers._swift.options import Options
 from tcmbench.trainers._swift.plugin import guard_file
@@ -45,17 +45,12 @@ def check(job: TrainingJob, *, options: Options) -> None:
     variant, base = job.variant, job.base
     where = f"variant {variant.name}"
     _refuse_missing_packages(variant, options, where=where)
-    if base.swift_model_type is None:
-        advice = 'Use trainer = "sentence_transformers"'
-        if base.architecture == "static" and variant.tuner != "full":
-            advice += ' with tuner = "full" (a static model is one table: there is no layer to adapt)'
-        raise SpecError(
-            f"{where}: ms-swift can't train base {base.name} (architecture {base.architecture or 'unknown'}). "
-            f"{advice}, or give the base its swift_model_type (for example qwen3_emb)."
-        )
     if (base.kind == "reranker") != (variant.task == "reranker"):
         raise SpecError(f"{where}: task is {variant.task}, but base {base.name} is a base of kind {base.kind}.")
-    if variant.task == "reranker" and not base.instruction:
+    kind = model_types.of(base, where=where)
+    model_types.refuse_other_heads(base, variant.head, where=where)
+    model_types.refuse_other_modules(base, job.base_dir, where=where)
+    if variant.task == "reranker" and not base.instruction and kind is not model_types.PAIRS:
         raise SpecError(
             f"{where}: base {base.name} has no instruction, and the defaults of ms-swift and of "
             "sentence-transformers differ. Give the base its `instruction`."
@@ -139,6 +134,7 @@ def _trained(
         "query_prompt": job.base.query_prompt, "document_prompt": job.base.document_prompt,
         "instruction": job.base.instruction, "token_learning_rate": job.variant.training.token_learning_rate,
         "loss_may_be_zero": loss_of(job.variant, LOSSES).may_be_zero, "texts_per_example": _texts_per_example(job),
+        "variant": job.variant.name, "dropout": job.variant.training.dropout,
     })  # fmt: skip
     process.run(
         [*planned.command, *(["--resume_from_checkpoint", str(resume)] if resume is not None else [])],

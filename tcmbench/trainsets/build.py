@@ -116,7 +116,7 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         "miner_model": _model_revision(miner.options, context),
         "augmentation": None if augmentation is None else augmentation.identity(),
         "variant": differences(variant, include={"task", "max_samples", "split_negatives"}),
-        "training": differences(training, include={"epochs", "max_length"}),
+        "training": differences(training, include={"epochs", "max_length", "dev_samples"}),
         "base": differences(base, include=prompts),
         "scored": requirements.scored,
         "label_unique": variant.batch_rule == "label_unique" and requirements.in_batch,
@@ -189,6 +189,8 @@ def _contents(
 
 def _watched(variant: Variant) -> int:
     sample = variant.max_samples
+    if variant.training.dev_samples is not None:
+        return variant.training.dev_samples
     return _WATCHED if sample is None else min(_WATCHED, max(2, sample // _WATCHED_SHARE))
 
 

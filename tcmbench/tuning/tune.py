@@ -279,7 +279,7 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
         rows=made.statistics.lines,
         seed=seed,
         work_dir=workspace.store.path("work", name),
-        dev_file=made.dev,
+        dev_file=made.dev if recipe.variant.training.dev_evaluations else None,
         labels=[row.labels for row in read_rows(made.rows)],
     )
 

@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tcmbench.cli.data import app
+from tcmbench.data.rows import ADVICE
 from tcmbench.errors import BadLines, DataError, StoreError
 from tcmbench.miners import bm25
+from tests.task_types.folders import workspace_of, write_table
 
 runner = CliRunner()
 
@@ -56,6 +58,64 @@ def test_validate_fails_after_the_report_when_labels_are_not_covered(folder: Pat
 
     assert "Not in the knowledge base, 1: 乙实证 (1 records)" in result.output
     assert isinstance(result.exception, DataError)
+
+
+ROWS: dict[str, list[dict[str, object]]] = {
+    "pairs.csv": [{"question": f"咳嗽{n}", "answer": f"痰湿{n}"} for n in range(4)],
+    "sts.jsonl.gz": [{"sentence1": f"咳{n}", "sentence2": f"嗽{n}", "score": n} for n in range(4)],
+    "texts.parquet": [{"text": f"咳嗽{n}", "label": n % 2} for n in range(4)],
+    "probe/train.tsv": [{"text": f"咳嗽{n}", "label": n % 2} for n in range(4)],
+    "probe/test.tsv": [{"text": f"痰{n}", "label": n % 2} for n in range(4)],
+    "beir/corpus.csv": [{"id": 1, "text": "痰湿\x1b[31m阻肺"}, {"id": 2, "text": "气虚"}],
+    "beir/queries.json": [{"id": 7, "text": "咳嗽" * 100}],
+    "beir/qrels/test.csv": [{"qid": 7, "docid": 1, "rel": 1}, {"qid": 7, "docid": 2, "rel": 0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "shown"),
+    [
+        ("pairs.csv", "pairs_retrieval", "split test: 4 queries, 4 documents, 4 judgements\n  1  query     咳嗽0\n"),
+        ("sts.jsonl.gz", "sts", "split test: 4 rows\n  1  sentence1  咳0\n     sentence2  嗽0\n     score      0.0\n"),
+        ("texts.parquet", "clustering", "split test: 4 rows\n  1  text   咳嗽0\n     label  0\n"),
+        ("probe", "classification", "split train: 4 rows\n  1  text   咳嗽0\n     label  0\n"),
+        ("beir", "retrieval", f"{'咳嗽' * 50}…\n     positive  痰湿\\u001b[31m阻肺\n     negative  气虚\n"),
+    ],
+)
+def test_validate_shows_any_task_as_it_is_measured(tmp_path: Path, path: str, kind: str, shown: str) -> None:
+    """The layout is recognised; the first three rows are shown, shortened and escaped."""
+    for name, rows in ROWS.items():
+        write_table(tmp_path / name, rows)
+    result = runner.invoke(app, ["validate", str(tmp_path / path)])
+
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path / path}: {kind}, from " in result.output
+    assert shown in result.output
+    assert "\n  4 " not in result.output
+
+
+def test_validate_names_the_first_three_bad_rows_and_counts_the_others(tmp_path: Path) -> None:
+    """With what to do."""
+    write_table(tmp_path / "pairs.csv", [{"query": "咳嗽", "positive": ""} for _ in range(1_005)])
+    result = runner.invoke(app, ["validate", str(tmp_path / "pairs.csv")])
+
+    assert isinstance(result.exception, BadLines)
+    said = str(result.exception).split("\n")
+    assert said[0] == "1,005 bad lines:"
+    assert [line.split(":")[1] for line in said[1:4]] == ["2", "3", "4"]
+    assert said[4:] == ["and 1,002 more", ADVICE]
+
+
+def test_validate_takes_the_name_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its options, and as JSON without texts."""
+    write_table(tmp_path / "data/own.csv", [{"title": f"咳嗽{n}", "body": f"痰湿{n}"} for n in range(4)])
+    columns = '[options.columns]\nquery = "title"\npositive = "body"\n'
+    workspace_of(tmp_path, {"Own": f'type = "pairs_retrieval"\npath = "own.csv"\n{columns}'})
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["validate", "Own", "--json"])
+
+    assert json.loads(result.output)["splits"] == {"test": {"queries": 4, "documents": 4, "judgements": 4}}
+    assert "咳嗽" not in result.output
 
 
 def test_convert_says_what_was_written_and_lost(folder: Path, tmp_path: Path) -> None:
@@ -108,7 +168,7 @@ def test_build_takes_nothing_for_new_that_an_older_miner_made(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
 
     def built() -> Path:
-        result = runner.invoke(app, ["build", "demo-full-bm25"])
+        result = runner.invoke(app, ["build", "demo-lora"])
         assert result.exception is None, result.exception
         return Path(result.stdout.splitlines()[-1])
 

@@ -78,6 +78,8 @@ def test_a_suite_that_is_a_quick_look_is_refused_by_the_gate(called: Cli, place:
     code, out, err = called("run", "small")
     assert code == 0, err
     assert "reports/generated/small/index.html" in out
+    _, out, _ = called("compare", "stays", "tuned")
+    assert "A quick look: at most 5 queries, pairs or texts per task." in out
     for arguments in (("--against", "reference"), ("--update-baseline",)):
         code, _, err = called("check", "small", *arguments)
         assert (code, "suite small is a quick look (limit = 5), and the gate judges whole tasks only" in err) == (

@@ -79,7 +79,7 @@ def test_a_long_encoding_says_a_line_every_half_minute(
 
 
 def test_one_line_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The texts stand on the line of the bar, and nothing of them stays."""
+    """With the number of scores that are done; nothing of it stays."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
@@ -87,6 +87,6 @@ def test_one_line_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: p
         shown.show(Encoding("a", "Task", 300, 1_200, 30_000, 120_000, 30.0))
         shown._bar.refresh()
     said = capsys.readouterr().err
-    assert "300/1,200 texts · 1,000 tokens/s · 1:30 to go" in said
+    assert "[0/1] a · Task · 300/1,200 texts · 1,000 tokens/s · 1:30 to go" in said
     assert "for all" not in said
     assert said.endswith("\x1b[2K")

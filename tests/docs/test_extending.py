@@ -106,7 +106,8 @@ def test_the_page_has_an_example_of_each_thing_it_lists() -> None:
         "tasks/ClinicQuestions.toml", "models/bases/clinic-zh.toml", "tcmbench/miners/length.py",
         "tcmbench/augmentations/without_diseases.py", "tcmbench/trainers/_swift/options.py",
         "tcmbench/trainers/_sentence_transformers/losses.py", "tcmbench/encoders/principles.py",
-        "tcmbench/data/formats/questions.py", "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
+        "tcmbench/models/sources/share.py", "tcmbench/data/formats/questions.py",
+        "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
         "tcmbench/boards/figures/gains.py", "tcmbench/checks/outputs/tsv.py", "tcmbench/cli/where.py",
         "tcmbench/executors/careful.py",
     ]  # fmt: skip
@@ -201,7 +202,7 @@ def test_command(clinic: Workspace, place: Callable[[str], None], capsys: pytest
     """It is listed with the first line of its docstring, and runs."""
     place("tcmbench/cli/where.py")
     assert called("--help") == 0
-    assert "where    Print the folders of workspace, data and store." in capsys.readouterr().out
+    assert re.search(r"where +Print the folders of workspace, data and store\.", capsys.readouterr().out)
     assert called("where") == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert lines == [

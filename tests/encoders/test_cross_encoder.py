@@ -56,6 +56,19 @@ def test_a_sure_reranker_ties_no_pairs(reranker: Reranker, monkeypatch: pytest.M
     assert np.argsort(before, kind="stable").tolist() == np.argsort(after, kind="stable").tolist()
 
 
+def test_pairs_are_counted_while_they_are_scored(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every list from its first batch to its end; a repeated pair once."""
+    monkeypatch.setattr("tcmbench.encoders.runtime.batches._REPORT_SECONDS", 0.0)
+    computed: list[tuple[int, int]] = []
+    reranker.report_to(lambda one: computed.append((one.texts, one.of_texts)))
+    for _ in range(2):
+        reranker.predict(batches(["咳嗽", "咳嗽", "口干"]), batches(["肺", "肺", "阴虚"]))
+    reranker.report_to(None)
+    assert computed[-1] == (2, 2)
+    assert {total for _, total in computed} == {2}
+    assert reranker.unit == "pairs"
+
+
 def test_token_lengths_are_those_of_the_model_input(reranker: Reranker) -> None:
     """A pair's length is what reaches the transformer, template included, give or take a token."""
     pairs = list(dict.fromkeys(zip(QUERIES, DOCUMENTS, strict=True)))

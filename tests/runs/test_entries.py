@@ -6,10 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from tcmbench.records.cells import Cells
 from tcmbench.records.entry import CellState
+from tcmbench.records.model import Model
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.records.reason import Reason
-from tcmbench.runs.entries import Trained, variant_entry
+from tcmbench.runs.entries import Trained, base_entry, variant_entry
+from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning.tune import Tuned
@@ -55,3 +58,12 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     assert (entry.cost.train_seconds, entry.cost.trained_parameters) == (12.0, 7)
     assert [point.loss for point in entry.training[1]] == [2.5]
     assert entry.states["Records"].state == "pending"
+
+
+def test_a_row_tells_where_its_weights_come_from() -> None:
+    """The source that was used, not all of them; a folder of this machine is not named."""
+    base = Base(name="b", kind="embedding", path="b", sources=({"name": "package"},))
+    models = [Model("b", base, None, "r", weights_from=origin) for origin in ("", "acme 1.0 (model.bin)")]
+    entries = [base_entry(model, Cells({}, {}), settings={}) for model in models]
+    assert [entry.provenance.get("weights") for entry in entries] == [None, "acme 1.0 (model.bin)"]
+    assert "sources" not in entries[0].recipe

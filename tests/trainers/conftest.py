@@ -51,3 +51,13 @@ def reranker_base() -> Base:
             "swift_model_type": "qwen3_reranker",
         }
     )  # fmt: skip
+
+
+@pytest.fixture
+def callbacks_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ms-swift puts callbacks of its own into transformers for good, and another test of this process may import it."""
+    from transformers import trainer, trainer_callback
+
+    monkeypatch.setattr(trainer, "DEFAULT_CALLBACKS", [trainer_callback.DefaultFlowCallback])
+    monkeypatch.setattr(trainer, "DEFAULT_PROGRESS_CALLBACK", trainer_callback.ProgressCallback)
+    monkeypatch.setattr(trainer, "PrinterCallback", trainer_callback.PrinterCallback)

@@ -11,58 +11,29 @@ import pytest
 
 from tcmbench.errors import ParityError, SpecError, TcmbenchError, TrainingError
 from tcmbench.specs.base import Base
-from tcmbench.trainers import Step, TrainedRows, TrainingJob
-from tcmbench.trainers._runtime import checkpoints
-from tcmbench.trainers._runtime.job_file import WorkResult, work_of
-from tcmbench.trainers._sentence_transformers import worker
+from tcmbench.trainers import Step, TrainedRows
 from tests.trainers.tiny import (
     embedding_rows,
     info_nce,
-    make_job,
     plan,
     row_vectors,
     train,
-    write_bert,
+    train_here,
+    worker_job,
     write_rows,
     write_static,
 )  # fmt: skip
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(autouse=True)
-def _callbacks_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ms-swift puts callbacks of its own into transformers for good, and another test of this process may import it."""
-    from transformers import trainer, trainer_callback
-
-    monkeypatch.setattr(trainer, "DEFAULT_CALLBACKS", [trainer_callback.DefaultFlowCallback])
-    monkeypatch.setattr(trainer, "DEFAULT_PROGRESS_CALLBACK", trainer_callback.ProgressCallback)
-    monkeypatch.setattr(trainer, "PrinterCallback", trainer_callback.PrinterCallback)
-
-
-def job_of(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> TrainingJob:
-    """Return a job for this trainer."""
-    file = write_rows(folder / "train.jsonl", embedding_rows(rows, negatives=int(str(changes.pop("mined", 1)))))
-    return make_job(
-        folder, base=base, base_dir=base_dir, train_file=file, rows=rows, trainer="sentence_transformers",
-        **changes,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-def in_process(job: TrainingJob) -> WorkResult:
-    """Train without a process of its own."""
-    plan(job)
-    checkpoint = checkpoints.newest(job.work_dir / "run")
-    (job.work_dir / "run").mkdir(parents=True, exist_ok=True)
-    return worker.train(work_of(job, device="cpu", output=job.work_dir, checkpoint=checkpoint))
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("callbacks_of_transformers")]
 
 
 @pytest.mark.parametrize(
     ("loss", "tuner", "extra"),
     [
         ("mnrl", "lora", {}),
-        ("cached_mnrl", "full", {}),
+        ("cached_mnrl", "full", {"options": {"mini_batch_tokens": 64}}),
         ("gist", "full", {}),
+        ("cached_gist", "full", {"options": {"mini_batch_size": 3}}),
         ("matryoshka", "full", {"options": {"matryoshka_dims": [32, 16]}}),
     ],
 )
@@ -70,8 +41,8 @@ def test_losses_teach_and_models_agree(
     tmp_path: Path, embedding_base: Base, embedding_dir: Path, loss: str, tuner: str, extra: dict[str, object]
 ) -> None:
     """Each loss falls, and what evaluation loads gives the numbers that the trained model gave in memory."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=64, tuner=tuner, training={"loss": loss, **extra})
-    result = in_process(job)
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=64, tuner=tuner, training={"loss": loss, **extra})
+    result = train_here(job)
     losses = [point.loss for point in result.curves if point.loss is not None]
     assert losses[-1] < losses[0]
     ways = {"memory=evaluation", "adapter=evaluation"} if tuner == "lora" else {"memory=evaluation"}
@@ -89,22 +60,36 @@ def test_scored_pairs_train_with_cosent(tmp_path: Path, embedding_base: Base, em
     rows = embedding_rows(16, negatives=0)
     for i, row in enumerate(rows):
         row["label"] = float(i % 2)
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=16, mined=0, training={"loss": "cosent"})
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=16, mined=0, training={"loss": "cosent"})
     write_rows(job.train_file, rows)
-    assert in_process(job).parity["change"] > 1e-4
+    assert train_here(job).parity["change"] > 1e-4
 
 
 def test_batches_are_those_of_the_file(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """The first loss is InfoNCE of the first rows, over in-batch and mined negatives."""
-    result = in_process(job_of(tmp_path, embedding_base, embedding_dir))
+    result = train_here(worker_job(tmp_path, embedding_base, embedding_dir))
     queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
     assert result.curves[0].loss == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
 
 
+def test_a_batch_in_parts_has_the_same_loss(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """However many texts or tokens a cached loss encodes at a time, it contrasts the whole batch."""
+    losses = []
+    for name, options in {"whole": {}, "texts": {"mini_batch_size": 3}, "tokens": {"mini_batch_tokens": 50}}.items():
+        (tmp_path / name).mkdir()
+        training = {"loss": "cached_mnrl", "options": options}
+        result = train_here(worker_job(tmp_path / name, embedding_base, embedding_dir, training=training))
+        losses.append([point.loss for point in result.curves])
+    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+    assert losses[2] == pytest.approx(losses[0], abs=1e-4)
+    queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
+    assert losses[0][0] == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+
+
 def test_no_duplicates_draws_its_own_batches(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """The rule no_duplicates is sentence-transformers' sampler: eight equal positives a file make batches without."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates")
-    result = in_process(job)
+    job = worker_job(tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates")
+    result = train_here(job)
     queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8, negatives=0))
     assert result.curves[0].loss != pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
 
@@ -114,12 +99,12 @@ def test_a_frequent_label_leaves_no_small_batches(tmp_path: Path, embedding_base
     rows = embedding_rows(32, negatives=0)
     for row in rows[::2]:
         row["positive_messages"] = rows[0]["positive_messages"]
-    job = job_of(
+    job = worker_job(
         tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates",
         training={"batch_size": 4},
     )  # fmt: skip
     write_rows(job.train_file, rows)
-    result = in_process(job)
+    result = train_here(job)
     assert [point.step for point in result.curves] == list(range(1, 9))
     # with one row alone, or two, it would be far below: the loss of four begins near log(4)
     assert min(point.loss for point in result.curves if point.loss is not None) > 0.1
@@ -130,23 +115,23 @@ def test_rows_that_are_drawn_again_are_counted(tmp_path: Path, embedding_base: B
     rows = embedding_rows(24, negatives=0)
     for row in rows[8:]:
         row["positive_messages"] = rows[0]["positive_messages"]
-    job = job_of(tmp_path, embedding_base, embedding_dir, mined=0, rows=24, batch_rule="no_duplicates")
+    job = worker_job(tmp_path, embedding_base, embedding_dir, mined=0, rows=24, batch_rule="no_duplicates")
     write_rows(job.train_file, rows)
-    result = in_process(job)
+    result = train_here(job)
     assert result.rows is not None
     # each of the three batches holds the seven rare positives and one of the 17 rows of the frequent one
     assert result.rows.read == 24
     assert result.rows.repeated == result.rows.left_out >= 14
     # as many rows, but other ones, than in the order of the file
     plain = job.variant.model_copy(update={"batch_rule": "plain"})
-    whole = in_process(dataclasses.replace(job, work_dir=tmp_path / "plain", variant=plain))
+    whole = train_here(dataclasses.replace(job, work_dir=tmp_path / "plain", variant=plain))
     assert whole.rows == TrainedRows(read=24)
     assert result.tokens != whole.tokens
 
 
 def test_batches_that_no_draw_can_fill_are_refused(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """Sixteen rows of eight positives don't fill a batch of sixteen; the message states the largest size."""
-    job = job_of(
+    job = worker_job(
         tmp_path, embedding_base, embedding_dir, mined=0, rows=32, batch_rule="no_duplicates",
         training={"batch_size": 16},
     )  # fmt: skip
@@ -163,8 +148,8 @@ def test_a_dense_layer_is_tuned_with_the_rest(tmp_path: Path, embedding_base: Ba
     model = SentenceTransformer(str(embedding_dir), device="cpu")
     network = SentenceTransformer(modules=[model[0], model[1], Dense(32, 16, bias=False), Normalize()], device="cpu")
     network.save_pretrained(str(tmp_path / "base"), create_model_card=False)
-    job = job_of(tmp_path, embedding_base, tmp_path / "base")
-    assert in_process(job).parity["memory=evaluation"] < 1e-5
+    job = worker_job(tmp_path, embedding_base, tmp_path / "base")
+    assert train_here(job).parity["memory=evaluation"] < 1e-5
     (before,), (after,) = (
         load_file(folder / "2_Dense/model.safetensors").values()
         for folder in (tmp_path / "base", job.work_dir / "model")
@@ -178,7 +163,7 @@ def test_static_models_train(tmp_path: Path) -> None:
     base = Base.model_validate(
         {"name": "table", "kind": "embedding", "path": "table", "architecture": "static", "normalize": False}
     )
-    result = in_process(job_of(tmp_path, base, tmp_path / "static", training={"learning_rate": 0.1}))
+    result = train_here(worker_job(tmp_path, base, tmp_path / "static", training={"learning_rate": 0.1}))
     assert result.parity["change"] > 1e-3
     assert result.parity["memory=evaluation"] < 1e-6
     assert result.tokens > 24 * 30
@@ -193,10 +178,10 @@ def test_the_dev_split_is_watched_and_changes_nothing(tmp_path: Path) -> None:
     weights = []
     for name in ("alone", "watched"):
         (tmp_path / name).mkdir()
-        job = job_of(tmp_path / name, base, tmp_path / "static", training={"learning_rate": 0.1})
+        job = worker_job(tmp_path / name, base, tmp_path / "static", training={"learning_rate": 0.1})
         if name == "watched":
             job = dataclasses.replace(job, dev_file=write_rows(tmp_path / "dev.jsonl", embedding_rows(8)))
-        result = in_process(job)
+        result = train_here(job)
         weights.append((job.work_dir / "model/model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     watched = [point.dev_loss for point in result.curves if point.dev_loss is not None]
@@ -207,18 +192,6 @@ def test_the_dev_split_is_watched_and_changes_nothing(tmp_path: Path) -> None:
     assert margins[-1] > margins[0]
 
 
-def test_bert_without_modules_json_gets_one(tmp_path: Path) -> None:
-    """A plain encoder is pooled as its base says, and its tuned folder says so itself."""
-    write_bert(tmp_path / "bert")
-    base = Base.model_validate(
-        {"name": "bert", "kind": "embedding", "path": "bert", "architecture": "bert", "pooling": "cls",
-         "max_length": 128, "query_prompt": "Instruct: 找出证型\nQuery:"}
-    )  # fmt: skip
-    job = job_of(tmp_path, base, tmp_path / "bert")
-    assert in_process(job).parity["memory=evaluation"] < 1e-5
-    assert (job.work_dir / "model" / "modules.json").is_file()
-
-
 @pytest.mark.parametrize("tuner", ["full", "lora"])
 def test_resuming_ends_in_the_same_bytes(tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str) -> None:
     """From a checkpoint on, the same weights come out as from an uninterrupted training: seeds and order hold."""
@@ -226,10 +199,10 @@ def test_resuming_ends_in_the_same_bytes(tmp_path: Path, embedding_base: Base, e
     jobs = []
     for folder in folders:
         folder.mkdir()
-        jobs.append(job_of(folder, embedding_base, embedding_dir, rows=80, tuner=tuner))
-    in_process(jobs[0])
+        jobs.append(worker_job(folder, embedding_base, embedding_dir, rows=80, tuner=tuner))
+    train_here(jobs[0])
     shutil.copytree(jobs[0].work_dir / "run" / "checkpoint-5", jobs[1].work_dir / "run" / "checkpoint-5")
-    result = in_process(jobs[1])
+    result = train_here(jobs[1])
     weights = [(job.work_dir / "model" / "model.safetensors").read_bytes() for job in jobs]
     assert weights[0] == weights[1]
     assert [point.step for point in result.curves] == list(range(1, 11))
@@ -237,10 +210,10 @@ def test_resuming_ends_in_the_same_bytes(tmp_path: Path, embedding_base: Base, e
 
 def test_nothing_is_trained_twice(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """Killed after its last checkpoint and run again, it trains no step beyond max_steps and ends the same."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80, training={"max_steps": 5})
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=80, training={"max_steps": 5})
     results, weights = [], []
     for _ in range(2):
-        results.append(in_process(job))
+        results.append(train_here(job))
         weights.append((job.work_dir / "model" / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     assert results[0].curves == results[1].curves
@@ -249,8 +222,8 @@ def test_nothing_is_trained_twice(tmp_path: Path, embedding_base: Base, embeddin
 
 def test_half_precision_ends_with_the_model(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """A model trained in bfloat16 is measured in float32, as evaluation does."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, tuner="lora", training={"dtype": "bfloat16"})
-    parity = in_process(job).parity
+    job = worker_job(tmp_path, embedding_base, embedding_dir, tuner="lora", training={"dtype": "bfloat16"})
+    parity = train_here(job).parity
     assert max(parity["memory=evaluation"], parity["adapter=evaluation"]) < 1e-5
 
 
@@ -267,16 +240,16 @@ def test_a_merge_that_loses_the_adapter_is_found(
         return model.base_model.merge_and_unload()
 
     monkeypatch.setattr(PeftModel, "merge_and_unload", half, raising=False)
-    job = job_of(tmp_path, embedding_base, embedding_dir, tuner="lora")
+    job = worker_job(tmp_path, embedding_base, embedding_dir, tuner="lora")
     with pytest.raises(ParityError, match="adapter=evaluation"):
-        in_process(job)
+        train_here(job)
 
 
 def test_a_model_of_nan_is_called_that(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """The training stops at the first logged step without numbers, which the message names."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80, training={"learning_rate": 1e30})
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=80, training={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match=r"step [23]: the (loss|gradient) is NaN.*Lower training\.learning_rate"):
-        in_process(job)
+        train_here(job)
     assert not list((job.work_dir / "run").glob("checkpoint-*"))
 
 
@@ -286,9 +259,9 @@ def test_a_model_that_collapsed_is_refused(tmp_path: Path) -> None:
     base = Base.model_validate(
         {"name": "table", "kind": "embedding", "path": "table", "architecture": "static", "normalize": False}
     )
-    job = job_of(tmp_path, base, tmp_path / "static", training={"learning_rate": 1e30})
+    job = worker_job(tmp_path, base, tmp_path / "static", training={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match=r"vectors without a direction .* collapsed"):
-        in_process(job)
+        train_here(job)
 
 
 @pytest.mark.parametrize("cut", [[5, 10], [10]])
@@ -296,27 +269,27 @@ def test_a_checkpoint_that_lost_its_end_is_passed_over(
     tmp_path: Path, embedding_base: Base, embedding_dir: Path, cut: list[int]
 ) -> None:
     """After a full disk the training goes on from the checkpoint before, or anew, and ends the same."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80)
-    before = in_process(job)
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=80)
+    before = train_here(job)
     weights = (job.work_dir / "model" / "model.safetensors").read_bytes()
     for step in cut:
         os.truncate(job.work_dir / "run" / f"checkpoint-{step}" / "model.safetensors", 1000)
-    again = in_process(job)
+    again = train_here(job)
     assert again.curves == before.curves
     assert (job.work_dir / "model" / "model.safetensors").read_bytes() == weights
 
 
 def test_a_training_without_effect_fails(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """A tuned model that equals its base is an error, not a gain of 0."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, training={"learning_rate": 1e-30})
+    job = worker_job(tmp_path, embedding_base, embedding_dir, training={"learning_rate": 1e-30})
     with pytest.raises(TrainingError, match="equals its base"):
-        in_process(job)
+        train_here(job)
 
 
 @pytest.mark.slow
 def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
     """The whole way: progress, curves, cost, the files that the plan promised."""
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows=80)
+    job = worker_job(tmp_path, embedding_base, embedding_dir, rows=80)
     steps: list[Step] = []
     outcome = train(job, progress=steps.append)
     assert [step.step for step in steps] == list(range(1, 11))
@@ -338,6 +311,11 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
             "go with loss infonce, mnrl, matryoshka, not with gist",
         ),
         (
+            {},
+            {"training": {"options": {"mini_batch_size": 8}}},
+            "mini_batch_size goes with loss cached_mnrl, cached_gist, not with infonce",
+        ),
+        (
             {"architecture": "static"},
             {"training": {"loss": "gist"}},
             "takes no static model.*infonce, mnrl, matryoshka",
@@ -348,7 +326,7 @@ def test_refuses_recipes_that_it_cant_follow(
     tmp_path: Path, embedding_base: Base, base_changes: dict[str, object], changes: dict[str, object], said: str
 ) -> None:
     """Each refusal names what to use instead."""
-    job = job_of(tmp_path, embedding_base, tmp_path / "base", **changes)
+    job = worker_job(tmp_path, embedding_base, tmp_path / "base", **changes)
     base = embedding_base.model_copy(update=base_changes)
     with pytest.raises(SpecError, match=said):
         plan(dataclasses.replace(job, base=base))
@@ -357,4 +335,4 @@ def test_refuses_recipes_that_it_cant_follow(
 def test_an_absent_base_is_named(tmp_path: Path, embedding_base: Base) -> None:
     """Weights that aren't there are found before anything starts."""
     with pytest.raises(TcmbenchError, match="expected the weights of base tiny"):
-        plan(job_of(tmp_path, embedding_base, tmp_path / "base"))
+        plan(worker_job(tmp_path, embedding_base, tmp_path / "base"))

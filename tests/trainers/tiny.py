@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcmbench import plugins
 from tcmbench.specs.base import Base
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
+
+    from tcmbench.trainers._runtime.job_file import WorkResult
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
 QUERY_PROMPT = "Instruct: 找出证型\nQuery:"
@@ -96,6 +98,27 @@ def train(job: TrainingJob, *, progress: Callable[[Step], None] = lambda _: None
     return outcome
 
 
+def worker_job(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, **changes: object) -> TrainingJob:
+    """Return a job for sentence-transformers."""
+    file = write_rows(folder / "train.jsonl", embedding_rows(rows, negatives=int(str(changes.pop("mined", 1)))))
+    return make_job(
+        folder, base=base, base_dir=base_dir, train_file=file, rows=rows, trainer="sentence_transformers",
+        **changes,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def train_here(job: TrainingJob) -> WorkResult:
+    """Train by sentence-transformers without a process of its own."""
+    from tcmbench.trainers._runtime import checkpoints
+    from tcmbench.trainers._runtime.job_file import work_of
+    from tcmbench.trainers._sentence_transformers import worker
+
+    plan(job)
+    checkpoint = checkpoints.newest(job.work_dir / "run")
+    (job.work_dir / "run").mkdir(parents=True, exist_ok=True)
+    return worker.train(work_of(job, device="cpu", output=job.work_dir, checkpoint=checkpoint))
+
+
 def embedding_rows(count: int, *, negatives: int = 1) -> list[dict[str, object]]:
     """Return rows as ms-swift reads them, labels in a cycle."""
     rows: list[dict[str, object]] = []
@@ -121,7 +144,7 @@ def reranker_rows(count: int, *, negatives: int = 1, instruction: str = "判断�
         rows.append(
             {
                 "messages": [
-                    {"role": "system", "content": instruction},
+                    *([{"role": "system", "content": instruction}] if instruction else []),
                     {"role": "user", "content": f"{query}，第{i // len(SIGNS) + 1}诊"},
                 ],
                 "positive_messages": [[{"role": "assistant", "content": positive}]],
@@ -259,18 +282,32 @@ def write_static(folder: Path) -> None:
 
 def write_bert(folder: Path) -> None:
     """Write a random BERT without modules.json: the base must say how to pool."""
+    from transformers import BertConfig, BertModel
+
+    write_encoder(folder, BertModel, BertConfig, initializer_range=0.2)
+
+
+def write_encoder(folder: Path, network: type[Any], config: type[Any], **settings: object) -> None:
+    """Write a random encoder of two layers; its tokenizer puts special tokens around texts and pairs."""
     import torch
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = _tokenizer()
-    config = BertConfig(
+    pad, first, last = SPECIAL[:3]
+    ids = {token: tokenizer.token_to_id(token) for token in (pad, first, last)}
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A {last}", pair=f"{first} $A {last} $B:1 {last}:1", special_tokens=[*ids.items()][1:]
+    )
+    shape = config(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=256, pad_token_id=tokenizer.token_to_id(SPECIAL[0]),
+        num_attention_heads=2, max_position_embeddings=1000, pad_token_id=ids[pad], bos_token_id=ids[first],
+        eos_token_id=ids[last], cls_token_id=ids[first], sep_token_id=ids[last], **settings,
     )  # fmt: skip
     torch.manual_seed(0)
-    BertModel(config).save_pretrained(folder)
+    network(shape).float().save_pretrained(folder)
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=SPECIAL[0], unk_token=SPECIAL[0], model_max_length=256
+        tokenizer_object=tokenizer, pad_token=pad, unk_token=pad, cls_token=first, sep_token=last, model_max_length=256
     ).save_pretrained(folder)
 
 

@@ -218,6 +218,19 @@ def test_a_small_sample_is_watched_by_two(
     assert expected == made.statistics.dev_lines
 
 
+def test_a_recipe_can_sample_the_dev_split(base: Base, folder: Folder, context: Context) -> None:
+    """A maximum, whatever the sample of the training examples; they are some of those of the whole file."""
+    whole = build(recipe(), base, folder, seed=0, context=context)
+    some = build(
+        recipe(max_samples=8, training={"batch_size": 4, "dev_samples": 4}), base, folder, seed=0, context=context
+    )
+    assert whole.dev is not None
+    assert some.dev is not None
+    every, kept = (made.dev.read_text(encoding="utf-8").splitlines() for made in (whole, some))
+    assert len(kept) == some.statistics.dev_lines == 4 < len(every)
+    assert set(kept) < set(every)
+
+
 def test_a_dev_split_of_one_label_is_not_watched(base: Base, folder: Folder, context: Context) -> None:
     """There is no dev file then: nothing is right or wrong on it."""
     dev = tuple(record for record in folder.splits["train"] if len(record.labels) == 1)[:1]

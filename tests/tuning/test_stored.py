@@ -67,6 +67,14 @@ def test_a_model_that_lacks_a_part_is_trained_again(
     assert len(trainings) == 3
 
 
+def test_a_recipe_can_turn_the_dev_split_off(place: Workspace, variant: Variant, trainings: list[TrainingJob]) -> None:
+    """Trainers then get no dev file, which saves the time of measuring on it."""
+    tuned(place, variant)
+    off = variant.training.model_copy(update={"dev_evaluations": 0})
+    tuned(place, variant.model_copy(update={"training": off}))
+    assert [job.dev_file is None for job in trainings] == [False, True]
+
+
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "\x00"])
 def test_a_damaged_outcome_is_trained_again(
     place: Workspace, variant: Variant, trainings: list[TrainingJob], damaged: str, caplog: pytest.LogCaptureFixture

@@ -136,6 +136,9 @@ def release() -> None:
 class Counted:
     """Counters of what a model has computed, for a score's provenance and the board's costs."""
 
+    unit = "texts"
+    """What is counted."""
+
     _batches: Batches
 
     def report_to(self, receive: Callable[[Computed], None] | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.errors import ParityError, TrainingError
-from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
+from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_inputs, text_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tcmbench.specs.base import Base
+    from tcmbench.specs.base import Base, Pooling
 
 TOLERANCE = 1e-4
 """Largest difference between two float32 computations of the same number (measured: 3e-7)."""
@@ -36,26 +36,37 @@ def canary_texts(base: Base) -> list[str]:
     return [base.query_prompt + query for query in QUERIES] + [base.document_prompt + text for text in DOCUMENTS]
 
 
-def own_vectors(backbone: Any, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
-    """Return unit vectors by transformers: one text at a time, no padding, the last token's state."""
-    return _last_states(backbone, [text_ids(tokenizer, text) for text in texts])
+def own_vectors(backbone: Any, tokenizer: Any, texts: list[str], *, pooling: Pooling = "last") -> NDArray[np.float32]:
+    """Return unit vectors by transformers: one text at a time, no padding, its tokens' states pooled."""
+    inputs = [{"input_ids": text_ids(tokenizer, text)} for text in texts]
+    return _pooled_states(backbone, inputs, pooling=pooling)
 
 
-def pair_vectors(backbone: Any, tokenizer: Any, *, base: Base) -> NDArray[np.float32]:
+def pair_vectors(backbone: Any, tokenizer: Any, *, base: Base, pooling: Pooling = "last") -> NDArray[np.float32]:
     """Return the unit vectors below a reranker's one-label head, one per canary pair."""
     pairs = zip(QUERIES, DOCUMENTS, strict=True)
-    return _last_states(backbone, [pair_ids(tokenizer, q, d, instruction=base.instruction) for q, d in pairs])
+    inputs = [pair_inputs(tokenizer, q, d, instruction=base.instruction) for q, d in pairs]
+    return _pooled_states(backbone, inputs, pooling=pooling)
 
 
-def _last_states(backbone: Any, inputs: list[list[int]]) -> NDArray[np.float32]:
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors with unit length; a zero stays zero."""
+    import numpy as np
+
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.float32(_ZERO))
+
+
+def _pooled_states(backbone: Any, inputs: list[dict[str, list[int]]], *, pooling: Pooling) -> NDArray[np.float32]:
     import numpy as np
     import torch
 
     rows = []
     with torch.inference_mode():
         for row in inputs:
-            ids = torch.tensor([row], device=backbone.device)
-            state = backbone(input_ids=ids).last_hidden_state[0, -1].float()
+            tensors = {name: torch.tensor([ids], device=backbone.device) for name, ids in row.items()}
+            states = backbone(**tensors).last_hidden_state[0].float()
+            state = states.mean(dim=0) if pooling == "mean" else states[0 if pooling == "cls" else -1]
             rows.append(torch.nn.functional.normalize(state, dim=-1).cpu().numpy())
     return np.stack(rows)
 
@@ -75,8 +86,9 @@ def own_scores(model: Any, tokenizer: Any, *, base: Base, answers: tuple[int, in
     scores = []
     with torch.inference_mode():
         for query, document in zip(QUERIES, DOCUMENTS, strict=True):
-            ids = torch.tensor([pair_ids(tokenizer, query, document, instruction=base.instruction)])
-            logits = model(input_ids=ids.to(model.device)).logits[0].float()
+            inputs = pair_inputs(tokenizer, query, document, instruction=base.instruction)
+            tensors = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
+            logits = model(**tensors).logits[0].float()
             score = logits[0] if answers is None else logits[-1, answers[0]] - logits[-1, answers[1]]
             scores.append(float(score))
     return np.array(scores, dtype=np.float32)

@@ -137,26 +137,32 @@ def failure(console: Path, *, begin: int, code: int, what: str, on_memory: str =
     if any(words in lowered for words in faults.NO_ROOM):
         return StorageError(
             f"{what} failed: no free space to write; {disk.room(console)}. Free some, or choose another folder for the "
-            f"store ($TCMBENCH_CACHE); then run the same command again to go on from the last checkpoint: {last}"
+            f"store ($TCMBENCH_CACHE); then run the same command again{_onwards(console)}: {last}"
         )
     if any(word in lowered for word in _MEMORY_WORDS):
         advice = f"It ran out of memory. {on_memory}"
     elif code in {-signal.SIGKILL, 128 + signal.SIGKILL} or "(SIGKILL) received" in last:
         advice = (
-            "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again "
-            f"to go on from the last checkpoint. If it dies again: {on_memory}"
+            "It was killed from outside (SIGKILL): most often the system ran out of memory. Run the same command again"
+            f"{_onwards(console)}. If it dies again: {on_memory}"
         )
     elif code < 0:
         name = signal.Signals(-code).name
-        advice = f"It was ended by {name}. Run the same command again to go on from the last checkpoint."
+        advice = f"It was ended by {name}. Run the same command again{_onwards(console)}."
     elif "MaxLengthError" in last:
         advice = "Texts are longer than training.max_length. Raise it, or build the training set again with it."
     elif missing := _missing_package(last):
         package, extra = missing
         advice = f"{package} is not installed. Run: pip install 'tcmbench[{extra}]'"
     else:
-        advice = "Fix that and run the same command again; it resumes from the last checkpoint."
+        advice = f"Fix that and run the same command again{_onwards(console)}."
     return TrainingError(f"{what} failed (exit code {code}): {last}\n{advice} All of its output: {console}")
+
+
+def _onwards(console: Path) -> str:
+    """Return where the same command goes on; nothing before the first checkpoint, when it begins anew."""
+    has_one = any((console.parent / "run").glob("checkpoint-*"))
+    return " to go on from the last checkpoint" if has_one else ""
 
 
 def last_error(text: str) -> str:

@@ -145,9 +145,10 @@ def _complaints(row: TrainRow, *, job: TrainingJob, negatives: int) -> list[str]
 def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:
     found = []
     roles = [message.role for message in row.messages]
-    if roles != ["system", "user"]:
-        found.append(f"expected a system message with the instruction and a user message, found {roles}")
-    elif row.messages[0].content != job.base.instruction:
+    expected = ["system", "user"] if job.base.instruction else ["user"]
+    if roles != expected:
+        found.append(f"expected messages of {' and '.join(expected)} (system holds the instruction), found {roles}")
+    elif job.base.instruction and row.messages[0].content != job.base.instruction:
         found.append(f"the instruction is {row.messages[0].content!r}, but evaluation uses {job.base.instruction!r}")
     if not row.negative_messages:
         found.append("a reranker needs at least one negative per row: with positives only it learns to say yes")

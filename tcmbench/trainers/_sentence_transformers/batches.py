@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.errors import TrainingError
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +21,19 @@ def draw(dataset: Dataset, work: Work) -> list[Sequence[int]]:
 
     These are the rows of the file in order, which follows the batch rule. Only `no_duplicates` draws them, by
     sentence-transformers' sampler: where one pass over the rows can't fill all batches, it repeats rows and leaves
-    others out.
+    others out. With `mini_batch_tokens` the rows of a batch are sorted by length, which no loss depends on.
 
     Raises:
         TrainingError: The sampler fills fewer batches than the training has steps for.
     """
+    batches = _drawn(dataset, work)
+    if Options.model_validate(work.variant.training.options).mini_batch_tokens is None:
+        return batches
+    lengths = [max(len(text) for text in row.values() if isinstance(text, str)) for row in dataset]
+    return [sorted(batch, key=lambda row: lengths[row]) for batch in batches]
+
+
+def _drawn(dataset: Dataset, work: Work) -> list[Sequence[int]]:
     size, accumulation = work.variant.training.batch_size, work.variant.training.accumulation
     if work.variant.batch_rule != "no_duplicates":
         return in_order(len(dataset), size=size, drops_last=work.drops_last)

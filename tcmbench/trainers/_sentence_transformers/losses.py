@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.trainers import Loss
+from tcmbench.trainers._sentence_transformers.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from tcmbench.trainers._runtime.job_file import Work
-
-_CACHED_MINI_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,9 @@ class SentenceTransformersLoss(Loss):
     trains_static: bool = True
     """Whether it can train a static model; others need more of a transformer than its vectors."""
 
+    cached: bool = False
+    """Whether it encodes a batch in parts, so that memory doesn't limit the size of a batch."""
+
 
 def _cosent(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer import losses
@@ -37,19 +39,39 @@ def _cosent(model: SentenceTransformer, work: Work) -> Any:
 def _cached_ranking(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
-    training = work.variant.training
-    size = min(training.batch_size, _CACHED_MINI_BATCH)
-    return losses.CachedMultipleNegativesRankingLoss(model, scale=1.0 / training.temperature, mini_batch_size=size)
+    return losses.CachedMultipleNegativesRankingLoss(
+        model, scale=1.0 / work.variant.training.temperature, **_mini_batches(work)
+    )
+
+
+def _cached_gist(model: SentenceTransformer, work: Work) -> Any:
+    from sentence_transformers.sentence_transformer import losses
+
+    return losses.CachedGISTEmbedLoss(
+        model, guide=_guide(model, work), temperature=work.variant.training.temperature, **_mini_batches(work)
+    )
+
+
+def _mini_batches(work: Work) -> dict[str, Any]:
+    """Return how many texts a cached loss encodes at a time."""
+    options = Options.model_validate(work.variant.training.options)
+    return {
+        "mini_batch_size": min(work.variant.training.batch_size, options.mini_batch_size),
+        "mini_batch_num_tokens": options.mini_batch_tokens,
+    }
 
 
 def _gist(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
+    return losses.GISTEmbedLoss(model, guide=_guide(model, work), temperature=work.variant.training.temperature)
+
+
+def _guide(model: SentenceTransformer, work: Work) -> SentenceTransformer:
+    """Return the untuned base: documents that it scores above the positive are not negatives."""
     from tcmbench.encoders.runtime.opening import open_model
 
-    # The untuned base is the guide: documents that it scores above the positive are not negatives.
-    guide = open_model(work.base_dir, work.base).to(model.device)
-    return losses.GISTEmbedLoss(model, guide=guide, temperature=work.variant.training.temperature)
+    return open_model(work.base_dir, work.base).to(model.device)
 
 
 def _ranking(model: SentenceTransformer, work: Work) -> Any:
@@ -61,8 +83,9 @@ def _ranking(model: SentenceTransformer, work: Work) -> Any:
 LOSSES = (
     SentenceTransformersLoss("infonce", in_batch="always", matryoshka="optional", make=_ranking),
     SentenceTransformersLoss("mnrl", in_batch="always", matryoshka="optional", make=_ranking),
-    SentenceTransformersLoss("cached_mnrl", in_batch="always", trains_static=False, make=_cached_ranking),
+    SentenceTransformersLoss("cached_mnrl", in_batch="always", trains_static=False, cached=True, make=_cached_ranking),
     SentenceTransformersLoss("gist", in_batch="always", trains_static=False, make=_gist),
+    SentenceTransformersLoss("cached_gist", in_batch="always", trains_static=False, cached=True, make=_cached_gist),
     SentenceTransformersLoss("matryoshka", in_batch="always", matryoshka="always", make=_ranking),
     SentenceTransformersLoss("cosent", scored=True, may_be_zero=True, make=_cosent),
 )

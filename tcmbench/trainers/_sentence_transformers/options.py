@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from tcmbench.trainers._runtime.matryoshka import MatryoshkaOptions
 
 
 class Options(MatryoshkaOptions):
     """What sentence-transformers alone can do."""
+
+    mini_batch_size: int = Field(default=32, ge=1)
+    """Texts that a cached loss encodes at a time: memory follows from it, and not from `batch_size`."""
+
+    mini_batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens, without padding, that a cached loss encodes at a time, in place of a number of texts; texts of
+    similar length are encoded together, which saves padding and doesn't change the loss."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the fields of `SentenceTransformerTrainingArguments` that follow from the options alone, by name."""

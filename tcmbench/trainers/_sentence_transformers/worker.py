@@ -15,7 +15,7 @@ from tcmbench import strict_json
 from tcmbench.models import hub_layout
 from tcmbench.store import write_text
 from tcmbench.trainers import TrainedRows, loss_of
-from tcmbench.trainers._runtime import checkpoints, parity, training_log
+from tcmbench.trainers._runtime import checkpoints, dropout, parity, training_log
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _POINTS = 200
-_DEV_POINTS = 5
-_LORA_DROPOUT = 0.05
 
 
 def train(work: Work) -> WorkResult:
@@ -83,7 +81,8 @@ def train(work: Work) -> WorkResult:
 
 
 def _prepare(model: SentenceTransformer, work: Work) -> int:
-    """Add adapters where the recipe has them; return how many parameters are trained."""
+    """Set the dropout and add adapters where the recipe has them; return how many parameters are trained."""
+    dropout.set_rate(model, work.variant.training.dropout, where=f"variant {work.variant.name}")
     if work.variant.tuner == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -91,7 +90,7 @@ def _prepare(model: SentenceTransformer, work: Work) -> int:
         settings = LoraConfig(
             r=training.lora_rank,
             lora_alpha=training.lora_alpha,
-            lora_dropout=_LORA_DROPOUT,
+            lora_dropout=training.lora_dropout,
             target_modules="all-linear",
         )
         model[0].model = get_peft_model(model[0].model, settings)
@@ -126,7 +125,7 @@ def _run_trainer(
     training, run = work.variant.training, work.output / "run"
     watched: dict[str, Any] = {}
     if work.dev_file is not None:
-        watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // _DEV_POINTS)}
+        watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // training.dev_evaluations)}
         watched["per_device_eval_batch_size"] = training.batch_size
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run),

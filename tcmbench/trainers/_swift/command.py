@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench.models import folder
 from tcmbench.trainers import loss_of
 from tcmbench.trainers._runtime.environment import process_environment
 from tcmbench.trainers._runtime.packages import missing
+from tcmbench.trainers._swift import model_types
 from tcmbench.trainers._swift.losses import LOSSES
 from tcmbench.trainers._swift.plugin import __file__ as _plugin_package
 from tcmbench.trainers._swift.plugin import guard_file
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 GUARD = Path(_plugin_package).with_name("tcmbench_guard.py")
 
 _POINTS = 200
-_DEV_POINTS = 5
-_LORA_DROPOUT = 0.05
 
 
 def command(job: TrainingJob, *, options: Options, device: str) -> list[str]:
@@ -90,7 +90,7 @@ def _model_arguments(job: TrainingJob) -> dict[str, str]:
     task, loss = task_type(job.variant), loss_of(job.variant, LOSSES)
     arguments = {
         "model": str(job.base_dir),
-        "model_type": job.base.swift_model_type or "",
+        "model_type": model_types.of(job.base, where=f"variant {job.variant.name}").name,
         "task_type": task,
         "loss_type": loss.loss_type or loss.name,
     }
@@ -107,9 +107,12 @@ def _tuner_arguments(job: TrainingJob) -> dict[str, str]:
         "tuner_type": "lora",
         "lora_rank": str(variant.training.lora_rank),
         "lora_alpha": str(variant.training.lora_alpha),
-        "lora_dropout": str(_LORA_DROPOUT),
+        "lora_dropout": repr(variant.training.lora_dropout),
         "target_modules": "all-linear",
     }
+    if variant.task == "reranker" and folder.json_object(job.base_dir / "config.json").get("model_type") == "bert":
+        # Between BERT and its head, and absent from embedding models: like the head it is trained whole, and saved.
+        arguments["modules_to_save"] = "pooler"
     if variant.tuner == "qlora":
         arguments |= {"quant_method": "bnb", "quant_bits": "4", "bnb_4bit_quant_type": "nf4"}
         arguments["bnb_4bit_compute_dtype"] = variant.training.dtype
@@ -129,7 +132,7 @@ def _data_arguments(job: TrainingJob) -> dict[str, str]:
     }
     if job.dev_file is not None:
         # Dev texts may be cut: they are only evaluated, and a dropped row would go unnoticed.
-        every = max(1, job.steps // _DEV_POINTS)
+        every = max(1, job.steps // job.variant.training.dev_evaluations)
         arguments |= {"val_dataset": str(job.dev_file), "eval_strategy": "steps", "eval_steps": str(every)}
         size = str(job.variant.training.batch_size)
         arguments |= {"per_device_eval_batch_size": size, "eval_metric": "tcmbench_margin"}

@@ -16,12 +16,14 @@ from tcmbench.store import write_text
 from tcmbench.trainers._runtime import parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
-from tcmbench.trainers._swift import inference
+from tcmbench.trainers._swift import inference, model_types
 from tcmbench.trainers._swift.command import task_type
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from tcmbench.trainers._swift.model_types import ModelType
 
 _LARGE = 1_500_000_000
 """Parameters above which merged weights are stored in bfloat16: float32 takes 16 GB for 4 billion."""
@@ -35,6 +37,8 @@ def finish(work: Work) -> WorkResult:
     if work.checkpoint is None:
         raise ValueError("expected the checkpoint of a finished training")
     where = f"variant {work.variant.name}, seed {work.seed}"
+    # Weights that a base lacks and no vector depends on (BERT's pooler) are drawn, and written.
+    torch.manual_seed(work.seed)
     tokenizer = AutoTokenizer.from_pretrained(work.base_dir, local_files_only=True)
     tuned, trained = _tuned(work, tokenizer)
     ways: dict[str, NDArray[np.float32]] = {}
@@ -48,7 +52,7 @@ def finish(work: Work) -> WorkResult:
     _companions(work, tokenizer, dimensions=int(tuned.config.hidden_size))
     del tuned
     ways["transformers"] = _own_numbers(work, _open(work, work.output), tokenizer)
-    ways["evaluation"] = parity.evaluation_numbers(work.output, work.base)
+    ways["evaluation"] = _evaluation_numbers(work, work.output)
     change = _change(work, tokenizer, evaluation=ways["evaluation"], behind_head=behind_head)
     quantised = _quantised(work, tokenizer, evaluation=ways["evaluation"])
     ways["swift"] = _swift_numbers(work)
@@ -78,7 +82,7 @@ def _open(work: Work, folder: Path, **more: Any) -> Any:
     import torch
     import transformers
 
-    kind, head = "AutoModelForCausalLM", {}
+    kind, head = str(_model_type(work).network), {}
     if _has_new_head(work):
         kind, head = "AutoModelForSequenceClassification", {"num_labels": 1}
     open_network = getattr(transformers, kind).from_pretrained
@@ -116,11 +120,18 @@ def _adapter_size(checkpoint: Path | None) -> int:
 def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
     inner = model.base_model.model if hasattr(model, "peft_config") else model
     if work.variant.task == "embedding":
-        return parity.own_vectors(inner.model, tokenizer, parity.canary_texts(work.base))
+        texts = parity.canary_texts(work.base)
+        return parity.own_vectors(inner.base_model, tokenizer, texts, pooling=_model_type(work).pooling)
     answers = None
     if work.variant.head == "generative":
         answers = (tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no"))
     return parity.own_scores(inner, tokenizer, base=work.base, answers=answers)
+
+
+def _evaluation_numbers(work: Work, folder: Path) -> NDArray[np.float32]:
+    """Return vectors of unit length, as ms-swift trains them, or logits; similarities are cosines in any case."""
+    numbers = parity.evaluation_numbers(folder, work.base)
+    return numbers if work.variant.task == "reranker" or work.base.normalize else parity.unit(numbers)
 
 
 def _has_new_head(work: Work) -> bool:
@@ -129,7 +140,11 @@ def _has_new_head(work: Work) -> bool:
 
 def _behind_head(work: Work, backbone: Any, tokenizer: Any) -> NDArray[np.float32] | None:
     """Return the vectors below a new one-label head; None for models whose base has scores already."""
-    return parity.pair_vectors(backbone, tokenizer, base=work.base) if _has_new_head(work) else None
+    return _pair_vectors(work, backbone, tokenizer) if _has_new_head(work) else None
+
+
+def _pair_vectors(work: Work, backbone: Any, tokenizer: Any) -> NDArray[np.float32]:
+    return parity.pair_vectors(backbone, tokenizer, base=work.base, pooling=_model_type(work).pooling)
 
 
 def _change(
@@ -144,12 +159,12 @@ def _change(
 
     where = f"variant {work.variant.name}, seed {work.seed}"
     if behind_head is None:
-        return parity.refuse_unchanged(evaluation, parity.evaluation_numbers(work.base_dir, work.base), where=where)
+        return parity.refuse_unchanged(evaluation, _evaluation_numbers(work, work.base_dir), where=where)
     parity.refuse_unusable(evaluation, where=where)
     network = AutoModel.from_pretrained(
         work.base_dir, dtype=torch.float32, local_files_only=True, use_safetensors=True
     ).eval()
-    before = parity.pair_vectors(network, tokenizer, base=work.base)
+    before = _pair_vectors(work, network, tokenizer)
     return parity.refuse_unchanged(behind_head, before, where=where)
 
 
@@ -164,6 +179,8 @@ def _companions(work: Work, tokenizer: Any, *, dimensions: int) -> None:
     hub_layout.copy_companions(work.base_dir, work.output)
     if work.variant.task == "embedding":
         hub_layout.write_embedding_modules(work.output, base=work.base, dimensions=dimensions)
+    elif _model_type(work) is model_types.PAIRS:
+        hub_layout.remove_modules(work.output)
     else:
         hub_layout.write_reranker_modules(work.output, base=work.base, tokenizer=tokenizer, head=work.variant.head)
 
@@ -172,7 +189,13 @@ def _swift_numbers(work: Work) -> NDArray[np.float32]:
     full = work.variant.tuner == "full"
     source = work.checkpoint if full and work.checkpoint else work.base_dir
     adapter = None if full else work.checkpoint
-    return inference.swift_numbers(source, base=work.base, task_type=task_type(work.variant), adapter=adapter)
+    return inference.swift_numbers(
+        source, base=work.base, model_type=_model_type(work), task_type=task_type(work.variant), adapter=adapter
+    )
+
+
+def _model_type(work: Work) -> ModelType:
+    return model_types.of(work.base, where=f"variant {work.variant.name}")
 
 
 def main(arguments: list[str]) -> None:

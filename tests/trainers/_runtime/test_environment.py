@@ -29,3 +29,11 @@ def test_processes_import_this_tcmbench_and_have_a_number_of_threads(monkeypatch
     assert environment["OMP_NUM_THREADS"] == "3"
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert int(process_environment()["OMP_NUM_THREADS"]) >= 1
+
+
+def test_threads_that_wait_do_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine they would take the core that the others need; a policy that is set stays."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert process_environment()["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert process_environment()["OMP_WAIT_POLICY"] == "active"

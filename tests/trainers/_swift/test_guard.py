@@ -38,11 +38,12 @@ def test_a_resumed_training_has_a_checkpoint(
     from tcmbench.trainers._swift.plugin import guard_file, tcmbench_guard
 
     settings = tmp_path / guard_file.NAME
-    settings.write_text(json.dumps({"rows": 24, "task": "embedding", "query_prompt": "", "instruction": ""}))
+    settings.write_text(json.dumps({"rows": 24, "task": "embedding", "variant": "v", "dropout": None}))
     monkeypatch.setenv(guard_file.VARIABLE, str(settings))
     monkeypatch.setattr(tcmbench_guard, "check_template", lambda *_: None)
     guard = tcmbench_guard.Guard(
-        args=None, trainer=SimpleNamespace(train_dataset=range(24), template=SimpleNamespace(max_length=9))
+        args=None,
+        trainer=SimpleNamespace(train_dataset=range(24), template=SimpleNamespace(max_length=9), model=None),
     )
     begun = SimpleNamespace(**state)
     guard.on_train_begin(SimpleNamespace(resume_from_checkpoint="run/checkpoint-5"), begun)
@@ -118,13 +119,17 @@ def test_canaries_may_be_longer_than_the_training_texts(
     from tcmbench.trainers._swift.plugin import guard_file, tcmbench_guard
 
     settings = tmp_path / guard_file.NAME
-    told = {"rows": 24, "task": "embedding", "query_prompt": QUERY_PROMPT, "document_prompt": ""}
+    told = {
+        "rows": 24, "task": "embedding", "query_prompt": QUERY_PROMPT, "document_prompt": "", "variant": "v",
+        "dropout": None,
+    }  # fmt: skip
     settings.write_text(json.dumps(told), encoding="utf-8")
     monkeypatch.setenv(guard_file.VARIABLE, str(settings))
     template = TransformersEngine(str(embedding_dir), model_type="qwen3_emb", task_type="embedding").template
     template.set_mode("train")
     template.max_length = 16
-    guard = tcmbench_guard.Guard(args=None, trainer=SimpleNamespace(train_dataset=range(24), template=template))
+    trainer = SimpleNamespace(train_dataset=range(24), template=template, model=None)
+    guard = tcmbench_guard.Guard(args=None, trainer=trainer)
     guard.on_train_begin(SimpleNamespace(resume_from_checkpoint=None), SimpleNamespace())
     assert template.max_length == 16
 

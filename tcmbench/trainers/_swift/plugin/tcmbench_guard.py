@@ -2,7 +2,8 @@
 
 Loaded with `--external_plugins`. It compares ms-swift's tokens of the canary texts with those of evaluation, counts the
 examples after preprocessing, stops where the loss is zero from the first step on or isn't finite, records the checksums
-of checkpoints, and measures the margin on the dev examples. None of this affects the training.
+of checkpoints, and measures the margin on the dev examples. None of this affects the training. It also sets the
+dropout of the recipe.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from swift.model.register import ModelLoader
 from swift.optimizers import optimizers_map
 
 from tcmbench.errors import ParityError, TrainingError
-from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_ids, text_ids
-from tcmbench.trainers._runtime import checkpoints, training_log
+from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_inputs, text_ids
+from tcmbench.trainers._runtime import checkpoints, dropout, training_log
 from tcmbench.trainers._runtime.margin import mean_margin
-from tcmbench.trainers._swift.plugin import guard_file
+from tcmbench.trainers._swift.plugin import encoder_types, guard_file
 from tcmbench.trainers._swift.plugin.token_rate import TokenRate
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Guard(TrainerCallback):
             )
         with _any_length(self.trainer.template) as template:
             check_template(template, settings)
+        dropout.set_rate(self.trainer.model, settings["dropout"], where=f"variant {settings['variant']}")
         # ms-swift sets the checkpoint only when it writes one: resumed at the last step it would end without any.
         if args.resume_from_checkpoint and not hasattr(state, "last_model_checkpoint"):
             state.last_model_checkpoint = args.resume_from_checkpoint
@@ -112,15 +114,14 @@ def check_template(template: Any, settings: Mapping[str, Any]) -> None:
             found = [list(encoded["anchor_input_ids"]), list(encoded["positive_input_ids"])]
             expected = [text_ids(tokenizer, text) for text in texts]
         else:
+            system = [{"role": "system", "content": settings["instruction"]}] if settings["instruction"] else []
             row = {
-                "messages": [
-                    {"role": "system", "content": settings["instruction"]},
-                    {"role": "user", "content": query},
-                ],
+                "messages": [*system, {"role": "user", "content": query}],
                 "positive_messages": [[{"role": "assistant", "content": document}]],
             }
             found = [list(ids) for ids in template.encode(row)["input_ids"]]
-            expected = [pair_ids(tokenizer, query, document, instruction=settings["instruction"])]
+            inputs = pair_inputs(tokenizer, query, document, instruction=settings["instruction"])
+            expected = [inputs["input_ids"]]
         if found != expected:
             raise ParityError(
                 f"ms-swift's template and evaluation make different tokens of {query!r}: {found} against {expected}. "
@@ -129,6 +130,7 @@ def check_template(template: Any, settings: Mapping[str, Any]) -> None:
             )
 
 
+encoder_types.register()
 callbacks_map["tcmbench_guard"] = Guard
 eval_metrics_map["tcmbench_margin"] = Margin
 optimizers_map["tcmbench_token_rate"] = TokenRate

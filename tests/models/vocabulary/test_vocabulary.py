@@ -1,0 +1,129 @@
+"""A base with the Chinese part of another's vocabulary: a base with the same results on Chinese text."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tcmbench import models
+from tcmbench.errors import ParityError, SpecError, UnknownName
+from tcmbench.models import given, weights
+from tcmbench.models.vocabulary import files, parity, report
+from tcmbench.models.vocabulary.tokenizer_json import divided
+from tcmbench.specs.base import Base
+from tcmbench.workspace import bundled_content, find
+from tests.models import adapters
+from tests.models.vocabulary.test_tokenizer_json import bpe, unigram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.workspace import Workspace
+
+TEXTS = ["咳嗽三日，痰黄", "名称：气虚证。定义：元气不足。"]
+
+
+def derived(root: Path, name: str, *, kind: str = "embedding") -> Workspace:
+    """Return a workspace with a base `small` that is derived from a bundled one."""
+    for folder in ("models/bases", "tasks"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "models/bases/small.toml").write_text(
+        f'kind = "{kind}"\nderive = {{ base = "{name}", vocabulary = "zh", latin_pieces = 50 }}\n', encoding="utf-8"
+    )
+    return find(root, cache=root / "store")
+
+
+@pytest.mark.parametrize("name", ["mini-zh", "mini-zh-static"])
+def test_vectors_are_the_same_to_the_bit(tmp_path: Path, name: str) -> None:
+    """Of a transformer with byte-level BPE and of a static table; prompts, pooling and length come with the folder."""
+    place = derived(tmp_path, name)
+    whole, small = models.base_model(place, name), models.base_model(place, "small")
+    assert small.model_dir is not None
+    assert whole.model_dir is not None
+    assert small.base.query_prompt == whole.base.query_prompt
+    assert (small.revision != whole.revision, small.weights_from) == (True, f"{name}, vocabulary zh")
+    loaded = [models.load(model, cache=place.cache).model for model in (whole, small)]
+    texts = [*TEXTS, *(whole.base.query_prompt + text for text in TEXTS)]
+    np.testing.assert_array_equal(*[np.asarray(model.encode_texts(texts)) for model in loaded])
+    tables = [load_file(folder / "model.safetensors") for folder in (whole.model_dir, small.model_dir)]
+    assert tables[1].keys() == tables[0].keys()
+    assert sum(table.nbytes for table in tables[1].values()) < sum(table.nbytes for table in tables[0].values())
+    assert models.base_model(place, "small") == small
+
+
+def test_a_reranker_keeps_its_answers(tmp_path: Path) -> None:
+    """The pieces of its template, and of yes and no, are kept with their new ids; scores are equal."""
+    place = derived(tmp_path, "mini-zh-reranker", kind="reranker")
+    whole, small = models.base_model(place, "mini-zh-reranker"), models.base_model(place, "small")
+    loaded = [models.load(model, cache=place.cache).model for model in (whole, small)]
+    pairs = [("咳嗽痰黄", "痰热证"), ("夜间盗汗", "阴虚证")]
+    np.testing.assert_array_equal(*[model.predict(pairs) for model in loaded])
+
+
+def test_a_derived_base_is_tuned_like_any_other(tmp_path: Path) -> None:
+    """An adapter is merged onto it; the row says over what, and is not itself derived."""
+    place = derived(tmp_path, "mini-zh")
+    folder = adapters.adapter(tmp_path / "adapter", kind="AutoModel")
+    place, called = given.register(place, [str(folder)], tuned_from="small")
+    model, small = models.base_model(place, called[str(folder)]), models.base_model(place, "small")
+    assert model.weights_from == "adapter over small (mini-zh, vocabulary zh)"
+    assert (model.base.tuned_from, model.base.derive) == ("small", None)
+    vectors = [models.load(one, cache=place.cache).model.encode_texts(TEXTS) for one in (model, small)]
+    assert vectors[0].shape == vectors[1].shape
+    assert not np.array_equal(*vectors)
+
+
+def test_what_is_derived_from_itself_is_refused(tmp_path: Path) -> None:
+    """By way of others too."""
+    place = derived(tmp_path, "small")
+    with pytest.raises(SpecError, match="small → small"):
+        models.base_model(place, "small")
+
+
+def test_listing_builds_nothing(tmp_path: Path) -> None:
+    """A base is here where the base that it is derived from is."""
+    place = derived(tmp_path, "mini-zh")
+    assert weights.state(place, place.spec(Base, "small")) == "here"
+    assert not (tmp_path / "store").exists()
+    with pytest.raises(UnknownName, match="no base named 'mini-zk'"):
+        weights.state(place, derived(tmp_path, "mini-zk").spec(Base, "small"))
+
+
+def test_weights_per_piece_elsewhere_are_refused(tmp_path: Path) -> None:
+    """A model with other results on the same pieces is no derived base."""
+    place = find(bundled_content(), cache=tmp_path / "store")
+    origin = models.base_model(place, "mini-zh-static")
+    assert origin.model_dir is not None
+    other = shutil.copytree(origin.model_dir, tmp_path / "other")
+    parity.require_same(origin, other)
+    tensors = load_file(other / "model.safetensors")
+    save_file({name: value + 1 for name, value in tensors.items()}, other / "model.safetensors")
+    with pytest.raises(ParityError, match="other results on the same pieces"):
+        parity.require_same(origin, other)
+
+
+def test_ids_in_configurations_are_found_and_renumbered() -> None:
+    """Numbers, lists, nested tables; negative ones and those that are absent stay."""
+    config = {"eos_token_id": [7, 9], "pad_token_id": None, "vocab_size": 12, "hidden_size": 4,
+              "text_config": {"bos_token_id": 9, "vocab_size": 12}, "image_token_id": -1}  # fmt: skip
+    assert set(files._ids(config)) == {7, 9}
+    part = divided(bpe(), latin=0, always=frozenset())
+    places = {"eos_token_id": [part.places[7], part.places[9]], "pad_token_id": None, "vocab_size": len(part.kept),
+              "hidden_size": 4, "text_config": {"bos_token_id": part.places[9], "vocab_size": len(part.kept)},
+              "image_token_id": -1}  # fmt: skip
+    assert files._renumbered(config, part) == places
+
+
+def test_a_report_counts_what_changes() -> None:
+    """Pieces that are lost are counted in their place, by what they would have been."""
+    whole = unigram()
+    part = divided(whole, latin=1, always=frozenset()).tokenizer
+    changes = report.changes(whole, part, ["咳嗽三日", "咳嗽cough", "", "the"])
+    assert (changes.lines, changes.changed_lines) == (4, 1)
+    assert (changes.tokens, changes.chinese) == (5, 3)
+    assert (changes.changed, changes.chinese_changed) == (1, 0)
+    assert changes.lost == (("cough", 1),)
