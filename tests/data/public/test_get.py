@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,16 @@ def test_other_data_is_not_replaced(place: Workspace) -> None:
     with pytest.raises(DataError, match="own copy"):
         fetch(place, again=True)
     assert target.read_text(encoding="utf-8") == "{}\n"
+
+
+def test_data_in_a_further_root_is_there(place: Workspace, tmp_path: Path) -> None:
+    """A second copy would hide it."""
+    further = tmp_path / "further/general/pairs.jsonl"
+    further.parent.mkdir(parents=True)
+    further.write_text("{}\n", encoding="utf-8")
+    both = replace(place, further_data_roots=(tmp_path / "further",))
+    with pytest.raises(DataError, match=r"further/general/pairs\.jsonl: own copy"):
+        fetch(both)
 
 
 def test_a_file_that_is_too_large(place: Workspace, server: Hub) -> None:
