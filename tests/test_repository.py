@@ -31,6 +31,13 @@ def test_a_run_of_the_demo_changes_no_tracked_file(tracked: set[str], git: str) 
     assert tracked >= {f"docs/boards/demo/{name}" for name in PUBLISHED}
 
 
+def test_boards_of_real_data_are_published_without_items(tracked: set[str]) -> None:
+    """Every board in the repository is of generated data, or says that it is public."""
+    boards = [json.loads((ROOT / name).read_text("utf-8")) for name in sorted(tracked) if name.endswith("/scores.json")]
+    assert {board["name"] for board in boards} >= {"demo", "local-rates", "pictures-static", "tbosd"}
+    assert [board["name"] for board in boards if not (board["synthetic"] or board.get("public"))] == []
+
+
 def test_the_baseline_of_the_demo_is_tracked(tracked: set[str]) -> None:
     """`tcmbench check demo` has a baseline in every clone."""
     assert "leaderboards/demo/baseline.json" in tracked
