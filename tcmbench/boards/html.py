@@ -14,14 +14,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.boards import answer, texts
 from tcmbench.boards import columns as summary
-from tcmbench.boards import texts
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
+from tcmbench.boards.notes import MISSING, UNSUPPORTED, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
-from tcmbench.boards.recommend import common_means
+from tcmbench.boards.table import Difference
 from tcmbench.boards.texts import Text, clip, metric_title, slice_name
-from tcmbench.text.numbers import signed
+from tcmbench.comparison.reference import FEWEST_CLUSTERS
+from tcmbench.text.numbers import digits_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tcmbench.boards.columns import Column, ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _A4_COLUMNS = 11
@@ -39,14 +41,6 @@ _DATA = "<tcmbench-data>"
 
 LARGEST = 495_000
 """Size limit of a page in bytes; panels of large boards show fewer details."""
-
-
-class Missing(NamedTuple):
-    """Cells of one row without a score, for the same reason."""
-
-    row: BoardRow
-    cell: Cell
-    columns: tuple[TaskColumn, ...]
 
 
 class RunProgress(NamedTuple):
@@ -79,19 +73,23 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
+        headline=answer.headline(table.recommendation),
+        notes=answer.notes(table.recommendation),
+        of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
-        common=common_means(table.rows),
         summaries=[(name, module.HEADING) for name, module in summaries],
         groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
         figures=figures,
         numbers={column.name: place for place, column in enumerate(table.columns)},
         places={row.name: place for place, row in enumerate(table.rows)},
-        missing=_missing(table),
+        missing=without_score(table, MISSING),
+        unsupported=without_score(table, UNSUPPORTED),
         states=_states(table),
         data=_markup(_DATA),
         paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
         reload_seconds=reload_seconds,
+        fewest=FEWEST_CLUSTERS,
         unfinished=unfinished,
         shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
@@ -204,19 +202,6 @@ def _is_empty(figures: Mapping[str, list[ColumnFigure]], place: int) -> bool:
     return all(row[place].value is None or row[place].text == summary.REFERENCE for row in figures.values())
 
 
-def _missing(table: Table) -> list[Missing]:
-    """Return the cells without a score, by row, grouped by reason."""
-    missing: list[Missing] = []
-    for row in table.rows:
-        reasons: dict[tuple[str, Text], list[TaskColumn]] = {}
-        for column in table.columns:
-            cell = row.cells[column.name]
-            if cell.status not in {"measured", "not_applicable"}:
-                reasons.setdefault((cell.status, cell.reason), []).append(column)
-        missing += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
-    return missing
-
-
 def _states(table: Table) -> dict[str, int]:
     """Return the number of cells in each state that requires attention."""
     counts: dict[str, int] = {}
@@ -230,8 +215,10 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
     """Return `[low, high]`, or nothing where there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    show = signed if sign else "{:.1f}".format
-    return f"[{show(estimate.low)}, {show(estimate.high)}]"
+    if not sign:
+        return f"[{estimate.low:.1f}, {estimate.high:.1f}]"
+    digits = digits_of(estimate.value, estimate.low, estimate.high)
+    return f"[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}]"
 
 
 def _marks(cell: Cell) -> Markup:
@@ -250,10 +237,9 @@ def _marks(cell: Cell) -> Markup:
 
 
 def _side(estimate: ShownEstimate | None) -> str:
-    """Return the class of a sum whose interval lies above or below zero; empty for others."""
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return ""
-    return "u0" if estimate.low > 0 else "l0" if estimate.high < 0 else ""
+    """Return the class of a difference that is significant; empty for others."""
+    verdict = estimate.verdict if isinstance(estimate, Difference) else None
+    return {"improved": "u0", "regressed": "l0"}.get(verdict or "", "")
 
 
 def _reach(row: BoardRow) -> float:

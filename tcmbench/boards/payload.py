@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.boards.columns import ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, ItemChange, ShownEstimate, Table, TaskColumn, Verdict
+    from tcmbench.boards.table import BoardRow, Cell, Difference, ItemChange, ShownEstimate, Table, TaskColumn
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
+    from tcmbench.stats.gate import Verdict
     from tcmbench.store import Json
 
 KNOWN_METRICS = (
@@ -198,7 +199,7 @@ def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
         "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
-        "deltas": [None if cell.delta is None else round(cell.delta.value, 2) for cell in cells],
+        "deltas": [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells],
     }
 
 
@@ -272,12 +273,19 @@ def _both(both: Text) -> Json:
 def _difference(cell: Cell) -> dict[str, Json]:
     found: dict[str, Json] = {}
     if cell.delta is not None:
-        found["d"] = _ends(cell.delta, 100)
+        found["d"] = _ends(cell.delta, 10 ** _digits(cell.delta), digits=_digits(cell.delta))
+        if cell.delta.digits > 1:
+            found["g"] = cell.delta.digits
     if cell.p_value is not None:
         found["p"] = float(f"{cell.p_value:.2g}") if cell.p_value >= _SMALLEST_P else 0
     if cell.verdict:
         found["v"] = _VERDICTS.index(cell.verdict)
     return found
+
+
+def _digits(delta: Difference) -> int:
+    """Return the decimals of a difference in the data: small ones are drawn in hundredths, or shown with more."""
+    return max(2, delta.digits)
 
 
 def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
@@ -288,15 +296,18 @@ def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
     return found
 
 
-def _ends(estimate: ShownEstimate, steps: int) -> Json:
+def _ends(estimate: ShownEstimate, steps: int, *, digits: int = 2) -> Json:
     """Return the distances of an interval's ends from the figure in the row, in whole steps of a point.
 
-    Ends are shown in tenths; small differences are drawn in hundredths.
+    Args:
+        estimate: The figure.
+        steps: Steps per point.
+        digits: Decimals of the figure in the row.
     """
     if estimate.low is None or estimate.high is None:
         return []
     # The script rounds the same number in the same way.
-    figure = math.floor(round(estimate.value, 2) * steps + 0.5)
+    figure = math.floor(round(estimate.value, digits) * steps + 0.5)
     return [figure - round(estimate.low * steps), round(estimate.high * steps) - figure]
 
 

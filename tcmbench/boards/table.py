@@ -12,15 +12,17 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic.dataclasses import dataclass
 
+from tcmbench.boards.recommendation import Recommendation, Since
 from tcmbench.boards.texts import Text
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
 from tcmbench.specs.policy import Policy
 from tcmbench.specs.suite import ROLES, Role
+from tcmbench.stats.gate import Verdict
+from tcmbench.text.numbers import digits_of
 
-FORMAT: Literal["tcmbench-board/2"] = "tcmbench-board/2"
+FORMAT: Literal["tcmbench-board/3"] = "tcmbench-board/3"
 
-Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
 Rounded: TypeAlias = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
 English: TypeAlias = Annotated[Text, PlainSerializer(lambda both: both.en, return_type=str)]
@@ -43,6 +45,19 @@ class ShownEstimate:
 
     high: Rounded | None = None
     """Upper end."""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Difference(ShownEstimate):
+    """A difference from the reference, in points."""
+
+    verdict: Verdict | None = None
+    """Verdict on it (`stats.gate.verdict_of`); improved and regressed are significant. None without an interval."""
+
+    @property
+    def digits(self) -> int:
+        """Decimals at which it doesn't seem to touch zero unless it does."""
+        return digits_of(self.value, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -89,14 +104,12 @@ class Cell:
     score: ShownEstimate | None = None
     """Main metric, mean over seeds."""
 
-    delta: ShownEstimate | None = None
+    delta: Difference | None = None
     """The same minus the reference's, item by item; None on the reference's own row."""
 
     p_value: Rounded | None = None
-    """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
-
-    verdict: Verdict | None = None
-    """Verdict on the difference."""
+    """Two-sided paired test of the difference, corrected over the row's tasks (Holm); of a role's only task from the
+    draws, uncorrected."""
 
     best: bool = False
     """Whether it is the highest of its column."""
@@ -136,6 +149,11 @@ class Cell:
 
     revision: str = ""
     """Revision of the task: data, candidates and prompt."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Verdict on the difference; None where there is none."""
+        return self.delta.verdict if self.delta else None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -195,14 +213,15 @@ class TaskColumn:
 class Aggregates:
     """Summary of a row, against the reference; None where a task of the role is missing."""
 
-    in_domain: ShownEstimate | None = None
+    in_domain: Difference | None = None
     """Gain: mean difference over the in_domain tasks, in points."""
 
-    held_out: ShownEstimate | None = None
+    held_out: Difference | None = None
     """Gain over the held_out tasks."""
 
-    general: ShownEstimate | None = None
-    """Backward transfer: mean difference over the general tasks; negative means forgetting."""
+    general: Difference | None = None
+    """Backward transfer: mean difference over the general tasks; negative means forgetting. Of variants only: what was
+    not trained has forgotten nothing. So are the figures of the general tasks below."""
 
     gain_role: Role | None = None
     """Role that counts as gain in this suite: in_domain, or held_out where there are no in_domain tasks."""
@@ -210,8 +229,8 @@ class Aggregates:
     worst_task: str = ""
     """General task with the largest loss."""
 
-    worst_delta: ShownEstimate | None = None
-    """Its difference."""
+    worst_delta: Difference | None = None
+    """Its difference: that of its cell."""
 
     retention: ShownEstimate | None = None
     """Mean over the general tasks of the score over that of the reference, in percent."""
@@ -232,7 +251,7 @@ class Aggregates:
     """Whether it is on the Pareto front of gain against backward transfer."""
 
     @property
-    def gain(self) -> ShownEstimate | None:
+    def gain(self) -> Difference | None:
         """Gain that counts; None where one of its scores is missing, regardless of other roles."""
         return self.of(self.gain_role) if self.gain_role else None
 
@@ -241,7 +260,7 @@ class Aggregates:
         """Whether the gain leaves out tasks that the model doesn't support."""
         return self.gain_role in self.partial
 
-    def of(self, role: Role) -> ShownEstimate | None:
+    def of(self, role: Role) -> Difference | None:
         """Return the mean difference over the tasks of a role."""
         return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
 
@@ -301,34 +320,11 @@ class BoardRow:
         """Whether every task that applies has a score."""
         return not self.failure and all(cell.status in {"measured", "not_applicable"} for cell in self.cells.values())
 
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Recommendation:
-    """The answer to: which variant ships?"""
-
-    outcome: Literal["ship", "none_safe", "no_gain", "incomplete", "no_variants"]
-    """ship: `row` may ship; none_safe: `row` gains most but may forget more than the margin; no_gain: no variant
-    has a significant gain; incomplete: no variant has all its scores; no_variants: `row` is the best base."""
-
-    row: str | None = None
-    """Name of the row in question."""
-
-    ties: tuple[str, ...] = ()
-    """Variants that may ship, too, and whose gain is not significantly different from it."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Since:
-    """The answer to: did anything get worse?"""
-
-    failing: tuple[str, ...]
-    """Models that don't pass; those no longer in the set are last."""
-
-    models: int
-    """Models with a row in the baseline."""
-
-    unchanged: int
-    """Models with exactly the same scores."""
+    @property
+    def mean(self) -> float | None:
+        """Mean score over all tasks, in points; None where one has no score."""
+        scores = [cell.score.value for cell in self.cells.values() if cell.score is not None]
+        return sum(scores) / len(scores) if len(scores) == len(self.cells) > 0 else None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -372,10 +368,13 @@ class Table:
     digest: str
     """sha256 over the scores: the permanent identifier of this result."""
 
+    public: bool = False
+    """Whether everything about single items was left out, for publication."""
+
     limit: int | None = None
     """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
 
-    format: Literal["tcmbench-board/2"] = FORMAT
+    format: Literal["tcmbench-board/3"] = FORMAT
 
     @property
     def since_baseline(self) -> Since | None:

@@ -73,6 +73,11 @@ def slice_name(name: str) -> Text:
     return load().get(f"slices.{name}") or same(clip(name, 40))
 
 
+def is_own_slice(name: str) -> bool:
+    """Return whether a slice has one of the board's own names, so that it says nothing about the data."""
+    return f"slices.{name}" in load()
+
+
 @functools.cache
 def _file() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
@@ -90,6 +95,9 @@ def metric_title(name: str) -> str:
     stem, at, cutoff = name.partition("_at_")
     return clip(f"{_METRICS.get(stem, stem)}{'@' if at else ''}{cutoff}", 24)
 
+
+MARKS: Mapping[str, str] = {"improved": "▲", "regressed": "▼"}
+"""Verdict → mark of a significant difference, in plain text."""
 
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 

@@ -18,8 +18,9 @@ from tcmbench.boards import html
 from tcmbench.boards.build import build
 from tcmbench.boards.html import to_html
 from tcmbench.boards.options import Options
+from tcmbench.boards.recommendation import Recommendation
 from tcmbench.boards.render import write
-from tcmbench.boards.table import FORMAT, Recommendation
+from tcmbench.boards.table import FORMAT
 from tcmbench.boards.texts import text
 
 from .fake import POLICIES, SHAPES, Fake, Shape, make
@@ -160,11 +161,11 @@ def test_a_board_that_ships_says_what_to_do_next(table: Table) -> None:
         ("none_safe", "none_safe_note", "next_safe"),
         ("no_gain", "no_gain_note", "next_gain"),
         ("incomplete", "incomplete_note", "next_run"),
-        ("no_variants", "no_variants_note", "next_variant"),
+        ("worse", "worse_note", "next_gain"),
     ],
 )
 def test_every_other_outcome_says_why_and_what_to_do_next(
-    table: Table, outcome: Literal["none_safe", "no_gain", "incomplete", "no_variants"], told: str, advice: str
+    table: Table, outcome: Literal["none_safe", "no_gain", "incomplete", "worse"], told: str, advice: str
 ) -> None:
     """Each answer has its own explanation and its own advice, and no command of a shipping one."""
     row = next(row for row in table.rows if row.complete and not row.is_reference)

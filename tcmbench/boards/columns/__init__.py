@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import BoardRow, GateOutcome, ShownEstimate
+    from tcmbench.boards.table import BoardRow, Difference, GateOutcome, ShownEstimate
 
 
 class Heading(NamedTuple):
@@ -95,13 +95,15 @@ NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
 
 
-def change(estimate: ShownEstimate | None, *, is_reference: bool, is_partial: bool = False) -> ColumnFigure:
+def change(estimate: Difference | None, *, is_reference: bool, is_partial: bool = False) -> ColumnFigure:
     """Return the figure of a difference from the reference, in points with a sign; `*` where tasks are left out."""
     if is_reference:
         return ColumnFigure(value=0.0, text=REFERENCE)
     if estimate is None:
         return nothing(MISSING)
-    return starred(ColumnFigure(estimate.value, same(signed(estimate.value)), estimate), is_partial=is_partial)
+    return starred(
+        ColumnFigure(estimate.value, same(signed(estimate.value, estimate.digits)), estimate), is_partial=is_partial
+    )
 
 
 def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:

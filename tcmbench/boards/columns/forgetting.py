@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import ColumnFigure, Heading, change
+from tcmbench.boards.columns import NOT_TRAINED, ColumnFigure, Heading, change, nothing
 
 if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow
@@ -22,4 +22,6 @@ HEADING = Heading(
 
 def figure(row: BoardRow) -> ColumnFigure:
     """Return the mean difference over the general tasks."""
+    if row.kind != "variant" and not row.is_reference:
+        return nothing(NOT_TRAINED)
     return change(row.aggregates.general, is_reference=row.is_reference, is_partial="general" in row.aggregates.partial)

@@ -69,8 +69,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         for row, general, gained in labelled[:_LABELLED]
     ]
     labels.append((0.0, 0.0, canvas.data(table.row(table.reference).title), canvas.colour(MUTED)))
-    marks = [(general.value, gained.value) for _, general, gained in points]
-    place_labels(axes, labels, avoid=[*marks, (0.0, 0.0)])
+    place_labels(axes, labels)
     return Drawing(figure)
 
 

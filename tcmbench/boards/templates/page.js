@@ -24,8 +24,8 @@ const minus = (number, digits = 1) => {
   const shown = number.toFixed(digits);
   return Number(shown) === 0 ? (0).toFixed(digits) : number > 0 ? "+" + shown : shown.replace("-", "−");
 };
-const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
-  : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+const range = (estimate, sign, digits) => estimate.length < 3 ? text("no_interval")
+  : sign ? `[${minus(estimate[1], digits)}, ${minus(estimate[2], digits)}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
 // Large data is packed: compressed, as base64. A model's details are unpacked when its panel is opened; ends of
 // intervals are stored as whole steps from the figure.
 async function unpack(packed) {
@@ -41,7 +41,7 @@ function readable(place, { cells, ...rest }) {
   const cell = (at) => {
     const found = Object.fromEntries(fields.map(([name, values]) => [name, values[at]]).filter(([, value]) => value !== null));
     if (found.s) found.s = estimate(row.scores[at], found.s, 10);
-    if (found.d) found.d = estimate(row.deltas[at], found.d, 100);
+    if (found.d) found.d = estimate(row.deltas[at], found.d, 10 ** Math.max(2, found.g ?? 0));
     return found;
   };
   return { ...row, ...rest, cells: board.columns.map((_, at) => cell(at)) };

@@ -9,9 +9,9 @@
   };
   const section = (title, ...content) => make("section", {}, make("h3", {}, title), ...content);
 
-  function forest(estimate, reach) {
+  function forest(estimate, reach, verdict) {
     const place = (value) => 75 + 70 * Math.max(-1, Math.min(1, value / reach));
-    const sure = estimate.length === 3 && (estimate[1] > 0 ? "up" : estimate[2] < 0 ? "down" : "");
+    const sure = { improved: "up", regressed: "down" }[verdict];
     const drawn = make("svg", { class: "forest", viewBox: "0 0 150 18", "aria-hidden": "true" }, make("line", { x1: 75, x2: 75, y1: 1, y2: 17, "stroke-dasharray": "2 2" }));
     const mark = make("g", { class: sure || "" });
     if (estimate.length === 3) mark.append(make("line", { class: "ci", x1: place(estimate[1]), x2: place(estimate[2]), y1: 9, y2: 9 }));
@@ -39,8 +39,8 @@
         return;
       }
       line.append(make("td", { class: "n" }, `${cell.s[0].toFixed(1)} `, make("span", { class: "muted" }, range(cell.s))));
-      line.append(make("td", { class: "n" }, cell.d ? `${minus(cell.d[0])} ` : "–", make("span", { class: "muted" }, cell.d ? range(cell.d, true) : "")));
-      line.append(make("td", {}, ...(cell.d ? [forest(cell.d, reach)] : [])));
+      line.append(make("td", { class: "n" }, cell.d ? `${minus(cell.d[0], cell.g)} ` : "–", make("span", { class: "muted" }, cell.d ? range(cell.d, true, cell.g) : "")));
+      line.append(make("td", {}, ...(cell.d ? [forest(cell.d, reach, verdicts[cell.v])] : [])));
       line.append(make("td", {}, ...(cell.h ? [histogram(cell.h)] : ["–"])));
       const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
       const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
