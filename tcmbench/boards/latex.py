@@ -17,7 +17,8 @@ from tcmbench.text.numbers import signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tcmbench.boards.table import BoardRow, Cell, Difference, Table, TaskColumn
+    from tcmbench.boards.cells import Cell, Difference
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 _ESCAPES = {
