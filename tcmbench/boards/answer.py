@@ -9,7 +9,8 @@ from tcmbench.boards.texts import Text, clip, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcmbench.boards.table import Recommendation, Table
+    from tcmbench.boards.recommendation import Recommendation
+    from tcmbench.boards.table import Table
 
 _NAMED = 5
 """Number of models that a sentence names."""

@@ -68,7 +68,7 @@ class SummaryColumn(NamedTuple):
     """Place of its cell in a row of the table, counted from 1; 0 in the group of a role."""
 
 
-class Unfinished(NamedTuple):
+class RunProgress(NamedTuple):
     """How far the run of a board is."""
 
     measured: int
@@ -78,7 +78,7 @@ class Unfinished(NamedTuple):
     """Models of the set."""
 
 
-def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfinished | None = None) -> str:
+def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunProgress | None = None) -> str:
     """Return the page.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.table import Recommendation
+from tcmbench.boards.recommendation import Recommendation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

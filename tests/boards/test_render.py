@@ -18,8 +18,9 @@ from tcmbench.boards import html
 from tcmbench.boards.build import build
 from tcmbench.boards.html import to_html
 from tcmbench.boards.options import Options
+from tcmbench.boards.recommendation import Recommendation
 from tcmbench.boards.render import write
-from tcmbench.boards.table import FORMAT, Recommendation
+from tcmbench.boards.table import FORMAT
 from tcmbench.boards.texts import text
 
 from .fake import POLICIES, SHAPES, Fake, Shape, make
