@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo boards pictures test check bench mini-zh gpu wheel-test clean
+.PHONY: demo boards public-boards pictures test check bench mini-zh gpu wheel-test clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -12,11 +12,19 @@ demo: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
 	$(OFFLINE) $(BIN)/tcmbench run demo-swift
 
-# A run writes to leaderboards/, which git ignores; only this copies a board to where it is published.
+# A run writes to leaderboards/, which git ignores; only these two write a board to where it is published.
 boards: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/tcmbench run demo
-	mkdir -p docs/boards/demo
-	cp leaderboards/demo/index.html leaderboards/demo/scores.csv leaderboards/demo/scores.json docs/boards/demo/
+	$(OFFLINE) $(BIN)/tcmbench board demo --output docs/boards/demo
+	git --no-pager diff --stat docs/boards
+
+# Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
+PUBLIC := local-rates tbosd pictures-static
+public-boards: $(VENV)/.ready
+	for set in $(PUBLIC); do \
+	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
+	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
+	done
 	git --no-pager diff --stat docs/boards
 
 # The pictures of the README, of the published board; needs Chromium and chromedriver.

@@ -78,11 +78,9 @@ class Leaderboard:
     @property
     def answer(self) -> str:
         """The recommendation of the first screen, in English."""
-        from tcmbench.boards.texts import text
+        from tcmbench.boards.answer import as_text
 
-        answer = self.table.recommendation
-        name = f" {answer.row}" if answer.row else ""
-        return f"{text(f'answer.{answer.outcome}').en}{name}"
+        return as_text(self.table).en
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the lines of scores.csv: one per model and column, in points (0–100)."""

@@ -23,12 +23,19 @@ def tracked(git: str) -> set[str]:
 
 
 def test_a_run_of_the_demo_changes_no_tracked_file(tracked: set[str], git: str) -> None:
-    """Its board is ignored, and `make boards` alone copies it to where it is published."""
+    """Its board is ignored, and `make boards` alone writes it to where it is published."""
     written = [f"leaderboards/demo/{name}" for name in PUBLISHED]
     assert tracked.isdisjoint(written)
     ignored = subprocess.run([git, "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ignored.stdout.split() == written
     assert tracked >= {f"docs/boards/demo/{name}" for name in PUBLISHED}
+
+
+def test_boards_of_real_data_are_published_without_items(tracked: set[str]) -> None:
+    """Every board in the repository is of generated data, or says that it is public."""
+    boards = [json.loads((ROOT / name).read_text("utf-8")) for name in sorted(tracked) if name.endswith("/scores.json")]
+    assert {board["name"] for board in boards} >= {"demo", "local-rates", "pictures-static", "tbosd"}
+    assert [board["name"] for board in boards if not (board["synthetic"] or board.get("public"))] == []
 
 
 def test_the_baseline_of_the_demo_is_tracked(tracked: set[str]) -> None:

@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
+from tcmbench.boards.cells import Cell, Difference, ShownEstimate
 from tcmbench.boards.options import Options
+from tcmbench.boards.public import public
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import Aggregates, BoardRow, Cell, GateOutcome, ShownEstimate, Table, TaskColumn
+from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.records.entry import Entry
     from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.suite import Suite
+    from tcmbench.specs.suite import Role, Suite
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.estimates import Estimate
+    from tcmbench.stats.gate import Verdict
 
 
 def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, options: Options | None = None) -> Table:
@@ -47,6 +50,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     Raises:
         ScoreMissing: The reference is not among the entries.
         NotComparable: Two models of a column were measured on different data, prompts or candidates.
+        SpecError: The board is for publication, and a task has too few items for that.
     """
     options = options or Options()
     entries = sorted(entries, key=lambda entry: entry.name)
@@ -62,7 +66,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     rows = _slice(rows, columns, comparison, options)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)
-    return Table(
+    table = Table(
         name=model_set.name,
         title=both(model_set.title, model_set.title_zh) if model_set.title else same(model_set.name),
         description=both(model_set.description, model_set.description_zh),
@@ -73,7 +77,11 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
-        recommendation=recommend(rows, tied=lambda best, other: ranks.gain_tied(comparison, best, other)),
+        recommendation=recommend(
+            rows,
+            gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
+            all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
+        ),
         policy=options.policies.reference,
         baseline_policy=options.policies.baseline,
         policy_source=options.policies.source,
@@ -81,7 +89,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
+        author=model_set.author,
     )
+    return public(table) if options.public else table
 
 
 def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
@@ -92,6 +102,7 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
         column = TaskColumn(
             name=name,
             title=task.title or name,
+            title_zh=task.title_zh,
             task=task.task,
             split=task.split,
             role=task.role,
@@ -143,6 +154,8 @@ def _row(
 ) -> BoardRow:
     entry = model.entry
     is_reference = model is comparison.base
+    cells = {column.name: _cell(model, column.name, comparison, verdict) for column in columns}
+    sums = _aggregates(verdict, comparison) if verdict else Aggregates()
     return BoardRow(
         name=entry.name,
         title=entry.title or entry.name,
@@ -150,8 +163,8 @@ def _row(
         base=entry.base,
         description=both(entry.description, entry.description_zh),
         is_reference=is_reference,
-        cells={column.name: _cell(model, column.name, comparison, verdict) for column in columns},
-        aggregates=_aggregates(verdict, comparison) if verdict else Aggregates(),
+        cells=cells,
+        aggregates=replace(sums, means=_means(cells, columns)),
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
@@ -159,8 +172,15 @@ def _row(
         cost=entry.cost,
         training=entry.training,
         failure=entry.failure,
-        provenance=dict(sorted(entry.provenance.items())),
+        provenance=_provenance(entry),
     )
+
+
+def _provenance(entry: Entry) -> dict[str, Text]:
+    facts = {name: same(value) for name, value in entry.provenance.items()}
+    if entry.leaks:
+        facts["leaks"] = Text(entry.leaks.sentence("en"), entry.leaks.sentence("zh"))
+    return dict(sorted(facts.items()))
 
 
 def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: ModelVerdict | None) -> Cell:
@@ -184,14 +204,13 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
         highest=detail.highest,
         confusions=detail.confusions,
     )
-    task = next((task for task in verdict.tasks if task.task == column), None) if verdict else None
+    task = verdict.task(column) if verdict else None
     if task is None:
         return cell if draws is None else _without_interval(cell, model, column, comparison)
     return replace(
         cell,
-        delta=_estimate(task.delta),
+        delta=_difference(task.delta, task.verdict),
         p_value=task.p_holm,
-        verdict=task.verdict,
         improved_share=None if task.improved is None else task.improved / task.n,
         worse_share=None if task.worse is None else task.worse / task.n,
     )
@@ -215,28 +234,44 @@ def _without_interval(cell: Cell, model: Measured, column: str, comparison: Agai
     cell = replace(cell, reason=Text(reason.sentence("en"), reason.sentence("zh")))
     if model is comparison.base:
         return cell
-    return replace(cell, delta=ShownEstimate(model.points(column) - comparison.base.points(column)))
+    return replace(cell, delta=Difference(model.points(column) - comparison.base.points(column)))
 
 
 def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregates:
-    in_domain, held_out, general = (verdict.mean_change(role) for role in ROLES)
     sums = Aggregates(
         gain_role=ranks.gain_role(comparison.columns),
         partial=verdict.partial,
-        in_domain=_estimate(in_domain) if in_domain else None,
-        held_out=_estimate(held_out) if held_out else None,
-        general=_estimate(general) if general else None,
+        in_domain=_mean(verdict, "in_domain"),
+        held_out=_mean(verdict, "held_out"),
     )
     kept = verdict.forgetting
-    if kept is None:
+    if kept is None or verdict.kind != "variant":
         return sums
+    worst = verdict.task(kept.worst_task)
     return replace(
         sums,
+        general=_mean(verdict, "general"),
         worst_task=kept.worst_task,
-        worst_delta=_estimate(kept.worst),
+        worst_delta=_difference(worst.delta, worst.verdict) if worst else None,
         retention=_estimate(kept.retention, scale=100) if kept.retention else None,
         worse_share=kept.worse,
     )
+
+
+def _mean(verdict: ModelVerdict, role: Role) -> Difference | None:
+    change = verdict.mean_change(role)
+    return _difference(change, verdict.mean_verdict(role)) if change else None
+
+
+def _means(cells: Mapping[str, Cell], columns: Sequence[TaskColumn]) -> dict[Role, RoleMean]:
+    """Return role → mean score over all its tasks, without a value where one of them has no score."""
+    means: dict[Role, RoleMean] = {}
+    for role in dict.fromkeys(column.role for column in columns):
+        names = [column.name for column in columns if column.role == role]
+        scores = [score.value for name in names if (score := cells[name].score) is not None]
+        missing = tuple(name for name in names if cells[name].score is None)
+        means[role] = RoleMean(len(names), None if missing else sum(scores) / len(scores), missing)
+    return means
 
 
 def _gate(verdict: ModelVerdict) -> GateOutcome:
@@ -303,6 +338,10 @@ def _rank(
 
 def _estimate(estimate: Estimate, *, scale: float = 1.0) -> ShownEstimate:
     return ShownEstimate(estimate.value * scale, estimate.interval.low * scale, estimate.interval.high * scale)
+
+
+def _difference(estimate: Estimate, verdict: Verdict | None) -> Difference:
+    return Difference(estimate.value, estimate.interval.low, estimate.interval.high, verdict)
 
 
 def _slice_estimate(change: SliceChange) -> ShownEstimate:

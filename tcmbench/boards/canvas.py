@@ -7,9 +7,12 @@ text of users ever reaches matplotlib's parser, and Chinese needs no font: the r
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import importlib.util
+import itertools
+import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +21,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.boards.texts import Text, clip, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
 
 INK, MUTED, RULE = "ink", "muted", "rule"
 SERIES = 8
@@ -53,7 +59,7 @@ class Drawing(NamedTuple):
     figure: Figure
     """matplotlib's figure."""
 
-    subject: str = ""
+    subject: Text = Text("", "")
     """What it shows, where it shows only a part."""
 
 
@@ -166,10 +172,25 @@ def chinese_fonts() -> tuple[str, ...]:
 
     SVG needs none: its text remains text.
     """
+    return _known_font() or _font_installed_later() or _font_of_extra()
+
+
+def _known_font() -> tuple[str, ...]:
     from matplotlib import font_manager
 
     here = {font.name for font in font_manager.fontManager.ttflist}
-    return tuple(name for name in _CHINESE if name in here)[:1] or _font_of_extra()
+    return tuple(name for name in _CHINESE if name in here)[:1]
+
+
+def _font_installed_later() -> tuple[str, ...]:
+    """Register the fonts installed after matplotlib wrote its cache, and return the Chinese one among them."""
+    from matplotlib import font_manager
+
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        with contextlib.suppress(OSError, RuntimeError):  # a file that FreeType can't read
+            font_manager.fontManager.addfont(path)
+    return _known_font()
 
 
 def _font_of_extra() -> tuple[str, ...]:
@@ -208,59 +229,95 @@ def bare(axes: Axes, *, keep: str = "bottom") -> None:
         axes.spines[side].set_visible(side in keep)
 
 
-def place_labels(
-    axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9, avoid: list[tuple[float, float]]
-) -> None:
-    """Write labels beside points so that they cover neither one another nor other points, as far as there is space.
+def place_labels(axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9) -> None:
+    """Write labels near points so that they cover nothing: no interval, curve, point, line or other label.
+
+    A label goes to the nearest free place, with a thin line to its point where that isn't beside it; one without a free
+    place is left out.
 
     Args:
-        axes: Axes whose limits are final.
+        axes: Axes whose content is drawn and whose limits are final.
         points: x, y, label, colour; the first ones are placed first.
         size: Font size.
-        avoid: Points that no label should cover.
     """
-    import matplotlib as mpl
+    import numpy as np
 
-    # Lines end before labels: on the page by its style sheet, on paper by a background of the paper's colour.
-    paper = mpl.rcParams["savefig.facecolor"]
-    ground = None if paper == "none" else {"facecolor": paper, "edgecolor": "none", "pad": 0.8}
     figure = axes.figure
     figure.draw_without_rendering()  # type: ignore[union-attr]  # axes of a figure, never of a part
-    to_pixels = axes.transData.transform
-    frame = axes.get_window_extent()
     pixels = figure.dpi / 72
-    marks = [to_pixels(point) for point in avoid]
-    taken: list[tuple[float, float, float, float]] = []
+    to_data = axes.transData.inverted().transform
+    frame = axes.get_window_extent()
+    drawn = _drawn(axes, pixels)
+    taken: list[_Box] = []
     for x, y, label, colour in points:
-        px, py = to_pixels((x, y))
-        wide, high, gap = width(label) * size * 0.56 * pixels, size * 1.25 * pixels, 6 * pixels
-        spots = [
-            (px + gap, py - high / 2, "left"), (px - gap - wide, py - high / 2, "right"),
-            (px - wide / 2, py + gap, "center"), (px - wide / 2, py - gap - high, "center"),
-            (px + gap, py + gap * 0.6, "left"), (px + gap, py - high - gap * 0.6, "left"),
-            (px - gap - wide, py + gap * 0.6, "right"), (px - gap - wide, py - high - gap * 0.6, "right"),
-        ]  # fmt: skip
-
-        def cost(spot: tuple[float, float, str], wide: float = wide, high: float = high) -> float:
-            left, low = spot[0], spot[1]
-            box = (left, low, left + wide, low + high)
-            outside = max(0, frame.x0 - left) + max(0, left + wide - frame.x1 - 40) + max(0, low + high - frame.y1)
-            over = sum(_overlap(box, other) for other in taken)
-            covered = sum(box[0] - 3 < mx < box[2] + 3 and box[1] - 2 < my < box[3] + 2 for mx, my in marks)
-            return over + 60 * covered + 30 * outside
-
-        best = min(spots, key=cost)
-        box = (best[0], best[1], best[0] + wide, best[1] + high)
-        if sum(_overlap(box, other) for other in taken) > 0.04 * wide * high:
+        px, py = axes.transData.transform((x, y))
+        wide, high = width(label) * size * 0.6 * pixels, size * 1.3 * pixels
+        for box in _places(px, py, wide, high, pixels):
+            inside = frame.x0 <= box[0] and box[2] <= frame.x1 and frame.y0 <= box[1] and box[3] <= frame.y1
+            near = (min(max(px, box[0]), box[2]), min(max(py, box[1]), box[3]))
+            leader = _along((px, py), near, keep=1.0)
+            crosses = any(_overlap(box, other) or _covers(other, leader) for other in taken)
+            if inside and not crosses and not _covers(box, drawn):
+                break
+        else:
             continue
         taken.append(box)
-        anchor = {"left": best[0], "right": best[0] + wide, "center": best[0] + wide / 2}[best[2]]
-        ax, ay = axes.transData.inverted().transform((anchor, best[1] + high / 2))
-        axes.text(ax, ay, label, color=colour, fontsize=size, ha=best[2], va="center", zorder=6, bbox=ground)
+        middle = to_data(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
+        axes.text(*middle, label, color=colour, fontsize=size, ha="center", va="center", zorder=6)
+        if math.dist((px, py), near) > _BESIDE * pixels:
+            drawn = np.concatenate([drawn, leader])
+            axes.plot(*zip((x, y), to_data(near), strict=True), color=colour, linewidth=0.5, alpha=0.5, zorder=1)
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+_Box = tuple[float, float, float, float]
+"""Left, lower, right, upper, in pixels."""
+
+_BESIDE = 12
+"""Largest distance of a label without a line to its point, in points of type."""
+
+
+def _places(px: float, py: float, wide: float, high: float, pixels: float) -> Iterator[_Box]:
+    """Yield places of a label around a point, nearest first; of equally near ones, those beside it first."""
+    angles = sorted((turn * math.pi / 8 for turn in range(16)), key=lambda angle: (abs(math.sin(angle)), angle))
+    for distance in (7, 12, 20, 32, 46):
+        for angle in angles:
+            x = px + math.cos(angle) * (distance * pixels + wide / 2)
+            y = py + math.sin(angle) * (distance * pixels + high / 2)
+            # The line to a distant label is oblique: a vertical or horizontal one would look like an interval.
+            if distance <= _BESIDE or (abs(x - px) > wide / 2 and abs(y - py) > high / 2):
+                yield (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
+
+
+def _drawn(axes: Axes, pixels: float) -> NDArray[np.float64]:
+    """Return points along everything that is drawn, two pixels apart: x, y and the distance that labels keep."""
+    import numpy as np
+
+    dots = []
+    for line in axes.get_lines():
+        path = line.get_transform().transform(line.get_xydata())
+        marked = line.get_marker() not in {None, "None", "", " "}
+        keep = pixels * (2 + max(line.get_linewidth() / 2, line.get_markersize() / 2 if marked else 0))
+        dots.append(np.column_stack([path, np.full(len(path), keep)]))
+        dots += [_along(start, end, keep=2 * pixels) for start, end in itertools.pairwise(path)]
+    return np.concatenate(dots) if dots else np.empty((0, 3))
+
+
+def _along(start: ArrayLike, end: ArrayLike, *, keep: float) -> NDArray[np.float64]:
+    """Return points on a line, two pixels apart or closer, with the distance that labels keep."""
+    import numpy as np
+
+    first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    steps = np.linspace(0, 1, 2 + int(math.dist(first, last) / 2))[:, None]
+    return np.column_stack([first + steps * (last - first), np.full(len(steps), keep)])
+
+
+def _covers(box: _Box, drawn: NDArray[np.float64]) -> bool:
+    x, y, keep = drawn.T
+    return bool(((box[0] - keep < x) & (x < box[2] + keep) & (box[1] - keep < y) & (y < box[3] + keep)).any())
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
 
 
 def _short_number(match: re.Match[str]) -> str:

@@ -14,14 +14,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.boards import answer, texts
 from tcmbench.boards import columns as summary
-from tcmbench.boards import texts
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
+from tcmbench.boards.notes import MISSING, UNSUPPORTED, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
-from tcmbench.boards.recommend import common_means
-from tcmbench.boards.texts import Text, clip, metric_title, slice_name
-from tcmbench.text.numbers import signed
+from tcmbench.boards.rules import rules
+from tcmbench.boards.texts import Text, clip, metric_name, named, slice_name
+from tcmbench.comparison.reference import FEWEST_CLUSTERS
+from tcmbench.text.numbers import digits_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,24 +32,40 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from tcmbench.boards.columns import Column, ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table, TaskColumn
+    from tcmbench.boards.cells import Cell, ShownEstimate
+    from tcmbench.boards.columns import Column, ColumnFigure, Heading
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.specs.suite import Role
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_A4_COLUMNS = 11
+_PAPERS = ((11, "A4"), (20, "A3"))
+"""Number of columns → paper that a printed table fits on, in landscape; larger ones are scaled by the printer."""
+_LARGEST_PAPER = "A2"
 _DATA = "<tcmbench-data>"
 """Placeholder of the data. Names are escaped, so no name in the page contains a `<` and none can equal it."""
+
+SCRIPTS = ("page.js", "state.js", "tip.js", "table.js", "panel.js", "download.js", "start.js")
+"""Scripts of the page, in the order in which they run."""
 
 LARGEST = 495_000
 """Size limit of a page in bytes; panels of large boards show fewer details."""
 
 
-class Missing(NamedTuple):
-    """Cells of one row without a score, for the same reason."""
+class SummaryColumn(NamedTuple):
+    """A column of the page that is no task."""
 
-    row: BoardRow
-    cell: Cell
-    columns: tuple[TaskColumn, ...]
+    place: int
+    """Place of its figures in a row's."""
+
+    name: str
+    """Name of the plug-in."""
+
+    heading: Heading
+    shown: bool
+    """Whether it is visible at first."""
+
+    place_in_row: int = 0
+    """Place of its cell in a row of the table, counted from 1; 0 in the group of a role."""
 
 
 class RunProgress(NamedTuple):
@@ -73,25 +92,37 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
-    scripts = [_asset(name) for name in ("page.js", "table.js", "panel.js")]
+    empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
+    groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
+    columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))
+    scripts = [_asset(name) for name in SCRIPTS]
     render = partial(
         environment.get_template("board.html.j2").render,
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
+        headline=answer.headline(table.recommendation),
+        notes=answer.notes(table.recommendation),
+        of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
-        common=common_means(table.rows),
-        summaries=[(name, module.HEADING) for name, module in summaries],
-        groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
+        summaries=columns,
+        front=_front(columns),
+        column_of={column.name: f"s{column.place}" for column in columns},
+        of_role={role: [column for column in columns if column.heading.group == role] for role, _ in groups},
+        groups=groups,
+        rules=rules(table.policy),
+        since_rules=rules(table.baseline_policy) if table.baseline else [],
         figures=figures,
         numbers={column.name: place for place, column in enumerate(table.columns)},
         places={row.name: place for place, row in enumerate(table.rows)},
-        missing=_missing(table),
+        missing=without_score(table, MISSING),
+        unsupported=without_score(table, UNSUPPORTED),
         states=_states(table),
         data=_markup(_DATA),
-        paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
+        paper=next((paper for most, paper in _PAPERS if len(table.columns) + 5 <= most), _LARGEST_PAPER),
         reload_seconds=reload_seconds,
+        fewest=FEWEST_CLUSTERS,
         unfinished=unfinished,
         shows_text=any(column.card and column.card.texts for column in table.columns),
         css=_asset("board.css"),
@@ -99,13 +130,13 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         script_hashes=" ".join(map(_hash, scripts)),
         lead_picture=lead,
         pictures=[p for p in drawn if p is not lead],
-        empty={name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)},
         has_partial=any(row.aggregates.partial for row in table.rows),
         cost_place=[name for name, _ in summaries].index("train_time"),
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
-    return _fitting(lambda whole: render(whole=whole), partial(payload, table, figures=figures))
+    data = partial(payload, table, figures=figures, summaries=[name for name, _ in summaries])
+    return _fitting(lambda whole: render(whole=whole), data)
 
 
 def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
@@ -137,10 +168,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side, slice_name=slice_name
-    )
+        t=_both, texts=texts.text, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side,
+        slice_name=slice_name, named=named,
+    )  # fmt: skip
     environment.filters.update(
-        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
+        metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
         packed=_packed,
     )  # fmt: skip
     return environment
@@ -191,7 +223,26 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _roles(table: Table) -> list[str]:
+def _summary_columns(summaries: list[tuple[str, Column]], *, hidden: set[str]) -> list[SummaryColumn]:
+    return [
+        SummaryColumn(place, name, module.HEADING, module.HEADING.shown and name not in hidden)
+        for place, (name, module) in enumerate(summaries)
+    ]
+
+
+def _front(columns: list[SummaryColumn]) -> list[SummaryColumn]:
+    """Return the columns of the summary, which stand behind the model's name."""
+    front = [column for column in columns if column.heading.group is None]
+    return [column._replace(place_in_row=place) for place, column in enumerate(front, start=2)]
+
+
+def _repeated(summaries: list[tuple[str, Column]], groups: list[tuple[Role, list[TaskColumn]]]) -> set[str]:
+    """Return the columns of roles with a single task, whose mean is its score."""
+    single = {role for role, columns in groups if len(columns) == 1}
+    return {name for name, module in summaries if module.HEADING.group in single}
+
+
+def _roles(table: Table) -> list[Role]:
     return list(dict.fromkeys(column.role for column in table.columns))
 
 
@@ -202,19 +253,6 @@ def _figures(row: BoardRow, summaries: list[tuple[str, Column]]) -> list[ColumnF
 def _is_empty(figures: Mapping[str, list[ColumnFigure]], place: int) -> bool:
     """Return whether a summary column has no content except, possibly, the reference's own mark."""
     return all(row[place].value is None or row[place].text == summary.REFERENCE for row in figures.values())
-
-
-def _missing(table: Table) -> list[Missing]:
-    """Return the cells without a score, by row, grouped by reason."""
-    missing: list[Missing] = []
-    for row in table.rows:
-        reasons: dict[tuple[str, Text], list[TaskColumn]] = {}
-        for column in table.columns:
-            cell = row.cells[column.name]
-            if cell.status not in {"measured", "not_applicable"}:
-                reasons.setdefault((cell.status, cell.reason), []).append(column)
-        missing += [Missing(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
-    return missing
 
 
 def _states(table: Table) -> dict[str, int]:
@@ -230,8 +268,10 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
     """Return `[low, high]`, or nothing where there is no interval."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
-    show = signed if sign else "{:.1f}".format
-    return f"[{show(estimate.low)}, {show(estimate.high)}]"
+    if not sign:
+        return f"[{estimate.low:.1f}, {estimate.high:.1f}]"
+    digits = digits_of(estimate.value, estimate.low, estimate.high)
+    return f"[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}]"
 
 
 def _marks(cell: Cell) -> Markup:
@@ -250,10 +290,9 @@ def _marks(cell: Cell) -> Markup:
 
 
 def _side(estimate: ShownEstimate | None) -> str:
-    """Return the class of a sum whose interval lies above or below zero; empty for others."""
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return ""
-    return "u0" if estimate.low > 0 else "l0" if estimate.high < 0 else ""
+    """Return the class of a difference that is significant; empty for others."""
+    verdict = estimate.verdict if isinstance(estimate, Difference) else None
+    return {"improved": "u0", "regressed": "l0"}.get(verdict or "", "")
 
 
 def _reach(row: BoardRow) -> float:

@@ -1,117 +1,191 @@
-"""The board as a LaTeX table for a paper: booktabs, best bold, ties underlined, intervals beside the sums."""
+r"""The board as LaTeX tables for a paper: booktabs, as wide as the column or page that they stand in.
+
+Names and heads wrap, and many tasks are split into blocks, so that nothing is wider than `\linewidth`, down to the
+column of a two-column paper (7.7 cm).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.columns import load_added
-from tcmbench.boards.notes import without_interval
+from tcmbench.boards.notes import without_interval, without_score
 from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
+    from tcmbench.boards.cells import Cell, Difference
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.specs.suite import Role
 
-_ESCAPES = str.maketrans(
-    {
-        "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-        "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-        ">": r"\textgreater{}", "\n": " ", "\r": " ",
-        "[": "{[}", "*": "{*}",  # at the start of a row they would be parsed as an argument of the previous row
-    }
-)  # fmt: skip
+_ESCAPES = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "\n": " ", "\r": " ",
+    "[": "{[}", "*": "{*}",  # at the start of a row they would be parsed as an argument of the previous row
+}  # fmt: skip
+
+_BREAKS_AFTER = frozenset("-_/.+=:,@")
+_LONGEST = 6
+"""Letters of a word that stay together where a line is too narrow for it."""
+
+_PER_BLOCK = 6
+"""Tasks side by side: a page of 14 cm has room for their scores."""
+
+_MARKS = {"improved": "\\uparrow", "regressed": "\\downarrow"}
 
 
-def to_latex(table: Table) -> str:
-    """Return a `table*` environment that needs the package booktabs, and ctex or xeCJK for Chinese names."""
-    roles = list(dict.fromkeys(column.role for column in table.columns))
-    spans = {role: sum(column.role == role for column in table.columns) for role in roles}
-    groups = [" & \\multicolumn{3}{c}{Against the reference}"]
-    rules, first = ["\\cmidrule(lr){2-4}"], 5
-    for role in roles:
-        groups.append(f"\\multicolumn{{{spans[role]}}}{{c}}{{{text(f'role.{role}').en}}}")
-        rules.append(f"\\cmidrule(lr){{{first}-{first + spans[role] - 1}}}")
-        first += spans[role]
-    added = load_added()
-    heads = ["Model", "In domain", "Held out", "BWT"]
-    heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
-    heads += [escape(column.HEADING.en) for _, column in added]
-    groups += [""] * len(added)
-    reference = escape(table.row(table.reference).title)
-    note = f"{escape(table.title.en)}: points (0--100), differences from {reference} with 95\\% intervals."
-    if any(row.aggregates.partial for row in table.rows):
-        note += f" $^*$ {text('table.partial').en}."
-    if table.limit is not None:
-        note += f" {quick_look(table.limit)}"
-    caption = f"\\caption{{{note}{' Synthetic data.' if table.synthetic else ''}}}"
-    lines = [
-        "\\begin{table*}",
-        "\\centering\\small",
-        caption,
-        f"\\label{{tab:{table.digest[:12]}}}",
-        f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
-        "\\toprule",
-        " & ".join(groups) + " \\\\",
-        "".join(rules),
-        " & ".join(heads) + " \\\\",
-        "\\midrule",
-        *(_line(row, table, added) for row in table.rows),
-        "\\bottomrule",
-        "\\end{tabular}",
-        *_notes(table),
-        "\\end{table*}",
-        f"% sha256:{table.digest}",
+class _Column(NamedTuple):
+    head: str
+    cell: Callable[[BoardRow], str]
+
+
+def to_latex(table: Table, *, tasks: Sequence[TaskColumn] = ()) -> str:
+    """Return a `table` with the means over roles; with tasks a `table*`, with blocks of their scores below.
+
+    Args:
+        table: The board.
+        tasks: Columns whose scores are shown, too.
+    """
+    environment = "table*" if tasks else "table"
+    roles = [role for role in ROLES if any(column.role == role for column in table.columns)]
+    first = [_Column(text(f"answer.{role}").en, lambda row, role=role: _sum(row, role)) for role in roles]
+    first += [
+        _Column(escape(column.HEADING.en), lambda row, column=column: escape(column.figure(row).text.en))
+        for _, column in load_added()
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _notes(table: Table) -> list[str]:
-    """Return the reasons of figures without an interval as a paragraph below the table."""
-    bare = [f"{escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]
-    if not bare:
-        return []
-    return [
-        "\\par\\smallskip",
-        "\\begin{minipage}{\\linewidth}\\footnotesize",
-        f"Without an interval: {'; '.join(bare)}.",
-        "\\end{minipage}",
+    of_tasks = [
+        _Column(
+            f"{_breakable(column.title)} ({_breakable(metric_title(column.metric))})",
+            lambda row, name=column.name: _cell(row.cells[name]),
+        )
+        for column in tasks
     ]
+    blocks = [first, *(of_tasks[start : start + _PER_BLOCK] for start in range(0, len(of_tasks), _PER_BLOCK))]
+    return "\n".join(
+        [
+            "% Packages: booktabs, tabularx; for Chinese names also ctex, with XeLaTeX or LuaLaTeX.",
+            f"\\begin{{{environment}}}",
+            "\\centering\\small\\setlength{\\tabcolsep}{2pt}",
+            f"\\caption{{{_caption(table, has_tasks=bool(tasks))}}}",
+            f"\\label{{tab:{table.digest[:12]}}}",
+            "\\par\\medskip\n".join("\n".join(_block(columns, table)) + "\n" for columns in blocks).rstrip("\n"),
+            *_notes(table),
+            f"\\end{{{environment}}}",
+            f"% sha256:{table.digest}",
+            "",
+        ]
+    )
 
 
 def escape(value: str) -> str:
     """Return text escaped for LaTeX."""
-    return clip(value).translate(_ESCAPES)
+    return "".join(_ESCAPES.get(character, character) for character in clip(value))
 
 
-def _line(row: BoardRow, table: Table, added: Sequence[tuple[str, Column]]) -> str:
-    sums = row.aggregates
-    parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
-    parts += [_cell(row.cells[column.name]) for column in table.columns]
-    parts += [escape(column.figure(row).text.en) for _, column in added]
-    return " & ".join(parts) + " \\\\"
+def _breakable(value: str, *, longest: int = _LONGEST) -> str:
+    """Return text escaped, with places where a narrow column may break it: after signs, and in long words."""
+    parts, letters = [], 0
+    for character in clip(value):
+        letters = letters + 1 if character.isascii() and character.isalnum() else 0
+        if letters > longest:
+            parts.append("\\-")
+            letters = 1
+        parts.append(_ESCAPES.get(character, character))
+        if character in _BREAKS_AFTER:
+            parts.append("\\allowbreak{}")
+    return "".join(parts)
 
 
-def _sum(estimate: ShownEstimate | None, *, partial: bool) -> str:
+def _caption(table: Table, *, has_tasks: bool) -> str:
+    said = [
+        f"{escape(table.title.en)}: points (0--100).",
+        f"Differences from {_breakable(table.row(table.reference).title)} (ref.), below them their 95\\% intervals.",
+        "$\\uparrow$, $\\downarrow$: significantly better, worse.",
+    ]
+    if has_tasks:
+        said.append("Scores: bold, the best; underlined, not significantly different from it.")
+    if any(row.kind != "variant" for row in table.rows):
+        said.append("--: without training nothing is forgotten.")
+    if any(row.aggregates.partial for row in table.rows):
+        said.append(f"$^*$ {text('table.partial').en}.")
+    if table.limit is not None:
+        said.append(quick_look(table.limit))
+    if table.synthetic:
+        said.append("Synthetic data.")
+    return " ".join(said)
+
+
+def _block(columns: Sequence[_Column], table: Table) -> list[str]:
+    """Return a tabular as wide as its place: model names, and columns of equal width."""
+    kinds = f"@{{}}>{{\\raggedright\\arraybackslash}}p{{0.24\\linewidth}}*{{{len(columns)}}}"
+    kinds += "{>{\\centering\\arraybackslash}X}@{}"
+    heads = " & ".join(f"{{\\footnotesize {column.head}}}" for column in columns)
+    return [
+        f"\\begin{{tabularx}}{{\\linewidth}}{{{kinds}}}",
+        "\\toprule",
+        f"Model & {heads} \\\\",
+        "\\midrule",
+        *(" & ".join([_breakable(row.title), *(c.cell(row) for c in columns)]) + " \\\\" for row in table.rows),
+        "\\bottomrule",
+        "\\end{tabularx}",
+    ]
+
+
+def _notes(table: Table) -> list[str]:
+    """Return the reasons of figures without an interval and of cells without a score as a paragraph below the table."""
+    said = []
+    bare = [f"{_line(row)} on {_line(column)}: {_line(why)}" for row, column, why in without_interval(table)]
+    if bare:
+        said.append(f"Without an interval: {'; '.join(bare)}.")
+    missing = [
+        f"{_line(row.title)} on {', '.join(_line(column.title) for column in columns)} "
+        f"({text(f'state.{cell.status}').en}): {_line(cell.reason.en)}"
+        for row, cell, columns in without_score(table)
+    ]
+    if missing:
+        said.append(f"Without a score: {'; '.join(missing)}.")
+    if not said:
+        return []
+    return [
+        "\\par\\smallskip",
+        "\\begin{minipage}{\\linewidth}\\footnotesize\\raggedright",
+        "\\par ".join(said),
+        "\\end{minipage}",
+    ]
+
+
+def _line(value: str) -> str:
+    """Return text for a line as wide as the table, whose words need no breaks."""
+    return _breakable(value, longest=3 * _LONGEST)
+
+
+def _sum(row: BoardRow, role: Role) -> str:
+    if row.is_reference:
+        return "ref."
+    estimate = row.aggregates.of(role)
     if estimate is None:
         return "--"
-    shown = f"${_number(estimate.value)}{'^*' if partial else ''}$"
+    marks = ("*" if role in row.aggregates.partial else "") + _MARKS.get(estimate.verdict or "", "")
+    shown = f"${_number(estimate.value, estimate)}{f'^{{{marks}}}' if marks else ''}$"
     if estimate.low is None or estimate.high is None:
         return shown
-    return f"{shown} {{\\scriptsize$[{_number(estimate.low)}, {_number(estimate.high)}]$}}"
+    low, high = (_number(end, estimate).removeprefix("+") for end in (estimate.low, estimate.high))
+    return f"{shown}\\newline{{\\scriptsize$[{low}, {high}]$}}"
 
 
-def _number(value: float) -> str:
-    return signed(value).replace("−", "-")
+def _number(value: float, estimate: Difference) -> str:
+    return signed(value, estimate.digits).replace("−", "-")
 
 
 def _cell(cell: Cell) -> str:
     if cell.score is None:
-        return f"\\textit{{{text(f'state.{cell.status}').en}}}"
+        return f"\\textit{{\\footnotesize {text(f'state.{cell.status}').en}}}"
     shown = f"{cell.score.value:.1f}"
+    mark = f"$^{{{_MARKS[cell.verdict]}}}$" if cell.verdict in _MARKS else ""
     if cell.best:
-        return f"\\textbf{{{shown}}}"
-    return f"\\underline{{{shown}}}" if cell.tied else shown
+        return f"\\textbf{{{shown}}}{mark}"
+    return f"\\underline{{{shown}}}{mark}" if cell.tied else shown + mark

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import load_added
-from tcmbench.boards.notes import without_interval
-from tcmbench.boards.texts import clip, metric_title, quick_look, text
+from tcmbench.boards.notes import without_interval, without_score
+from tcmbench.boards.texts import MARKS, clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.boards.cells import Cell, Difference
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
+    from tcmbench.boards.table import BoardRow, Table
 
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]|#~!"}
@@ -35,18 +36,19 @@ def to_markdown(table: Table) -> str:
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
     lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
-    lines += ["", "Points (0–100). **Best**, _tied with the best_. Differences from "]
-    lines[-1] += f"{escape(table.row(table.reference).title)} with 95% intervals."
+    lines += ["", "Points (0–100). **Best**, _tied with the best_; ▲, ▼: significantly better, worse than "]
+    lines[-1] += f"{escape(table.row(table.reference).title)}, from which the differences are, with 95% intervals."
+    if any(row.kind != "variant" for row in table.rows):
+        lines[-1] += " –: without training nothing is forgotten."
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]
     if bare:
         lines += ["", "Without an interval:", "", *bare]
     missing = [
-        f"- {escape(row.title)} on {escape(column.title)}: {text(f'state.{cell.status}').en}, {escape(cell.reason.en)}"
-        for row in table.rows
-        for column in table.columns
-        if (cell := row.cells[column.name]).status not in {"measured", "not_applicable"}
+        f"- {escape(row.title)} on {', '.join(escape(column.title) for column in columns)}: "
+        f"{text(f'state.{cell.status}').en}, {escape(cell.reason.en)}"
+        for row, cell, columns in without_score(table)
     ]
     if missing:
         lines += ["", "Without a score:", "", *missing]
@@ -65,19 +67,21 @@ def _parts(row: BoardRow, table: Table, added: Sequence[tuple[str, Column]]) -> 
     return parts + [escape(column.figure(row).text.en) for _, column in added]
 
 
-def _sum(estimate: ShownEstimate | None, *, partial: bool) -> str:
+def _sum(estimate: Difference | None, *, partial: bool) -> str:
     if estimate is None:
         return "–"
-    shown = signed(estimate.value) + ("\\*" if partial else "")
+    digits = estimate.digits
+    shown = signed(estimate.value, digits) + ("\\*" if partial else "") + MARKS.get(estimate.verdict or "", "")
     if estimate.low is None or estimate.high is None:
         return shown
-    return f"{shown} \\[{signed(estimate.low)}, {signed(estimate.high)}\\]"
+    return f"{shown} \\[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}\\]"
 
 
 def _cell(cell: Cell) -> str:
     if cell.score is None:
         return text(f"state.{cell.status}").en
     shown = f"{cell.score.value:.1f}"
+    mark = MARKS.get(cell.verdict or "", "")
     if cell.best:
-        return f"**{shown}**"
-    return f"_{shown}_" if cell.tied else shown
+        return f"**{shown}**{mark}"
+    return f"_{shown}_{mark}" if cell.tied else shown + mark

@@ -1,11 +1,29 @@
-"""What stands below a table, for formats without a place for it in the cell."""
+"""What stands below a table: cells without a score and figures without an interval, with their reasons."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tcmbench.boards.table import Table
+    from collections.abc import Collection
+
+    from tcmbench.boards.cells import Cell, CellStatus
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.boards.texts import Text
+
+UNSUPPORTED: frozenset[CellStatus] = frozenset({"not_applicable"})
+"""Cells that can't have a score: the model doesn't support the task."""
+
+MISSING: frozenset[CellStatus] = frozenset({"pending", "running", "failed", "not_measured"})
+"""Cells that should have a score."""
+
+
+class WithoutScore(NamedTuple):
+    """Cells of one row without a score, for the same reason."""
+
+    row: BoardRow
+    cell: Cell
+    columns: tuple[TaskColumn, ...]
 
 
 class WithoutInterval(NamedTuple):
@@ -19,6 +37,19 @@ class WithoutInterval(NamedTuple):
 
     reason: str
     """The reason, in English."""
+
+
+def without_score(table: Table, states: Collection[CellStatus] = UNSUPPORTED | MISSING) -> list[WithoutScore]:
+    """Return the cells in some states, by row, grouped by reason."""
+    cells: list[WithoutScore] = []
+    for row in table.rows:
+        reasons: dict[tuple[CellStatus, Text], list[TaskColumn]] = {}
+        for column in table.columns:
+            cell = row.cells[column.name]
+            if cell.status in states:
+                reasons.setdefault((cell.status, cell.reason), []).append(column)
+        cells += [WithoutScore(row, row.cells[columns[0].name], tuple(columns)) for columns in reasons.values()]
+    return cells
 
 
 def without_interval(table: Table) -> list[WithoutInterval]:

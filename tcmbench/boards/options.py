@@ -33,3 +33,6 @@ class Options:
 
     command: str = ""
     """Command that rebuilds the board; empty takes `tcmbench board SET`."""
+
+    public: bool = False
+    """Whether the board is for publication: aggregates only."""

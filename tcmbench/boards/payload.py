@@ -10,18 +10,20 @@ import base64
 import json
 import math
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcmbench.boards import texts
-from tcmbench.boards.texts import clip, metric_title
+from tcmbench.boards.texts import clip, metric_name, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.cells import Cell, Difference, ItemChange, ShownEstimate
     from tcmbench.boards.columns import ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, ItemChange, ShownEstimate, Table, TaskColumn, Verdict
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
+    from tcmbench.stats.gate import Verdict
     from tcmbench.store import Json
 
 KNOWN_METRICS = (
@@ -30,6 +32,8 @@ KNOWN_METRICS = (
     "v_measure", "max_f1", "max_ap",
 )  # fmt: skip
 """Metrics that panels show in addition to the main one; the rest is in `scores.json`."""
+
+_Value = TypeVar("_Value")
 
 _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
 _LONG_ID = 40
@@ -73,7 +77,7 @@ class Shared(NamedTuple):
     recipe: Mapping[str, str]
     """Recipe fields that are equal in all variants."""
 
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, Json]
     """Provenance fields that are equal in all variants."""
 
     @classmethod
@@ -95,12 +99,15 @@ class _Shown(NamedTuple):
     """Further metrics."""
 
 
-def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], detail: Detail) -> str:
+def payload(
+    table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], summaries: Sequence[str], detail: Detail
+) -> str:
     """Return the JSON for the page, safe inside a script element for any data.
 
     Args:
         table: The board.
         figures: Row → content of its summary columns.
+        summaries: Names of these columns.
         detail: Level of detail.
     """
     shown = {column.name: _Shown(_stem(column, table), _metrics(column, table, detail)) for column in table.columns}
@@ -108,11 +115,15 @@ def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], deta
     details = [_details(row, table, figures[row.name], shown=shown, shared=shared, detail=detail) for row in table.rows]
     data: Json = {
         "set": table.name,
+        "label": table.label,
+        "limit": table.limit,
         "reference": table.reference,
         "less": detail != DETAILS[0],
         "whole": detail.whole,
+        "summaries": list(summaries),
         "columns": [_column(column, shown[column.name]) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
+        "fields": {name: _both(named("provenance", name)) for name in _fields(table)},
         "rows": [_row(row, table, shared=shared) for row in table.rows],
         "together": _TOGETHER,
         "packed": [packed(_compact(details[start : start + _TOGETHER])) for start in range(0, len(details), _TOGETHER)],
@@ -140,11 +151,12 @@ def packed(text: str) -> str:
 def _column(column: TaskColumn, shown: _Shown) -> Json:
     return {
         "stem": clip(shown.stem, 48),
-        "title": clip(column.title, 60),
+        "name": clip(column.name),
+        "title": _both(column.titles.clipped(60)),
         "role": column.role,
         "items": column.items,
-        "metric": metric_title(column.metric),
-        "metrics": [metric_title(name) for name in shown.metrics],
+        "metric": _both(metric_name(column.metric)),
+        "metrics": [_both(metric_name(name)) for name in shown.metrics],
     }
 
 
@@ -158,7 +170,7 @@ def _metrics(column: TaskColumn, table: Table, detail: Detail) -> list[str]:
     return [name for name in KNOWN_METRICS if name in everywhere][: detail.metrics]
 
 
-def _in_common(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def _in_common(rows: Sequence[Mapping[str, _Value]]) -> dict[str, _Value]:
     if len(rows) < 2:
         return {}
     return {name: value for name, value in rows[0].items() if all(other.get(name) == value for other in rows)}
@@ -168,8 +180,14 @@ def _recipe(row: BoardRow) -> dict[str, str]:
     return {clip(name, 60): clip(_shown(value)) for name, value in sorted(row.recipe.items())}
 
 
-def _provenance(row: BoardRow) -> dict[str, str]:
-    return {clip(name, 60): clip(value, 400) for name, value in sorted(row.provenance.items())}
+def _provenance(row: BoardRow) -> dict[str, Json]:
+    return {clip(name, 60): _both(value.clipped(400)) for name, value in sorted(row.provenance.items())}
+
+
+def _fields(table: Table) -> list[str]:
+    """Return the fields of the provenances that have a display name."""
+    names = {name for row in table.rows for name in row.provenance}
+    return sorted(name for name in names if named("provenance", name).en != named("provenance", name).zh)
 
 
 def _stem(column: TaskColumn, table: Table) -> str:
@@ -198,7 +216,7 @@ def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
         "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
-        "deltas": [None if cell.delta is None else round(cell.delta.value, 2) for cell in cells],
+        "deltas": [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells],
     }
 
 
@@ -272,12 +290,19 @@ def _both(both: Text) -> Json:
 def _difference(cell: Cell) -> dict[str, Json]:
     found: dict[str, Json] = {}
     if cell.delta is not None:
-        found["d"] = _ends(cell.delta, 100)
+        found["d"] = _ends(cell.delta, 10 ** _digits(cell.delta), digits=_digits(cell.delta))
+        if cell.delta.digits > 1:
+            found["g"] = cell.delta.digits
     if cell.p_value is not None:
         found["p"] = float(f"{cell.p_value:.2g}") if cell.p_value >= _SMALLEST_P else 0
     if cell.verdict:
         found["v"] = _VERDICTS.index(cell.verdict)
     return found
+
+
+def _digits(delta: Difference) -> int:
+    """Return the decimals of a difference in the data: small ones are drawn in hundredths, or shown with more."""
+    return max(2, delta.digits)
 
 
 def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
@@ -288,15 +313,18 @@ def _item(change: ItemChange, stem: str, shown: Mapping[str, str]) -> Json:
     return found
 
 
-def _ends(estimate: ShownEstimate, steps: int) -> Json:
+def _ends(estimate: ShownEstimate, steps: int, *, digits: int = 2) -> Json:
     """Return the distances of an interval's ends from the figure in the row, in whole steps of a point.
 
-    Ends are shown in tenths; small differences are drawn in hundredths.
+    Args:
+        estimate: The figure.
+        steps: Steps per point.
+        digits: Decimals of the figure in the row.
     """
     if estimate.low is None or estimate.high is None:
         return []
     # The script rounds the same number in the same way.
-    figure = math.floor(round(estimate.value, 2) * steps + 0.5)
+    figure = math.floor(round(estimate.value, digits) * steps + 0.5)
     return [figure - round(estimate.low * steps), round(estimate.high * steps) - figure]
 
 

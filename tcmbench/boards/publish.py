@@ -37,8 +37,8 @@ _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
 _SUMMARY = "summary.txt"
 """Its name in the store; it is not published."""
 
-_PACKAGES = ("jinja2", "matplotlib")
-"""Packages that render a page."""
+_PACKAGES = ("jinja2", "matplotlib", "tcmbench")
+"""Packages that render a page, or are named on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,28 @@ def write_board(
     *,
     policy: Path | None = None,
     part: Part = WHOLE,
+    public: bool = False,
+    target: Path | None = None,
 ) -> Result:
     """Write the board of a set and return it with the missing scores of a part of it.
+
+    Args:
+        workspace: The workspace.
+        model_set: The set.
+        planned: Its suite.
+        entries: One per model.
+        policy: File that overrides the set's own policy.
+        part: Part whose missing scores are returned.
+        public: Whether it is for publication (`boards.public`).
+        target: Its folder; None for the set's own (`folder`), that of a public board beside it.
 
     Raises:
         ScoreMissing: It would lose scores because data is absent; the board that is there stays.
     """
-    target = folder(workspace, model_set, planned)
+    own = folder(workspace, model_set, planned)
+    target = target or (own.with_name(f"{own.name}-public") if public else own)
     losses.refuse(target, model_set.name, entries)
-    stored = stored_board(workspace, model_set, planned, entries, policy=policy)
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy, public=public)
     files = place(target, {name: (stored / name).read_bytes() for name in PUBLISHED})
     summary = (stored / _SUMMARY).read_text(encoding="utf-8")
     return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
@@ -87,6 +100,7 @@ def stored_board(
     entries: list[Entry],
     *,
     policy: Path | None = None,
+    public: bool = False,
 ) -> Path:
     """Return the folder of the store with the files of a board, which is computed once, as it takes up to a minute.
 
@@ -96,8 +110,9 @@ def stored_board(
         planned: Its suite.
         entries: One per model.
         policy: File that overrides the set's own policy.
+        public: Whether it is for publication.
     """
-    options = board_options(workspace, model_set, planned, policy=policy)
+    options = board_options(workspace, model_set, planned, policy=policy, public=public)
     package = Path(__file__).parent.parent
     code = [
         path
@@ -132,18 +147,21 @@ def board_options(
     *,
     policy: Path | None = None,
     show_text: bool = False,
+    public: bool = False,
 ) -> Options:
     """Return the options of a board: policy (the set's or its override), baseline and cards."""
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
     # a set without a file can only be run again
     command = provenance.command() if _is_given(workspace, model_set) else f"tcmbench board {model_set.name}"
+    command += " --public" if public else ""
     return Options(
         policies=policies,
         cards=task_cards.task_cards(workspace, planned, variants=workspace.variants(model_set), show_text=show_text),
         command=f"{command} --policy {policies.source}" if policy else command,
         baseline=baselines.read(path) if baselines.is_there(path) else None,
         baseline_file=workspace.shown(path) if baselines.is_there(path) else "",
+        public=public,
     )
 
 
@@ -155,6 +173,7 @@ def table(
     *,
     policy: Path | None = None,
     show_text: bool = False,
+    public: bool = False,
     resamples: int | None = None,
 ) -> Table:
     """Return the content of a board, computed and not stored.
@@ -166,11 +185,12 @@ def table(
         entries: One per model.
         policy: File that overrides the set's own policy.
         show_text: Whether it contains the texts of items.
+        public: Whether it is for publication.
         resamples: Number of resamples; None takes the policy's.
     """
     from tcmbench.boards import build
 
-    options = board_options(workspace, model_set, planned, policy=policy, show_text=show_text)
+    options = board_options(workspace, model_set, planned, policy=policy, show_text=show_text, public=public)
     if resamples is not None:
         options = replace(options, policies=options.policies.with_resamples(resamples))
     return build.build(model_set, planned.suite, entries, options=options)

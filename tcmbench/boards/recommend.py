@@ -1,44 +1,89 @@
-"""Which variant ships: one rule, stated on the board."""
+"""The answer of the first screen, by one rule: which variant ships, or which model leads.
+
+It never says more than the table: a difference is significant only where its verdict is (`stats.gate.verdict_of`), and
+two models are tied where `comparison.ranks` says so.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.table import Recommendation
+from tcmbench.boards.recommendation import Recommendation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tcmbench.boards.table import BoardRow, ShownEstimate
+    from tcmbench.boards.table import BoardRow
+
+    Tied = Callable[[str, str], bool]
 
 
-def recommend(rows: Sequence[BoardRow], *, tied: Callable[[str, str], bool]) -> Recommendation:
-    """Return the answer of the first screen.
+class _Untrained(NamedTuple):
+    better: tuple[str, ...]
+    equal: tuple[str, ...]
 
-    A variant may ship when it passes the gate. Of those that do, the largest gain is chosen; a gain over
-    a part of the tasks, where a model can't do the others, comes after those over all. Variants that pass, too, and
-    whose gain isn't significantly different from the first's are ties.
+
+def recommend(rows: Sequence[BoardRow], *, gain_tied: Tied, all_tied: Tied) -> Recommendation:
+    """Return the answer.
+
+    A variant may ship when it passes the gate. Of those that do, the largest gain is chosen; a gain over a part of the
+    tasks, where a model can't do the others, comes after those over all. Without variants, the model with the largest
+    mean over all tasks leads if it is significantly better than every other one.
 
     Args:
         rows: All rows, in any order.
-        tied: Whether the gains of two rows, by name, are not significantly different.
+        gain_tied: Whether the gains of two rows, by name, are not significantly different.
+        all_tied: Whether the means over all tasks of two rows are not.
     """
     variants = [row for row in rows if row.kind == "variant"]
     if not variants:
-        _, means = common_means(rows)
-        if not means:
-            return Recommendation("incomplete")
-        return Recommendation("no_variants", row=min(means, key=lambda name: (-means[name], name)))
+        return _leading(rows, all_tied)
     whole = [row for row in variants if row.complete and row.aggregates.gain is not None]
+    left_out = tuple(sorted(row.name for row in variants if row not in whole))
     if not whole:
-        return Recommendation("incomplete")
-    ranked = sorted(whole, key=lambda row: (row.aggregates.gain_is_partial, -_value(row.aggregates.gain), row.name))
-    safe = [row for row in ranked if row.gate is not None and row.gate.outcome == "pass"]
-    if not safe:
-        gaining = [row for row in ranked if _lower(row.aggregates.gain) > 0]
-        return Recommendation("none_safe" if gaining else "no_gain", row=(gaining or ranked)[0].name)
-    ties = tuple(row.name for row in safe[1:] if tied(safe[0].name, row.name))
-    return Recommendation("ship", row=safe[0].name, ties=ties)
+        return Recommendation("incomplete", left_out=left_out)
+    ranked = sorted(whole, key=lambda row: (row.aggregates.gain_is_partial, -_gain(row), row.name))
+    safe = [row for row in ranked if row.gate is not None and row.gate.passed]
+    gaining = [row for row in ranked if _verdict(row) == "improved"]
+    worse = all(_verdict(row) == "regressed" for row in ranked)
+    chosen = (safe or gaining or ranked)[0]
+    untrained = _untrained(rows, chosen, gain_tied)
+    return Recommendation(
+        "ship" if safe else "none_safe" if gaining else "worse" if worse else "no_gain",
+        row=chosen.name,
+        ties=tuple(row.name for row in safe[1:] if gain_tied(chosen.name, row.name)),
+        better_untrained=untrained.better,
+        equal_untrained=untrained.equal,
+        left_out=left_out,
+    )
+
+
+def _leading(rows: Sequence[BoardRow], all_tied: Tied) -> Recommendation:
+    """Return which of the models without variants leads; those without a score on some task can't."""
+    means = {row.name: row.mean for row in rows if row.mean is not None}
+    left_out = tuple(sorted(row.name for row in rows if row.name not in means))
+    if not means:
+        return Recommendation("incomplete", left_out=left_out)
+    first, *others = sorted(means, key=lambda name: (-means[name], name))
+    if not others:
+        return Recommendation("single", row=first, left_out=left_out)
+    ties = tuple(name for name in others if all_tied(first, name))
+    return Recommendation("tied" if ties else "leads", row=first, ties=ties, left_out=left_out)
+
+
+def _untrained(rows: Sequence[BoardRow], chosen: BoardRow, gain_tied: Tied) -> _Untrained:
+    """Return the models without training that gain more than a variant, or as much, over all tasks that count."""
+    if chosen.aggregates.gain_is_partial:
+        return _Untrained((), ())
+    whole = [
+        row
+        for row in rows
+        if row.kind != "variant" and not row.is_reference and row.aggregates.gain and not row.aggregates.gain_is_partial
+    ]
+    by_gain = sorted(whole, key=lambda row: (-_gain(row), row.name))
+    equal = [row.name for row in by_gain if gain_tied(chosen.name, row.name)]
+    better = [row.name for row in by_gain if row.name not in equal and _gain(row) > _gain(chosen)]
+    return _Untrained(tuple(better), tuple(equal))
 
 
 def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:
@@ -57,12 +102,9 @@ def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:
     return len(shared), means
 
 
-def _lower(estimate: ShownEstimate | None) -> float:
-    """Return the lower end of the interval; the figure itself where it has none."""
-    if estimate is None:
-        return float("-inf")
-    return estimate.value if estimate.low is None else estimate.low
+def _gain(row: BoardRow) -> float:
+    return float("-inf") if row.aggregates.gain is None else row.aggregates.gain.value
 
 
-def _value(estimate: ShownEstimate | None) -> float:
-    return float("-inf") if estimate is None else estimate.value
+def _verdict(row: BoardRow) -> str | None:
+    return row.aggregates.gain.verdict if row.aggregates.gain else None

@@ -1,7 +1,8 @@
 """`scores.csv`: one line per model and task, for spreadsheets and data frames.
 
-Columns, in points (0–100) with four decimals: model, title, kind, base, seeds, task, split, role, metric, status,
-reason, score, score_low, score_high, delta, delta_low, delta_high, p_value, verdict, best, tied, items.
+Columns, in points (0–100) with four decimals, or more where an interval would seem to touch zero: model, title, kind,
+base, seeds, task, split, role, metric, status, reason, score, score_low, score_high, delta, delta_low, delta_high,
+p_value, verdict, best, tied, items.
 `task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the summaries of a row, whose figure
 is in the delta columns, and whose reason is set where they leave tasks out. Columns that other packages add to
 the board have the role `column`, their name as task, and their figure as score, in its own unit. An empty number means
@@ -15,15 +16,17 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import load_added
-from tcmbench.boards.table import ShownEstimate
+from tcmbench.boards.cells import ShownEstimate
+from tcmbench.boards.columns import NOT_TRAINED, load_added
 from tcmbench.boards.texts import text
+from tcmbench.text.numbers import digits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.boards.cells import Cell, CellStatus, Difference
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Cell, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 FIELDS = (
@@ -74,7 +77,7 @@ def _sums(row: BoardRow) -> list[dict[str, str]]:
     if row.is_reference:
         return []
     sums = row.aggregates
-    named: tuple[tuple[str, Role, ShownEstimate | None], ...] = (
+    named: tuple[tuple[str, Role, Difference | None], ...] = (
         ("gain_in_domain", "in_domain", sums.in_domain),
         ("gain_held_out", "held_out", sums.held_out),
         ("backward_transfer", "general", sums.general),
@@ -84,14 +87,19 @@ def _sums(row: BoardRow) -> list[dict[str, str]]:
             **_who(row),
             "task": name,
             "role": role,
-            "status": "measured" if estimate else "not_measured",
-            "reason": _why(role, row)
-            if estimate
-            else "the role has no task, or one of its tasks has no score or interval",
+            "status": "measured" if estimate else _without(role, row)[0],
+            "reason": _why(role, row) if estimate else _without(role, row)[1],
             **_numbers("delta", estimate),
+            "verdict": (estimate.verdict or "") if estimate else "",
         }
         for name, role, estimate in named
     ]
+
+
+def _without(role: Role, row: BoardRow) -> tuple[CellStatus, str]:
+    if role == "general" and row.kind != "variant":
+        return "not_applicable", NOT_TRAINED.en
+    return "not_measured", "the role has no task, or one of its tasks has no score or interval"
 
 
 def _figures(row: BoardRow, added: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
@@ -128,7 +136,8 @@ def _numbers(name: str, estimate: ShownEstimate | None) -> dict[str, str]:
     if estimate is None:
         return {}
     parts = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return {key: "" if value is None else f"{value:.4f}" for key, value in parts.items()}
+    digits = digits_of(estimate.value, estimate.low, estimate.high, least=4)
+    return {key: "" if value is None else f"{value:.{digits}f}" for key, value in parts.items()}
 
 
 def _safe(text: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.texts import quick_look, text
+from tcmbench.boards.answer import as_text
+from tcmbench.boards.texts import MARKS, quick_look
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.boards.table import BoardRow, ShownEstimate, Table
+    from tcmbench.boards.cells import Difference
+    from tcmbench.boards.table import BoardRow, Table
 
 _MOST_COLUMNS = 6
 """More columns of scores don't fit on a terminal."""
@@ -21,7 +23,7 @@ _NOTHING = "–"
 
 
 def to_text(table: Table) -> str:
-    """Return the summary: differences and scores in points, differences with 95% intervals."""
+    """Return the summary: differences and scores in points, differences with 95% intervals, marked if significant."""
     shown = table.columns if len(table.columns) <= _MOST_COLUMNS else ()
     roles = [role for role in ROLES if any(row.aggregates.of(role) for row in table.rows)]
     heads = {"in_domain": "gain in domain", "held_out": "gain held out", "general": "forgetting (BWT)"}
@@ -31,22 +33,17 @@ def to_text(table: Table) -> str:
         scores = [_score(row, column.name) for column in shown]
         lines.append([row.name, *parts, row.gate.outcome if row.gate else _NOTHING, *scores])
     said = [] if table.limit is None else [quick_look(table.limit)]
-    said += [*_aligned(lines), answer_line(table)]
+    said += [*_aligned(lines), as_text(table).en]
     return "\n".join(said) + "\n"
 
 
-def answer_line(table: Table) -> str:
-    """Return the answer of the first screen, in English."""
-    answer = table.recommendation
-    return f"{text(f'answer.{answer.outcome}').en}{f' {answer.row}' if answer.row else ''}"
-
-
-def _difference(estimate: ShownEstimate | None) -> str:
+def _difference(estimate: Difference | None) -> str:
     if estimate is None:
         return _NOTHING
+    shown = signed(estimate.value, estimate.digits) + MARKS.get(estimate.verdict or "", "")
     if estimate.low is None or estimate.high is None:
-        return signed(estimate.value)
-    return f"{signed(estimate.value)} [{signed(estimate.low)}, {signed(estimate.high)}]"
+        return shown
+    return f"{shown} [{signed(estimate.low, estimate.digits)}, {signed(estimate.high, estimate.digits)}]"
 
 
 def _score(row: BoardRow, column: str) -> str:

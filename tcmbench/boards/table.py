@@ -9,136 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import Field, JsonValue, PlainSerializer
 from pydantic.dataclasses import dataclass
 
-from tcmbench.boards.texts import Text
+from tcmbench.boards.cells import STRICT, Cell, Difference, English, Rounded, ShownEstimate
+from tcmbench.boards.recommendation import Recommendation, Since
+from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
 from tcmbench.specs.policy import Policy
 from tcmbench.specs.suite import ROLES, Role
 
-FORMAT: Literal["tcmbench-board/2"] = "tcmbench-board/2"
+FORMAT: Literal["tcmbench-board/3"] = "tcmbench-board/3"
 
-Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
-CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
-Rounded: TypeAlias = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
-English: TypeAlias = Annotated[Text, PlainSerializer(lambda both: both.en, return_type=str)]
 Roles: TypeAlias = Annotated[
     frozenset[Role], PlainSerializer(lambda roles: [role for role in ROLES if role in roles], return_type=list[Role])
 ]
 
-_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class ShownEstimate:
-    """A figure with its 95% interval, in points (0–100)."""
-
-    value: Rounded
-    """The figure itself."""
-
-    low: Rounded | None = None
-    """Lower end; None where there is no interval."""
-
-    high: Rounded | None = None
-    """Upper end."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class ItemChange:
-    """One item and its change."""
-
-    item: str
-    """Id of the query, pair or text."""
-
-    value: float
-    """Its value for this model, mean over seeds, in points."""
-
-    delta: float
-    """The same minus the reference's; the value itself on the reference's own row."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Confusion:
-    """Two documents that a model confuses."""
-
-    gold: str
-    """Gold document."""
-
-    found: str
-    """Document ranked first."""
-
-    times: int
-    """Number of items, mean over seeds, rounded."""
-
-    reference_times: int
-    """Number of items under the reference."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Cell:
-    """One model on one task."""
-
-    status: CellStatus
-    """Whether there is a score, or the state without one."""
-
-    reason: English = Text("", "")
-    """Why there is no score, or no interval."""
-
-    score: ShownEstimate | None = None
-    """Main metric, mean over seeds."""
-
-    delta: ShownEstimate | None = None
-    """The same minus the reference's, item by item; None on the reference's own row."""
-
-    p_value: Rounded | None = None
-    """Two-sided paired test of the difference, corrected over the row's tasks (Holm)."""
-
-    verdict: Verdict | None = None
-    """Verdict on the difference."""
-
-    best: bool = False
-    """Whether it is the highest of its column."""
-
-    tied: bool = False
-    """Whether it is not significantly different from the highest of its column."""
-
-    items: int = 0
-    """Items measured."""
-
-    seed_values: tuple[Rounded, ...] = ()
-    """Main metric of each seed, in points."""
-
-    metrics: Mapping[str, Rounded] = Field(default_factory=dict)
-    """All metrics, mean over seeds, as the task reports them (0–1)."""
-
-    histogram: tuple[int, ...] = Field(default=(), exclude=True)
-    """Histogram of item values, ten bins of equal width from 0 to 100; empty where values have another range."""
-
-    improved_share: Rounded | None = None
-    """Share of items better than under the reference (0–1)."""
-
-    worse_share: Rounded | None = None
-    """Share of items worse than under the reference (0–1)."""
-
-    lowest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items with the largest losses against the reference."""
-
-    highest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items with the largest gains."""
-
-    slices: Mapping[str, Mapping[str, ShownEstimate]] = Field(default_factory=dict, exclude=True)
-    """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
-
-    confusions: tuple[Confusion, ...] = Field(default=(), exclude=True)
-    """Most frequent pairs of gold and wrong first document."""
-
-    revision: str = ""
-    """Revision of the task: data, candidates and prompt."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TaskColumn:
     """One task and split."""
 
@@ -178,6 +67,9 @@ class TaskColumn:
     card: TaskCard | None = Field(default=None, exclude=True)
     """Card of the task."""
 
+    title_zh: str = Field(default="", exclude=True)
+    """Title in Chinese; empty where there is none."""
+
     description: English = Text("", "")
     """What the task measures."""
 
@@ -190,19 +82,39 @@ class TaskColumn:
     slice_sizes: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     """Slicing → slice → items."""
 
+    @property
+    def titles(self) -> Text:
+        """Title in both languages."""
+        return both(self.title, self.title_zh)
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class RoleMean:
+    """Mean score of a model over the tasks of a role."""
+
+    tasks: int
+    """Number of tasks of the role."""
+
+    value: Rounded | None = None
+    """The mean, in points; None where a task has no score, never a mean over the others."""
+
+    missing: tuple[str, ...] = ()
+    """Columns without a score."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Aggregates:
     """Summary of a row, against the reference; None where a task of the role is missing."""
 
-    in_domain: ShownEstimate | None = None
+    in_domain: Difference | None = None
     """Gain: mean difference over the in_domain tasks, in points."""
 
-    held_out: ShownEstimate | None = None
+    held_out: Difference | None = None
     """Gain over the held_out tasks."""
 
-    general: ShownEstimate | None = None
-    """Backward transfer: mean difference over the general tasks; negative means forgetting."""
+    general: Difference | None = None
+    """Backward transfer: mean difference over the general tasks; negative means forgetting. Of variants only: what was
+    not trained has forgotten nothing. So are the figures of the general tasks below."""
 
     gain_role: Role | None = None
     """Role that counts as gain in this suite: in_domain, or held_out where there are no in_domain tasks."""
@@ -210,8 +122,8 @@ class Aggregates:
     worst_task: str = ""
     """General task with the largest loss."""
 
-    worst_delta: ShownEstimate | None = None
-    """Its difference."""
+    worst_delta: Difference | None = None
+    """Its difference: that of its cell."""
 
     retention: ShownEstimate | None = None
     """Mean over the general tasks of the score over that of the reference, in percent."""
@@ -228,11 +140,14 @@ class Aggregates:
     partial: Roles = frozenset()
     """Roles with tasks that the model doesn't support: their means are over the others."""
 
+    means: Mapping[Role, RoleMean] = Field(default_factory=dict)
+    """Role → mean score over its tasks; only roles of the suite."""
+
     on_front: bool = False
     """Whether it is on the Pareto front of gain against backward transfer."""
 
     @property
-    def gain(self) -> ShownEstimate | None:
+    def gain(self) -> Difference | None:
         """Gain that counts; None where one of its scores is missing, regardless of other roles."""
         return self.of(self.gain_role) if self.gain_role else None
 
@@ -241,12 +156,12 @@ class Aggregates:
         """Whether the gain leaves out tasks that the model doesn't support."""
         return self.gain_role in self.partial
 
-    def of(self, role: Role) -> ShownEstimate | None:
+    def of(self, role: Role) -> Difference | None:
         """Return the mean difference over the tasks of a role."""
         return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class GateOutcome:
     """Verdict of the regression gate on a model."""
 
@@ -264,7 +179,7 @@ class GateOutcome:
     """Whether any value differs from the counterpart."""
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class BoardRow:
     """One model."""
 
@@ -293,7 +208,7 @@ class BoardRow:
     recipe: Mapping[str, JsonValue]
     cost: Cost | None
     failure: str | None
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, English]
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
 
     @property
@@ -301,37 +216,14 @@ class BoardRow:
         """Whether every task that applies has a score."""
         return not self.failure and all(cell.status in {"measured", "not_applicable"} for cell in self.cells.values())
 
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Recommendation:
-    """The answer to: which variant ships?"""
-
-    outcome: Literal["ship", "none_safe", "no_gain", "incomplete", "no_variants"]
-    """ship: `row` may ship; none_safe: `row` gains most but may forget more than the margin; no_gain: no variant
-    has a significant gain; incomplete: no variant has all its scores; no_variants: `row` is the best base."""
-
-    row: str | None = None
-    """Name of the row in question."""
-
-    ties: tuple[str, ...] = ()
-    """Variants that may ship, too, and whose gain is not significantly different from it."""
+    @property
+    def mean(self) -> float | None:
+        """Mean score over all tasks, in points; None where one has no score."""
+        scores = [cell.score.value for cell in self.cells.values() if cell.score is not None]
+        return sum(scores) / len(scores) if len(scores) == len(self.cells) > 0 else None
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Since:
-    """The answer to: did anything get worse?"""
-
-    failing: tuple[str, ...]
-    """Models that don't pass; those no longer in the set are last."""
-
-    models: int
-    """Models with a row in the baseline."""
-
-    unchanged: int
-    """Models with exactly the same scores."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Table:
     """A whole board."""
 
@@ -372,10 +264,21 @@ class Table:
     digest: str
     """sha256 over the scores: the permanent identifier of this result."""
 
+    author: str = ""
+    """Author of the board; empty where the set names none."""
+
+    public: bool = False
+    """Whether everything about single items was left out, for publication."""
+
     limit: int | None = None
     """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
 
-    format: Literal["tcmbench-board/2"] = FORMAT
+    format: Literal["tcmbench-board/3"] = FORMAT
+
+    @property
+    def label(self) -> str:
+        """Permanent label: the set's name and a short hash of the scores, by which two boards can be told apart."""
+        return f"{self.name}-{self.digest[:8]}"
 
     @property
     def since_baseline(self) -> Since | None:

@@ -49,7 +49,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
     workspace, model_set = in_set(workspace, chosen)
     planned = tasks.plan_set(workspace, model_set)
     sides = [_side(workspace, model_set, planned, name) for name in (before, after)]
-    return ComparedPair(sides[0], sides[1], model_set, planned)
+    return ComparedPair(sides[0], sides[1], model_set, planned, workspace.policies(model_set).reference)
 
 
 def are_stored(workspace: Workspace, before: str, after: str) -> bool:

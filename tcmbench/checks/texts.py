@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.specs.suite import ROLES
 from tcmbench.stats.power import power
-from tcmbench.text.numbers import signed
+from tcmbench.text.numbers import digits_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,9 @@ def change(estimate: Estimate | None) -> str:
         return NOTHING
     if estimate.value == estimate.interval.low == estimate.interval.high == 0:
         return "0"
-    return f"{signed(estimate.value, 2)} [{signed(estimate.interval.low, 2)}, {signed(estimate.interval.high, 2)}]"
+    low, high, _ = estimate.interval
+    digits = digits_of(estimate.value, low, high, least=2)
+    return f"{signed(estimate.value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
 
 
 def p_value(value: float) -> str:

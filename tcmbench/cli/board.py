@@ -42,7 +42,25 @@ def command(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="File for --format, instead of stdout.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output",
+            help="Folder of the board, instead of leaderboards/SET; with --format the file, instead of stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="For publication: aggregates only, without ids, labels and texts of the data."),
+    ] = False,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="COLUMN",
+            help="With --format latex: a task whose scores are shown, too, or all; repeatable. Default: roles only.",
+            show_default=False,
+        ),
     ] = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for the figures as SVG, PNG and PDF.", show_default=False)
@@ -79,29 +97,37 @@ def command(
         raise SpecError(
             f"{' and '.join(requested)} can't be combined: each has a different output. Run board once for each."
         )
-    if output is not None and form is None:
-        raise SpecError("--output is the file for --format: add --format html, latex, markdown, csv, json or schema.")
-    if form is not None:
-        _print(place, model_set, form, output, policy)
+    if output is not None and (figures is not None or show_text or serve):
+        raise SpecError("--output is the folder of the board or the file of --format; remove it, or the other option.")
+    if columns and form is not Format.LATEX:
+        raise SpecError("--columns are the tasks of --format latex: add it, or remove --columns.")
+    if public and (show_text or serve):
+        raise SpecError("--public leaves out what --show-text and --serve show: remove one of them.")
+    if columns:
+        _print_latex(place, model_set, columns, output, policy, public=public)
+    elif form is not None:
+        _print(place, model_set, form, output, policy, public=public)
     elif figures is not None:
-        _draw(place, model_set, figures, policy)
+        _draw(place, model_set, figures, policy, public=public)
     elif show_text:
         _write_with_texts(place, model_set, policy)
     elif serve:
         _serve(place, model_set, port, policy)
     else:
-        _write(place, model_set, policy)
+        _write(place, model_set, output, policy, public=public)
 
 
-def _write(place: Workspace, model_set: ModelSet, policy: Path | None) -> None:
+def _write(place: Workspace, model_set: ModelSet, folder: Path | None, policy: Path | None, *, public: bool) -> None:
     from tcmbench.boards import publish
     from tcmbench.cli.report import report
 
     planned, entries = _gathered(place, model_set)
-    report(publish.write_board(place, model_set, planned, entries, policy=policy))
+    report(publish.write_board(place, model_set, planned, entries, policy=policy, public=public, target=folder))
 
 
-def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | None, policy: Path | None) -> None:
+def _print(
+    place: Workspace, model_set: ModelSet, form: Format, output: Path | None, policy: Path | None, *, public: bool
+) -> None:
     from tcmbench.boards import publish
     from tcmbench.boards.files import FILES
     from tcmbench.cli.report import require_complete
@@ -113,8 +139,28 @@ def _print(place: Workspace, model_set: ModelSet, form: Format, output: Path | N
         _put(schema(), output)
         return
     planned, entries = _gathered(place, model_set)
-    stored = publish.stored_board(place, model_set, planned, entries, policy=policy) / FILES[form.value]
+    stored = publish.stored_board(place, model_set, planned, entries, policy=policy, public=public) / FILES[form.value]
     _put(stored.read_text(encoding="utf-8"), output)
+    require_complete(gather.missing(entries))
+
+
+def _print_latex(
+    place: Workspace, model_set: ModelSet, names: list[str], output: Path | None, policy: Path | None, *, public: bool
+) -> None:
+    """Print the table with scores of tasks; that with roles only is stored with the board."""
+    from tcmbench.boards import publish
+    from tcmbench.boards.latex import to_latex
+    from tcmbench.cli.report import require_complete
+    from tcmbench.errors import UnknownName
+    from tcmbench.runs import gather
+
+    planned, entries = _gathered(place, model_set)
+    known = [column.column for column in planned.suite.tasks]
+    for name in names:
+        if name not in known and names != ["all"]:
+            raise UnknownName.of("column", name, known, where=f"suite {planned.suite.name}")
+    table = publish.table(place, model_set, planned, entries, policy=policy, public=public)
+    _put(to_latex(table, tasks=[c for c in table.columns if names == ["all"] or c.name in names]), output)
     require_complete(gather.missing(entries))
 
 
@@ -127,12 +173,12 @@ def _put(text: str, output: Path | None) -> None:
         write_text(output, text)
 
 
-def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | None) -> None:
+def _draw(place: Workspace, model_set: ModelSet, folder: Path, policy: Path | None, *, public: bool) -> None:
     from tcmbench.boards import figures, publish
     from tcmbench.boards.canvas import chinese_fonts
 
     planned, entries = _gathered(place, model_set)
-    written = figures.save(publish.table(place, model_set, planned, entries, policy=policy), folder)
+    written = figures.save(publish.table(place, model_set, planned, entries, policy=policy, public=public), folder)
     say(f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}")
     if not chinese_fonts():
         say(

@@ -9,7 +9,6 @@ import numpy as np
 
 from tcmbench.comparison.baseline import rounded
 from tcmbench.errors import NoInterval, NotComparable
-from tcmbench.specs.policy import Policy
 from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.records.items import Items
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.policy import Policy
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import GateResult, TaskVerdict
     from tcmbench.stats.mcnemar import McNemar
@@ -61,6 +61,8 @@ class ComparedPair:
     after: Side
     model_set: ModelSet
     planned: PlannedSuite
+    policy: Policy
+    """The set's rules against the reference: alpha, equivalence and resamples."""
 
     @property
     def columns(self) -> tuple[SuiteTask, ...]:
@@ -138,23 +140,22 @@ class Comparison:
 
 
 def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Comparison:
-    """Return how `after` differs from `before`, p values corrected over the tasks compared (Holm).
+    """Return how `after` differs from `before`, p values corrected over the tasks of the suite (Holm).
+
+    Verdicts are those of the board where `before` is the set's reference.
 
     Args:
         pair: Both sides.
-        only: Columns to compare; None for all of the suite.
+        only: Columns to return; None for all of the suite. They are judged as some of all.
 
     Raises:
         NotComparable: The sides were measured on different items.
     """
-    policy = Policy(keep="all", required_gain=None)
     evidence = []
     skipped: dict[str, str] = {}
     pair = _alike(pair)
     for column in pair.columns:
         name = column.column
-        if only is not None and name not in only:
-            continue
         reasons = [
             f"{side.label}: {side.reasons.get(name, 'no score is stored')}"
             for side in (pair.before, pair.after)
@@ -175,14 +176,17 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
             statistic=now.statistic,
             gold=now.gold,
         )
-        resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(policy))
+        resampled = gate_evidence.resample(
+            items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(pair.policy)
+        )
         try:
             evidence.append(resampled.evidence(pair.after.label))
         except NoInterval as error:
             skipped[name] = str(error)
-    result = gate.judge(evidence, policy=policy)
-    columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks}
-    return Comparison(columns, result, skipped)
+    result = gate.judge(evidence, policy=pair.policy)
+    wanted = {column.column for column in pair.columns} if only is None else set(only)
+    columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks if verdict.task in wanted}
+    return Comparison(columns, result, {name: reason for name, reason in skipped.items() if name in wanted})
 
 
 def _alike(pair: ComparedPair) -> ComparedPair:

@@ -1,4 +1,8 @@
-"""Models compared with one another: which are tied, and their order."""
+"""Models compared with one another: which are tied, and their order.
+
+Two models are tied where the interval of their paired difference holds zero or lies within the policy's equivalence.
+Against the reference the verdict of the comparison with it decides, so that a tie never contradicts it.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +27,39 @@ def gain_role(columns: Sequence[SuiteTask]) -> Role | None:
 
 def tied(comparison: AgainstReference, best: str, other: str, column: str) -> bool:
     """Return whether two models are not significantly different on one column."""
-    from tcmbench.stats.ranking import tied
-
     draws = comparison.draws(column)
-    return draws is not None and tied(draws, best, other)
+    reference = comparison.base.name
+    if draws is None or reference not in {best, other}:
+        return draws is not None and _tied(comparison, draws, best, other)
+    task = comparison.judge(best if other == reference else other).task(column)
+    return task is None or task.verdict not in {"improved", "regressed"}
 
 
 def gain_tied(comparison: AgainstReference, best: str, other: str) -> bool:
     """Return whether the gains of two models, over the role that counts as gain, are not significantly different."""
+    return _tied_over(comparison, _gain_draws(comparison), best, other)
+
+
+def all_tied(comparison: AgainstReference, best: str, other: str) -> bool:
+    """Return whether the means of two models over all tasks are not significantly different."""
+    draws = [comparison.draws(column.column) for column in comparison.columns]
+    return _tied_over(comparison, [of_column for of_column in draws if of_column is not None], best, other)
+
+
+def _tied_over(comparison: AgainstReference, draws: Sequence[Draws], best: str, other: str) -> bool:
+    """Return whether two models are tied on their mean over the tasks that both have."""
     from tcmbench.stats.draws import mean_over_tasks
-    from tcmbench.stats.ranking import tied
 
     pair = {best: best, other: other}
-    draws = [of_column.only(pair) for of_column in _gain_draws(comparison) if pair.keys() <= set(of_column.names)]
-    return bool(draws) and tied(mean_over_tasks(draws), best, other)
+    both = [of_task.only(pair) for of_task in draws if pair.keys() <= set(of_task.names)]
+    return bool(both) and _tied(comparison, mean_over_tasks(both), best, other)
+
+
+def _tied(comparison: AgainstReference, draws: Draws, best: str, other: str) -> bool:
+    from tcmbench.stats.ranking import tied
+
+    policy = comparison.policy
+    return tied(draws, best, other, level=1 - policy.alpha, equivalence=policy.equivalence)
 
 
 def rank_ranges(comparison: AgainstReference) -> dict[str, tuple[int, int]]:
@@ -49,7 +72,11 @@ def rank_ranges(comparison: AgainstReference) -> dict[str, tuple[int, int]]:
     if not draws or len(draws) < sum(column.role == role for column in comparison.columns):
         return {}
     whole = {m.name: m.name for m in comparison.models if all(m.name in of_column.names for of_column in draws)}
-    return rank_ranges(mean_over_tasks([of_column.only(whole) for of_column in draws])) if whole else {}
+    if not whole:
+        return {}
+    policy = comparison.policy
+    means = mean_over_tasks([of_column.only(whole) for of_column in draws])
+    return rank_ranges(means, level=1 - policy.alpha, equivalence=policy.equivalence)
 
 
 def borda(comparison: AgainstReference) -> dict[str, float]:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tcmbench.stats.forgetting import Forgetting
     from tcmbench.stats.gate_evidence import Moved, Resampled
 
-_FEWEST_CLUSTERS = 2
-"""Minimum number of clusters for an interval."""
+FEWEST_CLUSTERS = 20
+"""Minimum number of independent items (patients) of a slice with an interval: with fewer, percentile intervals are too
+narrow (docs/statistics.md)."""
 
 
 class SliceChange(NamedTuple):
@@ -35,7 +36,7 @@ class SliceChange(NamedTuple):
 
     value: float
     interval: Interval | None
-    """None for a slice of a single cluster, which has no variance."""
+    """None for a slice of fewer than `FEWEST_CLUSTERS` clusters."""
 
 
 class AgainstReference:
@@ -150,7 +151,7 @@ class AgainstReference:
         from tcmbench.stats.paired import bootstrap
 
         others = [name for name in values if name != self.base.name]
-        if len(set(clusters)) < _FEWEST_CLUSTERS:
+        if len(set(clusters)) < FEWEST_CLUSTERS:
             before = float(values[self.base.name].mean())
             return {name: SliceChange(float(values[name].mean()) - before, None) for name in others}
         draws = bootstrap(values, clusters=clusters, plan=plan_of(self.policy).on(stream))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import Role
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.forgetting import Forgetting
-    from tcmbench.stats.gate import GateResult, TaskVerdict, Violation
+    from tcmbench.stats.gate import GateResult, TaskVerdict, Verdict, Violation
 
 Outcome = Literal["pass", "inconclusive", "regression", "missing", "not_comparable"]
 Against = Literal["baseline", "reference"]
@@ -143,6 +143,17 @@ class ModelVerdict:
             "held_out": self.result.gain_held_out,
             "general": self.result.backward_transfer,
         }[role]
+
+    def mean_verdict(self, role: Role) -> Verdict | None:
+        """Return the verdict on the mean change over the tasks of a role; None where there is none."""
+        from tcmbench.stats.gate import verdict_of
+
+        change = self.mean_change(role)
+        return None if change is None else verdict_of(change.interval, policy=self.policy)
+
+    def task(self, column: str) -> TaskVerdict | None:
+        """Return the verdict on a column; None where it was not judged."""
+        return next((task for task in self.tasks if task.task == column), None)
 
 
 def because(gap: CellState) -> str:

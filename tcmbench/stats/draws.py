@@ -82,6 +82,12 @@ class Draws:
         draws = defined(self.differences(name, reference), tasks=self.tasks)
         return (1 + int(np.count_nonzero(draws >= at))) / (1 + len(draws))
 
+    def two_sided(self, name: str, reference: str) -> float:
+        """Return the two-sided p value of a difference: twice the smaller share of draws on either side of zero."""
+        upper = self.chance_at_least(name, reference, at=0.0)
+        lower = self.chance_at_least(reference, name, at=0.0)
+        return min(1.0, 2 * min(upper, lower))
+
     def only(self, renamed: Mapping[str, str]) -> Draws:
         """Return the draws of some models under new names."""
         places = [self._column(name) for name in renamed]

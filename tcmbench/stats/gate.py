@@ -1,5 +1,10 @@
 """The decision whether a variant may ship: pure functions from evidence and a policy to verdicts and violations.
 
+Whether a difference is significant is decided here alone (`verdict_of`), for gate, board and `compare`. The mean over a
+role is the primary question of that role: its interval decides. Single tasks are corrected by Holm over the tasks of
+the model. A role with a single task has no mean apart from it: the task is the primary question, is decided as such,
+and is no member of the family.
+
 The rule on backward transfer is a non-inferiority test (Piaggio et al., CONSORT extension, JAMA 2012): the absence of a
 significant loss is not enough, a loss beyond the margin must be ruled out. A task is unchanged only where two one-sided
 tests show equivalence (Schuirmann 1987). Everything is in points (0–100).
@@ -7,6 +12,7 @@ tests show equivalence (Schuirmann 1987). Everything is in points (0–100).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.specs.policy import Policy
-    from tcmbench.stats.estimates import Estimate
+    from tcmbench.stats.estimates import Estimate, Interval
 
 Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
@@ -81,11 +87,10 @@ class TaskVerdict(NamedTuple):
     """Two-sided p value of the change."""
 
     p_holm: float
-    """The same, corrected over the tasks of the gate."""
+    """The same, corrected over the tasks of the gate; of the only task of a role, uncorrected, from its draws."""
 
     verdict: Verdict
-    """unchanged: the interval lies within ±equivalence; improved, regressed: the interval excludes zero and p_holm <
-    alpha; inconclusive: none of these."""
+    """See `verdict_of`."""
 
     cap: float
     """Points that the task may fall."""
@@ -107,9 +112,9 @@ SENTENCES: Mapping[Said, str] = {
     "no_task": "No task was measured.",
     "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
     'required_gain = "none" in the policy.',
-    "general_fell": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
+    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "general_unsure": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
+    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
     "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
     "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): scores fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
@@ -225,23 +230,28 @@ def judge(
     )
 
 
-def verdict_of(interval_low: float, interval_high: float, *, p_holm: float, policy: Policy) -> Verdict:
-    """Return the verdict on one task's change.
+def verdict_of(interval: Interval, *, policy: Policy, p_holm: float | None = None) -> Verdict:
+    """Return the verdict on a difference: the only place where one is called significant (improved or regressed).
 
-    Equivalence comes first: with thousands of items a loss of 0.2 points is significant, and still negligible.
+    unchanged: the interval lies within ±equivalence. This comes first: with thousands of items a loss of 0.2 points is
+    significant, and still negligible. improved, regressed: the interval excludes zero, and so does the test.
+
+    Args:
+        interval: Interval of the difference at 1 − alpha.
+        policy: Alpha and equivalence.
+        p_holm: Corrected p value of a single task; None for the mean over a role, which its interval decides.
     """
-    if -policy.equivalence <= interval_low and interval_high <= policy.equivalence:
+    if interval.within(policy.equivalence):
         return "unchanged"
-    if p_holm < policy.alpha and interval_low > 0:
-        return "improved"
-    if p_holm < policy.alpha and interval_high < 0:
-        return "regressed"
-    return "inconclusive"
+    if interval.holds(0.0) or (p_holm is not None and p_holm >= policy.alpha):
+        return "inconclusive"
+    return "improved" if interval.low > 0 else "regressed"
 
 
 def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
     level = 1 - policy.alpha
-    p_holm = holm(np.array([task.p_value for task in tasks]))
+    alone = _alone(tasks, policy)
+    corrected = iter(holm(np.array([task.p_value for task in tasks if task.task not in alone])))
     caps = [policy.cap_of(task.task) for task in tasks]
     p_cap = holm(
         np.array([task.draws.chance_at_least(TUNED, BASE, at=-cap) for task, cap in zip(tasks, caps, strict=True)])
@@ -249,7 +259,7 @@ def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
     verdicts = []
     for place, task in enumerate(tasks):
         delta = task.draws.difference(TUNED, BASE, level=level)
-        p = float(p_holm[place])
+        p = task.draws.two_sided(TUNED, BASE) if task.task in alone else float(next(corrected))
         verdicts.append(
             TaskVerdict(
                 task=task.task,
@@ -260,7 +270,7 @@ def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
                 delta=delta,
                 p_value=task.p_value,
                 p_holm=p,
-                verdict=verdict_of(delta.interval.low, delta.interval.high, p_holm=p, policy=policy),
+                verdict=verdict_of(delta.interval, policy=policy, p_holm=None if task.task in alone else p),
                 cap=caps[place],
                 p_cap=float(p_cap[place]),
                 n=task.draws.n_items,
@@ -271,6 +281,14 @@ def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
             )
         )
     return verdicts
+
+
+def _alone(tasks: Sequence[Evidence], policy: Policy) -> set[str]:
+    """Return the tasks that are the only one of their role; none where the policy keeps the mean of all tasks."""
+    if policy.keep == "all":
+        return set()
+    count = Counter(task.role for task in tasks)
+    return {task.task for task in tasks if count[task.role] == 1}
 
 
 def _mean_change(tasks: Sequence[Evidence], role: Role | None, policy: Policy) -> Estimate | None:

@@ -155,12 +155,9 @@ def _two_sided(draws: Draws, names: Sequence[str], reference: str) -> tuple[dict
     without: dict[str, str] = {}
     for name in names:
         try:
-            upper = draws.chance_at_least(name, reference, at=0.0)
-            lower = draws.chance_at_least(reference, name, at=0.0)
+            p_values[name] = draws.two_sided(name, reference)
         except NoInterval as error:
             without[name] = str(error)
-        else:
-            p_values[name] = min(1.0, 2 * min(upper, lower))
     return p_values, without
 
 

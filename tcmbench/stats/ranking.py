@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tcmbench.stats.draws import Draws
-    from tcmbench.stats.estimates import Interval
     from tcmbench.stats.inputs import FloatArray
 
 
@@ -48,14 +47,16 @@ def on_front(gain: npt.ArrayLike, backward_transfer: npt.ArrayLike) -> npt.NDArr
     return np.asarray(~(as_good & better).any(axis=1), dtype=np.bool_)
 
 
-def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL) -> bool:
-    """Return whether two models can't be told apart: the interval of their difference holds zero, or there is none."""
-    interval = None if one == other else _interval(draws, one, other, level)
-    return interval is None or interval.holds(0.0)
+def tied(draws: Draws, one: str, other: str, *, level: float = LEVEL, equivalence: float = 0.0) -> bool:
+    """Return whether two models can't be told apart, or differ by less than counts.
+
+    They are tied where the interval of their difference holds zero, lies within ±equivalence, or doesn't exist.
+    """
+    return one == other or _better(draws, one, other, level, equivalence) is None
 
 
-def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, int]]:
-    """Return the best and the worst rank that each model may have.
+def rank_ranges(draws: Draws, *, level: float = LEVEL, equivalence: float = 0.0) -> dict[str, tuple[int, int]]:
+    """Return the best and the worst rank that each model may have; ranks of tied models overlap.
 
     A model ranks behind those that are significantly better, and before those that are significantly worse, each by the
     paired interval of the difference (Chiang et al., "Chatbot Arena", ICML 2024, whose rank is the first of the two).
@@ -65,16 +66,20 @@ def rank_ranges(draws: Draws, *, level: float = LEVEL) -> dict[str, tuple[int, i
     best = dict.fromkeys(draws.names, 1)
     worst = dict.fromkeys(draws.names, len(draws.names))
     for one, other in combinations(draws.names, 2):
-        interval = _interval(draws, one, other, level)
-        if interval is not None and not interval.holds(0.0):
-            upper, lower = (one, other) if interval.low > 0 else (other, one)
+        upper = _better(draws, one, other, level, equivalence)
+        if upper is not None:
+            lower = other if upper == one else one
             best[lower] += 1
             worst[upper] -= 1
     return {name: (best[name], worst[name]) for name in draws.names}
 
 
-def _interval(draws: Draws, one: str, other: str, level: float) -> Interval | None:
+def _better(draws: Draws, one: str, other: str, level: float, equivalence: float) -> str | None:
+    """Return the better of two models, None where they are tied."""
     try:
-        return draws.difference(one, other, level=level).interval
+        interval = draws.difference(one, other, level=level).interval
     except NoInterval:
         return None
+    if interval.holds(0.0) or interval.within(equivalence):
+        return None
+    return one if interval.low > 0 else other

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tcmbench import plugins
+from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
-from tcmbench.boards.columns import rank
+from tcmbench.boards.cells import Difference
+from tcmbench.boards.columns import NOT_TRAINED, nothing, rank
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
-from tcmbench.boards.table import ShownEstimate
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
@@ -99,7 +101,7 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     row = table(tmp_path, entry(tmp_path, "forgets", in_domain=0.25, general=-0.2)).row("forgets")
     assert row.gate is not None
     both = row.gate.reasons[0]
-    assert both.en.startswith("Backward transfer is ")
+    assert both.en.startswith("Forgetting (BWT) is ")
     assert both.zh.startswith("反向迁移为 ")
     assert both.en.split()[3] in both.zh
 
@@ -109,7 +111,7 @@ def test_no_gain_is_said(tmp_path: Path) -> None:
     same = replace(entry(tmp_path, "base", kind="base"), name="same", kind="variant")
     built = table(tmp_path, same)
     assert built.recommendation.outcome == "no_gain"
-    assert built.row("same").aggregates.general == ShownEstimate(0.0, 0.0, 0.0)
+    assert built.row("same").aggregates.general == Difference(0.0, 0.0, 0.0, "unchanged")
 
 
 def test_missing_scores_leave_sums_empty(tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_a_gain_over_a_part_comes_after_those_over_all(tmp_path: Path) -> None:
     assert built.recommendation.row == "more"
     part = replace(built.row("more").aggregates, partial=frozenset({"in_domain"}))
     rows = [replace(row, aggregates=part) if row.name == "more" else row for row in built.rows]
-    assert recommend(rows, tied=lambda *_: False).row == "less"
+    assert recommend(rows, gain_tied=lambda *_: False, all_tied=lambda *_: False).row == "less"
 
 
 def test_a_missing_reference_is_not_the_variants_fault(tmp_path: Path) -> None:
@@ -259,3 +261,95 @@ def test_deltas_agree_with_scores(tmp_path: Path) -> None:
         assert cell.delta is not None
         assert cell.delta.value == pytest.approx(cell.score.value - base.score.value, abs=1e-9)
         assert cell.score.value == pytest.approx(100 * sum(cell.seed_values) / 100 / len(cell.seed_values), abs=1e-9)
+
+
+def scored(root: Path, name: str, kind: str, **shifts: float) -> Entry:
+    """Return an entry of any kind."""
+    return entry(root, name, kind=kind, **shifts)
+
+
+def answer(built: Table) -> str:
+    """Return the answer as a terminal prints it."""
+    return as_text(built).en
+
+
+def test_two_variants_that_can_t_be_told_apart_are_both_named(tmp_path: Path) -> None:
+    """The headline doesn't choose between them; the first has the larger gain."""
+    built = table(tmp_path, entry(tmp_path, "one", in_domain=0.15), entry(tmp_path, "other", in_domain=0.15))
+    first, second = built.recommendation.row, *built.recommendation.ties
+    assert {first, second} == {"one", "other"}
+    assert (
+        answer(built)
+        == f"Ship one of these: {first}, {second}. Their gains can’t be told apart; the first has the largest."
+    )
+    assert as_text(built).zh.startswith(f"建议发布其中之一：{first}、{second}。")
+
+
+def test_one_variant_ships_alone(tmp_path: Path) -> None:
+    """Nothing else is said."""
+    assert answer(table(tmp_path, entry(tmp_path, "good", in_domain=0.15))) == "Ship good."
+
+
+def test_models_without_training_that_do_as_well_are_named(tmp_path: Path) -> None:
+    """Significantly better or not to be told apart, by the paired difference of gains; worse ones are not."""
+    built = table(
+        tmp_path,
+        entry(tmp_path, "tuned", in_domain=0.1),
+        scored(tmp_path, "tfidf", "baseline", in_domain=0.25),
+        scored(tmp_path, "equal", "baseline", in_domain=0.1),
+        scored(tmp_path, "random", "baseline", in_domain=-0.1),
+    )
+    assert (built.recommendation.better_untrained, built.recommendation.equal_untrained) == (("tfidf",), ("equal",))
+    assert answer(built) == (
+        "Ship tuned. A model without training does significantly better: tfidf. "
+        "A model without training can’t be told apart from it in gain: equal."
+    )
+
+
+def test_variants_without_a_score_are_left_out_by_name(tmp_path: Path) -> None:
+    """The others are compared without them."""
+    lost = replace(entry(tmp_path, "lost", in_domain=0.3), scores={})
+    built = table(tmp_path, entry(tmp_path, "good", in_domain=0.15), lost)
+    assert answer(built) == "Ship good. Not considered, as they have no score on some task: lost."
+
+
+def test_losses_are_not_called_gains(tmp_path: Path) -> None:
+    """Variants that are all significantly worse are called that; one that isn't significant is called that."""
+    built = table(tmp_path, entry(tmp_path, "bad", in_domain=-0.2), entry(tmp_path, "less bad", in_domain=-0.1))
+    assert answer(built).startswith("Every variant is significantly worse than the reference. Smallest loss: less bad.")
+    one = table(tmp_path, replace(entry(tmp_path, "base", kind="base"), name="same", title="same", kind="variant"))
+    assert answer(one).startswith("No variant has a significant gain. Largest gain, but it is not significant: same.")
+
+
+def test_a_model_leads_only_if_it_is_significantly_better_than_all(tmp_path: Path) -> None:
+    """Without variants; a tie is a tie, and a model that misses a task can't lead."""
+    best = dict.fromkeys(("in_domain", "held_out", "general"), 0.2)
+    lead = table(tmp_path, scored(tmp_path, "best", "base", **best))
+    assert answer(lead).startswith("Leads: best. Its mean over all tasks is significantly higher")
+    equal = replace(entry(tmp_path, "base", kind="base"), name="same", title="same")
+    assert answer(table(tmp_path, equal)).startswith("Can’t be told apart: base, same.")
+    alone = table(tmp_path)
+    assert answer(alone).startswith("Nothing to compare: base. It is the only model with a score on every task.")
+    whole = scored(tmp_path, "best", "base", **best)
+    gap = CellState("not_applicable", Reason.of("reranker"))
+    part = replace(whole, scores={n: s for n, s in whole.scores.items() if n != "General2"}, states={"General2": gap})
+    missing = table(tmp_path, part)
+    assert answer(missing).startswith("Nothing to compare: base.")
+    assert answer(missing).endswith("Not considered, as they have no score on some task: best.")
+
+
+def test_what_was_not_trained_has_forgotten_nothing(tmp_path: Path) -> None:
+    """No backward transfer, worst task, retention or share of items, in any column; its gain is shown."""
+    row = table(tmp_path, scored(tmp_path, "bm25", "baseline", in_domain=0.1, general=-0.2)).row("bm25")
+    sums = row.aggregates
+    assert sums.in_domain is not None
+    assert (sums.general, sums.worst_delta, sums.retention, sums.worse_share) == (None, None, None, None)
+    for name in ("forgetting", "worst_task", "retention", "worse_share"):
+        assert plugins.load("columns", name).figure(row) == nothing(NOT_TRAINED)
+
+
+def test_the_only_task_of_a_role_is_no_member_of_the_family(tmp_path: Path) -> None:
+    """Three tasks in three roles: each is its role's question, decided by its interval, whatever the others are."""
+    row = table(tmp_path, entry(tmp_path, "good", in_domain=0.15)).row("good")
+    assert row.aggregates.in_domain == row.cells["InDomain0"].delta
+    assert row.aggregates.held_out == row.cells["HeldOut1"].delta

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from tcmbench import plugins
@@ -92,6 +93,7 @@ def test_the_font_of_the_extra_is_taken_where_the_system_has_none(
     known = font_manager.fontManager
     latin = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     monkeypatch.setattr(known, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
     font = tmp_path / "mplfonts" / "fonts" / "NotoSansCJKsc-Regular.otf"
     font.parent.mkdir(parents=True)
     (tmp_path / "mplfonts" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
@@ -103,6 +105,41 @@ def test_the_font_of_the_extra_is_taken_where_the_system_has_none(
         (str(font), 400),
         (str(font), 700),
     }
+
+
+def test_a_font_installed_after_matplotlib_s_cache_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fonts of the system that the cache lacks are registered; a file that is no font is skipped."""
+    from matplotlib import font_manager, get_data_path
+
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    monkeypatch.setattr(canvas, "_CHINESE", ("Song", "DejaVu Sans"))
+    late = Path(shutil.copy(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", tmp_path))
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "broken.ttf"), str(late)])
+    assert canvas.chinese_fonts.__wrapped__() == ("DejaVu Sans",)
+
+
+def test_no_label_covers_a_line_a_point_or_another_label() -> None:
+    """In a crowd of points with intervals: what has no free place is left out, the first label is there."""
+    from matplotlib.figure import Figure
+
+    random = np.random.default_rng(3)
+    axes = Figure(figsize=(5.2, 3.7)).subplots()
+    points = [(float(x), float(y)) for x, y in random.normal(size=(14, 2))]
+    for x, y in points:
+        axes.plot([x - 0.4, x + 0.4], [y, y])
+        axes.plot([x, x], [y - 0.4, y + 0.4])
+        axes.plot(x, y, "o")
+    axes.axvline(0)
+    intervals = len(axes.lines)
+    canvas.place_labels(axes, [(x, y, f"model {place}", "black") for place, (x, y) in enumerate(points)])
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert axes.texts[0].get_text() == "model 0"
+    assert len(boxes) > 5
+    for place, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:place])
+        for line in axes.lines[:intervals]:
+            assert not line.get_path().transformed(line.get_transform()).intersects_bbox(box, filled=False)
 
 
 def test_width_counts_wide_characters() -> None:

@@ -53,7 +53,7 @@ def test_writes_the_board_and_fails_on_missing_scores(place: Path) -> None:
     ("form", "begins"),
     [
         ("html", "<!doctype html>"),
-        ("latex", "\\begin{table*}"),
+        ("latex", "% Packages: booktabs"),
         ("markdown", "**one**"),
         ("csv", "model,"),
         ("json", "{"),
@@ -92,10 +92,22 @@ def test_texts_go_where_nothing_is_committed(place: Path) -> None:
     assert not (place / "leaderboards").exists()
 
 
+def test_the_folder_of_a_board_can_be_chosen(place: Path) -> None:
+    """The same files, elsewhere; a public board is refused while scores are missing, and nothing is written."""
+    board("--output", "elsewhere")
+    assert {path.name for path in (place / "elsewhere").iterdir()} == {"index.html", "scores.csv", "scores.json"}
+    refused = board("--public", "--output", "published")
+    assert isinstance(refused.exception, ScoreMissing)
+    assert "tcmbench run one" in str(refused.exception)
+    assert not (place / "published").exists()
+    assert not (place / "leaderboards").exists()
+
+
 def test_options_that_exclude_each_other_are_refused(place: Path) -> None:
     """The message names them."""
     assert place.is_dir()
     both = board("--serve", "--format", "csv")
     assert isinstance(both.exception, SpecError)
     assert "--format and --serve" in str(both.exception)
-    assert isinstance(board("--output", "x.csv").exception, SpecError)
+    assert isinstance(board("--figures", "x", "--output", "y").exception, SpecError)
+    assert isinstance(board("--public", "--show-text").exception, SpecError)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards.build import build
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.options import Options
-from tcmbench.boards.table import ShownEstimate
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
@@ -47,11 +47,11 @@ def test_the_gate_says_what_the_board_says(whole: MeasuredSet, rows: dict[str, B
     assert (verdict.outcome, tuple(finding.message for finding in verdict.findings)) == (row.gate.outcome, said)
     assert verdict.result.gain_in_domain is not None
     gain = verdict.result.gain_in_domain
-    assert row.aggregates.in_domain == ShownEstimate(gain.value, gain.interval.low, gain.interval.high)
+    assert row.aggregates.in_domain == Difference(gain.value, *gain.interval[:2], verdict.mean_verdict("in_domain"))
     for task in verdict.tasks:
         cell = row.cells[task.task]
-        assert cell.delta == ShownEstimate(task.delta.value, task.delta.interval.low, task.delta.interval.high)
-        assert (cell.p_value, cell.verdict) == (task.p_holm, task.verdict)
+        assert cell.delta == Difference(task.delta.value, *task.delta.interval[:2], task.verdict)
+        assert cell.p_value == task.p_holm
     assert verdict.seeds == row.seeds == 2
 
 

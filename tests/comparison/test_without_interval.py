@@ -122,7 +122,7 @@ def test_a_comparison_leaves_it_out_with_the_reason(measured: MeasuredSet, fake:
         pairs.Side(m.name, m.items, {c: m.metric(c) for c in m.items}, {}, frozenset(), {}) for m in (base, model)
     )
     planned = PlannedSuite(fake.suite, {}, {})
-    compared = pairs.compare(pairs.ComparedPair(before, after, fake.model_set, planned))
+    compared = pairs.compare(pairs.ComparedPair(before, after, fake.model_set, planned, POLICY))
     assert list(compared.skipped) == [COLUMN]
     assert FEW in compared.skipped[COLUMN]
     assert len(compared.columns) == len(measured.columns) - 1

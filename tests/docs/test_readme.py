@@ -139,12 +139,14 @@ def test_the_ten_lines(shell: Path) -> None:
 
 
 def test_the_first_real_use(shell: Path) -> None:
-    """A model on pairs, and an adapter against its base; one command each, without a workspace."""
-    score, gate = block("README.md", "tcmbench eval")
+    """A score and a verdict, each in one command without a workspace; an untrained adapter has gained nothing."""
+    measured, gated = commands(block("README.md", "tcmbench eval"))
     shutil.copytree(WEIGHTS, shell / "my-model")
-    adapters.adapter(shell / "my-adapter", kind="AutoModelForCausalLM")
-    (shell / "pairs.csv").write_text("query,answer\n咳嗽痰多,痰湿阻肺证\n神疲乏力,气虚证\n", encoding="utf-8")
-    said = run(shell, f"source .venv/bin/activate\n{score}")
-    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 2 items\n", said)
-    said = run(shell, f"source .venv/bin/activate\n({gate}\n) || test $? = 1")
-    assert "my-adapter" in said
+    adapters.adapter(shell / "my-adapter", kind="AutoModel")
+    rows = ("咳嗽痰多,痰湿阻肺证", "口干盗汗,阴虚火旺证", "神疲乏力,气虚证", "畏寒肢冷,阳虚证", "胸胁胀痛,肝郁气滞证")
+    (shell / "pairs.csv").write_text("query,answer\n" + "\n".join(rows), encoding="utf-8")
+    said = run(shell, f"source .venv/bin/activate\n{measured}")
+    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 5 items\n", said)
+    said = run(shell, f"source .venv/bin/activate\n{gated} || echo exit code $?")
+    assert "may it ship? (each variant against mini-zh)" in said
+    assert said.endswith("exit code 1\n")

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from tcmbench.errors import EvaluationError, ScoreMissing
 from tcmbench.specs.policy import Policy
 from tcmbench.stats import gate_evidence
+from tcmbench.stats.estimates import Interval
 from tcmbench.stats.gate import GateResult, judge, verdict_of
 from tcmbench.stats.gate_evidence import TaskItems
+from tcmbench.stats.multiplicity import holm
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.resampling import Resampling
 
@@ -204,7 +206,7 @@ def test_tasks_over_the_same_patients_are_drawn_together() -> None:
 )
 def test_verdicts_follow_from_interval_and_corrected_p(low: float, high: float, p: float, expected: str) -> None:
     """Equivalence first, then significance, else nothing is shown."""
-    assert verdict_of(low, high, p_holm=p, policy=POLICY) == expected
+    assert verdict_of(Interval(low, high), p_holm=p, policy=POLICY) == expected
 
 
 @pytest.mark.parametrize("wrong", [{"margin": -1}, {"alpha": 0}, {"n_resamples": 10}, {"margn": 1.0}])
@@ -242,3 +244,17 @@ def test_many_models_are_resampled_as_each_alone() -> None:
     one, other = together.evidence("b"), alone.evidence("b")
     np.testing.assert_array_equal(one.draws.resampled, other.draws.resampled)
     assert (one.p_value, one.improved, one.worse) == (other.p_value, other.improved, other.worse)
+
+
+def test_the_only_task_of_a_role_is_decided_by_its_interval_and_the_others_by_holm_among_them() -> None:
+    """Against the reference it is the primary question of its role; against a baseline all tasks are one family."""
+    tasks = [
+        _task("Only", "in_domain", delta=0.4),
+        *(_task(f"General{number}", "general", delta=0.1 * number) for number in range(3)),
+    ]
+    only, *others = check(tasks, policy=POLICY).tasks
+    assert only.verdict == verdict_of(only.delta.interval, policy=POLICY)
+    assert [task.p_holm for task in others] == list(holm(np.array([task.p_value for task in others])))
+    kept = check(tasks, policy=_policy(keep="all", required_gain=None)).tasks
+    assert [task.p_holm for task in kept] == list(holm(np.array([task.p_value for task in kept])))
+    assert only.p_holm < kept[0].p_holm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import MISSING, REFERENCE, ColumnFigure, Heading, nothing, starred
+from tcmbench.boards.columns import MISSING, NOT_TRAINED, REFERENCE, ColumnFigure, Heading, nothing, starred
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _NO_RATIO = Text("the reference's mean is not significantly above zero", "参照
 
 def figure(row: BoardRow) -> ColumnFigure:
     """Return the retention in percent."""
+    if row.kind != "variant" and not row.is_reference:
+        return nothing(NOT_TRAINED)
     retention = row.aggregates.retention
     if row.is_reference:
         return ColumnFigure(value=100.0, text=REFERENCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import MISSING, REFERENCE, ColumnFigure, Heading, nothing, starred
+from tcmbench.boards.columns import MISSING, NOT_TRAINED, REFERENCE, ColumnFigure, Heading, nothing, starred
 from tcmbench.boards.texts import Text, same
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _NO_ITEMS = Text("no general task has scores of single items", "没有逐条评�
 
 def figure(row: BoardRow) -> ColumnFigure:
     """Return the share in percent."""
+    if row.kind != "variant" and not row.is_reference:
+        return nothing(NOT_TRAINED)
     value = row.aggregates.worse_share
     if row.is_reference:
         return ColumnFigure(value=0.0, text=REFERENCE)

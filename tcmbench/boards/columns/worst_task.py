@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import ColumnFigure, Heading, change, starred
+from tcmbench.boards.columns import NOT_TRAINED, ColumnFigure, Heading, change, nothing, starred
 from tcmbench.boards.texts import same
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ HEADING = Heading(
 
 def figure(row: BoardRow) -> ColumnFigure:
     """Return the difference on the general task with the largest loss, named in the note."""
+    if row.kind != "variant" and not row.is_reference:
+        return nothing(NOT_TRAINED)
     figure = change(row.aggregates.worst_delta, is_reference=row.is_reference)
     if not figure.estimate:
         return figure

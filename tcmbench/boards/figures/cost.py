@@ -22,6 +22,8 @@ CAPTION = Caption(
 
 _LABELLED = 10
 _FEWEST = 2
+_LOG_FROM = 8
+"""Ratio of the longest to the shortest time from which the axis is logarithmic: it then has at least two numbers."""
 
 
 def draw(table: Table, canvas: Canvas) -> Drawing | None:
@@ -37,6 +39,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     if len(points) < _FEWEST:
         return None
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -47,14 +50,16 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         if gained.low is not None and gained.high is not None:
             axes.plot([minutes] * 2, [gained.low, gained.high], color=colour, linewidth=1, alpha=0.5)
         axes.plot(minutes, gained.value, "o", color=colour, markersize=7 if chosen else 5.5, zorder=4)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-    axes.tick_params(axis="x", which="minor", labelsize=9, length=2)
+    times = [minutes for _, minutes, _ in points]
+    if max(times) > _LOG_FROM * min(times):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(canvas.string("figures.axis_time"))
     axes.set_ylabel(canvas.string("figures.axis_gain"))
     axes.margins(0.12)
     ranked = sorted(points, key=lambda p: (p[0].name != table.recommendation.row, -p[2].value))
     labels = [(m, g.value, canvas.data(row.title), canvas.colour(INK)) for row, m, g in ranked[:_LABELLED]]
-    place_labels(axes, labels, avoid=[(m, g.value) for _, m, g in points])
+    place_labels(axes, labels)
     return Drawing(figure)

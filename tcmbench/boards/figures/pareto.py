@@ -11,7 +11,8 @@ from tcmbench.boards.texts import Text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import BoardRow, ShownEstimate, Table
+    from tcmbench.boards.cells import ShownEstimate
+    from tcmbench.boards.table import BoardRow, Table
 
 CAPTION = Caption(
     position=10,
@@ -69,8 +70,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         for row, general, gained in labelled[:_LABELLED]
     ]
     labels.append((0.0, 0.0, canvas.data(table.row(table.reference).title), canvas.colour(MUTED)))
-    marks = [(general.value, gained.value) for _, general, gained in points]
-    place_labels(axes, labels, avoid=[*marks, (0.0, 0.0)])
+    place_labels(axes, labels)
     return Drawing(figure)
 
 

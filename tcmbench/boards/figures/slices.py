@@ -8,6 +8,7 @@ from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, bare
 from tcmbench.boards.featured import featured
 from tcmbench.boards.figures import Caption
 from tcmbench.boards.texts import Text, slice_name
+from tcmbench.comparison.reference import FEWEST_CLUSTERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +19,11 @@ CAPTION = Caption(
     position=30,
     title=Text("Where the gain comes from", "增益来自何处"),
     text=Text(
-        "Mean difference by slice, with its 95% interval where the slice has more than one patient. "
+        f"Mean difference by slice, with its 95% interval where it has at least {FEWEST_CLUSTERS} independent items "
+        "(patients): with fewer, intervals would be too narrow. "
         "Head labels are the most frequent ones with half of the items, mid the next up to 80%, "
         "tail the rest.",
-        "按分组的平均差值，多于一名患者时附 95% 区间。"
+        f"按分组的平均差值；至少有 {FEWEST_CLUSTERS} 个独立条目（患者）时附 95% 区间，更少则区间过窄，故不给出。"
         "高频标签为合计占一半条目的最常见标签，中频为其后至 80% 者，低频为其余。",
     ),
 )
@@ -72,7 +74,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             0.0, -0.45 - 0.62 * (len(rows) - place - 0.5), "● " + canvas.data(row.title, 48), fontsize=9,
             transform=axes.get_yaxis_transform(), color=canvas.series(place), va="center", fontweight="bold",
         )  # fmt: skip
-    return Drawing(figure, subject=column.title)
+    return Drawing(figure, subject=column.titles)
 
 
 def _lines(column: TaskColumn) -> list[tuple[str, str]]:

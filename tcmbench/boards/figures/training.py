@@ -24,7 +24,6 @@ CAPTION = Caption(
         "Loss, margin between positive and negatives, and learning rate; seeds overlaid.",
         "损失、正负样本间隔与学习率；各种子叠加。",
     ),
-    wide=True,
 )
 
 _SHOWN = 5
@@ -42,11 +41,14 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     from matplotlib.figure import Figure
 
     limit = max(12, min(40, _POINTS // sum(len(row.training) for row in rows)))
-    figure = Figure(figsize=(4.2 * len(series), 2.7), layout="constrained")
-    panels = figure.subplots(1, len(series), squeeze=False)[0]
+    # One below the other: three side by side are too small to read on a phone.
+    figure = Figure(figsize=(5.2, 1.9 * len(series) + 0.2 * len(rows) + 0.3), layout="constrained")
+    names, *panels = figure.subplots(
+        1 + len(series), 1, gridspec_kw={"height_ratios": [0.2 * len(rows), *(1.9 for _ in series)]}
+    )
+    _name(names, rows, canvas)
     for axes, (name, key) in zip(panels, series, strict=True):
         axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
-        axes.set_xlabel(canvas.string("figures.axis_step"))
         for place, row in enumerate(rows):
             for xs, ys in _curves(row, name, limit=limit):
                 axes.plot(xs, ys, color=canvas.series(place), linewidth=1.1, alpha=0.75)
@@ -54,16 +56,17 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
         if name == "learning_rate":
             axes.ticklabel_format(axis="y", style="plain")
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("e-0", "e-"))
-    _name(panels[0], rows, canvas)
+    panels[-1].set_xlabel(canvas.string("figures.axis_step"))
     return Drawing(figure)
 
 
 def _name(axes: Axes, rows: Sequence[BoardRow], canvas: Canvas) -> None:
-    """Write the names at the upper right of the first panel, where a falling loss leaves space."""
+    """Write the names above the panels, in axes of their own, where no curve is."""
+    axes.axis("off")
     for place, row in enumerate(rows):
         axes.text(
-            0.99, 0.98 - 0.085 * place, canvas.data(row.title), transform=axes.transAxes, ha="right", va="top",
-            fontsize=9, color=canvas.series(place), fontweight="bold",
+            0.0, 1 - (place + 0.5) / len(rows), "● " + canvas.data(row.title, 48), transform=axes.transAxes,
+            va="center", fontsize=9, color=canvas.series(place), fontweight="bold",
         )  # fmt: skip
 
 

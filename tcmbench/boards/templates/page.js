@@ -1,5 +1,5 @@
 "use strict";
-// Shared by the scripts below: the data, the language, the theme.
+// Shared by the scripts below: the data, how it is read and shown, the language and the theme.
 const board = JSON.parse(document.getElementById("data").textContent);
 const root = document.documentElement;
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -24,8 +24,8 @@ const minus = (number, digits = 1) => {
   const shown = number.toFixed(digits);
   return Number(shown) === 0 ? (0).toFixed(digits) : number > 0 ? "+" + shown : shown.replace("-", "−");
 };
-const range = (estimate, sign) => estimate.length < 3 ? text("no_interval")
-  : sign ? `[${minus(estimate[1])}, ${minus(estimate[2])}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
+const range = (estimate, sign, digits) => estimate.length < 3 ? text("no_interval")
+  : sign ? `[${minus(estimate[1], digits)}, ${minus(estimate[2], digits)}]` : `[${estimate[1].toFixed(1)}, ${estimate[2].toFixed(1)}]`;
 // Large data is packed: compressed, as base64. A model's details are unpacked when its panel is opened; ends of
 // intervals are stored as whole steps from the figure.
 async function unpack(packed) {
@@ -41,7 +41,7 @@ function readable(place, { cells, ...rest }) {
   const cell = (at) => {
     const found = Object.fromEntries(fields.map(([name, values]) => [name, values[at]]).filter(([, value]) => value !== null));
     if (found.s) found.s = estimate(row.scores[at], found.s, 10);
-    if (found.d) found.d = estimate(row.deltas[at], found.d, 100);
+    if (found.d) found.d = estimate(row.deltas[at], found.d, 10 ** Math.max(2, found.g ?? 0));
     return found;
   };
   return { ...row, ...rest, cells: board.columns.map((_, at) => cell(at)) };
@@ -53,6 +53,7 @@ async function details(place) {
   return readable(Number(place), (await unpacked.get(bundle))[place % board.together]);
 }
 const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
+const titleOf = (column) => either(board.columns[column].title);
 const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
 const languageListeners = [];
 
@@ -67,7 +68,6 @@ function setLanguage(language) {
   }
   for (const option of $$("option[data-label]")) option.textContent = option.getAttribute("data-label");
   document.title = `${$("h1").innerText} · tcmbench`;
-  remembered.set("language", language);
   languageListeners.forEach((listener) => listener());
 }
 
@@ -78,6 +78,5 @@ function setTheme(theme) {
 
 const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-$("#language").addEventListener("click", () => setLanguage(chinese() ? "en" : "zh-Hans"));
 $("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 const say = (message) => { $("#status").textContent = message; };

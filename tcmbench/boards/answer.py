@@ -1,0 +1,77 @@
+"""The words of the recommendation: the same sentences on the page, in the terminal and from Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards.texts import Text, clip, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.boards.recommendation import Recommendation
+    from tcmbench.boards.table import Table
+
+_NAMED = 5
+"""Number of models that a sentence names."""
+
+_NAMES_IN_HEADLINE = frozenset({"ship", "leads", "tied", "single"})
+"""Outcomes that are about the named models; of the others, the sentence after the headline names one."""
+
+_OF_BASES = frozenset({"leads", "tied", "single"})
+"""Outcomes of sets without variants."""
+
+
+class Sentence(NamedTuple):
+    """A sentence; where it names models, they are at its end."""
+
+    words: Text
+    """The sentence, or its beginning."""
+
+    models: tuple[str, ...] = ()
+    """Names of the models at its end; the first ones of many."""
+
+    more: bool = False
+    """Whether there are more."""
+
+
+def headline(answer: Recommendation) -> Sentence:
+    """Return the headline."""
+    named = answer.row is not None and answer.outcome in _NAMES_IN_HEADLINE
+    key = f"answer.{answer.outcome}{'_one_of' if answer.outcome == 'ship' and answer.ties else ''}"
+    return _naming(key, (answer.row, *answer.ties) if named and answer.row else ())
+
+
+def notes(answer: Recommendation) -> list[Sentence]:
+    """Return what the headline leaves open: why, ties, models without training, and models that are left out."""
+    said = []
+    if answer.outcome != "ship" or answer.ties:
+        named = () if answer.row is None or answer.outcome in _NAMES_IN_HEADLINE else (answer.row,)
+        said.append(_naming(f"answer.{answer.outcome}_note", named))
+    if answer.outcome in _OF_BASES:
+        said.append(_naming("answer.no_variants_note", ()))
+    others = {
+        "better_untrained": answer.better_untrained,
+        "equal_untrained": answer.equal_untrained,
+        "left_out": answer.left_out,
+    }
+    return said + [_naming(f"answer.{key}", models) for key, models in others.items() if models]
+
+
+def as_text(table: Table) -> Text:
+    """Return headline and notes as one paragraph in both languages."""
+    said = [headline(table.recommendation), *notes(table.recommendation)]
+    titles = {row.name: clip(row.title, 60) for row in table.rows}
+    return Text(
+        " ".join(_plain(f"{one.words.en} ", one, titles, ", ", ".") for one in said),
+        "".join(_plain(one.words.zh, one, titles, "、", "。") for one in said),
+    )
+
+
+def _plain(words: str, one: Sentence, titles: Mapping[str, str], comma: str, stop: str) -> str:
+    named = comma.join(titles[name] for name in one.models) + (" …" if one.more else "")
+    return f"{words}{named}".strip().removesuffix(stop) + stop
+
+
+def _naming(key: str, models: tuple[str, ...]) -> Sentence:
+    return Sentence(text(key), models[:_NAMED], len(models) > _NAMED)
