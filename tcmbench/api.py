@@ -109,11 +109,21 @@ class Leaderboard:
         if drawing is None:
             raise ScoreMissing(f"figure {name}: set {self.table.name} has no scores for it.")
         figure: Figure = drawing.figure
+        # Notebooks show only figures of pyplot, which keeps them in memory; any other shows itself by this method.
+        vars(figure)["_repr_png_"] = functools.partial(_png, figure)
         return figure
 
     def _repr_html_(self) -> str:
         shown = self.to_pandas().query("status == 'measured'").pivot_table("score", "model", "task", sort=False)
         return f"<p>{self.answer}</p>" + str(shown.to_html(float_format="{:.2f}".format))
+
+
+def _png(figure: Figure) -> bytes:
+    import io
+
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    return image.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

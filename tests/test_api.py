@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -106,7 +106,9 @@ def test_a_set_gives_a_board(place: Workspace) -> None:
     frame = board.to_pandas()
     assert set(frame["model"]) == {"stays", "tuned"}
     assert frame.query("task == 'SmallQA' and model == 'tuned'")["delta"].iloc[0] > 0
-    assert board.figure("forest").axes
+    figure: Any = board.figure("forest")
+    assert figure.axes
+    assert figure._repr_png_().startswith(b"\x89PNG")
     assert "<table" in board._repr_html_()
     with pytest.raises(ScoreMissing, match="figure pareto"):
         board.figure("pareto")

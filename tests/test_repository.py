@@ -49,7 +49,7 @@ def test_the_published_demo_has_the_verdicts_that_the_readme_states() -> None:
     rows = {row["name"]: row for row in board["rows"]}
     reasons = {name: row["gate"]["reasons"] for name, row in rows.items() if row["kind"] == "variant"}
     assert reasons["demo-static-3e-3"] == []
-    assert reasons["demo-static-2e-2"][0].startswith("Backward transfer is -")
+    assert "general tasks fell" in reasons["demo-static-2e-2"][0]
     assert [reason.partition(" is ")[0] for reason in reasons["demo-static-2e-5"]] == ["The in-domain gain"]
     assert len(reasons) == 3
     assert (board["recommendation"]["outcome"], board["recommendation"]["row"]) == ("ship", "demo-static-3e-3")
