@@ -145,8 +145,8 @@ def test_a_mapping_that_would_measure_something_else_is_refused(tmp_path: Path, 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_misspelt_column_of_grades_is_refused(tmp_path: Path, form: str) -> None:
     """Without its grades, every negative would count as a positive."""
-    options = '[options.columns]\ngrade = "lable"\n'
-    with pytest.raises(DataError, match=r"no column named 'lable'"):
+    options = '[options.columns]\ngrade = "labelled"\n'
+    with pytest.raises(DataError, match=r"no column named 'labelled'"):
         content(task(tmp_path, "pairs_retrieval", form, options=options))
 
 

@@ -124,8 +124,8 @@ def test_columns_of_all_files_may_have_other_names(folder: Path) -> None:
 @pytest.mark.parametrize("column", ["document", "query", "grade", "title"])
 def test_a_mapped_column_that_is_absent_is_refused(folder: Path, column: str) -> None:
     """Even an optional one: the score would be that of other data. Those that there are, are listed."""
-    with pytest.raises(DataError, match=r"no column named 'boddy'.* Known: (_id|corpus-id), .*(score|text)"):
-        beir.read_split(folder, "test", {column: "boddy"})
+    with pytest.raises(DataError, match=r"no column named 'absent_one'.* Known: (_id|corpus-id), .*(score|text)"):
+        beir.read_split(folder, "test", {column: "absent_one"})
 
 
 def test_two_files_of_one_name_are_refused(folder: Path) -> None:
