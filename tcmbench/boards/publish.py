@@ -14,6 +14,7 @@ from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
+from tcmbench.errors import SpecError
 from tcmbench.records import provenance
 from tcmbench.runs import cards as task_cards
 from tcmbench.runs import gather
@@ -149,7 +150,16 @@ def board_options(
     show_text: bool = False,
     public: bool = False,
 ) -> Options:
-    """Return the options of a board: policy (the set's or its override), baseline and cards."""
+    """Return the options of a board: policy (the set's or its override), baseline and cards.
+
+    Raises:
+        SpecError: A quick look for publication.
+    """
+    if public and planned.suite.limit is not None:
+        raise SpecError(
+            f"set {model_set.name}: suite {planned.suite.name} is a quick look (limit = {planned.suite.limit}), which "
+            "is not published. Name a suite without a limit."
+        )
     path = baselines.path_of(workspace, model_set.name)
     policies = workspace.policies(model_set, override=policy)
     # a set without a file can only be run again

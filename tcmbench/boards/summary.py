@@ -24,7 +24,8 @@ _NOTHING = "–"
 
 def to_text(table: Table) -> str:
     """Return the summary: differences and scores in points, differences with 95% intervals, marked if significant."""
-    shown = table.columns if len(table.columns) <= _MOST_COLUMNS else ()
+    measured = [c for c in table.columns if any(row.cells[c.name].score is not None for row in table.rows)]
+    shown = measured if len(measured) <= _MOST_COLUMNS else []
     roles = [role for role in ROLES if any(row.aggregates.of(role) for row in table.rows)]
     heads = {"in_domain": "gain in domain", "held_out": "gain held out", "general": "forgetting (BWT)"}
     lines = [["model", *(heads[role] for role in roles), "gate", *(column.name for column in shown)]]

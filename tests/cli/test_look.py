@@ -88,6 +88,17 @@ def test_a_suite_that_is_a_quick_look_is_refused_by_the_gate(called: Cli, place:
         )
 
 
+def test_a_quick_look_is_not_published(called: Cli, place: Workspace) -> None:
+    """As a page or in any format: nothing is written."""
+    suite = place.root / "tasks/suites/small.toml"
+    suite.write_text("limit = 5\n" + suite.read_text("utf-8"), encoding="utf-8")
+    for arguments in ((), ("--format", "csv")):
+        code, out, err = called("board", "small", "--public", *arguments)
+        assert (code, out) == (2, "")
+        assert "suite small is a quick look (limit = 5), which is not published" in err
+    assert not (place.root / "leaderboards").exists()
+
+
 def test_a_part_is_measured_and_the_whole_is_shown(called: Cli, place: Workspace) -> None:
     """Nothing that was on the board before is lost, and what was not asked for is no failure."""
     code, out, err = called("run", "small", "--models", "tuned", "--tasks", "Pairs")
