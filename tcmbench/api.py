@@ -144,6 +144,9 @@ class ModelComparison:
 
         return as_text(self.pair, self.comparison, limit=10, in_detail=False, texts={})
 
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False, float_format="{:.2f}".format))
+
 
 def evaluate(
     model: str | os.PathLike[str] | object,

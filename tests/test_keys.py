@@ -238,6 +238,7 @@ def test_a_new_field_of_a_spec_changes_no_key(tiny: Workspace) -> None:
     [
         (("miners", "bm25"), ("miners", "hybrid"), {"trainset", "tuned"}),
         (("miners", "random"), ("miners", "hybrid"), {"trainset", "tuned"}),
+        (("miners", "random"), ("miners", "given"), {"trainset", "tuned"}),
         (("miners", "embedding"), ("miners", "hybrid"), {"trainset", "tuned"}),
         (("encoders", "sentence_transformers"), ("miners", "embedding"), {"trainset", "tuned"}),
         (("encoders", "bm25"), ("task_types", "syndrome_reranking"), TOUCHED["task_types"]),

@@ -86,7 +86,7 @@ def test_a_change_is_laid_at_the_door_of_all_that_reach_it() -> None:
     before = json.loads(json.dumps(now))
     before["code"]["tcmbench.miners.selection.choice"] = "other"
     before["revisions"]["miners/random"] = "0"
-    expected = {"tcmbench.miners.selection.choice": ["miners/bm25", "miners/embedding", "trainsets"]}
+    expected = {"tcmbench.miners.selection.choice": ["miners/bm25", "miners/embedding", "miners/given", "trainsets"]}
     assert unraised(found, before, now) == expected
     assert unraised(found, now, now) == {}
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
+from tcmbench.boards.cells import Cell, Difference, ShownEstimate
 from tcmbench.boards.options import Options
 from tcmbench.boards.public import public
 from tcmbench.boards.recommend import common_means, recommend
-from tcmbench.boards.table import Aggregates, BoardRow, Cell, Difference, GateOutcome, ShownEstimate, Table, TaskColumn
+from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
@@ -88,6 +89,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
+        author=model_set.author,
     )
     return public(table) if options.public else table
 
@@ -100,6 +102,7 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
         column = TaskColumn(
             name=name,
             title=task.title or name,
+            title_zh=task.title_zh,
             task=task.task,
             split=task.split,
             role=task.role,
@@ -151,6 +154,8 @@ def _row(
 ) -> BoardRow:
     entry = model.entry
     is_reference = model is comparison.base
+    cells = {column.name: _cell(model, column.name, comparison, verdict) for column in columns}
+    sums = _aggregates(verdict, comparison) if verdict else Aggregates()
     return BoardRow(
         name=entry.name,
         title=entry.title or entry.name,
@@ -158,8 +163,8 @@ def _row(
         base=entry.base,
         description=both(entry.description, entry.description_zh),
         is_reference=is_reference,
-        cells={column.name: _cell(model, column.name, comparison, verdict) for column in columns},
-        aggregates=_aggregates(verdict, comparison) if verdict else Aggregates(),
+        cells=cells,
+        aggregates=replace(sums, means=_means(cells, columns)),
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
@@ -167,8 +172,15 @@ def _row(
         cost=entry.cost,
         training=entry.training,
         failure=entry.failure,
-        provenance=dict(sorted(entry.provenance.items())),
+        provenance=_provenance(entry),
     )
+
+
+def _provenance(entry: Entry) -> dict[str, Text]:
+    facts = {name: same(value) for name, value in entry.provenance.items()}
+    if entry.leaks:
+        facts["leaks"] = Text(entry.leaks.sentence("en"), entry.leaks.sentence("zh"))
+    return dict(sorted(facts.items()))
 
 
 def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: ModelVerdict | None) -> Cell:
@@ -249,6 +261,17 @@ def _aggregates(verdict: ModelVerdict, comparison: AgainstReference) -> Aggregat
 def _mean(verdict: ModelVerdict, role: Role) -> Difference | None:
     change = verdict.mean_change(role)
     return _difference(change, verdict.mean_verdict(role)) if change else None
+
+
+def _means(cells: Mapping[str, Cell], columns: Sequence[TaskColumn]) -> dict[Role, RoleMean]:
+    """Return role → mean score over all its tasks, without a value where one of them has no score."""
+    means: dict[Role, RoleMean] = {}
+    for role in dict.fromkeys(column.role for column in columns):
+        names = [column.name for column in columns if column.role == role]
+        scores = [score.value for name in names if (score := cells[name].score) is not None]
+        missing = tuple(name for name in names if cells[name].score is None)
+        means[role] = RoleMean(len(names), None if missing else sum(scores) / len(scores), missing)
+    return means
 
 
 def _gate(verdict: ModelVerdict) -> GateOutcome:

@@ -59,7 +59,7 @@ class Drawing(NamedTuple):
     figure: Figure
     """matplotlib's figure."""
 
-    subject: str = ""
+    subject: Text = Text("", "")
     """What it shows, where it shows only a part."""
 
 

@@ -1,19 +1,26 @@
-"""The BibTeX line of a board: names the result by its digest, so that it is citable without an address."""
+"""The BibTeX line of a board: names the result by its label and digest, so that it is citable without an address."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from tcmbench.version import __version__
+
 if TYPE_CHECKING:
     from tcmbench.boards.table import Table
 
 
 def to_bibtex(table: Table) -> str:
-    """Return one BibTeX entry on one line."""
-    key = re.sub(r"[^a-z0-9]+", "-", table.name.lower()).strip("-") or "board"
-    title = re.sub(r"[{}\\%#$&_^~\s]+", " ", table.title.en).strip()[:160]
+    """Return one BibTeX entry on one line; without an author it names set and program only."""
+    key = re.sub(r"[^a-z0-9]+", "-", table.label.lower()).strip("-")
+    author = f"author = {{{_plain(table.author)}}}, " if table.author else ""
     return (
-        f"@misc{{tcmbench-{key}-{table.digest[:12]}, title = {{{title}}}, author = {{The tcmbench authors}}, "
-        f"howpublished = {{tcmbench board, sha256:{table.digest}}}}}"
+        f"@misc{{tcmbench-{key}, title = {{{_plain(table.title.en)}}}, {author}"
+        f"howpublished = {{Board {_plain(table.label)} by tcmbench {__version__}}}, note = {{sha256:{table.digest}}}}}"
     )
+
+
+def _plain(text: str) -> str:
+    """Return text without characters that have a meaning in BibTeX."""
+    return re.sub(r"[{}\\%#$&^~\s]+", " ", text).strip()[:160].replace("_", r"\_")

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.table import Confusion, ItemChange
+from tcmbench.boards.cells import Confusion, ItemChange
 from tcmbench.stats import statistics
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LAST = {"other": len(_ORDERED) + 1}
 
 
 class Details(NamedTuple):
-    """See `tcmbench.boards.table.Cell` for each."""
+    """See `tcmbench.boards.cells.Cell` for each."""
 
     histogram: tuple[int, ...]
     lowest: tuple[ItemChange, ...]

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards import answer, texts
 from tcmbench.boards import columns as summary
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
 from tcmbench.boards.notes import MISSING, UNSUPPORTED, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
-from tcmbench.boards.table import Difference
-from tcmbench.boards.texts import Text, clip, metric_title, slice_name
+from tcmbench.boards.rules import rules
+from tcmbench.boards.texts import Text, clip, metric_name, named, slice_name
 from tcmbench.comparison.reference import FEWEST_CLUSTERS
 from tcmbench.text.numbers import digits_of, signed
 
@@ -31,19 +32,43 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from tcmbench.boards.columns import Column, ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, ShownEstimate, Table
+    from tcmbench.boards.cells import Cell, ShownEstimate
+    from tcmbench.boards.columns import Column, ColumnFigure, Heading
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.specs.suite import Role
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_A4_COLUMNS = 11
+_PAPERS = ((11, "A4"), (20, "A3"))
+"""Number of columns → paper that a printed table fits on, in landscape; larger ones are scaled by the printer."""
+_LARGEST_PAPER = "A2"
 _DATA = "<tcmbench-data>"
 """Placeholder of the data. Names are escaped, so no name in the page contains a `<` and none can equal it."""
+
+SCRIPTS = ("page.js", "state.js", "tip.js", "table.js", "panel.js", "download.js", "start.js")
+"""Scripts of the page, in the order in which they run."""
 
 LARGEST = 495_000
 """Size limit of a page in bytes; panels of large boards show fewer details."""
 
 
-class Unfinished(NamedTuple):
+class SummaryColumn(NamedTuple):
+    """A column of the page that is no task."""
+
+    place: int
+    """Place of its figures in a row's."""
+
+    name: str
+    """Name of the plug-in."""
+
+    heading: Heading
+    shown: bool
+    """Whether it is visible at first."""
+
+    place_in_row: int = 0
+    """Place of its cell in a row of the table, counted from 1; 0 in the group of a role."""
+
+
+class RunProgress(NamedTuple):
     """How far the run of a board is."""
 
     measured: int
@@ -53,7 +78,7 @@ class Unfinished(NamedTuple):
     """Models of the set."""
 
 
-def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfinished | None = None) -> str:
+def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunProgress | None = None) -> str:
     """Return the page.
 
     Args:
@@ -67,7 +92,10 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfi
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
     chosen = table.row(table.recommendation.row) if table.recommendation.row else None
-    scripts = [_asset(name) for name in ("page.js", "table.js", "panel.js")]
+    empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
+    groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
+    columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))
+    scripts = [_asset(name) for name in SCRIPTS]
     render = partial(
         environment.get_template("board.html.j2").render,
         table=table,
@@ -78,8 +106,13 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfi
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
-        summaries=[(name, module.HEADING) for name, module in summaries],
-        groups=[(role, [c for c in table.columns if c.role == role]) for role in _roles(table)],
+        summaries=columns,
+        front=_front(columns),
+        column_of={column.name: f"s{column.place}" for column in columns},
+        of_role={role: [column for column in columns if column.heading.group == role] for role, _ in groups},
+        groups=groups,
+        rules=rules(table.policy),
+        since_rules=rules(table.baseline_policy) if table.baseline else [],
         figures=figures,
         numbers={column.name: place for place, column in enumerate(table.columns)},
         places={row.name: place for place, row in enumerate(table.rows)},
@@ -87,7 +120,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfi
         unsupported=without_score(table, UNSUPPORTED),
         states=_states(table),
         data=_markup(_DATA),
-        paper="A4" if len(table.columns) + 5 <= _A4_COLUMNS else "A3",
+        paper=next((paper for most, paper in _PAPERS if len(table.columns) + 5 <= most), _LARGEST_PAPER),
         reload_seconds=reload_seconds,
         fewest=FEWEST_CLUSTERS,
         unfinished=unfinished,
@@ -97,13 +130,13 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: Unfi
         script_hashes=" ".join(map(_hash, scripts)),
         lead_picture=lead,
         pictures=[p for p in drawn if p is not lead],
-        empty={name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)},
         has_partial=any(row.aggregates.partial for row in table.rows),
         cost_place=[name for name, _ in summaries].index("train_time"),
         total_items=sum(column.items for column in table.columns),
         bibtex=to_bibtex(table),
     )
-    return _fitting(lambda whole: render(whole=whole), partial(payload, table, figures=figures))
+    data = partial(payload, table, figures=figures, summaries=[name for name, _ in summaries])
+    return _fitting(lambda whole: render(whole=whole), data)
 
 
 def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
@@ -135,10 +168,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=_both, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side, slice_name=slice_name
-    )
+        t=_both, texts=texts.text, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side,
+        slice_name=slice_name, named=named,
+    )  # fmt: skip
     environment.filters.update(
-        metric=metric_title, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
+        metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
         packed=_packed,
     )  # fmt: skip
     return environment
@@ -189,7 +223,26 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _roles(table: Table) -> list[str]:
+def _summary_columns(summaries: list[tuple[str, Column]], *, hidden: set[str]) -> list[SummaryColumn]:
+    return [
+        SummaryColumn(place, name, module.HEADING, module.HEADING.shown and name not in hidden)
+        for place, (name, module) in enumerate(summaries)
+    ]
+
+
+def _front(columns: list[SummaryColumn]) -> list[SummaryColumn]:
+    """Return the columns of the summary, which stand behind the model's name."""
+    front = [column for column in columns if column.heading.group is None]
+    return [column._replace(place_in_row=place) for place, column in enumerate(front, start=2)]
+
+
+def _repeated(summaries: list[tuple[str, Column]], groups: list[tuple[Role, list[TaskColumn]]]) -> set[str]:
+    """Return the columns of roles with a single task, whose mean is its score."""
+    single = {role for role, columns in groups if len(columns) == 1}
+    return {name for name, module in summaries if module.HEADING.group in single}
+
+
+def _roles(table: Table) -> list[Role]:
     return list(dict.fromkeys(column.role for column in table.columns))
 
 

@@ -18,8 +18,9 @@ from tcmbench.text.numbers import signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tcmbench.boards.cells import Difference
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Difference, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 _ESCAPES = {

@@ -14,9 +14,10 @@ from tcmbench.runs import gather, status
 from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tcmbench.boards.html import Unfinished
+    from tcmbench.boards.html import RunProgress
+    from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.events import Emit, Event
     from tcmbench.runs.jobs import PlannedRun
@@ -91,14 +92,14 @@ class LiveBoard:
         place, model_set, planned = self._selection.workspace, self._selection.model_set, self._selection.planned
         table = publish.table(place, model_set, planned, entries, resamples=RESAMPLES)
         page = partial(to_html, reload_seconds=RELOAD_SECONDS, unfinished=self._progress(entries))
-        writers = {**render.WRITERS, "index.html": page}
+        writers: Mapping[str, Callable[[Table], str]] = {**render.WRITERS, "index.html": page}
         return {name: writers[name](table).encode() for name in PUBLISHED}
 
-    def _progress(self, entries: Sequence[Entry]) -> Unfinished:
-        from tcmbench.boards.html import Unfinished
+    def _progress(self, entries: Sequence[Entry]) -> RunProgress:
+        from tcmbench.boards.html import RunProgress
 
         part, columns = self._selection.part, self._selection.planned.suite.tasks
         names = [column.column for column in part.of(columns)]
         rows = [entry for entry in entries if part.has_model(entry.name)]
         is_open = [any(name in row.states and row.states[name].state in _OPEN for name in names) for row in rows]
-        return Unfinished(measured=is_open.count(False), models=len(rows))
+        return RunProgress(measured=is_open.count(False), models=len(rows))

@@ -13,8 +13,9 @@ from tcmbench.text.numbers import signed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.boards.cells import Cell, Difference
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Cell, Difference, Table
+    from tcmbench.boards.table import BoardRow, Table
 
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]|#~!"}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tcmbench.boards.table import BoardRow, Cell, CellStatus, Table, TaskColumn
+    from tcmbench.boards.cells import Cell, CellStatus
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.boards.texts import Text
 
 UNSUPPORTED: frozenset[CellStatus] = frozenset({"not_applicable"})

@@ -10,16 +10,17 @@ import base64
 import json
 import math
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcmbench.boards import texts
-from tcmbench.boards.texts import clip, metric_title
+from tcmbench.boards.texts import clip, metric_name, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.cells import Cell, Difference, ItemChange, ShownEstimate
     from tcmbench.boards.columns import ColumnFigure
-    from tcmbench.boards.table import BoardRow, Cell, Difference, ItemChange, ShownEstimate, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
     from tcmbench.stats.gate import Verdict
@@ -31,6 +32,8 @@ KNOWN_METRICS = (
     "v_measure", "max_f1", "max_ap",
 )  # fmt: skip
 """Metrics that panels show in addition to the main one; the rest is in `scores.json`."""
+
+_Value = TypeVar("_Value")
 
 _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regressed")
 _LONG_ID = 40
@@ -74,7 +77,7 @@ class Shared(NamedTuple):
     recipe: Mapping[str, str]
     """Recipe fields that are equal in all variants."""
 
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, Json]
     """Provenance fields that are equal in all variants."""
 
     @classmethod
@@ -96,12 +99,15 @@ class _Shown(NamedTuple):
     """Further metrics."""
 
 
-def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], detail: Detail) -> str:
+def payload(
+    table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], summaries: Sequence[str], detail: Detail
+) -> str:
     """Return the JSON for the page, safe inside a script element for any data.
 
     Args:
         table: The board.
         figures: Row → content of its summary columns.
+        summaries: Names of these columns.
         detail: Level of detail.
     """
     shown = {column.name: _Shown(_stem(column, table), _metrics(column, table, detail)) for column in table.columns}
@@ -109,11 +115,15 @@ def payload(table: Table, *, figures: Mapping[str, Sequence[ColumnFigure]], deta
     details = [_details(row, table, figures[row.name], shown=shown, shared=shared, detail=detail) for row in table.rows]
     data: Json = {
         "set": table.name,
+        "label": table.label,
+        "limit": table.limit,
         "reference": table.reference,
         "less": detail != DETAILS[0],
         "whole": detail.whole,
+        "summaries": list(summaries),
         "columns": [_column(column, shown[column.name]) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
+        "fields": {name: _both(named("provenance", name)) for name in _fields(table)},
         "rows": [_row(row, table, shared=shared) for row in table.rows],
         "together": _TOGETHER,
         "packed": [packed(_compact(details[start : start + _TOGETHER])) for start in range(0, len(details), _TOGETHER)],
@@ -141,11 +151,12 @@ def packed(text: str) -> str:
 def _column(column: TaskColumn, shown: _Shown) -> Json:
     return {
         "stem": clip(shown.stem, 48),
-        "title": clip(column.title, 60),
+        "name": clip(column.name),
+        "title": _both(column.titles.clipped(60)),
         "role": column.role,
         "items": column.items,
-        "metric": metric_title(column.metric),
-        "metrics": [metric_title(name) for name in shown.metrics],
+        "metric": _both(metric_name(column.metric)),
+        "metrics": [_both(metric_name(name)) for name in shown.metrics],
     }
 
 
@@ -159,7 +170,7 @@ def _metrics(column: TaskColumn, table: Table, detail: Detail) -> list[str]:
     return [name for name in KNOWN_METRICS if name in everywhere][: detail.metrics]
 
 
-def _in_common(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def _in_common(rows: Sequence[Mapping[str, _Value]]) -> dict[str, _Value]:
     if len(rows) < 2:
         return {}
     return {name: value for name, value in rows[0].items() if all(other.get(name) == value for other in rows)}
@@ -169,8 +180,14 @@ def _recipe(row: BoardRow) -> dict[str, str]:
     return {clip(name, 60): clip(_shown(value)) for name, value in sorted(row.recipe.items())}
 
 
-def _provenance(row: BoardRow) -> dict[str, str]:
-    return {clip(name, 60): clip(value, 400) for name, value in sorted(row.provenance.items())}
+def _provenance(row: BoardRow) -> dict[str, Json]:
+    return {clip(name, 60): _both(value.clipped(400)) for name, value in sorted(row.provenance.items())}
+
+
+def _fields(table: Table) -> list[str]:
+    """Return the fields of the provenances that have a display name."""
+    names = {name for row in table.rows for name in row.provenance}
+    return sorted(name for name in names if named("provenance", name).en != named("provenance", name).zh)
 
 
 def _stem(column: TaskColumn, table: Table) -> str:

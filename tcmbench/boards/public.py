@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from tcmbench.boards.table import BoardRow, Cell, Table, TaskColumn
+    from tcmbench.boards.cells import Cell
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
 
 _PROVENANCE = (
     "model revision", "commit", "hardware", "packages", "trained seeds", "training set", "training data",

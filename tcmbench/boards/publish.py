@@ -37,8 +37,8 @@ _KINDS: tuple[plugins.Kind, ...] = ("statistics", "columns", "figures")
 _SUMMARY = "summary.txt"
 """Its name in the store; it is not published."""
 
-_PACKAGES = ("jinja2", "matplotlib")
-"""Packages that render a page."""
+_PACKAGES = ("jinja2", "matplotlib", "tcmbench")
+"""Packages that render a page, or are named on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+from tcmbench.boards.cells import STRICT
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Recommendation:
     """The answer to: which variant ships? In a set without variants: which model leads?"""
 
@@ -36,7 +35,7 @@ class Recommendation:
     """Variants (models) that can't be the answer: they have no score on some task."""
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Since:
     """The answer to: did anything get worse?"""
 

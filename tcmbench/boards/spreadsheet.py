@@ -16,16 +16,17 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING
 
+from tcmbench.boards.cells import ShownEstimate
 from tcmbench.boards.columns import NOT_TRAINED, load_added
-from tcmbench.boards.table import ShownEstimate
 from tcmbench.boards.texts import text
 from tcmbench.text.numbers import digits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcmbench.boards.cells import Cell, CellStatus, Difference
     from tcmbench.boards.columns import Column
-    from tcmbench.boards.table import BoardRow, Cell, CellStatus, Difference, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
 FIELDS = (

@@ -13,7 +13,8 @@ from tcmbench.text.numbers import signed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.boards.table import BoardRow, Difference, Table
+    from tcmbench.boards.cells import Difference
+    from tcmbench.boards.table import BoardRow, Table
 
 _MOST_COLUMNS = 6
 """More columns of scores don't fit on a terminal."""

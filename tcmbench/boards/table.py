@@ -9,154 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import Field, JsonValue, PlainSerializer
 from pydantic.dataclasses import dataclass
 
+from tcmbench.boards.cells import STRICT, Cell, Difference, English, Rounded, ShownEstimate
 from tcmbench.boards.recommendation import Recommendation, Since
-from tcmbench.boards.texts import Text
+from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
 from tcmbench.specs.policy import Policy
 from tcmbench.specs.suite import ROLES, Role
-from tcmbench.stats.gate import Verdict
-from tcmbench.text.numbers import digits_of
 
 FORMAT: Literal["tcmbench-board/3"] = "tcmbench-board/3"
 
-CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
-Rounded: TypeAlias = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
-English: TypeAlias = Annotated[Text, PlainSerializer(lambda both: both.en, return_type=str)]
 Roles: TypeAlias = Annotated[
     frozenset[Role], PlainSerializer(lambda roles: [role for role in ROLES if role in roles], return_type=list[Role])
 ]
 
-_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class ShownEstimate:
-    """A figure with its 95% interval, in points (0–100)."""
-
-    value: Rounded
-    """The figure itself."""
-
-    low: Rounded | None = None
-    """Lower end; None where there is no interval."""
-
-    high: Rounded | None = None
-    """Upper end."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Difference(ShownEstimate):
-    """A difference from the reference, in points."""
-
-    verdict: Verdict | None = None
-    """Verdict on it (`stats.gate.verdict_of`); improved and regressed are significant. None without an interval."""
-
-    @property
-    def digits(self) -> int:
-        """Decimals at which it doesn't seem to touch zero unless it does."""
-        return digits_of(self.value, self.low, self.high)
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class ItemChange:
-    """One item and its change."""
-
-    item: str
-    """Id of the query, pair or text."""
-
-    value: float
-    """Its value for this model, mean over seeds, in points."""
-
-    delta: float
-    """The same minus the reference's; the value itself on the reference's own row."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Confusion:
-    """Two documents that a model confuses."""
-
-    gold: str
-    """Gold document."""
-
-    found: str
-    """Document ranked first."""
-
-    times: int
-    """Number of items, mean over seeds, rounded."""
-
-    reference_times: int
-    """Number of items under the reference."""
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
-class Cell:
-    """One model on one task."""
-
-    status: CellStatus
-    """Whether there is a score, or the state without one."""
-
-    reason: English = Text("", "")
-    """Why there is no score, or no interval."""
-
-    score: ShownEstimate | None = None
-    """Main metric, mean over seeds."""
-
-    delta: Difference | None = None
-    """The same minus the reference's, item by item; None on the reference's own row."""
-
-    p_value: Rounded | None = None
-    """Two-sided paired test of the difference, corrected over the row's tasks (Holm); of a role's only task from the
-    draws, uncorrected."""
-
-    best: bool = False
-    """Whether it is the highest of its column."""
-
-    tied: bool = False
-    """Whether it is not significantly different from the highest of its column."""
-
-    items: int = 0
-    """Items measured."""
-
-    seed_values: tuple[Rounded, ...] = ()
-    """Main metric of each seed, in points."""
-
-    metrics: Mapping[str, Rounded] = Field(default_factory=dict)
-    """All metrics, mean over seeds, as the task reports them (0–1)."""
-
-    histogram: tuple[int, ...] = Field(default=(), exclude=True)
-    """Histogram of item values, ten bins of equal width from 0 to 100; empty where values have another range."""
-
-    improved_share: Rounded | None = None
-    """Share of items better than under the reference (0–1)."""
-
-    worse_share: Rounded | None = None
-    """Share of items worse than under the reference (0–1)."""
-
-    lowest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items with the largest losses against the reference."""
-
-    highest: tuple[ItemChange, ...] = Field(default=(), exclude=True)
-    """Items with the largest gains."""
-
-    slices: Mapping[str, Mapping[str, ShownEstimate]] = Field(default_factory=dict, exclude=True)
-    """Slicing → slice → mean difference from the reference; of the first in-domain task that has slices."""
-
-    confusions: tuple[Confusion, ...] = Field(default=(), exclude=True)
-    """Most frequent pairs of gold and wrong first document."""
-
-    revision: str = ""
-    """Revision of the task: data, candidates and prompt."""
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """Verdict on the difference; None where there is none."""
-        return self.delta.verdict if self.delta else None
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TaskColumn:
     """One task and split."""
 
@@ -196,6 +67,9 @@ class TaskColumn:
     card: TaskCard | None = Field(default=None, exclude=True)
     """Card of the task."""
 
+    title_zh: str = Field(default="", exclude=True)
+    """Title in Chinese; empty where there is none."""
+
     description: English = Text("", "")
     """What the task measures."""
 
@@ -208,8 +82,27 @@ class TaskColumn:
     slice_sizes: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     """Slicing → slice → items."""
 
+    @property
+    def titles(self) -> Text:
+        """Title in both languages."""
+        return both(self.title, self.title_zh)
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class RoleMean:
+    """Mean score of a model over the tasks of a role."""
+
+    tasks: int
+    """Number of tasks of the role."""
+
+    value: Rounded | None = None
+    """The mean, in points; None where a task has no score, never a mean over the others."""
+
+    missing: tuple[str, ...] = ()
+    """Columns without a score."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Aggregates:
     """Summary of a row, against the reference; None where a task of the role is missing."""
 
@@ -247,6 +140,9 @@ class Aggregates:
     partial: Roles = frozenset()
     """Roles with tasks that the model doesn't support: their means are over the others."""
 
+    means: Mapping[Role, RoleMean] = Field(default_factory=dict)
+    """Role → mean score over its tasks; only roles of the suite."""
+
     on_front: bool = False
     """Whether it is on the Pareto front of gain against backward transfer."""
 
@@ -265,7 +161,7 @@ class Aggregates:
         return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class GateOutcome:
     """Verdict of the regression gate on a model."""
 
@@ -283,7 +179,7 @@ class GateOutcome:
     """Whether any value differs from the counterpart."""
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class BoardRow:
     """One model."""
 
@@ -312,7 +208,7 @@ class BoardRow:
     recipe: Mapping[str, JsonValue]
     cost: Cost | None
     failure: str | None
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, English]
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
 
     @property
@@ -327,7 +223,7 @@ class BoardRow:
         return sum(scores) / len(scores) if len(scores) == len(self.cells) > 0 else None
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Table:
     """A whole board."""
 
@@ -368,6 +264,9 @@ class Table:
     digest: str
     """sha256 over the scores: the permanent identifier of this result."""
 
+    author: str = ""
+    """Author of the board; empty where the set names none."""
+
     public: bool = False
     """Whether everything about single items was left out, for publication."""
 
@@ -375,6 +274,11 @@ class Table:
     """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
 
     format: Literal["tcmbench-board/3"] = FORMAT
+
+    @property
+    def label(self) -> str:
+        """Permanent label: the set's name and a short hash of the scores, by which two boards can be told apart."""
+        return f"{self.name}-{self.digest[:8]}"
 
     @property
     def since_baseline(self) -> Since | None:

@@ -70,7 +70,7 @@ def gate_reason(violation: Violation) -> Text:
 
 def slice_name(name: str) -> Text:
     """Return the display name of a slicing or a slice; names from the data are unchanged."""
-    return load().get(f"slices.{name}") or same(clip(name, 40))
+    return named("slices", clip(name, 40))
 
 
 def is_own_slice(name: str) -> bool:
@@ -83,17 +83,21 @@ def _file() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
 
 
-_METRICS = {
-    "ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "recall": "R", "precision": "P", "hit_rate": "Hit", "ap": "AP",
-    "max_ap": "AP", "cosine_spearman": "Spearman", "cosine_pearson": "Pearson", "v_measure": "V-measure",
-    "f1": "F1", "max_f1": "F1", "macro_f1": "macro-F1", "macro_recall": "macro-R",
-}  # fmt: skip
-
-
 def metric_title(name: str) -> str:
-    """Return the display name of one of mteb's metrics: nDCG@10 for ndcg_at_10; unknown names are unchanged."""
+    """Return the English name of one of mteb's metrics: nDCG@10 for ndcg_at_10; unknown names are unchanged."""
+    return metric_name(name).en
+
+
+def metric_name(name: str) -> Text:
+    """Return the display name of one of mteb's metrics; unknown names are unchanged."""
     stem, at, cutoff = name.partition("_at_")
-    return clip(f"{_METRICS.get(stem, stem)}{'@' if at else ''}{cutoff}", 24)
+    shown = named("metrics", stem)
+    return Text(*(clip(f"{part}{'@' if at else ''}{cutoff}", 24) for part in shown))
+
+
+def named(section: str, name: str) -> Text:
+    """Return the display name of a word of tcmbench's or mteb's; names without one are unchanged."""
+    return load().get(f"{section}.{name}") or same(name)
 
 
 MARKS: Mapping[str, str] = {"improved": "▲", "regressed": "▼"}

@@ -161,6 +161,9 @@ def _set_up_logging() -> None:
 
         raise UnknownName.of("level of logging", level, levels, where="$TCMBENCH_LOG")
     logging.basicConfig(handlers=[log_handler()], level=level.upper())
+    if "TCMBENCH_LOG" not in os.environ:
+        # which of two copies of the data is measured has to be seen
+        logging.getLogger("tcmbench.data.location").setLevel(logging.WARNING)
     # bm25s logs at DEBUG from its import
     logging.getLogger("bm25s").propagate = False
     # Progress bars of libraries would overwrite the same line.

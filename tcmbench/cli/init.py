@@ -45,6 +45,7 @@ hub_id = "BAAI/bge-small-zh-v1.5"
 description = "Description for the leaderboard."
 """,
     "models/sets/mine.toml": """title = "My models"
+# author = "Your Name"          # for the citation on the board
 suite = "mine"
 reference = "hashed-chars"
 models = ["hashed-chars", "bm25"]

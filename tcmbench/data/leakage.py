@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from tcmbench import strict_json
 from tcmbench.data import duplicates
+from tcmbench.records.reason import Reason, Reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,20 +124,23 @@ class LeakageReport:
     not_looked_into: tuple[str, ...] = ()
     """Further evaluation tasks whose texts are not available for comparison."""
 
-    def summary(self) -> str:
+    def summary(self) -> Reasons:
         """Return the report in one line, with the first of the tasks that were not compared."""
-        unseen = ", ".join(self.not_looked_into[:_NAMED])
-        more = len(self.not_looked_into) - _NAMED
-        return self._found() + (f"; not looked into: {unseen}" if unseen else "") + (f" and {more} more" * (more > 0))
+        if not self.not_looked_into:
+            return Reasons([self._found()])
+        unseen, more = ", ".join(self.not_looked_into[:_NAMED]), len(self.not_looked_into) - _NAMED
+        if more > 0:
+            return Reasons([self._found(), Reason.of("leaks_unseen_more", tasks=unseen, more=more)])
+        return Reasons([self._found(), Reason.of("leaks_unseen", tasks=unseen)])
 
-    def _found(self) -> str:
+    def _found(self) -> Reason:
         if not self.leaks:
-            return "no evaluation text was looked into"
+            return Reason.of("leaks_unknown")
         if not self.leaking_rows:
-            return f"none of {self.rows:,} training rows is in an evaluation text"
+            return Reason.of("leaks_none", rows=f"{self.rows:,}")
         counted = {leak.task for leak in self.leaks if leak.is_counted and leak.exact + leak.near}
         tasks = ", ".join(sorted(counted | {shared.task for shared in self.patients}))
-        return f"{len(self.leaking_rows):,} of {self.rows:,} training rows leak into {tasks}"
+        return Reason.of("leaks_some", leaking=f"{len(self.leaking_rows):,}", rows=f"{self.rows:,}", tasks=tasks)
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values."""

@@ -14,7 +14,7 @@ from dataclasses import fields as dataclass_fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tcmbench.data import fields, reading, table_files
+from tcmbench.data import fields, reading, table_files, values
 from tcmbench.data.label_map import LabelMap, read_label_map
 from tcmbench.data.lines import LineProblem, describe, read_text
 from tcmbench.errors import BadLines, DataAbsent, DataError
@@ -79,6 +79,10 @@ class Record:
         """Return the text of the query: these fields of the record, one per line; "" where it has none of them."""
         texts = ((RECORD_FIELDS[field], getattr(self, field)) for field in fields)
         return "".join(f"{heading}：{text}\n" for heading, text in texts if text)
+
+    def known_negatives(self) -> tuple[str, ...]:
+        """Return the documents that the data gives as negatives; TCM-SD gives none."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +283,7 @@ def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[LineProblem]
 def _syndrome(row: Mapping[str, object]) -> Syndrome:
     name = fields.text(row, fields.NAME)
     if not name:
-        raise fields.FieldProblem(f"no name: expected one of {', '.join(fields.NAME)}; {_keys(row)}")
+        raise fields.FieldProblem(f"no name: expected one of {', '.join(fields.NAME)}; {values.keys(row)}")
     try:
         return Syndrome(
             doc_id=name,
@@ -329,7 +333,7 @@ def _record(
         labels = _normalised(fields.labels(row, fields.RAW_LABELS), known=known, label_map=label_map)
     if not labels:
         expected = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
-        raise fields.FieldProblem(f"no label: expected one of {expected}; {_keys(row)}")
+        raise fields.FieldProblem(f"no label: expected one of {expected}; {values.keys(row)}")
     record = Record(
         record_id=record_id,
         patient_id=fields.identifier(row, fields.PATIENT_ID) or anonymous_patient(split, record_id),
@@ -341,7 +345,7 @@ def _record(
     )
     if not (record.chief_complaint or record.history or record.examination):
         raise fields.FieldProblem(
-            f"empty query: no chief complaint, history or examination under any known key; {_keys(row)}"
+            f"empty query: no chief complaint, history or examination under any known key; {values.keys(row)}"
         )
     return record
 
@@ -369,10 +373,6 @@ def _unique(record_id: str, taken: set[str]) -> str:
     while f"{record_id}#{count}" in taken:
         count += 1
     return f"{record_id}#{count}"
-
-
-def _keys(row: Mapping[str, object]) -> str:
-    return f"keys here: {', '.join(sorted(row)) or 'none'}"
 
 
 def _read_vocabulary(path: Path) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ TextKind = Literal["query", "document"]
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """Queries that negatives are mined for; the three tuples are parallel."""
+    """Queries that negatives are mined for; the tuples are parallel."""
 
     ids: tuple[str, ...]
     """Unique; random choices depend on them, and not on the order of queries."""
@@ -36,12 +36,18 @@ class Queries:
     positives: tuple[frozenset[str], ...]
     """Ids of all documents that are relevant to the query."""
 
+    negatives: tuple[tuple[str, ...], ...] = ()
+    """Ids of the documents that the data gives as negatives, none of them a positive; () where it gives none."""
+
     def take(self, rows: Iterable[int]) -> Queries:
         """Return the queries of some rows."""
         rows = tuple(rows)
         ids, texts, positives = self.ids, self.texts, self.positives
         return Queries(
-            tuple(ids[row] for row in rows), tuple(texts[row] for row in rows), tuple(positives[row] for row in rows)
+            tuple(ids[row] for row in rows),
+            tuple(texts[row] for row in rows),
+            tuple(positives[row] for row in rows),
+            tuple(self.negatives[row] for row in rows) if self.negatives else (),
         )
 
     def by_id(self) -> Queries:

@@ -37,16 +37,21 @@ def mine(queries: Queries, corpus: Corpus, *, options: Options, seed: int, conte
 
 def candidates(queries: Queries, corpus: Corpus, *, options: MinerOptions, seed: int) -> Candidates:
     """Return `options.count` documents per query, in random order."""
+    return select(
+        queries,
+        corpus,
+        lambda block: keys(block.ids, corpus.ids, seed=seed),
+        Selection(options.count, options.exclude_merged_labels),
+    )
+
+
+def keys(queries: Sequence[str], documents: Sequence[str], *, seed: int) -> NDArray[np.float32]:
+    """Return a random number for each query and document [queries, documents], from their ids alone."""
     import numpy as np
 
-    documents = _hashes(corpus.ids, seed=seed)
-
-    def keys(block: Queries) -> NDArray[np.float32]:
-        mixed = _mix(_hashes(block.ids, seed=seed)[:, None] ^ documents[None, :])
-        # 24 bits fit a float; ties among documents are broken by position.
-        return (mixed >> np.uint64(40)).astype(np.float32)
-
-    return select(queries, corpus, keys, Selection(options.count, options.exclude_merged_labels))
+    mixed = _mix(_hashes(queries, seed=seed)[:, None] ^ _hashes(documents, seed=seed)[None, :])
+    # 24 bits fit a float; ties among documents are broken by position.
+    return (mixed >> np.uint64(40)).astype(np.float32)
 
 
 def _hashes(ids: Sequence[str], *, seed: int) -> NDArray[np.uint64]:

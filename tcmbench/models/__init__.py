@@ -61,7 +61,8 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     """Return the training settings in the folder of a model that was tuned elsewhere; empty for others."""
     if base.tuned_from is None:
         return {}
-    recorded = swift_output.arguments(weights.source(workspace, base))
+    # A derived base has no folder of its own, and what it is derived from has a row of its own.
+    recorded = {} if base.derive else swift_output.arguments(weights.source(workspace, base))
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
 

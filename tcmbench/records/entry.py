@@ -9,8 +9,9 @@ from collections.abc import Mapping  # noqa: TC003 - a board's schema is read of
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from tcmbench.records.reason import Reason, Reasons
+
 if TYPE_CHECKING:
-    from tcmbench.records.reason import Reason
     from tcmbench.records.score import Score
     from tcmbench.store import Json
 
@@ -138,3 +139,6 @@ class Entry:
 
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Provenance: command, commit, hardware, data hashes, package versions."""
+
+    leaks: Reasons = field(default_factory=Reasons)
+    """Overlap of its training records with the tasks of the suite; empty where nothing was trained."""

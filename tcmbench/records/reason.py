@@ -67,6 +67,29 @@ class Reason(NamedTuple):
         return self.sentence("en")
 
 
+class Reasons(tuple[Reason, ...]):
+    """Several reasons or findings that are shown as one line."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_json(cls, value: Json) -> Reasons:
+        """Return the reasons that `to_json` wrote; any other value is used as plain text."""
+        return cls(map(Reason.from_json, value if isinstance(value, list) else [value]))
+
+    def to_json(self) -> list[Json]:
+        """Return each with its code and facts."""
+        return [reason.to_json() for reason in self]
+
+    def sentence(self, language: Language) -> str:
+        """Return the line; empty without any."""
+        return {"en": "; ", "zh": "；"}[language].join(reason.sentence(language) for reason in self)
+
+    def __str__(self) -> str:
+        """Return the English line, for terminals and files."""
+        return self.sentence("en")
+
+
 @functools.cache
 def _sentences() -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(Path(__file__).with_name("reasons.toml").read_text(encoding="utf-8"))

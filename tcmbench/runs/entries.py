@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import redaction
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
-from tcmbench.records.reason import Reason
+from tcmbench.records.reason import Reason, Reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Trained:
     tuned: Sequence[Tuned]
     """Its models, one per seed."""
 
-    leaks: str
+    leaks: Reasons
     """Overlap of the training records with the tasks of the board's suite, in one line. It is not stored with the
     models,
     since the same model may be on boards of several suites."""
@@ -96,6 +96,7 @@ def variant_entry(
         training={one.model.seed: _curve(one) for one in trained.tuned},
         failure=failure,
         provenance={**_provenance(cells), **_training_provenance(trained)},
+        leaks=trained.leaks if trained.tuned else Reasons(),
     )
 
 
@@ -140,7 +141,7 @@ def _curve(tuned: Tuned) -> tuple[TrainingPoint, ...]:
 
 
 def _training_provenance(trained: Trained) -> dict[str, str]:
-    """Return the provenance of the trainings: seeds, data, command, settings, versions, parity, leaks."""
+    """Return the provenance of the trainings: seeds, data, command, settings, versions, parity."""
     tuned = trained.tuned
     if not tuned:
         return {}
@@ -158,8 +159,6 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
         facts["training environment"] = " ".join(settings)
     if isinstance(parity, dict):
         facts["parity"] = ", ".join(f"{name} {value:.1e}" for name, value in parity.items() if isinstance(value, float))
-    if trained.leaks:
-        facts["leaks"] = trained.leaks
     statistics, origin = outcome.get("statistics"), outcome.get("provenance")
     if isinstance(statistics, dict):
         facts["training data"] = ", ".join(

@@ -9,7 +9,7 @@ from tcmbench.errors import DamagedArtefact, DataAbsent, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
-from tcmbench.records.reason import Reason
+from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
@@ -55,7 +55,7 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
     tuned: list[Tuned] = []
     cells: list[Cells] = []
     untrained: list[CellState] = []
-    shared = ""
+    shared = Reasons()
     try:
         with failures.explained(f"variant {variant.name}"):
             recipe = recipe_of(workspace, variant, planned)

@@ -107,6 +107,9 @@ class ModelSet(Spec):
     description_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
 
+    author: Prose = ""
+    """Author of the board, as its citation names them: one or more names, joined by "and"."""
+
     suite: str
     """Name of the suite."""
 

@@ -39,6 +39,9 @@ class SuiteTask(BaseModel):
     title: Prose = ""
     """Column title on the board; the task's name when empty."""
 
+    title_zh: Prose = ""
+    """The same in Chinese, for the board's Chinese view; empty shows the English."""
+
     @property
     def column(self) -> str:
         """Name of the column: `Task`, or `Task/split` for a split other than test."""

@@ -128,7 +128,10 @@ class Variant(Spec):
     """Name of the base."""
 
     data: str
-    """TCM-SD folder under the data root, whose train split is the training data."""
+    """Training data under a data root: a TCM-SD folder, of which the train split is used, or a table of pairs."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Tables of pairs: column → its name in the file, where it isn't a common one."""
 
     outside_data_root: bool = False
     """Whether `data` may lead out of the data root, as an absolute path or with `..` in it."""

@@ -112,9 +112,9 @@ SENTENCES: Mapping[Said, str] = {
     "no_task": "No task was measured.",
     "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
     'required_gain = "none" in the policy.',
-    "general_fell": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
+    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "general_unsure": "Backward transfer is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
+    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
     "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
     "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): scores fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",

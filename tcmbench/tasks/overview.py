@@ -90,7 +90,7 @@ def overview(workspace: Workspace, name: str) -> Overview:
         raise SpecError(
             f"{name} is a task of mteb, which loads its data itself. Expected a file, a folder or one of ours."
         )
-    splits = []
+    splits: list[SplitOverview] = []
     notes: dict[str, None] = {}
     for split in spec.splits:
         instance: Any = tasks.instantiate(task, split)

@@ -170,6 +170,7 @@ def queries_of(records: Sequence[Record], *, split: str) -> Queries:
         tuple(f"{split}/{record.record_id}" for record in records),
         tuple(record.query() for record in records),
         tuple(frozenset(record.labels) for record in records),
+        tuple(record.known_negatives() for record in records),
     )
 
 
@@ -203,6 +204,7 @@ def _mine(
         tuple(i for part in parts for i in part.ids),
         tuple(text for part in parts for text in part.texts),
         tuple(positives for part in parts for positives in part.positives),
+        tuple(negatives for part in parts for negatives in part.negatives),
     )
     corpus = corpus_of(folder.knowledge, folder.label_map, forms=forms)
     negatives: Negatives = miner.module.mine(queries, corpus, options=miner.options, seed=seed, context=context)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from tcmbench.data import reading
 from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
 from tcmbench.errors import StoreError
+from tcmbench.records.reason import Reasons
 from tcmbench.specs.views import base_name
 from tcmbench.store import key, read_json, write_json
 from tcmbench.tasks import layout
@@ -31,7 +32,7 @@ _STAGE = "leaks 4"
 class Leaks:
     """Overlap of training records with the tasks of a suite."""
 
-    summary: str
+    summary: Reasons
     """In one line."""
 
     records: frozenset[str]
@@ -56,11 +57,17 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
             full = report(folder, planned)
             leaking = sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
             with store.build(KIND, name) as part:
-                write_json(part / "report.json", {"summary": full.summary(), "records": [*leaking], **full.to_json()})
+                write_json(
+                    part / "report.json", {"summary": full.summary().to_json(), "records": [*leaking], **full.to_json()}
+                )
     kept = read_json(path)
     if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):
         raise StoreError(f"{path}: expected a leakage report. Delete it and run again.")
-    return Leaks(str(kept["summary"]), frozenset(str(record) for record in cast("list[str]", kept["records"])), path)
+    return Leaks(
+        Reasons.from_json(kept["summary"]),
+        frozenset(str(record) for record in cast("list[str]", kept["records"])),
+        path,
+    )
 
 
 def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:

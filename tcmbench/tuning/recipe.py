@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import base_model
+from tcmbench.records.reason import Reason, Reasons
 from tcmbench.specs.base import Base
 from tcmbench.tuning import leaks, training_data
 
@@ -38,7 +39,7 @@ class Recipe:
     drop: frozenset[str]
     """Training records that are left out because they leak."""
 
-    leaks: str
+    leaks: Reasons
     """Overlap of the training records with the suite's tasks, in one line; empty without a suite."""
 
 
@@ -47,7 +48,7 @@ def resolve(
     variant: Variant,
     *,
     drop: frozenset[str] = frozenset(),
-    leaks: str = "",
+    leaks: Reasons | None = None,
     download: bool = False,
 ) -> Recipe:
     """Return a variant with its base and data looked up; with `download`, the base may be fetched from the hub.
@@ -70,7 +71,9 @@ def resolve(
     model = base_model(workspace, base.name, where=where, download=download)
     if model.model_dir is None:
         raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
-    return Recipe(variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks)
+    return Recipe(
+        variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks or Reasons()
+    )
 
 
 def recipe_of(
@@ -93,5 +96,6 @@ def recipe_of(
         return resolve(workspace, variant, download=download)
     report = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = report.records if variant.drop_leaks else frozenset()
-    summary = report.summary + (f"; {len(drop)} dropped" if variant.drop_leaks else "")
+    dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
+    summary = Reasons([*report.summary, *dropped])
     return resolve(workspace, variant, drop=drop, leaks=summary, download=download)

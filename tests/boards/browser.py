@@ -69,6 +69,25 @@ def picture(driver: Any, path: Path, *, whole: bool = False) -> None:
     path.write_bytes(base64.b64decode(shot["data"]))
 
 
+def all_of(driver: Any, selector: str) -> list[Any]:
+    """Return all elements of a CSS selector."""
+    from selenium.webdriver.common.by import By
+
+    return list(driver.find_elements(By.CSS_SELECTOR, selector))
+
+
+def one(driver: Any, selector: str) -> Any:
+    """Return the first element of a CSS selector."""
+    return all_of(driver, selector)[0]
+
+
+def wait_for(driver: Any, selector: str) -> Any:
+    """Return the first element of a CSS selector, once it is there: what is packed is unpacked in the background."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, 20, poll_frequency=0.02).until(lambda _: all_of(driver, selector))[0]
+
+
 def main() -> None:
     """Take a picture of a board, as the command line says."""
     parser = argparse.ArgumentParser(description=main.__doc__)

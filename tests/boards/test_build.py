@@ -11,10 +11,10 @@ import pytest
 from tcmbench import plugins
 from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.columns import NOT_TRAINED, nothing, rank
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
-from tcmbench.boards.table import Difference
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
@@ -101,7 +101,7 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     row = table(tmp_path, entry(tmp_path, "forgets", in_domain=0.25, general=-0.2)).row("forgets")
     assert row.gate is not None
     both = row.gate.reasons[0]
-    assert both.en.startswith("Backward transfer is ")
+    assert both.en.startswith("Forgetting (BWT) is ")
     assert both.zh.startswith("反向迁移为 ")
     assert both.en.split()[3] in both.zh
 

@@ -31,7 +31,8 @@ from .test_render import unpacked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcmbench.boards.table import BoardRow, Difference, Table
+    from tcmbench.boards.cells import Difference
+    from tcmbench.boards.table import BoardRow, Table
 
 VERDICTS = ("improved", "unchanged", "inconclusive", "regressed")
 SIGNIFICANT = {"improved": ("▲", "u"), "regressed": ("▼", "l")}

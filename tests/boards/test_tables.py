@@ -18,6 +18,7 @@ from tcmbench.boards.document import to_json
 from tcmbench.boards.options import Options
 from tcmbench.boards.spreadsheet import _safe, to_csv
 from tcmbench.boards.texts import Text, same
+from tcmbench.version import __version__
 
 from .fake import POLICIES, Shape, make
 
@@ -162,3 +163,15 @@ def test_bibtex_is_one_line_with_the_digest(table: Table) -> None:
     assert "\n" not in line
     assert line.count("{") == line.count("}")
     assert table.digest in line
+
+
+def test_the_citation_names_the_author_of_the_board(table: Table) -> None:
+    """The set's author, never the program's; without one, set and program. The label tells two boards apart."""
+    assert "author" not in to_bibtex(table)
+    named = to_bibtex(replace(table, author="Li Hua and Wang_Fang"))
+    assert r"author = {Li Hua and Wang\_Fang}," in named
+    assert f"Board {table.label} by tcmbench {__version__}" in named
+    other = replace(table, digest="0" * 64)
+    assert table.label == f"{table.name}-{table.digest[:8]}"
+    assert other.label != table.label
+    assert to_bibtex(other) != to_bibtex(table)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from tcmbench.boards.texts import both, clip, gate_reason, load, metric_title
+from tcmbench.boards.texts import both, clip, gate_reason, load, metric_name, metric_title, named
+from tcmbench.runs import entries
 from tcmbench.stats.gate import SENTENCES, Violation
 from tcmbench.workspace import bundled_content
 
@@ -71,3 +73,21 @@ def test_clip_and_metric_titles() -> None:
     assert clip("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
     assert metric_title("ndcg_at_10") == "nDCG@10"
     assert metric_title("something_new") == "something_new"
+    assert metric_name("recall_at_10") == ("R@10", "召回率@10")
+
+
+def test_every_column_of_the_bundled_suites_has_a_chinese_title() -> None:
+    """Or a name that is the same in Chinese would be taken for an oversight."""
+    suites = sorted((bundled_content() / "tasks/suites").glob("*.toml"))
+    tasks = [task for path in suites for task in tomllib.loads(path.read_text("utf-8"))["tasks"]]
+    assert [task["task"] for task in tasks if not CHINESE.search(task.get("title_zh", ""))] == []
+
+
+def test_every_field_of_a_provenance_has_a_chinese_name() -> None:
+    """Those that `runs/entries.py` writes."""
+    source = Path(entries.__file__).read_text("utf-8")
+    written = set(
+        re.findall(r'"((?:training |trained |notes on |model )\w+|parity|leaks|commit|hardware|packages)"', source)
+    )
+    assert len(written) > 10
+    assert [name for name in sorted(written) if not CHINESE.search(named("provenance", name).zh)] == []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.boards.build import build
+from tcmbench.boards.cells import Difference
 from tcmbench.boards.options import Options
-from tcmbench.boards.table import Difference
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState

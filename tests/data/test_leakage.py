@@ -75,7 +75,7 @@ def test_documents_that_may_be_learnt_are_shown_and_kept() -> None:
 
     assert leak_of(report.leaks, "positive").exact == 1
     assert report.leaking_rows == ()
-    assert report.summary() == "none of 4 training rows is in an evaluation text"
+    assert str(report.summary()) == "none of 4 training rows is in an evaluation text"
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_the_summary_names_what_was_not_looked_into(unseen: tuple[str, ...], exp
     """It claims nothing about tasks whose texts aren't here, and names the first of them."""
     report = find_leaks(ROWS, [EvaluationTexts("task", "queries", {"q": "闲话。"})])
 
-    assert expected == replace(report, not_looked_into=unseen).summary()
+    assert expected == str(replace(report, not_looked_into=unseen).summary())
 
 
 def test_a_report_on_nothing_says_so() -> None:
     """Where no task's texts are here, no row is called clean."""
     report = replace(find_leaks(ROWS, []), not_looked_into=("A",))
 
-    assert report.summary() == "no evaluation text was looked into; not looked into: A"
+    assert str(report.summary()) == "no evaluation text was looked into; not looked into: A"
 
 
 def test_patients_of_the_evaluation_leak() -> None:
@@ -107,7 +107,8 @@ def test_patients_of_the_evaluation_leak() -> None:
 
     assert (SharedPatients("task", "queries", 1, 2, ("p1",)),) == report.patients
     assert report.leaking_rows == (0, 3)
-    assert report.summary() == "2 of 4 training rows leak into task"
+    assert str(report.summary()) == "2 of 4 training rows leak into task"
+    assert report.summary().sentence("zh") == "4 条训练数据中有 2 条泄漏到 task"
 
 
 def test_every_copy_of_a_row_is_counted() -> None:

@@ -204,8 +204,8 @@ def test_folder_says_that_it_is_synthetic(folder: Path) -> None:
     assert "SYNTHETIC" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-def test_bm25_is_neither_lost_nor_done(splits: dict[str, list[Line]], knowledge: list[Line]) -> None:
-    """BM25 over characters and bigrams finds the syndrome first for 20 to 70 % of the records."""
+def test_word_overlap_finds_a_part(splits: dict[str, list[Line]], knowledge: list[Line]) -> None:
+    """BM25 over characters and bigrams finds the syndrome first for 10 to 30 % of the records; more can be learned."""
     import bm25s
     import numpy as np
 
@@ -221,7 +221,7 @@ def test_bm25_is_neither_lost_nor_done(splits: dict[str, list[Line]], knowledge:
     for record in records:
         best = int(np.argmax(index.get_scores(_terms(_query(record)))))
         hits += knowledge[best]["Name"] in record["norm_syndrome"].split("|")
-    assert 0.2 < hits / len(records) < 0.7
+    assert 0.1 < hits / len(records) < 0.3
 
 
 def _query(record: Line) -> str:

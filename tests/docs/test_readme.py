@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import adapters
+
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
 WEIGHTS = ROOT / "models" / "mini-zh-static"
@@ -137,9 +139,14 @@ def test_the_ten_lines(shell: Path) -> None:
 
 
 def test_the_first_real_use(shell: Path) -> None:
-    """One command, without a workspace."""
-    (line,) = block("README.md", "tcmbench eval")
+    """A score and a verdict, each in one command without a workspace; an untrained adapter has gained nothing."""
+    measured, gated = commands(block("README.md", "tcmbench eval"))
     shutil.copytree(WEIGHTS, shell / "my-model")
-    (shell / "pairs.csv").write_text("query,answer\n咳嗽痰多,痰湿阻肺证\n神疲乏力,气虚证\n", encoding="utf-8")
-    said = run(shell, f"source .venv/bin/activate\n{line}")
-    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 2 items\n", said)
+    adapters.adapter(shell / "my-adapter", kind="AutoModel")
+    rows = ("咳嗽痰多,痰湿阻肺证", "口干盗汗,阴虚火旺证", "神疲乏力,气虚证", "畏寒肢冷,阳虚证", "胸胁胀痛,肝郁气滞证")
+    (shell / "pairs.csv").write_text("query,answer\n" + "\n".join(rows), encoding="utf-8")
+    said = run(shell, f"source .venv/bin/activate\n{measured}")
+    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 5 items\n", said)
+    said = run(shell, f"source .venv/bin/activate\n{gated} || echo exit code $?")
+    assert "may it ship? (each variant against mini-zh)" in said
+    assert said.endswith("exit code 1\n")

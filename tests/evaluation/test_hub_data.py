@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def program(arguments: list[str], *, cwd: Path, hub: str, offline: bool = False)
 
 @pytest.mark.slow
 def test_every_task_of_the_suite_gives_the_scores_of_plain_mteb(hub: Hub, place: Path) -> None:
-    """All figures of all columns, downloaded from repositories in the layouts of the hub; the second time offline."""
+    """All figures of all columns, downloaded from repositories in the layouts of the hub; a second time without it."""
     ran = program(["-m", "tcmbench", "run", "mine"], cwd=place, hub=hub.url)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     plain = program([str(REPOSITORY / "tests/hub/plain_mteb.py"), *map(str, (MINI, place / "data", REPOSITORY))],
@@ -72,7 +73,7 @@ def test_every_task_of_the_suite_gives_the_scores_of_plain_mteb(hub: Hub, place:
     assert plain.returncode == 0, plain.stderr[-3000:]
 
     expected = json.loads(plain.stdout.splitlines()[-1])
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in place.glob("store/scores/*/score.json")]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (place / "store/scores").rglob("score.json")]
     actual = {f"{r['task']}/{r['split']}/{r['subset']}": r for r in records if r["model"] == "mini-zh-static"}
     assert actual.keys() == expected.keys()
     assert len(expected) == len(SUITE.tasks)
@@ -84,8 +85,7 @@ def test_every_task_of_the_suite_gives_the_scores_of_plain_mteb(hub: Hub, place:
         ), column
 
     requests = len(hub.requests)
-    for path in place.glob("store/scores/*"):
-        path.rename(path.with_name(f"old-{path.name}"))
+    shutil.rmtree(place / "store/scores")
     again = program(["-m", "tcmbench", "run", "mine"], cwd=place, hub="http://127.0.0.1:9")
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(hub.requests) == requests
@@ -118,7 +118,7 @@ def test_a_hub_that_refuses(
         online.setattr("huggingface_hub.hf_api.constants.ENDPOINT", hub.url)
         with pytest.raises(DataAbsent, match=f"LCQMC.*{reason}.*get_task"):
             hub_data.load(loading(tiny, "LCQMC"))
-        assert len(hub.requests) == 1
+        assert len([request for request in hub.requests if "LCQMC" in request]) == 1
 
 
 def test_a_cache_of_another_revision_is_not_read(online: pytest.MonkeyPatch, tiny: Workspace, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tcmbench.comparison import baseline
 from tcmbench.data import tables, tcm_sd, validate
 from tcmbench.data.convert import convert
 from tcmbench.data.formats import Collection, Document, TrainingRow, beir
+from tcmbench.data.lines import Row, iter_objects
 from tcmbench.specs import policy
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
@@ -25,7 +26,7 @@ from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning import training_data
-from tests.task_types.folders import workspace_of, write_beir, write_lines
+from tests.task_types.folders import workspace_of, write_beir, write_lines, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,9 @@ def _parquet() -> bytes:
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(io.BytesIO(_PAIRS.encode())), file)
     return file.getvalue()
 
+
+_FORMS = ("csv", "tsv.gz", "parquet", "json.zst")
+"""Ends of the names of files that every layout may have instead of .jsonl."""
 
 _TABLES = {
     ".csv": _PAIRS.encode(), ".tsv": _PAIRS.replace(",", "\t").encode("gb18030"),
@@ -108,6 +112,11 @@ def targets() -> dict[str, Target]:
     found |= {f"formats/{name}": _format(name) for name in plugins.names("formats") if name != "table"}
     found |= {f"formats/table{ending}": _table(ending) for ending in _TABLES}
     found |= {f"tasks/{kind}": Target(lambda root, kind=kind: _write_task(root, kind), _use_task) for kind in _TASKS}
+    found |= {
+        f"tasks/{kind}.{form}": Target(lambda root, kind=kind, form=form: _write_task(root, kind, form), _use_task)
+        for kind in _TASKS
+        for form in _FORMS
+    }
     found |= {f"specs/{name}": _spec(*spec) for name, spec in _SPECS.items()}
     return found
 
@@ -212,7 +221,7 @@ def _use_training(folder: Path) -> None:
     training_data.find(place, Variant(name="v", base="b", data="records")).read()
 
 
-def _write_task(root: Path, kind: str) -> None:
+def _write_task(root: Path, kind: str, form: str = "jsonl") -> None:
     path = _TASKS[kind]
     if path == "beir":
         write_beir(root / "beir")
@@ -225,8 +234,11 @@ def _write_task(root: Path, kind: str) -> None:
         field = "score" if kind == "sts" else "label"
         pairs = [{"sentence1": f"甲{n}", "sentence2": f"乙{n}", field: n % 2} for n in range(6)]
         write_lines(root / path, pairs)
+    for file in [*root.rglob("*.jsonl")] if form != "jsonl" else ():
+        write_table(file.with_suffix(f".{form}"), [row.value for row in iter_objects(file) if isinstance(row, Row)])
+        file.unlink()
     options = "minimum = 1\n" if kind == "syndrome_classification" else ""
-    spec = f'type = "{kind}"\npath = "{path}"\n[options]\n{options}'
+    spec = f'type = "{kind}"\npath = "{path.replace("jsonl", form)}"\n[options]\n{options}'
     (root / "Task.toml").write_text(spec, encoding="utf-8")
 
 

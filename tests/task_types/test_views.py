@@ -24,7 +24,7 @@ ENTRIES = [
     {"Name": "头痛证", "Definition": "丙", "Typical_performance": "头痛", "Common_isease": "偏头痛"},
 ]
 RECORDS = [
-    {"example_id": "1", "norm_syndrome": "发热证", "chief_complaint": "发热", "medical_history": "咳嗽", "FDMR": ""},
+    {"example_id": "1", "norm_syndrome": "发热证", "chief_complaint": "发热", "medical_history": "畏寒", "FDMR": ""},
     {"example_id": "2", "norm_syndrome": "咳嗽证", "chief_complaint": "", "medical_history": "咳嗽", "FDMR": ""},
 ]
 ALL = '["name", "definition", "manifestations", "diseases"]'
@@ -134,7 +134,7 @@ def test_leaks_are_looked_for_in_whole_records(place: Workspace) -> None:
     """The layout of a view is that of its task."""
     spec = place.spec(TaskSpec, "Few_retrieval[record_fields=chief_complaint]")
     (records, *_) = tasks.layout(spec).evaluation_texts("Few", place.data_root / "few", ["test"])
-    assert "主诉：发热\n现病史：咳嗽\n" in records.texts.values()
+    assert "主诉：发热\n现病史：畏寒\n" in records.texts.values()
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tcmbench.data import tcm_sd
+from tcmbench.errors import DataAbsent, SpecError
+from tcmbench.specs.variant import AugmentationSpec
 from tcmbench.tuning import training_data
+from tests.task_types.folders import write_table
 
 if TYPE_CHECKING:
-    import pytest
-
     from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
 
@@ -50,3 +53,21 @@ def test_a_changed_record_is_other_data(place: Workspace, variant: Variant) -> N
     after = training_data.find(place, variant)
     assert after.sha256 != before.sha256
     assert len(after.read().splits["train"]) == 59
+
+
+def test_a_table_of_pairs_is_training_data(place: Workspace, variant: Variant) -> None:
+    """Its columns are part of what it is known by; an augmentation of fields is refused."""
+    rows: list[dict[str, object]] = [{"query": "头痛", "positive": "风寒", "other": "气虚"}]
+    path = write_table(place.data_root / "pairs.csv.gz", rows)
+    table = variant.model_copy(update={"data": path.name, "augmentation": None})
+    other = table.model_copy(update={"columns": {"positive": "other"}})
+    one, two = training_data.find(place, table), training_data.find(place, other)
+    assert [record.query() for record in one.read().splits["train"]] == ["头痛"]
+    assert [document.document() for document in two.read().knowledge] == ["气虚"]
+    assert one.sha256 != two.sha256
+    with pytest.raises(SpecError, match="the documents of a table have none"):
+        training_data.find(
+            place, table.model_copy(update={"augmentation": AugmentationSpec(name="field_permutations")})
+        )
+    with pytest.raises(DataAbsent, match=r"Training data of variant .* is missing: .*absent\.csv\. Looked in"):
+        training_data.find(place, table.model_copy(update={"data": "absent.csv"}))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from tcmbench.boards.table import BoardRow, Difference, GateOutcome, ShownEstimate
+    from tcmbench.boards.cells import Difference, ShownEstimate
+    from tcmbench.boards.table import BoardRow, GateOutcome, RoleMean
+    from tcmbench.specs.suite import Role
 
 
 class Heading(NamedTuple):
@@ -44,6 +46,22 @@ class Heading(NamedTuple):
 
     shown: bool = True
     """Whether the column is visible by default."""
+
+    frozen: bool = False
+    """Whether it stays in view when a wide table scrolls sideways."""
+
+    group: Role | None = None
+    """Role before whose tasks it stands; None for the summary."""
+
+    @property
+    def titles(self) -> Text:
+        """Title in both languages."""
+        return Text(self.en, self.zh)
+
+    @property
+    def help(self) -> Text:
+        """Definition in both languages."""
+        return Text(self.help_en, self.help_zh)
 
 
 class ColumnFigure(NamedTuple):
@@ -90,6 +108,9 @@ def _in_order(modules: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, Colu
 REFERENCE = Text("ref.", "参照")
 """Text in the reference's own row."""
 
+DASH = same("–")
+"""Text where there is no figure."""
+
 NOT_TRAINED = Text("not trained here", "未在此训练")
 NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
@@ -106,6 +127,15 @@ def change(estimate: Difference | None, *, is_reference: bool, is_partial: bool 
     )
 
 
+def mean(of_role: RoleMean | None) -> ColumnFigure:
+    """Return the figure of a mean over a role, in points; n/a where a task of the role has no score."""
+    if of_role is None:
+        return nothing(MISSING)
+    if of_role.value is None:
+        return nothing(text("means.missing", tasks=", ".join(of_role.missing)), said=text("state.not_applicable"))
+    return ColumnFigure(of_role.value, same(f"{of_role.value:.1f}"), note=text("means.over", count=str(of_role.tasks)))
+
+
 def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
     """Return the figure with `*` and a note where it leaves out tasks that the model doesn't support."""
     if not is_partial or figure.value is None:
@@ -115,9 +145,9 @@ def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
     return figure._replace(text=Text(f"{figure.text.en}*", f"{figure.text.zh}*"), note=note)
 
 
-def nothing(why: Text) -> ColumnFigure:
+def nothing(why: Text, *, said: Text = DASH) -> ColumnFigure:
     """Return the content of a cell without a figure: a dash, and the reason in the tooltip."""
-    return ColumnFigure(value=None, text=same("–"), note=why)
+    return ColumnFigure(value=None, text=said, note=why)
 
 
 _OUTCOMES = {

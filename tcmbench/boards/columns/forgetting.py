@@ -13,10 +13,11 @@ HEADING = Heading(
     position=30,
     en="Forgetting (BWT)",
     zh="遗忘（BWT）",
-    help_en="Backward transfer: mean difference from the reference over the general tasks, in points. "
+    help_en="Backward transfer (BWT): mean difference from the reference over the general tasks, in points. "
     "Negative values mean forgetting.",
-    help_zh="反向迁移：通用任务上相对参照模型的平均差值（分）。小于零表示发生遗忘。",
+    help_zh="反向迁移（BWT）：通用任务上相对参照模型的平均差值（分）。小于零表示发生遗忘。",
     better="higher",
+    frozen=True,
 )
 
 

@@ -16,6 +16,7 @@ HEADING = Heading(
     help_en="Mean difference from the reference over the in-domain tasks, in points, with its 95% interval.",
     help_zh="域内任务上相对参照模型的平均差值（分），附 95% 置信区间。",
     better="higher",
+    frozen=True,
 )
 
 

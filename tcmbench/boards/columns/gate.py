@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
-    position=5,
+    position=32,
     en="Gate",
     zh="门禁",
-    help_en="Verdict of the regression gate under the policy at the foot of the page: pass, fails (harm is shown), "
+    help_en="Verdict of the regression gate within the limits above: pass, fails (harm is shown), "
     "unsure (harm is not ruled out), or missing (not everything is measured).",
-    help_zh="按页脚所述规则的回归门禁结论：通过；未通过（确有损害）；未定（不能排除损害）；缺失（测量不完整）。",
+    help_zh="按上述限度的回归门禁结论：通过；未通过（确有损害）；未定（不能排除损害）；缺失（测量不完整）。",
     better="higher",
 )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
-    position=3,
+    position=33,
     en="Rank",
     zh="排名",
     help_en="Rank by gain among the models with all scores that count: after those that are significantly better, "

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow
 
 HEADING = Heading(
-    position=6,
+    position=34,
     en="Since baseline",
     zh="较基线",
     help_en="Verdict of the regression gate on the model against its own row in the set's baseline: same (exactly the "

@@ -59,7 +59,7 @@ class Picture(NamedTuple):
     svg: str
     """The SVG element."""
 
-    subject: str
+    subject: Text
     """What it shows, where it shows only a part: names of variants."""
 
 

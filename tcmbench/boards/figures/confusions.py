@@ -68,4 +68,4 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.margins(x=0.06)
     axes.set_xlabel(canvas.string("figures.axis_times"))
-    return Drawing(figure, subject=f"{row.title} · {column.title}")
+    return Drawing(figure, subject=Text(*(f"{row.title} · {title}" for title in column.titles)))

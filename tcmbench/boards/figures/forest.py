@@ -51,7 +51,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             _mark(axes, row, column, line + 0.2 * (place - (len(rows) - 1) / 2), canvas.series(place))
     axes.set_yticks(
         [line for line, (_, column) in enumerate(lines) if column],
-        [canvas.data(column.title, 30) for _, column in lines if column],
+        [canvas.named(column.titles) for _, column in lines if column],
     )
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.4, -0.6 - 0.6 * len(rows))

@@ -11,7 +11,8 @@ from tcmbench.boards.texts import Text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tcmbench.boards.table import BoardRow, ShownEstimate, Table
+    from tcmbench.boards.cells import ShownEstimate
+    from tcmbench.boards.table import BoardRow, Table
 
 CAPTION = Caption(
     position=10,

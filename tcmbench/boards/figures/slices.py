@@ -74,7 +74,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             0.0, -0.45 - 0.62 * (len(rows) - place - 0.5), "● " + canvas.data(row.title, 48), fontsize=9,
             transform=axes.get_yaxis_transform(), color=canvas.series(place), va="center", fontweight="bold",
         )  # fmt: skip
-    return Drawing(figure, subject=column.title)
+    return Drawing(figure, subject=column.titles)
 
 
 def _lines(column: TaskColumn) -> list[tuple[str, str]]:

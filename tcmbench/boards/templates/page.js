@@ -1,5 +1,5 @@
 "use strict";
-// Shared by the scripts below: the data, the language, the theme.
+// Shared by the scripts below: the data, how it is read and shown, the language and the theme.
 const board = JSON.parse(document.getElementById("data").textContent);
 const root = document.documentElement;
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -53,6 +53,7 @@ async function details(place) {
   return readable(Number(place), (await unpacked.get(bundle))[place % board.together]);
 }
 const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
+const titleOf = (column) => either(board.columns[column].title);
 const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
 const languageListeners = [];
 
@@ -67,7 +68,6 @@ function setLanguage(language) {
   }
   for (const option of $$("option[data-label]")) option.textContent = option.getAttribute("data-label");
   document.title = `${$("h1").innerText} · tcmbench`;
-  remembered.set("language", language);
   languageListeners.forEach((listener) => listener());
 }
 
@@ -78,6 +78,5 @@ function setTheme(theme) {
 
 const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-$("#language").addEventListener("click", () => setLanguage(chinese() ? "en" : "zh-Hans"));
 $("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 const say = (message) => { $("#status").textContent = message; };

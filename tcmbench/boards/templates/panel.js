@@ -1,7 +1,8 @@
 "use strict";
-// A model's panel: recipe, provenance, cost, training curves, and every task. Only text nodes are created.
-(() => {
-  const table = $("#board");
+// A model's panel below the table: recipe, provenance, cost, training curves, and every task. Only text nodes are
+// created.
+const panels = (() => {
+  const table = $("#board"), place = $("#panels");
   const pairs = (entries) => {
     const list = make("dl");
     for (const [name, value] of entries) list.append(make("dt", {}, make("bdi", {}, name)), make("dd", {}, make("bdi", {}, String(value))));
@@ -32,18 +33,18 @@
     const body = make("tbody"), moves = row.cells.some((cell) => cell.lo);
     row.cells.forEach((cell, place) => {
       const column = board.columns[place];
-      const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#task-${place}` }, make("bdi", {}, column.title))));
+      const line = make("tr", {}, make("th", { scope: "row" }, make("a", { href: `#task-${place}` }, make("bdi", {}, either(column.title)))));
       body.append(line);
       if (cell.x) {
-        line.append(make("td", { colspan: 6 }, make("span", { class: `chip ${cell.x}` }, text(cell.x)), " ", make("bdi", {}, either(cell.why))));
+        line.append(make("td", { colspan: 6, class: "ids" }, make("span", { class: `chip ${cell.x}` }, text(cell.x)), " ", make("bdi", {}, either(cell.why))));
         return;
       }
-      line.append(make("td", { class: "n" }, `${cell.s[0].toFixed(1)} `, make("span", { class: "muted" }, range(cell.s))));
-      line.append(make("td", { class: "n" }, cell.d ? `${minus(cell.d[0], cell.g)} ` : "–", make("span", { class: "muted" }, cell.d ? range(cell.d, true, cell.g) : "")));
+      line.append(make("td", { class: "n", "data-head": text("score") }, `${cell.s[0].toFixed(1)} `, make("span", { class: "muted" }, range(cell.s))));
+      line.append(make("td", { class: "n", "data-head": text("delta") }, cell.d ? `${minus(cell.d[0], cell.g)} ` : "–", make("span", { class: "muted" }, cell.d ? range(cell.d, true, cell.g) : "")));
       line.append(make("td", {}, ...(cell.d ? [forest(cell.d, reach, verdicts[cell.v])] : [])));
       line.append(make("td", {}, ...(cell.h ? [histogram(cell.h)] : ["–"])));
       const share = cell.w ? `${cell.w[0]}% ${text("better")}, ${cell.w[1]}% ${text("worse")}` : "";
-      const metrics = (cell.m ?? []).map((value, at) => `${column.metrics[at]} ${value.toFixed(1)}`).join(" · ");
+      const metrics = (cell.m ?? []).map((value, at) => `${either(column.metrics[at])} ${value.toFixed(1)}`).join(" · ");
       line.append(make("td", { class: "ids" }, [cell.v === undefined ? "" : text(verdicts[cell.v]), share].filter(Boolean).join("; "), ...(cell.why ? [make("bdi", {}, either(cell.why))] : []), ...(metrics ? [make("br"), make("span", { class: "muted" }, metrics)] : [])));
       if (moves) {
         const own = !cell.d, ids = make("td", { class: "ids" });
@@ -56,10 +57,10 @@
       const told = [...(cell.lo ?? []), ...(cell.hi ?? [])].filter((item) => item[3]);
       if (told.length) {
         const texts = told.map((item) => make("p", {}, make("b", {}, make("bdi", {}, column.stem + item[0])), " ", make("bdi", {}, item[3])));
-        body.append(make("tr", {}, make("td", { colspan: 7, class: "texts" }, make("details", {}, make("summary", {}, `${text("texts")} · ${column.title}`), ...texts))));
+        body.append(make("tr", {}, make("td", { colspan: 7, class: "texts" }, make("details", {}, make("summary", {}, `${text("texts")} · ${either(column.title)}`), ...texts))));
       }
     });
-    const heads = ["task", "score", "delta", "", "distribution", "verdict", ...(moves ? ["items_moved"] : [])].map((key) => make("th", { scope: "col" }, key ? text(key) : ""));
+    const heads = ["task", "score", "delta", "", "distribution", "verdict", ...(moves ? ["items_moved"] : [])].map((key) => make("th", { scope: "col", class: ["score", "delta"].includes(key) ? "n" : "" }, key ? text(key) : ""));
     return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
   }
 
@@ -88,44 +89,63 @@
     return make("div", { class: "curve" }, make("b", {}, text(name)), drawn);
   }
 
-  function build(place, row) {
-    const inside = make("div", { class: "inside" });
-    const head = make("div", { class: "wide" }, make("h4", {}, make("a", { href: `#model-${place}` }, make("bdi", {}, row.title))));
-    if (row.about) head.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
-    for (const name of ["gate", "since"]) for (const reason of row[name] || []) head.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text(name)), " ", make("bdi", {}, either(reason))));
-    if (row.failure) head.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
-    inside.append(head, make("section", { class: "wide" }, make("h3", {}, text("tasks")), tasks(row)));
+  const field = (name) => either(board.fields[name] ?? name);
+  function head(at, row) {
+    const shut = make("button", { type: "button" }, text("close"), " ✕");
+    shut.addEventListener("click", () => toggle(at, { open: false, step: true }));
+    const back = make("a", { href: `#row-${at}` }, "↑ ", text("back"));
+    back.addEventListener("click", (event) => {
+      event.preventDefault();
+      rowOf(at).scrollIntoView({ block: "center", inline: "nearest" });
+      buttonOf(at).focus({ preventScroll: true });
+    });
+    return make("header", {}, make("h3", {}, make("bdi", {}, row.title)), make("span", { class: "acts" }, back, shut));
+  }
+  function build(at, row) {
+    const inside = make("div", { class: "inside" }), top = make("div", { class: "wide" });
+    if (row.about) top.append(make("p", { class: "about" }, make("bdi", {}, either(row.about))));
+    for (const name of ["gate", "since"]) for (const reason of row[name] || []) top.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text(name)), " ", make("bdi", {}, either(reason))));
+    if (row.failure) top.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
+    inside.append(top, make("section", { class: "wide" }, make("h4", {}, text("tasks")), tasks(row)));
     inside.append(section(text("recipe"), recipe(row)));
-    const right = make("div", {}, section(text("provenance"), pairs(Object.entries(row.kind === "variant" ? { ...board.shared.provenance, ...row.provenance } : row.provenance))));
+    const provenance = row.kind === "variant" ? { ...board.shared.provenance, ...row.provenance } : row.provenance;
+    const right = make("div", {}, section(text("provenance"), pairs(Object.entries(provenance).map(([name, value]) => [field(name), either(value)]))));
     right.append(section(text("cost"), pairs(Object.entries(row.cost).map(([name, value]) => [text(name), Math.round(value).toLocaleString("en")]))));
     inside.append(right);
     const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);
-    if (curves.length) inside.append(make("section", { class: "wide" }, make("h3", {}, text("training")), make("div", { class: "curves" }, ...curves)));
-    const all = make("p", { class: "muted wide" }, text(board.less ? "less" : "all"));
-    if (row.name !== board.reference) all.append(` ${text("compare")} `, make("code", {}, `tcmbench compare ${board.reference} ${row.name} --set ${board.set}`));
-    inside.append(all);
+    if (curves.length) inside.append(make("section", { class: "wide" }, make("h4", {}, text("training")), make("div", { class: "curves" }, ...curves)));
+    const last = make("p", { class: "muted wide" }, board.less ? text("less") : "");
+    if (row.name !== board.reference) last.append(` ${text("compare")} `, make("code", {}, `tcmbench compare ${board.reference} ${row.name} --set ${board.set}`));
+    inside.append(last);
     return inside;
   }
 
-  function fit(panel) { $(".inside", panel).style.width = $(".scroll").clientWidth + "px"; }
-  async function draw(row) {
-    const place = Number(row.dataset.row), inside = make("div", { class: "inside" });
-    const panel = make("tr", { class: "panel", id: `panel-${place}` }, make("td", { colspan: 99 }, inside));
-    row.after(panel);
+  const rowOf = (at) => $(`#model-${at}`), buttonOf = (at) => $(".open", rowOf(at));
+  const opened = () => $$(".panel", place).map((panel) => Number(panel.dataset.of));
+  async function draw(panel) {
+    const at = Number(panel.dataset.of), inside = make("div", { class: "inside" });
+    panel.replaceChildren(head(at, board.rows[at]), inside);
     try {
-      inside.replaceWith(build(place, await details(place)));
+      inside.replaceWith(build(at, await details(at)));
     } catch (error) {
       inside.append(make("p", {}, text("locked")));
       console.warn(error);
     }
-    fit(panel);
   }
-  function toggle(row, open) {
-    const button = $(".open", row), old = row.nextElementSibling?.classList.contains("panel") ? row.nextElementSibling : null;
-    const wanted = open ?? !old;
-    button.setAttribute("aria-expanded", String(wanted));
-    if (wanted && !old) draw(row);
+  // A step is the reader's own: it can be undone by Back, and the focus follows it.
+  async function toggle(at, { open, step = false } = {}) {
+    const old = $(`#panel-${at}`), wanted = open ?? !old;
+    buttonOf(at).setAttribute("aria-expanded", String(wanted));
+    let panel = old;
+    if (wanted && !old) {
+      panel = make("article", { class: "panel", id: `panel-${at}`, "data-of": at, tabindex: "-1", "aria-label": board.rows[at].title });
+      place.append(panel);
+    }
     if (!wanted && old) old.remove();
+    if (step) remember({ step });
+    if (wanted && !old) await draw(panel);
+    if (step && wanted) { panel.scrollIntoView({ block: "start" }); panel.focus({ preventScroll: true }); }
+    if (step && !wanted) buttonOf(at).focus({ preventScroll: true });
   }
   for (const row of $$("tr[data-row]", table)) {
     const button = make("button", { type: "button", class: "open", "aria-expanded": "false" }, make("span", { "aria-hidden": "true" }, "›"));
@@ -134,32 +154,21 @@
     name();
     languageListeners.push(name);
     button.setAttribute("aria-controls", `panel-${row.dataset.row}`);
-    button.addEventListener("click", () => toggle(row));
+    $("th", row).addEventListener("click", (event) => {
+      if (!event.target.closest("[data-term]")) toggle(row.dataset.row, { step: true });
+    });
   }
-  $$("tr[data-row] .who", table).forEach((who) => who.addEventListener("click", () => toggle(who.closest("tr"))));
-  function follow() {
-    const target = location.hash ? document.getElementById(location.hash.slice(1)) : null;
-    if (target?.dataset.row !== undefined) { toggle(target, true); target.scrollIntoView({ block: "center" }); $(".open", target).focus({ preventScroll: true }); }
-    if (target?.tagName === "DETAILS") target.open = true;
-  }
-  addEventListener("hashchange", follow);
-  addEventListener("resize", () => $$("tr.panel", table).forEach(fit));
-  languageListeners.push(() => $$("tr.panel", table).forEach((panel) => {
-    const row = panel.previousElementSibling;
-    toggle(row, false);
-    toggle(row, true);
-  }));
-  const theme = remembered.get("theme");
-  if (theme === "dark" || theme === "light") setTheme(theme);
-  setLanguage(remembered.get("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh-Hans" : "en"));
-  follow();
-  for (const section of $$("[data-packed]")) unpack(section.dataset.packed).then((html) => {
-    section.outerHTML = html;
-    follow();
+  place.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") toggle(event.target.closest(".panel").dataset.of, { open: false, step: true });
   });
-  const reload = () => {
-    const busy = $("tr.panel") || $("#filter").value || $("#by-value").value || $("#columns").open;
-    if (busy) setTimeout(reload, 1000); else location.reload();
-  };
-  if (root.dataset.reload) setTimeout(reload, 1000 * root.dataset.reload);
+  languageListeners.push(() => $$(".panel", place).forEach(draw));
+  shared.push({
+    write: () => ({ open: opened().map((at) => board.rows[at].name) }),
+    read(given) {
+      const wanted = (given.open ?? []).map((name) => board.rows.findIndex((row) => row.name === name)).filter((at) => at >= 0);
+      for (const at of opened()) if (!wanted.includes(at)) toggle(at, { open: false });
+      for (const at of wanted) toggle(at, { open: true });
+    },
+  });
+  return { open: (at) => toggle(at, { open: true, step: true }) };
 })();

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from tcmbench.checksums import file_sha256
 from tcmbench.data import reading
+from tcmbench.data.location import locate
 from tcmbench.data.public import download
 from tcmbench.data.public.layouts import LAYOUTS
 from tcmbench.data.synthetic_target import placed
@@ -33,7 +34,7 @@ _ACCEPTED = ".accepted-licences.json"
 
 def state(workspace: Workspace, data_set: DataSet) -> State:
     """Return whether the data is there, and whether it is as it was written."""
-    target = workspace.data_root / data_set.path
+    target = locate(workspace, data_set.path)
     if not reading.exists(target) or (target.is_dir() and not any(target.iterdir())):
         return "absent"
     record = _record(workspace, data_set)
@@ -62,7 +63,7 @@ def get(
     mirror: str = "",
     again: bool = False,
 ) -> Path:
-    """Fetch a data set whose licence was agreed to, and return its place in the data root.
+    """Fetch a data set whose licence was agreed to, and return its place: in the nearest data root, if in none yet.
 
     Args:
         workspace: Where it goes.
@@ -76,7 +77,7 @@ def get(
         DataError: The licence wasn't agreed to; the data is there already, or was changed; a file differs from its
             checksum or from the first download, is too large, or can't be converted. The old data is unchanged.
     """
-    target = workspace.data_root / data_set.path
+    target = locate(workspace, data_set.path)
     if not accepted(workspace, data_set):
         raise DataError(f"{data_set.name}: its licence has not been agreed to: {data_set.terms}.")
     _require_free(workspace, data_set, again=again)
@@ -137,7 +138,7 @@ def _require_free(workspace: Workspace, data_set: DataSet, *, again: bool) -> No
     Raises:
         DataError: There is some, or the data of an earlier `get` without `again`.
     """
-    target, now = workspace.data_root / data_set.path, state(workspace, data_set)
+    target, now = locate(workspace, data_set.path), state(workspace, data_set)
     if now == "present" and not again:
         raise DataError(
             f"{target}: {data_set.name} is there, unchanged since it was fetched. --again fetches it again."
@@ -158,7 +159,7 @@ def _convert(data_set: DataSet, files: Sequence[Path], target: Path) -> None:
 
 
 def _record_path(workspace: Workspace, data_set: DataSet) -> Path:
-    target = workspace.data_root / data_set.path
+    target = locate(workspace, data_set.path)
     return target.with_name(f"{target.name}.source.json")
 
 

@@ -24,7 +24,7 @@ _TOKENIZER = "tokenizer.json"
 _SETTINGS = "tokenizer_config.json"
 _OTHER_TOKENIZERS = frozenset(
     {"vocab.txt", "vocab.json", "merges.txt", "added_tokens.json", "spiece.model", "sentencepiece.bpe.model",
-     "tokenizer.model", "special_tokens_map.json"}
+     "tokenizer.model"}
 )  # fmt: skip
 """Further forms of the whole tokenizer, which a loader could prefer."""
 

@@ -174,9 +174,10 @@ def refuse_other_heads(base: Base, head: str, *, where: str) -> None:
 
 def _pooled(base: Base, *, where: str) -> ModelType:
     """Return the type of an encoder, by its pooling and its task."""
-    is_encoder = base.kind == "embedding" and base.architecture != "static"
-    if is_encoder and base.pooling in POOLED:
-        return POOLED[base.pooling]
+    if base.kind == "embedding" and base.architecture != "static" and base.pooling is not None:
+        pooled = POOLED.get(base.pooling)
+        if pooled is not None:
+            return pooled
     if base.kind == "reranker":
         if base.architecture in _ENCODERS:
             return PAIRS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,16 @@ def test_other_data_is_not_replaced(place: Workspace) -> None:
     assert target.read_text(encoding="utf-8") == "{}\n"
 
 
+def test_data_in_a_further_root_is_there(place: Workspace, tmp_path: Path) -> None:
+    """A second copy would hide it."""
+    further = tmp_path / "further/general/pairs.jsonl"
+    further.parent.mkdir(parents=True)
+    further.write_text("{}\n", encoding="utf-8")
+    both = replace(place, further_data_roots=(tmp_path / "further",))
+    with pytest.raises(DataError, match=r"further/general/pairs\.jsonl: own copy"):
+        fetch(both)
+
+
 def test_a_file_that_is_too_large(place: Workspace, server: Hub) -> None:
     """It isn't received to its end."""
     write(place.root, server, largest=20)
@@ -176,6 +187,7 @@ def test_a_mirror_and_a_local_copy(place: Workspace, server: Hub, tmp_path: Path
         fetch(place, again=True, local=(path, path))
 
 
+@pytest.mark.usefixtures("clean_environment")
 def test_the_licence_is_agreed_to_once(place: Workspace, server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without agreement nothing is asked of the server; another text of the licence needs a new one."""
     monkeypatch.chdir(place.root)
@@ -191,6 +203,7 @@ def test_the_licence_is_agreed_to_once(place: Workspace, server: Hub, monkeypatc
     assert isinstance(run(app, ["data", "get", "pairs", "--again"]).exception, DataError)
 
 
+@pytest.mark.usefixtures("clean_environment")
 def test_all_are_listed(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """With state, licence and source; those without an address with what to do."""
     monkeypatch.chdir(place.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,18 @@ from safetensors.numpy import load_file, save_file
 
 from tcmbench import models
 from tcmbench.errors import ParityError, SpecError, UnknownName
-from tcmbench.models import given, weights
+from tcmbench.models import given, hub_layout, weights
 from tcmbench.models.vocabulary import files, parity, report
 from tcmbench.models.vocabulary.tokenizer_json import divided
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
 from tests.models import adapters
-from tests.models.vocabulary.test_tokenizer_json import bpe, unigram
+from tests.models.vocabulary.test_tokenizer_json import TOKENIZERS, bpe, unigram
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tokenizers import Tokenizer
 
     from tcmbench.workspace import Workspace
 
@@ -53,6 +56,45 @@ def test_vectors_are_the_same_to_the_bit(tmp_path: Path, name: str) -> None:
     assert tables[1].keys() == tables[0].keys()
     assert sum(table.nbytes for table in tables[1].values()) < sum(table.nbytes for table in tables[0].values())
     assert models.base_model(place, "small") == small
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_a_bert_is_derived_from_too(tmp_path: Path, kind: str) -> None:
+    """Of either kind of tokenizer; special pieces that stand in a file of their own stay special."""
+    place = derived(tmp_path, "bert")
+    write_bert(tmp_path / "models/bert", TOKENIZERS[kind]())
+    for name, place_of in (
+        ("bert", 'path = "bert"'),
+        ("small", 'derive = { base = "bert", vocabulary = "zh", latin_pieces = 1 }'),
+    ):
+        (tmp_path / f"models/bases/{name}.toml").write_text(f'kind = "embedding"\n{place_of}\nmax_length = 64\n')
+    whole, small = models.base_model(place, "bert"), models.base_model(place, "small")
+    loaded = [models.load(model, cache=place.cache).model for model in (whole, small)]
+    np.testing.assert_array_equal(*[model.encode_texts(["咳嗽三日", "口干，痰黄！"]) for model in loaded])
+    tokenizers = [model.model.tokenizer for model in loaded]
+    assert len(tokenizers[1]) < len(tokenizers[0])
+    assert tokenizers[1].pad_token == tokenizers[0].pad_token is not None
+
+
+def write_bert(folder: Path, tokenizer: Tokenizer) -> None:
+    """Write a random BERT, with its special pieces in special_tokens_map.json alone, as older models have them."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size() + 3, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=64, pad_token_id=0, dtype="float32",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    base = Base(name="bert", kind="embedding", path="bert", pooling="cls", max_length=64)
+    hub_layout.write_embedding_modules(folder, base=base, dimensions=config.hidden_size)
+    first = tokenizer.id_to_token(0)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=first).save_pretrained(folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    special = {"pad_token": settings.pop("pad_token")}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    (folder / "special_tokens_map.json").write_text(json.dumps(special), encoding="utf-8")
 
 
 def test_a_reranker_keeps_its_answers(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""Mean score over the in-domain tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench.boards.columns import ColumnFigure, Heading, mean
+
+if TYPE_CHECKING:
+    from tcmbench.boards.table import BoardRow
+
+HEADING = Heading(
+    position=200,
+    en="Mean",
+    zh="平均",
+    help_en="Mean score over the in-domain tasks, in points; only where all of them have a score.",
+    help_zh="域内任务的平均分（分）；仅在全部任务均有分数时给出。",
+    better="higher",
+    group="in_domain",
+)
+
+
+def figure(row: BoardRow) -> ColumnFigure:
+    """Return the mean over the in_domain tasks."""
+    return mean(row.aggregates.means.get("in_domain"))
