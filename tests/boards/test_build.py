@@ -102,7 +102,7 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     assert row.gate is not None
     both = row.gate.reasons[0]
     assert both.en.startswith("Forgetting (BWT) is ")
-    assert both.zh.startswith("反向迁移为 ")
+    assert both.zh.startswith("遗忘（BWT）为 ")
     assert both.en.split()[3] in both.zh
 
 
