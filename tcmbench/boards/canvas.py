@@ -263,7 +263,7 @@ def place_labels(axes: Axes, points: list[tuple[float, float, str, str]], *, siz
             continue
         taken.append(box)
         middle = to_data(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
-        axes.text(*middle, label, color=colour, fontsize=size, ha="center", va="center", zorder=6)
+        axes.text(middle[0], middle[1], label, color=colour, fontsize=size, ha="center", va="center", zorder=6)
         if math.dist((px, py), near) > _BESIDE * pixels:
             drawn = np.concatenate([drawn, leader])
             axes.plot(*zip((x, y), to_data(near), strict=True), color=colour, linewidth=0.5, alpha=0.5, zorder=1)

@@ -6,6 +6,7 @@ column of a two-column paper (7.7 cm).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.columns import load_added
@@ -17,7 +18,8 @@ from tcmbench.text.numbers import signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tcmbench.boards.cells import Cell, Difference
+    from tcmbench.boards.cells import Difference
+    from tcmbench.boards.columns import Column
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
@@ -52,15 +54,11 @@ def to_latex(table: Table, *, tasks: Sequence[TaskColumn] = ()) -> str:
     """
     environment = "table*" if tasks else "table"
     roles = [role for role in ROLES if any(column.role == role for column in table.columns)]
-    first = [_Column(text(f"answer.{role}").en, lambda row, role=role: _sum(row, role)) for role in roles]
-    first += [
-        _Column(escape(column.HEADING.en), lambda row, column=column: escape(column.figure(row).text.en))
-        for _, column in load_added()
-    ]
+    first = [_Column(text(f"answer.{role}").en, partial(_sum, role=role)) for role in roles]
+    first += [_Column(escape(column.HEADING.en), partial(_added, column=column)) for _, column in load_added()]
     of_tasks = [
         _Column(
-            f"{_breakable(column.title)} ({_breakable(metric_title(column.metric))})",
-            lambda row, name=column.name: _cell(row.cells[name]),
+            f"{_breakable(column.title)} ({_breakable(metric_title(column.metric))})", partial(_score, name=column.name)
         )
         for column in tasks
     ]
@@ -163,7 +161,7 @@ def _line(value: str) -> str:
     return _breakable(value, longest=3 * _LONGEST)
 
 
-def _sum(row: BoardRow, role: Role) -> str:
+def _sum(row: BoardRow, *, role: Role) -> str:
     if row.is_reference:
         return "ref."
     estimate = row.aggregates.of(role)
@@ -181,7 +179,12 @@ def _number(value: float, estimate: Difference) -> str:
     return signed(value, estimate.digits).replace("−", "-")
 
 
-def _cell(cell: Cell) -> str:
+def _added(row: BoardRow, *, column: Column) -> str:
+    return escape(column.figure(row).text.en)
+
+
+def _score(row: BoardRow, *, name: str) -> str:
+    cell = row.cells[name]
     if cell.score is None:
         return f"\\textit{{\\footnotesize {text(f'state.{cell.status}').en}}}"
     shown = f"{cell.score.value:.1f}"

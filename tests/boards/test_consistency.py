@@ -97,17 +97,17 @@ def check_row(table: Table, row: BoardRow) -> None:
 def check_page(table: Table, page: str) -> None:
     """Cells, sums, and the details behind panels and tooltips."""
     data, details = unpacked(page)
-    names = [name for name, _ in load_all()]
+    summaries = load_all()
+    heads = re.findall(r'<th scope="col" data-c="(s?\d+)"', page)
     for place, row in enumerate(table.rows):
         line = page.partition(f'data-row="{place}"')[2].partition("</tr>")[0]
-        cells = re.findall(r"<td(?: class=\"?([\w ]*)\"?)?[^>]*>", line)
-        sums, scores = cells[: len(names)], cells[len(names) :]
-        for name, shown in zip(names, sums, strict=True):
-            figure = dict(load_all())[name].figure(row)
-            assert bool(re.search("[ul]0", shown)) == (getattr(figure.estimate, "verdict", None) in SIGNIFICANT)
-        for at, (column, shown) in enumerate(zip(table.columns, scores, strict=True)):
+        cells = dict(zip(heads, re.findall(r"<td(?: class=\"?([\w ]*)\"?)?[^>]*>", line), strict=True))
+        for at, (_, column) in enumerate(summaries):
+            estimate = column.figure(row).estimate
+            assert bool(re.search("[ul]0", cells[f"s{at}"])) == (getattr(estimate, "verdict", None) in SIGNIFICANT)
+        for at, column in enumerate(table.columns):
             verdict = row.cells[column.name].verdict
-            mark = re.search("([ul])[123]", shown)
+            mark = re.search("([ul])[123]", cells[str(at)])
             assert (mark and mark[1]) == (SIGNIFICANT[verdict][1] if verdict in SIGNIFICANT else None)
             packed = details[place]["cells"]
             assert packed.get("v", [None] * 99)[at] == (VERDICTS.index(verdict) if verdict else None)
