@@ -23,7 +23,7 @@ from tcmbench.store import read_checked, write_checked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.specs.data_set import DataSet
+    from tcmbench.specs.data_set import DataSet, SourceFile
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
@@ -117,7 +117,7 @@ def get(
     return target
 
 
-def _sources(data_set: DataSet, local: Sequence[Path]) -> list[tuple[download.SourceFile, Path | None]]:
+def _sources(data_set: DataSet, local: Sequence[Path]) -> list[tuple[SourceFile, Path | None]]:
     """Return the files with their local copies, if any.
 
     Raises:
@@ -129,7 +129,8 @@ def _sources(data_set: DataSet, local: Sequence[Path]) -> list[tuple[download.So
     if not local and (not data_set.files or not all(file.url for file in data_set.files)):
         how = f"{data_set.manual} Source: {data_set.homepage}"
         raise DataAbsent(Path(data_set.path), what=f"An address of data set {data_set.name}", how=how)
-    return list(zip(data_set.files, local or [None] * len(data_set.files), strict=True))
+    copies: Sequence[Path | None] = local or [None] * len(data_set.files)
+    return list(zip(data_set.files, copies, strict=True))
 
 
 def _require_free(workspace: Workspace, data_set: DataSet, *, again: bool) -> None:
