@@ -148,7 +148,10 @@ def test_unknown_name_says_what_is_close_and_known() -> None:
 
 def test_unknown_option_names_the_known_ones() -> None:
     """A misspelt option gets the known ones."""
-    with pytest.raises(SpecError, match=r"task x: options of syndrome_reranking: bm52.*Known options: record_fields, entry_fields, confusable"):
+    with pytest.raises(
+        SpecError,
+        match=r"task x: options of syndrome_reranking: bm52.*Known options: record_fields, entry_fields, confusable",
+    ):
         plugins.use("task_types", "syndrome_reranking", {"bm52": 3}, where="task x")
 
 

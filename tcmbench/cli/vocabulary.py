@@ -24,7 +24,7 @@ def command(
         Path | None, typer.Option("--text", help="UTF-8 text file, one text per line.", show_default=False)
     ] = None,
 ) -> None:
-    """Report what the Chinese part of a base's vocabulary keeps, and what changes on a text file.
+    """Report what the Chinese part of a vocabulary keeps and changes on a text.
 
     Lines without a changed token have the same vectors.
     """

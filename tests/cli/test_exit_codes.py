@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
-    "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"],
+    "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
     "run": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],

@@ -78,8 +78,12 @@ def test_every_task_of_the_suite_gives_the_scores_of_plain_mteb(hub: Hub, place:
     assert actual.keys() == expected.keys()
     assert len(expected) == len(SUITE.tasks)
     for column, scores in expected.items():
+        if column.startswith("TCMSDRetrievalClosed/"):
+            # ours is that of a classifier, for which one of several syndromes is right; mteb's is recall at 1
+            del scores["accuracy"], scores["main_score"]
+            assert actual[column]["metrics"]["accuracy"] == pytest.approx(scores["hit_rate_at_1"], abs=5e-6)
         common = scores.keys() & actual[column]["metrics"].keys()
-        assert actual[column]["metric"] in common
+        assert actual[column]["metric"] in common | {"accuracy"}
         assert {name: actual[column]["metrics"][name] for name in common} == pytest.approx(
             {name: scores[name] for name in common}, abs=1e-9
         ), column

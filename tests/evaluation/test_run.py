@@ -87,10 +87,10 @@ def test_absent_data_is_told_apart_from_a_failure_and_tried_again(
     place = replace(tiny, cache=tmp_path)
     model, planned = models.base_model(place, "random"), tasks.plan_suite(place, SUITE)
 
-    def absent(*_: object) -> None:
+    def absent(*_: object, **__: object) -> None:
         raise DataAbsent(tmp_path / "hub", what="Data of mteb's task", how="Fetch it.")
 
-    monkeypatch.setattr(evaluate, "_load_data", absent)
+    monkeypatch.setattr(evaluate, "_restrict", absent)
     run.measure(place, model, SUITE.tasks[:1], planned, emit=lambda _: None)
     state = run.read(place, model, planned).states["TinySTS"]
     assert state.state == "not_measured"

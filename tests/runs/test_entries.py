@@ -10,7 +10,7 @@ from tcmbench.records.cells import Cells
 from tcmbench.records.entry import CellState
 from tcmbench.records.model import Model
 from tcmbench.records.planned_suite import PlannedSuite
-from tcmbench.records.reason import Reason
+from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs.entries import Trained, base_entry, variant_entry
 from tcmbench.specs.base import Base
 from tcmbench.specs.suite import Suite, SuiteTask
@@ -42,7 +42,8 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     """Seeds, sets, data, versions, settings and leaks are there; no path of the machine is."""
     variant = Variant(name="v", base="mini-zh", data="records", tuner="full", seeds=(0, 1))
     states = {"Records": CellState("pending", Reason.message("seed 1 is not measured yet"))}
-    trained = Trained([tuned(0), tuned(1)], "2 of 9 records; 2 dropped")
+    leaks = Reasons([Reason.message("2 of 9 records"), Reason.message("2 dropped")])
+    trained = Trained([tuned(0), tuned(1)], leaks)
     entry = variant_entry(variant, PlannedSuite(SUITE, {}), trained=trained, cells=[], states=states, failure=None)
     told = entry.provenance
     assert told["trained seeds"] == "0, 1"
@@ -51,7 +52,7 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     assert told["training packages"] == "numpy 2.4, torch 2.13"
     assert (told["training commit"], told["training hardware"]) == ("abc", "two cores")
     assert told["training environment"] == "INFONCE_TEMPERATURE=0.05"
-    assert told["leaks"] == "2 of 9 records; 2 dropped"
+    assert str(entry.leaks) == "2 of 9 records; 2 dropped"
     assert entry.recipe["training.loss"] == "infonce"
     assert "/opt" not in " ".join(told.values())
     assert entry.cost is not None
