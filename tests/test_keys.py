@@ -68,8 +68,8 @@ REQUIRED = {"endpoint": {"url": "http://localhost", "model": "m", "revision": "1
 """Encoder → options without a default."""
 
 VALUES = (
-    False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"), ("history",),
-    (16,), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
+    False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"),
+    ("history",), (16,), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 

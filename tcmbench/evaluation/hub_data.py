@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tcmbench.errors import DataAbsent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mteb.abstasks import AbsTask
 
@@ -39,7 +39,7 @@ def load(instance: AbsTask) -> None:
     is_pinned = _COMMIT.fullmatch(revision) is not None
     cached = newest_cached(path)
     if is_pinned and cached and all(commit.startswith(revision) for commit in cached.values()):
-        with contextlib.suppress(OSError, ValueError), _offline():  # a configuration may be missing: download it
+        with contextlib.suppress(OSError, ValueError), _offline(cached):  # a configuration may be missing: download it
             instance.load_data()
             if _has_all_parts(instance):
                 return
@@ -121,20 +121,30 @@ def _is_of_network(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def _offline() -> Iterator[None]:
-    """Make `datasets` and the hub's client use only their caches."""
+def _offline(configurations: Iterable[str]) -> Iterator[None]:
+    """Make `datasets` and the hub's client use only their caches.
+
+    Without a network `datasets` lists one configuration of a data set, whichever was cached last, so mteb wouldn't see
+    the candidates of a reranking task.
+    """
     import datasets
     from huggingface_hub import constants
+    from mteb.abstasks import retrieval_dataset_loaders as loaders
 
-    modules: tuple[Any, Any] = (datasets.config, constants)
-    before = [module.HF_HUB_OFFLINE for module in modules]
-    for module in modules:
-        module.HF_HUB_OFFLINE = True
+    listed = list(configurations)
+    replaced: list[tuple[Any, str, Any]] = [
+        (datasets.config, "HF_HUB_OFFLINE", True),
+        (constants, "HF_HUB_OFFLINE", True),
+        (loaders, "get_dataset_config_names", lambda *_, **__: listed),
+    ]
+    before = [getattr(module, name) for module, name, _ in replaced]
+    for module, name, value in replaced:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        for module, value in zip(modules, before, strict=True):
-            module.HF_HUB_OFFLINE = value
+        for (module, name, _), value in zip(replaced, before, strict=True):
+            setattr(module, name, value)
 
 
 def _absent(name: str, path: str, revision: str, reason: str) -> DataAbsent:
