@@ -32,7 +32,7 @@ def to_text(table: Table) -> str:
     for row in table.rows:
         parts = [_difference(row.aggregates.of(role)) for role in roles]
         scores = [_score(row, column.name) for column in shown]
-        lines.append([row.name, *parts, row.gate.outcome if row.gate else _NOTHING, *scores])
+        lines.append([row.name, *parts, row.gate.outcome.replace("_", " ") if row.gate else _NOTHING, *scores])
     said = [] if table.limit is None else [quick_look(table.limit)]
     said += [*_aligned(lines), as_text(table).en]
     return "\n".join(said) + "\n"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SAID: dict[Outcome, str] = {
     "pass": "pass",
     "inconclusive": "INCONCLUSIVE",
+    "too_little_gain": "TOO LITTLE GAIN",
     "regression": "REGRESSION",
     "missing": "MISSING",
     "not_comparable": "NOT COMPARABLE",

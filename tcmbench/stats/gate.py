@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 Rule = Literal["missing", "backward_transfer", "kept", "task_regressed", "task_cap", "gain"]
-Outcome = Literal["pass", "regression", "inconclusive", "missing"]
+Outcome = Literal["pass", "regression", "too_little_gain", "inconclusive", "missing"]
 Said = Literal[
     "not_measured", "base_not_measured", "no_general", "no_task", "no_in_domain", "general_fell", "general_unsure",
     "all_fell", "all_unsure", "task_fell", "beyond_cap", "gain_unsure", "gain_below",
@@ -140,7 +140,7 @@ class Violation(NamedTuple):
     """Task that violates it; empty where the rule is about several."""
 
     certain: bool
-    """Whether harm is shown (True), or just can't be ruled out with this number of items (False)."""
+    """Whether it is shown that the rule is broken (True), or it just isn't shown to hold with this number of items."""
 
     said: Said
     """Key of its message in `SENTENCES`."""
@@ -162,7 +162,8 @@ class GateResult(NamedTuple):
     """The decision and its reasons."""
 
     outcome: Outcome
-    """The first that applies of: missing, regression, inconclusive, pass."""
+    """The first that applies of: missing; regression: harm is shown; too_little_gain: the gain is certainly no larger
+    than the required one, without harm; inconclusive; pass."""
 
     tasks: tuple[TaskVerdict, ...]
     """In the order given."""
@@ -217,7 +218,7 @@ def judge(
         *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
         *_gain_violations(gain, policy),
     ]
-    outcome = _outcome(violations)
+    outcome = _outcome(violations, gain=gain, policy=policy)
     return GateResult(
         outcome=outcome,
         tasks=tuple(verdicts),
@@ -344,9 +345,14 @@ def _facts(estimate: Estimate, **more: float) -> dict[str, float]:
     return {"value": estimate.value, "low": low, "high": high, "level": level, **more}
 
 
-def _outcome(violations: Sequence[Violation]) -> Outcome:
+def _outcome(violations: Sequence[Violation], *, gain: Estimate | None, policy: Policy) -> Outcome:
     if not violations:
         return "pass"
     if any(violation.rule == "missing" for violation in violations):
         return "missing"
-    return "regression" if any(violation.certain for violation in violations) else "inconclusive"
+    certain = {violation.rule for violation in violations if violation.certain}
+    # A small gain, or none, is no harm; the same verdict as on the board decides where it is a loss.
+    fell = gain is not None and verdict_of(gain.interval, policy=policy) == "regressed"
+    if certain - {"gain"} or (certain and fell):
+        return "regression"
+    return "too_little_gain" if certain else "inconclusive"

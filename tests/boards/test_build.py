@@ -12,9 +12,11 @@ from tcmbench import plugins
 from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
 from tcmbench.boards.cells import Difference
-from tcmbench.boards.columns import NOT_TRAINED, nothing, rank
+from tcmbench.boards.columns import NOT_TRAINED, gate_figure, nothing, rank
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
+from tcmbench.boards.summary import to_text
+from tcmbench.boards.texts import Text
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
@@ -104,6 +106,22 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     assert both.en.startswith("Forgetting (BWT) is ")
     assert both.zh.startswith("遗忘（BWT）为 ")
     assert both.en.split()[3] in both.zh
+
+
+def test_a_gain_below_the_required_one_is_no_regression(tmp_path: Path) -> None:
+    """A variant that forgets nothing and gains too little is called that, and the advice is not to forget less."""
+    strict = POLICIES._replace(reference=POLICIES.reference.model_copy(update={"required_gain": 20.0}))
+    entries = [entry(tmp_path, "base", kind="base"), entry(tmp_path, "small", in_domain=0.1)]
+    built = build(SET, SUITE, entries, options=Options(policies=strict))
+    gate = built.row("small").gate
+    assert gate is not None
+    assert (gate.outcome, gate.passed) == ("too_little_gain", False)
+    assert gate_figure(gate).text == Text("too little gain", "增益不足")
+    assert built.recommendation.outcome == "too_little_gain"
+    assert as_text(built).en == (
+        "No variant gains enough yet. Largest significant gain, but no larger than the gate requires: small."
+    )
+    assert " too little gain " in to_text(built)
 
 
 def test_no_gain_is_said(tmp_path: Path) -> None:

@@ -136,10 +136,10 @@ def check_answer(table: Table, page: str) -> None:
         row = table.row(answer.row or "")
         assert row.gate is not None
         assert row.gate.passed
-    if answer.outcome in {"ship", "none_safe", "no_gain", "worse"}:
+    if answer.outcome in {"ship", "none_safe", "too_little_gain", "no_gain", "worse"}:
         gain = table.row(answer.row or "").aggregates.gain
         assert gain is not None
-        assert (answer.outcome != "none_safe") or gain.verdict == "improved"
+        assert (answer.outcome not in {"none_safe", "too_little_gain"}) or gain.verdict == "improved"
         assert (answer.outcome not in {"no_gain", "worse"}) or gain.verdict != "improved"
         sums = table.row(answer.row or "").aggregates
         shown = [e.verdict for e in (sums.in_domain, sums.held_out, sums.general) if e]

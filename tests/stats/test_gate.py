@@ -117,10 +117,21 @@ def test_a_fall_by_just_the_cap_is_not_surely_beyond_it() -> None:
 
 
 def test_a_gain_that_may_be_none_does_not_pass() -> None:
-    """Without a gain nothing ships; where it is significantly below the required one, it is a regression."""
+    """Without a gain nothing ships; a regression is only a loss, and no gain below the required one."""
     assert check(_suite(gain=0.0), policy=POLICY).outcome == "inconclusive"
     assert check(_suite(gain=-2.0), policy=POLICY).outcome == "regression"
-    assert check(_suite(gain=2.0), policy=_policy(required_gain=3.0)).outcome == "regression"
+    assert check(_suite(gain=2.0), policy=_policy(required_gain=3.0)).outcome == "too_little_gain"
+    assert check(_suite(gain=2.0, general=(-3.0, -3.0)), policy=_policy(required_gain=3.0)).outcome == "regression"
+
+
+def test_a_copy_of_the_base_gains_too_little() -> None:
+    """What changed nothing harmed nothing; a loss that counts as unchanged is none either. Neither ever passes."""
+    policy = _policy(inconclusive_passes=True)
+    for delta, noise in ((0.0, 0.0), (-0.3, 1.0)):
+        tasks = [_task("home", "in_domain", delta=delta, noise=noise), _task("general", "general", delta=0, noise=0)]
+        found = check(tasks, policy=policy)
+        assert (found.outcome, found.passed) == ("too_little_gain", False)
+        assert found.tasks[0].verdict == "unchanged"
 
 
 def test_the_figure_alone_can_be_made_enough_for_a_gain() -> None:
