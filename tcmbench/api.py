@@ -134,7 +134,7 @@ class ModelComparison:
     comparison: PairComparison
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row per column: both scores, the difference with its 95% interval, in points, and p by Holm."""
+        """Return one row per column: both scores, the difference with its interval, in points, and p by Holm."""
         import pandas as pd
 
         from tcmbench import strict_json

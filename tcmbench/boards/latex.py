@@ -99,9 +99,10 @@ def _breakable(value: str, *, longest: int = _LONGEST) -> str:
 
 
 def _caption(table: Table, *, has_tasks: bool) -> str:
+    level = escape(table.policy.level)
     said = [
         f"{escape(table.title.en)}: points (0--100).",
-        f"Differences from {_breakable(table.row(table.reference).title)} (ref.), below them their 95\\% intervals.",
+        f"Differences from {_breakable(table.row(table.reference).title)} (ref.), below them their {level} intervals.",
         "$\\uparrow$, $\\downarrow$: significantly better, worse.",
     ]
     if has_tasks:

@@ -23,7 +23,7 @@ _NOTHING = "–"
 
 
 def to_text(table: Table) -> str:
-    """Return the summary: differences and scores in points, differences with 95% intervals, marked if significant."""
+    """Return the summary: differences and scores in points, differences with intervals, marked if significant."""
     measured = [c for c in table.columns if any(row.cells[c.name].score is not None for row in table.rows)]
     shown = measured if len(measured) <= _MOST_COLUMNS else []
     roles = [role for role in ROLES if any(row.aggregates.of(role) for row in table.rows)]

@@ -112,17 +112,17 @@ SENTENCES: Mapping[Said, str] = {
     "no_task": "No task was measured.",
     "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
     'required_gain = "none" in the policy.',
-    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
+    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
+    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): no fall is shown, "
     "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
-    "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): scores fell, "
+    "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): scores fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "all_unsure": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is "
+    "all_unsure": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): no fall is "
     "shown, but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the "
     "margin.",
     "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value:+.2f} points [{low:+.2f}, {high:+.2f}] "
-    "({level:.0%}, p = {p:.2g} after Holm).",
+    "({level:g}%, p = {p:.2g} after Holm).",
     "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], significantly more than "
     "its cap of {limit:g} (p = {p:.2g} after Holm).",
     "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is significantly more than "
@@ -146,7 +146,7 @@ class Violation(NamedTuple):
     """Key of its message in `SENTENCES`."""
 
     facts: Mapping[str, float] = {}
-    """Values of the message: points, levels and p values, unrounded."""
+    """Values of the message: points, levels in percent and p values, unrounded."""
 
     @property
     def message(self) -> str:
@@ -342,7 +342,7 @@ def _gain_violations(gain: Estimate | None, policy: Policy) -> list[Violation]:
 
 def _facts(estimate: Estimate, **more: float) -> dict[str, float]:
     low, high, level = estimate.interval
-    return {"value": estimate.value, "low": low, "high": high, "level": level, **more}
+    return {"value": estimate.value, "low": low, "high": high, "level": 100 * level, **more}
 
 
 def _outcome(violations: Sequence[Violation], *, gain: Estimate | None, policy: Policy) -> Outcome:

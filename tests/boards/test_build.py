@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.columns import NOT_TRAINED, gate_figure, nothing, rank
+from tcmbench.boards.html import to_html
+from tcmbench.boards.latex import to_latex
+from tcmbench.boards.markdown import to_markdown
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
 from tcmbench.boards.summary import to_text
@@ -62,9 +66,9 @@ def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float 
     }
 
 
-def entry(root: Path, name: str, *, kind: str = "variant", **shifts: float) -> Entry:
+def entry(root: Path, name: str, *, kind: str = "variant", noise: float = 0.02, **shifts: float) -> Entry:
     """Return an entry whose roles are shifted against the base's."""
-    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts))  # type: ignore[arg-type]
+    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts, noise=noise))  # type: ignore[arg-type]
 
 
 def table(root: Path, *entries: Entry) -> Table:
@@ -122,6 +126,28 @@ def test_a_gain_below_the_required_one_is_no_regression(tmp_path: Path) -> None:
         "No variant gains enough yet. Largest significant gain, but no larger than the gate requires: small."
     )
     assert " too little gain " in to_text(built)
+
+
+def test_every_interval_has_the_level_of_the_policy(tmp_path: Path) -> None:
+    """Of scores, differences and slices alike; and all that a reader sees names that level."""
+    at = {
+        alpha: build(
+            SET,
+            SUITE,
+            [entry(tmp_path, "base", kind="base"), entry(tmp_path, "other", in_domain=0.1, noise=0.3)],
+            options=Options(
+                policies=POLICIES._replace(reference=POLICIES.reference.model_copy(update={"alpha": alpha}))
+            ),
+        )
+        for alpha in (0.05, 0.2)
+    }
+    narrow, wide = (table.row("other").cells["InDomain0"] for table in (at[0.2], at[0.05]))
+    for part in ("score", "delta"):
+        inner, outer = getattr(narrow, part), getattr(wide, part)
+        assert inner.high - inner.low < 0.8 * (outer.high - outer.low)
+    for written in (to_html(at[0.2]), to_latex(at[0.2]), to_markdown(at[0.2])):
+        assert "80" in written
+        assert not re.search(r"95\\?%", written.partition('id="data"')[0])
 
 
 def test_no_gain_is_said(tmp_path: Path) -> None:

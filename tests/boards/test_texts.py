@@ -15,7 +15,7 @@ from tcmbench.workspace import bundled_content
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 FACTS = {
-    "value": -1.234, "low": -2.0, "high": 0.5, "level": 0.95, "limit": 1.0, "base": 61.5, "tuned": 60.27,
+    "value": -1.234, "low": -2.0, "high": 0.5, "level": 95.0, "limit": 1.0, "base": 61.5, "tuned": 60.27,
     "fall": 1.234, "p": 0.0123,
 }  # fmt: skip
 
