@@ -21,6 +21,7 @@ import numpy as np
 from tcmbench.errors import EvaluationError
 from tcmbench.stats.draws import Draws, mean_over_tasks
 from tcmbench.stats.multiplicity import holm
+from tcmbench.text.numbers import digits_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,22 +113,21 @@ SENTENCES: Mapping[Said, str] = {
     "no_task": "No task was measured.",
     "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
     'required_gain = "none" in the policy.',
-    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): general tasks fell, "
+    "general_fell": "Forgetting (BWT) is {value} [{low}, {high}] ({level:g}%): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): no fall is shown, "
+    "general_unsure": "Forgetting (BWT) is {value} [{low}, {high}] ({level:g}%): no fall is shown, "
     "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
-    "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): scores fell, "
+    "all_fell": "The mean change over all tasks is {value} [{low}, {high}] ({level:g}%): scores fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "all_unsure": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:g}%): no fall is "
+    "all_unsure": "The mean change over all tasks is {value} [{low}, {high}] ({level:g}%): no fall is "
     "shown, but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the "
     "margin.",
-    "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value:+.2f} points [{low:+.2f}, {high:+.2f}] "
+    "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value} points [{low}, {high}] "
     "({level:g}%, p = {p:.2g} after Holm).",
-    "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], significantly more than "
+    "beyond_cap": "{task} fell by {fall:.2f} points [{low}, {high}], significantly more than "
     "its cap of {limit:g} (p = {p:.2g} after Holm).",
-    "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is significantly more than "
-    "{limit:g}.",
-    "gain_below": "The in-domain gain is {value:+.2f}; required is more than {limit:g}.",
+    "gain_unsure": "The in-domain gain is {value} [{low}, {high}]; required is significantly more than {limit:g}.",
+    "gain_below": "The in-domain gain is {value}; required is more than {limit:g}.",
 }
 """Templates of the messages, filled with the task and the facts of a violation."""
 
@@ -154,8 +154,13 @@ class Violation(NamedTuple):
         return self.filled(SENTENCES[self.said])
 
     def filled(self, sentence: str) -> str:
-        """Return a template, of any language, filled with the task and the facts."""
-        return sentence.format(task=self.task, **self.facts)
+        """Return a template, of any language, filled with the task and the facts, rounded as in tables of `check`."""
+        facts: dict[str, float | str] = dict(self.facts)
+        ends = {name: self.facts[name] for name in ("value", "low", "high") if name in self.facts}
+        if ends:
+            digits = digits_of(ends["value"], ends["low"], ends["high"], least=2)
+            facts |= {name: signed(end, digits) for name, end in ends.items()}
+        return sentence.format(task=self.task, **facts)
 
 
 class GateResult(NamedTuple):
