@@ -108,7 +108,7 @@ def _caption(table: Table, *, has_tasks: bool) -> str:
     if has_tasks:
         said.append("Scores: bold, the best; underlined, not significantly different from it.")
     if any(row.kind != "variant" for row in table.rows):
-        said.append("--: without training nothing is forgotten.")
+        said.append("--: without tuning nothing is forgotten.")
     if any(row.aggregates.partial for row in table.rows):
         said.append(f"$^*$ {text('table.partial').en}.")
     if table.limit is not None:

@@ -40,7 +40,7 @@ def to_markdown(table: Table) -> str:
     lines[-1] += f"{escape(table.row(table.reference).title)}, from which the differences are, "
     lines[-1] += f"with {table.policy.level} intervals."
     if any(row.kind != "variant" for row in table.rows):
-        lines[-1] += " –: without training nothing is forgotten."
+        lines[-1] += " –: without tuning nothing is forgotten."
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]

@@ -77,7 +77,7 @@ def _leading(rows: Sequence[BoardRow], all_tied: Tied) -> Recommendation:
 
 
 def _untrained(rows: Sequence[BoardRow], chosen: BoardRow, gain_tied: Tied) -> _Untrained:
-    """Return the models without training that gain more than a variant, or as much, over all tasks that count."""
+    """Return the untuned models that gain more than a variant, or as much, over all tasks that count."""
     if chosen.aggregates.gain_is_partial:
         return _Untrained((), ())
     whole = [

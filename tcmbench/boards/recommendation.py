@@ -29,10 +29,10 @@ class Recommendation:
     """Those that can't be told apart from it: variants that may ship, too, by gain; models by their mean."""
 
     better_untrained: tuple[str, ...] = ()
-    """Models without training whose gain is significantly larger, best first; the reference excluded."""
+    """Untuned models whose gain is significantly larger, best first; the reference excluded."""
 
     equal_untrained: tuple[str, ...] = ()
-    """Models without training whose gain can't be told apart from it."""
+    """Untuned models whose gain can't be told apart from it."""
 
     left_out: tuple[str, ...] = ()
     """Variants (models) that can't be the answer: they have no score on some task."""

@@ -345,8 +345,8 @@ def test_models_without_training_that_do_as_well_are_named(tmp_path: Path) -> No
     )
     assert (built.recommendation.better_untrained, built.recommendation.equal_untrained) == (("tfidf",), ("equal",))
     assert answer(built) == (
-        "Ship tuned. A model without training does significantly better: tfidf. "
-        "A model without training can’t be told apart from it in gain: equal."
+        "Ship tuned. An untuned model does significantly better: tfidf. "
+        "An untuned model can’t be told apart from it in gain: equal."
     )
 
 
