@@ -321,7 +321,7 @@ def test_a_page_alone_has_its_scores_and_no_dead_link(board: Any, table: Table, 
     held = json.loads(files[1].read_text("utf-8"))
     assert held["board"] == table.label
     assert len(held["scores"]) == len(lines)
-    by_cell = {(line["model"], line["task"]): line for line in lines}
+    by_cell = {(line["model"], line["column"]): line for line in lines}
     for row in table.rows:
         for column in table.columns:
             cell, line = row.cells[column.name], by_cell[row.name, column.name]
