@@ -90,7 +90,8 @@ class Leaderboard:
 
         from tcmbench.boards.spreadsheet import to_csv
 
-        return pd.read_csv(io.StringIO(to_csv(self.table)))
+        # A model may be named NA or null: only an empty field has no value.
+        return pd.read_csv(io.StringIO(to_csv(self.table)), keep_default_na=False, na_values=[""])
 
     def figure(self, name: str) -> Figure:
         """Return a picture of the board, such as `pareto`, as matplotlib's figure.
@@ -114,7 +115,7 @@ class Leaderboard:
         return figure
 
     def _repr_html_(self) -> str:
-        shown = self.to_pandas().query("status == 'measured'").pivot_table("score", "model", "task", sort=False)
+        shown = self.to_pandas().query("status == 'measured'").pivot_table("score", "model", "column", sort=False)
         return f"<p>{self.answer}</p>" + str(shown.to_html(float_format="{:.2f}".format))
 
 
@@ -134,7 +135,7 @@ class ModelComparison:
     comparison: PairComparison
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row per column: both scores, the difference with its 95% interval, in points, and p by Holm."""
+        """Return one row per column: both scores, the difference with its interval, in points, and p by Holm."""
         import pandas as pd
 
         from tcmbench import strict_json

@@ -44,7 +44,7 @@ def test_the_baseline_of_the_demo_is_tracked(tracked: set[str]) -> None:
 
 
 def test_the_published_demo_has_the_verdicts_that_the_readme_states() -> None:
-    """One ships, one forgets, one gains nothing; and tuning beats every baseline where it is meant to."""
+    """One ships, one forgets, one gains too little; and tuning beats every baseline where it is meant to."""
     board = json.loads((ROOT / "docs/boards/demo/scores.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in board["rows"]}
     reasons = {name: row["gate"]["reasons"] for name, row in rows.items() if row["kind"] == "variant"}

@@ -43,7 +43,7 @@ def headline(answer: Recommendation) -> Sentence:
 
 
 def notes(answer: Recommendation) -> list[Sentence]:
-    """Return what the headline leaves open: why, ties, models without training, and models that are left out."""
+    """Return what the headline leaves open: why, ties, untuned models, and models that are left out."""
     said = []
     if answer.outcome != "ship" or answer.ties:
         named = () if answer.row is None or answer.outcome in _NAMES_IN_HEADLINE else (answer.row,)

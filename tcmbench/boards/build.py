@@ -194,7 +194,7 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
     detail = details.details(items, comparison.base.items.get(column) if verdict else None)
     cell = Cell(
         status="measured",
-        score=_score(model, draws, column) if draws else None,
+        score=_score(model, draws, column, comparison) if draws else None,
         items=len(items.ids),
         seed_values=tuple(score.record.value * 100 for score in scores),
         metrics={name: sum(score.record.metrics[name] for score in scores) / len(scores) for name in sorted(names)},
@@ -216,9 +216,9 @@ def _cell(model: Measured, column: str, comparison: AgainstReference, verdict: M
     )
 
 
-def _score(model: Measured, draws: Draws, column: str) -> ShownEstimate:
+def _score(model: Measured, draws: Draws, column: str, comparison: AgainstReference) -> ShownEstimate:
     try:
-        return _estimate(draws.estimate(model.name))
+        return _estimate(draws.estimate(model.name, level=1 - comparison.policy.alpha))
     except NoInterval:
         return ShownEstimate(model.points(column))
 

@@ -22,7 +22,7 @@ STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ShownEstimate:
-    """A figure with its 95% interval, in points (0–100)."""
+    """A figure with its interval at 1 − alpha of the policy, in points (0–100)."""
 
     value: Rounded
     """The figure itself."""

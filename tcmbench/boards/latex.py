@@ -99,15 +99,16 @@ def _breakable(value: str, *, longest: int = _LONGEST) -> str:
 
 
 def _caption(table: Table, *, has_tasks: bool) -> str:
+    level = escape(table.policy.level)
     said = [
         f"{escape(table.title.en)}: points (0--100).",
-        f"Differences from {_breakable(table.row(table.reference).title)} (ref.), below them their 95\\% intervals.",
+        f"Differences from {_breakable(table.row(table.reference).title)} (ref.), below them their {level} intervals.",
         "$\\uparrow$, $\\downarrow$: significantly better, worse.",
     ]
     if has_tasks:
         said.append("Scores: bold, the best; underlined, not significantly different from it.")
     if any(row.kind != "variant" for row in table.rows):
-        said.append("--: without training nothing is forgotten.")
+        said.append("--: without tuning nothing is forgotten.")
     if any(row.aggregates.partial for row in table.rows):
         said.append(f"$^*$ {text('table.partial').en}.")
     if table.limit is not None:

@@ -37,9 +37,10 @@ def to_markdown(table: Table) -> str:
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
     lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
     lines += ["", "Points (0–100). **Best**, _tied with the best_; ▲, ▼: significantly better, worse than "]
-    lines[-1] += f"{escape(table.row(table.reference).title)}, from which the differences are, with 95% intervals."
+    lines[-1] += f"{escape(table.row(table.reference).title)}, from which the differences are, "
+    lines[-1] += f"with {table.policy.level} intervals."
     if any(row.kind != "variant" for row in table.rows):
-        lines[-1] += " –: without training nothing is forgotten."
+        lines[-1] += " –: without tuning nothing is forgotten."
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]

@@ -43,7 +43,15 @@ def public(table: Table) -> Table:
     _require_enough_items(table)
     columns = tuple(_column(column, table) for column in table.columns)
     shown = {column.name: column for column in columns}
-    return replace(table, columns=columns, rows=tuple(_row(row, shown) for row in table.rows), public=True)
+    source = str(_without_folders(table.policy_source))
+    return replace(
+        table,
+        columns=columns,
+        rows=tuple(_row(row, shown) for row in table.rows),
+        policy_source=source,
+        command=table.command.replace(table.policy_source, source),
+        public=True,
+    )
 
 
 def _require_complete(table: Table) -> None:

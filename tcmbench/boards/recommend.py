@@ -6,7 +6,7 @@ two models are tied where `comparison.ranks` says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tcmbench.boards.recommendation import Recommendation
 
@@ -49,13 +49,18 @@ def recommend(rows: Sequence[BoardRow], *, gain_tied: Tied, all_tied: Tied) -> R
     chosen = (safe or gaining or ranked)[0]
     untrained = _untrained(rows, chosen, gain_tied)
     return Recommendation(
-        "ship" if safe else "none_safe" if gaining else "worse" if worse else "no_gain",
+        "ship" if safe else _failing(chosen) if gaining else "worse" if worse else "no_gain",
         row=chosen.name,
         ties=tuple(row.name for row in safe[1:] if gain_tied(chosen.name, row.name)),
         better_untrained=untrained.better,
         equal_untrained=untrained.equal,
         left_out=left_out,
     )
+
+
+def _failing(chosen: BoardRow) -> Literal["none_safe", "too_little_gain"]:
+    """Return what keeps the variant with the largest significant gain from passing."""
+    return "too_little_gain" if chosen.gate is not None and chosen.gate.outcome == "too_little_gain" else "none_safe"
 
 
 def _leading(rows: Sequence[BoardRow], all_tied: Tied) -> Recommendation:
@@ -72,7 +77,7 @@ def _leading(rows: Sequence[BoardRow], all_tied: Tied) -> Recommendation:
 
 
 def _untrained(rows: Sequence[BoardRow], chosen: BoardRow, gain_tied: Tied) -> _Untrained:
-    """Return the models without training that gain more than a variant, or as much, over all tasks that count."""
+    """Return the untuned models that gain more than a variant, or as much, over all tasks that count."""
     if chosen.aggregates.gain_is_partial:
         return _Untrained((), ())
     whole = [

@@ -13,11 +13,14 @@ from tcmbench.boards.cells import STRICT
 class Recommendation:
     """The answer to: which variant ships? In a set without variants: which model leads?"""
 
-    outcome: Literal["ship", "none_safe", "no_gain", "worse", "incomplete", "leads", "tied", "single"]
-    """ship: `row` may ship; none_safe: `row` has the largest significant gain, but doesn't pass the gate; no_gain: no
-    variant has a significant gain; worse: all are significantly worse; incomplete: no variant (model) has all its
-    scores; leads: no variants, `row` is significantly better than all other models; tied: `row` has the largest mean,
-    but is not; single: only `row` has a score on every task, so there is nothing to compare."""
+    outcome: Literal[
+        "ship", "none_safe", "too_little_gain", "no_gain", "worse", "incomplete", "leads", "tied", "single"
+    ]
+    """ship: `row` may ship; none_safe: `row` has the largest significant gain, but doesn't pass the gate;
+    too_little_gain: the same, as its gain is no larger than the gate requires; no_gain: no variant has a significant
+    gain; worse: all are significantly worse; incomplete: no variant (model) has all its scores; leads: no variants,
+    `row` is significantly better than all other models; tied: `row` has the largest mean, but is not; single: only
+    `row` has a score on every task, so there is nothing to compare."""
 
     row: str | None = None
     """Name of the row in question."""
@@ -26,10 +29,10 @@ class Recommendation:
     """Those that can't be told apart from it: variants that may ship, too, by gain; models by their mean."""
 
     better_untrained: tuple[str, ...] = ()
-    """Models without training whose gain is significantly larger, best first; the reference excluded."""
+    """Untuned models whose gain is significantly larger, best first; the reference excluded."""
 
     equal_untrained: tuple[str, ...] = ()
-    """Models without training whose gain can't be told apart from it."""
+    """Untuned models whose gain can't be told apart from it."""
 
     left_out: tuple[str, ...] = ()
     """Variants (models) that can't be the answer: they have no score on some task."""

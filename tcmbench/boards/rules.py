@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 def rules(policy: Policy) -> list[Text]:
     """Return the rules that a policy sets, with their limits."""
-    level = f"{100 * (1 - policy.alpha):g}%"
-    said = [_gain(policy, level), text(f"rules.kept_{policy.keep}", level=level, margin=f"{policy.margin:g}")]
+    said = [_gain(policy), text(f"rules.kept_{policy.keep}", level=policy.level, margin=f"{policy.margin:g}")]
     if policy.regressed_tasks == "fail":
         said.append(text("rules.regressed"))
     said.append(text("rules.cap", cap=f"{policy.cap:g}"))
@@ -27,7 +26,7 @@ def rules(policy: Policy) -> list[Text]:
     return said
 
 
-def _gain(policy: Policy, level: str) -> Text:
+def _gain(policy: Policy) -> Text:
     if policy.required_gain is None:
         return text("rules.no_gain")
-    return text(f"rules.gain_{policy.gain_evidence}", level=level, gain=f"{policy.required_gain:g}")
+    return text(f"rules.gain_{policy.gain_evidence}", level=policy.level, gain=f"{policy.required_gain:g}")

@@ -1,12 +1,13 @@
 """`scores.csv`: one line per model and task, for spreadsheets and data frames.
 
 Columns, in points (0–100) with four decimals, or more where an interval would seem to touch zero: model, title, kind,
-base, seeds, task, split, role, metric, status, reason, score, score_low, score_high, delta, delta_low, delta_high,
-p_value, verdict, best, tied, items.
-`task` also takes the values gain_in_domain, gain_held_out and backward_transfer: the summaries of a row, whose figure
-is in the delta columns, and whose reason is set where they leave tasks out. Columns that other packages add to
-the board have the role `column`, their name as task, and their figure as score, in its own unit. An empty number means
-that there is none, for the reason in status and reason. The lines of a quick look end with its `limit`.
+base, seeds, column, task, split, role, metric, status, reason, score, score_low, score_high, delta, delta_low,
+delta_high, p_value, verdict, best, tied, items.
+`column` tells the splits and subsets of a task apart. It and `task` also take the values gain_in_domain, gain_held_out
+and backward_transfer: the summaries of a row, whose figure is in the delta columns, and whose reason is set where they
+leave tasks out. Columns that other packages add to the board have the role `column`, their name as column and task, and
+their figure as score, in its own unit. An empty number means that there is none, for the reason in status and reason.
+The lines of a quick look end with its `limit`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import Role
 
 FIELDS = (
-    "model", "title", "kind", "base", "seeds", "task", "split", "role", "metric", "status", "reason",
+    "model", "title", "kind", "base", "seeds", "column", "task", "split", "role", "metric", "status", "reason",
     "score", "score_low", "score_high", "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied",
     "items",
 )  # fmt: skip
@@ -57,6 +58,7 @@ def to_csv(table: Table) -> str:
 def _line(row: BoardRow, column: TaskColumn, cell: Cell) -> dict[str, str]:
     return {
         **_who(row),
+        "column": _safe(column.name),
         "task": _safe(column.task),
         "split": _safe(column.split),
         "role": column.role,
@@ -85,6 +87,7 @@ def _sums(row: BoardRow) -> list[dict[str, str]]:
     return [
         {
             **_who(row),
+            "column": name,
             "task": name,
             "role": role,
             "status": "measured" if estimate else _without(role, row)[0],
@@ -108,6 +111,7 @@ def _figures(row: BoardRow, added: Sequence[tuple[str, Column]]) -> list[dict[st
     return [
         {
             **_who(row),
+            "column": _safe(name),
             "task": _safe(name),
             "role": "column",
             "status": "not_measured" if figure.value is None else "measured",

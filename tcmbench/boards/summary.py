@@ -23,7 +23,7 @@ _NOTHING = "–"
 
 
 def to_text(table: Table) -> str:
-    """Return the summary: differences and scores in points, differences with 95% intervals, marked if significant."""
+    """Return the summary: differences and scores in points, differences with intervals, marked if significant."""
     measured = [c for c in table.columns if any(row.cells[c.name].score is not None for row in table.rows)]
     shown = measured if len(measured) <= _MOST_COLUMNS else []
     roles = [role for role in ROLES if any(row.aggregates.of(role) for row in table.rows)]
@@ -32,7 +32,7 @@ def to_text(table: Table) -> str:
     for row in table.rows:
         parts = [_difference(row.aggregates.of(role)) for role in roles]
         scores = [_score(row, column.name) for column in shown]
-        lines.append([row.name, *parts, row.gate.outcome if row.gate else _NOTHING, *scores])
+        lines.append([row.name, *parts, row.gate.outcome.replace("_", " ") if row.gate else _NOTHING, *scores])
     said = [] if table.limit is None else [quick_look(table.limit)]
     said += [*_aligned(lines), as_text(table).en]
     return "\n".join(said) + "\n"

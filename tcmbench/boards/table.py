@@ -166,8 +166,8 @@ class GateOutcome:
     """Verdict of the regression gate on a model."""
 
     outcome: Outcome
-    """pass; regression: harm is shown; inconclusive: harm is not ruled out; missing: not all measured; not_comparable:
-    a task, or the model, has no counterpart."""
+    """pass; regression: harm is shown; too_little_gain: none is shown, but the gain is no larger than required;
+    inconclusive: not ruled out; missing: not all measured; not_comparable: a task, or the model, has no counterpart."""
 
     reasons: tuple[English, ...]
     """One sentence for each rule that is not met."""

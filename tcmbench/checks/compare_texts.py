@@ -39,10 +39,10 @@ def as_text(
         in_detail: Whether queries and labels are shown.
         texts: Column → item → text, for queries that are shown.
     """
-    before, after = pair.before.label, pair.after.label
+    before, after, level = pair.before.label, pair.after.label, pair.policy.level
     lines = [
         f"{after} against {before}: set {pair.model_set.name}, suite {pair.planned.suite.name}",
-        f"change = {after} minus {before}, in points, with 95% intervals; p corrected over the tasks (Holm)",
+        f"change = {after} minus {before}, in points, with {level} intervals; p corrected over the tasks (Holm)",
     ]
     if pair.planned.suite.synthetic:
         lines.append("The data is generated: these scores have no medical meaning.")
@@ -54,7 +54,7 @@ def as_text(
         "metric",
         "before",
         "now",
-        "change [95% interval]",
+        f"change [{level} interval]",
         "p",
         "better/worse",
         "first hit",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SAID: dict[Outcome, str] = {
     "pass": "pass",
     "inconclusive": "INCONCLUSIVE",
+    "too_little_gain": "TOO LITTLE GAIN",
     "regression": "REGRESSION",
     "missing": "MISSING",
     "not_comparable": "NOT COMPARABLE",
@@ -66,6 +67,12 @@ def power_line(report: Report) -> str:
     )
 
 
+def _level(models: Sequence[ModelVerdict]) -> str:
+    """Return the level of the models' intervals, for a head; empty where they differ."""
+    levels = {model.policy.level for model in models}
+    return f"{levels.pop()} " if len(levels) == 1 else ""
+
+
 def _range(ordered: Sequence[float], form: str) -> str:
     low, high = form.format(ordered[0]), form.format(ordered[-1])
     return low if low == high else f"{low} to {high}"
@@ -79,10 +86,11 @@ def outcome(model: ModelVerdict) -> str:
 
 def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return header and rows of the table of models."""
+    level = _level(report.models)
     if report.against == "baseline":
-        head: tuple[str, ...] = ("model", "verdict", "tasks", "changed", "mean change [95% interval]")
+        head: tuple[str, ...] = ("model", "verdict", "tasks", "changed", f"mean change [{level}interval]")
     else:
-        head = ("model", "verdict", "gain in domain [95% interval]", "held out", "forgetting (general)", "seeds")
+        head = ("model", "verdict", f"gain in domain [{level}interval]", "held out", "forgetting (general)", "seeds")
     rows: list[tuple[str, ...]] = []
     for model in report.models:
         if report.against == "reference":
@@ -98,7 +106,10 @@ def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return head, rows
 
 
-TASK_HEAD = ("task", "role", "metric", "before", "now", "change [95% interval]", "p (Holm)", "items", "verdict")
+def task_head(model: ModelVerdict) -> tuple[str, ...]:
+    """Return the header of a model's table of tasks."""
+    change = f"change [{_level([model])}interval]"
+    return ("task", "role", "metric", "before", "now", change, "p (Holm)", "items", "verdict")
 
 
 def tasks(model: ModelVerdict, *, only_changed: bool) -> list[tuple[str, ...]]:

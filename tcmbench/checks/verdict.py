@@ -65,7 +65,7 @@ class Report:
     @property
     def outcome(self) -> Outcome:
         """Meaning of the exit code, in a word."""
-        order: Sequence[Outcome] = ("not_comparable", "missing", "regression", "inconclusive")
+        order: Sequence[Outcome] = ("not_comparable", "missing", "regression", "too_little_gain", "inconclusive")
         failed = {model.outcome for model in self.models if not model.passed}
         return next((outcome for outcome in order if outcome in failed), "pass")
 
@@ -85,6 +85,7 @@ class Report:
             return f"PASS: {count} model{'s' * (count != 1)}{unchanged}"
         words = {
             "regression": "REGRESSION",
+            "too_little_gain": "TOO LITTLE GAIN",
             "inconclusive": "INCONCLUSIVE",
             "missing": "MISSING",
             "not_comparable": "NOT COMPARABLE",
@@ -106,12 +107,15 @@ class Report:
         look = "For details: tcmbench compare, with the same models and tasks."
         if self.is_declared:
             look = f"For details: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
-        accept = f"If the change is intended: tcmbench check {self.set_name} --update-baseline"
+        accept = f"\nIf the change is intended: tcmbench check {self.set_name} --update-baseline"
+        after = f"{look}{accept}" if self.against == "baseline" else look
         return {
             "pass": "",
             "inconclusive": "Harm is neither shown nor ruled out: measure more items or seeds, widen the margin, or "
             f"set inconclusive_passes = true in the policy. {look}",
-            "regression": f"{look}\n{accept}" if self.against == "baseline" else look,
+            "too_little_gain": "No harm is shown, but the gain is no larger than required: tune further, or lower "
+            f"required_gain in the policy. {after}",
+            "regression": after,
             "missing": f"Measure the missing scores: tcmbench run {self.set_name}" if self.is_declared else "",
             "not_comparable": f"Review the changes and, if they are intended: tcmbench check {self.set_name} "
             "--update-baseline",

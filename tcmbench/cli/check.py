@@ -81,8 +81,9 @@ def command(
     It reads stored scores: run `tcmbench run SET` first; with --model it measures what is missing. It answers two
     questions: did anything get worse (against the baseline), and may it ship (against the reference); the first line
     names the one that determines the exit code.
-    Exits with 0: pass; 1: a regression, or one that can't be ruled out; 2: an error or a missing score; 3: not
-    comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is also written.
+    Exits with 0: pass; 1: a regression, one that can't be ruled out, or too little gain; 2: an error or a missing
+    score; 3: not comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is
+    also written.
     """
     from tcmbench.checks import check
     from tcmbench.checks.outputs import load

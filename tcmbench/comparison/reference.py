@@ -155,7 +155,9 @@ class AgainstReference:
             before = float(values[self.base.name].mean())
             return {name: SliceChange(float(values[name].mean()) - before, None) for name in others}
         draws = bootstrap(values, clusters=clusters, plan=plan_of(self.policy).on(stream))
-        return {name: SliceChange(*draws.difference(name, self.base.name)) for name in others}
+        return {
+            name: SliceChange(*draws.difference(name, self.base.name, level=1 - self.policy.alpha)) for name in others
+        }
 
     def _resample(self, column: str) -> Resampled | None:
         from tcmbench.stats.gate_evidence import TaskItems, plan_of, resample

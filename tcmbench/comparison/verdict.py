@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from tcmbench.stats.forgetting import Forgetting
     from tcmbench.stats.gate import GateResult, TaskVerdict, Verdict, Violation
 
-Outcome = Literal["pass", "inconclusive", "regression", "missing", "not_comparable"]
+Outcome = Literal["pass", "inconclusive", "too_little_gain", "regression", "missing", "not_comparable"]
 Against = Literal["baseline", "reference"]
 Level = Literal["error", "warning"]
 
-EXIT: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "regression": 1, "missing": 2, "not_comparable": 3}
+EXIT: Mapping[Outcome, int] = {
+    "pass": 0,
+    "inconclusive": 1,
+    "too_little_gain": 1,
+    "regression": 1,
+    "missing": 2,
+    "not_comparable": 3,
+}
 """Exit code of each outcome; the highest among several models applies."""
 
 

@@ -77,6 +77,11 @@ tasks."""
     seed: int = Field(default=0, ge=0)
     """Seed of both."""
 
+    @property
+    def level(self) -> str:
+        """Level of the intervals, 1 − alpha, in words: 95%."""
+        return f"{100 * (1 - self.alpha):g}%"
+
     def requires(self, task: str) -> bool:
         """Return whether a task of the suite must have been measured."""
         return not self.required_tasks or task in self.required_tasks or task in self.caps

@@ -21,6 +21,7 @@ import numpy as np
 from tcmbench.errors import EvaluationError
 from tcmbench.stats.draws import Draws, mean_over_tasks
 from tcmbench.stats.multiplicity import holm
+from tcmbench.text.numbers import digits_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Role = Literal["in_domain", "held_out", "general"]
 Verdict = Literal["improved", "unchanged", "inconclusive", "regressed"]
 Rule = Literal["missing", "backward_transfer", "kept", "task_regressed", "task_cap", "gain"]
-Outcome = Literal["pass", "regression", "inconclusive", "missing"]
+Outcome = Literal["pass", "regression", "too_little_gain", "inconclusive", "missing"]
 Said = Literal[
     "not_measured", "base_not_measured", "no_general", "no_task", "no_in_domain", "general_fell", "general_unsure",
     "all_fell", "all_unsure", "task_fell", "beyond_cap", "gain_unsure", "gain_below",
@@ -112,22 +113,21 @@ SENTENCES: Mapping[Said, str] = {
     "no_task": "No task was measured.",
     "no_in_domain": "No in_domain task was measured, so the gain is unknown. Add one to the suite, or ask for no gain: "
     'required_gain = "none" in the policy.',
-    "general_fell": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): general tasks fell, "
+    "general_fell": "Forgetting (BWT) is {value} [{low}, {high}] ({level:g}%): general tasks fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "general_unsure": "Forgetting (BWT) is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is shown, "
+    "general_unsure": "Forgetting (BWT) is {value} [{low}, {high}] ({level:g}%): no fall is shown, "
     "but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the margin.",
-    "all_fell": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): scores fell, "
+    "all_fell": "The mean change over all tasks is {value} [{low}, {high}] ({level:g}%): scores fell, "
     "and a loss beyond the margin of {limit:g} is not ruled out.",
-    "all_unsure": "The mean change over all tasks is {value:+.2f} [{low:+.2f}, {high:+.2f}] ({level:.0%}): no fall is "
+    "all_unsure": "The mean change over all tasks is {value} [{low}, {high}] ({level:g}%): no fall is "
     "shown, but a loss beyond the margin of {limit:g} is not ruled out. Measure more items or tasks, or widen the "
     "margin.",
-    "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value:+.2f} points [{low:+.2f}, {high:+.2f}] "
-    "({level:.0%}, p = {p:.2g} after Holm).",
-    "beyond_cap": "{task} fell by {fall:.2f} points [{low:+.2f}, {high:+.2f}], significantly more than "
+    "task_fell": "{task} went from {base:.2f} to {tuned:.2f}: {value} points [{low}, {high}] "
+    "({level:g}%, p = {p:.2g} after Holm).",
+    "beyond_cap": "{task} fell by {fall:.2f} points [{low}, {high}], significantly more than "
     "its cap of {limit:g} (p = {p:.2g} after Holm).",
-    "gain_unsure": "The in-domain gain is {value:+.2f} [{low:+.2f}, {high:+.2f}]; required is significantly more than "
-    "{limit:g}.",
-    "gain_below": "The in-domain gain is {value:+.2f}; required is more than {limit:g}.",
+    "gain_unsure": "The in-domain gain is {value} [{low}, {high}]; required is significantly more than {limit:g}.",
+    "gain_below": "The in-domain gain is {value}; required is more than {limit:g}.",
 }
 """Templates of the messages, filled with the task and the facts of a violation."""
 
@@ -140,13 +140,13 @@ class Violation(NamedTuple):
     """Task that violates it; empty where the rule is about several."""
 
     certain: bool
-    """Whether harm is shown (True), or just can't be ruled out with this number of items (False)."""
+    """Whether it is shown that the rule is broken (True), or it just isn't shown to hold with this number of items."""
 
     said: Said
     """Key of its message in `SENTENCES`."""
 
     facts: Mapping[str, float] = {}
-    """Values of the message: points, levels and p values, unrounded."""
+    """Values of the message: points, levels in percent and p values, unrounded."""
 
     @property
     def message(self) -> str:
@@ -154,15 +154,21 @@ class Violation(NamedTuple):
         return self.filled(SENTENCES[self.said])
 
     def filled(self, sentence: str) -> str:
-        """Return a template, of any language, filled with the task and the facts."""
-        return sentence.format(task=self.task, **self.facts)
+        """Return a template, of any language, filled with the task and the facts, rounded as in tables of `check`."""
+        facts: dict[str, float | str] = dict(self.facts)
+        ends = {name: self.facts[name] for name in ("value", "low", "high") if name in self.facts}
+        if ends:
+            digits = digits_of(ends["value"], ends["low"], ends["high"], least=2)
+            facts |= {name: signed(end, digits) for name, end in ends.items()}
+        return sentence.format(task=self.task, **facts)
 
 
 class GateResult(NamedTuple):
     """The decision and its reasons."""
 
     outcome: Outcome
-    """The first that applies of: missing, regression, inconclusive, pass."""
+    """The first that applies of: missing; regression: harm is shown; too_little_gain: the gain is certainly no larger
+    than the required one, without harm; inconclusive; pass."""
 
     tasks: tuple[TaskVerdict, ...]
     """In the order given."""
@@ -217,7 +223,7 @@ def judge(
         *(violation for verdict in verdicts for violation in _cap_violations(verdict, policy)),
         *_gain_violations(gain, policy),
     ]
-    outcome = _outcome(violations)
+    outcome = _outcome(violations, gain=gain, policy=policy)
     return GateResult(
         outcome=outcome,
         tasks=tuple(verdicts),
@@ -341,12 +347,17 @@ def _gain_violations(gain: Estimate | None, policy: Policy) -> list[Violation]:
 
 def _facts(estimate: Estimate, **more: float) -> dict[str, float]:
     low, high, level = estimate.interval
-    return {"value": estimate.value, "low": low, "high": high, "level": level, **more}
+    return {"value": estimate.value, "low": low, "high": high, "level": 100 * level, **more}
 
 
-def _outcome(violations: Sequence[Violation]) -> Outcome:
+def _outcome(violations: Sequence[Violation], *, gain: Estimate | None, policy: Policy) -> Outcome:
     if not violations:
         return "pass"
     if any(violation.rule == "missing" for violation in violations):
         return "missing"
-    return "regression" if any(violation.certain for violation in violations) else "inconclusive"
+    certain = {violation.rule for violation in violations if violation.certain}
+    # A small gain, or none, is no harm; the same verdict as on the board decides where it is a loss.
+    fell = gain is not None and verdict_of(gain.interval, policy=policy) == "regressed"
+    if certain - {"gain"} or (certain and fell):
+        return "regression"
+    return "too_little_gain" if certain else "inconclusive"

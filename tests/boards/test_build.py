@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,14 @@ from tcmbench import plugins
 from tcmbench.boards.answer import as_text
 from tcmbench.boards.build import build
 from tcmbench.boards.cells import Difference
-from tcmbench.boards.columns import NOT_TRAINED, nothing, rank
+from tcmbench.boards.columns import NOT_TRAINED, gate_figure, nothing, rank
+from tcmbench.boards.html import to_html
+from tcmbench.boards.latex import to_latex
+from tcmbench.boards.markdown import to_markdown
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommend import recommend
+from tcmbench.boards.summary import to_text
+from tcmbench.boards.texts import Text
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
@@ -60,9 +66,9 @@ def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float 
     }
 
 
-def entry(root: Path, name: str, *, kind: str = "variant", **shifts: float) -> Entry:
+def entry(root: Path, name: str, *, kind: str = "variant", noise: float = 0.02, **shifts: float) -> Entry:
     """Return an entry whose roles are shifted against the base's."""
-    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts))  # type: ignore[arg-type]
+    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts, noise=noise))  # type: ignore[arg-type]
 
 
 def table(root: Path, *entries: Entry) -> Table:
@@ -104,6 +110,44 @@ def test_the_gate_tells_the_board_in_both_languages(tmp_path: Path) -> None:
     assert both.en.startswith("Forgetting (BWT) is ")
     assert both.zh.startswith("遗忘（BWT）为 ")
     assert both.en.split()[3] in both.zh
+
+
+def test_a_gain_below_the_required_one_is_no_regression(tmp_path: Path) -> None:
+    """A variant that forgets nothing and gains too little is called that, and the advice is not to forget less."""
+    strict = POLICIES._replace(reference=POLICIES.reference.model_copy(update={"required_gain": 20.0}))
+    entries = [entry(tmp_path, "base", kind="base"), entry(tmp_path, "small", in_domain=0.1)]
+    built = build(SET, SUITE, entries, options=Options(policies=strict))
+    gate = built.row("small").gate
+    assert gate is not None
+    assert (gate.outcome, gate.passed) == ("too_little_gain", False)
+    assert gate_figure(gate).text == Text("too little gain", "增益不足")
+    assert built.recommendation.outcome == "too_little_gain"
+    assert as_text(built).en == (
+        "No variant gains enough yet. Largest significant gain, but no larger than the gate requires: small."
+    )
+    assert " too little gain " in to_text(built)
+
+
+def test_every_interval_has_the_level_of_the_policy(tmp_path: Path) -> None:
+    """Of scores, differences and slices alike; and all that a reader sees names that level."""
+    at = {
+        alpha: build(
+            SET,
+            SUITE,
+            [entry(tmp_path, "base", kind="base"), entry(tmp_path, "other", in_domain=0.1, noise=0.3)],
+            options=Options(
+                policies=POLICIES._replace(reference=POLICIES.reference.model_copy(update={"alpha": alpha}))
+            ),
+        )
+        for alpha in (0.05, 0.2)
+    }
+    narrow, wide = (table.row("other").cells["InDomain0"] for table in (at[0.2], at[0.05]))
+    for part in ("score", "delta"):
+        inner, outer = getattr(narrow, part), getattr(wide, part)
+        assert inner.high - inner.low < 0.8 * (outer.high - outer.low)
+    for written in (to_html(at[0.2]), to_latex(at[0.2]), to_markdown(at[0.2])):
+        assert "80" in written
+        assert not re.search(r"95\\?%", written.partition('id="data"')[0])
 
 
 def test_no_gain_is_said(tmp_path: Path) -> None:
@@ -301,8 +345,8 @@ def test_models_without_training_that_do_as_well_are_named(tmp_path: Path) -> No
     )
     assert (built.recommendation.better_untrained, built.recommendation.equal_untrained) == (("tfidf",), ("equal",))
     assert answer(built) == (
-        "Ship tuned. A model without training does significantly better: tfidf. "
-        "A model without training can’t be told apart from it in gain: equal."
+        "Ship tuned. An untuned model does significantly better: tfidf. "
+        "An untuned model can’t be told apart from it in gain: equal."
     )
 
 

@@ -136,15 +136,19 @@ def check_answer(table: Table, page: str) -> None:
         row = table.row(answer.row or "")
         assert row.gate is not None
         assert row.gate.passed
-    if answer.outcome in {"ship", "none_safe", "no_gain", "worse"}:
+    if answer.outcome in {"ship", "none_safe", "too_little_gain", "no_gain", "worse"}:
         gain = table.row(answer.row or "").aggregates.gain
         assert gain is not None
-        assert (answer.outcome != "none_safe") or gain.verdict == "improved"
+        assert (answer.outcome not in {"none_safe", "too_little_gain"}) or gain.verdict == "improved"
         assert (answer.outcome not in {"no_gain", "worse"}) or gain.verdict != "improved"
         sums = table.row(answer.row or "").aggregates
         shown = [e.verdict for e in (sums.in_domain, sums.held_out, sums.general) if e]
         assert first_screen.count(">significantly better<") == shown.count("improved")
         assert first_screen.count(">significantly worse<") == shown.count("regressed")
+        if sums.general is not None and sums.general.low is not None and sums.general.high is not None:
+            within, beyond = sums.general.low >= -table.policy.margin, sums.general.high < -table.policy.margin
+            said = "within the margin" if within else "exceeds the margin" if beyond else "may exceed the margin"
+            assert f">{said}<" in first_screen
     assert ("Every model has a score on every task." in page) == all(
         cell.status == "measured" for row in table.rows for cell in row.cells.values()
     )

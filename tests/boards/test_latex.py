@@ -68,7 +68,7 @@ def test_it_compiles_and_fits(table: Table, tmp_path: Path, width: str, tasks: b
 def test_the_caption_explains_every_mark(table: Table) -> None:
     """Arrows, bold and underlined figures, the reference, and what has forgotten nothing."""
     roles, tasks = to_latex(table), to_latex(table, tasks=table.columns)
-    for mark in ("\\uparrow", "(ref.)", "95\\% intervals", "--: without training"):
+    for mark in ("\\uparrow", "(ref.)", "95\\% intervals", "--: without tuning"):
         assert mark in roles.partition("\\label")[0]
     assert "underlined" not in roles
     assert "bold, the best; underlined" in tasks.partition("\\label")[0]

@@ -82,7 +82,9 @@ def _marked(entry: Entry) -> Entry:
 
 def board(fake: fakes.Fake, *, public: bool) -> Table:
     """Return the table of a set."""
-    options = Options(cards=fake.cards, policies=POLICIES, public=public)
+    policy = f"/home/{CANARY}/strict.toml"
+    command = f"tcmbench board fake --public --policy {policy}"
+    options = Options(cards=fake.cards, policies=POLICIES._replace(source=policy), command=command, public=public)
     return build(fake.model_set, fake.suite, fake.entries, options=options)
 
 

@@ -159,13 +159,17 @@ def test_a_board_that_ships_says_what_to_do_next(table: Table) -> None:
     ("outcome", "told", "advice"),
     [
         ("none_safe", "none_safe_note", "next_safe"),
+        ("too_little_gain", "too_little_gain_note", "next_gain"),
         ("no_gain", "no_gain_note", "next_gain"),
         ("incomplete", "incomplete_note", "next_run"),
         ("worse", "worse_note", "next_gain"),
     ],
 )
 def test_every_other_outcome_says_why_and_what_to_do_next(
-    table: Table, outcome: Literal["none_safe", "no_gain", "incomplete", "worse"], told: str, advice: str
+    table: Table,
+    outcome: Literal["none_safe", "too_little_gain", "no_gain", "incomplete", "worse"],
+    told: str,
+    advice: str,
 ) -> None:
     """Each answer has its own explanation and its own advice, and no command of a shipping one."""
     row = next(row for row in table.rows if row.complete and not row.is_reference)

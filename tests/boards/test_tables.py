@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench.api import Leaderboard
 from tcmbench.boards import latex, markdown
 from tcmbench.boards.build import build
 from tcmbench.boards.citation import to_bibtex
@@ -175,3 +176,14 @@ def test_the_citation_names_the_author_of_the_board(table: Table) -> None:
     assert table.label == f"{table.name}-{table.digest[:8]}"
     assert other.label != table.label
     assert to_bibtex(other) != to_bibtex(table)
+
+
+def test_two_splits_of_a_task_stay_apart(table: Table) -> None:
+    """In the spreadsheet and in a notebook: each has its own score, and none is a mean of both."""
+    first, second, *others = table.columns
+    board = replace(table, columns=(first, replace(second, task=first.task, split="dev"), *others))
+    lines = list(csv.DictReader(io.StringIO(to_csv(board))))
+    assert len({(line["model"], line["column"]) for line in lines}) == len(lines)
+    shown = Leaderboard(lambda: board)._repr_html_()
+    scores = [cell.score for row in board.rows for cell in row.cells.values() if cell.score is not None]
+    assert [f"{score.value:.2f}" for score in scores if f"<td>{score.value:.2f}</td>" not in shown] == []

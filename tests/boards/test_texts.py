@@ -15,7 +15,7 @@ from tcmbench.workspace import bundled_content
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 FACTS = {
-    "value": -1.234, "low": -2.0, "high": 0.5, "level": 0.95, "limit": 1.0, "base": 61.5, "tuned": 60.27,
+    "value": -1.234, "low": -2.0, "high": 0.5, "level": 95.0, "limit": 1.0, "base": 61.5, "tuned": 60.27,
     "fall": 1.234, "p": 0.0123,
 }  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_what_has_no_chinese_stands_in_english() -> None:
 def test_the_gate_says_the_same_in_both_languages(said: str) -> None:
     """Every sentence of the gate has a Chinese one with the same task and the same numbers."""
     sentence = gate_reason(Violation("gain", "MyTask/dev", True, said, FACTS))  # type: ignore[arg-type]
-    number = re.compile(r"[+-]?\d+(?:\.\d+)?%?|MyTask/dev")
+    number = re.compile(r"[+−]?\d+(?:\.\d+)?%?|MyTask/dev")
     assert sorted(number.findall(sentence.zh)) == sorted(number.findall(sentence.en))
     assert CHINESE.search(sentence.zh)
     assert not CHINESE.search(sentence.en)

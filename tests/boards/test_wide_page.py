@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    """Return a board of twelve tasks, the first of which has a Chinese title."""
+    """Return a board of twelve tasks, the first of which have Chinese titles, one longer than a column is wide."""
     fake = make(tmp_path_factory.mktemp("scores"), Shape(variants=6, columns=12, items=30, seeds=1))
-    first, *others = fake.suite.tasks
+    first, second, *others = fake.suite.tasks
     named = first.model_copy(update={"title": "Pictures", "title_zh": "临床表现"})
-    suite = fake.suite.model_copy(update={"tasks": (named, *others)})
+    long = second.model_copy(update={"title": "Probes", "title_zh": "TBOSD 线性探针 住院病历十个证型的重排序"})
+    suite = fake.suite.model_copy(update={"tasks": (named, long, *others)})
     return build(fake.model_set, suite, fake.entries, options=Options(cards=fake.cards, policies=POLICIES))
 
 
@@ -94,6 +95,17 @@ def test_the_last_score_is_reached_under_its_head(board: Any, width: int) -> Non
     assert name["right"] < cell["left"]
     assert cell["right"] <= box["right"]
     assert not one(board, "#further").is_displayed()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_heads_are_as_wide_as_their_columns(board: Any, page: Path, width: int, language: str) -> None:
+    """Long ones wrap: none is cut off at the next column."""
+    resize(board, width, 844)
+    load(board, page, f"#lang={language}")
+    settle(board)
+    wider = "[...document.querySelectorAll('.heads button')].filter((b) => b.scrollWidth > b.parentNode.clientWidth)"
+    assert board.execute_script(f"return {wider}.map((b) => b.textContent)") == []
 
 
 def test_gain_and_forgetting_stay_in_view(board: Any) -> None:
@@ -309,7 +321,7 @@ def test_a_page_alone_has_its_scores_and_no_dead_link(board: Any, table: Table, 
     held = json.loads(files[1].read_text("utf-8"))
     assert held["board"] == table.label
     assert len(held["scores"]) == len(lines)
-    by_cell = {(line["model"], line["task"]): line for line in lines}
+    by_cell = {(line["model"], line["column"]): line for line in lines}
     for row in table.rows:
         for column in table.columns:
             cell, line = row.cells[column.name], by_cell[row.name, column.name]

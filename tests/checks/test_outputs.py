@@ -221,3 +221,17 @@ def test_variants_against_the_reference_are_told_with_gain_and_forgetting(whole:
     assert "gain in domain [95% interval]" in text
     single = [replace(verdict, seeds=1) for verdict in verdicts]
     assert "1 (items only)" in outputs.load("console").render(report(single, against="reference"))
+
+
+@pytest.mark.parametrize("against", ["baseline", "reference"])
+def test_heads_name_the_level_of_the_intervals(whole: MeasuredSet, against: Against) -> None:
+    """That of the policy, also in the messages, and none where models have different ones."""
+    policy = POLICIES.reference.model_copy(update={"alpha": 0.001})
+    strict = AgainstReference(whole, policy=policy).judge("random-full-00")
+    for name in ("console", "markdown"):
+        text = outputs.load(name).render(report([strict], against=against))
+        assert "[99.9% interval]" in text
+        assert "95%" not in text
+        assert "100%" not in text.replace("probability 100%", "")
+        both = [strict, AgainstReference(whole, policy=POLICIES.reference).judge("random-full-00")]
+        assert "[interval]" in outputs.load(name).render(report(both, against=against))

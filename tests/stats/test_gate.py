@@ -12,7 +12,7 @@ from tcmbench.errors import EvaluationError, ScoreMissing
 from tcmbench.specs.policy import Policy
 from tcmbench.stats import gate_evidence
 from tcmbench.stats.estimates import Interval
-from tcmbench.stats.gate import GateResult, judge, verdict_of
+from tcmbench.stats.gate import GateResult, Violation, judge, verdict_of
 from tcmbench.stats.gate_evidence import TaskItems
 from tcmbench.stats.multiplicity import holm
 from tcmbench.stats.paired import bootstrap
@@ -75,7 +75,7 @@ def test_a_sure_loss_beyond_the_margin_is_a_regression() -> None:
     found = check(_suite(general=(-3.0, -3.0)), policy=POLICY)
     assert found.outcome == "regression"
     assert [(v.rule, v.certain) for v in found.violations] == [("backward_transfer", True)]
-    assert "-3.00" in found.violations[0].message
+    assert "−3.00" in found.violations[0].message
     assert found.tasks[1].verdict == "regressed"
 
 
@@ -116,11 +116,29 @@ def test_a_fall_by_just_the_cap_is_not_surely_beyond_it() -> None:
     assert check(_suite(general=(-5.01, 9.0)), policy=POLICY).outcome == "pass"
 
 
+def test_messages_round_as_tables_do() -> None:
+    """A true minus, and an interval that excludes zero isn't shown as one that touches it."""
+    facts = {"value": -1.5, "low": -2.996, "high": -0.003, "level": 99.9, "limit": 1.0}
+    fell = Violation("backward_transfer", "", True, "general_fell", facts)
+    assert fell.message.startswith("Forgetting (BWT) is −1.500 [−2.996, −0.003] (99.9%): general tasks fell")
+
+
 def test_a_gain_that_may_be_none_does_not_pass() -> None:
-    """Without a gain nothing ships; where it is significantly below the required one, it is a regression."""
+    """Without a gain nothing ships; a regression is only a loss, and no gain below the required one."""
     assert check(_suite(gain=0.0), policy=POLICY).outcome == "inconclusive"
     assert check(_suite(gain=-2.0), policy=POLICY).outcome == "regression"
-    assert check(_suite(gain=2.0), policy=_policy(required_gain=3.0)).outcome == "regression"
+    assert check(_suite(gain=2.0), policy=_policy(required_gain=3.0)).outcome == "too_little_gain"
+    assert check(_suite(gain=2.0, general=(-3.0, -3.0)), policy=_policy(required_gain=3.0)).outcome == "regression"
+
+
+def test_a_copy_of_the_base_gains_too_little() -> None:
+    """What changed nothing harmed nothing; a loss that counts as unchanged is none either. Neither ever passes."""
+    policy = _policy(inconclusive_passes=True)
+    for delta, noise in ((0.0, 0.0), (-0.3, 1.0)):
+        tasks = [_task("home", "in_domain", delta=delta, noise=noise), _task("general", "general", delta=0, noise=0)]
+        found = check(tasks, policy=policy)
+        assert (found.outcome, found.passed) == ("too_little_gain", False)
+        assert found.tasks[0].verdict == "unchanged"
 
 
 def test_the_figure_alone_can_be_made_enough_for_a_gain() -> None:

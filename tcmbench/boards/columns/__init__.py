@@ -153,6 +153,7 @@ def nothing(why: Text, *, said: Text = DASH) -> ColumnFigure:
 _OUTCOMES = {
     "pass": (3.0, Text("pass", "通过")),
     "inconclusive": (2.0, Text("unsure", "未定")),
+    "too_little_gain": (1.5, Text("too little gain", "增益不足")),
     "regression": (1.0, Text("fails", "未通过")),
     "missing": (0.0, Text("missing", "缺失")),
     "not_comparable": (-1.0, Text("not comparable", "不可比较")),

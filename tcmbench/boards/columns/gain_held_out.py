@@ -13,8 +13,8 @@ HEADING = Heading(
     position=20,
     en="Gain held out",
     zh="留出增益",
-    help_en="Mean difference from the reference over the held-out tasks, in points, with its 95% interval.",
-    help_zh="留出任务上相对参照模型的平均差值（分），附 95% 置信区间。",
+    help_en="Mean difference from the reference over the held-out tasks, in points, with its interval.",
+    help_zh="留出任务上相对参照模型的平均差值（分），附置信区间。",
     better="higher",
     frozen=True,
 )

@@ -13,8 +13,8 @@ HEADING = Heading(
     position=10,
     en="Gain in domain",
     zh="域内增益",
-    help_en="Mean difference from the reference over the in-domain tasks, in points, with its 95% interval.",
-    help_zh="域内任务上相对参照模型的平均差值（分），附 95% 置信区间。",
+    help_en="Mean difference from the reference over the in-domain tasks, in points, with its interval.",
+    help_zh="域内任务上相对参照模型的平均差值（分），附置信区间。",
     better="higher",
     frozen=True,
 )

@@ -14,8 +14,9 @@ HEADING = Heading(
     en="Gate",
     zh="门禁",
     help_en="Verdict of the regression gate within the limits above: pass, fails (harm is shown), "
-    "unsure (harm is not ruled out), or missing (not everything is measured).",
-    help_zh="按上述限度的回归门禁结论：通过；未通过（确有损害）；未定（不能排除损害）；缺失（测量不完整）。",
+    "too little gain (no harm is shown, but the gain is no larger than required), unsure (harm, or too little gain, "
+    "is not ruled out), or missing (not everything is measured).",
+    help_zh="按上述限度的回归门禁结论：通过；未通过（确有损害）；增益不足（未见损害，但增益未超过要求）；未定（不能排除损害或增益不足）；缺失（测量不完整）。",
     better="higher",
 )
 

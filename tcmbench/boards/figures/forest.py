@@ -18,8 +18,8 @@ CAPTION = Caption(
     position=20,
     title=Text("Difference by task", "各任务差值"),
     text=Text(
-        "Difference from the reference with its 95% interval, task by task.",
-        "各任务与参照模型之差及其 95% 区间。",
+        "Difference from the reference with its interval, task by task.",
+        "各任务与参照模型之差及其区间。",
     ),
     leads=True,
 )

@@ -18,10 +18,10 @@ CAPTION = Caption(
     position=10,
     title=Text("Gain against forgetting", "增益与遗忘"),
     text=Text(
-        "Each point is a variant with its 95% intervals, the diamond is the reference. The line "
+        "Each point is a variant with its intervals, the diamond is the reference. The line "
         "joins those that no other variant exceeds on both; of more than 12, only these show intervals. "
         "The dotted line is the margin: left of it too much is forgotten. Up and to the right is better.",
-        "每点为一个变体及其 95% 区间，菱形为参照模型。折线连接未被其他变体同时超越者；"
+        "每点为一个变体及其区间，菱形为参照模型。折线连接未被其他变体同时超越者；"
         "超过 12 个变体时仅这些显示区间。"
         "虚线为允许范围，其左侧遗忘过多。越靠右上越好。",
     ),

@@ -19,11 +19,11 @@ CAPTION = Caption(
     position=30,
     title=Text("Where the gain comes from", "增益来自何处"),
     text=Text(
-        f"Mean difference by slice, with its 95% interval where it has at least {FEWEST_CLUSTERS} independent items "
+        f"Mean difference by slice, with its interval where it has at least {FEWEST_CLUSTERS} independent items "
         "(patients): with fewer, intervals would be too narrow. "
         "Head labels are the most frequent ones with half of the items, mid the next up to 80%, "
         "tail the rest.",
-        f"按分组的平均差值；至少有 {FEWEST_CLUSTERS} 个独立条目（患者）时附 95% 区间，更少则区间过窄，故不给出。"
+        f"按分组的平均差值；至少有 {FEWEST_CLUSTERS} 个独立条目（患者）时附区间，更少则区间过窄，故不给出。"
         "高频标签为合计占一半条目的最常见标签，中频为其后至 80% 者，低频为其余。",
     ),
 )

@@ -4,7 +4,7 @@
 (() => {
   const ends = (name, [value, low, high] = []) => ({ [name]: value, [`${name}_low`]: low, [`${name}_high`]: high });
   function lineOf(cell, column) {
-    const common = { task: column.name, role: column.role, metric: [column.metric].flat()[0] };
+    const common = { column: column.name, role: column.role, metric: [column.metric].flat()[0] };
     if (cell.x) return { ...common, status: cell.x, reason: [cell.why].flat()[0] };
     const p = cell.p === undefined ? undefined : cell.p || "<0.001";
     return { ...common, status: "measured", reason: [cell.why].flat()[0], ...ends("score", cell.s), ...ends("delta", cell.d),
@@ -13,7 +13,7 @@
   function sumsOf(place) {
     return board.summaries.flatMap((name, number) => {
       const value = $(`#model-${place} [data-c="s${number}"]`).dataset.v;
-      return value === undefined ? [] : [{ task: name, role: "column", status: "measured", score: Number(value) }];
+      return value === undefined ? [] : [{ column: name, role: "column", status: "measured", score: Number(value) }];
     });
   }
   async function lines() {
@@ -24,7 +24,7 @@
     }
     return all;
   }
-  const fields = ["model", "title", "kind", "task", "role", "metric", "status", "reason", "score", "score_low", "score_high",
+  const fields = ["model", "title", "kind", "column", "role", "metric", "status", "reason", "score", "score_low", "score_high",
     "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied", "items"];
   // A spreadsheet takes text that begins with a sign for a formula.
   const safe = (value) => typeof value === "string" && /^\s*[=+@−-]|^[\t\r\n]/.test(value.normalize("NFKC")) ? "'" + value : value;

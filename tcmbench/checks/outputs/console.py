@@ -33,11 +33,15 @@ def _decided(report: Report) -> list[str]:
         lines += ["", f"{', '.join(model.name for model in models)}: {texts.outcome(models[0])}"]
         rows = texts.tasks(models[0], only_changed=True)
         if rows:
-            lines += texts.aligned(texts.TASK_HEAD, rows, indent="    ")
+            lines += texts.aligned(texts.task_head(models[0]), rows, indent="    ")
         lines += [f"  ✗ {rule}: {text}" for rule, _, text in findings]
     for model in report.models:
         rows = texts.tasks(model, only_changed=True)
         if model.against == "baseline" and rows and not model.findings:
-            lines += ["", f"{model.name}: {texts.outcome(model)}", *texts.aligned(texts.TASK_HEAD, rows, indent="    ")]
+            lines += [
+                "",
+                f"{model.name}: {texts.outcome(model)}",
+                *texts.aligned(texts.task_head(model), rows, indent="    "),
+            ]
     power = texts.power_line(report)
     return [*lines, "", *([power] if power else []), report.headline, *([report.advice] if report.advice else [])]

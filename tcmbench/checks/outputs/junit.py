@@ -1,7 +1,7 @@
 """JUnit XML for CI systems: one suite per model, one case per task, and one for the rules over several tasks.
 
 The dialect is that of GitLab, Jenkins and GitHub's reporters: testsuites / testsuite / testcase with
-failure (a regression, or one that is not ruled out) or error (a missing score, or another task).
+failure (a regression, one that is not ruled out, or too little gain) or error (a missing score, or another task).
 """
 
 from __future__ import annotations

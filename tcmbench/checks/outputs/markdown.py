@@ -60,7 +60,7 @@ def _tasks(model: ModelVerdict) -> list[str]:
     if not rows:
         return []
     lines = ["", f"<details><summary>{len(rows)} tasks of {html.escape(model.name)}</summary>", ""]
-    return [*lines, *_table(texts.TASK_HEAD, rows), "", "</details>"]
+    return [*lines, *_table(texts.task_head(model), rows), "", "</details>"]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
