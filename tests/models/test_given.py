@@ -69,6 +69,16 @@ def test_a_static_folder_needs_no_architecture(place: Workspace, tmp_path: Path)
     assert _vectors(place, model).shape[0] == len(TEXTS)
 
 
+def test_a_folder_with_the_name_of_a_variant_is_not_taken_for_it(place: Workspace, tmp_path: Path) -> None:
+    """Beside a set with that variant it has another name, or the variant would be measured in its place."""
+    folder = tmp_path / "demo-lora"
+    shutil.copytree(MINI, folder)
+    _, called = given.register(place, [str(folder)], also_known=["demo-lora"])
+    assert called[str(folder)].startswith("demo-lora-")
+    _, alone = given.register(place, [str(folder)])
+    assert alone[str(folder)] == "demo-lora"
+
+
 def test_a_reranker_folder_is_a_reranker(place: Workspace) -> None:
     """What a folder is for stands in its files."""
     assert _model(place, str(MINI.parent / "mini-zh-reranker")).base.kind == "reranker"
