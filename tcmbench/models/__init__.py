@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent
 from tcmbench.models import completion, given, swift_output, weights
-from tcmbench.models.agreement import settled
+from tcmbench.models.agreement import require_head, settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
 from tcmbench.records.model import Model
 from tcmbench.specs.base import Base
@@ -107,10 +107,15 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
         model: Model to load.
         cache: The store; its folder `embeddings` contains the vectors of texts.
         device: torch device of a model with weights; None for the default of its library, a GPU where there is one.
+
+    Raises:
+        TcmbenchError: It can't be loaded, or is only a base to be tuned.
     """
     from tcmbench.encoders import model_meta
     from tcmbench.encoders.runtime.soundness import guard
 
+    if model.model_dir is not None:
+        require_head(model.base, model.model_dir)
     encoder = encoder_of(model.base)
     meta = model_meta(model.base, name=model.name, revision=model.revision)
     loaded: MTEBModels = encoder.module.load(
