@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,9 @@ def test_cross_encoders_agree_every_way(tmp_path: Path, family: str, tuner: str)
         kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler.")}
         assert len(kept) == len(weights) - 2
         save_file(kept, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
-        (tmp_path / "base/modules.json").write_text('[{"path": "1_Pooling", "type": "Pooling"}]', encoding="utf-8")
+        kind = "sentence_transformers.models.Pooling"
+        modules = json.dumps([{"path": "1_Pooling", "type": kind}])
+        (tmp_path / "base/modules.json").write_text(modules, encoding="utf-8")
         (tmp_path / "base/1_Pooling").mkdir()
     else:
         write_encoder(tmp_path / "base", XLMRobertaForSequenceClassification, XLMRobertaConfig, num_labels=1)
