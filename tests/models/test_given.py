@@ -145,6 +145,19 @@ def test_an_output_of_swift_stands_for_its_best_or_last_checkpoint(
     assert models.trained_elsewhere(place, model.base)["args.learning_rate"] == 1e-5
 
 
+@pytest.mark.parametrize("name", ["modeling.py", "2_Dense/model.safetensors"])
+def test_checkpoints_that_differ_in_any_file_are_different_models(place: Workspace, tmp_path: Path, name: str) -> None:
+    """Code and the weights of further modules are copied too, so they count."""
+    revisions = set()
+    for rows in (1, 2):
+        output = adapters.swift_output(tmp_path / f"output-{rows}")
+        path = output / "v0-20260101-000000/checkpoint-4" / name
+        path.parent.mkdir(exist_ok=True)
+        save_file({"linear.weight": np.ones((rows, 4), dtype=np.float32)}, path)
+        revisions.add(_model(place, str(output)).revision)
+    assert len(revisions) == 2
+
+
 def test_a_model_of_the_hub_cache(place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name on the hub; nothing is downloaded offline."""
     snapshot = tmp_path / "hub/models--someone--small/snapshots/abc"
