@@ -33,8 +33,7 @@ class Trained:
 
     leaks: Reasons
     """Overlap of the training records with the tasks of the board's suite, in one line. It is not stored with the
-    models,
-    since the same model may be on boards of several suites."""
+    models, since the same model may be on boards of several suites."""
 
 
 def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
