@@ -176,6 +176,7 @@ def rerank_theirs(base: str, count: int) -> Encoded:
     """Score pairs with mteb's wrapper around the same model."""
     from mteb._create_dataloaders import create_dataloader
     from mteb.models.sentence_transformer_wrapper import CrossEncoderWrapper
+    from torch.nn import Identity
 
     from tests.fakes import PlainTask
 
@@ -184,6 +185,8 @@ def rerank_theirs(base: str, count: int) -> Encoded:
     loaders = pair_loaders(count, create_dataloader)
     metadata = PlainTask.metadata
     instruction = model._instruction
+    # Logits, as evaluation takes them: the wrapper passes no activation, and by default a sigmoid is applied.
+    model.model.activation_fn = Identity()
     model.model.predict([("头痛", "发热")], prompt=instruction, show_progress_bar=False)
     return counted(
         model.model,

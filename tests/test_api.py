@@ -67,6 +67,34 @@ def test_a_loaded_model_scores_as_its_folder_does(pairs: Path) -> None:
     assert objects.model_of(model, revision="mine").revision == objects.model_of(model, revision="mine").revision
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"truncate_dim": 32}, {"config_kwargs": {"rms_norm_eps": 0.1}}, {"processor_kwargs": {"padding_side": "right"}}],
+)
+def test_a_loaded_model_with_other_settings_is_another_model(settings: dict[str, Any]) -> None:
+    """The same tensors give other vectors by another configuration, or cut; reading texts changes nothing."""
+    from sentence_transformers import SentenceTransformer
+
+    from tcmbench.models import objects
+
+    plain, other = (SentenceTransformer(str(MINI), device="cpu", local_files_only=True, **s) for s in ({}, settings))
+    before = objects.model_of(plain, revision="").revision
+    assert objects.model_of(other, revision="").revision != before
+    plain.encode(["口干咽燥", "咳"], show_progress_bar=False)
+    assert objects.model_of(plain, revision="").revision == before
+
+
+def test_a_loaded_model_of_another_similarity_is_refused() -> None:
+    """Its scores would be those of the cosine, for which it wasn't trained."""
+    from sentence_transformers import SentenceTransformer
+
+    from tcmbench.models import objects
+
+    model = SentenceTransformer(str(MINI), device="cpu", local_files_only=True, similarity_fn_name="euclidean")
+    with pytest.raises(SpecError, match='similarity_fn_name is "euclidean", but tcmbench supports only cosine'):
+        objects.model_of(model, revision="")
+
+
 @pytest.mark.parametrize("name", ["mini-zh-static", "mini-zh-reranker"])
 def test_a_loaded_model_of_any_kind_is_evaluated_as_if_from_its_folder(pairs: Path, name: str) -> None:
     """A table without a longest input; a reranker that was left in the mode of training, which is random."""

@@ -1,6 +1,6 @@
-"""Scores that a new board would lose because data isn't on this machine.
+"""Scores that a new board would lose because data or weights aren't on this machine.
 
-A board is often written again where only a part of its data is. Replaced by one with gaps, it would be lost, although
+A board is often written again where only a part of them is. Replaced by one with gaps, it would be lost, although
 nothing is wrong with its scores.
 """
 
@@ -30,7 +30,7 @@ def refuse(folder: Path, name: str, entries: Sequence[Entry]) -> None:
         entries: Content of the new board.
 
     Raises:
-        ScoreMissing: A cell that has a score there would have none, because its data is absent.
+        ScoreMissing: A cell that has a score there would have none, because data or weights are absent.
     """
     lost = absent_now(shown(folder / FILES["json"]), entries)
     if not lost:
@@ -38,10 +38,10 @@ def refuse(folder: Path, name: str, entries: Sequence[Entry]) -> None:
     count = sum(len(columns) for columns in lost.values())
     reasons = "\n".join(f"  {', '.join(sorted(columns))}: {reason}" for reason, columns in _by_reason(entries, lost))
     raise ScoreMissing(
-        f"{folder}: the board there has {count} scores that are missing now, because their data isn't "
-        f"found. It was not replaced.\n{reasons}\nGet the data or name its folder with --data, and run again. To write "
-        f"what there is elsewhere: tcmbench board {name} --format html --output FILE. To start afresh, move the folder "
-        "away."
+        f"{folder}: the board there has {count} scores that are missing now, because data or weights aren't "
+        f"found. It was not replaced.\n{reasons}\nGet them, or name the folder of data with --data, and run again. To "
+        f"write what there is elsewhere: tcmbench board {name} --format html --output FILE. To start afresh, move the "
+        "folder away."
     )
 
 
@@ -60,7 +60,7 @@ def shown(path: Path) -> frozenset[tuple[str, str]]:
 
 
 def absent_now(before: frozenset[tuple[str, str]], entries: Sequence[Entry]) -> Mapping[str, list[str]]:
-    """Return model → its columns that had a score before and now have none, because data is absent."""
+    """Return model → its columns that had a score before and now have none, because data or weights are absent."""
     lost = {
         entry.name: [
             column

@@ -83,7 +83,7 @@ def write_board(
         target: Its folder; None for the set's own (`folder`), that of a public board beside it.
 
     Raises:
-        ScoreMissing: It would lose scores because data is absent; the board that is there stays.
+        ScoreMissing: It would lose scores because data or weights are absent; the board that is there stays.
     """
     own = folder(workspace, model_set, planned)
     target = target or (own.with_name(f"{own.name}-public") if public else own)

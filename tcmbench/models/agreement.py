@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import SpecError
+from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import folder
 
 if TYPE_CHECKING:
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 _PROMPTS = frozenset({"query_prompt", "document_prompt", "symmetric_prompt"})
+_ENCODERS = frozenset({"bert", "xlm-roberta"})
+"""Architectures of which a reranker is the encoder of an embedding model with a head of one label."""
+
+_OF_TEXTS = frozenset({"max_length", "padding_side"})
+"""Settings of an embedding model that a reranker with its encoder has too."""
 
 
 def settled(base: Base, model_dir: Path) -> Base:
@@ -30,11 +35,34 @@ def settled(base: Base, model_dir: Path) -> Base:
         ModelAbsent: A configuration of the folder isn't JSON.
     """
     facts = folder.facts(model_dir)
-    contradictions = [*_contradictions(base, facts), *_similarity(model_dir, facts), *_length(base, model_dir)]
+    if _has_no_head(base, facts):
+        facts = {field: fact for field, fact in facts.items() if field in _OF_TEXTS}
+        contradictions = [*_contradictions(base, facts), *_length(base, model_dir)]
+    else:
+        contradictions = [*_contradictions(base, facts), *_similarity(model_dir, facts), *_length(base, model_dir)]
     contradictions += _code(base, model_dir)
     if contradictions:
         raise SpecError(f"base {base.name}: " + "; ".join(contradictions))
     return base.model_copy(update=_open_fields(base, facts))
+
+
+def require_head(base: Base, model_dir: Path) -> None:
+    """Check that a reranker isn't the encoder of an embedding model, which gets its head by a training.
+
+    Raises:
+        ModelAbsent: It is.
+    """
+    if base.kind == "reranker" and _has_no_head(base, folder.facts(model_dir)):
+        raise ModelAbsent(
+            f"base {base.name}: {model_dir} is an embedding model, whose encoder has no head that scores pairs, so "
+            'it can be tuned but not measured. Tune a variant of it with task = "reranker", head = "classification".'
+        )
+
+
+def _has_no_head(base: Base, facts: Mapping[str, Statement]) -> bool:
+    """Return whether a base declares as a reranker what its folder says is an embedding model with such an encoder."""
+    kind = facts.get("kind")
+    return base.kind == "reranker" and base.architecture in _ENCODERS and kind is not None and kind.value == "embedding"
 
 
 def _contradictions(base: Base, facts: Mapping[str, Statement]) -> Iterator[str]:

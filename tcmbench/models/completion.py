@@ -5,6 +5,7 @@ The result is a folder in the hub layout in the store, under the hash of its inp
 
 from __future__ import annotations
 
+import fnmatch
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.records.model import Model
-    from tcmbench.store import Store
+    from tcmbench.store import Json, Store
 
 KIND = "completed"
 """Kind of artefact in the store."""
@@ -91,8 +92,14 @@ def complete(store: Store, source: Unfinished, origin: Model) -> Path:
         MissingExtra: PEFT isn't installed.
         ParityError: The merged adapter gives different results from the unmerged one.
     """
-    inputs = tree_sha256(list(_files(source.folder)), root=source.folder)
-    name = key(_STAGE, {"files": inputs, "base": origin.revision, "is_adapter": source.is_adapter})
+    inputs: dict[str, Json] = {
+        "files": tree_sha256(sorted(_files(source)), root=source.folder),
+        "base": origin.revision,
+        "is_adapter": source.is_adapter,
+    }
+    if not (source.folder / "args.json").is_file() and (task := _task_type(source.folder)):
+        inputs["task_type"] = task  # stated in the folder above
+    name = key(_STAGE, inputs)
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             with store.build(KIND, name) as target:
@@ -124,7 +131,7 @@ def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
         return
     from transformers import AutoTokenizer
 
-    is_head = swift_output.arguments(source.folder).get("task_type") == "reranker"
+    is_head = _task_type(source.folder) == "reranker"
     if is_head or not (target / "modules.json").is_file():
         tokenizer = AutoTokenizer.from_pretrained(target, local_files_only=True)
         head = "classification" if is_head or _has_one_label(target) else "generative"
@@ -274,11 +281,27 @@ def _dimensions(folder: Path) -> int:
     return size
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Return the files that the complete model is built from."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in {".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken"}:
+def _files(source: Unfinished) -> set[Path]:
+    """Return the files that the complete model is built from: of a checkpoint, all that are copied."""
+    folder = source.folder
+    suffixes = {".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken"}
+    own = {path for path in folder.iterdir() if path.is_file() and path.suffix in suffixes}
+    return own if source.is_adapter else own | set(_copied(folder))
+
+
+def _copied(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if any(fnmatch.fnmatch(path.name, pattern) for pattern in _OF_TRAINING):
+            continue
+        if path.is_dir():
+            yield from _copied(path)
+        elif path.is_file():
             yield path
+
+
+def _task_type(folder: Path) -> str:
+    """Return ms-swift's task of a training; empty where its arguments aren't there."""
+    return str(swift_output.arguments(folder).get("task_type") or "")
 
 
 def _all_but_tokenizer(_: str, names: list[str]) -> set[str]:

@@ -51,7 +51,7 @@ def register(
         names: Models as the user names them.
         tuned_from: Base of adapters and checkpoints that don't name one; itself named in any of these ways.
         where: Where they are named, for messages.
-        also_known: Further names that the user may have meant, for messages.
+        also_known: Names of variants beside them, which none of the models gets.
 
     Raises:
         UnknownName: Neither a base nor a folder, a model of the hub or a URL.
@@ -96,27 +96,29 @@ def _base(
     workspace: Workspace, given: str, *, tuned_from: str | None, known: Sequence[str], where: str
 ) -> tuple[Workspace, Base]:
     if _URL.match(given):
-        return workspace, _of_server(workspace, given)
+        return workspace, _of_server(workspace, given, known=known)
     path = folder.at(given)
     if path is not None:
-        return _of_folder(workspace, path, tuned_from=tuned_from)
+        return _of_folder(workspace, path, tuned_from=tuned_from, known=known)
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
-        return _of_hub(workspace, given, tuned_from=tuned_from)
+        return _of_hub(workspace, given, tuned_from=tuned_from, known=known)
     if os.sep in given or given.startswith(("~", ".")):
         raise ModelAbsent(f"{given}: expected the folder of a model, but it doesn't exist. Correct the path.")
     raise UnknownName.of("model", given, known, where=where)
 
 
-def _of_server(workspace: Workspace, url: str) -> Base:
+def _of_server(workspace: Workspace, url: str, *, known: Sequence[str]) -> Base:
     base = servers.base_of(url, name_of=lambda model: _clean(model.rstrip("/").rpartition("/")[2]))
     same = next((one for one in workspace.given if isinstance(one, Base) and one.options == base.options), None)
     if same is not None:
         return same
-    name = _free(workspace, base.name, told_apart_by=str(base.options))
+    name = _free(base.name, known, told_apart_by=str(base.options))
     return base.model_copy(update={"name": name})
 
 
-def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> tuple[Workspace, Base]:
+def _of_folder(
+    workspace: Workspace, path: Path, *, tuned_from: str | None, known: Sequence[str]
+) -> tuple[Workspace, Base]:
     checkpoint = swift_output.checkpoint(path)
     if not folder.is_model(checkpoint):
         raise ModelAbsent(
@@ -127,7 +129,7 @@ def _of_folder(workspace: Workspace, path: Path, *, tuned_from: str | None) -> t
     if same is not None:
         return workspace, same
     return _described(
-        workspace, checkpoint, name=_name(workspace, checkpoint), tuned_from=tuned_from, place={"path": str(checkpoint)}
+        workspace, checkpoint, name=_name(checkpoint, known), tuned_from=tuned_from, place={"path": str(checkpoint)}
     )
 
 
@@ -137,14 +139,16 @@ def _registered(workspace: Workspace, path: Path, *, tuned_from: str | None) -> 
     return next((base for base in named if tuned_from in {None, base.tuned_from}), None)
 
 
-def _of_hub(workspace: Workspace, hub_id: str, *, tuned_from: str | None) -> tuple[Workspace, Base]:
+def _of_hub(
+    workspace: Workspace, hub_id: str, *, tuned_from: str | None, known: Sequence[str]
+) -> tuple[Workspace, Base]:
     same = next((base for base in _bases(workspace) if base.hub_id == hub_id), None)
     if same is not None:
         return workspace, same
     # The kind is unknown before the files are available, so it is looked up as an embedding model at first.
     probe = Base(name="probe", kind="embedding", hub_id=hub_id)
     snapshot = weights.source(workspace, probe, download=True)
-    name = _free(workspace, hub_id.rpartition("/")[2], told_apart_by=hub_id)
+    name = _free(hub_id.rpartition("/")[2], known, told_apart_by=hub_id)
     return _described(workspace, snapshot, name=name, tuned_from=tuned_from, place={"hub_id": hub_id})
 
 
@@ -251,17 +255,18 @@ def _lies_in(workspace: Workspace, base: Base, path: Path) -> bool:
     return any(place.resolve() == path for place in weights.unchanged(workspace, base))
 
 
-def _name(workspace: Workspace, path: Path) -> str:
+def _name(path: Path, known: Sequence[str]) -> str:
     """Return a name for a folder: its own, with the parent folder's where it isn't distinctive."""
     name = path.name
     if name in _SAYS_NOTHING or re.fullmatch(r"checkpoint-\d+|v\d+-\d{8}-\d{6}", name):
         name = f"{path.parent.name}-{name}"
-    return _free(workspace, name, told_apart_by=str(path))
+    return _free(name, known, told_apart_by=str(path))
 
 
-def _free(workspace: Workspace, name: str, *, told_apart_by: str) -> str:
+def _free(name: str, known: Sequence[str], *, told_apart_by: str) -> str:
+    """Return a name that no base has, nor any variant beside the model, which would be shown in its place."""
     cleaned = _clean(name)
-    if is_name(cleaned) and cleaned not in workspace.names(Base):
+    if is_name(cleaned) and cleaned not in known:
         return cleaned
     mark = hashlib.sha256(told_apart_by.encode()).hexdigest()[:6]
     return f"{cleaned[:80]}-{mark}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from tcmbench import strict_json
 from tcmbench.encoders import model_meta
 from tcmbench.errors import SpecError
 from tcmbench.models import folder
@@ -15,16 +17,24 @@ from tcmbench.specs.toml import parse
 from tcmbench.store import differences, key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mteb.models.models_protocols import MTEBModels
 
     from tcmbench.store import Json
 
-_STAGE = "loaded model 1"
+_STAGE = "loaded model 2"
 _KINDS = {"SentenceTransformer": "embedding", "CrossEncoder": "reranker"}
 _FALLBACK_LENGTH = 512
 _LATER = {"sources", "derive", "symmetric_prompt"}
+_NAMES_AND_VERSIONS = frozenset(
+    {
+        "_name_or_path", "base_model_name_or_path", "transformers_version", "peft_version", "dtype", "torch_dtype",
+        "inference_mode", "revision",
+    }
+)  # fmt: skip
+"""Settings in the configuration of a network that its results don't depend on; precision is in the base."""
 
 
 def model_of(loaded: object, *, revision: str) -> Model:
@@ -46,7 +56,7 @@ def model_of(loaded: object, *, revision: str) -> Model:
     weights = revision or _state_hash(loaded)
     # Fields that came after the stage count where they are set, so that earlier keys stay valid.
     said = {**base.model_dump(mode="json", exclude=_LATER), **differences(base, include=_LATER)}
-    settings: dict[str, Json] = {"weights": weights, "modules": repr(loaded), "base": said}
+    settings: dict[str, Json] = {"weights": weights, "modules": repr(loaded), "base": said, **_settings(loaded)}
     return Model(name=base.name, base=base, model_dir=None, revision=key(_STAGE, settings))
 
 
@@ -68,7 +78,17 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
 
 
 def _base(loaded: Any, kind: str) -> Base:
-    """Return the base of a loaded model, with its own prompts, length and precision."""
+    """Return the base of a loaded model, with its own prompts, length and precision.
+
+    Raises:
+        SpecError: Its similarity is another than the cosine, by which it would be scored.
+    """
+    similarity = str(getattr(loaded, "similarity_fn_name", None) or "cosine").rpartition(".")[2].lower()
+    if similarity not in {"cosine", "dot"} or (similarity == "dot" and "Normalize" not in repr(loaded)):
+        raise SpecError(
+            f'model: its similarity_fn_name is "{similarity}", but tcmbench supports only cosine. Add a Normalize '
+            "module if the model was trained for that."
+        )
     prompts, default_name = getattr(loaded, "prompts", None) or {}, str(getattr(loaded, "default_prompt_name", None))
     query, document = folder.prompts_of(prompts, default_name)
     length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None)
@@ -91,6 +111,32 @@ def _base(loaded: Any, kind: str) -> Base:
     return parse(Base, fields, where="model")
 
 
+def _settings(loaded: Any) -> dict[str, Json]:
+    """Return what else its results depend on, beside weights and modules: configurations, length of vectors, sides."""
+    tokenizer = loaded.tokenizer
+    return {
+        "configurations": [json.dumps(one, sort_keys=True, default=_plain) for one in _configurations(loaded)],
+        "dimensions": getattr(loaded, "truncate_dim", None),
+        "sides": [str(getattr(tokenizer, f"{name}_side", None)) for name in ("padding", "truncation")],
+        "chat_template": str(getattr(tokenizer, "chat_template", None)),
+    }
+
+
+def _configurations(loaded: Any) -> Iterator[dict[str, object]]:
+    """Yield the configuration of each network and adapter once: what the state has no tensor of, as the rotary base."""
+    seen = set()
+    for module in loaded.modules():
+        adapters = getattr(module, "peft_config", None)
+        for config in (getattr(module, "config", None), *(adapters.values() if isinstance(adapters, dict) else ())):
+            if id(config) not in seen and hasattr(config, "to_dict"):
+                seen.add(id(config))
+                yield {name: value for name, value in config.to_dict().items() if name not in _NAMES_AND_VERSIONS}
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
+
+
 def _state_hash(loaded: Any) -> str:
     """Return the hash over names, shapes, types and bytes of all weights, and over the vocabulary."""
     import torch
@@ -99,11 +145,17 @@ def _state_hash(loaded: Any) -> str:
     for name, tensor in sorted(loaded.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    tokenizer = loaded.tokenizer
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    digest.update(
-        backend.to_str().encode()
-        if hasattr(backend, "to_str")
-        else repr(sorted(tokenizer.get_vocab().items())).encode()
-    )
+    digest.update(_vocabulary(loaded.tokenizer).encode())
     return digest.hexdigest()
+
+
+def _vocabulary(tokenizer: Any) -> str:
+    """Return the tokenizer as text, the same before and after it has read texts."""
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(backend, "to_str"):
+        return repr(sorted(tokenizer.get_vocab().items()))
+    if backend is tokenizer:
+        return str(backend.to_str())
+    # Those of transformers set both anew for each batch.
+    content = {**strict_json.loads(backend.to_str()), "truncation": None, "padding": None}
+    return json.dumps(content, sort_keys=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from tcmbench.records.cells import Cells
-    from tcmbench.records.entry import Kind
+    from tcmbench.records.entry import Kind, State
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.base import Base
@@ -33,8 +33,7 @@ class Trained:
 
     leaks: Reasons
     """Overlap of the training records with the tasks of the board's suite, in one line. It is not stored with the
-    models,
-    since the same model may be on boards of several suites."""
+    models, since the same model may be on boards of several suites."""
 
 
 def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> Entry:
@@ -172,8 +171,8 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
     return facts
 
 
-def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
-    """Return the entry of a base that could not be loaded: failed on all columns, with the reason."""
+def failed_base_entry(base: Base, planned: PlannedSuite, reason: str, *, state: State) -> Entry:
+    """Return the entry of a base that could not be loaded: without a score on all columns, with the reason."""
     return Entry(
         name=base.name,
         title=base.name,
@@ -182,7 +181,7 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str) -> Entry:
         description=base.description,
         description_zh=base.description_zh,
         recipe=recipe(base),
-        states={column.column: CellState("failed", Reason.message(reason)) for column in planned.suite.tasks},
+        states={column.column: CellState(state, Reason.message(reason)) for column in planned.suite.tasks},
         failure=reason,
     )
 

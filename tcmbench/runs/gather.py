@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import DamagedArtefact, DataAbsent, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataAbsent, ModelAbsent, TcmbenchError
 from tcmbench.evaluation import run
+from tcmbench.models import weights
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.cells import Cells
-    from tcmbench.records.entry import Entry
+    from tcmbench.records.entry import Entry, State
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
@@ -46,8 +47,14 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
             model = models.base_model(workspace, base.name)
             cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
     except TcmbenchError as error:
-        return board_entries.failed_base_entry(base, planned, str(error))
+        state: State = "not_measured" if _is_absent(workspace, base, error) else "failed"
+        return board_entries.failed_base_entry(base, planned, str(error), state=state)
     return board_entries.base_entry(model, cells, settings=settings)
+
+
+def _is_absent(workspace: Workspace, base: Base, error: TcmbenchError) -> bool:
+    """Return whether an error means that weights aren't on this machine, and not that they are damaged."""
+    return isinstance(error, ModelAbsent) and weights.state(workspace, base) == "absent"
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
@@ -74,7 +81,8 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
     except DataAbsent as error:
         untrained.append(CellState("not_measured", Reason.message(error)))
     except TcmbenchError as error:
-        untrained.append(CellState("failed", Reason.message(error)))
+        is_absent = isinstance(error, ModelAbsent) and _is_absent(workspace, workspace.spec(Base, variant.base), error)
+        untrained.append(CellState("not_measured" if is_absent else "failed", Reason.message(error)))
     failure = next((state for state in untrained if state.state != "pending"), None)
     states = {column: state for one in cells for column, state in one.states.items()}
     if untrained:

@@ -1,7 +1,8 @@
-"""A board whose data isn't here stays as it was."""
+"""A board whose data or weights aren't here stays as it was."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tcmbench.evaluation import run
 from tcmbench.models import base_model
 from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.workspace import bundled_content
 from tests.task_types.folders import workspace_of, write_table
 
 if TYPE_CHECKING:
@@ -65,6 +67,25 @@ def test_a_board_without_its_data_is_refused_and_the_old_one_stays(place: Worksp
     assert "tcmbench board pairs --format html --output FILE" in said
     data.write_bytes(content)
     assert write(place).missing == ()
+
+
+def test_a_board_without_the_weights_of_a_base_is_refused(place: Workspace, tmp_path: Path) -> None:
+    """Absent weights are like absent data; damaged ones are the base's own failure."""
+    table = tmp_path / "models/table"
+    shutil.copytree(bundled_content() / "models/mini-zh-static", table)
+    (tmp_path / "models/bases").mkdir(exist_ok=True)
+    (tmp_path / "models/bases/table.toml").write_text('kind = "embedding"\npath = "table"\n', encoding="utf-8")
+    (tmp_path / "models/sets/pairs.toml").write_text(SET.replace('["', '["table", "'), encoding="utf-8")
+    planned = tasks.plan_set(place, place.spec(ModelSet, "pairs"))
+    model = base_model(place, "table")
+    run.measure(place, model, run.missing(place, model, planned), planned, emit=lambda _: None)
+    assert write(place).missing == ()
+    table.rename(tmp_path / "elsewhere")
+    with pytest.raises(ScoreMissing, match=r"the board there has 2 scores that are missing now.*\n.*no weights in"):
+        write(place)
+    (tmp_path / "elsewhere").rename(table)
+    (table / "modules.json").write_text("{", encoding="utf-8")
+    assert len(write(place).missing) == 2
 
 
 def test_a_first_board_may_have_gaps(place: Workspace) -> None:

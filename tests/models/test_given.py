@@ -69,6 +69,16 @@ def test_a_static_folder_needs_no_architecture(place: Workspace, tmp_path: Path)
     assert _vectors(place, model).shape[0] == len(TEXTS)
 
 
+def test_a_folder_with_the_name_of_a_variant_is_not_taken_for_it(place: Workspace, tmp_path: Path) -> None:
+    """Beside a set with that variant it has another name, or the variant would be measured in its place."""
+    folder = tmp_path / "demo-lora"
+    shutil.copytree(MINI, folder)
+    _, called = given.register(place, [str(folder)], also_known=["demo-lora"])
+    assert called[str(folder)].startswith("demo-lora-")
+    _, alone = given.register(place, [str(folder)])
+    assert alone[str(folder)] == "demo-lora"
+
+
 def test_a_reranker_folder_is_a_reranker(place: Workspace) -> None:
     """What a folder is for stands in its files."""
     assert _model(place, str(MINI.parent / "mini-zh-reranker")).base.kind == "reranker"
@@ -133,6 +143,19 @@ def test_an_output_of_swift_stands_for_its_best_or_last_checkpoint(
     assert not (model.model_dir / "optimizer.pt").exists()
     np.testing.assert_array_equal(_vectors(place, model), _vectors(place, models.base_model(place, "mini-zh")))
     assert models.trained_elsewhere(place, model.base)["args.learning_rate"] == 1e-5
+
+
+@pytest.mark.parametrize("name", ["modeling.py", "2_Dense/model.safetensors"])
+def test_checkpoints_that_differ_in_any_file_are_different_models(place: Workspace, tmp_path: Path, name: str) -> None:
+    """Code and the weights of further modules are copied too, so they count."""
+    revisions = set()
+    for rows in (1, 2):
+        output = adapters.swift_output(tmp_path / f"output-{rows}")
+        path = output / "v0-20260101-000000/checkpoint-4" / name
+        path.parent.mkdir(exist_ok=True)
+        save_file({"linear.weight": np.ones((rows, 4), dtype=np.float32)}, path)
+        revisions.add(_model(place, str(output)).revision)
+    assert len(revisions) == 2
 
 
 def test_a_model_of_the_hub_cache(place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
-from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+)
 
-from tcmbench.models import folder
+from tcmbench.models import agreement, folder
 from tcmbench.specs.base import Base, Pooling
 from tests.trainers.tiny import (
     QUERY_PROMPT,
@@ -67,13 +73,16 @@ def test_cross_encoders_agree_every_way(tmp_path: Path, family: str, tuner: str)
         kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler.")}
         assert len(kept) == len(weights) - 2
         save_file(kept, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
-        (tmp_path / "base/modules.json").write_text('[{"path": "1_Pooling", "type": "Pooling"}]', encoding="utf-8")
+        kind = "sentence_transformers.models.Pooling"
+        modules = json.dumps([{"path": "1_Pooling", "type": kind}])
+        (tmp_path / "base/modules.json").write_text(modules, encoding="utf-8")
         (tmp_path / "base/1_Pooling").mkdir()
     else:
         write_encoder(tmp_path / "base", XLMRobertaForSequenceClassification, XLMRobertaConfig, num_labels=1)
     base = Base.model_validate(
         {"name": "pairs", "kind": "reranker", "path": "pairs", "architecture": family, "max_length": 128}
     )
+    base = agreement.settled(base, tmp_path / "base")
     file = write_rows(tmp_path / "train.jsonl", reranker_rows(16, negatives=2, instruction=""))
     job = make_job(tmp_path, base=base, train_file=file, rows=16, head="classification", tuner=tuner)
     outcome = train(job)
@@ -84,6 +93,25 @@ def test_cross_encoders_agree_every_way(tmp_path: Path, family: str, tuner: str)
     files = {path.name for path in outcome.model_dir.iterdir()}
     assert "model.safetensors" in files
     assert not files & {"modules.json", "1_Pooling", "config_sentence_transformers.json"}
+
+
+def test_a_pooler_of_zeros_is_drawn() -> None:
+    """A cross-encoder's gradients go through it; one with weights stays as it is."""
+    pytest.importorskip("swift")
+    import torch
+
+    from tcmbench.trainers._swift.plugin.encoder_types import draw_pooler
+
+    shape = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    network = BertForSequenceClassification(BertConfig(**shape, intermediate_size=8, num_labels=1))
+    weight = network.bert.pooler.dense.weight
+    before = weight.detach().clone()
+    draw_pooler(network)
+    assert torch.equal(weight, before)
+    with torch.no_grad():
+        weight.zero_()
+    draw_pooler(network)
+    assert 0.005 < float(weight.std()) < 0.05
 
 
 @pytest.mark.usefixtures("callbacks_of_transformers")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNUSED = re.compile(r"(^|\.)pooler\.")
-"""Weights that may be missing: BERT's pooler over the first token, which is not used."""
+"""Weights that may be missing: BERT's pooler over the first token, which only a head over it uses."""
 
 _LEFT_OVER = re.compile(
     r"(^|\.)(pooler|cls\.(predictions|seq_relationship)|lm_head|vocab_(transform|projector|layer_norm)|"
@@ -43,7 +43,7 @@ def strict_weights(model_dir: Path) -> Iterator[None]:
 
     def from_pretrained(cls: type[PreTrainedModel], *args: Any, **kwargs: Any) -> Any:
         model, loading = original.__func__(cls, *args, **{**kwargs, "output_loading_info": True})
-        loaded.append(loading)
+        loaded.append({**loading, "has_head": cls.__name__.endswith("ForSequenceClassification")})
         return model
 
     setattr(PreTrainedModel, "from_pretrained", classmethod(from_pretrained))  # noqa: B010 (a method, as mypy sees it)
@@ -56,7 +56,7 @@ def strict_weights(model_dir: Path) -> Iterator[None]:
 
 
 def _check(loading: dict[str, Any], model_dir: Path) -> None:
-    missing = sorted(name for name in loading["missing_keys"] if not _UNUSED.search(name))
+    missing = sorted(name for name in loading["missing_keys"] if loading["has_head"] or not _UNUSED.search(name))
     unexpected = sorted(name for name in loading["unexpected_keys"] if not _LEFT_OVER.search(name))
     mismatched = sorted(
         str(entry[0]) if isinstance(entry, tuple) else str(entry) for entry in loading["mismatched_keys"]

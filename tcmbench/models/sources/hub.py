@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent
-from tcmbench.models.folder import is_model
+from tcmbench.models.folder import is_model, json_object
 from tcmbench.plugins import PluginOptions
 from tcmbench.specs.names import Reference
 
@@ -71,14 +71,27 @@ def _snapshot(base: Base, options: Options) -> Path:
     reference = repository / "refs" / (options.revision or "main")
     commit = _commit(reference) if reference.is_file() else options.revision
     snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and is_model(snapshot):
+    if snapshot is not None and is_model(snapshot) and _has_weights(snapshot):
         return snapshot
     offline = _offline()
+    what = "has no weights, or only a part of them," if snapshot is not None and is_model(snapshot) else "is not"
     raise ModelAbsent(
-        f"base {base.name}: {options.hub_id} is not in the local hub cache (expected {snapshot or repository})"
+        f"base {base.name}: {options.hub_id} {what} in the local hub cache (expected {snapshot or repository})"
         f"{f', and {offline} is set' if offline else ''}. On a machine with a network run: "
         f"{remedy(base, options=options)}; then copy the cache here or set HF_HOME to it."
     )
+
+
+def _has_weights(snapshot: Path) -> bool:
+    """Return whether a snapshot has all files of weights: a library may have fetched the tokenizer only.
+
+    Pickles count, so that the message about them is that of a folder.
+    """
+    names = {path.name for path in snapshot.rglob("*") if path.is_file()}
+    parts = json_object(snapshot / "model.safetensors.index.json").get("weight_map")
+    if isinstance(parts, dict):
+        return names.issuperset(map(str, parts.values()))
+    return any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names)
 
 
 def _offline() -> str | None:

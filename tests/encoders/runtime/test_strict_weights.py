@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from tcmbench.encoders.cross_encoder import load as load_reranker
 from tcmbench.encoders.runtime.opening import open_model
+from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import ModelAbsent
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
@@ -74,3 +75,23 @@ def _open(folder: Path, base: Base) -> None:
         seed=0,
         device="cpu",
     )
+
+
+def test_a_cross_encoder_needs_the_pooler_that_its_head_reads(tmp_path: Path) -> None:
+    """Vectors don't depend on BERT's pooler, and scores do: a drawn one would give others at every start."""
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
+
+    config = BertConfig(vocab_size=8, hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1)
+    for network in (BertModel, BertForSequenceClassification):
+        folder = tmp_path / network.__name__
+        network(config).save_pretrained(folder)
+        path = folder / "model.safetensors"
+        kept = {name: weight for name, weight in load_file(path).items() if "pooler" not in name}
+        save_file(kept, path, metadata={"format": "pt"})
+    with strict_weights(tmp_path):
+        BertModel.from_pretrained(tmp_path / "BertModel")
+    with (
+        pytest.raises(ModelAbsent, match=r"2 weights of the network are not in the files \(bert\.pooler"),
+        strict_weights(folder),
+    ):
+        BertForSequenceClassification.from_pretrained(folder)

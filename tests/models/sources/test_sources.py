@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -148,6 +149,24 @@ def test_a_snapshot_of_the_hub_comes_first(site: Site) -> None:
     model = models.base_model(site.place, "e5")
     assert (model.model_dir, model.weights_from) == (site.snapshot, "org/e5 at abc, from the hub")
     assert model.revision != converted.revision
+
+
+def test_a_snapshot_without_its_weights_is_no_source(site: Site) -> None:
+    """A library that needs a tokenizer fetches no more, and a download may have ended between two files of weights."""
+    pytest.importorskip("sentencepiece")
+    cache_snapshot(site)
+    table = next(site.snapshot.rglob("*.safetensors"))
+    (site.snapshot / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": table.name, "b": "model-2.safetensors"}}), encoding="utf-8"
+    )
+    with pytest.raises(ModelAbsent, match=r"org/e5 has no weights, or only a part of them, in the local hub cache"):
+        models.base_model(site.place, "e5")
+    (site.snapshot / "model.safetensors.index.json").unlink()
+    assert models.base_model(site.place, "e5").model_dir == site.snapshot
+    table.unlink()
+    assert weights.state(site.place, site.base) == "absent"
+    site.install()
+    assert models.base_model(site.place, "e5").weights_from == "acme-weights 1.0 (acme/model.bin)"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,19 @@ def test_a_derived_base_is_tuned_like_any_other(tmp_path: Path) -> None:
     assert not np.array_equal(*vectors)
 
 
+def test_a_derived_base_has_the_settings_of_the_other(tmp_path: Path) -> None:
+    """Prompts and precision that are in its file alone, without which it would be another model; its own come first."""
+    for folder in ("tasks", "models/bases"):
+        (tmp_path / folder).mkdir(parents=True)
+    write_bert(tmp_path / "models/enc", TOKENIZERS["wordpiece"]())
+    enc = 'kind = "embedding"\npath = "enc"\ndtype = "bfloat16"\nmax_length = 64\nquery_prompt = "问："\n'
+    part = 'kind = "embedding"\nderive = { base = "enc", vocabulary = "zh" }\nmax_length = 32\n'
+    (tmp_path / "models/bases/enc.toml").write_text(enc, encoding="utf-8")
+    (tmp_path / "models/bases/part.toml").write_text(part, encoding="utf-8")
+    base = models.base_model(find(tmp_path, cache=tmp_path / "store"), "part").base
+    assert (base.dtype, base.query_prompt, base.max_length, base.path) == ("bfloat16", "问：", 32, None)
+
+
 def test_what_is_derived_from_itself_is_refused(tmp_path: Path) -> None:
     """By way of others too."""
     place = derived(tmp_path, "small")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from swift.model.model_meta import ModelMeta
 from swift.model.register import ModelLoader, register_model
@@ -18,7 +19,6 @@ from transformers import AutoModel
 from tcmbench.trainers._swift.model_types import PAIRS, POOLED
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
     from tcmbench.specs.base import Pooling
@@ -36,13 +36,34 @@ class PairTemplate(Template):
         return {**encoded, "labels": None, "loss_scale": None}
 
 
+class PairLoader(ModelLoader):
+    """Opens a cross-encoder."""
+
+    def get_model(self, *args: Any, **kwargs: Any) -> PreTrainedModel:
+        """Return the network."""
+        model = super().get_model(*args, **kwargs)
+        draw_pooler(model)
+        return model
+
+
+def draw_pooler(model: PreTrainedModel) -> None:
+    """Draw a pooler of zeros like an absent one, in place: nothing below it would have a gradient.
+
+    Embedding models that don't use BERT's pooler may have it so.
+    """
+    pooler = getattr(getattr(model, model.base_model_prefix, None), "pooler", None)
+    weight = getattr(getattr(pooler, "dense", None), "weight", None)
+    if weight is not None and weight.is_floating_point() and not weight.is_meta and not weight.any():
+        torch.nn.init.normal_(weight, std=model.config.initializer_range)
+
+
 def register() -> None:
     """Register the types and their templates with ms-swift."""
     register_template(EmptyTemplateMeta(TEXT), exist_ok=True)
     register_template(EmptyTemplateMeta(PAIR, template_cls=PairTemplate), exist_ok=True)
     for pooling, kind in POOLED.items():
         register_model(ModelMeta(kind.name, [], _loader(pooling), template=TEXT), exist_ok=True)
-    register_model(ModelMeta(PAIRS.name, [], template=PAIR, task_type="reranker"), exist_ok=True)
+    register_model(ModelMeta(PAIRS.name, [], PairLoader, template=PAIR, task_type="reranker"), exist_ok=True)
 
 
 def pooled(states: torch.Tensor, mask: torch.Tensor | None, *, pooling: Pooling) -> torch.Tensor:
