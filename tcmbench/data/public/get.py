@@ -95,10 +95,12 @@ def get(
     earlier = cast("Mapping[str, str]", record.get("fetched", {}))
     changed = [name for name, sha256 in fetched.items() if earlier.get(name, sha256) != sha256]
     if changed:
-        record_path = _record_path(workspace, data_set)
+        for source, _ in sources:
+            (folder / source.name).unlink()
         raise DataError(
-            f"{data_set.name}: {' and '.join(changed)} of {data_set.homepage} differs from the first download. "
-            f"The data is unchanged. If the new version is wanted, remove {record_path} and run again."
+            f"{data_set.name}: {' and '.join(changed)} of {data_set.homepage} differs from the first download. The "
+            f"data is unchanged. If the new version is wanted, move {target} and {_record_path(workspace, data_set)} "
+            "away and run again."
         )
     _convert(data_set, [folder / source.name for source, _ in sources], target)
     write_checked(

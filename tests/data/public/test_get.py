@@ -111,9 +111,16 @@ def test_a_source_that_changed_since_the_first_download(place: Workspace, tmp_pa
     """Where no checksum is published, the first one is kept; the data stays as it is."""
     target = fetch(place)
     (tmp_path / "files/dev.txt").write_text("戊句\t己句\t1\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"dev.txt of .* differs from the first download.*source\.json"):
+    with pytest.raises(DataError, match=r"dev.txt of .* differs from the first download.*source\.json") as caught:
         fetch(place, again=True)
     assert target.read_text(encoding="utf-8") == CONVERTED
+    record = target.with_name(f"{target.name}.source.json")
+    assert f"move {target} and {record} away" in str(caught.value)
+    target.unlink()
+    record.unlink()
+    assert "戊句" in fetch(place).read_text(encoding="utf-8")
+    left = {path.name for path in place.data_root.rglob("*") if path.is_file()}
+    assert left == {".accepted-licences.json", "pairs.jsonl", "pairs.jsonl.source.json"}
 
 
 def test_other_data_is_not_replaced(place: Workspace) -> None:
