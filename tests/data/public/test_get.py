@@ -220,10 +220,18 @@ def test_all_are_listed(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> No
     assert "TCM_SD_with_knowledge" in output
 
 
-def test_what_cannot_be_fetched_says_why() -> None:
-    """With the steps by hand."""
-    with pytest.raises(DataAbsent, match="TCM_SD_with_knowledge"):
-        public._sources(BUNDLED.spec(DataSet, "tcm-sd"), ())
+@pytest.mark.usefixtures("clean_environment")
+def test_what_cannot_be_fetched_says_why(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the steps by hand, and without a question about the licence; data that is there is left alone."""
+    monkeypatch.chdir(place.root)
+    refused = CliRunner().invoke(app, ["data", "get", "tcm-sd"])
+    assert isinstance(refused.exception, DataAbsent)
+    assert f"expected {place.data_root / 'tcm-sd'}. Records of patients" in str(refused.exception)
+    assert "TCM_SD_with_knowledge" in str(refused.exception)
+    (place.data_root / "tcm-sd").mkdir(parents=True)
+    (place.data_root / "tcm-sd/test.json").write_text("[]", encoding="utf-8")
+    refused = CliRunner().invoke(app, ["data", "get", "tcm-sd"])
+    assert "tcm-sd is there; it is placed by hand" in str(refused.exception)
 
 
 def test_questions_become_queries_and_contexts_documents(tmp_path: Path) -> None:
