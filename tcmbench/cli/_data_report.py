@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tcmbench import tasks
 from tcmbench.cli._output import say
 from tcmbench.data import location, table_files
 from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
-from tcmbench.errors import DataAbsent, DataError
+from tcmbench.errors import DataAbsent, DataError, SpecError
 from tcmbench.specs.task import TaskSpec
 from tcmbench.tasks.given import with_data
 
@@ -25,20 +26,26 @@ def show(place: Workspace, what: str, *, kind: str, as_json: bool) -> None:
     Raises:
         DataAbsent: There is no such path, and no task of this name.
         DataError: It can't be used.
+        SpecError: A type for a task that has one.
     """
     path = Path(what).expanduser()
     name = what
-    if what in place.names(TaskSpec):
-        path = location.locate(place, place.spec(TaskSpec, what).path)
+    if is_task := place.has_task(what):
+        declared = place.spec(TaskSpec, what)
+        if kind:
+            raise SpecError(f"--type: task {what} has its type, {declared.type}. Leave it out.")
+        path = location.locate(place, declared.path)
     elif not path.exists():
-        tasks = ", ".join(place.names(TaskSpec))
-        raise DataAbsent(path, what="The data", how=f"Correct the path, or name a task: {tasks}.")
+        known = ", ".join(place.names(TaskSpec))
+        raise DataAbsent(path, what="The data", how=f"Correct the path, or name a task: {known}.")
     elif not _is_tcm_sd(path) or find_splits(path):
         place, spec = with_data(place, path, type_=kind)
         name = spec.name
     if _is_tcm_sd(path):
         _show_tcm_sd(path, as_json=as_json)
-        if as_json or not find_splits(path):
+        if is_task:
+            tasks.resolve(place, name)
+        if as_json or not (is_task or find_splits(path)):
             return
     _show_task(place, name, as_json=as_json)
 

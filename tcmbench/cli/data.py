@@ -58,6 +58,7 @@ def get(
         raise SpecError(f"--mirror: {error}.") from error
     data_set = place.spec(DataSet, name)
     if not public.accepted(place, data_set):
+        public.obtainable(place, data_set, local=file or (), again=again)
         _agree(place, data_set, is_accepted=accept_licence)
     target = public.get(place, data_set, local=file or (), mirror=mirror, again=again)
     say(f"{target}: {data_set.name}")

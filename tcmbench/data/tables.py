@@ -71,11 +71,10 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
 def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
     """Return one row; a document graded 0 or below is a negative."""
     found = {column: names.find(row, column) for column in names.of}
-    query = values.text(row, *([found["query"]] if found["query"] else names.of["query"]))
-    texts = _documents(row, found["positive"])
+    query = values.text(row, _require(row, found["query"], names.of["query"]))
+    texts = _documents(row, _require(row, found["positive"], names.of["positive"]))
     if not texts:
-        here = f"{found['positive']}: expected text, got none" if found["positive"] else ""
-        raise FieldProblem(here or f"expected {' or '.join(names.of['positive'][:4])}; {values.keys(row)}")
+        raise FieldProblem(f"{found['positive']}: expected text, got none")
     negatives = _documents(row, found["negative"])
     query_id = _query_id(row, found["query_id"])
     grade = _grade(row, found["grade"])
@@ -89,6 +88,16 @@ def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
     return TrainingRow(
         query, texts, negatives, query_id=query_id, grades=() if grade is None else (grade,) * len(texts)
     )
+
+
+def _require(row: Mapping[str, object], name: str, known: tuple[str, ...]) -> str:
+    """Return the name of a column, once a row has it."""
+    if not name:
+        raise FieldProblem(
+            f"expected {' or '.join(known)}; {values.keys(row)}. Rename the column, or name it in `columns` in the "
+            "TOML of a task (options) or variant"
+        )
+    return name
 
 
 def _documents(row: Mapping[str, object], name: str) -> tuple[str, ...]:

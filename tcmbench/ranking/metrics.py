@@ -96,8 +96,9 @@ def confidence(scores: Floats, *, dropped: Integers | None = None) -> Confidence
         return Confidence(zeros, zeros, zeros)
     wide = scores.astype(np.float64)
     diff1 = wide[:, 0] - wide[:, 1] if k > 1 else np.zeros(rows)
-    # np.std rounds by order, and mteb's order is the layout of its heap: a tie more or less changes nAUC.
-    return Confidence(wide[:, 0].copy(), np.std(wide[:, heap_layout(k)], axis=1), diff1)
+    # np.std rounds by order, also that of memory, which indexing would transpose; mteb's order is the layout of its
+    # heap. A tie more or less changes nAUC.
+    return Confidence(wide[:, 0].copy(), np.std(np.take(wide, heap_layout(k), axis=1), axis=1), diff1)
 
 
 @cache

@@ -58,4 +58,4 @@ class Task:
         """Revision of what is measured: of the task, or of its sample, also where that is the whole task."""
         if self.limit is None:
             return self.revision
-        return key("sample 1", {"task": self.revision, "limit": self.limit})
+        return key("sample 2", {"task": self.revision, "limit": self.limit})

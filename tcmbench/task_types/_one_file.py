@@ -22,6 +22,9 @@ class FileRows(NamedTuple):
     notes: tuple[str, ...]
     """What is unusual about them, with counts."""
 
+    label_names: list[str] | None = None
+    """The label of each code, where a column has codes."""
+
 
 class OneFile:
     """Mixin before a class of mteb's: `read` returns the rows of its only split."""
@@ -31,6 +34,7 @@ class OneFile:
     dataset: Any = None
     data_loaded: bool = False
     notes: tuple[str, ...] = ()
+    label_names: list[str] | None = None
 
     def read(self) -> FileRows:
         """Return the rows of the file."""
@@ -43,7 +47,7 @@ class OneFile:
         del num_proc, kwargs
         if self.data_loaded:
             return
-        columns, self.notes = self.read()
+        columns, self.notes, self.label_names = self.read()
         self.dataset = {"default": {split: Dataset.from_dict(columns) for split in self.eval_splits}}
         self.data_loaded = True
 

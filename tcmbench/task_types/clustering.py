@@ -80,4 +80,4 @@ def _read(path: Path, mapped: Mapping[str, str]) -> FileRows:
             "would score the same."
         )
     notes = known.notes() + contradictions(texts, labels, what="texts occur more than once with different labels")
-    return FileRows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes))
+    return FileRows({"sentences": texts, "labels": [codes[label] for label in labels]}, tuple(notes), list(codes))

@@ -153,12 +153,11 @@ def _first(judged: Mapping[str, int], texts: Mapping[str, str], *, relevant: boo
 
 def _rows(name: str, read: Any, labels: list[str] | None) -> SplitOverview:
     """Return the overview of rows; codes of labels are shown as labels."""
-    columns = [column for column in read.column_names if column not in {"item", "cluster"}]
+    columns = {column: _FIELDS.get(column, column) for column in read.column_names if column not in {"item", "cluster"}}
     rows = tuple(
         ShownRow(
             tuple(
-                (_FIELDS.get(column, column), _value(row[column], labels if column == "label" else None))
-                for column in columns
+                (field, _value(row[column], labels if field == "label" else None)) for column, field in columns.items()
             )
         )
         for row in read.select(range(min(_ROWS, len(read))))

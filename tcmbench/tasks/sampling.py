@@ -52,7 +52,7 @@ def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> str:
     is_known = kind in {"STS", "PairClassification", "Classification"} or isinstance(task, AbsTaskClustering)
     if not is_known or getattr(task, "is_cross_validation", False):
         raise DataError(f"{task.metadata.name}: a task of type {kind} can't be limited. Leave it out of a quick look.")
-    of_split[split], said = _rows(of_split[split], limit)
+    of_split[split], said = _rows(of_split[split], limit, is_numbered=kind == "Classification")
     label = getattr(task, _LABELS.get(kind, ""), None)
     if label is not None and len({canonical_json(value) for value in _column(of_split[split], label)}) == 1:
         raise DataError(
@@ -80,8 +80,14 @@ def _queries(data: Any, limit: int) -> str:
     return _said(len(kept), len(judged), "queries")
 
 
-def _rows(rows: Any, limit: int) -> tuple[Any, str]:
-    """Return a sample of the rows of a split, in their order, and how many of how many they are."""
+def _rows(rows: Any, limit: int, *, is_numbered: bool) -> tuple[Any, str]:
+    """Return a sample of the rows of a split, in their order, and how many of how many they are.
+
+    Args:
+        rows: The split.
+        limit: Most rows.
+        is_numbered: Whether rows are items, which have the name of their row in the whole split unless they have one.
+    """
     if len(rows) == 1 and isinstance(next(iter(rows[0].values())), list):
         # mteb's older pair classification: all pairs in one row
         columns: dict[str, list[Any]] = dict(rows[0])
@@ -92,7 +98,10 @@ def _rows(rows: Any, limit: int) -> tuple[Any, str]:
         ), _said(len(places), size, "items")
     columns = rows.to_dict()
     places = _places([list(row) for row in zip(*columns.values(), strict=True)], limit)
-    return rows.select(places), _said(len(places), len(rows), "items")
+    chosen = rows.select(places)
+    if is_numbered and "item" not in columns:
+        chosen = chosen.add_column("item", [str(place) for place in places])
+    return chosen, _said(len(places), len(rows), "items")
 
 
 def _places(contents: Sequence[Sequence[Any]], limit: int) -> list[int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 4"
+_STAGE = "leaks 5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
                 said: dict[str, Json] = {"summary": str(summary), "findings": summary.to_json(), "records": [*leaking]}
                 write_json(part / "report.json", {**said, **full.to_json()})
     kept = read_json(path)
-    if not isinstance(kept, dict) or not isinstance(kept.get("records"), list):
+    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), list) for name in ("findings", "records")):
         raise StoreError(f"{path}: expected a leakage report. Delete it and run again.")
     return Leaks(
-        Reasons.from_json(kept.get("findings", kept["summary"])),
+        Reasons.from_json(kept["findings"]),
         frozenset(str(record) for record in cast("list[str]", kept["records"])),
         path,
     )

@@ -42,7 +42,7 @@ class TrainingData:
     """Hash of what they say and in which order, whatever their format: what models are keyed by."""
 
     labels: frozenset[str]
-    """Gold syndromes of all training records."""
+    """Gold syndromes of all training records; empty for a table, whose documents are no syndromes."""
 
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of a table with their names in the file."""
@@ -97,7 +97,7 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
         kept = _Contents.model_validate(read_json(path))
     except ValidationError as error:
         raise StoreError(f"{path}: not what tcmbench wrote: {error}. Delete it and run again.") from error
-    return TrainingData(root, files, kept.sha256, kept.labels, columns)
+    return TrainingData(root, files, kept.sha256, frozenset() if is_table else kept.labels, columns)
 
 
 def _check(variant: Variant, *, is_table: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from tcmbench.cli.data import app
 from tcmbench.data.rows import ADVICE
-from tcmbench.errors import BadLines, DataError, StoreError
+from tcmbench.errors import BadLines, DataAbsent, DataError, StoreError
 from tcmbench.miners import bm25
 from tests.task_types.folders import workspace_of, write_table
 
@@ -63,7 +64,7 @@ def test_validate_fails_after_the_report_when_labels_are_not_covered(folder: Pat
 ROWS: dict[str, list[dict[str, object]]] = {
     "pairs.csv": [{"question": f"咳嗽{n}", "answer": f"痰湿{n}"} for n in range(4)],
     "sts.jsonl.gz": [{"sentence1": f"咳{n}", "sentence2": f"嗽{n}", "score": n} for n in range(4)],
-    "texts.parquet": [{"text": f"咳嗽{n}", "label": n % 2} for n in range(4)],
+    "texts.parquet": [{"text": f"咳嗽{n}", "label": f"类{n % 2}"} for n in range(4)],
     "probe/train.tsv": [{"text": f"咳嗽{n}", "label": n % 2} for n in range(4)],
     "probe/test.tsv": [{"text": f"痰{n}", "label": n % 2} for n in range(4)],
     "beir/corpus.csv": [{"id": 1, "text": "痰湿\x1b[31m阻肺"}, {"id": 2, "text": "气虚"}],
@@ -77,7 +78,7 @@ ROWS: dict[str, list[dict[str, object]]] = {
     [
         ("pairs.csv", "pairs_retrieval", "split test: 4 queries, 4 documents, 4 judgements\n  1  query     咳嗽0\n"),
         ("sts.jsonl.gz", "sts", "split test: 4 rows\n  1  sentence1  咳0\n     sentence2  嗽0\n     score      0.0\n"),
-        ("texts.parquet", "clustering", "split test: 4 rows\n  1  text   咳嗽0\n     label  0\n"),
+        ("texts.parquet", "clustering", "split test: 4 rows\n  1  text   咳嗽0\n     label  类0\n"),
         ("probe", "classification", "split train: 4 rows\n  1  text   咳嗽0\n     label  0\n"),
         ("beir", "retrieval", f"{'咳嗽' * 50}…\n     positive  痰湿\\u001b[31m阻肺\n     negative  气虚\n"),
     ],
@@ -116,6 +117,22 @@ def test_validate_takes_the_name_of_a_task(tmp_path: Path, monkeypatch: pytest.M
 
     assert json.loads(result.output)["splits"] == {"test": {"queries": 4, "documents": 4, "judgements": 4}}
     assert "咳嗽" not in result.output
+    refused = runner.invoke(app, ["validate", "Own", "--type", "sts"])
+    assert str(refused.exception) == "--type: task Own has its type, pairs_retrieval. Leave it out."
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_validate_names_the_split_that_a_task_lacks(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """A knowledge base alone can be looked at, but the task can't be measured."""
+    shutil.copytree(folder, tmp_path / "data/own")
+    workspace_of(tmp_path, {"Own": 'type = "syndrome_retrieval"\npath = "own"\nsplits = ["test_new"]\n'})
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["validate", "Own", *arguments])
+
+    assert isinstance(result.exception, DataAbsent)
+    assert "own/test_new.jsonl" in str(result.exception)
 
 
 def test_convert_says_what_was_written_and_lost(folder: Path, tmp_path: Path) -> None:

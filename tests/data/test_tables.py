@@ -109,6 +109,8 @@ def test_grade_zero_is_a_judged_negative(tmp_path: Path) -> None:
         ("list.csv", 'query,positive\na,"[""b"", ""c""]"\n', "list.csv:2: positive: expected a document, got a list"),
         ("python.csv", "query,positive\na,\"['b', 'c']\"\n", "a list written as text"),
         ("array.csv", "query,positive,neg\na,b,\"['c' 'd']\"\n", "array.csv:2: neg: expected a document"),
+        ("other.csv", "q,a\nb,c\n", "keys here: a, q. Rename the column, or name it in `columns` in the TOML"),
+        ("other.csv", "query,a\nb,c\n", "文档; keys here: a, query. Rename the column"),
         ("columns.csv", "query,pos,answer\na,b,c\n", "expected one column for positive, got pos and answer"),
         ("grades.csv", "query,pos,label,score\na,b,1,0\n", "expected one column for grade, got label and score"),
         ("both.csv", "query,positive,negative\na,b,b\n", "both.csv:2: expected one grade"),

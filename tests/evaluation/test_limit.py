@@ -10,6 +10,7 @@ from tcmbench.errors import DataError
 from tcmbench.evaluation import run
 from tcmbench.records.cells import Cells
 from tcmbench.records.planned_suite import PlannedSuite
+from tcmbench.runs.cards import task_cards
 from tcmbench.specs.suite import Suite
 from tcmbench.tasks import sampling
 from tcmbench.workspace import Workspace
@@ -55,6 +56,20 @@ def test_a_query_scores_as_in_the_whole_task(name: str, measured: dict[str, dict
         other = measured["bm25"][LIMIT].scores[column].items()
         assert sorted(sampled["item"]) == sorted(other["item"].to_pylist())
         assert set(sampled["item"]) < set(whole["item"])
+
+
+def test_a_text_of_a_sample_has_the_name_of_its_row(
+    tiny: Workspace, measured: dict[str, dict[int | None, Cells]]
+) -> None:
+    """Its name stands for the same text, with the same label, as in the whole task: a board may show both."""
+    sampled, whole = (
+        measured["hashed-chars"][limit].scores["TinyHeadlines"].items().to_pydict() for limit in (LIMIT, None)
+    )
+    labels = dict(zip(whole["item"], whole["group"], strict=True))
+    assert sampled["item"] != [str(number) for number in range(LIMIT)]
+    assert sampled["group"] == [labels[item] for item in sampled["item"]]
+    cards = task_cards(tiny, _planned(tiny, LIMIT), show_text=True)
+    assert set(sampled["item"]) <= cards["TinyHeadlines"].texts.keys()
 
 
 def test_a_sample_of_everything_scores_as_the_whole_and_is_separate(
@@ -104,7 +119,7 @@ def test_a_sample_with_one_label_measures_nothing(tiny: Workspace) -> None:
 def test_pairs_in_one_row_are_sampled() -> None:
     """Older pair classification of mteb holds all its pairs in the lists of one row."""
     rows = Dataset.from_dict({"sentence1": [["a", "b", "c"]], "sentence2": [["d", "e", "f"]], "labels": [[0, 1, 0]]})
-    kept, said = sampling._rows(rows, 2)
+    kept, said = sampling._rows(rows, 2, is_numbered=False)
     assert (len(kept), said) == (1, "2 of 3 items")
     row = kept[0]
     assert len(row["sentence1"]) == 2

@@ -56,7 +56,7 @@ def test_a_changed_record_is_other_data(place: Workspace, variant: Variant) -> N
 
 
 def test_a_table_of_pairs_is_training_data(place: Workspace, variant: Variant) -> None:
-    """Its columns are part of what it is known by; an augmentation of fields is refused."""
+    """Its columns are part of what it is known by; it has no syndromes; an augmentation of fields is refused."""
     rows: list[dict[str, object]] = [{"query": "头痛", "positive": "风寒", "other": "气虚"}]
     path = write_table(place.data_root / "pairs.csv.gz", rows)
     table = variant.model_copy(update={"data": path.name, "augmentation": None})
@@ -65,6 +65,7 @@ def test_a_table_of_pairs_is_training_data(place: Workspace, variant: Variant) -
     assert [record.query() for record in one.read().splits["train"]] == ["头痛"]
     assert [document.document() for document in two.read().knowledge] == ["气虚"]
     assert one.sha256 != two.sha256
+    assert one.labels == frozenset()
     with pytest.raises(SpecError, match="the documents of a table have none"):
         training_data.find(
             place, table.model_copy(update={"augmentation": AugmentationSpec(name="field_permutations")})

@@ -8,7 +8,6 @@ compared with it.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from tcmbench.checksums import file_sha256
@@ -22,6 +21,7 @@ from tcmbench.store import read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from tcmbench.specs.data_set import DataSet, SourceFile
     from tcmbench.store import Json
@@ -80,8 +80,7 @@ def get(
     target = locate(workspace, data_set.path)
     if not accepted(workspace, data_set):
         raise DataError(f"{data_set.name}: its licence has not been agreed to: {data_set.terms}.")
-    _require_free(workspace, data_set, again=again)
-    sources = _sources(data_set, local)
+    sources = obtainable(workspace, data_set, local=local, again=again)
     record = _record(workspace, data_set)
     folder = workspace.data_root / ".downloads" / data_set.name
     fetched: dict[str, str] = {}
@@ -95,10 +94,12 @@ def get(
     earlier = cast("Mapping[str, str]", record.get("fetched", {}))
     changed = [name for name, sha256 in fetched.items() if earlier.get(name, sha256) != sha256]
     if changed:
-        record_path = _record_path(workspace, data_set)
+        for source, _ in sources:
+            (folder / source.name).unlink()
         raise DataError(
-            f"{data_set.name}: {' and '.join(changed)} of {data_set.homepage} differs from the first download. "
-            f"The data is unchanged. If the new version is wanted, remove {record_path} and run again."
+            f"{data_set.name}: {' and '.join(changed)} of {data_set.homepage} differs from the first download. The "
+            f"data is unchanged. If the new version is wanted, move {target} and {_record_path(workspace, data_set)} "
+            "away and run again."
         )
     _convert(data_set, [folder / source.name for source, _ in sources], target)
     write_checked(
@@ -117,18 +118,23 @@ def get(
     return target
 
 
-def _sources(data_set: DataSet, local: Sequence[Path]) -> list[tuple[SourceFile, Path | None]]:
-    """Return the files with their local copies, if any.
+def obtainable(
+    workspace: Workspace, data_set: DataSet, *, local: Sequence[Path] = (), again: bool = False
+) -> list[tuple[SourceFile, Path | None]]:
+    """Return the files of a data set that `get` may fetch, with their local copies, if any.
 
     Raises:
-        DataAbsent: Files without an address and without a copy. SpecError: Another number of copies than of files.
+        DataAbsent: Files without an address and without a copy; the message says what to do by hand.
+        DataError: The data is there already, or was changed.
+        SpecError: Another number of copies than of files.
     """
+    _require_free(workspace, data_set, again=again)
     if local and len(local) != len(data_set.files):
         names = ", ".join(file.name for file in data_set.files) or "none"
         raise SpecError(f"{data_set.name}: expected {len(data_set.files)} --file ({names}), got {len(local)}.")
     if not local and (not data_set.files or not all(file.url for file in data_set.files)):
-        how = f"{data_set.manual} Source: {data_set.homepage}"
-        raise DataAbsent(Path(data_set.path), what=f"An address of data set {data_set.name}", how=how)
+        how = f"{data_set.manual} Source: {data_set.homepage} Licence: {data_set.terms}"
+        raise DataAbsent(locate(workspace, data_set.path), what=f"Data set {data_set.name}", how=how)
     copies: Sequence[Path | None] = local or [None] * len(data_set.files)
     return list(zip(data_set.files, copies, strict=True))
 
@@ -140,6 +146,8 @@ def _require_free(workspace: Workspace, data_set: DataSet, *, again: bool) -> No
         DataError: There is some, or the data of an earlier `get` without `again`.
     """
     target, now = locate(workspace, data_set.path), state(workspace, data_set)
+    if now != "absent" and not data_set.files:
+        raise DataError(f"{target}: {data_set.name} is there; it is placed by hand, so there is nothing to fetch.")
     if now == "present" and not again:
         raise DataError(
             f"{target}: {data_set.name} is there, unchanged since it was fetched. --again fetches it again."

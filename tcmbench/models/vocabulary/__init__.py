@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KIND = "derived"
 """Kind of artefact in the store."""
 
-_STAGE = "vocabulary 1"
+_STAGE = "vocabulary 2"
 
 
 def divided(store: Store, origin: Model, *, latin: int, revision: str) -> Path:

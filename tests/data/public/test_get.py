@@ -111,9 +111,16 @@ def test_a_source_that_changed_since_the_first_download(place: Workspace, tmp_pa
     """Where no checksum is published, the first one is kept; the data stays as it is."""
     target = fetch(place)
     (tmp_path / "files/dev.txt").write_text("戊句\t己句\t1\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"dev.txt of .* differs from the first download.*source\.json"):
+    with pytest.raises(DataError, match=r"dev.txt of .* differs from the first download.*source\.json") as caught:
         fetch(place, again=True)
     assert target.read_text(encoding="utf-8") == CONVERTED
+    record = target.with_name(f"{target.name}.source.json")
+    assert f"move {target} and {record} away" in str(caught.value)
+    target.unlink()
+    record.unlink()
+    assert "戊句" in fetch(place).read_text(encoding="utf-8")
+    left = {path.name for path in place.data_root.rglob("*") if path.is_file()}
+    assert left == {".accepted-licences.json", "pairs.jsonl", "pairs.jsonl.source.json"}
 
 
 def test_other_data_is_not_replaced(place: Workspace) -> None:
@@ -213,10 +220,18 @@ def test_all_are_listed(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> No
     assert "TCM_SD_with_knowledge" in output
 
 
-def test_what_cannot_be_fetched_says_why() -> None:
-    """With the steps by hand."""
-    with pytest.raises(DataAbsent, match="TCM_SD_with_knowledge"):
-        public._sources(BUNDLED.spec(DataSet, "tcm-sd"), ())
+@pytest.mark.usefixtures("clean_environment")
+def test_what_cannot_be_fetched_says_why(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the steps by hand, and without a question about the licence; data that is there is left alone."""
+    monkeypatch.chdir(place.root)
+    refused = CliRunner().invoke(app, ["data", "get", "tcm-sd"])
+    assert isinstance(refused.exception, DataAbsent)
+    assert f"expected {place.data_root / 'tcm-sd'}. Records of patients" in str(refused.exception)
+    assert "TCM_SD_with_knowledge" in str(refused.exception)
+    (place.data_root / "tcm-sd").mkdir(parents=True)
+    (place.data_root / "tcm-sd/test.json").write_text("[]", encoding="utf-8")
+    refused = CliRunner().invoke(app, ["data", "get", "tcm-sd"])
+    assert "tcm-sd is there; it is placed by hand" in str(refused.exception)
 
 
 def test_questions_become_queries_and_contexts_documents(tmp_path: Path) -> None:
