@@ -143,6 +143,16 @@ def test_an_adapter_is_gated_against_the_base_that_it_names(
     assert (code, "are for --model" in err) == (2, True)
 
 
+def test_a_model_is_compared_with_one_without_weights(
+    in_empty_folder: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Also as the second one, which is the variant: an untrained baseline has no folder with a recipe."""
+    (tmp_path / "pairs.csv").write_text(PAIRS, encoding="utf-8")
+    code, out, err = in_empty_folder("compare", "mini-zh-static", "tfidf", "--tasks", str(tmp_path / "pairs.csv"))
+    assert code == 0, err
+    assert "tfidf against mini-zh-static" in out
+
+
 def test_two_folders_are_compared(
     in_empty_folder: Callable[..., tuple[int, str, str]], tmp_path: Path, synthetic_root: Path
 ) -> None:
