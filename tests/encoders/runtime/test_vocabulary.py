@@ -27,7 +27,7 @@ def _config() -> BertConfig:
 
 
 def test_a_network_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
-    """transformers would read every text as [UNK], and its scores would look like scores."""
+    """The library would read every text as [UNK], and its scores would look like scores."""
     BertModel(_config()).save_pretrained(tmp_path)
     modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
     (tmp_path / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
