@@ -81,8 +81,8 @@ class Leaderboard:
         from tcmbench.boards.answer import as_text
         from tcmbench.boards.texts import quick_look
 
-        said = as_text(self.table).en
-        return said if self.table.limit is None else f"{quick_look(self.table.limit)} {said}"
+        mark = "" if self.table.limit is None else f"{quick_look(self.table.limit)} "
+        return mark + as_text(self.table).en
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the lines of scores.csv: one per model and column, in points (0–100)."""
@@ -252,12 +252,7 @@ def run(
 
 
 def board(name: str = "", *, workspace: Workspace | None = None) -> Leaderboard:
-    """Return the leaderboard of a set from stored scores; nothing is measured.
-
-    Args:
-        name: Name of a model set; empty takes the only one of the workspace.
-        workspace: The workspace; None finds it like the command line.
-    """
+    """Return the leaderboard of a set, or of the workspace's only one, from stored scores; nothing is measured."""
     from tcmbench import tasks as task_room
     from tcmbench.boards import build, publish
     from tcmbench.models.given import in_set
@@ -395,11 +390,7 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
 
 
 def find(folder: os.PathLike[str] | str = ".") -> Workspace:
-    """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied.
-
-    Raises:
-        SpecError: No such folder.
-    """
+    """Return the workspace of a folder, which has to exist, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
     if not Path(folder).is_dir():
         raise SpecError(f"{folder}: expected the folder of a workspace, but it doesn't exist. Correct the path.")
     return workspaces.from_environment(Path(folder))

@@ -103,7 +103,7 @@ def _base(
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
         return _of_hub(workspace, given, tuned_from=tuned_from, known=known)
     if os.sep in given or given.startswith(("~", ".")):
-        raise ModelAbsent(f"{given}: expected the folder of a model, but it doesn't exist. Correct the path.")
+        raise ModelAbsent(f"{given}: expected the folder of a model, but there is no such folder. Correct the path.")
     raise UnknownName.of("model", given, known, where=where)
 
 
