@@ -81,8 +81,7 @@ class Leaderboard:
         from tcmbench.boards.answer import as_text
         from tcmbench.boards.texts import quick_look
 
-        mark = "" if self.table.limit is None else f"{quick_look(self.table.limit)} "
-        return mark + as_text(self.table).en
+        return " ".join([*([quick_look(self.table.limit)] if self.table.limit else []), as_text(self.table).en])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the lines of scores.csv: one per model and column, in points (0–100)."""
