@@ -77,10 +77,11 @@ class Leaderboard:
 
     @property
     def answer(self) -> str:
-        """The recommendation of the first screen, in English."""
+        """The recommendation of the first screen, in English; that of a quick look says so first."""
         from tcmbench.boards.answer import as_text
+        from tcmbench.boards.texts import quick_look
 
-        return as_text(self.table).en
+        return " ".join([*([quick_look(self.table.limit)] if self.table.limit else []), as_text(self.table).en])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the lines of scores.csv: one per model and column, in points (0–100)."""
@@ -238,7 +239,7 @@ def run(
 
     performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
     chosen = _paths(models)
-    selection = select(workspace or find(), name, models=chosen, columns=tasks, limit=limit, base=base)
+    selection = select(workspace or find(), name, models=chosen, columns=_paths(tasks), limit=limit, base=base)
     missing = plan(selection.workspace, selection.model_set, selection.planned, part=selection.part)
     execute = functools.partial(performing.module.run, options=performing.options)
     result = whole_run.run(selection, missing, execute=execute, emit=lambda _: None)
@@ -249,16 +250,17 @@ def run(
     return board(selection.model_set.name, workspace=selection.workspace)
 
 
-def board(name: str, *, workspace: Workspace | None = None) -> Leaderboard:
-    """Return the leaderboard of a set from stored scores; nothing is measured."""
+def board(name: str = "", *, workspace: Workspace | None = None) -> Leaderboard:
+    """Return the leaderboard of a set, or of the workspace's only one, from stored scores; nothing is measured."""
     from tcmbench import tasks as task_room
     from tcmbench.boards import build, publish
     from tcmbench.models.given import in_set
     from tcmbench.runs import gather
+    from tcmbench.runs.selection import own_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace or find()
-    place, model_set = in_set(place, place.spec(ModelSet, name))
+    place, model_set = in_set(place, place.spec(ModelSet, name or own_set(place)))
     planned = task_room.plan_set(place, model_set)
     options = publish.board_options(place, model_set, planned)
     entries = gather.entries(place, model_set, planned)
@@ -387,9 +389,12 @@ def train(variant: str, *, set_name: str = "", workspace: Workspace | None = Non
 
 
 def find(folder: os.PathLike[str] | str = ".") -> Workspace:
-    """Return the workspace of a folder, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    """Return the workspace of a folder, which has to exist, with `TCMBENCH_DATA` and `TCMBENCH_CACHE` applied."""
+    if not Path(folder).is_dir():
+        raise SpecError(f"{folder}: expected the folder of a workspace, but it doesn't exist. Correct the path.")
     return workspaces.from_environment(Path(folder))
 
 
-def _paths(names: Sequence[str | os.PathLike[str]]) -> list[str]:
-    return [os.fspath(name) for name in names]
+def _paths(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[str]:
+    """Return names or paths as text; a single one is a list of one, and not of its letters."""
+    return [os.fspath(name) for name in ([names] if isinstance(names, str | os.PathLike) else names)]

@@ -61,6 +61,11 @@ class Workspace:
     """Folders that hold data as well, the nearer ones first."""
 
     @property
+    def is_own(self) -> bool:
+        """Whether `root` is the folder of a workspace, whose specs are read, and not just the current one."""
+        return self.root in self.content
+
+    @property
     def store(self) -> Store:
         """Content-addressed artefacts."""
         return Store(self.cache)

@@ -120,6 +120,15 @@ def test_what_is_no_model_is_refused(pairs: Path) -> None:
         tcmbench.evaluate(3, tasks=[pairs])
 
 
+def test_a_single_task_needs_no_list(pairs: Path) -> None:
+    """A path is a path, and not its letters; a limit and a folder that can't be are refused."""
+    assert list(tcmbench.evaluate("hashed-chars", tasks=str(pairs)).scores) == ["pairs"]
+    with pytest.raises(SpecError, match="limit: expected at least 1"):
+        tcmbench.evaluate("hashed-chars", tasks=[pairs], limit=0)
+    with pytest.raises(SpecError, match="expected the folder of a workspace"):
+        tcmbench.Workspace(pairs.parent / "nowhere")
+
+
 def test_a_missing_score_is_an_error(pairs: Path) -> None:
     """Never a blank in a data frame."""
     pairs.write_text("query\nx\n", encoding="utf-8")
@@ -131,6 +140,8 @@ def test_a_set_gives_a_board(place: Workspace) -> None:
     """With the answer, the lines of its CSV and its pictures."""
     board = tcmbench.board("small", workspace=place)
     assert board.answer
+    look = tcmbench.run("small", limit=5, workspace=place)
+    assert look.answer.startswith("QUICK LOOK. At most 5"), "no answer of a sample looks like that of the whole"
     frame = board.to_pandas()
     assert set(frame["model"]) == {"stays", "tuned"}
     assert frame.query("task == 'SmallQA' and model == 'tuned'")["delta"].iloc[0] > 0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.errors import SpecError
+from tcmbench.models.folder import MARKS
 from tcmbench.models.given import in_set
 from tcmbench.runs import gather
+from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tcmbench.comparison.measured import MeasuredSet
     from tcmbench.workspace import Workspace
 
@@ -50,19 +51,23 @@ def read(workspace: Workspace, name: str) -> MeasuredSet:
 
 
 def places(workspace: Workspace, measured: MeasuredSet) -> dict[str, Place]:
-    """Return model → where it is declared."""
-    return {m.name: _place(workspace, measured.model_set, m.name, m.entry.kind) for m in measured.models}
+    """Return model → where it is declared; a model that was named on the command line is its folder, or nowhere."""
+    found = {m.name: _place(workspace, measured.model_set, m.name, m.entry.kind) for m in measured.models}
+    return {name: place for name, place in found.items() if place is not None}
 
 
-def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place:
-    """Return the file and line that declare a model: its own file, or the set's where it is defined there."""
+def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place | None:
+    """Return the file and line that declare a model: its own file, the set's, or one of its folder."""
     own = [(folder, name) for folder in (["models/variants"] if kind == "variant" else []) + ["models/bases"]]
     for content in workspace.content:
         for folder, stem in (*own, ("models/sets", model_set.name)):
             path = content / folder / f"{stem}.toml"
             if path.is_file():
                 return Place(_shown(path, content), _line(path, f'"{name}"') if stem != name else 1)
-    return Place(f"models/sets/{model_set.name}.toml")
+    named = (one for one in workspace.given if isinstance(one, Base) and one.name == name and one.path)
+    files = (Path(str(base.path)) / mark for base in named for mark in MARKS)
+    inside = (path for path in files if path.is_file() and path.resolve().is_relative_to(workspace.root.resolve()))
+    return next((Place(workspace.shown(path)) for path in inside), None)
 
 
 def _line(path: Path, text: str) -> int:

@@ -43,7 +43,7 @@ class Report:
     """Failing ones first, then in the set's order."""
 
     places: Mapping[str, Place]
-    """Model → where it is declared."""
+    """Model → where it is declared, if anywhere."""
 
     columns: int
     """Columns of the suite."""

@@ -33,7 +33,9 @@ class Format(StrEnum):
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="SET", help="Name of a model set.")],
+    name: Annotated[
+        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+    ] = "",
     data: DataOption = None,
     form: Annotated[
         Format | None,
@@ -82,10 +84,11 @@ def command(
     Nothing is measured.
     """
     from tcmbench.models.given import in_set
+    from tcmbench.runs.selection import own_set
     from tcmbench.specs.model_set import ModelSet
 
     place = workspace(data)
-    place, model_set = in_set(place, place.spec(ModelSet, name))
+    place, model_set = in_set(place, place.spec(ModelSet, name or own_set(place)))
     requested = [
         option
         for option, is_set in (
@@ -122,7 +125,8 @@ def _write(place: Workspace, model_set: ModelSet, folder: Path | None, policy: P
     from tcmbench.cli.report import report
 
     planned, entries = _gathered(place, model_set)
-    report(publish.write_board(place, model_set, planned, entries, policy=policy, public=public, target=folder))
+    result = publish.write_board(place, model_set, planned, entries, policy=policy, public=public, target=folder)
+    report(result, remedy=_run(model_set))
 
 
 def _print(
@@ -141,7 +145,7 @@ def _print(
     planned, entries = _gathered(place, model_set)
     stored = publish.stored_board(place, model_set, planned, entries, policy=policy, public=public) / FILES[form.value]
     _put(stored.read_text(encoding="utf-8"), output)
-    require_complete(gather.missing(entries))
+    require_complete(gather.missing(entries), remedy=_run(model_set))
 
 
 def _print_latex(
@@ -161,7 +165,11 @@ def _print_latex(
             raise UnknownName.of("column", name, known, where=f"suite {planned.suite.name}")
     table = publish.table(place, model_set, planned, entries, policy=policy, public=public)
     _put(to_latex(table, tasks=[c for c in table.columns if names == ["all"] or c.name in names]), output)
-    require_complete(gather.missing(entries))
+    require_complete(gather.missing(entries), remedy=_run(model_set))
+
+
+def _run(model_set: ModelSet) -> str:
+    return f"Measure the missing scores: tcmbench run {model_set.name}"
 
 
 def _put(text: str, output: Path | None) -> None:

@@ -39,7 +39,7 @@ def command(
         ),
     ] = None,
     base: BaseOption = "",
-    limit: Annotated[int, typer.Option(min=1, help="Queries and syndromes shown in each direction.")] = 10,
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="Queries and syndromes shown in each direction.")] = 10,
     show_text: Annotated[bool, typer.Option("--show-text", help="Also print the queries' texts.")] = False,
     json: Annotated[
         Path | None,
@@ -76,8 +76,8 @@ def command(
         else:
             write_text(json, rendered)
     if json != Path("-"):
-        texts = compare_texts.query_texts(pair, comparison, limit=limit) if show_text else {}
-        say(compare_texts.as_text(pair, comparison, limit=limit, in_detail=bool(task), texts=texts), nl=False)
+        texts = compare_texts.query_texts(pair, comparison, limit=rows) if show_text else {}
+        say(compare_texts.as_text(pair, comparison, limit=rows, in_detail=bool(task), texts=texts), nl=False)
     lost = [name for name in comparison.skipped if name in pair.before.missing | pair.after.missing]
     if lost:
         raise ScoreMissing(f"not compared: {', '.join(lost)}. Run: tcmbench run {pair.model_set.name}")

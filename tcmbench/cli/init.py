@@ -76,6 +76,11 @@ def command(
 
     if folder is None and model is None:
         raise SpecError("Name the folder of the new workspace, or a model with --model, or both.")
+    if folder is None and not workspace().is_own:
+        raise SpecError(
+            f"{Path.cwd()}: expected a workspace, with tasks/ and models/. To create one: "
+            f"tcmbench init DIR --model {model}"
+        )
     text = "" if model is None else base_file.text(workspace(), model)
     if folder is not None:
         _create(folder, model="" if model is None else model.resolve().name)

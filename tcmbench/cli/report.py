@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 _SHOWN = 12
 
 
-def report(result: Result) -> None:
+def report(result: Result, *, remedy: str = "") -> None:
     """Print the summary of the board and its path.
+
+    Args:
+        result: What was written.
+        remedy: How missing scores are had, where that isn't the command that ends.
 
     Raises:
         ScoreMissing: Scores are missing (exit code 2); the board shows the reasons.
@@ -24,14 +28,15 @@ def report(result: Result) -> None:
     board = next((path for path in result.files if path.name == "index.html"), None)
     say(result.summary, nl=False)
     say(f"leaderboard: {board}")
-    require_complete(result.missing)
+    require_complete(result.missing, remedy=remedy)
 
 
-def require_complete(missing: Sequence[str]) -> None:
+def require_complete(missing: Sequence[str], *, remedy: str = "") -> None:
     """Check that no score is missing.
 
     Args:
         missing: `model · column: reason` of every missing score; a reason that holds for several models is given once.
+        remedy: How they are had, in one sentence.
 
     Raises:
         ScoreMissing: Scores are missing; the message names them.
@@ -44,6 +49,5 @@ def require_complete(missing: Sequence[str]) -> None:
         grouped = [f"  {', '.join(names)} · {what}" for what, names in models.items()]
         more = len(grouped) - _SHOWN
         lines = grouped[:_SHOWN] + ([f"  and {more} more"] if more > 0 else [])
-        raise ScoreMissing(
-            f"{len(missing)} scores are missing; the board shows the reasons in their cells:\n" + "\n".join(lines)
-        )
+        head = f"{len(missing)} scores are missing; the board shows the reasons in their cells:"
+        raise ScoreMissing("\n".join([head, *lines, *([remedy] if remedy else [])]))

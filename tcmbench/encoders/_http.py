@@ -103,9 +103,7 @@ class Server:
                         reason = f"no whole answer in {self.seconds:g} seconds"
             if attempt + 1 < self.tries:
                 time.sleep(min(self.pause * 2**attempt if wait is None else wait, _LONGEST_WAIT))
-        raise ModelAbsent(
-            f"{where}: {reason}, {self.tries} times. Start the server, or correct `url` in the base's options."
-        )
+        raise ModelAbsent(f"{where}: {reason}, {self.tries} times. Start the server, or correct its URL.")
 
     def _request(self, path: str, body: dict[str, Any] | None) -> urllib.request.Request:
         """Return the request; what is secret in it is hidden from now on, in the server's words too."""

@@ -13,6 +13,7 @@ from pydantic import Field
 from tcmbench.encoders import ORDERS
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
+from tcmbench.encoders.runtime.vocabulary import require_vocabulary
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
 
@@ -120,6 +121,7 @@ def load(
             local_files_only=True,
             model_kwargs={"dtype": getattr(torch, base.dtype), "use_safetensors": True},
         )
+    require_vocabulary(model.tokenizer, model_dir)
     return Reranker(model, base=base, options=options, meta=meta)
 
 

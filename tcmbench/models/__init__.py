@@ -62,7 +62,8 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     if base.tuned_from is None:
         return {}
     # A derived base has no folder of its own, and what it is derived from has a row of its own.
-    recorded = {} if base.derive else swift_output.arguments(weights.source(workspace, base))
+    has_folder = base.has_weights and not base.derive
+    recorded = swift_output.arguments(weights.source(workspace, base)) if has_folder else {}
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
 

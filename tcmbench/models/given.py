@@ -103,7 +103,7 @@ def _base(
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
         return _of_hub(workspace, given, tuned_from=tuned_from, known=known)
     if os.sep in given or given.startswith(("~", ".")):
-        raise ModelAbsent(f"{given}: expected the folder of a model, but it doesn't exist. Correct the path.")
+        raise ModelAbsent(f"{given}: expected the folder of a model, but there is no such folder. Correct the path.")
     raise UnknownName.of("model", given, known, where=where)
 
 
@@ -146,7 +146,7 @@ def _of_hub(
     if same is not None:
         return workspace, same
     # The kind is unknown before the files are available, so it is looked up as an embedding model at first.
-    probe = Base(name="probe", kind="embedding", hub_id=hub_id)
+    probe = Base(name=_clean(hub_id), kind="embedding", hub_id=hub_id)
     snapshot = weights.source(workspace, probe, download=True)
     name = _free(hub_id.rpartition("/")[2], known, told_apart_by=hub_id)
     return _described(workspace, snapshot, name=name, tuned_from=tuned_from, place={"hub_id": hub_id})

@@ -63,7 +63,8 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
             judged = {query: dict(grades) for query, grades in collection.qrels[split].items()}
             answered = {query: grades for query, grades in judged.items() if any(g > 0 for g in grades.values())}
             if not answered:
-                raise DataError(f"{source.path}: no query has a positive, so there is nothing to find.")
+                came = "no query has a positive" if judged else "there are none"
+                raise DataError(f"{source.path}: expected rows with a query and a positive, but {came}.")
             self.set_split(
                 split,
                 documents={doc_id: document.text for doc_id, document in collection.corpus.items()},

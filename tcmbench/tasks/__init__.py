@@ -248,7 +248,9 @@ def _command(workspace: Workspace, spec: TaskSpec) -> str:
     """Return the command that fetches the data of a task; "" where there is none."""
     for name, data_set in workspace.specs(DataSet):
         if isinstance(data_set, DataSet) and data_set.path == spec.path and data_set.files:
-            return f" Run: tcmbench data get {name}"
+            fetch = f"tcmbench data get {name}"
+            by_hand = f" Download it from {data_set.homepage} and run: {fetch} --file FILE"
+            return by_hand if data_set.manual else f" Run: {fetch}"
     return ""
 
 

@@ -13,7 +13,7 @@ from tcmbench.data import reading, table_files, tables
 from tcmbench.data.formats import beir
 from tcmbench.data.lines import Row
 from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
-from tcmbench.errors import DataAbsent, DataError
+from tcmbench.errors import DataAbsent, DataError, SpecError
 from tcmbench.specs import toml
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.specs.task import TaskSpec
@@ -65,7 +65,13 @@ def _foreign_columns(workspace: Workspace, name: str) -> Iterator[SuiteTask]:
 
 
 def limited(workspace: Workspace, suite: Suite, limit: int) -> tuple[Workspace, Suite]:
-    """Return a quick look at a suite, a suite of another name, and the workspace that knows it."""
+    """Return a quick look at a suite, a suite of another name, and the workspace that knows it.
+
+    Raises:
+        SpecError: A limit below 1.
+    """
+    if limit < 1:
+        raise SpecError(f"limit: expected at least 1 query, pair or text per task, got {limit}.")
     least = limit if suite.limit is None else min(limit, suite.limit)
     look = suite.model_copy(update={"name": f"{suite.name}-limit-{least}", "limit": least})
     return replace(workspace, given=(*workspace.given, look)), look

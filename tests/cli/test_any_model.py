@@ -76,6 +76,20 @@ def test_a_file_without_a_column_of_queries_is_named(
     assert "odd.csv:2: expected query or question" in out
 
 
+def test_what_is_missing_is_named_with_the_command(
+    in_empty_folder: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty table, and public data that is fetched, or that its user has to download."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
+    tasks = ("--tasks", str(tmp_path / "empty.csv"), "--tasks", "LCQMCPairs", "--tasks", "TNewsHeadlines")
+    code, out, _ = in_empty_folder("eval", "hashed-chars", *tasks)
+    assert code == 2
+    assert "expected rows with a query and a positive, but there are none" in out
+    assert "and run: tcmbench data get lcqmc --file FILE" in out
+    assert "Run: tcmbench data get tnews" in out
+
+
 def test_a_model_tuned_elsewhere_is_gated_against_its_base(
     in_empty_folder: Callable[..., tuple[int, str, str]],
     tmp_path: Path,
@@ -110,6 +124,8 @@ def test_the_file_of_a_base_is_written_from_its_folder(
     text = (tmp_path / "mine/models/bases/my-model.toml").read_text(encoding="utf-8")
     assert 'pooling = "last"' in text
     assert r'query_prompt = "Instruct: 检索\nQuery:"' in text
+    code, _, err = in_empty_folder("init", "--model", str(tmp_path / "my-model"))
+    assert (code, "expected a workspace" in err) == (2, True), "nothing would read the file"
 
 
 def test_a_model_of_another_place_is_gated_in_one_command(
@@ -125,6 +141,11 @@ def test_a_model_of_another_place_is_gated_in_one_command(
     code, out, err = in_empty_folder("check", "--model", stays, "--base", tuned, "--tasks", pairs)
     assert code == 1, out + err
     assert "tcmbench compare, with the same models and tasks" in out
+    sarif = tmp_path / "check.sarif"
+    in_empty_folder("check", "--model", stays, "--base", tuned, "--tasks", pairs, "--sarif", str(sarif))
+    places = [result["locations"][0] for result in json.loads(sarif.read_text(encoding="utf-8"))["runs"][0]["results"]]
+    assert places
+    assert all(set(place) == {"logicalLocations"} for place in places), "there is no file of this set"
     assert "[" not in err, "what was measured is not measured again"
     code, _, err = in_empty_folder("check", "--model", tuned, "--tasks", pairs)
     assert (code, "no file states what it was tuned from" in err) == (2, True)
@@ -141,6 +162,16 @@ def test_an_adapter_is_gated_against_the_base_that_it_names(
     assert "may it ship? (each variant against mini-zh)" in out
     code, _, err = in_empty_folder("check", "demo", "--tasks", "x")
     assert (code, "are for --model" in err) == (2, True)
+
+
+def test_a_model_is_compared_with_one_without_weights(
+    in_empty_folder: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """Also as the second one, which is the variant: an untrained baseline has no folder with a recipe."""
+    (tmp_path / "pairs.csv").write_text(PAIRS, encoding="utf-8")
+    code, out, err = in_empty_folder("compare", "mini-zh-static", "tfidf", "--tasks", str(tmp_path / "pairs.csv"))
+    assert code == 0, err
+    assert "tfidf against mini-zh-static" in out
 
 
 def test_two_folders_are_compared(

@@ -43,7 +43,7 @@ def test_the_other_way_round_is_the_opposite(in_whole: Callable[..., tuple[int, 
 
 def test_a_task_is_shown_query_by_query(in_whole: Callable[..., tuple[int, str, str]], whole: Workspace) -> None:
     """Ids only; the text of a query comes with --show-text alone."""
-    code, out, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3")
+    code, out, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--rows", "3")
     assert code == 0
     assert "items better" in out
     assert "first hit:" in out
@@ -51,7 +51,7 @@ def test_a_task_is_shown_query_by_query(in_whole: Callable[..., tuple[int, str, 
     assert 3 <= len(shown) <= 6
     texts = {row["_id"]: row["text"] for row in map(json.loads, (whole.root / "data/qa/queries.jsonl").open("r"))}
     assert not any(texts[query][:20] in out for query in shown)
-    _, told, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--limit", "3", "--show-text")
+    _, told, _ = in_whole("compare", "stays", "tuned", "--task", gate.TASK, "--rows", "3", "--show-text")
     assert all(texts[query][:20] in told for query in shown)
 
 

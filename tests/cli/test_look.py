@@ -134,6 +134,8 @@ def test_the_only_set_and_suite_of_a_workspace_are_the_default(called: Cli, plac
     assert code == 0, err
     assert out.startswith("QUICK LOOK. At most 5")
     assert "5 items" in out
+    code, out, err = called("board")
+    assert "leaderboards/small/index.html" in out, err
     other = place.root / "models/sets/other.toml"
     other.write_text((place.root / "models/sets/small.toml").read_text("utf-8"), encoding="utf-8")
     code, _, err = called("run")

@@ -20,6 +20,12 @@ def test_a_reason_that_holds_for_several_models_is_given_once() -> None:
     assert "  one · Other: failed: full" in said
 
 
+def test_what_ends_with_missing_scores_says_how_they_are_had() -> None:
+    """A board measures nothing, so it names the command that does."""
+    with pytest.raises(ScoreMissing, match=r"pending\ntcmbench run demo$"):
+        require_complete(["one · Task: pending"], remedy="tcmbench run demo")
+
+
 def test_nothing_is_said_of_a_complete_board() -> None:
     """It ends with 0."""
     require_complete([])

@@ -182,7 +182,7 @@ def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("./nowhere", ModelAbsent, "expected the folder of a model"),
+        ("./nowhere", ModelAbsent, "but there is no such folder"),
         ("minizh", UnknownName, "mini-zh"),
     ],
 )

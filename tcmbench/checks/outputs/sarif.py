@@ -1,4 +1,4 @@
-"""For code scanning: SARIF 2.1.0 (OASIS), one result per finding, at the file that declares the model.
+"""For code scanning: SARIF 2.1.0 (OASIS), one result per finding, at the file that declares the model, if there is one.
 
 A pull request then shows a regression at its variant, and closes it when it is fixed: the fingerprint of a
 result is its model, task and rule, not its figures.
@@ -47,7 +47,7 @@ def render(report: Report) -> str:
 
 def _result(report: Report, model: ModelVerdict, finding: Finding) -> Json:
     about = f"{model.name} · {finding.column}" if finding.column else model.name
-    place = report.places.get(model.name, Place(f"models/sets/{report.set_name}.toml"))
+    of_set = Place(f"models/sets/{report.set_name}.toml") if report.is_declared else None
     identity = f"{report.set_name}\n{model.name}\n{finding.column}\n{finding.rule}"
     return {
         "ruleId": finding.rule,
@@ -57,15 +57,18 @@ def _result(report: Report, model: ModelVerdict, finding: Finding) -> Json:
         "message": {"text": f"{about}: {finding.message}".replace("](", "] (")},
         "locations": [
             {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": place.file},
-                    "region": {"startLine": place.line},
-                },
+                **_physical(report.places.get(model.name, of_set)),
                 "logicalLocations": [{"name": model.name, "fullyQualifiedName": f"{report.set_name}/{model.name}"}],
             }
         ],
         "partialFingerprints": {"tcmbench/v1": hashlib.sha256(identity.encode()).hexdigest()},
     }
+
+
+def _physical(place: Place | None) -> dict[str, Json]:
+    if place is None:
+        return {}
+    return {"physicalLocation": {"artifactLocation": {"uri": place.file}, "region": {"startLine": place.line}}}
 
 
 def _camel(name: str) -> str:

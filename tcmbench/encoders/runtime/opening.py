@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench.encoders.runtime import vocabulary
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import SpecError
 
@@ -20,6 +21,7 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
 
     Raises:
         SpecError: The folder has no modules.json and the base doesn't declare `pooling`.
+        ModelAbsent: It has no vocabulary, or weights that don't fit.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -30,6 +32,8 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
         "device": device or ("cuda" if torch.cuda.is_available() else "cpu"),
     }
     static = base.architecture == "static"
+    if static and next(model_dir.rglob("tokenizer.json"), None) is None:
+        raise vocabulary.absent(model_dir)
     weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
     with strict_weights(model_dir):
         if (model_dir / "modules.json").is_file():
@@ -37,6 +41,7 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
         else:
             model = SentenceTransformer(modules=_modules(model_dir, base, weights), **arguments)
     if not static:
+        vocabulary.require_vocabulary(model.tokenizer, model_dir)
         model.max_seq_length = base.max_length
     return model
 
