@@ -67,6 +67,25 @@ def test_a_loaded_model_scores_as_its_folder_does(pairs: Path) -> None:
     assert objects.model_of(model, revision="mine").revision == objects.model_of(model, revision="mine").revision
 
 
+def test_an_object_with_the_protocol_of_mteb_scores_as_its_model_does(pairs: Path, tmp_path: Path) -> None:
+    """It is the user who knows its weights and prompts, so without a revision it is refused; it stays as it is."""
+    from tcmbench import models
+    from tcmbench.models import objects
+    from tcmbench.workspace import from_environment
+
+    encoder = models.load(models.base_model(from_environment(tmp_path), "mini-zh-static"), cache=tmp_path)
+    before = dict(vars(encoder))
+    with pytest.raises(SpecError, match=r"neither weights nor prompts.*revision="):
+        tcmbench.evaluate(encoder, tasks=[pairs])
+    given, named = (
+        tcmbench.evaluate(one, tasks=[pairs], revision=r) for one, r in ((encoder, "1"), ("mini-zh-static", ""))
+    )
+    assert given.scores["pairs"].record.value == named.scores["pairs"].record.value
+    assert given.scores["pairs"].folder != named.scores["pairs"].folder
+    assert vars(encoder) == before
+    assert len({objects.model_of(encoder, revision=one).revision for one in ("1", "2")}) == 2
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"truncate_dim": 32}, {"config_kwargs": {"rms_norm_eps": 0.1}}, {"processor_kwargs": {"padding_side": "right"}}],
@@ -116,7 +135,7 @@ def test_a_loaded_model_of_any_kind_is_evaluated_as_if_from_its_folder(pairs: Pa
 
 def test_what_is_no_model_is_refused(pairs: Path) -> None:
     """Without a revision by its weights nothing could be stored."""
-    with pytest.raises(SpecError, match="expected a name, a path, a SentenceTransformer or a CrossEncoder, got int"):
+    with pytest.raises(SpecError, match=r"expected a name, a path.* or CrossEncoderProtocol, got int"):
         tcmbench.evaluate(3, tasks=[pairs])
 
 

@@ -93,7 +93,7 @@ def of_object(workspace: Workspace, loaded: object, suite: Suite, *, revision: s
 
     Args:
         workspace: Where tasks are.
-        loaded: A SentenceTransformer or a CrossEncoder.
+        loaded: A SentenceTransformer, a CrossEncoder, or an object with mteb's protocol for either.
         suite: What is measured.
         revision: Identifier of its weights instead of their hash.
     """

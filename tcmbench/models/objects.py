@@ -1,7 +1,8 @@
-"""A model that a user has loaded: its name, its revision by the hash of its weights, and its encoder."""
+"""A model that a user has loaded: its name, its revision, and its encoder in mteb's interface."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 _STAGE = "loaded model 2"
+_PROTOCOL_STAGE = "model of mteb's protocol 1"
 _KINDS = {"SentenceTransformer": "embedding", "CrossEncoder": "reranker"}
 _FALLBACK_LENGTH = 512
 _LATER = {"sources", "derive", "symmetric_prompt"}
@@ -41,17 +43,15 @@ def model_of(loaded: object, *, revision: str) -> Model:
     """Return the model under which scores are stored.
 
     Args:
-        loaded: A SentenceTransformer or a CrossEncoder.
+        loaded: A SentenceTransformer, a CrossEncoder, or an object with mteb's protocol for either.
         revision: The user's own identifier of its weights; empty takes their hash.
 
     Raises:
-        SpecError: It is neither, or has settings that a base doesn't support.
+        SpecError: It is none of them, has settings that a base doesn't support, or has mteb's protocol and no revision.
     """
-    kind = next((known for cls in type(loaded).__mro__ if (known := _KINDS.get(cls.__name__))), None)
+    kind = _kind(loaded)
     if kind is None:
-        raise SpecError(
-            f"model: expected a name, a path, a SentenceTransformer or a CrossEncoder, got {type(loaded).__name__}."
-        )
+        return _of_protocol(loaded, revision=revision)
     base = _base(loaded, kind)
     weights = revision or _state_hash(loaded)
     # Fields that came after the stage count where they are set, so that earlier keys stay valid.
@@ -66,6 +66,8 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.encoders.runtime.soundness import guard
 
+    if _kind(loaded) is None:
+        return guard(copy.copy(loaded), name=model.name)
     loaded.eval()  # a model that was just trained would drop some of its activations at random
     meta = model_meta(model.base, name=model.name, revision=model.revision)
     if model.base.kind == "reranker":
@@ -75,6 +77,38 @@ def encoder_of(model: Model, loaded: Any, *, cache: Path) -> MTEBModels:
         loaded, base=model.base, options=sentence_transformers.Options(), meta=meta
     )
     return CachedEncoder(encoder, cache_dir=cache / "embeddings")
+
+
+def _kind(loaded: object) -> str | None:
+    """Return the kind of a model of sentence-transformers; None for any other object."""
+    return next((known for cls in type(loaded).__mro__ if (known := _KINDS.get(cls.__name__))), None)
+
+
+def _of_protocol(loaded: Any, *, revision: str) -> Model:
+    """Return the model of an object with mteb's protocol, which shows neither weights nor prompts.
+
+    Raises:
+        SpecError: It is no encoder or cross-encoder of mteb, or has no revision.
+    """
+    from mteb.models import CrossEncoderProtocol, EncoderProtocol
+
+    protocols = {"embedding": EncoderProtocol, "reranker": CrossEncoderProtocol}
+    kind = next((kind for kind, protocol in protocols.items() if isinstance(loaded, protocol)), None)
+    if kind is None:
+        raise SpecError(
+            "model: expected a name, a path, a SentenceTransformer, a CrossEncoder, or an object with mteb's "
+            f"EncoderProtocol or CrossEncoderProtocol, got {type(loaded).__name__}."
+        )
+    if not revision:
+        raise SpecError(
+            f"model: {type(loaded).__name__} has mteb's protocol, which shows neither weights nor prompts, so there is "
+            'nothing to tell its scores by. Name what changes with them: revision="…".'
+        )
+    said = str(loaded.mteb_model_meta.name or type(loaded).__name__)
+    fields = {"name": said.rpartition("/")[2], "kind": kind, "path": ".", "description": "An object of its user."}
+    base = parse(Base, fields, where="model")
+    identity: dict[str, Json] = {"model": said, "class": type(loaded).__qualname__, "revision": revision}
+    return Model(name=base.name, base=base, model_dir=None, revision=key(_PROTOCOL_STAGE, identity))
 
 
 def _base(loaded: Any, kind: str) -> Base:
