@@ -35,10 +35,12 @@ class Sentence(NamedTuple):
     """Whether there are more."""
 
 
-def headline(answer: Recommendation) -> Sentence:
-    """Return the headline."""
+def headline(answer: Recommendation, *, is_look: bool = False) -> Sentence:
+    """Return the headline; a quick look names the same models, but recommends none for release."""
     named = answer.row is not None and answer.outcome in _NAMES_IN_HEADLINE
-    key = f"answer.{answer.outcome}{'_one_of' if answer.outcome == 'ship' and answer.ties else ''}"
+    key = f"answer.{answer.outcome}"
+    if answer.outcome == "ship" and (is_look or answer.ties):
+        key = "answer.ship_look" if is_look else "answer.ship_one_of"
     return _naming(key, (answer.row, *answer.ties) if named and answer.row else ())
 
 
@@ -60,7 +62,7 @@ def notes(answer: Recommendation) -> list[Sentence]:
 
 def as_text(table: Table) -> Text:
     """Return headline and notes as one paragraph in both languages."""
-    said = [headline(table.recommendation), *notes(table.recommendation)]
+    said = [headline(table.recommendation, is_look=table.limit is not None), *notes(table.recommendation)]
     titles = {row.name: clip(row.title, 60) for row in table.rows}
     return Text(
         " ".join(_plain(f"{one.words.en} ", one, titles, ", ", ".") for one in said),

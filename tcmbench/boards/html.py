@@ -101,7 +101,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         table=table,
         reference=table.row(table.reference),
         answer=table.recommendation,
-        headline=answer.headline(table.recommendation),
+        headline=answer.headline(table.recommendation, is_look=table.limit is not None),
         notes=answer.notes(table.recommendation),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,

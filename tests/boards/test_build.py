@@ -334,6 +334,16 @@ def test_one_variant_ships_alone(tmp_path: Path) -> None:
     assert answer(table(tmp_path, entry(tmp_path, "good", in_domain=0.15))) == "Ship good."
 
 
+def test_a_quick_look_ships_nothing(tmp_path: Path) -> None:
+    """The gate refuses a sample's scores, so the headline names the variant and decides nothing."""
+    look = replace(table(tmp_path, entry(tmp_path, "good", in_domain=0.15)), limit=5)
+    assert answer(look) == "Not decided. On this sample, the largest gain that passes: good."
+    page = to_html(look)
+    assert "Not decided. On this sample" in page
+    assert "Run it again without a limit" in page
+    assert "--update-baseline" not in page
+
+
 def test_models_without_training_that_do_as_well_are_named(tmp_path: Path) -> None:
     """Significantly better or not to be told apart, by the paired difference of gains; worse ones are not."""
     built = table(
