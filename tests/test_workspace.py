@@ -61,6 +61,7 @@ def test_weights_of_the_hub_cache_are_found(
     (repository / "refs/main").write_text("abc", encoding="ascii")
     (repository / "snapshots/abc").mkdir(parents=True)
     (repository / "snapshots/abc/config.json").write_text("{}", encoding="utf-8")
+    (repository / "snapshots/abc/model.safetensors").write_bytes(b"")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     (workspace_dir / "models/bases/near.toml").write_text('kind = "embedding"\nhub_id = "org/near"\n', encoding="utf-8")
