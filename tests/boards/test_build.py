@@ -24,56 +24,13 @@ from tcmbench.boards.texts import Text
 from tcmbench.errors import NotComparable, ScoreMissing
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.records.reason import Reason
-from tcmbench.specs.model_set import ModelSet
-from tcmbench.specs.suite import Suite, SuiteTask
+from tcmbench.specs.suite import Suite
 
 from .fake import POLICIES, write_score
+from .three_tasks import OPTIONS, SET, SUITE, TASKS, entry, scored, scores, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from tcmbench.boards.table import Table
-    from tcmbench.records.score import Score
-
-ITEMS = 200
-TASKS = (
-    SuiteTask(task="InDomain0", role="in_domain"),
-    SuiteTask(task="HeldOut1", role="held_out"),
-    SuiteTask(task="General2", role="general"),
-)
-SUITE = Suite(name="three", tasks=TASKS)
-SET = ModelSet(name="tiny", suite="three", reference="base", models=("base",))
-OPTIONS = Options(policies=POLICIES)
-
-
-def scores(root: Path, model: str, shifts: Mapping[str, float], *, noise: float = 0.02) -> dict[str, tuple[Score, ...]]:
-    """Write one model's scores: the base's items, shifted by role."""
-    rng = np.random.default_rng(7)
-    world = {task.column: rng.random(ITEMS) * 0.6 + 0.2 for task in TASKS}
-    own = np.random.default_rng(len(model))
-    return {
-        task.column: (
-            write_score(
-                root / model / task.task,
-                model=model,
-                task=task,
-                values=world[task.column] + shifts.get(task.role, 0.0) + noise * (own.random(ITEMS) - 0.5),
-                gold=world[task.column],
-            ),
-        )
-        for task in TASKS
-    }
-
-
-def entry(root: Path, name: str, *, kind: str = "variant", noise: float = 0.02, **shifts: float) -> Entry:
-    """Return an entry whose roles are shifted against the base's."""
-    return Entry(name=name, title=name, kind=kind, scores=scores(root, name, shifts, noise=noise))  # type: ignore[arg-type]
-
-
-def table(root: Path, *entries: Entry) -> Table:
-    """Return the table of the base and some entries."""
-    return build(SET, SUITE, [entry(root, "base", kind="base"), *entries], options=OPTIONS)
 
 
 def test_a_plain_gain_ships(tmp_path: Path) -> None:
@@ -305,91 +262,6 @@ def test_deltas_agree_with_scores(tmp_path: Path) -> None:
         assert cell.delta is not None
         assert cell.delta.value == pytest.approx(cell.score.value - base.score.value, abs=1e-9)
         assert cell.score.value == pytest.approx(100 * sum(cell.seed_values) / 100 / len(cell.seed_values), abs=1e-9)
-
-
-def scored(root: Path, name: str, kind: str, **shifts: float) -> Entry:
-    """Return an entry of any kind."""
-    return entry(root, name, kind=kind, **shifts)
-
-
-def answer(built: Table) -> str:
-    """Return the answer as a terminal prints it."""
-    return as_text(built).en
-
-
-def test_two_variants_that_can_t_be_told_apart_are_both_named(tmp_path: Path) -> None:
-    """The headline doesn't choose between them; the first has the larger gain."""
-    built = table(tmp_path, entry(tmp_path, "one", in_domain=0.15), entry(tmp_path, "other", in_domain=0.15))
-    first, second = built.recommendation.row, *built.recommendation.ties
-    assert {first, second} == {"one", "other"}
-    assert (
-        answer(built)
-        == f"Ship one of these: {first}, {second}. Their gains can’t be told apart; the first has the largest."
-    )
-    assert as_text(built).zh.startswith(f"建议发布其中之一：{first}、{second}。")
-
-
-def test_one_variant_ships_alone(tmp_path: Path) -> None:
-    """Nothing else is said."""
-    assert answer(table(tmp_path, entry(tmp_path, "good", in_domain=0.15))) == "Ship good."
-
-
-def test_a_quick_look_ships_nothing(tmp_path: Path) -> None:
-    """The gate refuses a sample's scores, so the headline names the variant and decides nothing."""
-    look = replace(table(tmp_path, entry(tmp_path, "good", in_domain=0.15)), limit=5)
-    assert answer(look) == "Not decided. On this sample, the largest gain that passes: good."
-    page = to_html(look)
-    assert "Not decided. On this sample" in page
-    assert "Run it again without a limit" in page
-    assert "--update-baseline" not in page
-
-
-def test_models_without_training_that_do_as_well_are_named(tmp_path: Path) -> None:
-    """Significantly better or not to be told apart, by the paired difference of gains; worse ones are not."""
-    built = table(
-        tmp_path,
-        entry(tmp_path, "tuned", in_domain=0.1),
-        scored(tmp_path, "tfidf", "baseline", in_domain=0.25),
-        scored(tmp_path, "equal", "baseline", in_domain=0.1),
-        scored(tmp_path, "random", "baseline", in_domain=-0.1),
-    )
-    assert (built.recommendation.better_untrained, built.recommendation.equal_untrained) == (("tfidf",), ("equal",))
-    assert answer(built) == (
-        "Ship tuned. An untuned model does significantly better: tfidf. "
-        "An untuned model can’t be told apart from it in gain: equal."
-    )
-
-
-def test_variants_without_a_score_are_left_out_by_name(tmp_path: Path) -> None:
-    """The others are compared without them."""
-    lost = replace(entry(tmp_path, "lost", in_domain=0.3), scores={})
-    built = table(tmp_path, entry(tmp_path, "good", in_domain=0.15), lost)
-    assert answer(built) == "Ship good. Not considered, as they have no score on some task: lost."
-
-
-def test_losses_are_not_called_gains(tmp_path: Path) -> None:
-    """Variants that are all significantly worse are called that; one that isn't significant is called that."""
-    built = table(tmp_path, entry(tmp_path, "bad", in_domain=-0.2), entry(tmp_path, "less bad", in_domain=-0.1))
-    assert answer(built).startswith("Every variant is significantly worse than the reference. Smallest loss: less bad.")
-    one = table(tmp_path, replace(entry(tmp_path, "base", kind="base"), name="same", title="same", kind="variant"))
-    assert answer(one).startswith("No variant has a significant gain. Largest gain, but it is not significant: same.")
-
-
-def test_a_model_leads_only_if_it_is_significantly_better_than_all(tmp_path: Path) -> None:
-    """Without variants; a tie is a tie, and a model that misses a task can't lead."""
-    best = dict.fromkeys(("in_domain", "held_out", "general"), 0.2)
-    lead = table(tmp_path, scored(tmp_path, "best", "base", **best))
-    assert answer(lead).startswith("Leads: best. Its mean over all tasks is significantly higher")
-    equal = replace(entry(tmp_path, "base", kind="base"), name="same", title="same")
-    assert answer(table(tmp_path, equal)).startswith("Can’t be told apart: base, same.")
-    alone = table(tmp_path)
-    assert answer(alone).startswith("Nothing to compare: base. It is the only model with a score on every task.")
-    whole = scored(tmp_path, "best", "base", **best)
-    gap = CellState("not_applicable", Reason.of("reranker"))
-    part = replace(whole, scores={n: s for n, s in whole.scores.items() if n != "General2"}, states={"General2": gap})
-    missing = table(tmp_path, part)
-    assert answer(missing).startswith("Nothing to compare: base.")
-    assert answer(missing).endswith("Not considered, as they have no score on some task: best.")
 
 
 def test_what_was_not_trained_has_forgotten_nothing(tmp_path: Path) -> None:
