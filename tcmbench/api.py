@@ -396,5 +396,5 @@ def find(folder: os.PathLike[str] | str = ".") -> Workspace:
 
 
 def _paths(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[str]:
-    """Return names or paths as text; a single one is a list of one, and not of its letters."""
+    """Return names or paths as text. A single one becomes a list of one: its letters would be read as names."""
     return [os.fspath(name) for name in ([names] if isinstance(names, str | os.PathLike) else names)]

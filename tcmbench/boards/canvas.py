@@ -232,8 +232,8 @@ def bare(axes: Axes, *, keep: str = "bottom") -> None:
 def place_labels(axes: Axes, points: list[tuple[float, float, str, str]], *, size: float = 9) -> None:
     """Write labels near points so that they cover nothing: no interval, curve, point, line or other label.
 
-    A label goes to the nearest free place, with a thin line to its point where that isn't beside it; one without a free
-    place is left out.
+    A label goes to the nearest free place; where that isn't beside its point, a thin line connects them. A label
+    without a free place is left out.
 
     Args:
         axes: Axes whose content is drawn and whose limits are final.

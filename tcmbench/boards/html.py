@@ -84,7 +84,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     Args:
         table: The board.
         reload_seconds: Interval at which the page reloads itself, for a view during a run; None never does.
-        unfinished: Marks the page as one of a run that hasn't ended; None for a finished one.
+        unfinished: Progress of a run that hasn't ended, which the page states; None for a finished run.
     """
     environment = _environment()
     summaries = summary.load_all()

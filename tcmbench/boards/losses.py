@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def refuse(folder: Path, name: str, entries: Sequence[Entry]) -> None:
-    """Check that a board with these entries may replace the one in a folder.
+    """Check that no score of the board in a folder is missing now because its data or weights are absent.
 
-    Every command that writes to `leaderboards/` calls this before it replaces anything.
+    It is called before any board is replaced.
 
     Args:
         folder: Folder of the board.

@@ -52,8 +52,8 @@ def read(workspace: Workspace, name: str) -> MeasuredSet:
 
 def places(workspace: Workspace, measured: MeasuredSet) -> dict[str, Place]:
     """Return model → where it is declared; a model that was named on the command line is its folder, or nowhere."""
-    found = {m.name: _place(workspace, measured.model_set, m.name, m.entry.kind) for m in measured.models}
-    return {name: place for name, place in found.items() if place is not None}
+    declared = {m.name: _place(workspace, measured.model_set, m.name, m.entry.kind) for m in measured.models}
+    return {name: place for name, place in declared.items() if place is not None}
 
 
 def _place(workspace: Workspace, model_set: ModelSet, name: str, kind: str) -> Place | None:

@@ -57,11 +57,11 @@ def _is_tcm_sd(path: Path) -> bool:
 def _show_task(place: Workspace, name: str, *, as_json: bool) -> None:
     from tcmbench.tasks.overview import overview
 
-    found = overview(place, name)
+    shown = overview(place, name)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(shown.to_json(), ensure_ascii=False, indent=2))
         return
-    for line in found.lines():
+    for line in shown.lines():
         say(line)
 
 

@@ -39,7 +39,6 @@ def get(
 
     The licence is shown and agreed to once. Downloads are resumed, checked and converted; nothing else is replaced.
     """
-    from tcmbench.cli.place import workspace
     from tcmbench.data.public import get as public
     from tcmbench.errors import SpecError
     from tcmbench.specs.data_set import DataSet, checked_url

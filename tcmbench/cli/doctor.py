@@ -150,12 +150,8 @@ def _hub() -> Iterator[Diagnosis]:
     if offline:
         yield Diagnosis("hub", "network", "note", "HF_HUB_OFFLINE is set: only what is in the cache can be loaded")
     else:
-        yield Diagnosis(
-            "hub",
-            "network",
-            "note",
-            "weights: hf download MODEL; a run downloads data of mteb's tasks",
-        )
+        used_for = "models named by their hub id and data of mteb's tasks are downloaded where they are missing"
+        yield Diagnosis("hub", "network", "note", used_for)
 
 
 def _data(place: Workspace) -> Iterator[Diagnosis]:

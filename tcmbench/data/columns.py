@@ -29,13 +29,13 @@ class Names(NamedTuple):
             FieldProblem: Several of the names hold something.
         """
         names = self.of[column]
-        found = [name for name in names if not values.is_missing(row.get(name))]
-        if len(found) > 1:
+        filled = [name for name in names if not values.is_missing(row.get(name))]
+        if len(filled) > 1:
             raise FieldProblem(
-                f"expected one column for {column}, got {' and '.join(found)}. Rename or leave out all but one, or "
+                f"expected one column for {column}, got {' and '.join(filled)}. Rename or leave out all but one, or "
                 "name it in the option `columns`"
             )
-        return found[0] if found else next((name for name in names if name in row), "")
+        return filled[0] if filled else next((name for name in names if name in row), "")
 
 
 def names(known: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str]) -> Names:
@@ -52,16 +52,16 @@ def names(known: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str]) -> Na
     taken = {name: column for column, name in mapped.items()}
     if len(taken) < len(mapped):
         raise SpecError(f"columns: expected a different name for each column, got {', '.join(mapped.values())}.")
-    found = {
+    accepted = {
         column: (mapped[column],) if column in mapped else tuple(name for name in common if name not in taken)
         for column, common in known.items()
     }
-    nameless = sorted(column for column, left in found.items() if not left)
+    nameless = sorted(column for column, left in accepted.items() if not left)
     if nameless:
         raise SpecError(
             f"columns: {taken[known[nameless[0]][0]]} takes the name of column {nameless[0]}. Map {nameless[0]} too."
         )
-    return Names(found, mapped)
+    return Names(accepted, mapped)
 
 
 def require(path: Path, mapped: Iterable[str], present: Iterable[str]) -> None:

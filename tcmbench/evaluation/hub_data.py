@@ -54,7 +54,7 @@ def load(instance: AbsTask) -> None:
         _require_answer(name, path, revision)
     try:
         instance.load_data()
-    except Exception as error:
+    except Exception as error:  # three libraries raise their own about the network; any other is passed on
         if not _is_of_network(error):
             raise
         raise _absent(name, path, revision, f"the download failed: {_said(error)}") from error
@@ -109,7 +109,7 @@ def _require_answer(name: str, path: str, revision: str) -> None:
         raise _absent(name, path, revision, "the hub doesn't have this revision") from error
     except RepositoryNotFoundError as error:
         raise _absent(name, path, revision, "the hub doesn't have it, or not for you") from error
-    except Exception as error:
+    except Exception as error:  # three libraries raise their own about the network; any other is passed on
         if not _is_of_network(error):
             raise
         raise _absent(name, path, revision, f"the hub doesn't answer: {_said(error)}") from error
