@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import torch
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures._weights.combine import TensorPart
-    from tcmbench.cures._weights.pairing import PairedTensor
+    from tcmbench.cures.weights.combine import TensorPart
+    from tcmbench.cures.weights.pairing import PairedTensor
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
 
@@ -68,7 +68,7 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
 
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the interpolated model."""
-    from tcmbench.cures._weights.combine import combine
+    from tcmbench.cures.weights.combine import combine
 
     weights = options.weights or (1 / len(work.tuned),) * len(work.tuned)
 
