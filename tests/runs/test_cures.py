@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -178,6 +182,40 @@ def test_a_damaged_model_is_made_again(place: Workspace, trained: list[int]) -> 
     assert treat.usable(place, treatment, seed=0) is None
     again = treat.make(place, treatment, seed=0)
     assert again.model.revision == made.model.revision
+    assert trained == [0, 1]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tcmbench.cures.weights import combine
+from tcmbench.workspace import find
+from tests.running import run
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+combine._combined = killed
+root = Path(sys.argv[1])
+run(find(root, data=root / "data", cache=root / "store"), "tiny")
+"""
+
+
+def test_a_run_that_is_killed_while_it_makes_a_model_goes_on(place: Workspace, trained: list[int]) -> None:
+    """A half-written model is none; the next run makes it, and doesn't train again."""
+    write(place, SET)
+    run(place, "tiny")
+    model_set = write(place, SET + CURES)
+    program = [sys.executable, "-c", KILLED, str(place.root)]
+    done = subprocess.run(program, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == -signal.SIGKILL
+    treatment = resolve(place, place.cures(model_set)[0], model_set, tasks.plan_set(place, model_set))
+    assert treat.stored(place, treatment, seed=0) is None
+    parts = list(place.store.path(treat.KIND, "x").parent.parent.glob("*/.*.part/model/model.safetensors"))
+    assert len(parts) == 1
+    rows = run(place, "tiny").entries
+    assert [entry.failure for entry in rows] == [None] * 6
+    assert all(entry.scores.keys() == {"Tiny", "TinySTS"} for entry in rows)
     assert trained == [0, 1]
 
 
