@@ -70,7 +70,7 @@ def test_a_network_whose_tensors_have_a_prefix(tmp_path: Path) -> None:
     with torch.no_grad():
         tuned[0].auto_model.layers[0].mlp.down_proj.weight += 0.01
     tuned[0].auto_model.save_pretrained(tmp_path / "network")
-    shutil.copytree(MINI, tmp_path / "tuned", ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    shutil.copytree(MINI, tmp_path / "tuned", ignore=shutil.ignore_patterns("*.safetensors"))
     for name in ("config.json", "model.safetensors"):
         shutil.copyfile(tmp_path / "network" / name, tmp_path / "tuned" / name)
     assert not any(name.startswith("model.") for name in load_file(tmp_path / "tuned/model.safetensors"))
