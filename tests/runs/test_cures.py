@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tcmbench import tasks
+from tcmbench import cli, tasks
 from tcmbench.errors import SpecError, TrainingError, UnknownName
 from tcmbench.runs.jobs import plan
 from tcmbench.runs.part import Part
@@ -178,7 +178,9 @@ def test_a_damaged_model_is_made_again(place: Workspace, trained: list[int]) -> 
     made = treat.stored(place, treatment, seed=0)
     assert made is not None
     path = made.folder / "model/model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
     assert treat.usable(place, treatment, seed=0) is None
     again = treat.make(place, treatment, seed=0)
     assert again.model.revision == made.model.revision
@@ -238,8 +240,36 @@ def test_a_template_has_the_names_of_each(place: Workspace) -> None:
     table = '[[cure]]\nname = "x-{scale}"\nof = "tuned"\ncure = "merge"\neach = { alpha = [0.5] }\n'
     with pytest.raises(SpecError, match=r"name 'x-\{scale\}' has \{scale\}: expected \{name\} of alpha, as in"):
         place.cures(write(place, SET + table))
-    with pytest.raises(SpecError, match="optoins"):
-        place.cures(write(place, SET + '[[cure]]\nname = "x"\nof = "tuned"\ncure = "merge"\noptoins = {}\n'))
+    with pytest.raises(SpecError, match="colour"):
+        place.cures(write(place, SET + '[[cure]]\nname = "x"\nof = "tuned"\ncure = "merge"\ncolour = {}\n'))
+
+
+def test_a_cure_may_be_a_file(place: Workspace) -> None:
+    """Sets name it; one that no set has is an unknown name."""
+    (place.root / "models/cures").mkdir()
+    (place.root / "models/cures/half.toml").write_text('of = "tuned"\ncure = "merge"\n', encoding="utf-8")
+    header, variant = SET.split("[[variant]]")
+    text = f'{header}cures = ["half"]\n[[variant]]{variant}'
+    assert [(cure.name, cure.of) for cure in place.cures(write(place, text))] == [("half", ("tuned",))]
+    with pytest.raises(UnknownName, match="no cure named 'third'"):
+        place.cures(write(place, text.replace("half", "third")))
+
+
+def test_train_makes_a_cure_and_says_what_it_is_made_from(
+    place: Workspace, trained: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run trains nothing; the command trains what is missing, once."""
+    write(place, SET + CURES)
+    monkeypatch.chdir(place.root)
+    monkeypatch.setenv("TCMBENCH_CACHE", str(place.cache))
+    for more, seeds in ((["--dry-run"], []), ([], [0, 1]), ([], [0, 1])):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["train", "soup", "--set", "tiny", *more])
+        assert not ended.value.code
+        assert trained == seeds
+        printed = capsys.readouterr().out
+        assert ("merge of tuned/seed0, tuned/seed1, merged-0.5/seed0, merged-0.5/seed1" in printed) is bool(more)
+        assert "/cured/" in printed
 
 
 def test_seeds_of_several_models_agree(place: Workspace) -> None:

@@ -37,7 +37,7 @@ class TensorPart:
 class Combination(Protocol):
     """How a tensor is combined."""
 
-    def __call__(self, tensor: PairedTensor) -> Callable[[TensorPart], torch.Tensor]:
+    def __call__(self, tensor: PairedTensor, /) -> Callable[[TensorPart], torch.Tensor]:
         """Return the function of the tensor's parts, which are passed in order.
 
         What needs all of a tensor, such as a norm, is computed here, from `read_parts`.
