@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tcmbench.cures import copy_model, one_input
-from tcmbench.cures._vectors.training_data import require_unused, training_texts, wrapping
+from tcmbench.cures.vectors.training_data import require_unused, training_texts, wrapping
 from tcmbench.encoders import fusion as encoder
 from tcmbench.plugins import PluginOptions
 from tcmbench.ranking.fusion import RRF_K, Method
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures._vectors.training_data import TrainingTexts
+    from tcmbench.cures.vectors.training_data import TrainingTexts
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
 
@@ -98,7 +98,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
 def _dense(work: CureWork, texts: TrainingTexts) -> NDArray[np.float32]:
     """Return the model's scores of the dev queries, (queries, documents)."""
     from tcmbench import models
-    from tcmbench.cures._vectors.training_data import encoded
+    from tcmbench.cures.vectors.training_data import encoded
 
     model = models.load(work.tuned[0], cache=work.cache, device=work.device)
     queries = encoded(model, texts.dev.texts, role="query")

@@ -1,9 +1,10 @@
 """NUDGE: vectors of documents moved towards the training queries that they answer; the encoder stays as it is.
 
-It changes an index of the training data's documents, and nothing else: documents without training queries (such as
-those of syndromes that no record has), documents of other tasks, queries, and tasks without queries have the vectors of
-the tuned model. So nothing is forgotten by it, and nothing is gained beyond that index. Formulas and source:
-`_vectors/nudge.py`, `docs/cures.md`.
+It changes an index of the training data's documents, and nothing else: documents of other tasks, queries, and tasks
+without queries have the vectors of the tuned model. So nothing is forgotten elsewhere, and nothing is gained there.
+Within the index, documents without training queries (such as those of syndromes that no record has) stay where they are
+and are outranked by those that came nearer to queries; `others = "mean"` moves them, too. Formulas and source:
+`vectors/nudge.py`, `docs/cures.md`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tcmbench.cures import copy_model, one_input
-from tcmbench.cures._vectors.nudge import Norm
-from tcmbench.cures._vectors.training_data import require_unused, training_texts, wrapping
+from tcmbench.cures.vectors.nudge import Norm, Others
+from tcmbench.cures.vectors.training_data import require_unused, training_texts, wrapping
 from tcmbench.encoders._dense_part import TABLE_FILE
 from tcmbench.plugins import PluginOptions
 
@@ -41,6 +42,9 @@ class Options(PluginOptions):
     norm: Norm = "N"
     """N: on the unit sphere; M: freely, and then given unit length."""
 
+    others: Others = "stay"
+    """Documents without training queries: stay, as in the paper, or move towards the mean of all training queries."""
+
     bound: float | None = Field(default=None, ge=0, le=2)
     """Longest move; None: the one with the highest nDCG@10 on the dev split, of equal ones the shortest."""
 
@@ -66,8 +70,8 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     import numpy as np
 
     from tcmbench import models
-    from tcmbench.cures._vectors import nudge
-    from tcmbench.cures._vectors.training_data import encoded
+    from tcmbench.cures.vectors import nudge
+    from tcmbench.cures.vectors.training_data import encoded
     from tcmbench.encoders.runtime.changed_vectors import text_digest, write_table
 
     (tuned,) = work.tuned
@@ -78,7 +82,8 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     documents = encoded(model, texts.documents, role="document")
     train = encoded(model, texts.train.texts, role="query")
     digests = [text_digest(text) for text in texts.documents]
-    towards = _shared(nudge.directions(train, texts.train.relevant, documents=len(documents)), digests)
+    own = _shared(nudge.directions(train, texts.train.relevant, documents=len(documents)), digests)
+    towards = nudge.with_others(own, train, others=options.others)
     chosen = nudge.choose_bound(
         documents,
         towards,

@@ -1,7 +1,7 @@
 """A linear map of query vectors, near the identity; encoder and document vectors stay as they are.
 
 Queries of all retrieval and reranking tasks are mapped, so it can forget, too. Tasks without queries have the vectors
-of the tuned model. Formulas and sources: `_vectors/linear.py`, `docs/cures.md`.
+of the tuned model. Formulas and sources: `vectors/linear.py`, `docs/cures.md`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from tcmbench.cures import copy_model, one_input
-from tcmbench.cures._vectors.training_data import require_unused, training_texts, wrapping
+from tcmbench.cures.vectors.training_data import require_unused, training_texts, wrapping
 from tcmbench.encoders._dense_part import MATRIX_FILE
 from tcmbench.plugins import PluginOptions
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures._vectors.linear import ChosenMap
-    from tcmbench.cures._vectors.training_data import TrainingTexts
+    from tcmbench.cures.vectors.linear import ChosenMap
+    from tcmbench.cures.vectors.training_data import TrainingTexts
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
 
@@ -96,8 +96,8 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
 def _fitted(work: CureWork, texts: TrainingTexts, options: Options) -> ChosenMap:
     """Return the map that is best on dev, or that of the given penalty."""
     from tcmbench import models
-    from tcmbench.cures._vectors import linear
-    from tcmbench.cures._vectors.training_data import encoded
+    from tcmbench.cures.vectors import linear
+    from tcmbench.cures.vectors.training_data import encoded
 
     model = models.load(work.tuned[0], cache=work.cache, device=work.device)
     documents = linear.Documents(encoded(model, texts.documents, role="document"), texts.order)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.cures._vectors import linear
-from tcmbench.cures._vectors.linear import Documents, Schedule, Split
+from tcmbench.cures.vectors import linear
+from tcmbench.cures.vectors.linear import Documents, Schedule, Split
 from tcmbench.ranking.metrics import Relevant
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tcmbench.cures._vectors import nudge
+from tcmbench.cures.vectors import nudge
 from tcmbench.ranking.metrics import Relevant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tcmbench.cures._vectors.nudge import Norm
+    from tcmbench.cures.vectors.nudge import Norm
 
 ORDER = np.arange(4)
 
@@ -109,3 +109,28 @@ def test_a_bound_that_helps_no_dev_query_is_zero(random: np.random.Generator) ->
         vectors, towards, queries=vectors, relevant=judged(0, 1, 2), order=np.arange(3), norm="M"
     )
     assert chosen.bound == 0.0
+
+
+def test_the_other_documents_stay_or_share_the_mean_direction() -> None:
+    """A document without training queries is moved towards the mean query, the others as before."""
+    queries = np.eye(3, dtype=np.float32)[:2]
+    towards = nudge.directions(queries, judged(0, 0), documents=2)
+    np.testing.assert_array_equal(nudge.with_others(towards, queries, others="stay"), towards)
+    np.testing.assert_array_equal(nudge.with_others(towards, queries, others="mean"), [[1, 1, 0], [0.5, 0.5, 0]])
+
+
+def test_documents_that_stay_are_outranked_unless_they_move_along() -> None:
+    """An unseen document's query is answered before and with `mean`, but not where the seen ones alone are moved."""
+    common, seen, unseen = np.eye(3)
+    documents = unit(np.stack([seen, unseen]) + 0.1 * common)
+    train = unit(np.stack([common + 0.3 * seen]))
+    query = unit(np.stack([common + 0.3 * unseen]))
+    own = nudge.directions(train, judged(0), documents=2)
+
+    def first(others: nudge.Others) -> int:
+        towards = nudge.with_others(own, train, others=others)
+        return int(np.argmax(query @ nudge.moved(documents, towards, bound=0.6, norm="N").T))
+
+    assert int(np.argmax(query @ documents.T)) == 1
+    assert first("stay") == 0
+    assert first("mean") == 1

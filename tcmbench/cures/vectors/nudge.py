@@ -31,6 +31,9 @@ GRID = tuple(step / 20 for step in range(41))
 _LEAST = 1e-12
 
 
+Others = Literal["stay", "mean"]
+
+
 class ChosenBound(NamedTuple):
     """The bound with the highest nDCG@10."""
 
@@ -53,6 +56,23 @@ def directions(queries: Vectors, relevant: Relevant, *, documents: int) -> NDArr
     there = relevant.document >= 0
     np.add.at(sums, relevant.document[there], queries[relevant.query[there]].astype(np.float64))
     return sums
+
+
+def with_others(towards: NDArray[np.float64], queries: Vectors, *, others: Others) -> NDArray[np.float64]:
+    """Return G with a direction for documents without training queries.
+
+    All moved documents come nearer to queries as such, whatever they are about, and so outrank those that stay. With
+    `mean` these move by the same bound towards the mean of all training queries, an extension of the paper's method.
+
+    Args:
+        towards: `directions`.
+        queries: Unit vectors of the training queries.
+        others: `stay`: as in the paper; `mean`: towards the mean query.
+    """
+    if others == "stay":
+        return towards
+    lacking = np.linalg.norm(towards, axis=1) <= _LEAST
+    return np.where(lacking[:, None], queries.astype(np.float64).mean(axis=0), towards)
 
 
 def moved(vectors: Vectors, towards: NDArray[np.float64], *, bound: float, norm: Norm) -> Vectors:
