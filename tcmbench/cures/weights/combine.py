@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.cures import CureWork
     from tcmbench.cures.weights.pairing import PairedTensor
 
-PART = 1 << 22
+PART = 1 << 20
 """Values that are in memory at once, of each model."""
 
 
