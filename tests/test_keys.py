@@ -60,6 +60,9 @@ BASES: dict[str, dict[str, Any]] = {
     "endpoint": {"kind": "embedding"},
     "sentence_transformers": {"kind": "embedding", "path": "mini-zh-static"},
     "vllm": {"kind": "embedding", "path": "mini-zh-static"},
+    "fusion": {"kind": "embedding", "path": "mini-zh-static"},
+    "moved_documents": {"kind": "embedding", "path": "mini-zh-static"},
+    "query_adapter": {"kind": "embedding", "path": "mini-zh-static"},
     "cross_encoder": {"kind": "reranker", "path": "mini-zh-reranker"},
 }
 """Encoder → fields of a base that it runs; a baseline where there are none."""
@@ -70,6 +73,7 @@ REQUIRED = {"endpoint": {"url": "http://localhost", "model": "m", "revision": "1
 VALUES = (
     False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"),
     ("history",), (16,), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
+    {"batch_tokens": 512}, "vllm",
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 
@@ -241,6 +245,9 @@ def test_a_new_field_of_a_spec_changes_no_key(tiny: Workspace) -> None:
         (("miners", "random"), ("miners", "given"), {"trainset", "tuned"}),
         (("miners", "embedding"), ("miners", "hybrid"), {"trainset", "tuned"}),
         (("encoders", "sentence_transformers"), ("miners", "embedding"), {"trainset", "tuned"}),
+        (("encoders", "bm25"), ("encoders", "fusion"), TOUCHED["encoders"]),
+        (("encoders", "sentence_transformers"), ("encoders", "fusion"), TOUCHED["encoders"]),
+        (("encoders", "sentence_transformers"), ("encoders", "moved_documents"), TOUCHED["encoders"]),
         (("encoders", "bm25"), ("task_types", "syndrome_reranking"), TOUCHED["task_types"]),
         (("encoders", "bm25"), ("task_types", "syndrome_two_stage"), TOUCHED["task_types"]),
         (("encoders", "bm25"), ("task_types", "two_stage"), TOUCHED["task_types"]),

@@ -36,7 +36,9 @@ def command(
 
     place, called = register(workspace(None), [model])
     name = called[model]
-    derive = place.spec(Base, name).derive or Derivation(base=name, vocabulary="zh")
+    derive = place.spec(Base, name).derive
+    if derive is None or derive.vocabulary is None:
+        derive = Derivation(base=name, vocabulary="zh")
     origin = models.base_model(place, derive.base)
     division = vocabulary.division(origin, latin=derive.latin_pieces)
     say(f"{name}: {len(division.kept):,} of {division.total:,} pieces of {derive.base}")

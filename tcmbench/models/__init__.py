@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent
 from tcmbench.models import completion, given, swift_output, weights
 from tcmbench.models.agreement import require_head, settled
-from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of
+from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of, revision_of_dense
 from tcmbench.records.model import Model
 from tcmbench.specs.base import LABELS, Base
 
@@ -140,8 +140,11 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     loaded: MTEBModels = encoder.module.load(
         model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed, device=device
     )
+    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+    from tcmbench.encoders.runtime.composed import Composed
+
+    if isinstance(loaded, Composed):
+        loaded.open(cache / "embeddings", revision=revision_of_dense(model.base, model.model_dir))
     if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)
-    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-
     return CachedEncoder(loaded, cache_dir=cache / "embeddings")

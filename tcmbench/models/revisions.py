@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import plugins
 from tcmbench.checksums import settled_sha256
+from tcmbench.encoders._dense_part import ADDED_FILES, DenseOptions
 from tcmbench.models import model_files
 from tcmbench.specs.base import LABELS, Base
 from tcmbench.store import differences, key
@@ -48,6 +49,20 @@ def revision_of(base: Base, weights: str | None) -> str:
             "base": differences(base, exclude=LABELS | _NOT_OF_SCORES),
         },
     )
+
+
+def revision_of_dense(base: Base, model_dir: Path | None) -> str:
+    """Return the revision of the dense model within a model of an encoder that has one, as if it were measured alone.
+
+    The files that such encoders add to a folder are left out, so that vectors of the model that the folder was made
+    from are found.
+    """
+    while isinstance(options := encoder_of(base).options, DenseOptions):
+        base = base.model_copy(update={"encoder": options.dense, "options": options.dense_options})
+    if model_dir is None:
+        return revision(base, None)
+    files = {name: path for name, path in model_files.relevant(model_dir).items() if name not in ADDED_FILES}
+    return revision_of(base, hash_of({name: _sha256(path) for name, path in files.items()}))
 
 
 def encoder_of(base: Base) -> Plugin:

@@ -56,11 +56,25 @@ class Derivation(BaseModel):
     base: FileName
     """The other base."""
 
-    vocabulary: Literal["zh"]
-    """Part of its vocabulary that is kept: the pieces of Chinese text, with the most frequent Latin ones."""
+    vocabulary: Literal["zh"] | None = None
+    """Part of its vocabulary that is kept: the pieces of Chinese text, with the most frequent Latin ones. None: the
+    same weights, for a base with another encoder or other settings."""
 
     latin_pieces: int = Field(default=16_000, ge=0, le=10_000_000)
     """Number of Latin pieces that are kept, most frequent first."""
+
+    @model_validator(mode="after")
+    def _pieces_are_of_a_part(self) -> Derivation:
+        if self.vocabulary is None and "latin_pieces" in self.model_fields_set:
+            raise ValueError('latin_pieces are those of a part of the vocabulary: add vocabulary = "zh", or remove it')
+        return self
+
+    @property
+    def source(self) -> SourceSpec:
+        """Source of the weights."""
+        if self.vocabulary is None:
+            return SourceSpec(name="base", options={"base": self.base})
+        return SourceSpec(name="vocabulary", options=self.model_dump())
 
 
 class Base(Spec):
@@ -205,7 +219,7 @@ class Base(Spec):
         if self.hub_id is not None:
             own.append(SourceSpec(name="hub", options={"hub_id": self.hub_id, "revision": self.revision}))
         if self.derive is not None:
-            own.append(SourceSpec(name="vocabulary", options=self.derive.model_dump()))
+            own.append(self.derive.source)
         return (*own, *self.sources)
 
     def _encoder(self) -> ModuleType:
