@@ -39,6 +39,7 @@ _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regr
 _LONG_ID = 40
 _TOGETHER = 8
 """Number of models packed together: zlib's window is 32 KiB, within which common content is stored once."""
+_HALF = 36**3 // 2
 _SMALLEST_P = 1e-3
 """Smallest p value shown; lower ones are shown as below it."""
 
@@ -124,7 +125,7 @@ def payload(
         "columns": [_column(column, shown[column.name]) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
         "fields": {name: _both(named("provenance", name)) for name in _fields(table)},
-        "rows": [_row(row, table, shared=shared) for row in table.rows],
+        "rows": [_row(row, table, figures[row.name], shared=shared) for row in table.rows],
         "together": _TOGETHER,
         "packed": [packed(_compact(details[start : start + _TOGETHER])) for start in range(0, len(details), _TOGETHER)],
         "texts": {
@@ -202,12 +203,12 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
+def _row(row: BoardRow, table: Table, figures: Sequence[ColumnFigure], *, shared: Shared) -> Json:
     """Return the data that names, filters and sorts a row."""
     cells = [row.cells[column.name] for column in table.columns]
-    return {
+    deltas = [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells]
+    found: dict[str, Json] = {
         "title": clip(row.title),
-        "name": clip(row.name),
         "kind": row.kind,
         "about": _both(row.description.clipped(400)),
         "recipe": {
@@ -215,9 +216,36 @@ def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
             for name, value in _recipe(row).items()
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
-        "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
-        "deltas": [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells],
+        "scores": in_hundredths([None if cell.score is None else cell.score.value for cell in cells]),
+        "deltas": in_hundredths(deltas),
+        "sums": [_short(figure.value) for figure in figures],
     }
+    if row.name != row.title:
+        found["name"] = clip(row.name)
+    fine = {str(at): delta for at, delta in enumerate(deltas) if delta is not None and round(delta, 2) != delta}
+    return found | ({"fine": fine} if fine else {})
+
+
+def in_hundredths(values: Sequence[float | None]) -> str:
+    """Return figures, at most 233 points from zero, as three characters each: whole hundredths to the base of 36.
+
+    They are counted from −233.28 points on; `---` stands for no figure.
+    """
+    return "".join("---" if value is None else _base36(round(100 * round(value, 2)) + _HALF) for value in values)
+
+
+def _base36(number: int) -> str:
+    if not 0 <= number < 2 * _HALF:
+        raise ValueError(f"expected a figure within ±{_HALF / 100:g} points, got {(number - _HALF) / 100:g}")
+    return "".join("0123456789abcdefghijklmnopqrstuvwxyz"[number // power % 36] for power in (1296, 36, 1))
+
+
+def _short(value: float | None) -> float | None:
+    """Return a value that columns are sorted by, with five significant digits."""
+    if value is None:
+        return None
+    rounded = float(f"{value:.5g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _details(
