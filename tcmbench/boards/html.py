@@ -13,7 +13,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards import answer, assets, texts
+from tcmbench.boards import answer, assets, cured, texts
 from tcmbench.boards import columns as summary
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
@@ -101,6 +101,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         answer=table.recommendation,
         headline=answer.headline(table.recommendation, is_look=table.limit is not None),
         notes=answer.notes(table.recommendation),
+        advised=answer.cure_advice(table),
+        cure_block=answer.cure_block(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
@@ -167,7 +169,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update(
         t=_both, texts=texts.text, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side,
-        slice_name=slice_name, named=named,
+        slice_name=slice_name, named=named,  percents=lambda share: cured.interval(share).strip(),
     )  # fmt: skip
     environment.filters.update(
         metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,

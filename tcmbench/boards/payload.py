@@ -13,6 +13,8 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcmbench.boards import texts
+from tcmbench.boards.cure_facts import facts
+from tcmbench.boards.digits import in_hundredths, short
 from tcmbench.boards.texts import clip, metric_name, named
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ _VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "inconclusive", "regr
 _LONG_ID = 40
 _TOGETHER = 8
 """Number of models packed together: zlib's window is 32 KiB, within which common content is stored once."""
-_HALF = 36**3 // 2
 _SMALLEST_P = 1e-3
 """Smallest p value shown; lower ones are shown as below it."""
 
@@ -218,34 +219,14 @@ def _row(row: BoardRow, table: Table, figures: Sequence[ColumnFigure], *, shared
         },
         "scores": in_hundredths([None if cell.score is None else cell.score.value for cell in cells]),
         "deltas": in_hundredths(deltas),
-        "sums": [_short(figure.value) for figure in figures],
+        "sums": [short(figure.value) for figure in figures],
     }
     if row.name != row.title:
         found["name"] = clip(row.name)
-    fine = {str(at): delta for at, delta in enumerate(deltas) if delta is not None and round(delta, 2) != delta}
+    fine: dict[str, Json] = {
+        str(at): delta for at, delta in enumerate(deltas) if delta is not None and round(delta, 2) != delta
+    }
     return found | ({"fine": fine} if fine else {})
-
-
-def in_hundredths(values: Sequence[float | None]) -> str:
-    """Return figures, at most 233 points from zero, as three characters each: whole hundredths to the base of 36.
-
-    They are counted from −233.28 points on; `---` stands for no figure.
-    """
-    return "".join("---" if value is None else _base36(round(100 * round(value, 2)) + _HALF) for value in values)
-
-
-def _base36(number: int) -> str:
-    if not 0 <= number < 2 * _HALF:
-        raise ValueError(f"expected a figure within ±{_HALF / 100:g} points, got {(number - _HALF) / 100:g}")
-    return "".join("0123456789abcdefghijklmnopqrstuvwxyz"[number // power % 36] for power in (1296, 36, 1))
-
-
-def _short(value: float | None) -> float | None:
-    """Return a value that columns are sorted by, with five significant digits."""
-    if value is None:
-        return None
-    rounded = float(f"{value:.5g}")
-    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _details(
@@ -283,6 +264,8 @@ def _details(
         found["since"] = [_both(reason.clipped(300)) for reason in row.since_baseline.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
+    if row.cure:
+        found["cure"] = [[_both(name), _both(value.clipped(400))] for name, value in facts(row, row.cure)]
     return found
 
 

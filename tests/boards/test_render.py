@@ -16,9 +16,9 @@ import pytest
 
 from tcmbench.boards import html
 from tcmbench.boards.build import build
+from tcmbench.boards.digits import in_hundredths
 from tcmbench.boards.html import to_html
 from tcmbench.boards.options import Options
-from tcmbench.boards.payload import in_hundredths
 from tcmbench.boards.recommendation import Recommendation
 from tcmbench.boards.render import write
 from tcmbench.boards.table import FORMAT
