@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
@@ -116,7 +117,8 @@ def _variants(place: Workspace) -> list[_Row]:
     filed = {row.name for row in rows}
     for model_set, variants in place.sets():
         rows += [shown(variant, f"set {model_set.name}, ") for variant in variants if variant.name not in filed]
-        rows += [_Row(cure.name, "cure", _of_cure(cure, model_set)) for cure in place.cures(model_set)]
+        with contextlib.suppress(TcmbenchError):  # a set that can't be read is reported by `doctor` and `run`
+            rows += [_Row(cure.name, "cure", _of_cure(cure, model_set)) for cure in place.cures(model_set)]
     return rows
 
 

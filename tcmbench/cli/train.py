@@ -1,4 +1,4 @@
-"""`tcmbench train VARIANT`: the tuned models of one variant, without evaluating them."""
+"""`tcmbench train NAME`: the models of one variant, or of a cure of a set, without evaluating them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Emit
     from tcmbench.store import Json
     from tcmbench.trainers import Step
+    from tcmbench.treatment.treatment import Treatment
+    from tcmbench.workspace import Workspace
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant.")],
+    name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant, or of a cure of --set.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the exact command and every file that it will create.")
     ] = False,
@@ -34,6 +36,9 @@ def command(
     from tcmbench.tuning import tune
 
     place = workspace(data)
+    if (treatment := _treatment(place, name, set_name)) is not None:
+        _make(place, treatment, is_dry=dry_run)
+        return
     recipe = recipe_and_leaks(place, name, set_name=set_name, suite=suite, drop_leaks=drop_leaks)
     for seed in recipe.variant.seeds:
         label = f"{recipe.variant.name}/seed{seed}"
@@ -50,6 +55,36 @@ def command(
             tuned = tune.tune(place, recipe, seed=seed, progress=show)
         say(f"{label}: {tuned.folder / 'model'}")
         say(f"  {cost(tuned.outcome)}")
+
+
+def _treatment(place: Workspace, name: str, set_name: str) -> Treatment | None:
+    """Return the cure of a set by its name; None where the set has no such cure, or no set is named."""
+    from tcmbench import tasks
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.treatment.treatment import resolve
+
+    model_set = place.spec(ModelSet, set_name) if set_name else None
+    cure = next((each for each in (place.cures(model_set) if model_set else ()) if each.name == name), None)
+    if model_set is None or cure is None:
+        return None
+    return resolve(place, cure, model_set, tasks.plan_set(place, model_set), download=True)
+
+
+def _make(place: Workspace, treatment: Treatment, *, is_dry: bool) -> None:
+    """Make the missing models of a cure, with the trainings that they need; or print what they are made from."""
+    from tcmbench.cli.progress import Progress
+    from tcmbench.treatment import treat
+
+    for seed in treatment.seeds:
+        label = f"{treatment.cure.name}/seed{seed}"
+        if is_dry:
+            say(f"# {label}: {treatment.cure.cure} of {', '.join(one.name for one in treatment.inputs(seed))}")
+            say(f"#   {place.store.path(treat.KIND, treat.model_key(place, treatment, seed=seed))}")
+            continue
+        with Progress(total=1) as progress:
+            cured = treat.make_with_inputs(place, treatment, seed=seed, emit=progress.show)
+        say(f"{label}: {cured.folder / 'model'}")
+        say(f"  {_number(cured.outcome, 'seconds'):.0f} s")
 
 
 def _showing(label: str, emit: Emit) -> Callable[[Step], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tcmbench.errors import DamagedArtefact, StorageError, StoreError, TcmbenchE
 from tcmbench.models import tuned_model
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
+from tcmbench.records.events import TrainingStep
 from tcmbench.records.provenance import provenance
 from tcmbench.records.reason import Reason
 from tcmbench.specs.base import LABELS
@@ -25,7 +27,9 @@ from tcmbench.tuning.recipe import Recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tcmbench.records.events import Emit
     from tcmbench.records.model import Model
+    from tcmbench.trainers import Step
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -191,6 +195,25 @@ def make(workspace: Workspace, treatment: Treatment, *, seed: int, device: str |
     if found is None:
         raise StoreError(f"{store.path(KIND, name)}: the model that was just made is gone. Run again.")
     return found
+
+
+def make_with_inputs(workspace: Workspace, treatment: Treatment, *, seed: int, emit: Emit) -> Cured:
+    """Return the model of a cure; what it is made from is trained and made first, where it isn't in the store.
+
+    Raises:
+        TcmbenchError: A training failed, or the cure can't be made.
+    """
+    for one in treatment.inputs(seed):
+        if isinstance(one.source, Recipe):
+            show = functools.partial(_show_step, emit, one.name)
+            tune.tune(workspace, one.source, seed=one.seed, progress=show)
+        else:
+            make_with_inputs(workspace, one.source, seed=one.seed, emit=emit)
+    return make(workspace, treatment, seed=seed)
+
+
+def _show_step(emit: Emit, model: str, step: Step) -> None:
+    emit(TrainingStep(model, *step))
 
 
 def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, device: str | None) -> None:

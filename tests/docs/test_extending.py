@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
 from tcmbench import cli, plugins, trainers
 from tcmbench.boards import columns, figures
@@ -31,6 +32,7 @@ from tcmbench.workspace import Workspace, find
 from tests import test_plugins
 from tests.boards.fake import POLICIES, Shape, make
 from tests.checks.test_outputs import mixed, whole  # noqa: F401 - fixtures
+from tests.cures.scene import cured, model, tensors, work
 from tests.trainers.tiny import make_job
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def test_the_page_has_an_example_of_each_thing_it_lists() -> None:
         "tasks/ClinicQuestions.toml", "models/bases/clinic-zh.toml", "tcmbench/miners/length.py",
         "tcmbench/augmentations/without_diseases.py", "tcmbench/trainers/_swift/options.py",
         "tcmbench/trainers/_sentence_transformers/losses.py", "tcmbench/encoders/principles.py",
-        "tcmbench/models/sources/share.py", "tcmbench/data/formats/questions.py",
+        "tcmbench/models/sources/share.py", "tcmbench/cures/base_words.py", "tcmbench/data/formats/questions.py",
         "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
         "tcmbench/boards/figures/gains.py", "tcmbench/checks/outputs/tsv.py", "tcmbench/cli/where.py",
         "tcmbench/executors/careful.py",
@@ -218,6 +220,15 @@ def test_miner(place: Callable[[str], None]) -> None:
     queries = Queries(("q",), ("甲乙",), (frozenset({"b"}),))
     negatives = miner.module.mine(queries, corpus, options=miner.options, seed=0, context=MiningContext())
     assert negatives.ids == (("a", "c"),)
+
+
+def test_cure(place: Callable[[str], None], tmp_path: Path) -> None:
+    """Token vectors are those of the base, the layers those of the tuned model."""
+    place("tcmbench/cures/base_words.py")
+    base, tuned = tensors(0), tensors(1)
+    made = cured("base_words", work(model(tmp_path, "base", base), model(tmp_path, "tuned", tuned)), tmp_path / "out")
+    assert torch.equal(made["embed.weight"], base["embed.weight"])
+    assert torch.equal(made["layer.weight"], tuned["layer.weight"])
 
 
 def test_augmentation(place: Callable[[str], None]) -> None:

@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tcmbench.cures._weights.pairing import paired
-from tcmbench.cures._weights.tensors import files_of, parts, qualified
+from tcmbench.cures.weights.pairing import paired
+from tcmbench.cures.weights.tensors import files_of, parts, qualified
 from tcmbench.errors import SpecError, TrainingError
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import torch
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures._weights.pairing import PairedTensor
+    from tcmbench.cures.weights.pairing import PairedTensor
 
-PART = 1 << 22
+PART = 1 << 20
 """Values that are in memory at once, of each model."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.cures._weights.tensors import folded, tensors_of
+from tcmbench.cures.weights.tensors import folded, tensors_of
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures._weights.tensors import Readable, StoredTensor
+    from tcmbench.cures.weights.tensors import Readable, StoredTensor
     from tcmbench.records.model import Model
 
 _PREFIXES = ("model.", "bert.", "roberta.")
