@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench import plugins
 from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
 from tcmbench.boards.figures import Caption
 from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
 
     from tcmbench.boards.cells import Difference
@@ -19,18 +22,17 @@ CAPTION = Caption(
     title=Text("Cures for forgetting", "遗忘的治疗"),
     text=Text(
         "A curve leads from the base (diamond) to a tuned model (large point), through the models whose weights lie "
-        "between both; numbers are the shares of the tuned weights. Squares are other cures. Crosses show intervals of "
-        "the recommended model and, on boards of few models, of all. The dotted line is the margin: left of it too "
-        "much is forgotten. Up and to the right is better.",
-        "曲线自基座（菱形）经权重位于两者之间的模型到达微调模型（大点）；数字为微调权重所占比例。"
+        "between both; numbers are the shares of the tuned weights; a second kind of interpolation is a broken line. "
+        "Squares are other cures. Crosses show intervals of the recommended model and, on boards of few models, of "
+        "all. The dotted line is the margin: left of it too much is forgotten. Up and to the right is better.",
+        "曲线自基座（菱形）经权重位于两者之间的模型到达微调模型（大点）；数字为微调权重所占比例，第二种插值方式以虚线表示。"
         "方块为其他治疗。十字为推荐模型的区间，模型较少时显示全部区间。虚线为允许范围，其左侧遗忘过多。越靠右上越好。",
     ),
     leads=True,
 )
 
-SHARES = {"merge": "options.alpha"}
-"""Cures between base and tuned model → field of the recipe with the share of the tuned weights: 0 is the base, 1 the
-tuned model."""
+SHARES = {"merge": "alpha", "slerp": "alpha", "task_arithmetic": "scale"}
+"""Cures between base and tuned model → option with the share of the tuned weights: 0 is the base, 1 the tuned model."""
 
 _FEW = 8
 """Models up to which all have their intervals."""
@@ -47,8 +49,8 @@ class _Point(NamedTuple):
 
 class _Curve(NamedTuple):
     tuned: _Point
-    between: tuple[tuple[float, _Point], ...]
-    """Share of the tuned weights → point, ascending."""
+    between: Mapping[tuple[str, str], list[tuple[float, _Point]]]
+    """Cure, and how it takes seeds → share of the tuned weights and point, ascending."""
 
     others: tuple[_Point, ...]
     """Other cures of the same variant."""
@@ -67,7 +69,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     axes.axhline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
     axes.axvline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
     axes.axvline(-table.policy.margin, color=canvas.colour(MUTED), linewidth=0.9, linestyle=(0, (2, 3)), zorder=0)
-    points = sum(1 + len(curve.between) + len(curve.others) for curve in shown)
+    points = sum(1 + sum(map(len, curve.between.values())) + len(curve.others) for curve in shown)
     for place, curve in enumerate(shown):
         _draw_curve(axes, curve, table, colour=canvas.series(place), is_few=points <= _FEW)
     axes.plot(0, 0, "D", color=canvas.colour(INK), markersize=5, zorder=5)
@@ -88,15 +90,18 @@ def _curves(table: Table) -> list[_Curve]:
         ]
         if tuned is None or not cures:
             continue
-        shares = {point.row.name: _share(point.row, row.name) for point in cures}
-        between = sorted(
-            ((share, point) for point in cures if (share := shares[point.row.name]) is not None),
-            key=lambda one: (one[0], one[1].row.name),
-        )
-        others = tuple(point for point in cures if shares[point.row.name] is None)
-        # The base is the origin only where it is the reference.
-        curves.append(_Curve(tuned, tuple(between) if row.base == table.reference else (), others))
-    return [curve for curve in curves if curve.between or curve.others]
+        between: dict[tuple[str, str], list[tuple[float, _Point]]] = {}
+        others = []
+        for point in sorted(cures, key=lambda point: (_share(point.row, tuned.row) or 0.0, point.row.name)):
+            share = _share(point.row, tuned.row)
+            # The base is the origin only where it is the reference.
+            if share is None or row.base != table.reference:
+                others.append(point)
+            else:
+                recipe = point.row.recipe
+                between.setdefault((str(recipe.get("cure")), str(recipe.get("seeds"))), []).append((share, point))
+        curves.append(_Curve(tuned, between, tuple(others)))
+    return curves
 
 
 def _point(row: BoardRow) -> _Point | None:
@@ -104,22 +109,25 @@ def _point(row: BoardRow) -> _Point | None:
     return _Point(row, sums.general, sums.gain) if sums.general is not None and sums.gain is not None else None
 
 
-def _share(row: BoardRow, variant: str) -> float | None:
-    """Return the share of the tuned weights in a model between base and variant; None for other cures."""
-    field = SHARES.get(str(row.recipe.get("cure")))
-    value = row.recipe.get(field) if field else None
-    is_between = row.cure is not None and row.cure.of == (variant,)
-    return float(value) if is_between and isinstance(value, int | float) else None
+def _share(row: BoardRow, tuned: BoardRow) -> float | None:
+    """Return the share of the tuned weights in a model between base and tuned model; None for other cures."""
+    cure = str(row.recipe.get("cure"))
+    if cure not in SHARES or row.cure is None or row.cure.of != (tuned.name,):
+        return None
+    default = plugins.load("cures", cure).Options.model_fields[SHARES[cure]].default
+    value = row.recipe.get(f"options.{SHARES[cure]}", default)
+    return float(value) if isinstance(value, int | float) and 0 < value < 1 else None
 
 
 def _draw_curve(axes: Axes, curve: _Curve, table: Table, *, colour: str, is_few: bool) -> None:
-    if curve.between:
-        path = [(0.0, 0.0), *((p.general.value, p.gain.value) for _, p in curve.between)]
+    for place, points in enumerate(curve.between.values()):
+        path = [(0.0, 0.0), *((p.general.value, p.gain.value) for _, p in points)]
         path.append((curve.tuned.general.value, curve.tuned.gain.value))
-        axes.plot(*zip(*path, strict=True), color=colour, linewidth=1.5, alpha=0.8, zorder=2)
+        style = ("-", "--", ":", "-.")[place % 4]
+        axes.plot(*zip(*path, strict=True), color=colour, linestyle=style, linewidth=1.5, alpha=0.8, zorder=2)
     marked = [
         (curve.tuned, "o", 7.5),
-        *((p, "o", 4.0) for _, p in curve.between),
+        *((p, "o", 4.0) for points in curve.between.values() for _, p in points),
         *((p, "s", 4.0) for p in curve.others),
     ]
     for point, mark, size in marked:
@@ -154,7 +162,8 @@ def _shares(curves: list[_Curve], canvas: Canvas) -> list[tuple[float, float, st
     return [
         (p.general.value, p.gain.value, canvas.data(f"{share:g}"), canvas.series(place))
         for place, curve in enumerate(curves)
-        for share, p in curve.between
+        for points in curve.between.values()
+        for share, p in points
     ]
 
 
