@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.texts import Text, clip, text
+from tcmbench.comparison import cures
+from tcmbench.text.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +37,19 @@ class Sentence(NamedTuple):
     """Whether there are more."""
 
 
+class CureSentence(NamedTuple):
+    """A sentence that begins with the name of a model, and may end with another."""
+
+    subject: str
+    """Cure that worked, or variant to treat."""
+
+    words: Text
+    """The sentence between the names."""
+
+    variant: str = ""
+    """Variant that the cure is made from; empty where the sentence has no name at its end."""
+
+
 def headline(answer: Recommendation, *, is_look: bool = False) -> Sentence:
     """Return the headline; a quick look names the same models, but recommends none for release."""
     named = answer.row is not None and answer.outcome in _NAMES_IN_HEADLINE
@@ -61,13 +76,35 @@ def notes(answer: Recommendation) -> list[Sentence]:
 
 
 def as_text(table: Table) -> Text:
-    """Return headline and notes as one paragraph in both languages."""
+    """Return headline, notes, and the advice on cures, as one paragraph in both languages."""
     said = [headline(table.recommendation, is_look=table.limit is not None), *notes(table.recommendation)]
     titles = {row.name: clip(row.title, 60) for row in table.rows}
-    return Text(
-        " ".join(_plain(f"{one.words.en} ", one, titles, ", ", ".") for one in said),
-        "".join(_plain(one.words.zh, one, titles, "、", "。") for one in said),
-    )
+    advised = cure_advice(table)
+    english = [_plain(f"{one.words.en} ", one, titles, ", ", ".") for one in said]
+    chinese = [_plain(one.words.zh, one, titles, "、", "。") for one in said]
+    if advised is not None:
+        first, last = (titles[name] if name else "" for name in (advised.subject, advised.variant))
+        english.append(f"{first} {advised.words.en}" + (f" {last}." if last else ""))
+        chinese.append(f"{first} {advised.words.zh}" + (f" {last}。" if last else ""))
+    return Text(" ".join(english), "".join(chinese))
+
+
+def cure_advice(table: Table) -> CureSentence | None:
+    """Return which cure worked on this set, or on which variant to try one; None where neither applies."""
+    answer = table.recommendation
+    if answer.treated is None:
+        return None
+    effect = table.row(answer.cure).cure if answer.cure else None
+    if answer.cure is None or effect is None or effect.gain_kept is None or effect.forgetting_undone is None:
+        return CureSentence(answer.treated, text("answer.next_cure", set=table.name))
+    kept, undone = percent(effect.gain_kept.value), percent(effect.forgetting_undone.value)
+    return CureSentence(answer.cure, text("answer.next_cured", kept=kept, undone=undone), answer.treated)
+
+
+def cure_block(table: Table) -> str:
+    """Return the table of a set's file that adds the cure to try first; empty where there is none to try."""
+    answer = table.recommendation
+    return cures.block(answer.treated) if answer.treated is not None and answer.cure is None else ""
 
 
 def _plain(words: str, one: Sentence, titles: Mapping[str, str], comma: str, stop: str) -> str:

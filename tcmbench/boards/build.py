@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from tcmbench.boards import details
 from tcmbench.boards.cells import Cell, Difference, ShownEstimate
+from tcmbench.boards.cured import effect_of
 from tcmbench.boards.options import Options
+from tcmbench.boards.order import in_order
 from tcmbench.boards.public import public
-from tcmbench.boards.recommend import common_means, recommend
+from tcmbench.boards.recommend import recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
-from tcmbench.comparison import ranks
+from tcmbench.comparison import cures, ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import NoInterval
@@ -25,7 +27,7 @@ from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
@@ -59,6 +61,8 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     columns = _columns(measured, options)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
     since = _since_baseline(measured, comparison, options)
+    made_from = {entry.name: entry.of for entry in entries if entry.of}
+    effects = cures.effects(comparison, made_from)
     rows = [
         _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
         for model in measured.models
@@ -66,6 +70,18 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     rows = _slice(rows, columns, comparison, options)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)
+    rows = [
+        replace(row, cure=effect_of(made_from[row.name], effects[row.name])) if row.name in effects else row
+        for row in rows
+    ]
+    answer = recommend(
+        rows,
+        gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
+        all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
+    )
+    advised = cures.advice(comparison, verdicts, effects)
+    if advised is not None and suite.limit is None:
+        answer = replace(answer, treated=advised.variant, cure=advised.cure)
     table = Table(
         name=model_set.name,
         title=both(model_set.title, model_set.title_zh) if model_set.title else same(model_set.name),
@@ -76,12 +92,8 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         limit=suite.limit,
         reference=model_set.reference,
         columns=columns,
-        rows=tuple(sorted(rows, key=_order(rows))),
-        recommendation=recommend(
-            rows,
-            gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
-            all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
-        ),
+        rows=in_order(rows),
+        recommendation=answer,
         policy=options.policies.reference,
         baseline_policy=options.policies.baseline,
         policy_source=options.policies.source,
@@ -350,23 +362,6 @@ def _slice_estimate(change: SliceChange) -> ShownEstimate:
 
 def _value(cell: Cell) -> float:
     return cell.score.value if cell.score is not None else float("-inf")
-
-
-def _order(rows: Sequence[BoardRow]) -> Callable[[BoardRow], tuple[int, float, str]]:
-    """Return the sort key of a row: the reference, variants by gain, others by mean score; rows without are last."""
-    _, means = common_means(rows)
-
-    def place(row: BoardRow) -> tuple[int, float, str]:
-        if row.is_reference:
-            return (0, 0.0, row.name)
-        if row.kind == "variant":
-            sums = row.aggregates
-            # a suite of general tasks only has no gain to sort by
-            gained = sums.gain if sums.gain_role else sums.general
-            return (1, float("inf") if gained is None else -gained.value, row.name)
-        return (2, -means.get(row.name, float("-inf")), row.name)
-
-    return place
 
 
 def _digest(model_set: ModelSet, suite: Suite, entries: Sequence[Entry]) -> str:

@@ -161,7 +161,7 @@ class Canvas:
             if both.en == both.zh:
                 return html.escape(both.en)
             en, zh = html.escape(both.en), html.escape(both.zh)
-            return f'<tspan class="t" lang="en">{en}</tspan><tspan class="t" lang="zh-Hans">{zh}</tspan>'
+            return f'<tspan lang="en">{en}</tspan><tspan lang="zh-Hans">{zh}</tspan>'
 
         return re.sub(r"\bQ(\d+)qx*\b", spelled, svg)
 

@@ -11,10 +11,9 @@ import base64
 import hashlib
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards import answer, texts
+from tcmbench.boards import answer, assets, cured, texts
 from tcmbench.boards import columns as summary
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
     from tcmbench.specs.suite import Role
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _PAPERS = ((11, "A4"), (20, "A3"))
 """Number of columns → paper that a printed table fits on, in landscape; larger ones are scaled by the printer."""
 _LARGEST_PAPER = "A2"
@@ -95,7 +93,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
     groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
     columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))
-    scripts = [_asset(name) for name in SCRIPTS]
+    scripts = [_markup(assets.script(name)) for name in SCRIPTS]
     render = partial(
         environment.get_template("board.html.j2").render,
         table=table,
@@ -103,6 +101,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         answer=table.recommendation,
         headline=answer.headline(table.recommendation, is_look=table.limit is not None),
         notes=answer.notes(table.recommendation),
+        advised=answer.cure_advice(table),
+        cure_block=answer.cure_block(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
@@ -125,7 +125,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         fewest=FEWEST_CLUSTERS,
         unfinished=unfinished,
         shows_text=any(column.card and column.card.texts for column in table.columns),
-        css=_asset("board.css"),
+        css=_markup(assets.style("board.css")),
         scripts=scripts,
         script_hashes=" ".join(map(_hash, scripts)),
         lead_picture=lead,
@@ -161,7 +161,7 @@ def _environment() -> jinja2.Environment:
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(assets.TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -169,7 +169,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update(
         t=_both, texts=texts.text, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side,
-        slice_name=slice_name, named=named,
+        slice_name=slice_name, named=named,  percents=lambda share: cured.interval(share).strip(),
     )  # fmt: skip
     environment.filters.update(
         metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
@@ -188,7 +188,7 @@ def _spans(both: Text) -> Markup:
 
     if both.en == both.zh:
         return Markup("{}").format(both.en)
-    return Markup("<span class=t lang=en>{}</span><span class=t lang=zh-Hans>{}</span>").format(*both)
+    return Markup("<span lang=en>{}</span><span lang=zh-Hans>{}</span>").format(*both)
 
 
 def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
@@ -204,11 +204,6 @@ def _packed(section: Markup, whole: bool) -> Markup:
     from markupsafe import Markup
 
     return section if whole else Markup('<div data-packed="{}"></div>').format(packed(section))
-
-
-def _asset(name: str) -> Markup:
-    """Return a style sheet or script of the package, unchanged."""
-    return _markup((_TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _markup(own: str) -> Markup:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.columns import load_added
+from tcmbench.boards.columns import in_line, load_listed
 from tcmbench.boards.notes import without_interval, without_score
 from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
@@ -55,7 +55,9 @@ def to_latex(table: Table, *, tasks: Sequence[TaskColumn] = ()) -> str:
     environment = "table*" if tasks else "table"
     roles = [role for role in ROLES if any(column.role == role for column in table.columns)]
     first = [_Column(text(f"answer.{role}").en, partial(_sum, role=role)) for role in roles]
-    first += [_Column(escape(column.HEADING.en), partial(_added, column=column)) for _, column in load_added()]
+    first += [
+        _Column(escape(column.HEADING.en), partial(_added, column=column)) for _, column in load_listed(table.rows)
+    ]
     of_tasks = [
         _Column(
             f"{_breakable(column.title)} ({_breakable(metric_title(column.metric))})", partial(_score, name=column.name)
@@ -109,6 +111,8 @@ def _caption(table: Table, *, has_tasks: bool) -> str:
         said.append("Scores: bold, the best; underlined, not significantly different from it.")
     if any(row.kind != "variant" for row in table.rows):
         said.append("--: without tuning nothing is forgotten.")
+    if any(row.cure for row in table.rows):
+        said.append(f"$\\hookrightarrow$: {text('cure.below').en}")
     if any(row.aggregates.partial for row in table.rows):
         said.append(f"$^*$ {text('table.partial').en}.")
     if table.limit is not None:
@@ -128,10 +132,15 @@ def _block(columns: Sequence[_Column], table: Table) -> list[str]:
         "\\toprule",
         f"Model & {heads} \\\\",
         "\\midrule",
-        *(" & ".join([_breakable(row.title), *(c.cell(row) for c in columns)]) + " \\\\" for row in table.rows),
+        *(" & ".join([_name(row), *(c.cell(row) for c in columns)]) + " \\\\" for row in table.rows),
         "\\bottomrule",
         "\\end{tabularx}",
     ]
+
+
+def _name(row: BoardRow) -> str:
+    """Return a row's name; a cure's below that of its variant."""
+    return f"$\\hookrightarrow$ {_breakable(row.title)}" if row.cure else _breakable(row.title)
 
 
 def _notes(table: Table) -> list[str]:
@@ -181,7 +190,7 @@ def _number(value: float, estimate: Difference) -> str:
 
 
 def _added(row: BoardRow, *, column: Column) -> str:
-    return escape(column.figure(row).text.en)
+    return escape(in_line(column.figure(row))).replace("−", "$-$")
 
 
 def _score(row: BoardRow, *, name: str) -> str:

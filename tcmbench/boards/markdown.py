@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.boards.columns import load_added
+from tcmbench.boards.columns import in_line, load_listed
 from tcmbench.boards.notes import without_interval, without_score
 from tcmbench.boards.texts import MARKS, clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
@@ -28,19 +28,21 @@ def to_markdown(table: Table) -> str:
     """Return a heading, the table, the missing scores, and the digest."""
     heads = ["Model", "Gain in domain", "Gain held out", "BWT"]
     heads += [f"{escape(column.title)} ({escape(metric_title(column.metric))})" for column in table.columns]
-    added = load_added()
-    heads += [escape(column.HEADING.en) for _, column in added]
+    listed = load_listed(table.rows)
+    heads += [escape(column.HEADING.en) for _, column in listed]
     lines = [f"**{escape(table.title.en)}**" + (" — SYNTHETIC DATA" if table.synthetic else ""), ""]
     if table.limit is not None:
         lines += [quick_look(table.limit), ""]
     lines.append("| " + " | ".join(heads) + " |")
     lines.append("|:--" + "|--:" * (len(heads) - 1) + "|")
-    lines += ["| " + " | ".join(_parts(row, table, added)) + " |" for row in table.rows]
+    lines += ["| " + " | ".join(_parts(row, table, listed)) + " |" for row in table.rows]
     lines += ["", "Points (0–100). **Best**, _tied with the best_; ▲, ▼: significantly better, worse than "]
     lines[-1] += f"{escape(table.row(table.reference).title)}, from which the differences are, "
     lines[-1] += f"with {table.policy.level} intervals."
     if any(row.kind != "variant" for row in table.rows):
         lines[-1] += " –: without tuning nothing is forgotten."
+    if any(row.cure for row in table.rows):
+        lines[-1] += f" ↳: {text('cure.below').en}"
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]
@@ -61,11 +63,12 @@ def escape(value: str) -> str:
     return clip(value).replace("&", "&amp;").translate(_ESCAPES)
 
 
-def _parts(row: BoardRow, table: Table, added: Sequence[tuple[str, Column]]) -> list[str]:
+def _parts(row: BoardRow, table: Table, listed: Sequence[tuple[str, Column]]) -> list[str]:
     sums = row.aggregates
-    parts = [escape(row.title), *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
+    name = f"↳ {escape(row.title)}" if row.cure else escape(row.title)
+    parts = [name, *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
-    return parts + [escape(column.figure(row).text.en) for _, column in added]
+    return parts + [escape(in_line(column.figure(row))) for _, column in listed]
 
 
 def _sum(estimate: Difference | None, *, partial: bool) -> str:

@@ -13,6 +13,8 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcmbench.boards import texts
+from tcmbench.boards.cure_facts import facts
+from tcmbench.boards.digits import in_hundredths, short
 from tcmbench.boards.texts import clip, metric_name, named
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def payload(
         "columns": [_column(column, shown[column.name]) for column in table.columns],
         "shared": {"recipe": dict(shared.recipe), "provenance": dict(shared.provenance)},
         "fields": {name: _both(named("provenance", name)) for name in _fields(table)},
-        "rows": [_row(row, table, shared=shared) for row in table.rows],
+        "rows": [_row(row, table, figures[row.name], shared=shared) for row in table.rows],
         "together": _TOGETHER,
         "packed": [packed(_compact(details[start : start + _TOGETHER])) for start in range(0, len(details), _TOGETHER)],
         "texts": {
@@ -202,12 +204,12 @@ def _stem(column: TaskColumn, table: Table) -> str:
     return stem if len(stem) < _LONG_ID else ""
 
 
-def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
+def _row(row: BoardRow, table: Table, figures: Sequence[ColumnFigure], *, shared: Shared) -> Json:
     """Return the data that names, filters and sorts a row."""
     cells = [row.cells[column.name] for column in table.columns]
-    return {
+    deltas = [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells]
+    found: dict[str, Json] = {
         "title": clip(row.title),
-        "name": clip(row.name),
         "kind": row.kind,
         "about": _both(row.description.clipped(400)),
         "recipe": {
@@ -215,9 +217,16 @@ def _row(row: BoardRow, table: Table, *, shared: Shared) -> Json:
             for name, value in _recipe(row).items()
             if row.kind != "variant" or shared.recipe.get(name) != value
         },
-        "scores": [None if cell.score is None else round(cell.score.value, 2) for cell in cells],
-        "deltas": [None if cell.delta is None else round(cell.delta.value, _digits(cell.delta)) for cell in cells],
+        "scores": in_hundredths([None if cell.score is None else cell.score.value for cell in cells]),
+        "deltas": in_hundredths(deltas),
+        "sums": [short(figure.value) for figure in figures],
     }
+    if row.name != row.title:
+        found["name"] = clip(row.name)
+    fine: dict[str, Json] = {
+        str(at): delta for at, delta in enumerate(deltas) if delta is not None and round(delta, 2) != delta
+    }
+    return found | ({"fine": fine} if fine else {})
 
 
 def _details(
@@ -255,6 +264,8 @@ def _details(
         found["since"] = [_both(reason.clipped(300)) for reason in row.since_baseline.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
+    if row.cure:
+        found["cure"] = [[_both(name), _both(value.clipped(400))] for name, value in facts(row, row.cure)]
     return found
 
 

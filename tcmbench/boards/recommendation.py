@@ -37,6 +37,13 @@ class Recommendation:
     left_out: tuple[str, ...] = ()
     """Variants (models) that can't be the answer: they have no score on some task."""
 
+    treated: str | None = None
+    """Variant that gains, but forgets significantly: one that a cure helped, or should be tried on
+    (`comparison.cures.advice`)."""
+
+    cure: str | None = None
+    """Cure of it that passes the gate and keeps the gain; None where none was tried."""
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Since:

@@ -5,8 +5,9 @@ base, seeds, column, task, split, role, metric, status, reason, score, score_low
 delta_high, p_value, verdict, best, tied, items.
 `column` tells the splits and subsets of a task apart. It and `task` also take the values gain_in_domain, gain_held_out
 and backward_transfer: the summaries of a row, whose figure is in the delta columns, and whose reason is set where they
-leave tasks out. Columns that other packages add to the board have the role `column`, their name as column and task, and
-their figure as score, in its own unit. An empty number means that there is none, for the reason in status and reason.
+leave tasks out. For cures, gain_kept and forgetting_undone have the role `column` and their percentage as score. So
+have the columns that other packages add to the board, in their own unit, with their name as column and task. An empty
+number means that there is none, for the reason in status and reason.
 The lines of a quick look end with its `limit`.
 """
 
@@ -18,7 +19,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.cells import ShownEstimate
-from tcmbench.boards.columns import NOT_TRAINED, load_added
+from tcmbench.boards.columns import NOT_TRAINED, OF_CURES, load_listed
 from tcmbench.boards.texts import text
 from tcmbench.text.numbers import digits_of
 
@@ -48,10 +49,10 @@ def to_csv(table: Table) -> str:
     # every line of a quick look says so, wherever it is copied to
     writer = csv.DictWriter(written, (*FIELDS, *limited), lineterminator="\n", restval="")
     writer.writeheader()
-    added = load_added()
+    listed = load_listed(table.rows)
     for row in table.rows:
         lines = [_line(row, column, row.cells[column.name]) for column in table.columns]
-        writer.writerows(line | limited for line in [*lines, *_sums(row), *_figures(row, added)])
+        writer.writerows(line | limited for line in [*lines, *_sums(row), *_figures(row, listed)])
     return written.getvalue()
 
 
@@ -105,9 +106,9 @@ def _without(role: Role, row: BoardRow) -> tuple[CellStatus, str]:
     return "not_measured", "the role has no task, or one of its tasks has no score or interval"
 
 
-def _figures(row: BoardRow, added: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
-    """Return the lines of the columns that other packages add."""
-    figures = [(name, column.figure(row)) for name, column in added]
+def _figures(row: BoardRow, listed: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
+    """Return the lines of the columns of cures, for cures, and of those that other packages add."""
+    figures = [(name, column.figure(row)) for name, column in listed if row.cure or name not in OF_CURES]
     return [
         {
             **_who(row),

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, PlainSerializer
 from pydantic.dataclasses import dataclass
 
 from tcmbench.boards.cells import STRICT, Cell, Difference, English, Rounded, ShownEstimate
+from tcmbench.boards.cured import CureEffect
 from tcmbench.boards.recommendation import Recommendation, Since
 from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
@@ -210,6 +211,8 @@ class BoardRow:
     failure: str | None
     provenance: Mapping[str, English]
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
+    cure: CureEffect | None = None
+    """Of a cure, what it does to the variants that it is made from; None for other rows."""
 
     @property
     def complete(self) -> bool:
@@ -240,7 +243,7 @@ class Table:
 
     columns: tuple[TaskColumn, ...]
     rows: tuple[BoardRow, ...]
-    """Reference first, then variants by gain, then the other models by their mean score."""
+    """Reference first, then variants by gain, each followed by its cures; then the other models by their mean score."""
 
     recommendation: Recommendation
     policy: Policy

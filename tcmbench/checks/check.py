@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.checks import state
 from tcmbench.checks.verdict import Report
 from tcmbench.comparison import baseline as baselines
-from tcmbench.comparison import regression
+from tcmbench.comparison import cures, regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
 from tcmbench.specs.model_set import ModelSet
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.cures import CureAdvice
+    from tcmbench.comparison.measured import MeasuredSet
     from tcmbench.comparison.verdict import Against, ModelVerdict
     from tcmbench.workspace import Workspace
 
@@ -78,8 +80,11 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     comparison = AgainstReference(measured, policy=policies.reference, names=variants) if variants else None
     where = workspace.shown(path)
     verdicts: dict[Against, list[ModelVerdict]] = {}
+    advised: CureAdvice | None = None
+    is_declared = not any(isinstance(one, ModelSet) and one.name == name for one in workspace.given)
     if comparison is not None:
         verdicts["reference"] = [comparison.judge(variant) for variant in variants]
+        advised = _advice(measured, comparison, verdicts["reference"]) if is_declared else None
     if earlier is not None:
         verdicts["baseline"] = regression.judge(measured, earlier, policies=policies, where=where, reference=comparison)
     reports = {
@@ -95,12 +100,18 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             places=state.places(workspace, measured),
             columns=len(measured.columns),
             version=__version__,
-            is_declared=not any(isinstance(one, ModelSet) and one.name == name for one in workspace.given),
+            is_declared=is_declared,
+            cure_advice=advised if against == "reference" else None,
         )
         for against, judged in verdicts.items()
     }
     other = next((report for name, report in reports.items() if name != against), None)
     return replace(reports[against], other=other)
+
+
+def _advice(measured: MeasuredSet, comparison: AgainstReference, verdicts: Sequence[ModelVerdict]) -> CureAdvice | None:
+    effects = cures.effects(comparison, {model.name: model.entry.of for model in measured.models if model.entry.of})
+    return cures.advice(comparison, {verdict.name: verdict for verdict in verdicts}, effects)
 
 
 def update_baseline(workspace: Workspace, name: str, options: Options) -> Update:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.comparison import cures
 from tcmbench.specs.suite import ROLES
 from tcmbench.stats.power import power
-from tcmbench.text.numbers import digits_of, signed
+from tcmbench.text.numbers import digits_of, percent, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,28 @@ def power_line(report: Report) -> str:
         f"Power: an unchanged model passes the margin of {report.models[0].policy.margin:g} with probability "
         f"{_range(chances, '{:.0%}')}; a mean loss of {_range(losses, '{:.2f}')} points is detected with 80%."
     )
+
+
+def cure_advice(report: Report) -> str:
+    """Return the sentence on the cure that worked, or on the one to try first; empty where neither applies."""
+    advised = report.cure_advice
+    if advised is None:
+        return ""
+    if advised.cure is not None:
+        return (
+            f"{advised.cure}, a cure of {advised.variant}, keeps {percent(advised.gain_kept)} of the gain and undoes "
+            f"{percent(advised.forgetting_undone)} of the forgetting, and passes the gate."
+        )
+    return (
+        f"{advised.variant} gains, but forgets. The average of its weights with its base's often forgets less and "
+        f"needs no training: add this to models/sets/{report.set_name}.toml and run the set again."
+    )
+
+
+def cure_block(report: Report) -> str:
+    """Return the table that adds the cure to try first; empty where there is none to try."""
+    advised = report.cure_advice
+    return cures.block(advised.variant) if advised is not None and advised.cure is None else ""
 
 
 def _level(models: Sequence[ModelVerdict]) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.checks.state import Place
+    from tcmbench.comparison.cures import CureAdvice
     from tcmbench.comparison.verdict import Against, ModelVerdict, Outcome
 
 RULES = {
@@ -53,6 +54,9 @@ class Report:
 
     is_declared: bool = True
     """Whether the set has a file; else its models were named on the command line."""
+
+    cure_advice: CureAdvice | None = None
+    """Against the reference: the cure that worked, or the variant to try one on; None where neither applies."""
 
     other: Report | None = None
     """The other comparison, where it is possible; it doesn't affect the exit code."""

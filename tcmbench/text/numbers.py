@@ -13,6 +13,12 @@ def signed(value: float, digits: int = 1) -> str:
     return f"+{text}" if value > 0 else text.replace("-", "−")
 
 
+def percent(value: float) -> str:
+    """Return a share in percent, without decimals and with a true minus."""
+    shown = f"{value:.0f}%"
+    return "0%" if shown == "-0%" else shown.replace("-", "−")
+
+
 def digits_of(value: float, low: float | None, high: float | None, *, least: int = 1) -> int:
     """Return the decimals of a difference and its interval: more than `least` where zero would be shown otherwise.
 

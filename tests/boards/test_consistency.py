@@ -100,7 +100,7 @@ def check_page(table: Table, page: str) -> None:
     summaries = load_all()
     heads = re.findall(r'<th scope="col" data-c="(s?\d+)"', page)
     for place, row in enumerate(table.rows):
-        line = page.partition(f'data-row="{place}"')[2].partition("</tr>")[0]
+        line = page.partition(f"<tr id=model-{place} ")[2].partition("</tr>")[0]
         cells = dict(zip(heads, re.findall(r"<td(?: class=\"?([\w ]*)\"?)?[^>]*>", line), strict=True))
         for at, (_, column) in enumerate(summaries):
             estimate = column.figure(row).estimate

@@ -16,6 +16,7 @@ import pytest
 
 from tcmbench.boards import html
 from tcmbench.boards.build import build
+from tcmbench.boards.digits import in_hundredths
 from tcmbench.boards.html import to_html
 from tcmbench.boards.options import Options
 from tcmbench.boards.recommendation import Recommendation
@@ -195,13 +196,45 @@ def test_details_are_packed_and_hold_what_was_measured(table: Table) -> None:
             cell = row.cells[column.name]
             if cell.score is None or cell.score.low is None or cell.score.high is None:
                 continue
-            whole = math.floor(head["scores"][place] * 10 + 0.5)
+            whole = math.floor(figure(head["scores"], place) * 10 + 0.5)
             down, up = found["cells"]["s"][place]
             shown = [f"{end / 10:.1f}" for end in (whole - down, whole + up)]
             assert shown == [f"{cell.score.low:.1f}", f"{cell.score.high:.1f}"]
             if cell.lowest:
                 ids = [column_stem(data, place) + change[0] for change in found["cells"]["lo"][place]]
                 assert ids == [change.item for change in cell.lowest]
+
+
+def figure(digits: str, place: int) -> float:
+    """Return a score or difference of a row."""
+    return (int(digits[3 * place : 3 * place + 3], 36) - 23328) / 100
+
+
+def test_figures_of_rows_are_whole_hundredths(table: Table) -> None:
+    """Scores, differences and sums are those of the table; what has more decimals stands beside them."""
+    data, _ = unpacked(to_html(table))
+    for row, held in zip(table.rows, data["rows"], strict=True):
+        for place, column in enumerate(table.columns):
+            cell = row.cells[column.name]
+            for digits, estimate in ((held["scores"], cell.score), (held["deltas"], cell.delta)):
+                shown = digits[3 * place : 3 * place + 3]
+                assert (shown == "---") if estimate is None else (figure(digits, place) == round(estimate.value, 2))
+        gain = held["sums"][data["summaries"].index("gain_in_domain")]
+        found = row.aggregates.in_domain
+        assert row.is_reference or (gain is None) == (found is None)
+        assert row.is_reference or found is None or gain == pytest.approx(found.value, rel=1e-4)
+
+
+@pytest.mark.parametrize(("value", "digits"), [(0.0, "i00"), (-233.28, "000"), (233.27, "zzz"), (None, "---")])
+def test_a_figure_is_three_digits(value: float | None, digits: str) -> None:
+    """To the base of 36, from half of their range on."""
+    assert in_hundredths([value]) == digits
+
+
+def test_a_figure_out_of_range_is_an_error() -> None:
+    """Never another figure."""
+    with pytest.raises(ValueError, match=r"within ±233\.28 points, got 233\.28"):
+        in_hundredths([233.28])
 
 
 def column_stem(data: dict[str, Any], place: int) -> str:

@@ -63,9 +63,9 @@ def width(of: Table) -> float:
 def tags(of: Table, folder: Path) -> str:
     """Return the note next to the variant's name on the page, in English."""
     render.write(of, folder)
-    rows = re.findall(r'class="tags">(.*?)</span></th>', (folder / "index.html").read_text("utf-8"))
+    rows = re.findall(r"class=tags>(.*?)</span></th>", (folder / "index.html").read_text("utf-8"))
     shown = next(row for row in rows if "variant" in row)
-    without_chinese = re.sub(r"<span class=t lang=zh-Hans>.*?</span>", "", shown.replace("Pareto", ""))
+    without_chinese = re.sub(r"<span lang=zh-Hans>.*?</span>", "", shown.replace("Pareto", ""))
     return re.sub(r"<[^>]+>", "", without_chinese)
 
 

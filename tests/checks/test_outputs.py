@@ -14,6 +14,7 @@ from tcmbench.checks.state import Place
 from tcmbench.checks.verdict import RULES, Report
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
+from tcmbench.comparison.cures import CureAdvice, block
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.verdict import Problem
 from tcmbench.records.entry import CellState
@@ -235,3 +236,19 @@ def test_heads_name_the_level_of_the_intervals(whole: MeasuredSet, against: Agai
         assert "100%" not in text.replace("probability 100%", "")
         both = [strict, AgainstReference(whole, policy=POLICIES.reference).judge("random-full-00")]
         assert "[interval]" in outputs.load(name).render(report(both, against=against))
+
+
+def test_the_advice_on_cures_is_in_every_text(mixed: Report) -> None:
+    """The cure that worked, with both shares; else the table to paste, whole, in the formats that people read."""
+    worked = replace(mixed, cure_advice=CureAdvice("tuned", "merged", 110.4, 96.6))
+    to_try = replace(mixed, cure_advice=CureAdvice("tuned"))
+    for name in ("console", "markdown"):
+        text = outputs.load(name).render(worked).replace("\\", "")
+        assert "merged, a cure of tuned, keeps 110% of the gain and undoes 97% of the forgetting" in text
+        assert "[[cure]]" not in text
+        text = outputs.load(name).render(to_try)
+        assert block("tuned") in text
+        assert "models/sets/fake.toml" in text
+        assert "cure" not in outputs.load(name).render(mixed)
+    assert json.loads(outputs.load("json").render(worked))["cure_advice"] == {"variant": "tuned", "cure": "merged"}
+    assert json.loads(outputs.load("json").render(mixed))["cure_advice"] is None

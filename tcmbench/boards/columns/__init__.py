@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tcmbench import plugins
+from tcmbench.boards.cured import interval
 from tcmbench.boards.texts import Text, same, text
-from tcmbench.text.numbers import signed
+from tcmbench.text.numbers import percent, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
     from tcmbench.boards.cells import Difference, ShownEstimate
+    from tcmbench.boards.cured import CureEffect
     from tcmbench.boards.table import BoardRow, GateOutcome, RoleMean
     from tcmbench.specs.suite import Role
 
@@ -79,6 +81,9 @@ class ColumnFigure(NamedTuple):
     note: Text = Text("", "")
     """Additional text of the tooltip."""
 
+    is_change: bool = True
+    """Whether the figure is a change, so that the ends of its interval have signs."""
+
 
 class Column(Protocol):
     """A module of this folder."""
@@ -100,10 +105,28 @@ def load_added() -> list[tuple[str, Column]]:
     return _in_order((column.name, column.module) for column in plugins.of_other_packages("columns"))
 
 
+def load_listed(rows: Iterable[BoardRow]) -> list[tuple[str, Column]]:
+    """Return the columns that tables outside the page list beside gain and scores: those of cures, if there are any.
+
+    Behind them are those of other packages.
+    """
+    has_cures = any(row.cure for row in rows)
+    of_cures = [(name, cast("Column", plugins.load("columns", name))) for name in OF_CURES if has_cures]
+    return of_cures + load_added()
+
+
+def in_line(figure: ColumnFigure) -> str:
+    """Return a figure in English; a share also with its interval, on the same line."""
+    return figure.text.en + ("" if figure.is_change or figure.estimate is None else interval(figure.estimate))
+
+
 def _in_order(modules: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, Column]]:
     columns = [(name, cast("Column", module)) for name, module in modules]
     return sorted(columns, key=lambda column: (column[1].HEADING.position, column[0]))
 
+
+OF_CURES = ("gain_kept", "forgetting_undone")
+"""Columns that compare a cure with the variant that it is made from."""
 
 REFERENCE = Text("ref.", "参照")
 """Text in the reference's own row."""
@@ -112,6 +135,7 @@ DASH = same("–")
 """Text where there is no figure."""
 
 NOT_TRAINED = Text("not trained here", "未在此训练")
+NOT_CURED = Text("not a cure", "非治疗所得")
 NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
 
@@ -148,6 +172,17 @@ def starred(figure: ColumnFigure, *, is_partial: bool) -> ColumnFigure:
 def nothing(why: Text, *, said: Text = DASH) -> ColumnFigure:
     """Return the content of a cell without a figure: a dash, and the reason in the tooltip."""
     return ColumnFigure(value=None, text=said, note=why)
+
+
+def of_untreated(cure: CureEffect | None, share: Literal["gain_kept", "forgetting_undone"]) -> ColumnFigure:
+    """Return the figure of a share of the untreated variant's, in percent; a dash where there is none."""
+    if cure is None:
+        return nothing(NOT_CURED)
+    estimate = cure.gain_kept if share == "gain_kept" else cure.forgetting_undone
+    if estimate is None:
+        return nothing(cure.gain_kept_reason if share == "gain_kept" else cure.forgetting_undone_reason)
+    note = text("cure.of", names=", ".join(cure.untreated))
+    return ColumnFigure(estimate.value, same(percent(estimate.value)), estimate, note, is_change=False)
 
 
 _OUTCOMES = {

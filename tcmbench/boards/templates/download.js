@@ -12,8 +12,8 @@
   }
   function sumsOf(place) {
     return board.summaries.flatMap((name, number) => {
-      const value = $(`#model-${place} [data-c="s${number}"]`).dataset.v;
-      return value === undefined ? [] : [{ column: name, role: "column", status: "measured", score: Number(value) }];
+      const score = board.rows[place].sums[number];
+      return score === null ? [] : [{ column: name, role: "column", status: "measured", score }];
     });
   }
   async function lines() {

@@ -1,6 +1,14 @@
 "use strict";
 // Shared by the scripts below: the data, how it is read and shown, the language and the theme.
 const board = JSON.parse(document.getElementById("data").textContent);
+// A row's figures are whole hundredths of a point, three digits to the base of 36 each, from half of their range on.
+// What has more decimals stands beside them.
+const figures = (digits) => (digits.match(/.../g) ?? []).map((three) => three === "---" ? null : (parseInt(three, 36) - 23328) / 100);
+for (const row of board.rows) {
+  row.name ??= row.title;
+  row.scores = figures(row.scores);
+  row.deltas = Object.assign(figures(row.deltas), row.fine);
+}
 const root = document.documentElement;
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];

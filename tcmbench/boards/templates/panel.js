@@ -107,6 +107,7 @@ const panels = (() => {
     for (const name of ["gate", "since"]) for (const reason of row[name] || []) top.append(make("p", { class: "reason" }, make("span", { class: "chip" }, text(name)), " ", make("bdi", {}, either(reason))));
     if (row.failure) top.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
     inside.append(top, make("section", { class: "wide" }, make("h4", {}, text("tasks")), tasks(row)));
+    if (row.cure) inside.append(section(text("cure"), pairs(row.cure.map(([name, value]) => [either(name), either(value)]))));
     inside.append(section(text("recipe"), recipe(row)));
     const provenance = row.kind === "variant" ? { ...board.shared.provenance, ...row.provenance } : row.provenance;
     const right = make("div", {}, section(text("provenance"), pairs(Object.entries(provenance).map(([name, value]) => [field(name), either(value)]))));

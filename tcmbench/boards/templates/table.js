@@ -6,13 +6,12 @@
   const rows = $$("tr[data-row]", body);
   const columns = heads.slice(1).map((head) => head.dataset.c);
   for (const row of $$("tr[data-row]", table)) {
-    const { scores, deltas } = board.rows[row.dataset.row];
+    const { scores, deltas, sums } = board.rows[row.dataset.row];
     $$("td", row).forEach((cell, place) => {
-      const column = columns[place];
+      const column = columns[place], isSum = column.startsWith("s"), value = isSum ? sums[column.slice(1)] : scores[column];
       cell.dataset.c = column;
-      if (column.startsWith("s")) return;
-      if (scores[column] !== null) cell.dataset.v = scores[column];
-      if (deltas[column] !== null) cell.dataset.d = deltas[column];
+      if (value !== null) cell.dataset.v = value;
+      if (!isSum && deltas[column] !== null) cell.dataset.d = deltas[column];
     });
   }
   const cellsOf = new Map($$("tr[data-row]", table).map((row) => [row, new Map($$("td[data-c]", row).map((cell) => [cell.dataset.c, cell]))]));

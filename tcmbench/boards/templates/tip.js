@@ -7,7 +7,7 @@ const tip = (() => {
   // What is folded has no inner text, so the language is chosen here.
   const meaning = (term) => {
     const place = $(`#term-${term}`);
-    return place ? ($(`.t[lang="${root.lang}"]`, place) ?? place).textContent : "";
+    return place ? ($(`[lang="${root.lang}"]`, place) ?? place).textContent : "";
   };
 
   function ofSummary(cell, note) {

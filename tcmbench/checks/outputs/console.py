@@ -44,4 +44,6 @@ def _decided(report: Report) -> list[str]:
                 *texts.aligned(texts.task_head(model), rows, indent="    "),
             ]
     power = texts.power_line(report)
-    return [*lines, "", *([power] if power else []), report.headline, *([report.advice] if report.advice else [])]
+    lines += ["", *([power] if power else []), report.headline, *([report.advice] if report.advice else [])]
+    advised, block = texts.cure_advice(report), texts.cure_block(report)
+    return [*lines, *([advised] if advised else []), *(["", block] if block else [])]

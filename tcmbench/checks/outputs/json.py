@@ -42,6 +42,9 @@ def _comparison(report: Report) -> dict[str, Json]:
         "policy": report.policy_source,
         "outcome": report.outcome,
         "exit_code": report.exit_code,
+        "cure_advice": None
+        if report.cure_advice is None
+        else {"variant": report.cure_advice.variant, "cure": report.cure_advice.cure},
         "models": [_model(model) for model in report.models],
     }
 

@@ -50,9 +50,10 @@ def _decided(report: Report) -> list[str]:
         lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in findings]
     for model in report.models:
         lines += _tasks(model)
-    for line in (texts.power_line(report), report.advice):
+    for line in (texts.power_line(report), report.advice, texts.cure_advice(report)):
         lines += ["", _plain(line)] if line else []
-    return lines
+    block = texts.cure_block(report)
+    return lines + (["", "```toml", block, "```"] if block else [])
 
 
 def _tasks(model: ModelVerdict) -> list[str]:

@@ -74,7 +74,8 @@ class CachedEncoder(Counted, AbsEncoder):
     ) -> NDArray[np.float32]:
         """Return one vector per text, in the order of the loader, float32."""
         prompt = self.inner.prompt_for(task_metadata, prompt_type)
-        return self.encode_list([prompt + text for text in texts_of(inputs)])
+        texts = texts_of(inputs)
+        return self.encode_list([prompt + text for text in texts] if prompt else texts)
 
     def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, in order; prompts are part of the texts.

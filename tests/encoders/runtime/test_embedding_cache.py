@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tcmbench.encoders.runtime import embedding_cache
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.errors import StoreError
 from tcmbench.store import read_checked, write_json
@@ -209,3 +210,38 @@ def test_a_space_removed_under_a_writer_starts_anew(tmp_path: Path) -> None:
     shutil.rmtree(space.folder)
     add(space, ["c"])
     assert get(open_space(tmp_path), ["a", "b", "c"]) == expected(["c"])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(0, 39), min_size=1, max_size=40, unique=True),
+    st.sampled_from([1, 16, 48, 1 << 20]),
+    st.sets(st.integers(0, 39), max_size=2),
+)
+def test_any_part_is_read_in_any_order_through_any_buffer(
+    tmp_path_factory: pytest.TempPathFactory, wanted: list[int], buffer: int, damaged: set[int]
+) -> None:
+    """Neighbours are read together; each text gets its own vector, and a damaged one is absent, never another's."""
+    texts = [f"text {number}" for number in range(40)]
+    space = open_space(tmp_path_factory.mktemp("space"))
+    add(space, texts)
+    path = space.folder / "vectors.f32"
+    data = bytearray(path.read_bytes())
+    for row in damaged:
+        data[16 * row + 5] ^= 4
+    path.write_bytes(data)
+    asked = [texts[number] for number in wanted]
+    sound = [texts[number] for number in wanted if number not in damaged]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(embedding_cache, "_BUFFER", buffer)
+        assert get(open_space(space.folder.parent), asked) == expected(sound)
+
+
+def test_vectors_that_vanish_under_a_reader_are_absent(tmp_path: Path) -> None:
+    """Another process began the space anew, with fewer vectors: nothing is read, and nothing fails."""
+    space = open_space(tmp_path)
+    add(space, ["a", "b", "c"])
+    reader = open_space(tmp_path)
+    path = space.folder / "vectors.f32"
+    path.write_bytes(path.read_bytes()[:16])
+    assert get(reader, ["b", "c"]) == {}
