@@ -1,7 +1,6 @@
-"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model` and `train`.
+"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `train`, `search`.
 
-Every function finds the workspace like the command line (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
-unless one is passed. pandas and matplotlib are imported on demand.
+Without a workspace, one is found as by the command line. pandas and matplotlib are imported on demand.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench import workspace as workspaces
 from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.searches.in_python import search as search  # noqa: PLC0414 - a re-export for type checkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -31,6 +31,7 @@ _FOLDERS = {
     "Base": "models/bases",
     "Variant": "models/variants",
     "ModelSet": "models/sets",
+    "Space": "models/spaces",
     "Suite": "tasks/suites",
     "TaskSpec": "tasks",
     "DataSet": "tasks/datasets",

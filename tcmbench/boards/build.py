@@ -13,7 +13,7 @@ from tcmbench.boards import details
 from tcmbench.boards.cells import Cell, Difference, ShownEstimate
 from tcmbench.boards.options import Options
 from tcmbench.boards.public import public
-from tcmbench.boards.recommend import common_means, recommend
+from tcmbench.boards.recommend import common_means, of_search, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.comparison import ranks
@@ -77,7 +77,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
-        recommendation=recommend(
+        recommendation=of_search(options.search)
+        if options.search
+        else recommend(
             rows,
             gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
             all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
@@ -90,6 +92,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
         author=model_set.author,
+        search=options.search,
     )
     return public(table) if options.public else table
 

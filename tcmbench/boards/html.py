@@ -91,7 +91,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     drawn = pictures(table)
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
-    chosen = table.row(table.recommendation.row) if table.recommendation.row else None
+    # The figures of a search's winner on all items are biased: the section of the search has the confirmed ones.
+    chosen = table.row(table.recommendation.row) if table.recommendation.row and not table.search else None
     empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
     groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
     columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))

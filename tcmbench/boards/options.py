@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tcmbench.comparison.baseline import Baseline
     from tcmbench.records.entry import TaskCard
+    from tcmbench.records.search import SearchOutcome
     from tcmbench.specs.policy import Policies
 
 
@@ -33,6 +34,9 @@ class Options:
 
     command: str = ""
     """Command that rebuilds the board; empty takes `tcmbench board SET`."""
+
+    search: SearchOutcome | None = None
+    """The search whose trials the board shows."""
 
     public: bool = False
     """Whether the board is for publication: aggregates only."""

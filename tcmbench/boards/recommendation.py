@@ -14,13 +14,16 @@ class Recommendation:
     """The answer to: which variant ships? In a set without variants: which model leads?"""
 
     outcome: Literal[
-        "ship", "none_safe", "too_little_gain", "no_gain", "worse", "incomplete", "leads", "tied", "single"
-    ]
+        "ship", "none_safe", "too_little_gain", "no_gain", "worse", "incomplete", "leads", "tied", "single",
+        "unconfirmed", "none_passed",
+    ]  # fmt: skip
     """ship: `row` may ship; none_safe: `row` has the largest significant gain, but doesn't pass the gate;
     too_little_gain: the same, as its gain is no larger than the gate requires; no_gain: no variant has a significant
     gain; worse: all are significantly worse; incomplete: no variant (model) has all its scores; leads: no variants,
     `row` is significantly better than all other models; tied: `row` has the largest mean, but is not; single: only
-    `row` has a score on every task, so there is nothing to compare."""
+    `row` has a score on every task, so there is nothing to compare.
+    Of a search, ship: `row` is confirmed; unconfirmed: `row` was selected, but fails on new items; none_passed: no
+    recipe passes on the items of the selection, `row` comes nearest."""
 
     row: str | None = None
     """Name of the row in question."""

@@ -1,0 +1,53 @@
+"""The key of a search: a hash of everything that its trials and their figures depend on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench import models
+from tcmbench.store import key
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from tcmbench.searches.trials import Bench
+    from tcmbench.store import Json
+
+STAGE = "search 1"
+
+_FREE = frozenset({"title", "title_zh", "description", "description_zh", "policy", "trials", "hours", "seeds"})
+"""Fields of a space under which a search continues: labels, the budget, and how the winner is confirmed."""
+
+
+def search_key(bench: Bench) -> str:
+    """Return the key of a search: space, rules, revisions of tasks, reference, training data and trainer.
+
+    Raises:
+        TcmbenchError: The data or weights of a recipe are absent.
+    """
+    space, planned = bench.space, bench.planned
+    columns: list[Json] = [
+        [column.column, column.role, column.split, column.subset, planned.tasks[column.task].measured_revision]
+        for column in planned.suite.tasks
+    ]
+    return key(
+        STAGE,
+        {
+            "space": space.model_dump(mode="json", exclude=set(_FREE)),
+            "policy": bench.policy.model_dump(mode="json"),
+            "columns": columns,
+            "reference": models.base_model(bench.workspace, space.reference).revision,
+            "recipes": _inputs(bench),
+        },
+    )
+
+
+def _inputs(bench: Bench) -> list[Json]:
+    """Return the key of one tuned model for each base and data of the space, which depends on their contents."""
+    keys: dict[tuple[str, str], str] = {}
+    for chosen in bench.space.corners():
+        variant = bench.space.proposal(chosen, name="trial").variant
+        if (variant.base, variant.data) not in keys:
+            recipe = recipe_of(bench.workspace, variant, bench.planned, download=True)
+            keys[variant.base, variant.data] = tune.model_key(bench.workspace, recipe, seed=0)
+    return [*keys.values()]
