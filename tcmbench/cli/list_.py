@@ -79,9 +79,9 @@ def _rows(place: Workspace, kind: ListedKind) -> list[_Row]:
 
             return _filed(place, ModelSet, lambda s: _Row(s.name, f"suite {s.suite}", s.description))
         case ListedKind.spaces:
-            from tcmbench.specs.space import Space
+            from tcmbench.specs.space import SearchSpace
 
-            return _filed(place, Space, lambda s: _Row(s.name, f"{s.trials} trials", s.description))
+            return _filed(place, SearchSpace, lambda s: _Row(s.name, f"{s.trials} trials", s.description))
         case ListedKind.variants:
             return _variants(place)
         case _:

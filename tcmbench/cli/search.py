@@ -42,12 +42,12 @@ def command(
     from tcmbench.cli.progress import Progress
     from tcmbench.searches import publish, report
     from tcmbench.searches.search import search
-    from tcmbench.searches.spaces import named
+    from tcmbench.searches.spaces import named, scores
 
     performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
     execute = partial(performing.module.run, options=performing.options)
     place, chosen = named(workspace(data), space, trials=trials)
-    with Progress(total=chosen.trials) as progress:
+    with Progress(total=scores(place, chosen)) as progress:
         found = search(place, chosen, execute=execute, emit=progress.show, together=jobs)
     written = publish.write(found)
     say(report.to_text(found.outcome), nl=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.store import key
+from tcmbench.store import differences, key
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -33,8 +33,9 @@ def search_key(bench: Bench) -> str:
     return key(
         STAGE,
         {
-            "space": space.model_dump(mode="json", exclude=set(_FREE)),
-            "policy": bench.policy.model_dump(mode="json"),
+            "space": differences(space, exclude=_FREE),
+            "order": [[name, [*getattr(parameter, "choices", ())]] for name, parameter in space.parameters.items()],
+            "policy": differences(bench.policy),
             "columns": columns,
             "reference": models.base_model(bench.workspace, space.reference).revision,
             "recipes": _inputs(bench),

@@ -14,7 +14,7 @@ from tcmbench.records.reason import Reason
 from tcmbench.records.search import SearchOutcome
 from tcmbench.searches.trials import name_of, set_of
 from tcmbench.specs.toml_text import to_toml
-from tcmbench.store import write_text
+from tcmbench.store import write_json, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tcmbench.records.entry import Entry
     from tcmbench.searches.search import Searched
     from tcmbench.specs.space import Proposal
+    from tcmbench.store import Json
+
+FORMAT = "tcmbench-search/1"
 
 _JSON, _RECIPE = "search.json", "recipe.toml"
 
@@ -52,13 +55,19 @@ def write(found: Searched) -> WrittenSearch:
     entries = [_stopped(entry) if entry.name in stopped else entry for entry in bench.entries(model_set)]
     target = place.leaderboards / model_set.name
     files = publish.write_board(place, model_set, bench.planned, entries, target=target, search=outcome).files
-    text = TypeAdapter(SearchOutcome).dump_json(outcome, indent=1).decode()
-    write_text(target / _JSON, f"{text}\n")
+    write_json(target / _JSON, as_json(outcome))
     recipe = None
     if found.recipe is not None:
         recipe = target / _RECIPE
         write_text(recipe, recipe_text(outcome, found.recipe))
     return WrittenSearch(next(path for path in files if path.name == "index.html"), recipe)
+
+
+def as_json(outcome: SearchOutcome) -> dict[str, Json]:
+    """Return the content of `search.json`: the answer first, then all fields of the outcome."""
+    fields: dict[str, Json] = TypeAdapter(SearchOutcome).dump_python(outcome, mode="json")
+    answer: dict[str, Json] = {"format": FORMAT, "outcome": outcome.outcome, "selected_minus_confirmed": outcome.curse}
+    return {**answer, **fields}
 
 
 def write_variant(found: Searched) -> Path:
@@ -98,7 +107,8 @@ def recipe_text(outcome: SearchOutcome, recipe: Proposal) -> str:
 
 
 def _stopped(entry: Entry) -> Entry:
-    state = CellState("not_measured", Reason.of("stopped"))
+    # Not the state `not_measured`, which stands for absent data: a board with gaps of that kind replaces no other.
+    state = CellState("pending", Reason.of("stopped"))
     return replace(
         entry, states={name: state if held.state == "pending" else held for name, held in entry.states.items()}
     )

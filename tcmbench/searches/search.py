@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcmbench.records.search import TrialState
     from tcmbench.runs.run_set import Execute
     from tcmbench.searches.study import Study, Told
-    from tcmbench.specs.space import Proposal, Space
+    from tcmbench.specs.space import Proposal, SearchSpace
     from tcmbench.workspace import Workspace
 
 
@@ -37,7 +37,7 @@ class Searched:
     """The winner with the seeds of its confirmation; None without a winner."""
 
 
-def search(workspace: Workspace, space: Space, *, execute: Execute, emit: Emit, together: int = 1) -> Searched:
+def search(workspace: Workspace, space: SearchSpace, *, execute: Execute, emit: Emit, together: int = 1) -> Searched:
     """Try the recipes of a space, select one, confirm it, and return the outcome.
 
     Trials are chosen and performed in blocks. A block is chosen before any of it has ended, so the outcome does not
@@ -111,7 +111,7 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
     return Searched(bench, outcome, recipe)
 
 
-def _to_confirm(space: Space, winner: TriedRecipe) -> Proposal:
+def _to_confirm(space: SearchSpace, winner: TriedRecipe) -> Proposal:
     """Return the recipe of the winner with new seeds, or of the trial itself where it isn't trained again."""
     proposal = space.proposal(dict(winner.parameters), name=winner.name)
     if not space.seeds:
@@ -137,7 +137,7 @@ def _gain(trial: TriedRecipe) -> float:
     return float("-inf") if gain is None else gain.value
 
 
-def _tried(study: Study, space: Space) -> tuple[TriedRecipe, ...]:
+def _tried(study: Study, space: SearchSpace) -> tuple[TriedRecipe, ...]:
     return tuple(
         TriedRecipe(
             number=told.number,

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 from tcmbench.models.given import in_set
 from tcmbench.searches.trials import set_of
 from tcmbench.specs import toml
-from tcmbench.specs.space import Space
+from tcmbench.specs.space import SearchSpace
+from tcmbench.tasks import plan_set
 
 if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-def named(workspace: Workspace, name: str, *, trials: int | None = None) -> tuple[Workspace, Space]:
+def scores(workspace: Workspace, space: SearchSpace) -> int:
+    """Return the most scores that a search measures, for the display of its progress."""
+    columns = len(plan_set(workspace, set_of(space)).suite.tasks)
+    return columns * (1 + space.trials * len(space.variant.get("seeds", (0,))) + space.seeds)
+
+
+def named(workspace: Workspace, name: str, *, trials: int | None = None) -> tuple[Workspace, SearchSpace]:
     """Return a space, and the workspace with its reference.
 
     Args:
@@ -28,7 +35,7 @@ def named(workspace: Workspace, name: str, *, trials: int | None = None) -> tupl
     """
     path = Path(name)
     is_path = path.suffix == ".toml" or len(path.parts) > 1
-    space = toml.read(Space, path) if is_path else workspace.spec(Space, name)
+    space = toml.read(SearchSpace, path) if is_path else workspace.spec(SearchSpace, name)
     if trials is not None:
         space = space.model_copy(update={"trials": trials})
     workspace, model_set = in_set(workspace, set_of(space))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.search import HalfFigures
-    from tcmbench.specs.space import Chosen, Space
+    from tcmbench.specs.space import Chosen, SearchSpace
     from tcmbench.store import Json, Store
 
 KIND = "searches"
@@ -54,7 +54,7 @@ class Told(NamedTuple):
 class Study:
     """The trials of one search. Only one process at a time has it."""
 
-    def __init__(self, space: Space, path: Path) -> None:
+    def __init__(self, space: SearchSpace, path: Path) -> None:
         """Open the study of a space; it is created when absent."""
         optuna = _optuna()
         self._space = space
@@ -186,7 +186,7 @@ class Study:
 
 
 @contextlib.contextmanager
-def opened(store: Store, space: Space, key: str) -> Iterator[Study]:
+def opened(store: Store, space: SearchSpace, key: str) -> Iterator[Study]:
     """Give the study of a key, which no other process has meanwhile.
 
     Raises:

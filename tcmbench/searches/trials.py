@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcmbench.runs.run_set import Execute
     from tcmbench.searches.study import Asked, Study
     from tcmbench.specs.policy import Policy
-    from tcmbench.specs.space import Proposal, Space
+    from tcmbench.specs.space import Proposal, SearchSpace
     from tcmbench.stats.halves import Half
     from tcmbench.workspace import Workspace
 
@@ -30,7 +30,7 @@ _RELEVANT = 3.0
 """Margins that a probe of some general columns must lose before a trial is stopped: the others may have gained."""
 
 
-def set_of(space: Space, proposals: Iterable[Proposal] = ()) -> ModelSet:
+def set_of(space: SearchSpace, proposals: Iterable[Proposal] = ()) -> ModelSet:
     """Return a set of the reference of a space and some of its recipes."""
     return ModelSet(
         name=f"search-{space.name}",
@@ -51,7 +51,7 @@ class Bench:
     """What all trials of a search are measured with."""
 
     workspace: Workspace
-    space: Space
+    space: SearchSpace
     planned: PlannedSuite
     policy: Policy
     execute: Execute
@@ -176,7 +176,7 @@ def perform(bench: Bench, rule: ProbeRule, study: Study, asked: Sequence[Asked])
             study.tell(number, result, gain=result.gain.value)
 
 
-def name_of(space: Space, number: int) -> str:
+def name_of(space: SearchSpace, number: int) -> str:
     """Return the name of the variant of a trial."""
     return f"{space.name}-t{number:03d}"
 

@@ -108,7 +108,7 @@ class Proposal(NamedTuple):
         return self.variant.name
 
 
-class Space(Spec):
+class SearchSpace(Spec):
     """One file of `models/spaces/`."""
 
     title: Prose = ""
@@ -171,13 +171,13 @@ class Space(Spec):
         return given
 
     @model_validator(mode="after")
-    def _name_is_a_name(self) -> Space:
+    def _name_is_a_name(self) -> SearchSpace:
         if not re.fullmatch(r"\w[\w.+-]*", self.name):
             raise ValueError(f"name {self.name!r}: expected letters, digits, and . _ + - between them")
         return self
 
     @model_validator(mode="after")
-    def _conditions_hold_earlier(self) -> Space:
+    def _conditions_hold_earlier(self) -> SearchSpace:
         earlier: dict[str, Choices] = {}
         for name, parameter in self.parameters.items():
             for other, labels in parameter.when.items():
@@ -192,14 +192,14 @@ class Space(Spec):
         return self
 
     @model_validator(mode="after")
-    def _fixed_fields_are_not_chosen(self) -> Space:
+    def _fixed_fields_are_not_chosen(self) -> SearchSpace:
         for name in ("name", "seeds"):
             if name in self.parameters or (name == "name" and name in self.variant):
                 raise ValueError(f"{name!r} is no parameter of a recipe: trials are numbered, seeds are fixed")
         return self
 
     @model_validator(mode="after")
-    def _policy_is_known(self) -> Space:
+    def _policy_is_known(self) -> SearchSpace:
         if isinstance(self.policy, dict):
             try:
                 policy.parse(self.policy, where="rules", source=self.name)
@@ -208,7 +208,7 @@ class Space(Spec):
         return self
 
     @model_validator(mode="after")
-    def _recipes_are_valid(self) -> Space:
+    def _recipes_are_valid(self) -> SearchSpace:
         for chosen in self.corners():
             try:
                 self.proposal(chosen, name="trial")

@@ -35,13 +35,13 @@ def half(gain: float, *, passed: bool = True) -> HalfFigures:
 @pytest.fixture(scope="module")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Fake:
     """Return a reference and three trials."""
-    return make(tmp_path_factory.mktemp("scores"), Shape(variants=3, columns=4, items=30, broken=False))
+    return make(tmp_path_factory.mktemp("scores"), Shape(variants=4, columns=4, items=30, broken=False))
 
 
 @pytest.fixture
 def search(fake: Fake) -> SearchOutcome:
     """A search whose second trial was selected and confirmed."""
-    names = [str(variant["name"]) for variant in fake.model_set.variant]
+    names = [entry.name for entry in fake.entries if entry.kind == "variant"]
     trials = (
         TriedRecipe(0, names[0], "refused", {"training.learning_rate": 0.1}, half(9.0, passed=False)),
         TriedRecipe(1, names[1], "passed", {"training.learning_rate": 0.01}, half(7.25)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.specs import toml
-from tcmbench.specs.space import Space
+from tcmbench.specs.space import SearchSpace
 from tests.searches.simulated import SPACE
 from tests.tuning.conftest import place
 
@@ -18,9 +18,9 @@ __all__ = ["place", "space"]
 
 
 @pytest.fixture
-def space(place: Workspace) -> Space:
+def space(place: Workspace) -> SearchSpace:
     """A space whose recipes can be simulated."""
     path = place.root / "models/spaces/small.toml"
     path.parent.mkdir()
     path.write_text(SPACE, encoding="utf-8")
-    return toml.read(Space, path)
+    return toml.read(SearchSpace, path)

@@ -18,7 +18,7 @@ from tcmbench.records.search import Change, HalfFigures
 from tcmbench.searches import search as searching
 from tcmbench.searches.trials import Bench
 from tcmbench.specs import toml
-from tcmbench.specs.space import Space
+from tcmbench.specs.space import SearchSpace
 from tcmbench.workspace import find
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def simulated(figures: Callable[..., HalfFigures] = figures_of) -> Iterator[list
         yield measured
 
 
-def run(place: Workspace, space: Space, *, together: int = 1) -> Searched:
+def run(place: Workspace, space: SearchSpace, *, together: int = 1) -> Searched:
     """Search a space."""
     return searching.search(place, space, execute=lambda *_, **__: None, emit=lambda _: None, together=together)
 
@@ -103,7 +103,7 @@ def _main(root: Path, fatal: int, together: int) -> None:
 
     place = find(root, data=root / "data", cache=root / "store")
     with simulated(killing):
-        run(place, toml.read(Space, root / "models/spaces/small.toml"), together=together)
+        run(place, toml.read(SearchSpace, root / "models/spaces/small.toml"), together=together)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,14 @@ from tcmbench.searches.report import to_text
 from tests.searches.simulated import figures_of, run, simulated
 
 if TYPE_CHECKING:
-    from tcmbench.specs.space import Proposal, Space
+    from tcmbench.specs.space import Proposal, SearchSpace
     from tcmbench.stats.halves import Half
     from tcmbench.workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_best_recipe_that_passes_is_selected_and_confirmed(place: Workspace, space: Space) -> None:
+def test_the_best_recipe_that_passes_is_selected_and_confirmed(place: Workspace, space: SearchSpace) -> None:
     """Those with more gain fail the gate; the winner's figures are those of the other half, with new seeds."""
     with simulated():
         outcome = run(place, space.model_copy(update={"seeds": 3})).outcome
@@ -44,7 +44,7 @@ def test_the_best_recipe_that_passes_is_selected_and_confirmed(place: Workspace,
     assert text.endswith("CONFIRMED\n")
 
 
-def test_conditional_parameters_are_chosen_where_they_apply(place: Workspace, space: Space) -> None:
+def test_conditional_parameters_are_chosen_where_they_apply(place: Workspace, space: SearchSpace) -> None:
     """The number of negatives is a parameter of those recipes that have negatives."""
     with simulated():
         trials = run(place, space).outcome.trials
@@ -53,7 +53,9 @@ def test_conditional_parameters_are_chosen_where_they_apply(place: Workspace, sp
 
 
 @pytest.mark.parametrize(("fatal", "together"), [(1, 1), (8, 1), (15, 1), (6, 4)])
-def test_a_killed_search_ends_as_one_that_was_not(place: Workspace, space: Space, fatal: int, together: int) -> None:
+def test_a_killed_search_ends_as_one_that_was_not(
+    place: Workspace, space: SearchSpace, fatal: int, together: int
+) -> None:
     """After SIGKILL the same command continues: same trials, same winner, and no ended trial is measured again."""
     other = replace(place, cache=place.root / "other")
     with simulated() as all_of_them:
@@ -72,7 +74,7 @@ def test_a_killed_search_ends_as_one_that_was_not(place: Workspace, space: Space
     assert len(measured) <= len(all_of_them) - ended
 
 
-def test_a_finished_search_measures_nothing_again(place: Workspace, space: Space) -> None:
+def test_a_finished_search_measures_nothing_again(place: Workspace, space: SearchSpace) -> None:
     """It is read from the study; with more trials it continues after the last one."""
     with simulated():
         first = run(place, space).outcome
@@ -84,7 +86,7 @@ def test_a_finished_search_measures_nothing_again(place: Workspace, space: Space
     assert more.trials[:14] == first.trials
 
 
-def test_another_space_is_another_search(place: Workspace, space: Space) -> None:
+def test_another_space_is_another_search(place: Workspace, space: SearchSpace) -> None:
     """A change of rules, ranges or data starts anew; one of labels or budget doesn't."""
     with simulated():
         keys = {
@@ -104,7 +106,7 @@ def test_another_space_is_another_search(place: Workspace, space: Space) -> None
     assert len({keys[name] for name in ("as it is", "policy", "seed", "data")}) == 4
 
 
-def test_no_recipe_that_passes_is_said_with_the_nearest(place: Workspace, space: Space) -> None:
+def test_no_recipe_that_passes_is_said_with_the_nearest(place: Workspace, space: SearchSpace) -> None:
     """Nothing is compared on the confirmation half."""
     halves: list[Half] = []
 
@@ -122,7 +124,7 @@ def test_no_recipe_that_passes_is_said_with_the_nearest(place: Workspace, space:
     assert "No recipe passes the gate on the selection half." in to_text(outcome)
 
 
-def test_a_winner_that_fails_on_new_items_is_not_replaced(place: Workspace, space: Space) -> None:
+def test_a_winner_that_fails_on_new_items_is_not_replaced(place: Workspace, space: SearchSpace) -> None:
     """The next best one is not tried on the confirmation half: that would be a selection on it."""
 
     def fading(proposal: Proposal, half: Half) -> HalfFigures:
@@ -139,7 +141,7 @@ def test_a_winner_that_fails_on_new_items_is_not_replaced(place: Workspace, spac
     assert again.looks == (1 if again.winner == outcome.winner else 2)
 
 
-def test_a_trial_whose_probe_lost_too_much_is_stopped(place: Workspace, space: Space) -> None:
+def test_a_trial_whose_probe_lost_too_much_is_stopped(place: Workspace, space: SearchSpace) -> None:
     """It counts as tried, and its other columns are not measured."""
 
     def collapsing(proposal: Proposal, half: Half) -> HalfFigures:
@@ -154,7 +156,7 @@ def test_a_trial_whose_probe_lost_too_much_is_stopped(place: Workspace, space: S
     assert stopped.reason == "the probe's mean change -4.00 [-6.00, -2.00] lies below -1"
 
 
-def test_a_failed_trial_does_not_end_the_search(place: Workspace, space: Space) -> None:
+def test_a_failed_trial_does_not_end_the_search(place: Workspace, space: SearchSpace) -> None:
     """It has a reason and no figures, and counts as tried."""
 
     def failing(proposal: Proposal, half: Half) -> HalfFigures:
@@ -168,7 +170,7 @@ def test_a_failed_trial_does_not_end_the_search(place: Workspace, space: Space) 
     assert len(outcome.trials) == 14
 
 
-def test_one_process_searches_a_space(place: Workspace, space: Space) -> None:
+def test_one_process_searches_a_space(place: Workspace, space: SearchSpace) -> None:
     """A second one is refused while the first runs."""
     with simulated():
         key = run(place, space.model_copy(update={"trials": 1})).outcome.key
@@ -176,7 +178,7 @@ def test_one_process_searches_a_space(place: Workspace, space: Space) -> None:
             run(place, space)
 
 
-def test_a_probe_has_general_columns(place: Workspace, space: Space) -> None:
+def test_a_probe_has_general_columns(place: Workspace, space: SearchSpace) -> None:
     """Gain is no reason to stop a trial, so a probe of other columns is refused."""
     wrong = space.model_copy(update={"probe": space.probe.model_copy(update={"columns": ("Tiny",)})})
     with simulated(), pytest.raises(SpecError, match=r"expected general columns of suite tiny \(TinySTS\), got Tiny"):

@@ -8,7 +8,7 @@ import pytest
 
 from tcmbench.errors import SpecError
 from tcmbench.specs import toml
-from tcmbench.specs.space import Range, Space
+from tcmbench.specs.space import Range, SearchSpace
 from tcmbench.specs.toml_text import to_toml
 from tcmbench.specs.variant import Variant
 from tcmbench.workspace import bundled_content
@@ -20,10 +20,10 @@ FIXED = {"base": "b", "data": "d", "training": {"batch_size": 16}}
 RATE = {"low": 1e-4, "high": 1e-1, "log": True}
 
 
-def space(parameters: dict[str, Any], **fields: Any) -> Space:
+def space(parameters: dict[str, Any], **fields: Any) -> SearchSpace:
     """Return a space with these parameters."""
     given = {"name": "s", "suite": "x", "reference": "b", "variant": FIXED, "parameters": parameters, **fields}
-    return toml.parse(Space, given, where="s.toml")
+    return toml.parse(SearchSpace, given, where="s.toml")
 
 
 def test_a_value_replaces_one_field_of_the_fixed_part() -> None:
@@ -83,7 +83,7 @@ def test_every_choice_is_checked_when_the_space_is_read() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in (bundled_content() / "models/spaces").glob("*.toml")))
 def test_bundled_spaces_are_valid(name: str) -> None:
     """Each has a Chinese title and description beside the English."""
-    made = toml.read(Space, bundled_content() / f"models/spaces/{name}.toml")
+    made = toml.read(SearchSpace, bundled_content() / f"models/spaces/{name}.toml")
     assert all([made.title, made.title_zh, made.description, made.description_zh])
 
 
