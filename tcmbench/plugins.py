@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "miners", "augmentations", "trainers", "encoders", "sources", "task_types", "formats", "statistics", "columns",
-    "figures", "outputs", "executors",
+    "figures", "outputs", "executors", "cures",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -54,6 +54,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "figures": "tcmbench.boards.figures",
     "outputs": "tcmbench.checks.outputs",
     "executors": "tcmbench.executors",
+    "cures": "tcmbench.cures",
 }
 
 

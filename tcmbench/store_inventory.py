@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KINDS = {
     "scores": "scores with their items",
     "models": "tuned models",
+    "cured": "models made by cures",
     "work": "checkpoints of unfinished trainings",
     "completed": "adapters merged into their base",
     "converted": "weights converted from packages",
@@ -55,7 +56,13 @@ _PART = re.compile(r"\..*\.part")
 _ABANDONED_SECONDS = 86_400.0
 """Seconds without a write after which a temporary folder is considered abandoned by its process."""
 
-_OWNERS = {"scores": "score.json", "models": "outcome.json", "work": OWNER, "embeddings": "space.json"}
+_OWNERS = {
+    "scores": "score.json",
+    "models": "outcome.json",
+    "cured": "outcome.json",
+    "work": OWNER,
+    "embeddings": "space.json",
+}
 """Kinds whose artefacts belong to a model, and the file that names the model."""
 
 
@@ -156,7 +163,7 @@ def belonging_to(store: Store, model: str) -> tuple[Artefact, ...]:
         raise UnknownName.of("model", model, names | {name.partition("/seed")[0] for name in names}, where="store")
     revisions = {its.revision for artefact, its in owned if artefact in own} - {""}
     own |= {artefact for artefact, its in owned if its.revision in revisions}
-    trained = {artefact.key for artefact in own if artefact.kind in {"models", "work"}}
+    trained = {artefact.key for artefact in own if artefact.kind in {"models", "cured", "work"}}
     trainsets = {its.trainset for artefact, its in owned if artefact in own}
     trainsets -= {its.trainset for artefact, its in owned if artefact not in own}
     own |= {artefact for artefact in artefacts(store, kinds=["trainsets"]) if artefact.key in trainsets}

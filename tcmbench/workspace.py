@@ -21,6 +21,7 @@ from tcmbench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tcmbench.specs.cure import Cure
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
@@ -30,6 +31,7 @@ SpecT = TypeVar("SpecT", bound=toml.Spec)
 _FOLDERS = {
     "Base": "models/bases",
     "Variant": "models/variants",
+    "Cure": "models/cures",
     "ModelSet": "models/sets",
     "SearchSpace": "models/spaces",
     "Suite": "tasks/suites",
@@ -138,6 +140,31 @@ class Workspace:
                 "Rename one of each."
             )
         return found
+
+    def cures(self, model_set: ModelSet) -> list[Cure]:
+        """Return all cures of a set, named and inline, in this order; each is made from variants or earlier cures.
+
+        Raises:
+            UnknownName: A name that is used twice, or a cure of something that the set doesn't have before it.
+        """
+        from tcmbench.specs.cure import Cure
+
+        where = f"set {model_set.name}"
+        named = [self.spec(Cure, name, where=where) for name in model_set.cures]
+        inline = [cure for table in model_set.cure for cure in table.cures(where=where)]
+        if not named and not inline:
+            return []
+        known = [variant.name for variant in self.variants(model_set)]
+        taken = {*model_set.models, *known}
+        for cure in (*named, *inline):
+            for name in cure.of:
+                if name not in known:
+                    raise UnknownName.of("variant or earlier cure", name, known, where=f"{where}: cure {cure.name}: of")
+            if cure.name in taken:
+                raise UnknownName(f"{where}: {cure.name!r} is used twice, by a cure and another model. Rename one.")
+            known.append(cure.name)
+            taken.add(cure.name)
+        return [*named, *inline]
 
     def specs(self, schema: type[SpecT]) -> Iterator[tuple[str, SpecT | TcmbenchError]]:
         """Yield the name of every spec of a kind with the spec, or with the error of its file."""

@@ -29,6 +29,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "tcmbench.models.e5s1.network",
         "tcmbench.models.e5s1.tokenizer",
     ),
+    "cured": ("tcmbench.treatment.treat._STAGE",),
     "derived": (
         "tcmbench.models.vocabulary._STAGE",
         "tcmbench.models.vocabulary.files",

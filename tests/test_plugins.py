@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from tcmbench import augmentations, encoders, executors, miners, plugins, task_types, trainers
+from tcmbench import augmentations, cures, encoders, executors, miners, plugins, task_types, trainers
 from tcmbench.boards import columns, figures
 from tcmbench.checks import outputs
 from tcmbench.data import formats
@@ -40,6 +40,7 @@ PROTOCOLS: dict[Kind, type] = {
     "figures": figures.Figure,
     "outputs": outputs.Output,
     "executors": executors.Executor,
+    "cures": cures.CureMethod,
 }
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 ENCODERS = plugins.names("encoders")

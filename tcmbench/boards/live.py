@@ -57,7 +57,7 @@ class LiveBoard:
             return
         job = self._left.pop(event.key, None)
         began = time.monotonic()
-        if job is None or job.is_training or not self._left or began < self._due or not self._has_reference():
+        if job is None or not job.is_measuring or not self._left or began < self._due or not self._has_reference():
             return
         try:
             self._write()

@@ -17,6 +17,7 @@ from tcmbench.evaluation import run
 from tcmbench.models.given import in_set
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs import gather
+from tcmbench.runs.cured import seed_of, stored_cure
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
@@ -79,6 +80,7 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
     """Return a model of the set by its name; a single seed is a separate model."""
     stem, _, seed = name.rpartition("/seed")
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
+    cures = {cure.name: cure for cure in workspace.cures(model_set)}
     if name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         model = models.base_model(workspace, base.name)
@@ -86,6 +88,8 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
         return measured(gather.stored_variant(workspace, variants[name], planned))
+    if name in cures:
+        return measured(stored_cure(workspace, cures[name], model_set, planned))
     if stem in variants:
         known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
         if name not in known:
@@ -93,7 +97,9 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
         entry = gather.stored_variant(workspace, only, planned)
         return measured(replace(entry, name=name))
-    raise UnknownName.of("model", name, [*model_set.models, *variants], where=f"set {model_set.name}")
+    if stem in cures and (only_seed := seed_of(workspace, cures[stem], model_set, planned, seed)) is not None:
+        return measured(replace(only_seed, name=name))
+    raise UnknownName.of("model", name, [*model_set.models, *variants, *cures], where=f"set {model_set.name}")
 
 
 def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
@@ -185,4 +191,5 @@ def _has(workspace: Workspace, model_set: ModelSet, name: str) -> bool:
 
 
 def _names(workspace: Workspace, model_set: ModelSet) -> list[str]:
-    return [*model_set.models, *(variant.name for variant in workspace.variants(model_set))]
+    tuned = (*workspace.variants(model_set), *workspace.cures(model_set))
+    return [*model_set.models, *(each.name for each in tuned)]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcmbench.specs.base import Base
+    from tcmbench.specs.cure import Cure
+    from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.task import TaskSpec
     from tcmbench.workspace import Workspace
 
@@ -49,6 +51,7 @@ class ListedKind(StrEnum):
     figures = "figures"
     outputs = "outputs"
     executors = "executors"
+    cures = "cures"
 
 
 def command(kind: Annotated[ListedKind, typer.Argument(help="Kind to list.")], data: DataOption = None) -> None:
@@ -107,7 +110,7 @@ def _broken(name: str, error: TcmbenchError) -> _Row:
 
 
 def _variants(place: Workspace) -> list[_Row]:
-    """Return the variants with files, then those defined in sets, which need `--set`."""
+    """Return the variants with files, then variants and cures defined in sets, which need `--set`."""
     from tcmbench.specs.variant import Variant
 
     def shown(variant: Variant, of_set: str = "") -> _Row:
@@ -118,7 +121,12 @@ def _variants(place: Workspace) -> list[_Row]:
     filed = {row.name for row in rows}
     for model_set, variants in place.sets():
         rows += [shown(variant, f"set {model_set.name}, ") for variant in variants if variant.name not in filed]
+        rows += [_Row(cure.name, "cure", _of_cure(cure, model_set)) for cure in place.cures(model_set)]
     return rows
+
+
+def _of_cure(cure: Cure, model_set: ModelSet) -> str:
+    return f"set {model_set.name}, {cure.cure} of {', '.join(cure.of)}: {cure.description}".rstrip(": ")
 
 
 def _task(place: Workspace, spec: TaskSpec) -> _Row:

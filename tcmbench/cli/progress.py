@@ -6,7 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from tcmbench.records.events import Encoding, JobFailed, MeasuringStarted, Note, ScoreMeasured, TrainingStep
+from tcmbench.records.events import (
+    Encoding,
+    JobFailed,
+    MakingStarted,
+    MeasuringStarted,
+    Note,
+    ScoreMeasured,
+    TrainingStep,
+)
 from tcmbench.terminal import printable
 
 if TYPE_CHECKING:
@@ -76,6 +84,8 @@ class Progress:
         match event:
             case TrainingStep():
                 self._train(event)
+            case MakingStarted(model=model):
+                self._describe(f"{model} · being made")
             case MeasuringStarted(model=model, column=column):
                 self._printed[model] = time.monotonic()
                 self._describe(f"{model} · {column}")

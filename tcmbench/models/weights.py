@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tcmbench.errors import TcmbenchError
     from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
     from tcmbench.workspace import Workspace
@@ -91,6 +92,11 @@ def state(workspace: Workspace, base: Base) -> str:
     except ModelAbsent:
         return "absent"
     return "here"
+
+
+def is_absent_base(workspace: Workspace, base: Base, error: TcmbenchError) -> bool:
+    """Return whether an error means that a base's weights aren't on this machine, and not that they are damaged."""
+    return isinstance(error, ModelAbsent) and state(workspace, base) == "absent"
 
 
 def origin(workspace: Workspace, base: Base) -> str:

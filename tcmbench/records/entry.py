@@ -36,7 +36,7 @@ class Cost:
     """Costs of a model, as means over seeds; None where not recorded."""
 
     train_seconds: float | None = None
-    """Wall time of one training."""
+    """Wall time of one training; of a cure, the trainings that it is made from, and the making."""
 
     trained_parameters: int | None = None
     """Parameters that the training could change."""
@@ -49,6 +49,9 @@ class Cost:
 
     encode_tokens_per_second: float | None = None
     """Speed of encoding in the evaluation."""
+
+    make_seconds: float | None = None
+    """Wall time of the making of one model of a cure alone; None where none was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,10 @@ class TaskCard:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Input of one row: a base, or a variant with all its seeds."""
+    """Input of one row: a base, or a variant or cure with all its seeds."""
 
     name: str
-    """Name of the base or variant."""
+    """Name of the base, variant or cure."""
 
     title: str
     """Name on the board."""
@@ -112,6 +115,9 @@ class Entry:
 
     base: str | None = None
     """Base that a variant was tuned from."""
+
+    of: tuple[str, ...] = ()
+    """Variants or cures that a cure is made from; empty for other models."""
 
     description: str = ""
     """One sentence."""

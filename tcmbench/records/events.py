@@ -45,6 +45,14 @@ class TrainingStep:
 
 
 @dataclass(frozen=True, slots=True)
+class MakingStarted:
+    """The making of a model of a cure starts."""
+
+    model: str
+    """Cure and seed."""
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuringStarted:
     """The measurement of one column starts."""
 
@@ -131,6 +139,16 @@ class Note:
     """The line."""
 
 
-Event = JobStarted | TrainingStep | MeasuringStarted | Encoding | ScoreMeasured | JobFinished | JobFailed | Note
+Event = (
+    JobStarted
+    | TrainingStep
+    | MakingStarted
+    | MeasuringStarted
+    | Encoding
+    | ScoreMeasured
+    | JobFinished
+    | JobFailed
+    | Note
+)
 Emit = Callable[[Event], None]
 """Receives the events of a run."""

@@ -55,8 +55,8 @@ def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> E
         recipe={**recipe(base), **settings},
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
-        cost=Cost(encode_tokens_per_second=_speed([cells])),
-        provenance={**_provenance([cells]), **({"weights": model.weights_from} if model.weights_from else {})},
+        cost=Cost(encode_tokens_per_second=speed([cells])),
+        provenance={**provenance([cells]), **({"weights": model.weights_from} if model.weights_from else {})},
     )
 
 
@@ -94,7 +94,7 @@ def variant_entry(
         cost=_training_cost(trained.tuned, cells),
         training={one.model.seed: _curve(one) for one in trained.tuned},
         failure=failure,
-        provenance={**_provenance(cells), **_training_provenance(trained)},
+        provenance={**provenance(cells), **_training_provenance(trained)},
         leaks=trained.leaks if trained.tuned else Reasons(),
     )
 
@@ -116,7 +116,7 @@ def _training_cost(tuned: Sequence[Tuned], cells: Sequence[Cells]) -> Cost:
         trained_parameters=None if trained is None else round(trained),
         train_tokens=None if tokens is None else round(tokens),
         peak_memory_mib=mean("peak_gpu_memory_mib") or mean("peak_memory_mib"),
-        encode_tokens_per_second=_speed(cells),
+        encode_tokens_per_second=speed(cells),
     )
 
 
@@ -211,7 +211,7 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
     return flat
 
 
-def _speed(seeds: Sequence[Cells]) -> float | None:
+def speed(seeds: Sequence[Cells]) -> float | None:
     """Return tokens encoded per second over all scores that encoded any; None if all vectors were cached."""
     origins = [score.record.provenance for cells in seeds for score in cells.scores.values()]
     tokens = sum(origin.encoded_tokens for origin in origins)
@@ -219,7 +219,7 @@ def _speed(seeds: Sequence[Cells]) -> float | None:
     return tokens / seconds if tokens and seconds else None
 
 
-def _provenance(seeds: Sequence[Cells]) -> dict[str, str]:
+def provenance(seeds: Sequence[Cells]) -> dict[str, str]:
     """Return the provenance of a model's scores, one line per kind, with all values."""
     records = [score.record for cells in seeds for score in cells.scores.values()]
     if not records:

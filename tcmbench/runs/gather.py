@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models
-from tcmbench.errors import DamagedArtefact, DataAbsent, ModelAbsent, TcmbenchError
+from tcmbench.errors import DamagedArtefact, DataAbsent, TcmbenchError
 from tcmbench.evaluation import run
-from tcmbench.models import weights
+from tcmbench.models.weights import is_absent_base
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs import entries as board_entries
+from tcmbench.runs.cured import stored_cure
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> list[Entry]:
     """Return the entries of a set, one per model, in the set's order."""
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
-    variants = workspace.variants(model_set)
+    variants, cures = workspace.variants(model_set), workspace.cures(model_set)
     return [
         *(stored_base(workspace, base, planned) for base in bases),
         *(stored_variant(workspace, variant, planned) for variant in variants),
+        *(stored_cure(workspace, cure, model_set, planned) for cure in cures),
     ]
 
 
@@ -47,14 +49,9 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
             model = models.base_model(workspace, base.name)
             cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
     except TcmbenchError as error:
-        state: State = "not_measured" if _is_absent(workspace, base, error) else "failed"
+        state: State = "not_measured" if is_absent_base(workspace, base, error) else "failed"
         return board_entries.failed_base_entry(base, planned, str(error), state=state)
     return board_entries.base_entry(model, cells, settings=settings)
-
-
-def _is_absent(workspace: Workspace, base: Base, error: TcmbenchError) -> bool:
-    """Return whether an error means that weights aren't on this machine, and not that they are damaged."""
-    return isinstance(error, ModelAbsent) and weights.state(workspace, base) == "absent"
 
 
 def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
@@ -81,7 +78,7 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
     except DataAbsent as error:
         untrained.append(CellState("not_measured", Reason.message(error)))
     except TcmbenchError as error:
-        is_absent = isinstance(error, ModelAbsent) and _is_absent(workspace, workspace.spec(Base, variant.base), error)
+        is_absent = is_absent_base(workspace, workspace.spec(Base, variant.base), error)
         untrained.append(CellState("not_measured" if is_absent else "failed", Reason.message(error)))
     failure = next((state for state in untrained if state.state != "pending"), None)
     states = {column: state for one in cells for column, state in one.states.items()}

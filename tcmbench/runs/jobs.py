@@ -1,4 +1,4 @@
-"""A model set as jobs: each trains or measures one model, states its needs, and depends on at most one other.
+"""A model set as jobs: each trains, makes or measures one model, states its needs and the jobs that it depends on.
 
 A job is small and can be pickled: names, paths and keys. Everything else is looked up where it is performed, and its
 results go to the store, under keys that don't depend on the job. So a job can be sent to another process or machine
@@ -19,8 +19,10 @@ from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
 from tcmbench.trainers import requirements
+from tcmbench.treatment import treat
+from tcmbench.treatment.treatment import Input, resolve
 from tcmbench.tuning import tune
-from tcmbench.tuning.recipe import recipe_of
+from tcmbench.tuning.recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
 
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.cure import Cure
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.specs.variant import Variant
-    from tcmbench.tuning.recipe import Recipe
+    from tcmbench.treatment.treatment import Treatment
     from tcmbench.workspace import Workspace
 
 _MODEL_THREADS = 4
@@ -58,10 +61,10 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The training of one seed of a variant, or the measuring of one model."""
+    """The training of one seed of a variant, the making of a model of a cure, or the measuring of one model."""
 
     key: str
-    """Hash of the work: equal jobs of two runs have equal keys. For a training, the key of the tuned model."""
+    """Hash of the work: equal jobs of two runs have equal keys. For a training or making, the key of the model."""
 
     workspace: Workspace
     """Folders."""
@@ -70,24 +73,32 @@ class Job:
     """Set of the job, with the suite."""
 
     name: str
-    """Name of the base or variant."""
+    """Name of the base, variant or cure."""
 
     seed: int | None
-    """Seed of a variant; None for a base."""
+    """Seed of a variant or cure; None for a base."""
 
     columns: tuple[str, ...]
-    """Columns to measure; empty for a training."""
+    """Columns to measure; empty for a training or making."""
 
     needs: Needs
     """Resources that it needs."""
 
-    after: str | None = None
-    """Key of the job that it depends on; None if it can start immediately."""
+    after: tuple[str, ...] = ()
+    """Keys of the jobs that it depends on; empty if it can start immediately."""
+
+    is_cure: bool = False
+    """Whether the model is that of a cure."""
 
     @property
-    def is_training(self) -> bool:
-        """Whether it trains a model."""
-        return not self.columns
+    def is_measuring(self) -> bool:
+        """Whether it measures a model, which exists when it starts; else it trains or makes one."""
+        return bool(self.columns)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the store that a training or making writes."""
+        return treat.KIND if self.is_cure else tune.KIND
 
     @property
     def model(self) -> str:
@@ -100,10 +111,10 @@ class PlannedRun:
     """All jobs that a set needs."""
 
     jobs: tuple[Job, ...]
-    """In the order of the set; a training comes before the jobs that depend on it."""
+    """In the order of the set; each comes after the jobs that it depends on."""
 
     refused: Mapping[str, str]
-    """Base or variant → why no job can be planned for it."""
+    """Base, variant or cure → why no job can be planned for it."""
 
     @property
     def scores(self) -> int:
@@ -120,7 +131,7 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     """
     # All specs of the set are read before planning, so that a misspelt name fails immediately.
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
-    variants = workspace.variants(model_set)
+    variants, cures = workspace.variants(model_set), workspace.cures(model_set)
     planner = _Planner(workspace, model_set, planned, part)
     jobs: list[Job] = []
     refused: dict[str, str] = {}
@@ -130,7 +141,11 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     for variant in (variant for variant in variants if part.has_model(variant.name)):
         with _refusing(refused, "variant", variant.name):
             jobs += planner.variant(variant)
-    return PlannedRun(tuple(jobs), refused)
+    for cure in (cure for cure in cures if part.has_model(cure.name)):
+        with _refusing(refused, "cure", cure.name):
+            jobs += planner.cure(cure)
+    # Models that several cures are made from are trained once.
+    return PlannedRun(tuple({job.key: job for job in jobs}.values()), refused)
 
 
 @contextlib.contextmanager
@@ -164,6 +179,49 @@ class _Planner:
         recipe = recipe_of(self.workspace, variant, self.planned, download=True)
         return [job for seed in variant.seeds for job in self._seed(recipe, seed)]
 
+    def cure(self, cure: Cure) -> list[Job]:
+        """Return the making of a cure's models, with the missing trainings that it depends on, and their measuring."""
+        treatment = resolve(self.workspace, cure, self.model_set, self.planned, download=True)
+        return [job for seed in treatment.seeds for job in self._treated(treatment, seed)]
+
+    def _treated(self, treatment: Treatment, seed: int) -> list[Job]:
+        name = treatment.cure.name
+        with contextlib.suppress(DamagedArtefact):
+            cured = treat.stored(self.workspace, treatment, seed=seed)
+            if cured is not None and not self._missing(cured.model):
+                return []
+        cured = treat.usable(self.workspace, treatment, seed=seed)
+        if cured is not None:
+            model, columns = cured.model, self._missing(cured.model)
+            return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_cure=True)
+        *before, making = self._making(Input(treatment, seed))
+        columns = self.part.of(run.measurable(treatment.treated, self.planned))
+        weights, after = treatment.base.model_dir, (making.key,)
+        measuring = self._measuring(making.key, columns, weights, name=name, seed=seed, after=after, is_cure=True)
+        return [*before, making, *measuring]
+
+    def _making(self, one: Input) -> list[Job]:
+        """Return the job that trains or makes a missing model, after those that it depends on."""
+        if isinstance(one.source, Recipe):
+            return [self._training(one.source, one.seed)]
+        missing = [each for each in one.source.inputs(one.seed) if treat.usable_input(self.workspace, each) is None]
+        before = [job for each in missing for job in self._making(each)]
+        after = tuple(treat.input_key(self.workspace, each) for each in missing)
+        loads = bool(one.source.method.module.LOADS_MODEL)
+        weights = _mib(one.source.recipe.base_dir)
+        making = Job(
+            key=treat.input_key(self.workspace, one),
+            workspace=self.workspace,
+            set_name=self.model_set.name,
+            name=one.source.cure.name,
+            seed=one.seed,
+            columns=(),
+            needs=Needs(int(loads), weights, _MODEL_THREADS),
+            after=after,
+            is_cure=True,
+        )
+        return [*before, making]
+
     def _seed(self, recipe: Recipe, seed: int) -> list[Job]:
         name = recipe.variant.name
         if self._is_measured(recipe, seed):
@@ -174,7 +232,7 @@ class _Planner:
             return self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed)
         training = self._training(recipe, seed)
         columns = self.part.of(run.measurable(recipe.base, self.planned))
-        measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=training.key)
+        measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=(training.key,))
         return [training, *measuring]
 
     def _is_measured(self, recipe: Recipe, seed: int) -> bool:
@@ -211,17 +269,19 @@ class _Planner:
         *,
         name: str,
         seed: int | None,
-        after: str | None = None,
+        after: tuple[str, ...] = (),
+        is_cure: bool = False,
     ) -> list[Job]:
         """Return one job for all columns, so that the model is loaded once; none if there are no columns.
 
         Args:
-            model: Revision of the model; for one that isn't trained yet, the key of its training.
+            model: Revision of the model; for one that doesn't exist yet, the key of its training or making.
             columns: Columns to measure.
             weights: Folder of weights of its size; None for a model without weights.
-            name: Name of the base or variant.
-            seed: Seed of a variant.
-            after: Key of its training.
+            name: Name of the base, variant or cure.
+            seed: Seed of a variant or cure.
+            after: Key of its training or making.
+            is_cure: Whether it is the model of a cure.
         """
         if not columns:
             return []
@@ -237,6 +297,7 @@ class _Planner:
                 columns=tuple(column.column for column in columns),
                 needs=Needs(0, None, 1) if weights is None else Needs(1, _mib(weights), _MODEL_THREADS),
                 after=after,
+                is_cure=is_cure,
             )
         ]
 

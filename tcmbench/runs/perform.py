@@ -9,8 +9,10 @@ from tcmbench import models, tasks
 from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
-from tcmbench.records.events import Note, TrainingStep
+from tcmbench.records.events import MakingStarted, Note, TrainingStep
 from tcmbench.specs.model_set import ModelSet
+from tcmbench.treatment import treat
+from tcmbench.treatment.treatment import Input, resolve
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.runs.jobs import Job
     from tcmbench.trainers import Step
+    from tcmbench.treatment.treatment import Treatment
     from tcmbench.tuning.recipe import Recipe
 
 
 def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
-    """Train or measure, and return None on success, else the reason of the failure, which is also stored.
+    """Train, make or measure, and return None on success, else the reason of the failure, which is also stored.
 
     Nothing is computed twice: results in the store are used, and for a training or measurement of another process this
     one waits.
@@ -39,8 +42,8 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
     """
     try:
         with failures.explained(job.model):
-            if job.seed is not None and job.is_training:
-                _train(job, job.seed, emit=emit)
+            if job.seed is not None and not job.is_measuring:
+                _build(job, job.seed, emit=emit, device=device)
             else:
                 _measure(job, emit=emit, device=device)
     except StorageError:
@@ -52,9 +55,9 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
 
 
 def note_failure(job: Job, error: TcmbenchError) -> None:
-    """Store why a job failed, for each of its missing scores, or for its training."""
+    """Store why a job failed, for each of its missing scores, or for its training or making."""
     store = job.workspace.store
-    if job.is_training:
+    if not job.is_measuring:
         failures.note(store, job.key, error)
         return
     # A model that can't be looked up has its own reason where its scores are gathered.
@@ -68,11 +71,18 @@ def note_failure(job: Job, error: TcmbenchError) -> None:
 
 
 def is_taken(job: Job) -> bool:
-    """Return whether another process is performing the training; False for measuring jobs."""
-    return job.is_training and job.workspace.store.is_locked(tune.KIND, job.key)
+    """Return whether another process is performing the training or making; False for measuring jobs."""
+    return not job.is_measuring and job.workspace.store.is_locked(job.kind, job.key)
 
 
-def _train(job: Job, seed: int, *, emit: Emit) -> None:
+def _build(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
+    """Make the model of a cure, or train that of a variant."""
+    if job.is_cure:
+        emit(MakingStarted(job.model))
+        cured = treat.make(job.workspace, _treatment(job, _planned(job)), seed=seed, device=device)
+        emit(Note(f"{job.model}: made in {float(str(cured.outcome['seconds'])):.0f} s"))
+        return
+
     def progress(step: Step) -> None:
         emit(TrainingStep(job.model, *step))
 
@@ -95,12 +105,19 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    tuned = tune.usable(job.workspace, _recipe(job, planned), seed=job.seed)
-    if tuned is None:
+    source = _treatment(job, planned) if job.is_cure else _recipe(job, planned)
+    model = treat.usable_input(job.workspace, Input(source, job.seed))
+    if model is None:
         raise StoreError(
-            f"{job.model}: {job.workspace.cache} does not hold its model as it was trained. Run again to train it."
+            f"{job.model}: {job.workspace.cache} does not hold its model as it was written. Run again to rebuild it."
         )
-    return tuned.model
+    return model
+
+
+def _treatment(job: Job, planned: PlannedSuite) -> Treatment:
+    model_set = job.workspace.spec(ModelSet, job.set_name)
+    cure = next(each for each in job.workspace.cures(model_set) if each.name == job.name)
+    return resolve(job.workspace, cure, model_set, planned)
 
 
 def _recipe(job: Job, planned: PlannedSuite) -> Recipe:

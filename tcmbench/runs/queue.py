@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Queue:
-    """Returns jobs whose dependency is done, and reports how each ends."""
+    """Returns jobs whose dependencies are done, and reports how each ends."""
 
     def __init__(self, jobs: Sequence[Job], *, emit: Emit) -> None:
         self._waiting = list(jobs)
@@ -31,7 +31,7 @@ class Queue:
 
         A job that another run is performing comes last, since it may be done by then.
         """
-        ready = [job for job in self._waiting if job.after not in self._open and fits(job)]
+        ready = [job for job in self._waiting if self._open.isdisjoint(job.after) and fits(job)]
         if not ready:
             return None
         job = next((job for job in ready if not is_taken(job)), ready[0])
@@ -45,6 +45,13 @@ class Queue:
             self._emit(JobFinished(job.key, job.model))
             return
         self._emit(JobFailed(job.key, job.model, reason))
-        for dependent in [other for other in self._waiting if other.after == job.key]:
+        while (dependent := next((other for other in self._waiting if job.key in other.after), None)) is not None:
             self._waiting.remove(dependent)
-            self.settle(dependent, f"not measured, because its training failed: {reason}")
+            self.settle(dependent, _consequence(dependent, job, reason))
+
+
+def _consequence(dependent: Job, failed: Job, reason: str) -> str:
+    """Return why a job can't be performed: the first failure, which its own message says once."""
+    if not dependent.is_measuring:
+        return f"not made, because {failed.model} failed: {reason}"
+    return f"not measured, because its {'making' if failed.is_cure else 'training'} failed: {reason}"

@@ -114,16 +114,19 @@ def _models(
     workspace: Workspace, model_set: ModelSet, models: Sequence[str], *, base: str
 ) -> tuple[Workspace, list[str]]:
     """Return the names of models, and the workspace with the bases of those without a file."""
-    variants = {variant.name for variant in workspace.variants(model_set)}
-    others = [name for name in models if name not in variants]
-    workspace, called = given.register(
-        workspace, others, tuned_from=base or None, where="--models", also_known=[*variants]
-    )
+    own = _tuned_names(workspace, model_set)
+    others = [name for name in models if name not in own]
+    workspace, called = given.register(workspace, others, tuned_from=base or None, where="--models", also_known=[*own])
     return workspace, [called.get(name, name) for name in models]
 
 
 def _names(workspace: Workspace, model_set: ModelSet) -> frozenset[str]:
-    return frozenset((*model_set.models, *(variant.name for variant in workspace.variants(model_set))))
+    return frozenset((*model_set.models, *_tuned_names(workspace, model_set)))
+
+
+def _tuned_names(workspace: Workspace, model_set: ModelSet) -> dict[str, None]:
+    """Return the names of a set's variants and cures, in its order."""
+    return dict.fromkeys(each.name for each in (*workspace.variants(model_set), *workspace.cures(model_set)))
 
 
 def _columns(suite: Suite, names: Sequence[str]) -> frozenset[str]:

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import DamagedArtefact
 from tcmbench.records.entry import CellState
-from tcmbench.records.events import JobFailed, JobFinished, JobStarted, MeasuringStarted, ScoreMeasured, TrainingStep
+from tcmbench.records.events import (
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    MakingStarted,
+    MeasuringStarted,
+    ScoreMeasured,
+    TrainingStep,
+)
 from tcmbench.records.reason import Reason
 from tcmbench.store import locked, read_checked, write_checked
 
@@ -39,10 +47,10 @@ class Doing(NamedTuple):
     """Work in progress on one model."""
 
     model: str
-    """Name of a base, or of a variant and its seed (`name/seed0`)."""
+    """Name of a base, or of a variant or cure and its seed (`name/seed0`)."""
 
     column: str
-    """Column that is measured; empty during training."""
+    """Column that is measured; empty during a training or making."""
 
     reason: Reason
     """Progress, without the seed."""
@@ -66,6 +74,8 @@ class Status:
                 if now - self._noted.get(model, 0.0) > _EVERY:
                     self._noted[model] = now
                     self._note(Doing(model, "", Reason.of("training", step=step, total=total)))
+            case MakingStarted(model=model):
+                self._note(Doing(model, "", Reason.of("making")))
             case MeasuringStarted(model=model, column=column):
                 self._note(Doing(model, column, Reason.of("measuring")))
             case ScoreMeasured(model=model) | JobFinished(model=model) | JobFailed(model=model):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tcmbench.errors import SpecError
 from tcmbench.specs import policy
+from tcmbench.specs.cure import MOST_CURES, CureTable
 from tcmbench.specs.names import FileName, Prose, leads_outside
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
@@ -128,6 +129,12 @@ class ModelSet(Spec):
     matrix: tuple[Matrix, ...] = ()
     """Variants defined as products."""
 
+    cures: tuple[str, ...] = ()
+    """Names of cure files."""
+
+    cure: tuple[CureTable, ...] = ()
+    """Cures defined inline, one or several per table."""
+
     policy: str | dict[str, Any] = Field(default_factory=dict)
     """Rules of the board and the gate: a table, or the path of a file from the workspace's root (docs/ci.md); empty
     for the default."""
@@ -137,6 +144,13 @@ class ModelSet(Spec):
         count = sum(matrix.size for matrix in self.matrix)
         if count > MOST_VARIANTS:
             raise ValueError(f"expected at most {MOST_VARIANTS:,} combinations in all matrices, got {count:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _cures_are_few(self) -> ModelSet:
+        count = sum(math.prod(len(values) for values in table.each.values()) for table in self.cure)
+        if count > MOST_CURES:
+            raise ValueError(f"expected at most {MOST_CURES:,} cures in all tables, got {count:,}")
         return self
 
     @model_validator(mode="after")

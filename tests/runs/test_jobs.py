@@ -61,7 +61,7 @@ def test_a_set_becomes_trainings_and_measurings(place: Workspace) -> None:
         ("tuned/seed1", COLUMNS, 1, 4),
     ]
     keys = [job.key for job in planned.jobs]
-    assert [job.after for job in planned.jobs] == [None, None, None, keys[2], None, keys[4]]
+    assert [job.after for job in planned.jobs] == [(), (), (), (keys[2],), (), (keys[4],)]
     assert len(set(keys)) == len(keys)
     assert planned.scores == 8
     memory = [job.needs.memory_mib for job in planned.jobs]
@@ -78,7 +78,7 @@ def test_a_training_has_the_key_of_its_model(place: Workspace) -> None:
     jobs = planned_run(place).jobs
     variant = next(v for v in place.variants(place.spec(ModelSet, "tiny")) if v.name == "tuned")
     recipe = recipe_of(place, variant, tasks.plan_set(place, place.spec(ModelSet, "tiny")))
-    assert [job.key for job in jobs if job.is_training] == [tune.model_key(place, recipe, seed=s) for s in (0, 1)]
+    assert [job.key for job in jobs if not job.is_measuring] == [tune.model_key(place, recipe, seed=s) for s in (0, 1)]
     assert planned_run(place).jobs == jobs
 
 
@@ -118,7 +118,7 @@ def test_a_job_whose_model_is_gone_fails_with_the_reason(place: Workspace) -> No
     reason = perform(measuring, emit=lambda _: None)
     assert reason is not None
     assert reason.startswith("tuned/seed0: ")
-    assert "does not hold its model as it was trained" in reason
+    assert "does not hold its model as it was written" in reason
 
 
 def test_the_failure_of_a_job_stands_in_its_row(place: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Event
 
 
-def job(root: Path, key: str, *, after: str | None = None, gpus: int = 0) -> Job:
+def job(root: Path, key: str, *, after: str = "", gpus: int = 0) -> Job:
     """Return a training, or with `after` a measuring of its model."""
     place = Workspace(root=root, content=(root,), data_root=root, cache=root / "store")
-    columns = () if after is None else ("Column",)
-    return Job(key, place, "set", key, 0, columns, Needs(gpus, None, 1), after)
+    columns = ("Column",) if after else ()
+    return Job(key, place, "set", key, 0, columns, Needs(gpus, None, 1), (after,) if after else ())
 
 
 def test_what_waits_begins_when_its_training_is_done(tmp_path: Path) -> None:
@@ -47,6 +48,27 @@ def test_a_failed_training_fails_what_waits_for_it(tmp_path: Path) -> None:
     ]
     assert queue.take() == job(tmp_path, "other")
     assert queue.take() is None
+
+
+def test_what_is_made_of_several_models_waits_for_all_and_fails_once(tmp_path: Path) -> None:
+    """A cure starts after its last training; with a failed one neither it nor what is made of it or measured starts."""
+    events: list[Event] = []
+    one, other = job(tmp_path, "one"), job(tmp_path, "other")
+    soup = replace(job(tmp_path, "soup"), after=("one", "other"), is_cure=True)
+    cured_again = replace(job(tmp_path, "again"), after=("one", "soup"), is_cure=True)
+    queue = Queue([one, other, soup, cured_again, job(tmp_path, "its", after="soup")], emit=events.append)
+    assert [queue.take(), queue.take(), queue.take()] == [one, other, None]
+    queue.settle(other, None)
+    assert queue.take() is None
+    queue.settle(one, "out of memory")
+    assert not queue
+    reason = "not made, because one/seed0 failed: out of memory"
+    assert [event for event in events if isinstance(event, JobFailed)] == [
+        JobFailed("one", "one/seed0", "out of memory"),
+        JobFailed("soup", "soup/seed0", reason),
+        JobFailed("again", "again/seed0", f"not made, because soup/seed0 failed: {reason}"),
+        JobFailed("its", "its/seed0", f"not measured, because its making failed: {reason}"),
+    ]
 
 
 def test_what_does_not_fit_is_passed_over(tmp_path: Path) -> None:

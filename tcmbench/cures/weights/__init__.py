@@ -1,0 +1,1 @@
+"""Cures in the space of weights: tensors are read, combined and written a part at a time."""
