@@ -55,5 +55,6 @@ def command(
     if written.recipe is not None:
         say(f"recipe: {written.recipe}")
     if write and found.outcome.outcome == "confirmed":
-        say(f"{publish.write_variant(found)}: add its name to `variants` of a set.")
+        for path in publish.write_recipe(found):
+            say(f"{path}: for `{path.parent.name}` of a set")
     raise typer.Exit(found.outcome.exit_code)

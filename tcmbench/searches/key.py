@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench import models
+from tcmbench import models, plugins
 from tcmbench.store import differences, key
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
@@ -44,11 +44,17 @@ def search_key(bench: Bench) -> str:
 
 
 def _inputs(bench: Bench) -> list[Json]:
-    """Return the key of one tuned model for each base and data of the space, which depends on their contents."""
-    keys: dict[tuple[str, str], str] = {}
+    """Return what recipes depend on besides their fields.
+
+    This is the key of one tuned model for each base and data, in which their contents are, and each cure with its
+    revision.
+    """
+    found: dict[tuple[str, ...], Json] = {}
     for chosen in bench.space.corners():
-        variant = bench.space.proposal(chosen, name="trial").variant
-        if (variant.base, variant.data) not in keys:
+        variant, cure, _ = bench.space.proposal(chosen, name="trial")
+        if (variant.base, variant.data) not in found:
             recipe = recipe_of(bench.workspace, variant, bench.planned, download=True)
-            keys[variant.base, variant.data] = tune.model_key(bench.workspace, recipe, seed=0)
-    return [*keys.values()]
+            found[variant.base, variant.data] = tune.model_key(bench.workspace, recipe, seed=0)
+        if cure is not None and (cure.cure,) not in found:
+            found[cure.cure,] = plugins.use("cures", cure.cure, cure.options, where="cure").identity()
+    return [*found.values()]

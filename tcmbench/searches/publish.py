@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = "tcmbench-search/1"
 
-_JSON, _RECIPE = "search.json", "recipe.toml"
+_JSON = "search.json"
+RECIPE, CURE = "recipe", "cure"
+"""Names of the files of a recipe."""
 
 
 class WrittenSearch(NamedTuple):
@@ -52,14 +54,20 @@ def write(found: Searched) -> WrittenSearch:
     model_set = set_of(space, proposals)
     place = bench.place(model_set)
     stopped = {trial.name for trial in outcome.trials if trial.state == "stopped"}
-    entries = [_stopped(entry) if entry.name in stopped else entry for entry in bench.entries(model_set)]
+    rows = {model_set.reference, *(proposal.row for proposal in proposals)}
+    entries = [
+        _stopped(entry) if entry.name in stopped else entry
+        for entry in bench.entries(model_set)
+        if entry.name in rows  # models that a cure is made of are not measured
+    ]
     target = place.leaderboards / model_set.name
     files = publish.write_board(place, model_set, bench.planned, entries, target=target, search=outcome).files
     write_json(target / _JSON, as_json(outcome))
     recipe = None
     if found.recipe is not None:
-        recipe = target / _RECIPE
-        write_text(recipe, recipe_text(outcome, found.recipe))
+        for name, text in recipe_files(outcome, found.recipe).items():
+            write_text(target / f"{name}.toml", text)
+        recipe = target / f"{RECIPE}.toml"
     return WrittenSearch(next(path for path in files if path.name == "index.html"), recipe)
 
 
@@ -70,8 +78,8 @@ def as_json(outcome: SearchOutcome) -> dict[str, Json]:
     return {**answer, **fields}
 
 
-def write_variant(found: Searched) -> Path:
-    """Write a confirmed recipe to `models/variants/` of the workspace, and return its path.
+def write_recipe(found: Searched) -> tuple[Path, ...]:
+    """Write a confirmed recipe to `models/` of the workspace: its variant, and its cure where it has one.
 
     Raises:
         SpecError: The recipe isn't confirmed, there is no workspace, or another recipe of its name.
@@ -83,27 +91,39 @@ def write_variant(found: Searched) -> Path:
         raise SpecError(
             f"{place.root}: expected a workspace, with tasks/ and models/. To create one: tcmbench init DIR"
         )
-    path = place.root / "models" / "variants" / f"{outcome.space}-best.toml"
-    text = recipe_text(outcome, found.recipe)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise SpecError(f"{path}: another recipe of this name exists. Rename it, and search again with --write.")
-    write_text(path, text)
-    return path
+    best = f"{outcome.space}-best"
+    texts = recipe_files(outcome, found.recipe)
+    folder = place.root / "models"
+    paths = {folder / "variants" / f"{best}.toml": texts[RECIPE]}
+    if CURE in texts:
+        paths = {
+            folder / "variants" / f"{best}-tuned.toml": texts[RECIPE],
+            folder / "cures" / f"{best}.toml": texts[CURE],
+        }
+    for path, text in paths.items():
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise SpecError(f"{path}: another recipe of this name exists. Rename it, and search again with --write.")
+    for path, text in paths.items():
+        write_text(path, text)
+    return tuple(paths)
 
 
-def recipe_text(outcome: SearchOutcome, recipe: Proposal) -> str:
-    """Return the winner's recipe as a variant file, with what is known about it in comments."""
-    fields = recipe.variant.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+def recipe_files(outcome: SearchOutcome, recipe: Proposal) -> dict[str, str]:
+    """Return the winner's variant, and its cure where it has one, as files; comments say what is known about it."""
     lines = [
         f"# Found by tcmbench search {outcome.space}: selected of {len(outcome.trials)} recipes, {outcome.outcome}."
     ]
     figures = outcome.confirmation
     if figures is not None and figures.gain is not None:
-        gain = figures.gain
-        lines.append(
-            f"# Gain in domain on the confirmation half: {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]."
-        )
-    return "\n".join([*lines, to_toml(fields)])
+        value, low, high = figures.gain
+        lines.append(f"# Gain in domain on the confirmation half: {value:+.2f} [{low:+.2f}, {high:+.2f}].")
+    variant = recipe.variant.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    files = {RECIPE: "\n".join([*lines, to_toml(variant)])}
+    if recipe.cure is not None:
+        cure = recipe.cure.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        cure["of"] = [f"{outcome.space}-best-tuned"]
+        files[CURE] = "\n".join([*lines, to_toml(cure)])
+    return files
 
 
 def _stopped(entry: Entry) -> Entry:

@@ -44,7 +44,9 @@ def to_text(outcome: SearchOutcome) -> str:
         *_figures(f"confirmation half ({_models(outcome)})", outcome.confirmation),
     ]
     if outcome.curse is not None:
-        lines.append(f"selection alone would have claimed {outcome.curse:+.2f} points more gain than is confirmed")
+        lines.append(
+            f"claimed by selection alone minus confirmed (winner's curse): {outcome.curse:+.2f} points of gain"
+        )
     if outcome.looks > 1:
         lines.append(
             f"the confirmation half has now judged {outcome.looks} recipes of this space: its interval holds for the "

@@ -113,12 +113,12 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
 
 def _to_confirm(space: SearchSpace, winner: TriedRecipe) -> Proposal:
     """Return the recipe of the winner with new seeds, or of the trial itself where it isn't trained again."""
-    proposal = space.proposal(dict(winner.parameters), name=winner.name)
     if not space.seeds:
-        return proposal
+        return space.proposal(dict(winner.parameters), name=winner.name)
+    proposal = space.proposal(dict(winner.parameters), name=f"{space.name}-best")
     first = max(proposal.variant.seeds) + 1
-    new = {"name": f"{space.name}-best", "seeds": tuple(range(first, first + space.seeds))}
-    return proposal._replace(variant=proposal.variant.model_copy(update=new))
+    seeds = tuple(range(first, first + space.seeds))
+    return proposal._replace(variant=proposal.variant.model_copy(update={"seeds": seeds}))
 
 
 def _best(trials: Sequence[TriedRecipe]) -> TriedRecipe | None:

@@ -10,6 +10,7 @@ from tcmbench.runs import gather, run_set
 from tcmbench.runs.jobs import PlannedRun, plan
 from tcmbench.runs.part import Part
 from tcmbench.searches import figures
+from tcmbench.specs.cure import CureTable
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Emit
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.search import HalfFigures
+    from tcmbench.runs.jobs import Job
     from tcmbench.runs.run_set import Execute
     from tcmbench.searches.study import Asked, Study
     from tcmbench.specs.policy import Policy
@@ -32,6 +34,8 @@ _RELEVANT = 3.0
 
 def set_of(space: SearchSpace, proposals: Iterable[Proposal] = ()) -> ModelSet:
     """Return a set of the reference of a space and some of its recipes."""
+    proposals = list(proposals)
+    cures = [proposal.cure for proposal in proposals if proposal.cure is not None]
     return ModelSet(
         name=f"search-{space.name}",
         title=space.title or space.name,
@@ -42,6 +46,7 @@ def set_of(space: SearchSpace, proposals: Iterable[Proposal] = ()) -> ModelSet:
         reference=space.reference,
         models=(space.reference,),
         variant=tuple(proposal.variant.model_dump(mode="json", exclude_defaults=True) for proposal in proposals),
+        cure=tuple(CureTable.model_validate(cure.model_dump(mode="json", exclude_defaults=True)) for cure in cures),
         policy=space.policy,
     )
 
@@ -69,7 +74,7 @@ class Bench:
             columns: Columns to measure; None for all.
         """
         refused: dict[str, str] = {}
-        jobs = {}
+        jobs: dict[str, Job] = {}
         for proposal in proposals:
             # one set per recipe, as a job contains its set, and should be small
             model_set = set_of(self.space, [proposal])

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from tcmbench.errors import SpecError
 from tcmbench.specs import policy
+from tcmbench.specs.cure import Cure
 from tcmbench.specs.names import Prose
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
@@ -18,6 +19,7 @@ Chosen = int | float | str
 
 MOST_TRIALS = 2_000
 _MOST_PARAMETERS = 50
+_CURE = "cure"
 
 
 class _SpacePart(BaseModel):
@@ -98,6 +100,10 @@ class Proposal(NamedTuple):
     """The recipe of one trial."""
 
     variant: Variant
+    """What is trained."""
+
+    cure: Cure | None
+    """What is made of it and measured in its place; None where the tuned model itself is measured."""
 
     parameters: dict[str, Chosen]
     """Parameters that apply → their values."""
@@ -105,7 +111,7 @@ class Proposal(NamedTuple):
     @property
     def row(self) -> str:
         """Name of the row whose models are measured."""
-        return self.variant.name
+        return self.variant.name if self.cure is None else self.cure.name
 
 
 class SearchSpace(Spec):
@@ -135,9 +141,12 @@ class SearchSpace(Spec):
     variant: dict[str, Any]
     """Fields that all trials share."""
 
+    cure: dict[str, Any] = Field(default_factory=dict)
+    """Fields of a cure that is made of every tuned model and measured in its place; empty for none."""
+
     parameters: dict[str, Range | Choices] = Field(min_length=1, max_length=_MOST_PARAMETERS)
-    """Field of a variant, with dots for tables (`training.learning_rate`) → its values. A value replaces that of
-    the fixed part; later parameters overwrite parts of earlier ones."""
+    """Field of a variant, with dots for tables (`training.learning_rate`), or of a cure (`cure.options.alpha`) → its
+    values. A value replaces that of the fixed part; later parameters overwrite parts of earlier ones."""
 
     trials: int = Field(default=40, ge=1, le=MOST_TRIALS)
     """Recipes to try, those that fail or are stopped included."""
@@ -193,9 +202,10 @@ class SearchSpace(Spec):
 
     @model_validator(mode="after")
     def _fixed_fields_are_not_chosen(self) -> SearchSpace:
-        for name in ("name", "seeds"):
-            if name in self.parameters or (name == "name" and name in self.variant):
-                raise ValueError(f"{name!r} is no parameter of a recipe: trials are numbered, seeds are fixed")
+        taken = [name for name in ("name", "seeds", "cure.name", "cure.of") if name in self.parameters]
+        taken += [name for name in ("name", "of") if name in self.cure] + ["name"] * ("name" in self.variant)
+        if taken:
+            raise ValueError(f"{taken[0]!r} is no field of a space: trials have numbers for names, and seeds are fixed")
         return self
 
     @model_validator(mode="after")
@@ -225,21 +235,24 @@ class SearchSpace(Spec):
 
         Args:
             chosen: Value of every parameter that applies.
-            name: Name of its variant.
+            name: Name of the row that is measured.
 
         Raises:
-            SpecError: The variant is not valid.
+            SpecError: The variant or the cure is not valid.
         """
-        fields: dict[str, Any] = dict(self.variant)
+        fields: dict[str, Any] = {**self.variant, _CURE: self.cure}
         for path, parameter in self.parameters.items():
             if path in chosen:
-                value = chosen[path]
-                fields = _with(
-                    fields, path.split("."), parameter.choices[str(value)] if isinstance(parameter, Choices) else value
-                )
-        shown = ", ".join(f"{path} = {value}" for path, value in chosen.items())
-        variant = parse(Variant, {**fields, "name": name}, where=f"space {self.name}: {shown}")
-        return Proposal(variant, dict(chosen))
+                is_label = isinstance(parameter, Choices)
+                value = parameter.choices[str(chosen[path])] if is_label else chosen[path]
+                fields = _with(fields, path.split("."), value)
+        where = f"space {self.name}: {', '.join(f'{path} = {value}' for path, value in chosen.items())}"
+        made = fields.pop(_CURE)
+        if not made:
+            return Proposal(parse(Variant, {**fields, "name": name}, where=where), None, dict(chosen))
+        variant = parse(Variant, {**fields, "name": f"{name}-tuned"}, where=where)
+        cure = parse(Cure, {**made, "name": name, "of": [variant.name]}, where=where)
+        return Proposal(variant, cure, dict(chosen))
 
     def corners(self) -> list[dict[str, Chosen]]:
         """Return values that show every field and every choice at least once: first all first ones, then one other."""

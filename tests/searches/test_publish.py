@@ -23,14 +23,14 @@ def test_a_confirmed_recipe_becomes_a_variant(place: Workspace, space: SearchSpa
     """The file says where it is from, and is read as what was confirmed; a file of a user's is not replaced."""
     with simulated():
         found = run(place, space.model_copy(update={"seeds": 2}))
-    path = publish.write_variant(found)
+    (path,) = publish.write_recipe(found)
     assert found.recipe is not None
     assert toml.read(Variant, path) == found.recipe.variant
     assert "# Gain in domain on the confirmation half: +" in path.read_text("utf-8")
-    assert publish.write_variant(found) == path
+    assert publish.write_recipe(found) == (path,)
     path.write_text('base = "mine"\ndata = "d"\n', encoding="utf-8")
     with pytest.raises(SpecError, match="another recipe of this name exists"):
-        publish.write_variant(found)
+        publish.write_recipe(found)
     assert path.read_text("utf-8").startswith('base = "mine"')
 
 
@@ -40,7 +40,7 @@ def test_only_a_confirmed_recipe_is_written(place: Workspace, space: SearchSpace
         found = run(place, space.model_copy(update={"policy": {"margin": 0.0}}))
     assert found.outcome.outcome == "none_passed" or found.recipe is not None
     with mock.patch.object(type(found.outcome), "outcome", "unconfirmed"), pytest.raises(SpecError, match="confirmed"):
-        publish.write_variant(found)
+        publish.write_recipe(found)
 
 
 def test_the_data_begins_with_the_answer(place: Workspace, space: SearchSpace) -> None:

@@ -40,7 +40,7 @@ def test_the_best_recipe_that_passes_is_selected_and_confirmed(place: Workspace,
     assert outcome.curse == pytest.approx(2.0)
     text = to_text(outcome)
     assert "14 of 14 recipes tried" in text
-    assert "selection alone would have claimed +2.00 points more gain than is confirmed" in text
+    assert "claimed by selection alone minus confirmed (winner's curse): +2.00 points of gain" in text
     assert text.endswith("CONFIRMED\n")
 
 

@@ -46,6 +46,18 @@ def test_a_choice_may_be_a_table_or_a_plain_value() -> None:
     assert (variant.drop_leaks, variant.training.batch_size) == (True, 64)
 
 
+def test_a_cure_is_made_of_the_tuned_model_and_takes_its_name() -> None:
+    """Its fields are parameters like the variant's; without fields there is none."""
+    alpha = {"cure.options.alpha": {"low": 0.0, "high": 1.0}}
+    proposal = space(alpha, cure={"cure": "merge"}).proposal({"cure.options.alpha": 0.25}, name="t")
+    assert proposal.cure is not None
+    assert (proposal.row, proposal.variant.name, proposal.cure.of) == ("t", "t-tuned", ("t-tuned",))
+    assert (proposal.cure.cure, proposal.cure.options) == ("merge", {"alpha": 0.25})
+    made = space({"cure": {"choices": {"none": {}, "half": {"cure": "merge", "options": {"alpha": 0.5}}}}})
+    assert made.proposal({"cure": "none"}, name="t").cure is None
+    assert made.proposal({"cure": "half"}, name="t").row == "t"
+
+
 def test_a_range_of_whole_numbers_has_whole_values() -> None:
     """Both ends decide."""
     assert Range(low=1, high=4).is_whole
@@ -64,7 +76,8 @@ def test_a_range_of_whole_numbers_has_whole_values() -> None:
         ({"training.batch_size": {"choices": [16, 16]}}, "differ from one another"),
         ({"training.batch_size": {"choices": [1, 16]}}, "training.batch_size"),
         ({"training.learning_rate": {**RATE, "when": {"negatives": ["none"]}}}, "no earlier parameter"),
-        ({"name": {"choices": ["a", "b"]}}, "no parameter of a recipe"),
+        ({"name": {"choices": ["a", "b"]}}, "no field of a space"),
+        ({"cure.of": {"choices": ["a", "b"]}}, "no field of a space"),
         ({}, "at least 1"),
     ],
 )
