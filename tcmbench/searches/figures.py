@@ -72,12 +72,13 @@ def _misses(verdict: ModelVerdict) -> dict[str, float]:
     if gain is not None and policy.required_gain is not None:
         bound = gain.interval.low if policy.gain_evidence == "interval" else gain.value
         misses["gain"] = policy.required_gain - bound
-    misses["rules"] = float(sum(violation.rule not in _BOUNDS for violation in verdict.violations))
-    return misses
+    misses["rules"] = float(sum(violation.rule in _WITHOUT_BOUND for violation in verdict.violations))
+    # A policy may let pass what is undecided: then no bound is missed.
+    return {name: min(miss, 0.0) for name, miss in misses.items()} if verdict.passed else misses
 
 
-_BOUNDS = frozenset({"backward_transfer", "kept", "gain"})
-"""Rules about a bound in points."""
+_WITHOUT_BOUND = frozenset({"task_regressed", "task_cap"})
+"""Rules about single tasks, which count instead of adding points."""
 
 
 def _change(verdict: ModelVerdict, role: Role) -> Change | None:

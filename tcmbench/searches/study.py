@@ -12,7 +12,7 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcmbench.errors import DamagedArtefact, MissingExtra
+from tcmbench.errors import MissingExtra, StoreError
 from tcmbench.searches.figures import from_json, to_json
 from tcmbench.specs.space import Choices
 
@@ -182,7 +182,10 @@ class Study:
         try:
             yield
         except (SQLAlchemyError, self._optuna.exceptions.StorageInternalError) as error:
-            raise DamagedArtefact(self._path, what=f"expected Optuna's storage of a search, but: {error}") from error
+            raise StoreError(
+                f"{self._path}: expected Optuna's storage of a search, but: {str(error).splitlines()[0]}. Delete the "
+                "file and search again: trained models and scores are used again."
+            ) from error
 
 
 @contextlib.contextmanager
@@ -191,8 +194,7 @@ def opened(store: Store, space: SearchSpace, key: str) -> Iterator[Study]:
 
     Raises:
         MissingExtra: Optuna is not installed.
-        StoreError: Another process is searching the same space.
-        DamagedArtefact: The storage can't be read.
+        StoreError: Another process is searching the same space, or the storage can't be read.
     """
     folder = store.path(KIND, key)
     with store.lock(KIND, key, timeout=0):

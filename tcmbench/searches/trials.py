@@ -148,7 +148,8 @@ class ProbeRule:
         chosen = frozenset(probe.columns or general)
         if len(general) == len(columns):
             chosen = frozenset()
-        factor = 1.0 if len(chosen) == len(general) else _RELEVANT
+        decides = len(chosen) == len(general) and bench.policy.keep == "general"
+        factor = 1.0 if decides else _RELEVANT
         return cls(chosen, factor * bench.policy.margin if probe.beyond is None else probe.beyond)
 
     def stops(self, figures: HalfFigures) -> bool:

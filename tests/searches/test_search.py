@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.errors import ScoreMissing, SpecError, StoreError
+from tcmbench.errors import MissingExtra, ScoreMissing, SpecError, StoreError
 from tcmbench.records.search import Change, HalfFigures
 from tcmbench.searches import study as studies
 from tcmbench.searches.report import to_text
@@ -176,6 +176,25 @@ def test_one_process_searches_a_space(place: Workspace, space: SearchSpace) -> N
         key = run(place, space.model_copy(update={"trials": 1})).outcome.key
         with place.store.lock(studies.KIND, key), pytest.raises(StoreError, match="another process"):
             run(place, space)
+
+
+def test_a_damaged_study_is_told(place: Workspace, space: SearchSpace) -> None:
+    """The message names the file and what is lost by deleting it."""
+    with simulated():
+        key = run(place, space.model_copy(update={"trials": 1})).outcome.key
+        file = place.store.path(studies.KIND, key) / "study.sqlite3"
+        file.write_bytes(b"no database" * 1_000)
+        with pytest.raises(StoreError, match=r"study.sqlite3: expected Optuna's storage .* Delete the file"):
+            run(place, space)
+
+
+def test_a_search_without_optuna_names_the_extra(
+    place: Workspace, space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else of tcmbench needs it."""
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with simulated(), pytest.raises(MissingExtra, match=r"pip install 'tcmbench\[search\]'"):
+        run(place, space)
 
 
 def test_a_probe_has_general_columns(place: Workspace, space: SearchSpace) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,6 @@ from tcmbench.specs.space import Range, SearchSpace
 from tcmbench.specs.toml_text import to_toml
 from tcmbench.specs.variant import Variant
 from tcmbench.workspace import bundled_content
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIXED = {"base": "b", "data": "d", "training": {"batch_size": 16}}
 RATE = {"low": 1e-4, "high": 1e-1, "log": True}
@@ -98,6 +98,15 @@ def test_bundled_spaces_are_valid(name: str) -> None:
     """Each has a Chinese title and description beside the English."""
     made = toml.read(SearchSpace, bundled_content() / f"models/spaces/{name}.toml")
     assert all([made.title, made.title_zh, made.description, made.description_zh])
+
+
+def test_the_space_of_the_documentation_is_valid() -> None:
+    """docs/search.md shows every field that decides on the search."""
+    text = (Path(__file__).parents[2] / "docs/search.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    made = toml.parse(SearchSpace, {"name": "docs", **tomllib.loads(block)}, where="docs/search.md")
+    labels = {"title", "title_zh", "description", "description_zh"}
+    assert made.model_fields_set == SearchSpace.model_fields.keys() - labels
 
 
 def test_a_recipe_is_written_as_the_file_that_is_read(tmp_path: Path) -> None:
