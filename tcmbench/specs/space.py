@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from tcmbench.errors import SpecError
 from tcmbench.specs import policy
 from tcmbench.specs.cure import Cure
-from tcmbench.specs.names import Prose
+from tcmbench.specs.names import Prose, leads_outside
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
 
@@ -19,6 +19,8 @@ Chosen = int | float | str
 
 MOST_TRIALS = 2_000
 _MOST_PARAMETERS = 50
+_MOST_CHOICES = 1_000
+_LONGEST_PATH = 200
 _CURE = "cure"
 
 
@@ -61,7 +63,7 @@ class Range(_SpacePart):
 class Choices(_SpacePart):
     """Some values, of which one is chosen."""
 
-    choices: dict[str, Any]
+    choices: dict[str, Any] = Field(max_length=_MOST_CHOICES)
     """Label → value; a list of plain values has these as labels."""
 
     @field_validator("choices", mode="before")
@@ -81,6 +83,15 @@ class Choices(_SpacePart):
         if len(self.choices) < 2:
             raise ValueError("expected two choices or more. A single value belongs into [variant]")
         return self
+
+
+def _kind(given: object) -> str:
+    """Return what a table defines, so that the message about an invalid one is about that alone."""
+    return "choices" if isinstance(given, Choices) or (isinstance(given, dict) and "choices" in given) else "range"
+
+
+Parameter = Annotated[Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_kind)]
+"""A range or choices."""
 
 
 class Probe(BaseModel):
@@ -144,7 +155,9 @@ class SearchSpace(Spec):
     cure: dict[str, Any] = Field(default_factory=dict)
     """Fields of a cure that is made of every tuned model and measured in its place; empty for none."""
 
-    parameters: dict[str, Range | Choices] = Field(min_length=1, max_length=_MOST_PARAMETERS)
+    parameters: dict[Annotated[str, Field(max_length=_LONGEST_PATH)], Parameter] = Field(
+        min_length=1, max_length=_MOST_PARAMETERS
+    )
     """Field of a variant, with dots for tables (`training.learning_rate`), or of a cure (`cure.options.alpha`) → its
     values. A value replaces that of the fixed part; later parameters overwrite parts of earlier ones."""
 
@@ -210,6 +223,8 @@ class SearchSpace(Spec):
 
     @model_validator(mode="after")
     def _policy_is_known(self) -> SearchSpace:
+        if isinstance(self.policy, str) and leads_outside(self.policy):
+            raise ValueError(f"policy {self.policy!r} leads out of the workspace. Copy the file into it")
         if isinstance(self.policy, dict):
             try:
                 policy.parse(self.policy, where="rules", source=self.name)
@@ -243,8 +258,9 @@ class SearchSpace(Spec):
         fields: dict[str, Any] = {**self.variant, _CURE: self.cure}
         for path, parameter in self.parameters.items():
             if path in chosen:
-                is_label = isinstance(parameter, Choices)
-                value = parameter.choices[str(chosen[path])] if is_label else chosen[path]
+                value = chosen[path]
+                if isinstance(parameter, Choices):
+                    value = parameter.choices[str(value)]
                 fields = _with(fields, path.split("."), value)
         where = f"space {self.name}: {', '.join(f'{path} = {value}' for path, value in chosen.items())}"
         made = fields.pop(_CURE)

@@ -87,6 +87,24 @@ def test_a_space_that_can_not_be_searched_is_refused(parameters: dict[str, Any],
         space(parameters)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "fields", "message"),
+    [
+        ({"training.learning_rate": RATE}, {"policy": "../policy.toml"}, "leads out of the workspace"),
+        ({"training.learning_rate": RATE}, {"policy": {"margn": 1}}, "margn"),
+        ({"training.learning_rate": RATE}, {"trials": 1_000_000}, "trials"),
+        ({".".join("a" * 5_000): RATE}, {}, "at most 200"),
+        ({"training.batch_size": {"choices": list(range(2, 1_500))}}, {}, "at most 1000"),
+    ],
+)
+def test_what_is_too_large_or_leads_elsewhere_is_refused(
+    parameters: dict[str, Any], fields: dict[str, Any], message: str
+) -> None:
+    """As in every spec."""
+    with pytest.raises(SpecError, match=message):
+        space(parameters, **fields)
+
+
 def test_every_choice_is_checked_when_the_space_is_read() -> None:
     """One that makes no valid recipe is no surprise in the middle of a search."""
     with pytest.raises(SpecError, match="miner_name"):
