@@ -17,7 +17,7 @@ from tcmbench.searches.figures import from_json, to_json
 from tcmbench.specs.space import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tcmbench.records.search import HalfFigures
@@ -28,7 +28,7 @@ KIND = "searches"
 
 _FILE = "study.sqlite3"
 _NAME = "search"
-_FIGURES, _REASON, _LOOKS = "figures", "reason", "confirmed"
+_FIGURES, _REASON, _LOOKS, _SHORTFALL = "figures", "reason", "confirmed", "shortfall"
 
 
 class Asked(NamedTuple):
@@ -123,17 +123,17 @@ class Study:
 
     def tell(self, number: int, figures: HalfFigures, *, gain: float) -> None:
         """Store a measured trial with its figures on the selection half; the gain is what is maximised."""
-        self._note(number, {_FIGURES: to_json(figures)}, figures.misses)
+        self._note(number, {_FIGURES: to_json(figures)}, shortfall=figures.shortfall)
         self._end(number, value=gain)
 
     def stop(self, number: int, figures: HalfFigures, *, reason: str) -> None:
         """Store a trial that was stopped, with the figures of its probe."""
-        self._note(number, {_FIGURES: to_json(figures), _REASON: reason}, figures.misses)
+        self._note(number, {_FIGURES: to_json(figures), _REASON: reason}, shortfall=figures.shortfall)
         self._end(number, state="PRUNED")
 
     def fail(self, number: int, reason: str) -> None:
         """Store a trial that has no figures."""
-        self._note(number, {_REASON: reason}, {})
+        self._note(number, {_REASON: reason})
         self._end(number, state="FAIL")
 
     def look(self, number: int) -> int:
@@ -161,15 +161,14 @@ class Study:
             return int(trial.suggest_int(name, int(low), int(high), log=log, step=int(parameter.step or 1)))
         return float(trial.suggest_float(name, float(low), float(high), log=log, step=parameter.step))
 
-    def _note(self, number: int, facts: dict[str, Json], constraints: Mapping[str, float]) -> None:
+    def _note(self, number: int, facts: dict[str, Json], *, shortfall: float | None = None) -> None:
         with self._explained():
             trial = self._optuna.trial.Trial(self._study, self._trials()[number]._trial_id)
             for name, fact in facts.items():
                 trial.set_user_attr(name, fact)
-            for name, value in constraints.items():
-                # one that is there was stored just before an interruption, from the same scores
-                if name not in trial.constraints:
-                    trial.set_constraint(name, value)
+            # one that is there was stored just before an interruption, from the same scores
+            if shortfall is not None and _SHORTFALL not in trial.constraints:
+                trial.set_constraint(_SHORTFALL, shortfall)
 
     def _end(self, number: int, *, value: float | None = None, state: str = "COMPLETE") -> None:
         with self._explained():

@@ -52,7 +52,7 @@ def test_conditional_parameters_are_chosen_where_they_apply(place: Workspace, sp
     assert all(("negatives.options.count" in t.parameters) == (t.parameters["negatives"] == "random") for t in trials)
 
 
-@pytest.mark.parametrize(("fatal", "together"), [(1, 1), (8, 1), (15, 1), (6, 4)])
+@pytest.mark.parametrize(("fatal", "together"), [(1, 1), (8, 1), (6, 4)])
 def test_a_killed_search_ends_as_one_that_was_not(
     place: Workspace, space: SearchSpace, fatal: int, together: int
 ) -> None:
