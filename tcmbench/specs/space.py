@@ -215,8 +215,9 @@ class SearchSpace(Spec):
 
     @model_validator(mode="after")
     def _fixed_fields_are_not_chosen(self) -> SearchSpace:
-        taken = [name for name in ("name", "seeds", "cure.name", "cure.of") if name in self.parameters]
-        taken += [name for name in ("name", "of") if name in self.cure] + ["name"] * ("name" in self.variant)
+        taken: list[str] = [name for name in ("name", "seeds", "cure.name", "cure.of") if name in self.parameters]
+        taken += [name for name in ("name", "of") if name in self.cure]
+        taken += ["name"] if "name" in self.variant else []
         if taken:
             raise ValueError(f"{taken[0]!r} is no field of a space: trials have numbers for names, and seeds are fixed")
         return self
