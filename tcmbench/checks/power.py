@@ -29,8 +29,8 @@ _DIGITS = 6
 _NAMES = {"in_domain": "gain in domain", "held_out": "gain held out", "general": "forgetting (BWT)"}
 _LEGEND = (
     "Points (0–100). Upper table: times the present items of every task, at the present seeds, or seeds on the present "
-    "items; lower table: independent items of the task. –: no number is enough by itself. Single tasks are at the level "
-    "of Holm's smallest p value."
+    "items; lower table: independent items of the task. –: no number is enough by itself. Single tasks are at the "
+    "level of Holm's smallest p value."
 )
 _ONE_SEED = "One seed: the noise of training is unknown and in none of these figures. Train at least three."
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import Measured
     from tcmbench.comparison.reference import AgainstReference
     from tcmbench.comparison.verdict import ModelVerdict
+    from tcmbench.records.items import Items
     from tcmbench.specs.suite import Role
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.power import Noise
@@ -74,11 +75,20 @@ def noise(comparison: AgainstReference, model: Measured, change: Estimate, colum
     """Return the sources of variance of a model's mean change over columns."""
     from tcmbench.stats.power import noise_of
 
-    scores = [[100 * score.record.value for score in model.entry.scores[column]] for column in columns]
-    base = sum(comparison.base.points(column) for column in columns) / len(columns)
-    seeds = min(len(row) for row in scores)
-    by_seed = [sum(row[seed] for row in scores) / len(scores) - base for seed in range(seeds)]
+    rows = [_figures(model.items[column]) for column in columns]
+    base = sum(sum(row) / len(row) for row in (_figures(comparison.base.items[column]) for column in columns))
+    seeds = min(len(row) for row in rows)
+    by_seed = [(sum(row[seed] for row in rows) - base) / len(rows) for seed in range(seeds)]
     return noise_of(change.interval, by_seed=by_seed if model.seeds else by_seed[:1])
+
+
+def _figures(items: Items) -> list[float]:
+    """Return the figure of each seed, in points."""
+    from tcmbench.stats import statistics
+
+    statistic = statistics.load(items.statistic)
+    scale = 1.0 if statistic.HAS_ITEM_SCORES else 100.0
+    return [float(scale * statistic.value(row, items.gold)) for row in items.values]
 
 
 class _Open(NamedTuple):

@@ -111,7 +111,7 @@ def seeds_for(noise: Noise, *, error: float) -> int | None:
     left = error**2 - noise.items
     if noise.seeds is None or left <= 0:
         return None
-    return max(1, math.ceil(noise.seeds / left))
+    return max(1, math.ceil(noise.seeds / left - 1e-6))
 
 
 def allocation(variances: Sequence[float], items: Sequence[int], *, factor: float) -> list[int]:
