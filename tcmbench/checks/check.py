@@ -67,6 +67,11 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             pass; all planned looks were taken.
         NotComparable: The baseline is another set's.
     """
+    if options.until_decided and options.against == "baseline":
+        raise SpecError(
+            "--until-decided plans data for the comparison with the reference: against the baseline nothing is added, "
+            "a model is measured again. Remove --against baseline."
+        )
     path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
     planned = workspace.policies(measured.model_set, override=options.policy)
@@ -74,11 +79,6 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
         baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
     )
     against: Against = options.against or ("baseline" if earlier and not options.until_decided else "reference")
-    if options.until_decided and against == "baseline":
-        raise SpecError(
-            "--until-decided plans data for the comparison with the reference: against the baseline nothing is added, "
-            "a model is measured again. Remove --against baseline."
-        )
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
     if against == "reference" and not variants:
         raise SpecError(

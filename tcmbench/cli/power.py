@@ -12,7 +12,7 @@ from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 
-class Format(StrEnum):
+class PowerFormat(StrEnum):
     """Output format."""
 
     text = "text"
@@ -36,7 +36,7 @@ def command(
     policy: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Policy in TOML; default: the set's own.", show_default=False)
     ] = None,
-    output: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.text,
+    output: Annotated[PowerFormat, typer.Option("--format", help="Output format.")] = PowerFormat.text,
     data: DataOption = None,
 ) -> None:
     """Show what a suite can see.
@@ -57,7 +57,7 @@ def command(
     name = name or own_set(place)
     with waiting(f"resampling {name}"):
         report = power.power(place, name, margins=tuple(margin or ()), policy=policy)
-    if output is Format.json:
+    if output is PowerFormat.json:
         typer.echo(power.as_json(report), nl=False)
     else:
-        say(power.as_markdown(report) if output is Format.markdown else power.as_text(report), nl=False)
+        say(power.as_markdown(report) if output is PowerFormat.markdown else power.as_text(report), nl=False)

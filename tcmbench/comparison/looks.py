@@ -30,11 +30,11 @@ FILE = "looks.json"
 _ALPHA_DIGITS = 4
 
 
-class _Part(BaseModel):
+class _LooksPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class SeenColumn(_Part):
+class SeenColumn(_LooksPart):
     """Data of a column at a look."""
 
     items: int = Field(ge=1)
@@ -44,7 +44,7 @@ class SeenColumn(_Part):
     """Revision of the task."""
 
 
-class Look(_Part):
+class Look(_LooksPart):
     """Data of a look."""
 
     scores: str
@@ -59,7 +59,7 @@ class Look(_Part):
     """Alpha of this look."""
 
 
-class Looks(_Part):
+class Looks(_LooksPart):
     """The whole file."""
 
     format: Literal["tcmbench looks 1"] = "tcmbench looks 1"
