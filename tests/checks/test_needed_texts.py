@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+
 import pytest
 
 from tcmbench.checks import outputs
@@ -47,11 +48,12 @@ def test_the_outputs_say_the_same(report: Report) -> None:
 
 MORE = (MoreItems("General2", 200, 812),)
 HEAD = "  tuned: gain −0.40 [−1.30, +0.50]"
+ITEMS = "items: General2 200 → 812"
+ONE_SEED = "(a single seed: the noise of training is not in these numbers)"
 SENTENCES = [
     (
         Need("backward_transfer", CHANGE, "pass", 0.46, 0.214, MORE, 3, 7),
-        "  tuned: forgetting −0.40 [−1.30, +0.50], standard error 0.46 → 0.21, expected to pass: items: "
-        "General2 200 → 812; or seeds: 3 → 7",
+        f"{HEAD.replace('gain', 'forgetting')}, standard error 0.46 → 0.21, expected to pass: {ITEMS}; or seeds: 3 → 7",
     ),
     (
         Need("gain", CHANGE, "fail", 0.46, 0.1, (), 3, None),
@@ -59,8 +61,7 @@ SENTENCES = [
     ),
     (
         Need("gain", CHANGE, "pass", 0.46, 0.1, MORE, 1, None),
-        f"{HEAD}, standard error 0.46 → 0.10, expected to pass: items: General2 200 → 812 (a single seed: the noise "
-        "of training is not in these numbers)",
+        f"{HEAD}, standard error 0.46 → 0.10, expected to pass: {ITEMS} {ONE_SEED}",
     ),
     (
         Need("gain", CHANGE, "fail", 0.46, 0.0, (), 3, None),
