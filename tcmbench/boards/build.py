@@ -16,7 +16,8 @@ from tcmbench.boards.public import public
 from tcmbench.boards.recommend import common_means, of_search, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
-from tcmbench.comparison import ranks
+from tcmbench.comparison import looks, ranks
+from tcmbench.comparison.best import adjusted
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import NoInterval
@@ -27,6 +28,7 @@ from tcmbench.store import canonical_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tcmbench.boards.recommendation import Recommendation
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
@@ -55,7 +57,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     options = options or Options()
     entries = sorted(entries, key=lambda entry: entry.name)
     measured = measured_set(model_set, suite, entries)
-    comparison = AgainstReference(measured, policy=options.policies.reference)
+    policies = looks.shown(measured, options.policies, earlier=options.looks, where=looks.FILE)
+    options = replace(options, policies=policies)
+    comparison = AgainstReference(measured, policy=policies.reference)
     columns = _columns(measured, options)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
     since = _since_baseline(measured, comparison, options)
@@ -77,13 +81,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=tuple(sorted(rows, key=_order(rows))),
-        recommendation=of_search(options.search)
-        if options.search
-        else recommend(
-            rows,
-            gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
-            all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
-        ),
+        recommendation=of_search(options.search) if options.search else _recommendation(rows, comparison, verdicts),
         policy=options.policies.reference,
         baseline_policy=options.policies.baseline,
         policy_source=options.policies.source,
@@ -95,6 +93,18 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         search=options.search,
     )
     return public(table) if options.public else table
+
+
+def _recommendation(
+    rows: Sequence[BoardRow], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]
+) -> Recommendation:
+    answer = recommend(
+        rows,
+        gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
+        all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
+    )
+    best = adjusted(comparison, verdicts, answer.row)
+    return answer if best is None else replace(answer, chosen_from=best.of, adjusted_gain=_estimate(best.gain))
 
 
 def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:

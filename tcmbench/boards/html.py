@@ -104,6 +104,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         answer=table.recommendation,
         headline=answer.headline(table.recommendation, is_look=table.limit is not None),
         notes=answer.notes(table.recommendation),
+        sees=answer.sees(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.looks import Looks
     from tcmbench.records.entry import TaskCard
     from tcmbench.records.search import SearchOutcome
     from tcmbench.specs.policy import Policies
@@ -28,6 +29,9 @@ class Options:
 
     baseline_file: str = ""
     """Path of the baseline, for display."""
+
+    looks: Looks | None = None
+    """Looks of `tcmbench check` so far, where the policy plans several."""
 
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
     """Column → card of its task."""

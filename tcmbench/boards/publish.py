@@ -14,6 +14,7 @@ from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import looks
 from tcmbench.errors import SpecError
 from tcmbench.records import provenance
 from tcmbench.runs import cards as task_cards
@@ -178,6 +179,7 @@ def board_options(
         command=f"{command} --policy {policies.source}" if policy else command,
         baseline=baselines.read(path) if baselines.is_there(path) else None,
         baseline_file=workspace.shown(path) if baselines.is_there(path) else "",
+        looks=looks.read(looks.path_of(workspace, model_set.name)),
         public=public,
     )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from tcmbench.boards.cells import STRICT
+from tcmbench.boards.cells import STRICT, ShownEstimate
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -39,6 +39,12 @@ class Recommendation:
 
     left_out: tuple[str, ...] = ()
     """Variants (models) that can't be the answer: they have no score on some task."""
+
+    chosen_from: int = 1
+    """Variants that `row` was chosen from for its gain, itself among them."""
+
+    adjusted_gain: ShownEstimate | None = None
+    """Its gain, adjusted for that choice; None where there was none."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tcmbench.stats.selection import in_first_half
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,15 +39,10 @@ def places(clusters: Sequence[str], half: Half) -> npt.NDArray[np.int64]:
         clusters: Cluster of each item.
         half: The half.
     """
-    hashes = {cluster: _hash(cluster) for cluster in set(clusters)}
-    if len(hashes) < FEW:
-        ranked = sorted(hashes, key=hashes.__getitem__)
-        first = set(ranked[: (len(ranked) + 1) // 2])
-    else:
-        first = {cluster for cluster, digest in hashes.items() if digest[0] % 2 == 0}
     is_wanted = half == "selection"
+    distinct = set(clusters)
+    if len(distinct) >= FEW:
+        return np.flatnonzero(in_first_half(clusters, salt=_SALT) == is_wanted)
+    ranked = sorted(distinct, key=lambda cluster: hashlib.sha256(f"{_SALT}\n{cluster}".encode()).digest())
+    first = set(ranked[: (len(ranked) + 1) // 2])
     return np.flatnonzero(np.array([(cluster in first) == is_wanted for cluster in clusters], dtype=bool))
-
-
-def _hash(cluster: str) -> bytes:
-    return hashlib.sha256(f"{_SALT}\n{cluster}".encode()).digest()
