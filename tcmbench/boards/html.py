@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.cells import Cell, ShownEstimate
     from tcmbench.boards.columns import Column, ColumnFigure, Heading
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.records.search import Change
     from tcmbench.specs.suite import Role
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -175,7 +176,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     environment.filters.update(
         metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
-        packed=_packed,
+        packed=_packed, change=_change,
     )  # fmt: skip
     return environment
 
@@ -274,6 +275,15 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
         return f"[{estimate.low:.1f}, {estimate.high:.1f}]"
     digits = digits_of(estimate.value, estimate.low, estimate.high)
     return f"[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}]"
+
+
+def _change(change: Change | None) -> str:
+    """Return a change with its interval, or a dash where there is none."""
+    if change is None:
+        return "–"
+    digits = digits_of(*change)
+    low, high = signed(change.low, digits), signed(change.high, digits)
+    return f"{signed(change.value, digits)} [{low}, {high}]"
 
 
 def _marks(cell: Cell) -> Markup:
