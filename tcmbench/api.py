@@ -1,7 +1,6 @@
-"""The commands in Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model` and `train`.
+"""The commands in Python: `evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `power`, `train`, `search`.
 
-Every function finds the workspace like the command line (the current folder, `TCMBENCH_DATA`, `TCMBENCH_CACHE`),
-unless one is passed. pandas and matplotlib are imported on demand.
+Without a workspace, one is found as by the command line. pandas and matplotlib are imported on demand.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench import workspace as workspaces
 from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.searches.in_python import search as search  # noqa: PLC0414 - a re-export for type checkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tcmbench.boards.table import Table
+    from tcmbench.checks.power import PowerReport
     from tcmbench.checks.verdict import Report
     from tcmbench.comparison.pairs import ComparedPair
     from tcmbench.comparison.pairs import Comparison as PairComparison
@@ -309,6 +310,7 @@ def check(
     against: str = "",
     policy: os.PathLike[str] | None = None,
     baseline: os.PathLike[str] | None = None,
+    until_decided: bool = False,
     workspace: Workspace | None = None,
 ) -> Report:
     """Return the verdict of the regression gate on a set; `exit_code` is that of `tcmbench check`.
@@ -318,6 +320,7 @@ def check(
         against: `baseline` or `reference`; empty takes the baseline where there is one.
         policy: File that overrides the set's policy.
         baseline: File instead of `leaderboards/SET/baseline.json`.
+        until_decided: Against the reference, with what would decide inconclusive variants (`needs`).
         workspace: The workspace; None finds it like the command line.
     """
     from typing import cast
@@ -331,9 +334,38 @@ def check(
         baseline=None if baseline is None else Path(baseline),
         policy=None if policy is None else Path(policy),
         against=cast("Any", against or None),
+        until_decided=until_decided,
     )
     place = workspace or find()
     return gate.check(place, name or own_set(place), options)
+
+
+def power(
+    name: str = "",
+    *,
+    margins: Sequence[float] = (),
+    policy: os.PathLike[str] | None = None,
+    workspace: Workspace | None = None,
+) -> PowerReport:
+    """Return what the suite of a set can see, from stored scores: smallest losses, and items or seeds for smaller ones.
+
+    Args:
+        name: Name of a model set; empty takes the only one of the workspace.
+        margins: Losses in points to which the numbers of items and seeds are given; empty: the usual and the policy's.
+        policy: File that overrides the set's policy.
+        workspace: The workspace; None finds it like the command line.
+
+    Raises:
+        ScoreMissing: No model of the set has a score beside the reference's.
+    """
+    from tcmbench.checks import power as suite_power
+    from tcmbench.runs.selection import own_set
+
+    if any(not margin > 0 for margin in margins):
+        raise SpecError(f"margins: expected points above 0, got {list(margins)}")
+    place = workspace or find()
+    file = None if policy is None else Path(policy)
+    return suite_power.power(place, name or own_set(place), margins=margins, policy=file)
 
 
 def check_model(

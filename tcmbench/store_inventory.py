@@ -33,6 +33,7 @@ KINDS = {
     "leaks": "reports of leaks",
     "synthetic": "generated data",
     "boards": "rendered leaderboards",
+    "searches": "trials of searches",
     "failures": "reasons of failed work",
     "mteb": "result files for mteb's tools",
     "leftovers": "folders of killed processes",

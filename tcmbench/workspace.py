@@ -33,6 +33,7 @@ _FOLDERS = {
     "Variant": "models/variants",
     "Cure": "models/cures",
     "ModelSet": "models/sets",
+    "SearchSpace": "models/spaces",
     "Suite": "tasks/suites",
     "TaskSpec": "tasks",
     "DataSet": "tasks/datasets",
@@ -115,7 +116,7 @@ class Workspace:
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reader rejects it.
             if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
-        kinds = {"ModelSet": "model set", "DataSet": "data set", "TaskSpec": "task"}
+        kinds = {"ModelSet": "model set", "SearchSpace": "space", "DataSet": "data set", "TaskSpec": "task"}
         kind = kinds.get(schema.__name__, schema.__name__.lower())
         raise UnknownName.of(kind, name, self.names(schema), where=where)
 

@@ -13,7 +13,7 @@ ROOMS = (
     "store_inventory", "store_removal", "store_verification", "plugins", "text", "specs", "workspace", "records",
     "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "miners", "augmentations", "trainsets",
     "trainers", "tuning", "cures", "treatment", "evaluation", "comparison", "runs", "executors", "boards", "checks",
-    "api", "cli",
+    "searches", "api", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.texts import Text, clip, text
 from tcmbench.comparison import cures
-from tcmbench.text.numbers import percent
+from tcmbench.text.numbers import digits_of, percent, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tcmbench.boards.cells import ShownEstimate
     from tcmbench.boards.recommendation import Recommendation
     from tcmbench.boards.table import Table
 
@@ -65,6 +66,8 @@ def notes(answer: Recommendation) -> list[Sentence]:
     if answer.outcome != "ship" or answer.ties:
         named = () if answer.row is None or answer.outcome in _NAMES_IN_HEADLINE else (answer.row,)
         said.append(_naming(f"answer.{answer.outcome}_note", named))
+    if answer.adjusted_gain is not None:
+        said.append(Sentence(_adjusted(answer.adjusted_gain, of=answer.chosen_from)))
     if answer.outcome in _OF_BASES:
         said.append(_naming("answer.no_variants_note", ()))
     others = {
@@ -105,6 +108,31 @@ def cure_block(table: Table) -> str:
     """Return the table of a set's file that adds the cure to try first; empty where there is none to try."""
     answer = table.recommendation
     return cures.block(answer.treated) if answer.treated is not None and answer.cure is None else ""
+
+
+def sees(table: Table) -> Text | None:
+    """Return the smallest forgetting that the suite shows with a chance of 80%; None without tuned variants."""
+    from statistics import median
+
+    from tcmbench.stats.estimates import Interval
+    from tcmbench.stats.power import error_of, smallest_loss
+
+    level = 1 - table.policy.alpha
+    errors = [
+        error_of(Interval(change.low, change.high, level))
+        for row in table.rows
+        if (change := row.aggregates.general) is not None and change.low is not None and change.high is not None
+    ]
+    if not errors:
+        return None
+    return text("answer.sees", loss=f"{smallest_loss(median(errors), alpha=table.policy.alpha):.2g}")
+
+
+def _adjusted(gain: ShownEstimate, *, of: int) -> Text:
+    ends, digits = (gain.value, gain.low, gain.high), digits_of(gain.value, gain.low, gain.high)
+    shown = ["–" if end is None else signed(end, digits) for end in ends]
+    value, low, high = shown
+    return text("answer.adjusted", count=str(of), value=value, low=low, high=high)
 
 
 def _plain(words: str, one: Sentence, titles: Mapping[str, str], comma: str, stop: str) -> str:

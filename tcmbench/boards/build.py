@@ -15,10 +15,11 @@ from tcmbench.boards.cured import effect_of
 from tcmbench.boards.options import Options
 from tcmbench.boards.order import in_order
 from tcmbench.boards.public import public
-from tcmbench.boards.recommend import recommend
+from tcmbench.boards.recommend import of_search, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
-from tcmbench.comparison import cures, ranks
+from tcmbench.comparison import cures, looks, ranks
+from tcmbench.comparison.best import adjusted
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import NoInterval
@@ -29,6 +30,7 @@ from tcmbench.store import canonical_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.boards.recommendation import Recommendation
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
@@ -57,7 +59,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     options = options or Options()
     entries = sorted(entries, key=lambda entry: entry.name)
     measured = measured_set(model_set, suite, entries)
-    comparison = AgainstReference(measured, policy=options.policies.reference)
+    policies = looks.shown(measured, options.policies, earlier=options.looks, where=looks.FILE)
+    options = replace(options, policies=policies)
+    comparison = AgainstReference(measured, policy=policies.reference)
     columns = _columns(measured, options)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
     since = _since_baseline(measured, comparison, options)
@@ -74,13 +78,9 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         replace(row, cure=effect_of(made_from[row.name], effects[row.name])) if row.name in effects else row
         for row in rows
     ]
-    answer = recommend(
-        rows,
-        gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
-        all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
-    )
+    answer = of_search(options.search) if options.search else _recommendation(rows, comparison, verdicts)
     advised = cures.advice(comparison, verdicts, effects)
-    if advised is not None and suite.limit is None:
+    if advised is not None and suite.limit is None and options.search is None:
         answer = replace(answer, treated=advised.variant, cure=advised.cure)
     table = Table(
         name=model_set.name,
@@ -102,8 +102,21 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         command=options.command or f"tcmbench board {model_set.name}",
         digest=_digest(model_set, suite, entries),
         author=model_set.author,
+        search=options.search,
     )
     return public(table) if options.public else table
+
+
+def _recommendation(
+    rows: Sequence[BoardRow], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]
+) -> Recommendation:
+    answer = recommend(
+        rows,
+        gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),
+        all_tied=lambda best, other: ranks.all_tied(comparison, best, other),
+    )
+    best = adjusted(comparison, verdicts, answer.row)
+    return answer if best is None else replace(answer, chosen_from=best.of, adjusted_gain=_estimate(best.gain))
 
 
 def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.cells import Cell, ShownEstimate
     from tcmbench.boards.columns import Column, ColumnFigure, Heading
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.records.search import Change
     from tcmbench.specs.suite import Role
 
 _PAPERS = ((11, "A4"), (20, "A3"))
@@ -89,7 +90,8 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     drawn = pictures(table)
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}
-    chosen = table.row(table.recommendation.row) if table.recommendation.row else None
+    # The figures of a search's winner on all items are biased: the section of the search has the confirmed ones.
+    chosen = table.row(table.recommendation.row) if table.recommendation.row and not table.search else None
     empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
     groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
     columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))
@@ -103,6 +105,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         notes=answer.notes(table.recommendation),
         advised=answer.cure_advice(table),
         cure_block=answer.cure_block(table),
+        sees=answer.sees(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,
@@ -173,7 +176,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     environment.filters.update(
         metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
-        packed=_packed,
+        packed=_packed, change=_change,
     )  # fmt: skip
     return environment
 
@@ -267,6 +270,15 @@ def _interval(estimate: ShownEstimate | None, *, sign: bool = False) -> str:
         return f"[{estimate.low:.1f}, {estimate.high:.1f}]"
     digits = digits_of(estimate.value, estimate.low, estimate.high)
     return f"[{signed(estimate.low, digits)}, {signed(estimate.high, digits)}]"
+
+
+def _change(change: Change | None) -> str:
+    """Return a change with its interval, or a dash where there is none."""
+    if change is None:
+        return "–"
+    digits = digits_of(*change)
+    low, high = signed(change.low, digits), signed(change.high, digits)
+    return f"{signed(change.value, digits)} [{low}, {high}]"
 
 
 def _marks(cell: Cell) -> Markup:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.comparison.baseline import Baseline
+    from tcmbench.comparison.looks import Looks
     from tcmbench.records.entry import TaskCard
+    from tcmbench.records.search import SearchOutcome
     from tcmbench.specs.policy import Policies
 
 
@@ -28,11 +30,17 @@ class Options:
     baseline_file: str = ""
     """Path of the baseline, for display."""
 
+    looks: Looks | None = None
+    """Looks of `tcmbench check` so far, where the policy plans several."""
+
     cards: Mapping[str, TaskCard] = field(default_factory=dict)
     """Column → card of its task."""
 
     command: str = ""
     """Command that rebuilds the board; empty takes `tcmbench board SET`."""
+
+    search: SearchOutcome | None = None
+    """The search whose trials the board shows."""
 
     public: bool = False
     """Whether the board is for publication: aggregates only."""

@@ -14,6 +14,7 @@ from tcmbench.boards.files import PUBLISHED
 from tcmbench.boards.options import Options
 from tcmbench.checksums import tree_sha256
 from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import looks
 from tcmbench.errors import SpecError
 from tcmbench.records import provenance
 from tcmbench.runs import cards as task_cards
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tcmbench.boards.table import Table
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.search import SearchOutcome
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
@@ -69,6 +71,7 @@ def write_board(
     part: Part = WHOLE,
     public: bool = False,
     target: Path | None = None,
+    search: SearchOutcome | None = None,
 ) -> Result:
     """Write the board of a set and return it with the missing scores of a part of it.
 
@@ -81,6 +84,7 @@ def write_board(
         part: Part whose missing scores are returned.
         public: Whether it is for publication (`boards.public`).
         target: Its folder; None for the set's own (`folder`), that of a public board beside it.
+        search: The search whose trials it shows.
 
     Raises:
         ScoreMissing: It would lose scores because data or weights are absent; the board that is there stays.
@@ -88,7 +92,7 @@ def write_board(
     own = folder(workspace, model_set, planned)
     target = target or (own.with_name(f"{own.name}-public") if public else own)
     losses.refuse(target, model_set.name, entries)
-    stored = stored_board(workspace, model_set, planned, entries, policy=policy, public=public)
+    stored = stored_board(workspace, model_set, planned, entries, policy=policy, public=public, search=search)
     files = place(target, {name: (stored / name).read_bytes() for name in PUBLISHED})
     summary = (stored / _SUMMARY).read_text(encoding="utf-8")
     return Result(tuple(entries), tuple(files), gather.missing(entries, part=part), summary)
@@ -102,6 +106,7 @@ def stored_board(
     *,
     policy: Path | None = None,
     public: bool = False,
+    search: SearchOutcome | None = None,
 ) -> Path:
     """Return the folder of the store with the files of a board, which is computed once, as it takes up to a minute.
 
@@ -112,8 +117,11 @@ def stored_board(
         entries: One per model.
         policy: File that overrides the set's own policy.
         public: Whether it is for publication.
+        search: The search whose trials it shows.
     """
     options = board_options(workspace, model_set, planned, policy=policy, public=public)
+    if search is not None:
+        options = replace(options, search=search, command=f"tcmbench search {search.space}")
     package = Path(__file__).parent.parent
     code = [
         path
@@ -171,6 +179,7 @@ def board_options(
         command=f"{command} --policy {policies.source}" if policy else command,
         baseline=baselines.read(path) if baselines.is_there(path) else None,
         baseline_file=workspace.shown(path) if baselines.is_there(path) else "",
+        looks=looks.read(looks.path_of(workspace, model_set.name)),
         public=public,
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tcmbench.boards.table import BoardRow
+    from tcmbench.records.search import SearchOutcome
 
     Tied = Callable[[str, str], bool]
 
@@ -89,6 +90,14 @@ def _untrained(rows: Sequence[BoardRow], chosen: BoardRow, gain_tied: Tied) -> _
     equal = [row.name for row in by_gain if gain_tied(chosen.name, row.name)]
     better = [row.name for row in by_gain if row.name not in equal and _gain(row) > _gain(chosen)]
     return _Untrained(tuple(better), tuple(equal))
+
+
+def of_search(search: SearchOutcome) -> Recommendation:
+    """Return the answer of a search: all rows together say less, as the best of many was selected on these items."""
+    if search.outcome == "none_passed":
+        nearest = search.selected
+        return Recommendation("none_passed", row=nearest.name if nearest else None)
+    return Recommendation("ship" if search.outcome == "confirmed" else "unconfirmed", row=search.row)
 
 
 def common_means(rows: Sequence[BoardRow]) -> tuple[int, dict[str, float]]:

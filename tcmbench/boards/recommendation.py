@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from tcmbench.boards.cells import STRICT
+from tcmbench.boards.cells import STRICT, ShownEstimate
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -14,13 +14,16 @@ class Recommendation:
     """The answer to: which variant ships? In a set without variants: which model leads?"""
 
     outcome: Literal[
-        "ship", "none_safe", "too_little_gain", "no_gain", "worse", "incomplete", "leads", "tied", "single"
-    ]
+        "ship", "none_safe", "too_little_gain", "no_gain", "worse", "incomplete", "leads", "tied", "single",
+        "unconfirmed", "none_passed",
+    ]  # fmt: skip
     """ship: `row` may ship; none_safe: `row` has the largest significant gain, but doesn't pass the gate;
     too_little_gain: the same, as its gain is no larger than the gate requires; no_gain: no variant has a significant
     gain; worse: all are significantly worse; incomplete: no variant (model) has all its scores; leads: no variants,
     `row` is significantly better than all other models; tied: `row` has the largest mean, but is not; single: only
-    `row` has a score on every task, so there is nothing to compare."""
+    `row` has a score on every task, so there is nothing to compare.
+    Of a search, ship: `row` is confirmed; unconfirmed: `row` was selected, but fails on new items; none_passed: no
+    recipe passes on the items of the selection, `row` comes nearest."""
 
     row: str | None = None
     """Name of the row in question."""
@@ -43,6 +46,12 @@ class Recommendation:
 
     cure: str | None = None
     """Cure of it that passes the gate and keeps the gain; None where none was tried."""
+
+    chosen_from: int = 1
+    """Variants that `row` was chosen from for its gain, itself among them."""
+
+    adjusted_gain: ShownEstimate | None = None
+    """Its gain, adjusted for that choice; None where there was none."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

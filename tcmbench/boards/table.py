@@ -18,6 +18,7 @@ from tcmbench.boards.recommendation import Recommendation, Since
 from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
+from tcmbench.records.search import SearchOutcome
 from tcmbench.specs.policy import Policy
 from tcmbench.specs.suite import ROLES, Role
 
@@ -275,6 +276,9 @@ class Table:
 
     limit: int | None = None
     """Of a quick look, the most queries, pairs or texts per task, a fixed sample; None: all were measured."""
+
+    search: SearchOutcome | None = Field(default=None, exclude=True)
+    """The search whose trials these are; `search.json` beside the board has it."""
 
     format: Literal["tcmbench-board/3"] = FORMAT
 

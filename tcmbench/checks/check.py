@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.checks import state
-from tcmbench.checks.verdict import Report
+from tcmbench.checks.verdict import LookTaken, Report
 from tcmbench.comparison import baseline as baselines
-from tcmbench.comparison import cures, regression
+from tcmbench.comparison import best, cures, looks, regression
+from tcmbench.comparison.needed import needed
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
 from tcmbench.specs.model_set import ModelSet
@@ -38,6 +39,9 @@ class Options:
     against: Against | None = None
     """The models' counterpart; None: the baseline where there is one, else the reference."""
 
+    until_decided: bool = False
+    """Whether the report says what would decide variants that are inconclusive against the reference."""
+
 
 class Update(NamedTuple):
     """Result of an update of the baseline."""
@@ -58,18 +62,25 @@ class Update(NamedTuple):
 def check(workspace: Workspace, name: str, options: Options) -> Report:
     """Return the verdict on a set, from stored scores; with the other comparison, where it is possible.
 
+    Where the policy plans several looks, one at new scores is recorded.
+
     Raises:
         SpecError: A policy or baseline that can't be read, or nothing to judge: a gate without input must not
-            pass.
+            pass; all planned looks were taken.
         NotComparable: The baseline is another set's.
     """
+    if options.until_decided and options.against == "baseline":
+        raise SpecError(
+            "--until-decided plans data for the comparison with the reference: against the baseline nothing is added, "
+            "a model is measured again. Remove --against baseline."
+        )
     path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
-    policies = workspace.policies(measured.model_set, override=options.policy)
+    planned = workspace.policies(measured.model_set, override=options.policy)
     earlier = (
         baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
     )
-    against: Against = options.against or ("baseline" if earlier else "reference")
+    against: Against = options.against or ("baseline" if earlier and not options.until_decided else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
     if against == "reference" and not variants:
         raise SpecError(
@@ -77,6 +88,9 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             f"{workspace.shown(path)}, so there is nothing to check. To guard its models against later changes: "
             f"tcmbench check {name} --update-baseline"
         )
+    seen = looks.path_of(workspace, name)
+    look = looks.take(measured, planned, earlier=looks.read(seen), where=workspace.shown(seen))
+    policies = look.policies
     comparison = AgainstReference(measured, policy=policies.reference, names=variants) if variants else None
     where = workspace.shown(path)
     verdicts: dict[Against, list[ModelVerdict]] = {}
@@ -105,6 +119,16 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
         )
         for against, judged in verdicts.items()
     }
+    if comparison is not None:
+        judged = verdicts["reference"]
+        reports["reference"] = replace(
+            reports["reference"],
+            best=best.of_verdicts(comparison, judged),
+            look=LookTaken(look.number, look.planned, look.alpha, policies.reference.alpha),
+            needs=needed(comparison, judged) if options.until_decided else None,
+        )
+        if look.record is not None:
+            looks.write(seen, look.record)
     other = next((report for name, report in reports.items() if name != against), None)
     return replace(reports[against], other=other)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.checks.state import Place
+    from tcmbench.comparison.best import Best
     from tcmbench.comparison.cures import CureAdvice
+    from tcmbench.comparison.needed import Need
     from tcmbench.comparison.verdict import Against, ModelVerdict, Outcome
 
 RULES = {
@@ -23,6 +25,22 @@ RULES = {
     "gain": "The required gain is not reached",
 }
 """Rules with the meaning of a violation."""
+
+
+class LookTaken(NamedTuple):
+    """The look at a set that a report is of."""
+
+    number: int
+    """Number of the look, from 1."""
+
+    planned: int
+    """Planned looks; 1 without a plan."""
+
+    alpha: float
+    """Alpha of all of them together."""
+
+    alpha_now: float
+    """Alpha of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,14 @@ class Report:
 
     cure_advice: CureAdvice | None = None
     """Against the reference: the cure that worked, or the variant to try one on; None where neither applies."""
+    best: Best | None = None
+    """Against the reference: the best variant's gain, adjusted for the choice among several."""
+
+    look: LookTaken | None = None
+    """Against the reference: which of the planned looks this is."""
+
+    needs: Mapping[str, tuple[Need, ...]] | None = None
+    """Inconclusive variant → what would decide it; None where that was not requested."""
 
     other: Report | None = None
     """The other comparison, where it is possible; it doesn't affect the exit code."""

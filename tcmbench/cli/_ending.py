@@ -1,7 +1,7 @@
 """How a command ends: every exit code of the program, and its causes.
 
 0    success
-1    a regression, one that can't be ruled out, or too little gain: only from `check`, by its verdict
+1    a regression, one that can't be ruled out, or too little gain: only from `check` and `search`, by their verdict
 2    an error that the user can fix: a TcmbenchError, a wrong option, a missing score, a full disk
 3    scores that can't be compared
 70   an internal error

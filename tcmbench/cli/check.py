@@ -68,6 +68,10 @@ def command(
             show_default=False,
         ),
     ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option("--until-decided", help="Say how many items or seeds would decide what is inconclusive."),
+    ] = False,
     update_baseline: Annotated[bool, typer.Option("--update-baseline", help="Write the baseline and exit.")] = False,
     output_dir: Annotated[Path | None, _file("Write every output into this folder.")] = None,
     json: Annotated[Path | None, _file("Write JSON; - for stdout.")] = None,
@@ -80,7 +84,8 @@ def command(
 
     It reads stored scores: run `tcmbench run SET` first; with --model it measures what is missing. It answers two
     questions: did anything get worse (against the baseline), and may it ship (against the reference); the first line
-    names the one that determines the exit code.
+    names the one that determines the exit code. With --until-decided it is the second, and the report says how much
+    data would decide it; plan several looks (`looks` in the policy) before you add data and check again.
     Exits with 0: pass; 1: a regression, one that can't be ruled out, or too little gain; 2: an error or a missing
     score; 3: not comparable, as a task or the set is not that of the baseline. In GitHub Actions the job summary is
     also written.
@@ -93,6 +98,7 @@ def command(
 
     place = workspace(data)
     options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
+    options = replace(options, until_decided=until_decided)
     if model:
         if name or baseline or update_baseline or against is Against.baseline:
             raise SpecError("--model is compared with its base: remove the set, --baseline and --update-baseline.")

@@ -26,6 +26,7 @@ _CORE = (
 )  # fmt: skip
 _EXTRAS = {
     "train": (("ms-swift", "swift"), ("bitsandbytes", "bitsandbytes")),
+    "search": (("optuna", "optuna"),),
     "gpu": (
         ("deepspeed", "deepspeed"),
         ("faiss-gpu-cu12", "faiss"),

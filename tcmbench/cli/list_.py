@@ -1,4 +1,4 @@
-"""`tcmbench list KIND`: tasks, suites, models and plug-ins, without importing them."""
+"""`tcmbench list KIND`: tasks, suites, models, spaces and plug-ins, without importing them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class ListedKind(StrEnum):
     bases = "bases"
     variants = "variants"
     sets = "sets"
+    spaces = "spaces"
     miners = "miners"
     augmentations = "augmentations"
     trainers = "trainers"
@@ -55,7 +56,7 @@ class ListedKind(StrEnum):
 
 
 def command(kind: Annotated[ListedKind, typer.Argument(help="Kind to list.")], data: DataOption = None) -> None:
-    """List tasks, suites, bases, variants, sets and plug-ins."""
+    """List tasks, suites, bases, variants, sets, spaces and plug-ins."""
     place = workspace(data)
     rows = _rows(place, kind)
     width = max((len(row.name) for row in rows), default=0)
@@ -81,6 +82,10 @@ def _rows(place: Workspace, kind: ListedKind) -> list[_Row]:
             from tcmbench.specs.model_set import ModelSet
 
             return _filed(place, ModelSet, lambda s: _Row(s.name, f"suite {s.suite}", s.description))
+        case ListedKind.spaces:
+            from tcmbench.specs.space import SearchSpace
+
+            return _filed(place, SearchSpace, lambda s: _Row(s.name, f"{s.trials} trials", s.description))
         case ListedKind.variants:
             return _variants(place)
         case _:

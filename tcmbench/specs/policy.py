@@ -12,6 +12,7 @@ margin = 0.5
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_GAIN = ("required_gain", "gain_evidence")
+_REFERENCE_ONLY = ("required_gain", "gain_evidence", "looks")
+_FEWEST_DRAWS = 5
+"""Resamples in the tail of the first look's interval: with fewer its ends are those of single resamples."""
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "reference": {},
     # No gain is required of a model compared with its own earlier scores.
@@ -70,6 +73,10 @@ tasks."""
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """Probability of a false alarm. Each of the rules on kept tasks and on caps uses half of it."""
+
+    looks: int = Field(default=1, ge=1, le=10)
+    """Planned looks at the comparison with the reference, while seeds or items are added. With more than one, alpha is
+    spent over them (docs/statistics.md); they are recorded in `leaderboards/SET/looks.json`."""
 
     n_resamples: int = Field(default=10_000, ge=1_000, le=1_000_000)
     """Number of bootstrap resamples and of random flips."""
@@ -153,7 +160,9 @@ def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None
         own = rules.get(comparison, {})
         if not isinstance(own, dict):
             raise SpecError(f"{_place(where, text, comparison)}: {comparison} is a table of rules, got {own!r}")
-        applied = {n: v for n, v in shared.items() if comparison == "reference" or n not in _GAIN}
+        if comparison == "baseline" and "looks" in own:
+            raise SpecError(f"{_place(where, text, 'looks')}: looks are planned for the reference only: move it there.")
+        applied = {n: v for n, v in shared.items() if comparison == "reference" or n not in _REFERENCE_ONLY}
         merged = {**defaults, **applied, **own}
         if merged.get("required_gain") == "none":
             merged["required_gain"] = None  # TOML has no null
@@ -161,7 +170,18 @@ def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None
             policies[comparison] = Policy.model_validate(merged)
         except ValidationError as error:
             raise SpecError(_complaint(error, where, text)) from error
+        _require_resamples(policies[comparison], at=_place(where, text, "looks"))
     return Policies(policies["reference"], policies["baseline"], source)
+
+
+def _require_resamples(policy: Policy, *, at: str) -> None:
+    """Raise where the first of several looks is at an alpha that the resamples can't show."""
+    tail = policy.alpha / policy.looks**2 / 2
+    if policy.looks > 1 and tail * policy.n_resamples < _FEWEST_DRAWS:
+        raise SpecError(
+            f"{at}: {policy.looks} looks need n_resamples of at least {math.ceil(_FEWEST_DRAWS / tail):,}, as the "
+            f"first is at a small alpha; got {policy.n_resamples:,}. Raise n_resamples, or plan fewer looks."
+        )
 
 
 def _complaint(error: ValidationError, where: str, text: str | None) -> str:

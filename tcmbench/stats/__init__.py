@@ -12,7 +12,9 @@ give results in points: nothing is rescaled, except by an explicit `scale`.
     randomisation   the sign-flip test
     mcnemar         the exact test for paired binary outcomes
     multiplicity    Holm's correction
-    power           chance to pass a margin, and smallest detectable loss
+    power           chance to pass a margin, smallest detectable loss, items and seeds that a smaller one needs
+    selection       the gain of the best of several recipes; halves of items
+    looks           alpha of each of several planned looks
     forgetting      backward transfer, worst task, retention
     ranking         Borda, Pareto front, ties
     gate_evidence   all models of a task resampled together, as the gate reads them

@@ -1,4 +1,4 @@
-"""Statistical power of a comparison: the chance that an unchanged variant passes, and the smallest detectable loss.
+"""Statistical power of a comparison: the smallest detectable loss, and the items or seeds that a smaller one needs.
 
 Normal approximation for paired means: Chow, Shao, Wang and Lokhnygina, "Sample Size Calculations in Clinical Research"
 (2018), §3.1 and §3.2 (non-inferiority). The standard error is that of the interval that the gate reads.
@@ -6,10 +6,17 @@ Normal approximation for paired means: Chow, Shao, Wang and Lokhnygina, "Sample 
 
 from __future__ import annotations
 
+import math
+import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tcmbench.stats.estimates import Interval
+
+CHANCE = 0.8
+"""Chance with which a difference is to be shown."""
 
 
 class Power(NamedTuple):
@@ -36,3 +43,107 @@ def power(interval: Interval, *, margin: float) -> Power:
     if error == 0:
         return Power(1.0, 0.0)
     return Power(float(norm.cdf(margin / error - z)), (z + float(norm.ppf(0.8))) * error)
+
+
+class Noise(NamedTuple):
+    """Sources of the variance of a mean difference."""
+
+    items: float
+    """Variance of the mean due to the choice of items, in points²; divided by f with f times the items."""
+
+    seeds: float | None
+    """Variance of one training, in points²; None where it is unknown (one seed, or nothing was trained)."""
+
+    number: int
+    """Seeds of the mean."""
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean, in points."""
+        return math.sqrt(self.items + (0.0 if self.seeds is None else self.seeds / self.number))
+
+
+def error_of(interval: Interval) -> float:
+    """Return the standard error that belongs to the width of an interval."""
+    from scipy.special import ndtri
+
+    return (interval.high - interval.low) / (2 * float(ndtri((1 + interval.level) / 2)))
+
+
+def noise_of(interval: Interval, *, by_seed: Sequence[float]) -> Noise:
+    """Return the sources of the variance of a mean difference.
+
+    The variance between seeds estimates that of a training; what is left of the variance of the mean is that of the
+    items. With few seeds the split is rough. It is zero, never negative, where the seeds explain all of it.
+
+    Args:
+        interval: Interval of the mean difference; its width gives the whole variance.
+        by_seed: The mean difference of each seed.
+    """
+    whole, number = error_of(interval) ** 2, max(1, len(by_seed))
+    if number == 1:
+        return Noise(whole, None, 1)
+    seeds = statistics.variance(by_seed)
+    return Noise(max(0.0, whole - seeds / number), seeds, number)
+
+
+def smallest_loss(error: float, *, alpha: float) -> float:
+    """Return the loss whose interval at 1 − alpha excludes zero with a chance of 80%: (z + z₀.₈) × se.
+
+    It is also the smallest margin that an unchanged model passes with a chance of 80%.
+    """
+    return _reach(alpha) * error
+
+
+def error_for(distance: float, *, alpha: float) -> float:
+    """Return the standard error at which a true difference this far beyond a bound is shown with a chance of 80%."""
+    return abs(distance) / _reach(alpha)
+
+
+def items_factor(noise: Noise, *, error: float) -> float | None:
+    """Return how many times the items give a standard error, at the same seeds; None where no number does."""
+    left = error**2 - (0.0 if noise.seeds is None else noise.seeds / noise.number)
+    return noise.items / left if left > 0 else None
+
+
+def seeds_for(noise: Noise, *, error: float) -> int | None:
+    """Return how many seeds give a standard error, on the same items; None where no number does, or it is unknown."""
+    left = error**2 - noise.items
+    if noise.seeds is None or left <= 0:
+        return None
+    return max(1, math.ceil(noise.seeds / left - 1e-6))
+
+
+def allocation(variances: Sequence[float], items: Sequence[int], *, factor: float) -> list[int]:
+    """Return the items of each task with which their mean has the variance of `factor` times all items.
+
+    The fewest in total: as many as the standard deviation of the task's items demands (Neyman, "On the two different
+    aspects of the representative method", Journal of the Royal Statistical Society 97, 1934), never fewer than now.
+
+    Args:
+        variances: Variance of each task's figure at its present items.
+        items: Present items of each task.
+        factor: Factor on the items of all tasks that would be enough, at least 1.
+    """
+    from scipy.optimize import brentq
+
+    spread = [math.sqrt(variance * count) for variance, count in zip(variances, items, strict=True)]
+    aim = sum(variances) / factor
+    if factor <= 1 or aim <= 0:
+        return list(items)
+
+    def counts(scale: float) -> list[float]:
+        return [max(float(now), scale * part) for now, part in zip(items, spread, strict=True)]
+
+    def left(scale: float) -> float:
+        return sum(part**2 / count for part, count in zip(spread, counts(scale), strict=True)) - aim
+
+    most = factor * max(count / part for count, part in zip(items, spread, strict=True) if part > 0)
+    return [math.ceil(count - 1e-6) for count in counts(float(brentq(left, 0.0, most)))]
+
+
+def _reach(alpha: float) -> float:
+    """Return z at 1 − alpha / 2 plus z at 80%: 2.80 at 5%."""
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - alpha / 2) + ndtri(CHANCE))

@@ -85,7 +85,7 @@ def test_every_benchmark_is_found_by_its_file() -> None:
     """The folder is the list; what checks promises and not speed stays out."""
     found = runner.names()
     assert {"fast_retrieval", "embedding_cache", "hybrid_mining", "stats"} <= set(found)
-    assert not {"gate_simulation", "_result"} & set(found)
+    assert not {"gate_simulation", "looks_simulation", "selection_simulation", "_result"} & set(found)
 
 
 def test_a_benchmark_that_hangs_is_ended(capsys: pytest.CaptureFixture[str]) -> None:

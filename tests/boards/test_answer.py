@@ -30,7 +30,8 @@ def test_two_variants_that_can_t_be_told_apart_are_both_named(tmp_path: Path) ->
     assert {first, second} == {"one", "other"}
     assert (
         answer(built)
-        == f"Ship one of these: {first}, {second}. Their gains can’t be told apart; the first has the largest."
+        == f"Ship one of these: {first}, {second}. Their gains can’t be told apart; the first has the largest. "
+        "The largest gain, adjusted for having been chosen from 2 variants: +19.3 [+17.4, +21.2]."
     )
     assert as_text(built).zh.startswith(f"建议发布其中之一：{first}、{second}。")
 

@@ -44,6 +44,8 @@ def test_every_string_has_both_languages() -> None:
         ("models/variants", "description"),
         ("models/sets", "description"),
         ("models/sets", "title"),
+        ("models/spaces", "description"),
+        ("models/spaces", "title"),
     ],
 )
 def test_what_is_bundled_says_it_in_both_languages(folder: str, field: str) -> None:

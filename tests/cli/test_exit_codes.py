@@ -27,7 +27,7 @@ COMMANDS = {
     "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
-    "run": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
+    "run": ["demo"], "search": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
 }  # fmt: skip
 """Every command with arguments that it can be called with."""
 
@@ -56,6 +56,7 @@ _SOURCES = {
     "tcmbench.cli": ["SystemExit(code_of(call))", "typer.Exit"],
     "tcmbench.cli.check": ["typer.Exit(report.exit_code)"],
     "tcmbench.cli.doctor": ["typer.Exit(2)"],
+    "tcmbench.cli.search": ["typer.Exit(found.outcome.exit_code)"],
     # processes of our own, whose exit code is read by their parent alone
     "tcmbench.executors._worker": ["SystemExit(1)"],
     "tcmbench.trainers._runtime.leash": ["sys.exit(128 + signal.SIGTERM)"],

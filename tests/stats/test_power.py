@@ -8,7 +8,17 @@ from statsmodels.stats.power import NormalIndPower
 
 from tcmbench.stats.estimates import Interval
 from tcmbench.stats.paired import bootstrap
-from tcmbench.stats.power import power
+from tcmbench.stats.power import (
+    Noise,
+    allocation,
+    error_for,
+    error_of,
+    items_factor,
+    noise_of,
+    power,
+    seeds_for,
+    smallest_loss,
+)
 
 ERROR = 25.0 / np.sqrt(1_600)
 INTERVAL = Interval(-1.0 - 1.959964 * ERROR, -1.0 + 1.959964 * ERROR)
@@ -44,3 +54,44 @@ def test_the_formula_agrees_with_variants_that_are_drawn() -> None:
     drawn = random.choice(deltas, (2_000, 800))
     lower = drawn.mean(axis=1) - 1.959964 * drawn.std(axis=1, ddof=1) / np.sqrt(800)
     assert power(interval, margin=3.0).to_pass == pytest.approx(float((lower >= -3.0).mean()), abs=0.05)
+
+
+def test_the_sources_of_the_noise_add_up() -> None:
+    """What the seeds don't explain is the items'; more of either reaches the same standard error."""
+    noise = noise_of(Interval(-1.959964, 1.959964), by_seed=[-1.0, 0.0, 1.0])
+    assert noise.error == pytest.approx(1.0, abs=1e-6)
+    assert (noise.seeds, noise.number) == (1.0, 3)
+    assert noise.items == pytest.approx(2 / 3, abs=1e-6)
+    factor = items_factor(noise, error=0.8)
+    assert factor is not None
+    assert noise.items / factor + 1 / 3 == pytest.approx(0.64)
+    seeds = seeds_for(noise, error=0.9)
+    assert seeds is not None
+    assert noise.items + 1 / seeds <= 0.81 < noise.items + 1 / (seeds - 1)
+
+
+def test_what_items_or_seeds_can_t_reach_is_no_number() -> None:
+    """Below the noise of training no items help, below that of the items no seeds; of one seed nothing is known."""
+    noise = Noise(items=0.5, seeds=1.5, number=3)
+    assert items_factor(noise, error=0.7) is None
+    assert seeds_for(noise, error=0.7) is None
+    assert seeds_for(noise_of(Interval(-1, 1), by_seed=[0.3]), error=0.1) is None
+
+
+def test_the_smallest_loss_and_its_standard_error_invert_each_other() -> None:
+    """The formula is that of `power`."""
+    loss = power(INTERVAL, margin=1.0).smallest_seen
+    assert smallest_loss(error_of(INTERVAL), alpha=0.05) == pytest.approx(loss)
+    assert error_for(loss, alpha=0.05) == pytest.approx(error_of(INTERVAL))
+
+
+def test_items_are_added_where_their_spread_is_largest() -> None:
+    """The variance wanted is reached with fewer items than the same factor on all tasks; none is taken away."""
+    variances, items = [4.0, 1.0, 0.01], [100, 400, 1_000]
+    more = allocation(variances, items, factor=2.0)
+    reached = sum(v * now / then for v, now, then in zip(variances, items, more, strict=True))
+    assert reached == pytest.approx(sum(variances) / 2, rel=0.01)
+    assert reached <= sum(variances) / 2
+    assert more[2] == 1_000
+    assert sum(more) < 2 * sum(items)
+    assert allocation(variances, items, factor=0.5) == items

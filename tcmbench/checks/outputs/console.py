@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench.checks import texts
+from tcmbench.checks import needed_texts, texts
 
 if TYPE_CHECKING:
     from tcmbench.checks.verdict import Report
@@ -43,7 +43,8 @@ def _decided(report: Report) -> list[str]:
                 f"{model.name}: {texts.outcome(model)}",
                 *texts.aligned(texts.task_head(model), rows, indent="    "),
             ]
-    power = texts.power_line(report)
-    lines += ["", *([power] if power else []), report.headline, *([report.advice] if report.advice else [])]
+    said = [needed_texts.best_line(report), texts.power_line(report), needed_texts.look_line(report)]
+    lines += ["", *filter(None, said), *needed_texts.need_lines(report)]
+    lines += [report.headline, *([report.advice] if report.advice else [])]
     advised, block = texts.cure_advice(report), texts.cure_block(report)
     return [*lines, *([advised] if advised else []), *(["", block] if block else [])]

@@ -9,6 +9,8 @@ from tcmbench.stats.power import power
 
 if TYPE_CHECKING:
     from tcmbench.checks.verdict import Report
+    from tcmbench.comparison.best import Best
+    from tcmbench.comparison.needed import Need
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.gate import TaskVerdict
@@ -45,7 +47,29 @@ def _comparison(report: Report) -> dict[str, Json]:
         "cure_advice": None
         if report.cure_advice is None
         else {"variant": report.cure_advice.variant, "cure": report.cure_advice.cure},
+        "best": _best(report.best),
+        "look": None if report.look is None else dict(report.look._asdict()),
+        "needs": None
+        if report.needs is None
+        else {name: [_need(need) for need in needs] for name, needs in report.needs.items()},
         "models": [_model(model) for model in report.models],
+    }
+
+
+def _best(best: Best | None) -> Json:
+    return None if best is None else {"name": best.name, "of": best.of, "gain": _figure(best.gain)}
+
+
+def _need(need: Need) -> Json:
+    return {
+        "rule": need.rule,
+        "change": _figure(need.change),
+        "towards": need.towards,
+        "error": round(need.error, _DIGITS),
+        "error_needed": round(need.error_needed, _DIGITS),
+        "items": [dict(more._asdict()) for more in need.items],
+        "seeds": need.seeds,
+        "seeds_needed": need.seeds_needed,
     }
 
 

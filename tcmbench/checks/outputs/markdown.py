@@ -6,7 +6,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from tcmbench.checks import texts
+from tcmbench.checks import needed_texts, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,8 @@ def _decided(report: Report) -> list[str]:
         lines += [f"- {'❌' if level == 'error' else '⚠️'} `{rule}` {_plain(text)}" for rule, level, text in findings]
     for model in report.models:
         lines += _tasks(model)
-    for line in (texts.power_line(report), report.advice, texts.cure_advice(report)):
+    said = (needed_texts.best_line(report), texts.power_line(report), needed_texts.look_line(report))
+    for line in (*said, *needed_texts.need_lines(report), report.advice, texts.cure_advice(report)):
         lines += ["", _plain(line)] if line else []
     block = texts.cure_block(report)
     return lines + (["", "```toml", block, "```"] if block else [])

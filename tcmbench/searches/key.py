@@ -1,0 +1,60 @@
+"""The key of a search: a hash of everything that its trials and their figures depend on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcmbench import models, plugins
+from tcmbench.store import differences, key
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from tcmbench.searches.trials import Bench
+    from tcmbench.store import Json
+
+STAGE = "search 1"
+
+_FREE = frozenset({"title", "title_zh", "description", "description_zh", "policy", "trials", "hours", "seeds"})
+"""Fields of a space under which a search continues: labels, the budget, and how the winner is confirmed."""
+
+
+def search_key(bench: Bench) -> str:
+    """Return the key of a search: space, rules, revisions of tasks, reference, training data and trainer.
+
+    Raises:
+        TcmbenchError: The data or weights of a recipe are absent.
+    """
+    space, planned = bench.space, bench.planned
+    columns: list[Json] = [
+        [column.column, column.role, column.split, column.subset, planned.tasks[column.task].measured_revision]
+        for column in planned.suite.tasks
+    ]
+    return key(
+        STAGE,
+        {
+            "space": differences(space, exclude=_FREE),
+            "order": [[name, [*getattr(parameter, "choices", ())]] for name, parameter in space.parameters.items()],
+            "policy": differences(bench.policy),
+            "columns": columns,
+            "reference": models.base_model(bench.workspace, space.reference).revision,
+            "recipes": _inputs(bench),
+        },
+    )
+
+
+def _inputs(bench: Bench) -> list[Json]:
+    """Return what recipes depend on besides their fields.
+
+    This is the key of one tuned model for each base and data, in which their contents are, and each cure with its
+    revision.
+    """
+    found: dict[tuple[str, ...], Json] = {}
+    for chosen in bench.space.corners():
+        variant, cure, _ = bench.space.proposal(chosen, name="trial")
+        if (variant.base, variant.data) not in found:
+            recipe = recipe_of(bench.workspace, variant, bench.planned, download=True)
+            found[variant.base, variant.data] = tune.model_key(bench.workspace, recipe, seed=0)
+        if cure is not None and (cure.cure,) not in found:
+            found[cure.cure,] = plugins.use("cures", cure.cure, cure.options, where="cure").identity()
+    return [*found.values()]

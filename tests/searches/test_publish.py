@@ -1,0 +1,61 @@
+"""Files of a search: its data, and the recipe that is a variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+from tcmbench.errors import SpecError
+from tcmbench.records.entry import CellState, Entry
+from tcmbench.searches import publish
+from tcmbench.specs import toml
+from tcmbench.specs.variant import Variant
+from tests.searches.simulated import run, simulated
+
+if TYPE_CHECKING:
+    from tcmbench.specs.space import SearchSpace
+    from tcmbench.workspace import Workspace
+
+
+def test_a_confirmed_recipe_becomes_a_variant(place: Workspace, space: SearchSpace) -> None:
+    """The file says where it is from, and is read as what was confirmed; a file of a user's is not replaced."""
+    with simulated():
+        found = run(place, space.model_copy(update={"seeds": 2}))
+    (path,) = publish.write_recipe(found)
+    assert found.recipe is not None
+    assert toml.read(Variant, path) == found.recipe.variant
+    assert "# Gain in domain on the confirmation half: +" in path.read_text("utf-8")
+    assert publish.write_recipe(found) == (path,)
+    path.write_text('base = "mine"\ndata = "d"\n', encoding="utf-8")
+    with pytest.raises(SpecError, match="another recipe of this name exists"):
+        publish.write_recipe(found)
+    assert path.read_text("utf-8").startswith('base = "mine"')
+
+
+def test_only_a_confirmed_recipe_is_written(place: Workspace, space: SearchSpace) -> None:
+    """Whatever else was tried is on the board."""
+    with simulated():
+        found = run(place, space.model_copy(update={"policy": {"margin": 0.0}}))
+    assert found.outcome.outcome == "none_passed" or found.recipe is not None
+    with mock.patch.object(type(found.outcome), "outcome", "unconfirmed"), pytest.raises(SpecError, match="confirmed"):
+        publish.write_recipe(found)
+
+
+def test_the_data_begins_with_the_answer(place: Workspace, space: SearchSpace) -> None:
+    """Outcome and difference of the halves are there beside all trials."""
+    with simulated():
+        found = run(place, space)
+    data = publish.as_json(found.outcome)
+    assert list(data)[:3] == ["format", "outcome", "selected_minus_confirmed"]
+    assert data["outcome"] == "confirmed"
+    assert isinstance(data["trials"], list)
+    assert len(data["trials"]) == 14
+
+
+def test_cells_of_a_stopped_trial_say_so() -> None:
+    """They are no absent data, so a later board may replace them, and one with scores."""
+    entry = Entry("t", "t", "variant", states={"Tiny": CellState("pending")})
+    state = publish._stopped(entry).states["Tiny"]
+    assert (state.state, str(state.reason)) == ("pending", "the search stopped this trial after its probe")
