@@ -30,6 +30,8 @@ KINDS = {
     "candidates": "candidate lists of tasks",
     "contents": "hashes of training data",
     "leaks": "reports of leaks",
+    "general_texts": "general texts of trainings",
+    "general_vectors": "vectors of general texts by the base",
     "synthetic": "generated data",
     "boards": "rendered leaderboards",
     "failures": "reasons of failed work",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.specs.keep import Keep
 from tcmbench.specs.names import Prose, leads_outside
 from tcmbench.specs.toml import Spec
 
@@ -109,6 +110,9 @@ class Training(_VariantPart):
     save_steps: int = Field(default=200, ge=1, le=10_000_000)
     """Steps between checkpoints; an interrupted training resumes from the last one."""
 
+    keep: Keep = Keep()
+    """What is kept of the base, against forgetting: distillation on general texts, L2-SP, frozen layers …"""
+
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the trainer (devices, deepspeed, matryoshka_dims …)."""
 
@@ -203,4 +207,15 @@ class Variant(Spec):
     def _adapters_leave_token_vectors(self) -> Variant:
         if self.training.token_learning_rate is not None and self.tuner != "full":
             raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_have_no_weights_to_hold(self) -> Variant:
+        fields = {"l2_sp", "layer_decay", "frozen_layers", "frozen_tokens"}
+        set_ = [name for name in self.training.keep.model_dump(exclude_defaults=True) if name in fields]
+        if set_ and self.tuner != "full":
+            raise ValueError(
+                f"training.keep.{set_[0]} needs tuner 'full': under {self.tuner!r} the base's weights don't change. "
+                "Use a lower lora_rank, training.weight_decay or keep.distillation"
+            )
         return self

@@ -65,6 +65,17 @@ class TrainerOptions(PluginOptions):
 
 
 @dataclass(frozen=True, slots=True)
+class General:
+    """Files of the general texts that a training keeps its base's ability on (`[training.keep]`)."""
+
+    texts: Path
+    """JSON lines {query, positive} without prompts; query is empty where a row has one text."""
+
+    vectors: Path
+    """The base's vectors of all texts, row by row, as a NumPy file [texts, dimensions]."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingJob:
     """The training of one model."""
 
@@ -96,6 +107,9 @@ class TrainingJob:
 
     device: str = ""
     """cpu or cuda; empty: cuda where there is a GPU."""
+
+    general: General | None = None
+    """General texts; None where the recipe reads none."""
 
     @property
     def drops_last(self) -> bool:
@@ -219,6 +233,12 @@ class Outcome:
 
     environment: Mapping[str, str]
     """Variables that were set, and under `scrubbed` the names of those that were removed."""
+
+    general_margins: tuple[tuple[int, float], ...] = ()
+    """Step and margin on general pairs of each check of early stopping; step 0 is the base."""
+
+    stopped_after: int | None = None
+    """Step whose weights early stopping returned; None for those of the last step."""
 
 
 class Trainer(Protocol):

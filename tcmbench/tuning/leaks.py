@@ -81,24 +81,31 @@ def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
         TrainingRow(record.query(), tuple(documents[label] for label in record.labels), query_id=record.record_id)
         for record in records
     ]
-    once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
-    evaluations = [texts for task, splits in once for texts in _texts(task, splits, folder.root)]
+    evaluations = evaluation_texts(planned, trained_on=folder.root)
     found = find_leaks(rows, evaluations, patients=[record.patient_id for record in records])
     return replace(found, not_looked_into=_not_looked_into(planned))
 
 
-def _key(data: TrainingData, planned: PlannedSuite) -> str:
+def evaluation_texts(planned: PlannedSuite, *, trained_on: Path | None = None) -> list[EvaluationTexts]:
+    """Return the texts of the suite's local tasks, views of a task only once.
+
+    Args:
+        planned: The suite.
+        trained_on: Folder of the training data, whose patients are those of tasks in the same folder.
+    """
+    once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
+    return [texts for task, splits in once for texts in _texts(task, splits, trained_on)]
+
+
+def inputs_of(planned: PlannedSuite) -> dict[str, Json]:
+    """Return what the findings depend on besides the texts that leaks are looked for in."""
     columns = [column for column in planned.suite.tasks if column.task in planned.tasks]
     tasks = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in columns)
-    return key(
-        _STAGE,
-        {
-            "data": data.sha256,
-            "root": data.root.name,
-            "tasks": [list(task) for task in tasks],
-            "not_looked_into": [*_not_looked_into(planned)],
-        },
-    )
+    return {"tasks": [list(task) for task in tasks], "not_looked_into": [*_not_looked_into(planned)]}
+
+
+def _key(data: TrainingData, planned: PlannedSuite) -> str:
+    return key(_STAGE, {"data": data.sha256, "root": data.root.name, **inputs_of(planned)})
 
 
 def _not_looked_into(planned: PlannedSuite) -> tuple[str, ...]:
@@ -120,11 +127,11 @@ def _is_repeated(task: Task, splits: list[str], planned: PlannedSuite) -> bool:
     return base != task.name and others.issuperset(splits)
 
 
-def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[EvaluationTexts]:
+def _texts(task: Task, splits: list[str], trained_on: Path | None) -> Iterator[EvaluationTexts]:
     spec, path = task.spec, task.path
     if spec is None or path is None:
         return
-    same = path.resolve() == trained_on.resolve()
+    same = trained_on is not None and path.resolve() == trained_on.resolve()
     with reading.pinned(dict(task.contents)):
         read = list(layout(spec).evaluation_texts(spec.name, path, splits))
     for texts in read:

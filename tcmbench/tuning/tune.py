@@ -18,6 +18,7 @@ from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
+from tcmbench.tuning import general_texts
 from tcmbench.tuning.context import build_context
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
             "weights": weights_hash(recipe.base_dir),
             "seed": seed,
             "variant": differences(variant, include=_OF_TRAINING),
+            **({} if recipe.general is None else {"general_texts": recipe.general.key}),
         },
     )
 
@@ -224,7 +226,8 @@ def _trained(
     with failures.explained(f"variant {recipe.variant.name}, training set", place=workspace.cache):
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
-    job = _job(workspace, recipe, made, seed=seed, name=name)
+    with failures.explained(f"variant {recipe.variant.name}, general texts", place=workspace.cache):
+        job = _job(workspace, recipe, made, seed=seed, name=name)
     write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
     trainer = _trainer(recipe.variant)
     release()
@@ -267,8 +270,10 @@ def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> Non
 
 
 def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> TrainingJob:
-    from tcmbench.trainers import TrainingJob, requirements
+    from tcmbench.trainers import General, TrainingJob, requirements
     from tcmbench.trainsets.rows import read_rows
+
+    general = recipe.general
 
     return TrainingJob(
         variant=recipe.variant,
@@ -281,6 +286,7 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
         work_dir=workspace.store.path("work", name),
         dev_file=made.dev if recipe.variant.training.dev_evaluations else None,
         labels=[row.labels for row in read_rows(made.rows)],
+        general=None if general is None else General(general.path, general_texts.vectors(workspace, recipe)),
     )
 
 

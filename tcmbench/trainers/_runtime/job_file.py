@@ -39,6 +39,12 @@ class Work(BaseModel):
     checkpoint: Path | None = None
     """Weights of a finished training, or a checkpoint to resume from."""
 
+    general_texts: Path | None = None
+    """General texts; None where the recipe reads none."""
+
+    general_vectors: Path | None = None
+    """The base's vectors of them."""
+
 
 class WorkResult(BaseModel):
     """The output of a worker."""
@@ -54,6 +60,8 @@ class WorkResult(BaseModel):
     gpu_memory_mib: float = 0.0
     parity: dict[str, float] = {}
     curves: tuple[Point, ...] = ()
+    general_margins: tuple[tuple[int, float], ...] = ()
+    stopped_after: int | None = None
 
 
 def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
@@ -71,6 +79,8 @@ def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | N
         device=device,
         output=output,
         checkpoint=checkpoint,
+        general_texts=job.general.texts if job.general is not None else None,
+        general_vectors=job.general.vectors if job.general is not None else None,
     )
 
 

@@ -6,7 +6,6 @@ Its batches are computed before the first step (`batches`), so that the outcome 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,9 @@ from tcmbench.trainers._runtime import checkpoints, dropout, parity, training_lo
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
-from tcmbench.trainers._sentence_transformers import batches
+from tcmbench.trainers._sentence_transformers import batches, early_stop, layers
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
+from tcmbench.trainers._sentence_transformers.keeping import keeping
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
 from tcmbench.trainers._sentence_transformers.options import Options
@@ -57,6 +57,8 @@ def train(work: Work) -> WorkResult:
         history = _restore(model, work.checkpoint)
     else:
         history = _run_trainer(model, work, rows=rows, drawn=drawn)
+    stop = early_stop.stop_of(work.output / "run")
+    early_stop.restore(model, work.output / "run")
     ways: dict[str, NDArray[np.float32]] = {}
     if work.variant.tuner == "lora":
         ways["adapter"] = _numbers(model, work)
@@ -68,7 +70,7 @@ def train(work: Work) -> WorkResult:
     change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
     measured = parity.differences(ways, reference="evaluation")
     parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
-    times = batches.times_read(drawn, work)
+    times = batches.times_read(drawn, work, steps=stop.margins[-1].step if stop.margins else work.steps)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     return WorkResult(
         trained_parameters=trained,
@@ -77,6 +79,8 @@ def train(work: Work) -> WorkResult:
         gpu_memory_mib=gpu,
         parity={**measured, "change": change},
         curves=training_log.curves(history),
+        general_margins=((0, stop.base), *stop.margins) if stop.margins else (),
+        stopped_after=stop.stopped_after,
     )
 
 
@@ -94,6 +98,7 @@ def _prepare(model: SentenceTransformer, work: Work) -> int:
             target_modules="all-linear",
         )
         model[0].model = get_peft_model(model[0].model, settings)
+    layers.freeze(model, work.variant.training.keep, where=f"variant {work.variant.name}")
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -127,6 +132,7 @@ def _run_trainer(
     if work.dev_file is not None:
         watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // training.dev_evaluations)}
         watched["per_device_eval_batch_size"] = training.batch_size
+    kept = keeping(model, work, _loss(model, work))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run),
         num_train_epochs=1,
@@ -135,7 +141,7 @@ def _run_trainer(
         gradient_accumulation_steps=training.accumulation,
         gradient_checkpointing=training.gradient_checkpointing,
         learning_rate=training.learning_rate,
-        learning_rate_mapping=_rates(model, training.token_learning_rate),
+        learning_rate_mapping=layers.rates(model, training, where=f"variant {work.variant.name}"),
         lr_scheduler_type="cosine",
         warmup_steps=round(work.steps * training.warmup_ratio),
         weight_decay=training.weight_decay,
@@ -163,8 +169,11 @@ def _run_trainer(
         train_dataset=rows,
         eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
         evaluator=evaluator(work) if work.dev_file is not None and not loss_of(work.variant, LOSSES).scored else None,
-        loss=_loss(model, work),
-        callbacks=[log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
+        loss=kept.loss,
+        callbacks=[
+            log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero),
+            *kept.callbacks,
+        ],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     # The trainer leaves bfloat16 autocasting on the model, which would change its numbers.
@@ -193,16 +202,6 @@ def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
     if not is_static:
         model.max_seq_length = trained_length
     return np.asarray(vectors, dtype=np.float32)
-
-
-def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
-    """Return pattern of weight names → learning rate, for weights with a separate one."""
-    if token_rate is None:
-        return {}
-    first = model[0]
-    table = first.auto_model.get_input_embeddings() if hasattr(first, "auto_model") else first.embedding
-    own = {id(weight) for weight in table.parameters()}
-    return {rf"(^|\.){re.escape(name)}$": token_rate for name, weight in model.named_parameters() if id(weight) in own}
 
 
 def _dataset(work: Work, path: Path) -> Dataset:
