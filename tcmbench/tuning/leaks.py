@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 5"
+_STAGE = "leaks 6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ def inputs_of(planned: PlannedSuite) -> dict[str, Json]:
 
 
 def _key(data: TrainingData, planned: PlannedSuite) -> str:
-    return key(_STAGE, {"data": data.sha256, "root": data.root.name, **inputs_of(planned)})
+    own = sorted(task.name for task, _ in _tasks(planned) if _is_of_folder(task, data.root))
+    return key(_STAGE, {"data": data.sha256, "of_same_folder": [*own], **inputs_of(planned)})
 
 
 def _not_looked_into(planned: PlannedSuite) -> tuple[str, ...]:
@@ -131,9 +132,12 @@ def _texts(task: Task, splits: list[str], trained_on: Path | None) -> Iterator[E
     spec, path = task.spec, task.path
     if spec is None or path is None:
         return
-    same = trained_on is not None and path.resolve() == trained_on.resolve()
     with reading.pinned(dict(task.contents)):
         read = list(layout(spec).evaluation_texts(spec.name, path, splits))
     for texts in read:
-        # Patient ids mean the same patient only within one folder.
-        yield texts if same else replace(texts, patients=frozenset())
+        yield texts if _is_of_folder(task, trained_on) else replace(texts, patients=frozenset())
+
+
+def _is_of_folder(task: Task, trained_on: Path | None) -> bool:
+    """Return whether a task reads the folder of the training data: only then do equal ids mean the same patient."""
+    return trained_on is not None and task.path is not None and task.path.resolve() == trained_on.resolve()
