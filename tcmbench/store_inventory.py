@@ -30,6 +30,8 @@ KINDS = {
     "candidates": "candidate lists of tasks",
     "contents": "hashes of training data",
     "leaks": "reports of leaks",
+    "checkpoints": "models of checkpoints that are to be measured",
+    "trajectories": "measured checkpoints of trainings",
     "general_texts": "general texts of trainings",
     "general_vectors": "vectors of general texts by the base",
     "synthetic": "generated data",
@@ -56,7 +58,13 @@ _PART = re.compile(r"\..*\.part")
 _ABANDONED_SECONDS = 86_400.0
 """Seconds without a write after which a temporary folder is considered abandoned by its process."""
 
-_OWNERS = {"scores": "score.json", "models": "outcome.json", "work": OWNER, "embeddings": "space.json"}
+_OWNERS = {
+    "scores": "score.json",
+    "models": "outcome.json",
+    "trajectories": "trajectory.json",
+    "work": OWNER,
+    "embeddings": "space.json",
+}
 """Kinds whose artefacts belong to a model, and the file that names the model."""
 
 

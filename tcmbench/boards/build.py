@@ -16,6 +16,7 @@ from tcmbench.boards.public import public
 from tcmbench.boards.recommend import common_means, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
+from tcmbench.boards.trajectory import with_trajectories
 from tcmbench.comparison import ranks
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
@@ -63,6 +64,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
         for model in measured.models
     ]
+    rows = with_trajectories(rows, measured, policy=options.policies.reference)
     rows = _slice(rows, columns, comparison, options)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from tcmbench import models
@@ -12,6 +13,7 @@ from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs import entries as board_entries
+from tcmbench.runs import trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
     from tcmbench.records.cells import Cells
     from tcmbench.records.entry import Entry, State
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.trajectory import Trajectory
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> list[Entry]:
@@ -36,7 +41,7 @@ def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
     variants = workspace.variants(model_set)
     return [
         *(stored_base(workspace, base, planned) for base in bases),
-        *(stored_variant(workspace, variant, planned) for variant in variants),
+        *(stored_variant(workspace, variant, planned, reference=model_set.reference) for variant in variants),
     ]
 
 
@@ -57,8 +62,17 @@ def _is_absent(workspace: Workspace, base: Base, error: TcmbenchError) -> bool:
     return isinstance(error, ModelAbsent) and weights.state(workspace, base) == "absent"
 
 
-def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
-    """Return the entry of a variant; a column has scores if all seeds have one."""
+def stored_variant(
+    workspace: Workspace, variant: Variant, planned: PlannedSuite, *, reference: str | None = None
+) -> Entry:
+    """Return the entry of a variant; a column has scores if all seeds have one.
+
+    Args:
+        workspace: Where the store is.
+        variant: The variant.
+        planned: The suite.
+        reference: Reference of its set, for its trajectory; None leaves the trajectory out.
+    """
     tuned: list[Tuned] = []
     cells: list[Cells] = []
     untrained: list[CellState] = []
@@ -94,7 +108,22 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
         cells=cells,
         states=states,
         failure=str(failure.reason) if failure else None,
+        trajectory=_trajectory(workspace, variant, tuned, planned, reference=reference),
     )
+
+
+def _trajectory(
+    workspace: Workspace, variant: Variant, tuned: Sequence[Tuned], planned: PlannedSuite, *, reference: str | None
+) -> Trajectory | None:
+    """Return the trajectory of a variant; one that can't be read is logged, since all else can be shown."""
+    if reference is None:
+        return None
+    try:
+        with failures.explained(f"trajectory of {variant.name}"):
+            return trajectories.read(workspace, variant, tuned, planned, reference=reference)
+    except TcmbenchError as error:
+        logger.error("%s: the trajectory is not shown: %s", variant.name, error)
+        return None
 
 
 def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:

@@ -15,6 +15,7 @@ from tcmbench import models
 from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
+from tcmbench.runs import trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.specs.variant import Variant
     from tcmbench.tuning.recipe import Recipe
+    from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
 
 _MODEL_THREADS = 4
@@ -58,7 +60,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The training of one seed of a variant, or the measuring of one model."""
+    """The training of one seed of a variant, or the measuring of one model or of its checkpoints."""
 
     key: str
     """Hash of the work: equal jobs of two runs have equal keys. For a training, the key of the tuned model."""
@@ -84,10 +86,13 @@ class Job:
     after: str | None = None
     """Key of the job that it depends on; None if it can start immediately."""
 
+    of_checkpoints: bool = False
+    """Whether it measures the checkpoints of a training, on a part of each task."""
+
     @property
     def is_training(self) -> bool:
         """Whether it trains a model."""
-        return not self.columns
+        return not self.columns and not self.of_checkpoints
 
     @property
     def model(self) -> str:
@@ -171,17 +176,44 @@ class _Planner:
         tuned = tune.usable(self.workspace, recipe, seed=seed)
         if tuned is not None:
             columns = self._missing(tuned.model)
-            return self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed)
+            return [
+                *self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed),
+                *self._trajectory(recipe, seed, tuned=tuned),
+            ]
         training = self._training(recipe, seed)
         columns = self.part.of(run.measurable(recipe.base, self.planned))
         measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=training.key)
-        return [training, *measuring]
+        return [training, *measuring, *self._trajectory(recipe, seed, tuned=None)]
+
+    def _trajectory(self, recipe: Recipe, seed: int, *, tuned: Tuned | None) -> list[Job]:
+        """Return the measuring of a training's checkpoints; none where they aren't wanted, or are measured."""
+        if not recipe.variant.evaluate_checkpoints or self.part != WHOLE:
+            return []
+        reference = self.model_set.reference
+        if tuned is not None and trajectories.is_measured(self.workspace, tuned, reference, self.planned):
+            return []
+        name = tune.model_key(self.workspace, recipe, seed=seed)
+        return [
+            Job(
+                key=trajectories.job_key(name, reference, self.planned),
+                workspace=self.workspace,
+                set_name=self.model_set.name,
+                name=recipe.variant.name,
+                seed=seed,
+                columns=(),
+                needs=Needs(1, _mib(recipe.base_dir), _MODEL_THREADS),
+                after=name if tuned is None else None,
+                of_checkpoints=True,
+            )
+        ]
 
     def _is_measured(self, recipe: Recipe, seed: int) -> bool:
         """Return whether a tuned model has all its scores; its weights, which nobody will load, are not read."""
         with contextlib.suppress(DamagedArtefact):
             tuned = tune.stored(self.workspace, recipe, seed=seed)
-            return tuned is not None and not self._missing(tuned.model)
+            return (
+                tuned is not None and not self._missing(tuned.model) and not self._trajectory(recipe, seed, tuned=tuned)
+            )
         return False
 
     def _missing(self, model: Model) -> tuple[SuiteTask, ...]:

@@ -9,18 +9,20 @@ from tcmbench import models, tasks
 from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
-from tcmbench.records.events import Note, TrainingStep
+from tcmbench.records.events import Note, ScoreMeasured, TrainingStep
+from tcmbench.runs import trajectories
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
-    from tcmbench.records.events import Emit
+    from tcmbench.records.events import Emit, Event
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.runs.jobs import Job
     from tcmbench.trainers import Step
     from tcmbench.tuning.recipe import Recipe
+    from tcmbench.tuning.tune import Tuned
 
 
 def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
@@ -41,6 +43,8 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
         with failures.explained(job.model):
             if job.seed is not None and job.is_training:
                 _train(job, job.seed, emit=emit)
+            elif job.seed is not None and job.of_checkpoints:
+                _measure_checkpoints(job, job.seed, emit=emit, device=device)
             else:
                 _measure(job, emit=emit, device=device)
     except StorageError:
@@ -54,7 +58,7 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
 def note_failure(job: Job, error: TcmbenchError) -> None:
     """Store why a job failed, for each of its missing scores, or for its training."""
     store = job.workspace.store
-    if job.is_training:
+    if job.is_training or job.of_checkpoints:
         failures.note(store, job.key, error)
         return
     # A model that can't be looked up has its own reason where its scores are gathered.
@@ -88,6 +92,26 @@ def _measure(job: Job, *, emit: Emit, device: str | None) -> None:
     run.measure(job.workspace, model, columns, planned, emit=emit, device=device)
 
 
+def _measure_checkpoints(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
+    planned = _planned(job)
+    recipe = _recipe(job, planned)
+    reference = job.workspace.spec(ModelSet, job.set_name).reference
+    tuned = _tuned(job, recipe, seed)
+    trajectories.measure(
+        job.workspace, recipe, tuned, planned, reference=reference, emit=_only_progress(emit), device=device
+    )
+
+
+def _only_progress(emit: Emit) -> Emit:
+    """Return a receiver of events without those of scores: scores of a probe are none of the board's columns."""
+
+    def show(event: Event) -> None:
+        if not isinstance(event, ScoreMeasured):
+            emit(event)
+
+    return show
+
+
 def _planned(job: Job) -> PlannedSuite:
     return tasks.plan_set(job.workspace, job.workspace.spec(ModelSet, job.set_name))
 
@@ -95,12 +119,16 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    tuned = tune.usable(job.workspace, _recipe(job, planned), seed=job.seed)
+    return _tuned(job, _recipe(job, planned), job.seed).model
+
+
+def _tuned(job: Job, recipe: Recipe, seed: int) -> Tuned:
+    tuned = tune.usable(job.workspace, recipe, seed=seed)
     if tuned is None:
         raise StoreError(
             f"{job.model}: {job.workspace.cache} does not hold its model as it was trained. Run again to train it."
         )
-    return tuned.model
+    return tuned
 
 
 def _recipe(job: Job, planned: PlannedSuite) -> Recipe:

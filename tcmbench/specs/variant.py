@@ -174,6 +174,10 @@ class Variant(Spec):
     drop_leaks: bool = False
     """Whether training records that are (nearly) equal to a text of an evaluation task of the set are removed."""
 
+    evaluate_checkpoints: bool = False
+    """Whether saved checkpoints are measured on a part of each task of the suite, for gain and forgetting over the
+    steps of the training."""
+
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
     """One model is trained per seed."""
 

@@ -141,6 +141,7 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
         command=tuple(planned.command),
         environment={**planned.environment, "scrubbed": " ".join(removed)},
         general_margins=result.general_margins,
+        checkpoints={step: job.work_dir / "checkpoints" / f"step-{step}" for step in result.checkpoints},
         stopped_after=result.stopped_after,
     )
 

@@ -67,6 +67,11 @@ def check(job: TrainingJob, *, options: Options) -> None:
         )
     _refuse_batch_rule(variant, where=where)
     _refuse_keep(variant, where=where)
+    if variant.evaluate_checkpoints:
+        raise SpecError(
+            f"{where}: evaluate_checkpoints is not supported by the swift trainer, which keeps the last two "
+            'checkpoints only. Remove it, or use trainer = "sentence_transformers" for an embedding model.'
+        )
     layer_names.refuse_absent(job)
     _refuse_code(job)
     _refuse_flash_attention(job, options)

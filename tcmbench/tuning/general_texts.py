@@ -124,7 +124,7 @@ def _without_leaks(store: Store, found: GeneralTexts, planned: PlannedSuite, *, 
     if not drops or not leaking:
         return GeneralTexts(found.path, found.key, summary)
     dropped = {int(str(number)) for number in leaking}
-    rest = key(_STAGE, {"texts": found.key, "without": sorted(dropped)})
+    rest = key(_STAGE, {"texts": found.key, "without": [*sorted(dropped)]})
     with store.lock(KIND, rest):
         if not store.has(KIND, rest):
             rows = [row for number, row in enumerate(_read(found.path)) if number not in dropped]

@@ -18,7 +18,7 @@ from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
-from tcmbench.tuning import general_texts
+from tcmbench.tuning import general_texts, trajectory
 from tcmbench.tuning.context import build_context
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ _OUTCOME, _MODEL = "outcome.json", "model"
 """Parts of a tuned model that are read; the others are logs."""
 
 _STAGE = "tuned 2"
-_OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
+_OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule", "evaluate_checkpoints"})
 """Fields of a variant that a trainer reads besides `training`; the effect of the others is in the training set."""
+
+_APART = frozenset({"model_dir", "curves", "checkpoints"})
+"""Fields of an outcome that are stored otherwise than as they are."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
 """Logs that are kept with the model; `runs` is TensorBoard's."""
@@ -184,6 +187,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
+        trajectory.store_checkpoints(store, name, outcome.checkpoints)
         with store.build(KIND, name) as part:
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
@@ -193,6 +197,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                     **_facts(outcome),
                     **_owner(recipe, made, seed=seed),
                     "loss": job.requirements.loss,
+                    "steps": job.steps if outcome.stopped_after is None else outcome.stopped_after,
                     "statistics": _statistics(recipe, made, outcome),
                     "provenance": origin.model_dump(mode="json"),
                 },
@@ -301,7 +306,7 @@ def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, J
 
 def _facts(outcome: Outcome) -> dict[str, Json]:
     """Return the outcome of a training as JSON, with null for numbers that aren't finite."""
-    facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
+    facts = {name: value for name, value in asdict(outcome).items() if name not in _APART}
     curves = [point._asdict() for point in outcome.curves]
     text = json.dumps({**facts, "curves": curves})
     as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)  # noqa: TID251 - written just here

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from tcmbench.errors import SpecError, TrainingError
 from tcmbench.specs.base import Base
 from tcmbench.trainers import General, TrainingJob
 from tcmbench.trainers._runtime import general
-from tcmbench.trainers._sentence_transformers import keep_loss, start_pull
+from tcmbench.trainers._sentence_transformers import early_stop, keep_loss, start_pull
 from tests.trainers.tiny import embedding_rows, info_nce, plan, row_vectors, train_here, worker_job, write_static
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("callbacks_of_transformers")]
 
@@ -202,39 +206,59 @@ def test_resuming_is_exact(tmp_path: Path, embedding_base: Base, embedding_dir: 
     assert weights(jobs[0]) == weights(jobs[1])
 
 
-def test_early_stopping_returns_the_last_weights_within_the_bound(tmp_path: Path) -> None:
-    """It reports its checks, its result is the model of that step, and a second start ends the same."""
+@pytest.fixture
+def falling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a static base whose margin falls by the mean distance of the weights from its own."""
     write_static(tmp_path / "static")
-    unbounded = keeping(tmp_path / "all", STATIC, tmp_path / "static", rows=160, margin_loss=2.0, checks=20, count=40)
+    (start,) = load_file(next((tmp_path / "static").rglob("model.safetensors"))).values()
+
+    def measure(model: SentenceTransformer, *_: object, **__: object) -> float:
+        (weight,) = (weight.detach().numpy() for weight in model.parameters())
+        return 0.5 - float(np.abs(weight - start).mean())
+
+    monkeypatch.setattr(early_stop, "margin_of", lambda *_: 0.5)
+    monkeypatch.setattr(early_stop, "_measure", measure)
+    return tmp_path / "static"
+
+
+def test_early_stopping_returns_the_last_weights_within_the_bound(tmp_path: Path, falling: Path) -> None:
+    """It reports its checks, its result is the model of that step, and a second start ends the same."""
+    unbounded = keeping(tmp_path / "all", STATIC, falling, rows=80, margin_loss=2.0, checks=10)
     margins = [margin for _, margin in train_here(unbounded).general_margins]
-    assert len(margins) == 21
-    falls = [margins[0] - margin for margin in margins[1:]]
-    assert max(falls) > falls[0] > 0
-    bound = (falls[0] + max(falls)) / 2
-    job = keeping(tmp_path / "cut", STATIC, tmp_path / "static", rows=160, margin_loss=bound, checks=20, count=40)
+    assert len(margins) == 11
+    bound = (margins[0] - margins[4] + margins[0] - margins[5]) / 2
+    job = keeping(tmp_path / "cut", STATIC, falling, rows=80, margin_loss=bound, checks=10)
     result = train_here(job)
-    assert result.stopped_after is not None
-    assert margins[0] - dict(result.general_margins)[result.stopped_after] <= bound
-    assert margins[0] - result.general_margins[-1][1] > bound
+    assert result.stopped_after == 4
+    assert result.general_margins == tuple(enumerate(margins[:6]))
+    assert result.rows is not None
+    assert result.rows.read == 40
     first = weights(job)
     train_here(job)
     assert weights(job) == first
-    short = worker_job(
-        tmp_path, STATIC, tmp_path / "static", rows=160,
-        training={"learning_rate": 0.1, "save_steps": result.stopped_after},
-    )  # fmt: skip
-    train_here(short)
-    kept = load_file(short.work_dir / "run" / f"checkpoint-{result.stopped_after}" / "model.safetensors")
+    plain = worker_job(tmp_path, STATIC, falling, rows=80, training={"learning_rate": 0.1, "save_steps": 4})
+    with pytest.MonkeyPatch.context() as patch:
+        # the training deletes all checkpoints but the last two
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        train_here(plain)
+    (kept,) = load_file(plain.work_dir / "run" / "checkpoint-4" / "model.safetensors").values()
     (ours,) = load_file(next((job.work_dir / "model").rglob("model.safetensors"))).values()
-    assert np.array_equal(ours, next(iter(kept.values())))
+    assert np.array_equal(ours, kept)
 
 
-def test_a_bound_that_the_first_check_breaks_is_an_error(tmp_path: Path) -> None:
+def test_a_bound_that_the_first_check_breaks_is_an_error(tmp_path: Path, falling: Path) -> None:
     """No weights are within it; the message says what to change."""
-    write_static(tmp_path / "static")
-    job = keeping(tmp_path / "job", STATIC, tmp_path / "static", rows=160, margin_loss=0.0, checks=2, count=40)
+    job = keeping(tmp_path / "job", STATIC, falling, rows=80, margin_loss=0.0, checks=2)
     with pytest.raises(TrainingError, match=r"no weights are within it.*Lower training\.learning_rate"):
         train_here(job)
+
+
+def test_the_margin_is_that_of_the_dev_split() -> None:
+    """Cosine similarity to the own text minus that to the closest other one, mean over pairs."""
+    texts = general.GeneralTexts(("", "", "", ""), ((0, 1), (2, 3)), ())
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    # 1 − 0.6 for the first pair, and 0.8 − 0 for the second
+    assert early_stop.margin_of(vectors, texts) == pytest.approx((0.4 + 0.8) / 2)
 
 
 @pytest.mark.parametrize(
@@ -264,3 +288,37 @@ def test_swift_refuses_what_it_cant_keep(tmp_path: Path, embedding_base: Base, e
     swift = dataclasses.replace(job, variant=job.variant.model_copy(update={"trainer": "swift"}))
     command = plan(swift).command
     assert "embed_tokens" in command[command.index("--freeze_parameters_regex") + 1]
+
+
+@pytest.mark.parametrize("tuner", ["full", "lora"])
+def test_kept_checkpoints_are_the_models_of_their_steps(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, tuner: str
+) -> None:
+    """Four are kept beside the result, which is unchanged by that; each has the weights of its step."""
+    plain = worker_job(tmp_path, embedding_base, embedding_dir, rows=80, tuner=tuner)
+    assert train_here(plain).checkpoints == ()
+    job = dataclasses.replace(
+        plain, work_dir=tmp_path / "kept", variant=plain.variant.model_copy(update={"evaluate_checkpoints": True})
+    )
+    assert train_here(job).checkpoints == (2, 4, 6, 8)
+    assert weights(job) == weights(plain)
+    saving = plain.variant.training.model_copy(update={"save_steps": 8})
+    at_eight = dataclasses.replace(
+        plain, work_dir=tmp_path / "eight", variant=plain.variant.model_copy(update={"training": saving})
+    )
+    train_here(at_eight)
+    kept = load_file(job.work_dir / "checkpoints/step-8/model.safetensors")
+    if tuner == "full":
+        ours = load_file(at_eight.work_dir / "run/checkpoint-8/model.safetensors")
+        by_name = {name.rpartition("model.")[2]: value for name, value in ours.items()}
+        assert by_name.keys() == kept.keys()
+        assert all(np.array_equal(by_name[name], value) for name, value in kept.items())
+    final = load_file(job.work_dir / "model/model.safetensors")
+    before = load_file(embedding_dir / "model.safetensors")
+    start = {name.removeprefix("model."): value for name, value in before.items()}
+    moved = [
+        sum(float(np.abs(value - start[name]).sum()) for name, value in of_step.items())
+        for of_step in (load_file(job.work_dir / f"checkpoints/step-{step}/model.safetensors") for step in (2, 8))
+    ]
+    assert 0 < moved[0] < moved[1]
+    assert not all(np.array_equal(final[name], value) for name, value in kept.items())

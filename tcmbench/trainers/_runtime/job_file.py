@@ -39,6 +39,9 @@ class Work(BaseModel):
     checkpoint: Path | None = None
     """Weights of a finished training, or a checkpoint to resume from."""
 
+    kept_steps: tuple[int, ...] = ()
+    """Steps after which a checkpoint is kept for evaluation."""
+
     general_texts: Path | None = None
     """General texts; None where the recipe reads none."""
 
@@ -62,6 +65,8 @@ class WorkResult(BaseModel):
     curves: tuple[Point, ...] = ()
     general_margins: tuple[tuple[int, float], ...] = ()
     stopped_after: int | None = None
+    checkpoints: tuple[int, ...] = ()
+    """Steps of the models in `checkpoints/step-N`."""
 
 
 def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
@@ -79,6 +84,7 @@ def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | N
         device=device,
         output=output,
         checkpoint=checkpoint,
+        kept_steps=job.kept_steps,
         general_texts=job.general.texts if job.general is not None else None,
         general_vectors=job.general.vectors if job.general is not None else None,
     )

@@ -18,7 +18,7 @@ from tcmbench.trainers._runtime import checkpoints, dropout, parity, training_lo
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
-from tcmbench.trainers._sentence_transformers import batches, early_stop, layers
+from tcmbench.trainers._sentence_transformers import batches, early_stop, kept_weights, layers
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
 from tcmbench.trainers._sentence_transformers.keeping import keeping
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
@@ -41,15 +41,10 @@ def train(work: Work) -> WorkResult:
     import torch
     from transformers import set_seed
 
-    from tcmbench.encoders.runtime.opening import open_model
-
     set_seed(work.seed)
     where = f"variant {work.variant.name}, seed {work.seed}"
     before = parity.evaluation_numbers(work.base_dir, work.base)
-    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
-    model = model.to("cpu" if work.device == "cpu" else "cuda")
-    if work.base.architecture != "static":
-        model.max_seq_length = work.variant.training.max_length
+    model = _opened(work)
     trained = _prepare(model, work)
     rows = _dataset(work, work.train_file)
     drawn = batches.draw(rows, work)
@@ -62,9 +57,8 @@ def train(work: Work) -> WorkResult:
     ways: dict[str, NDArray[np.float32]] = {}
     if work.variant.tuner == "lora":
         ways["adapter"] = _numbers(model, work)
-        model[0].model = model[0].model.merge_and_unload()
     target = work.output / "model"
-    _save(model, work, target)
+    _save_merged(model, work, target)
     ways["memory"] = _numbers(model, work)
     ways["evaluation"] = parity.evaluation_numbers(target, work.base)
     change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
@@ -81,6 +75,35 @@ def train(work: Work) -> WorkResult:
         curves=training_log.curves(history),
         general_margins=((0, stop.base), *stop.margins) if stop.margins else (),
         stopped_after=stop.stopped_after,
+        checkpoints=_write_checkpoints(work, before=stop.stopped_after or work.steps),
+    )
+
+
+def _opened(work: Work) -> SentenceTransformer:
+    """Return the base as it is trained: in float32, on its device, cut at the length of the training."""
+    from tcmbench.encoders.runtime.opening import open_model
+
+    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
+    model = model.to("cpu" if work.device == "cpu" else "cuda")
+    if work.base.architecture != "static":
+        model.max_seq_length = work.variant.training.max_length
+    return model
+
+
+def _write_checkpoints(work: Work, *, before: int) -> tuple[int, ...]:
+    """Write the models of the kept checkpoints before the step of the result; return their steps."""
+
+    def fresh() -> SentenceTransformer:
+        model = _opened(work)
+        _prepare(model, work)
+        return model
+
+    return kept_weights.write_models(
+        work.output / "run" / kept_weights.FOLDER,
+        work.output / "checkpoints",
+        steps=[step for step in work.kept_steps if step < before],
+        fresh=fresh,
+        save=lambda model, target: _save_merged(model, work, target),
     )
 
 
@@ -173,6 +196,7 @@ def _run_trainer(
         callbacks=[
             log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero),
             *kept.callbacks,
+            kept_weights.keeper(model, run / kept_weights.FOLDER, steps=work.kept_steps),
         ],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
@@ -233,6 +257,13 @@ def _loss(model: SentenceTransformer, work: Work) -> Any:
 
 def _options(work: Work) -> Options:
     return Options.model_validate(work.variant.training.options)
+
+
+def _save_merged(model: SentenceTransformer, work: Work, target: Path) -> None:
+    """Merge any adapter into the model, and write it."""
+    if work.variant.tuner == "lora":
+        model[0].model = model[0].model.merge_and_unload()
+    _save(model, work, target)
 
 
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
