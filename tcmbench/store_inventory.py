@@ -32,6 +32,7 @@ KINDS = {
     "leaks": "reports of leaks",
     "checkpoints": "models of checkpoints that are to be measured",
     "trajectories": "measured checkpoints of trainings",
+    "choices": "checkpoints that were chosen by the gate",
     "general_texts": "general texts of trainings",
     "general_vectors": "vectors of general texts by the base",
     "synthetic": "generated data",

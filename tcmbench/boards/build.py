@@ -182,6 +182,8 @@ def _provenance(entry: Entry) -> dict[str, Text]:
     facts = {name: same(value) for name, value in entry.provenance.items()}
     if entry.leaks:
         facts["leaks"] = Text(entry.leaks.sentence("en"), entry.leaks.sentence("zh"))
+    if entry.selection:
+        facts["selection"] = Text(entry.selection.sentence("en"), entry.selection.sentence("zh"))
     return dict(sorted(facts.items()))
 
 

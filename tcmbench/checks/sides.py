@@ -85,13 +85,13 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
         return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
-        return measured(gather.stored_variant(workspace, variants[name], planned))
+        return measured(gather.stored_variant(workspace, variants[name], planned, model_set=model_set))
     if stem in variants:
         known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
         if name not in known:
             raise UnknownName.of("seed", name, known, where=f"variant {stem}")
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
-        entry = gather.stored_variant(workspace, only, planned)
+        entry = gather.stored_variant(workspace, only, planned, model_set=model_set)
         return measured(replace(entry, name=name))
     raise UnknownName.of("model", name, [*model_set.models, *variants], where=f"set {model_set.name}")
 

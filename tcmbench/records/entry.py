@@ -144,5 +144,8 @@ class Entry:
     trajectory: Trajectory | None = None
     """Scores of its checkpoints on a part of each task; None where they were not measured."""
 
+    selection: Reasons = field(default_factory=Reasons)
+    """How its checkpoint was chosen; empty for the last one."""
+
     leaks: Reasons = field(default_factory=Reasons)
     """Overlap of its training records with the tasks of the suite; empty where nothing was trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench import models
@@ -12,8 +13,8 @@ from tcmbench.models import weights
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.runs import entries as board_entries
-from tcmbench.runs import trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
@@ -41,7 +42,7 @@ def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
     variants = workspace.variants(model_set)
     return [
         *(stored_base(workspace, base, planned) for base in bases),
-        *(stored_variant(workspace, variant, planned, reference=model_set.reference) for variant in variants),
+        *(stored_variant(workspace, variant, planned, model_set=model_set) for variant in variants),
     ]
 
 
@@ -63,7 +64,7 @@ def _is_absent(workspace: Workspace, base: Base, error: TcmbenchError) -> bool:
 
 
 def stored_variant(
-    workspace: Workspace, variant: Variant, planned: PlannedSuite, *, reference: str | None = None
+    workspace: Workspace, variant: Variant, planned: PlannedSuite, *, model_set: ModelSet | None = None
 ) -> Entry:
     """Return the entry of a variant; a column has scores if all seeds have one.
 
@@ -71,7 +72,7 @@ def stored_variant(
         workspace: Where the store is.
         variant: The variant.
         planned: The suite.
-        reference: Reference of its set, for its trajectory; None leaves the trajectory out.
+        model_set: Its set, for its trajectory and the choice of a checkpoint; None: the trained model, without them.
     """
     tuned: list[Tuned] = []
     cells: list[Cells] = []
@@ -90,6 +91,11 @@ def stored_variant(
                 if one is None:
                     untrained.append(_untrained(workspace, recipe, seed=seed))
                     continue
+                if model_set is not None:
+                    one = checkpoint_choice.chosen(workspace, model_set, recipe, one, planned)
+                if one is None:
+                    untrained.append(CellState("pending", Reason.of("unchosen", seed=seed)))
+                    continue
                 tuned.append(one)
                 cells.append(run.read(workspace, one.model, planned))
     except DataAbsent as error:
@@ -101,26 +107,30 @@ def stored_variant(
     states = {column: state for one in cells for column, state in one.states.items()}
     if untrained:
         states |= dict.fromkeys([column.column for column in planned.suite.tasks], failure or untrained[0])
-    return board_entries.variant_entry(
+    entry = board_entries.variant_entry(
         variant,
         planned,
         trained=board_entries.Trained(tuned, shared),
         cells=cells,
         states=states,
         failure=str(failure.reason) if failure else None,
-        trajectory=_trajectory(workspace, variant, tuned, planned, reference=reference),
+        trajectory=_trajectory(workspace, variant, tuned, planned, model_set=model_set),
     )
+    selection = (
+        Reasons() if model_set is None else checkpoint_choice.said(workspace, model_set, variant, tuned, planned)
+    )
+    return replace(entry, selection=selection)
 
 
 def _trajectory(
-    workspace: Workspace, variant: Variant, tuned: Sequence[Tuned], planned: PlannedSuite, *, reference: str | None
+    workspace: Workspace, variant: Variant, tuned: Sequence[Tuned], planned: PlannedSuite, *, model_set: ModelSet | None
 ) -> Trajectory | None:
     """Return the trajectory of a variant; one that can't be read is logged, since all else can be shown."""
-    if reference is None:
+    if model_set is None:
         return None
     try:
         with failures.explained(f"trajectory of {variant.name}"):
-            return trajectories.read(workspace, variant, tuned, planned, reference=reference)
+            return trajectories.read(workspace, variant, tuned, planned, reference=model_set.reference)
     except TcmbenchError as error:
         logger.error("%s: the trajectory is not shown: %s", variant.name, error)
         return None

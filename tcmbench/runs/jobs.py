@@ -15,7 +15,7 @@ from tcmbench import models
 from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
-from tcmbench.runs import trajectories
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
@@ -174,23 +174,34 @@ class _Planner:
         if self._is_measured(recipe, seed):
             return []
         tuned = tune.usable(self.workspace, recipe, seed=seed)
-        if tuned is not None:
-            columns = self._missing(tuned.model)
-            return [
-                *self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed),
-                *self._trajectory(recipe, seed, tuned=tuned),
-            ]
-        training = self._training(recipe, seed)
+        checkpoints = self._trajectory(recipe, seed, tuned=tuned)
+        model = None if tuned is None else self._chosen(recipe, tuned)
+        if model is not None:
+            measuring = self._measuring(model.revision, self._missing(model), model.model_dir, name=name, seed=seed)
+            return [*measuring, *checkpoints]
+        training = [] if tuned is not None else [self._training(recipe, seed)]
+        # The model that is measured is the trained one, or is chosen after its checkpoints were measured.
+        after = (checkpoints if recipe.variant.select == "gate" else training)[0].key
         columns = self.part.of(run.measurable(recipe.base, self.planned))
-        measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=training.key)
-        return [training, *measuring, *self._trajectory(recipe, seed, tuned=None)]
+        measuring = self._measuring(after, columns, recipe.base_dir, name=name, seed=seed, after=after)
+        return [*training, *checkpoints, *measuring]
+
+    def _chosen(self, recipe: Recipe, tuned: Tuned) -> Model | None:
+        """Return the model of a training that is measured; None where its checkpoint is to be chosen yet."""
+        chosen = checkpoint_choice.chosen(self.workspace, self.model_set, recipe, tuned, self.planned)
+        return None if chosen is None else chosen.model
 
     def _trajectory(self, recipe: Recipe, seed: int, *, tuned: Tuned | None) -> list[Job]:
         """Return the measuring of a training's checkpoints; none where they aren't wanted, or are measured."""
-        if not recipe.variant.evaluate_checkpoints or self.part != WHOLE:
+        wanted = self.part == WHOLE or recipe.variant.select == "gate"
+        if not recipe.variant.evaluate_checkpoints or not wanted:
             return []
         reference = self.model_set.reference
-        if tuned is not None and trajectories.is_measured(self.workspace, tuned, reference, self.planned):
+        if (
+            tuned is not None
+            and trajectories.is_measured(self.workspace, tuned, reference, self.planned)
+            and self._chosen(recipe, tuned) is not None
+        ):
             return []
         name = tune.model_key(self.workspace, recipe, seed=seed)
         return [
@@ -211,9 +222,10 @@ class _Planner:
         """Return whether a tuned model has all its scores; its weights, which nobody will load, are not read."""
         with contextlib.suppress(DamagedArtefact):
             tuned = tune.stored(self.workspace, recipe, seed=seed)
-            return (
-                tuned is not None and not self._missing(tuned.model) and not self._trajectory(recipe, seed, tuned=tuned)
-            )
+            if tuned is None or self._trajectory(recipe, seed, tuned=tuned):
+                return False
+            model = self._chosen(recipe, tuned)
+            return model is not None and not self._missing(model)
         return False
 
     def _missing(self, model: Model) -> tuple[SuiteTask, ...]:

@@ -10,7 +10,7 @@ from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.events import Note, ScoreMeasured, TrainingStep
-from tcmbench.runs import trajectories
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
@@ -95,11 +95,14 @@ def _measure(job: Job, *, emit: Emit, device: str | None) -> None:
 def _measure_checkpoints(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
     planned = _planned(job)
     recipe = _recipe(job, planned)
-    reference = job.workspace.spec(ModelSet, job.set_name).reference
+    model_set = job.workspace.spec(ModelSet, job.set_name)
     tuned = _tuned(job, recipe, seed)
     trajectories.measure(
-        job.workspace, recipe, tuned, planned, reference=reference, emit=_only_progress(emit), device=device
+        job.workspace, recipe, tuned, planned, reference=model_set.reference, emit=_only_progress(emit), device=device
     )
+    if recipe.variant.select == "gate":
+        checkpoint_choice.choose(job.workspace, model_set, tuned, planned)
+        checkpoint_choice.chosen(job.workspace, model_set, recipe, tuned, planned)
 
 
 def _only_progress(emit: Emit) -> Emit:
@@ -119,7 +122,12 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    return _tuned(job, _recipe(job, planned), job.seed).model
+    recipe, model_set = _recipe(job, planned), job.workspace.spec(ModelSet, job.set_name)
+    tuned = _tuned(job, recipe, job.seed)
+    chosen = checkpoint_choice.chosen(job.workspace, model_set, recipe, tuned, planned, loads=True)
+    if chosen is None:
+        raise StoreError(f"{job.model}: no checkpoint was chosen yet. Run the set again.")
+    return chosen.model
 
 
 def _tuned(job: Job, recipe: Recipe, seed: int) -> Tuned:

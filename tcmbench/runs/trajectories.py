@@ -126,6 +126,13 @@ def read(
     """
     if not variant.evaluate_checkpoints or len(tuned) < len(variant.seeds):
         return None
+    return of_seeds(workspace, tuned, planned, reference=reference)
+
+
+def of_seeds(
+    workspace: Workspace, tuned: Sequence[Tuned], planned: PlannedSuite, *, reference: str
+) -> Trajectory | None:
+    """Return the measured trajectory of some seeds of a variant; None where some seed has none."""
     probe = probe_of(planned)
     by_seed = [dict(_recorded(workspace, one)) for one in tuned]
     base = run.read(workspace, models.base_model(workspace, reference), probe).scores

@@ -178,6 +178,10 @@ class Variant(Spec):
     """Whether saved checkpoints are measured on a part of each task of the suite, for gain and forgetting over the
     steps of the training."""
 
+    select: Literal["last", "gate"] = "last"
+    """Which checkpoint is the model: the last, or the last of the measured ones that passes the gate of the set on the
+    items that checkpoints are measured on."""
+
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
     """One model is trained per seed."""
 
@@ -211,6 +215,12 @@ class Variant(Spec):
     def _adapters_leave_token_vectors(self) -> Variant:
         if self.training.token_learning_rate is not None and self.tuner != "full":
             raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
+        return self
+
+    @model_validator(mode="after")
+    def _selection_needs_measured_checkpoints(self) -> Variant:
+        if self.select == "gate" and not self.evaluate_checkpoints:
+            raise ValueError('select = "gate" chooses among measured checkpoints: set evaluate_checkpoints = true')
         return self
 
     @model_validator(mode="after")

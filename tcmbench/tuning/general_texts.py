@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from tcmbench.data.general_texts import GeneralRow
     from tcmbench.records.planned_suite import PlannedSuite
-    from tcmbench.specs.variant import Variant
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.variant import Training, Variant
     from tcmbench.store import Json, Store
-    from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
 KIND, VECTORS = "general_texts", "general_vectors"
@@ -79,30 +79,34 @@ def find(workspace: Workspace, variant: Variant, planned: PlannedSuite | None) -
     return found if planned is None else _without_leaks(store, found, planned, drops=variant.drop_leaks)
 
 
-def vectors(workspace: Workspace, recipe: Recipe) -> Path:
-    """Return the file of the base's vectors of a recipe's general texts; computed once for all seeds and recipes.
+def vectors(workspace: Workspace, of: GeneralTexts, base: Base, base_dir: Path, *, training: Training) -> Path:
+    """Return the file of a base's vectors of general texts; computed once for all seeds and recipes.
+
+    Args:
+        workspace: Where the store is.
+        of: The texts.
+        base: The base.
+        base_dir: Folder of its weights.
+        training: The training that reads them.
 
     Raises:
-        TrainingError: The texts don't suit the recipe, or a vector has no direction.
-        ValueError: The recipe reads no general texts.
+        TrainingError: The texts don't suit the training, or a vector has no direction.
     """
-    if recipe.general is None:
-        raise ValueError(f"variant {recipe.variant.name} reads no general texts")
     from tcmbench.trainers._runtime import general
 
-    training, store = recipe.variant.training, workspace.store
+    store = workspace.store
     # A static base has no longest text.
-    longest = None if recipe.base.architecture == "static" else training.max_length
+    longest = None if base.architecture == "static" else training.max_length
     name = key(_VECTORS_STAGE, {
-        "texts": recipe.general.key,
-        "weights": weights_hash(recipe.base_dir),
-        "base": differences(recipe.base, exclude=LABELS),
+        "texts": of.key,
+        "weights": weights_hash(base_dir),
+        "base": differences(base, exclude=LABELS),
         "max_length": longest,
     })  # fmt: skip
-    texts = general.read(recipe.general.path, recipe.base, training.keep).texts
+    texts = general.read(of.path, base, training.keep).texts
     with store.lock(VECTORS, name):
         if not store.has(VECTORS, name):
-            computed = general.base_vectors(recipe.base_dir, recipe.base, texts, max_length=training.max_length)
+            computed = general.base_vectors(base_dir, base, texts, max_length=training.max_length)
             with store.build(VECTORS, name) as part:
                 general.write_vectors(part / _VECTORS_FILE, computed)
     return store.path(VECTORS, name) / _VECTORS_FILE

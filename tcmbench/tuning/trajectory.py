@@ -34,7 +34,7 @@ class Checkpoint(NamedTuple):
     """The model."""
 
 
-class Point(BaseModel):
+class MeasuredStep(BaseModel):
     """A measured checkpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,14 +46,14 @@ class Point(BaseModel):
     """Revision of its model, by which its scores are found."""
 
 
-class Trajectory(BaseModel):
+class TrajectoryRecord(BaseModel):
     """The record of a measured trajectory: its scores are in the store, and need no weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: str
     seed: int
-    points: tuple[Point, ...]
+    points: tuple[MeasuredStep, ...]
     """By step; the last is the tuned model."""
 
 
@@ -88,18 +88,19 @@ def checkpoints(store: Store, recipe: Recipe, name: str, *, seed: int) -> list[C
 
 
 def record(store: Store, name: str, recipe: Recipe, points: Sequence[Checkpoint], *, seed: int) -> None:
-    """Store which checkpoints were measured, and remove their weights."""
-    trajectory = Trajectory(
+    """Store which checkpoints were measured, and remove their weights unless one of them is to be chosen."""
+    trajectory = TrajectoryRecord(
         variant=recipe.variant.name,
         seed=seed,
-        points=tuple(Point(step=point.step, revision=point.model.revision) for point in points),
+        points=tuple(MeasuredStep(step=point.step, revision=point.model.revision) for point in points),
     )
     with store.build(KIND, name) as part:
         write_json(part / _FILE, trajectory.model_dump(mode="json"))
-    shutil.rmtree(store.path(CHECKPOINTS, name), ignore_errors=True)
+    if recipe.variant.select == "last":
+        shutil.rmtree(store.path(CHECKPOINTS, name), ignore_errors=True)
 
 
-def recorded(store: Store, name: str) -> Trajectory | None:
+def recorded(store: Store, name: str) -> TrajectoryRecord | None:
     """Return the record of a trajectory; None where it was not measured.
 
     Raises:
@@ -110,6 +111,6 @@ def recorded(store: Store, name: str) -> Trajectory | None:
     if folder is None:
         return None
     try:
-        return Trajectory.model_validate(read_json(folder / _FILE))
+        return TrajectoryRecord.model_validate(read_json(folder / _FILE))
     except ValidationError as error:
         raise StoreError(f"{folder / _FILE}: not what tcmbench wrote: {error}. Delete it and run again.") from error

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Store
-    from tcmbench.trainers import Outcome, Plan, Step, TrainingJob
+    from tcmbench.trainers import General, Outcome, Plan, Step, TrainingJob
     from tcmbench.trainsets.train_set import TrainSet
+    from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
@@ -275,10 +276,8 @@ def _check(workspace: Workspace, recipe: Recipe, *, seed: int, name: str) -> Non
 
 
 def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, name: str) -> TrainingJob:
-    from tcmbench.trainers import General, TrainingJob, requirements
+    from tcmbench.trainers import TrainingJob, requirements
     from tcmbench.trainsets.rows import read_rows
-
-    general = recipe.general
 
     return TrainingJob(
         variant=recipe.variant,
@@ -291,8 +290,16 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
         work_dir=workspace.store.path("work", name),
         dev_file=made.dev if recipe.variant.training.dev_evaluations else None,
         labels=[row.labels for row in read_rows(made.rows)],
-        general=None if general is None else General(general.path, general_texts.vectors(workspace, recipe)),
+        general=None if recipe.general is None else _general(workspace, recipe, recipe.general),
     )
+
+
+def _general(workspace: Workspace, recipe: Recipe, texts: GeneralTexts) -> General:
+    from tcmbench.trainers import General
+
+    training = recipe.variant.training
+    vectors = general_texts.vectors(workspace, texts, recipe.base, recipe.base_dir, training=training)
+    return General(texts.path, vectors)
 
 
 def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, Json]:

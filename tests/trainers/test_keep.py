@@ -255,7 +255,7 @@ def test_a_bound_that_the_first_check_breaks_is_an_error(tmp_path: Path, falling
 
 def test_the_margin_is_that_of_the_dev_split() -> None:
     """Cosine similarity to the own text minus that to the closest other one, mean over pairs."""
-    texts = general.GeneralTexts(("", "", "", ""), ((0, 1), (2, 3)), ())
+    texts = general.PromptedTexts(("", "", "", ""), ((0, 1), (2, 3)), ())
     vectors = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
     # 1 − 0.6 for the first pair, and 0.8 − 0 for the second
     assert early_stop.margin_of(vectors, texts) == pytest.approx((0.4 + 0.8) / 2)

@@ -16,6 +16,8 @@ from tcmbench.tuning import general_texts, tune
 from tcmbench.tuning.recipe import recipe_of, resolve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tcmbench.workspace import Workspace
 
 FILE = "general.jsonl"
@@ -31,6 +33,13 @@ def keeping(variant: Variant, **keep: Any) -> Variant:
 def key_of(place: Workspace, variant: Variant) -> str:
     """Return the key of its model."""
     return tune.model_key(place, resolve(place, variant), seed=0)
+
+
+def vectors_of(place: Workspace, variant: Variant) -> Path:
+    """Return the file of the base's vectors of its general texts."""
+    recipe = resolve(place, variant)
+    assert recipe.general is not None
+    return general_texts.vectors(place, recipe.general, recipe.base, recipe.base_dir, training=variant.training)
 
 
 def write(place: Workspace, *texts: str) -> None:
@@ -77,11 +86,11 @@ def test_vectors_are_computed_once(place: Workspace, variant: Variant, monkeypat
     from tcmbench.trainers._runtime import general
 
     write(place)
-    path = general_texts.vectors(place, resolve(place, keeping(variant)))
+    path = vectors_of(place, keeping(variant))
     vectors = general.read_vectors(path, count=9)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(9), abs=1e-5)
     monkeypatch.delattr(general, "base_vectors")
-    assert general_texts.vectors(place, resolve(place, keeping(variant, distillation=5.0))) == path
+    assert vectors_of(place, keeping(variant, distillation=5.0)) == path
 
 
 def test_an_absent_file_is_an_error(place: Workspace, variant: Variant) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.keep import Keep
 
 
-class GeneralTexts(NamedTuple):
+class PromptedTexts(NamedTuple):
     """The texts of a file, with the prompts of evaluation."""
 
     texts: tuple[str, ...]
@@ -30,7 +30,7 @@ class GeneralTexts(NamedTuple):
     """Positions of the texts that are distilled on."""
 
 
-def read(path: Path, base: Base, keep: Keep) -> GeneralTexts:
+def read(path: Path, base: Base, keep: Keep) -> PromptedTexts:
     """Return the texts of a file that `tuning.general_texts` wrote.
 
     The first rows are those of early stopping, where the recipe has it.
@@ -56,7 +56,7 @@ def read(path: Path, base: Base, keep: Keep) -> GeneralTexts:
             else:
                 distilled.extend(positions)
     _refuse_few(keep, path, pairs=len(pairs), distilled=len(distilled))
-    return GeneralTexts(tuple(texts), tuple(pairs), tuple(distilled))
+    return PromptedTexts(tuple(texts), tuple(pairs), tuple(distilled))
 
 
 def _refuse_single(positions: range, path: Path) -> None:

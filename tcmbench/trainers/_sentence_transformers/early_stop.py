@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerCallback
 
-    from tcmbench.trainers._runtime.general import GeneralTexts
+    from tcmbench.trainers._runtime.general import PromptedTexts
     from tcmbench.trainers._runtime.job_file import Work
 
 _STATE, _WEIGHTS = "general_margin.json", "within.safetensors"
 
 
-class Measured(NamedTuple):
+class MarginCheck(NamedTuple):
     """The margin on general pairs at one step."""
 
     step: int
@@ -39,14 +39,14 @@ class Stop(BaseModel):
     base: float
     """Margin of the base."""
 
-    margins: tuple[Measured, ...] = ()
+    margins: tuple[MarginCheck, ...] = ()
     """Of all checks so far; the last is below the bound where the training was stopped."""
 
     stopped_after: int | None = None
     """Step whose weights are the result; None where the training was not stopped."""
 
 
-def margin_of(vectors: NDArray[np.float32], general: GeneralTexts) -> float:
+def margin_of(vectors: NDArray[np.float32], general: PromptedTexts) -> float:
     """Return the margin on the pairs: mean cosine similarity to the own text minus that to the closest other one.
 
     Args:
@@ -59,7 +59,7 @@ def margin_of(vectors: NDArray[np.float32], general: GeneralTexts) -> float:
 
 
 def early_stop(
-    model: SentenceTransformer, work: Work, general: GeneralTexts, vectors: NDArray[np.float32], *, run: Path
+    model: SentenceTransformer, work: Work, general: PromptedTexts, vectors: NDArray[np.float32], *, run: Path
 ) -> TrainerCallback:
     """Return a callback that measures the margin and stops the training.
 
@@ -93,7 +93,7 @@ def early_stop(
                 return
             before = [measured for measured in stop_of(run, base=base).margins if measured.step < step]
             margin = _measure(model, general, own, size=work.variant.training.batch_size)
-            margins = (*before, Measured(step, margin))
+            margins = (*before, MarginCheck(step, margin))
             if margin >= bound:
                 part = run / f"{_WEIGHTS}.part"
                 save_model(model, str(part))
@@ -126,7 +126,7 @@ def restore(model: SentenceTransformer, run: Path) -> None:
         load_model(model, str(run / _WEIGHTS))
 
 
-def _measure(model: SentenceTransformer, general: GeneralTexts, own: list[int], *, size: int) -> float:
+def _measure(model: SentenceTransformer, general: PromptedTexts, own: list[int], *, size: int) -> float:
     import numpy as np
 
     texts = [general.texts[position] for position in own]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerCallback
 
-    from tcmbench.trainers._runtime.general import GeneralTexts
+    from tcmbench.trainers._runtime.general import PromptedTexts
     from tcmbench.trainers._runtime.job_file import Work
 
 
@@ -69,7 +69,7 @@ def positions(texts: Sequence[int], *, step: int, size: int, seed: int) -> NDArr
 
 
 def with_distillation(
-    model: SentenceTransformer, work: Work, loss: Any, general: GeneralTexts, vectors: NDArray[np.float32]
+    model: SentenceTransformer, work: Work, loss: Any, general: PromptedTexts, vectors: NDArray[np.float32]
 ) -> Any:
     """Return a loss module: `loss`, and in training the weighted distance to the base on the next general texts.
 
