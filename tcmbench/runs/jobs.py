@@ -181,10 +181,11 @@ class _Planner:
             return [*measuring, *checkpoints]
         training = [] if tuned is not None else [self._training(recipe, seed)]
         # The model that is measured is the trained one, or is chosen after its checkpoints were measured.
-        after = (checkpoints if recipe.variant.select == "gate" else training)[0].key
+        is_chosen = recipe.variant.select == "gate"
+        after = (checkpoints if is_chosen else training)[0].key
         columns = self.part.of(run.measurable(recipe.base, self.planned))
         measuring = self._measuring(after, columns, recipe.base_dir, name=name, seed=seed, after=after)
-        return [*training, *checkpoints, *measuring]
+        return [*training, *checkpoints, *measuring] if is_chosen else [*training, *measuring, *checkpoints]
 
     def _chosen(self, recipe: Recipe, tuned: Tuned) -> Model | None:
         """Return the model of a training that is measured; None where its checkpoint is to be chosen yet."""

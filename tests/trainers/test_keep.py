@@ -17,7 +17,7 @@ from tcmbench.specs.base import Base
 from tcmbench.trainers import General, TrainingJob
 from tcmbench.trainers._runtime import general
 from tcmbench.trainers._sentence_transformers import early_stop, keep_loss, start_pull
-from tests.trainers.tiny import embedding_rows, info_nce, plan, row_vectors, train_here, worker_job, write_static
+from tests.trainers.tiny import embedding_rows, info_nce, plan, row_vectors, train, train_here, worker_job, write_static
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -118,6 +118,21 @@ def test_the_logged_loss_is_the_sum_on_the_same_batches(
     else:
         term = np.mean(((batch @ batch.T - target @ target.T)[~np.eye(8, dtype=bool)]) ** 2)
     assert train_here(job).curves[0].loss == pytest.approx(task + 3.0 * term, abs=2e-4)
+
+
+def test_tokens_of_general_texts_are_counted(tmp_path: Path) -> None:
+    """Three batches of eight texts come on top of what the untreated training reads."""
+    write_static(tmp_path / "static")
+    plain = train_here(keeping(tmp_path / "plain", STATIC, tmp_path / "static", l2_sp=1e-9))
+    job = keeping(tmp_path / "distilled", STATIC, tmp_path / "static", distillation=1.0)
+    assert job.general is not None
+    from sentence_transformers import SentenceTransformer
+
+    read = general.read(job.general.texts, STATIC, job.variant.training.keep)
+    chosen = [keep_loss.positions(read.distilled, step=step, size=8, seed=job.seed) for step in range(3)]
+    tokenizer = SentenceTransformer(str(tmp_path / "static"), device="cpu").tokenizer
+    counted = sum(len(tokenizer.encode(read.texts[place]).ids) for batch in chosen for place in batch)
+    assert train_here(job).tokens == plain.tokens + counted
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "static"])
@@ -322,3 +337,18 @@ def test_kept_checkpoints_are_the_models_of_their_steps(
     ]
     assert 0 < moved[0] < moved[1]
     assert not all(np.array_equal(final[name], value) for name, value in kept.items())
+
+
+@pytest.mark.slow
+def test_swift_freezes_the_same_weights(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
+    """Frozen weights are the base's to the bit, and the layer above them has moved."""
+    job = keeping(tmp_path, embedding_base, embedding_dir, frozen_layers=1, frozen_tokens=True)
+    outcome = train(dataclasses.replace(job, variant=job.variant.model_copy(update={"trainer": "swift"})))
+    after = {
+        name.removeprefix("model."): value for name, value in load_file(outcome.model_dir / "model.safetensors").items()
+    }
+    for name, before in load_file(embedding_dir / "model.safetensors").items():
+        short = name.removeprefix("model.")
+        frozen = short.startswith(("layers.0.", "embed_tokens"))
+        if frozen or short.startswith("layers.1.mlp"):
+            assert np.array_equal(after[short], before) == frozen, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.trainers._runtime import general
@@ -19,6 +20,19 @@ class Keeping(NamedTuple):
 
     loss: Any
     callbacks: tuple[TrainerCallback, ...]
+
+
+def texts_read(work: Work, *, batches: int) -> Counter[str]:
+    """Return how often each general text was distilled on in the first batches of a training."""
+    keep = work.variant.training.keep
+    if work.general_texts is None or not keep.distillation:
+        return Counter()
+    texts = general.read(work.general_texts, work.base, keep)
+    return Counter(
+        texts.texts[position]
+        for batch in range(batches)
+        for position in keep_loss.positions(texts.distilled, step=batch, size=keep.texts_per_step, seed=work.seed)
+    )
 
 
 def keeping(model: SentenceTransformer, work: Work, loss: Any) -> Keeping:

@@ -20,7 +20,7 @@ from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
 from tcmbench.trainers._sentence_transformers import batches, early_stop, kept_weights, layers
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
-from tcmbench.trainers._sentence_transformers.keeping import keeping
+from tcmbench.trainers._sentence_transformers.keeping import keeping, texts_read
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
 from tcmbench.trainers._sentence_transformers.options import Options
@@ -64,12 +64,13 @@ def train(work: Work) -> WorkResult:
     change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
     measured = parity.differences(ways, reference="evaluation")
     parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
-    times = batches.times_read(drawn, work, steps=stop.margins[-1].step if stop.margins else work.steps)
+    steps = stop.margins[-1].step if stop.margins else work.steps
+    times = batches.times_read(drawn, work, steps=steps)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     return WorkResult(
         trained_parameters=trained,
         rows=TrainedRows(times.total(), repeated=times.total() - len(times), left_out=len(rows) - len(times)),
-        tokens=_tokens(model, work, times=times),
+        tokens=_tokens(model, work, times=times, steps=steps),
         gpu_memory_mib=gpu,
         parity={**measured, "change": change},
         curves=training_log.curves(history),
@@ -285,13 +286,17 @@ def _keep_architecture(base_dir: Path, target: Path) -> None:
         write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
 
 
-def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int]) -> int:
+def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int], steps: int) -> int:
     def measure(texts: list[str]) -> list[int]:
         if work.base.architecture == "static":
             return [len(e.ids) for e in model.tokenizer.encode_batch(texts)]
         return [len(ids) for ids in model.tokenizer(texts)["input_ids"]]
 
-    return count_tokens(work, measure, times=times)
+    general = texts_read(work, batches=steps * work.variant.training.accumulation)
+    lengths = measure(list(general)) if general else []
+    longest = work.variant.training.max_length
+    distilled = sum(min(length, longest) * count for length, count in zip(lengths, general.values(), strict=True))
+    return count_tokens(work, measure, times=times) + distilled
 
 
 def main(arguments: list[str]) -> None:
