@@ -36,7 +36,7 @@ class GeneralRow(NamedTuple):
 
 
 def sample(path: Path, *, count: int, columns: Mapping[str, str] | None = None) -> tuple[GeneralRow, ...]:
-    """Return the distinct rows with the lowest hashes, in the order of these hashes.
+    """Return the distinct rows with the lowest hashes, in the order of these hashes; rows with a blank text have none.
 
     Args:
         path: CSV, TSV, Parquet, JSON or JSON lines, compressed or not.
@@ -57,6 +57,8 @@ def sample(path: Path, *, count: int, columns: Mapping[str, str] | None = None) 
     lowest: dict[bytes, GeneralRow] = {}
     limit = b"\xff" * 16
     for _, row in numbered:
+        if row is None:
+            continue
         digest = hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16).digest()
         if digest >= limit:
             continue
@@ -69,8 +71,12 @@ def sample(path: Path, *, count: int, columns: Mapping[str, str] | None = None) 
     return tuple(lowest[digest] for digest in heapq.nsmallest(count, lowest))
 
 
-def _row(row: Mapping[str, object], names: Names) -> GeneralRow:
+def _row(row: Mapping[str, object], names: Names) -> GeneralRow | None:
+    """Return the texts of a row; None where one of them is blank."""
     query, positive, text = (names.find(row, column) for column in _COLUMNS)
+    used = (query, positive) if query and positive else (text,) if text else ()
+    if any(isinstance(value := row[name], str) and not value.strip() for name in used):
+        return None
     if query and positive:
         return GeneralRow(values.text(row, query), values.text(row, positive))
     if not text:

@@ -40,6 +40,14 @@ def test_single_texts_and_other_names_are_read(tmp_path: Path) -> None:
     assert sample(path, count=5, columns={"query": "from", "positive": "to"}) == (GeneralRow("问", "答"),)
 
 
+def test_rows_with_a_blank_text_are_left_out(tmp_path: Path) -> None:
+    """Nothing can be kept of them; a file of nothing else is refused."""
+    rows = [{"query": " ", "positive": "答"}, {"query": "问", "positive": "\n"}, {"query": "问", "positive": "答"}]
+    assert sample(write(tmp_path / "a.jsonl", rows), count=5) == (GeneralRow("问", "答"),)
+    with pytest.raises(DataError, match="at least one row"):
+        sample(write(tmp_path / "b.jsonl", rows[:2]), count=5)
+
+
 def test_files_without_texts_are_refused(tmp_path: Path) -> None:
     """The message names the columns."""
     with pytest.raises(BadLines, match="expected query and positive, or text"):

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,9 +32,7 @@ STATIC = Base.model_validate(
 )
 
 
-def keeping(
-    folder: Path, base: Base, base_dir: Path, *, rows: int = 24, count: int = 20, **keep: object
-) -> TrainingJob:
+def keeping(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, count: int = 20, **keep: Any) -> TrainingJob:
     """Return a job with the table `[training.keep]`, and general texts where it reads any."""
     folder.mkdir(parents=True, exist_ok=True)
     reads = {"distillation", "margin_loss"} & keep.keys()
@@ -68,7 +66,7 @@ def vectors_of(base_dir: Path, base: Base, job: TrainingJob) -> tuple[tuple[int,
 
 @pytest.mark.parametrize("keep", [{"distillation": 0.0}, {"l2_sp": 0.0}, {"layer_decay": 1.0}, {"frozen_layers": 0}])
 def test_a_weight_of_zero_is_the_untreated_training(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, float]
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, Any]
 ) -> None:
     """To the bit, also with general texts named."""
     plain = worker_job(tmp_path, embedding_base, embedding_dir)
@@ -144,7 +142,7 @@ def test_a_large_weight_stays_near_the_base(
     if kind == "static":
         write_static(base_dir)
     drift = {}
-    recipes: dict[str, dict[str, object]] = {
+    recipes: dict[str, dict[str, Any]] = {
         "plain": {"distillation": 1e-9},
         "distilled": {"distillation": 100.0},
         "pulled": {"l2_sp": 5.0, "distillation": 1e-9},
@@ -183,7 +181,7 @@ def test_the_pull_is_a_share_of_the_way(share: float, expected: float) -> None:
     "keep", [{"frozen_layers": 1}, {"frozen_tokens": True}, {"frozen_layers": 2, "frozen_tokens": True}]
 )
 def test_frozen_weights_are_the_base(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, object]
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, Any]
 ) -> None:
     """Frozen weights are the base's to the bit, and all others have moved."""
     job = keeping(tmp_path, embedding_base, embedding_dir, **keep)
@@ -212,7 +210,7 @@ def test_lower_layers_learn_more_slowly(tmp_path: Path, embedding_base: Base, em
     "keep",
     [{"distillation": 1.0}, {"distillation": 1.0, "distance": "relational"}, {"l2_sp": 2.0}, {"layer_decay": 0.5}],
 )
-def test_resuming_is_exact(tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, object]) -> None:
+def test_resuming_is_exact(tmp_path: Path, embedding_base: Base, embedding_dir: Path, keep: dict[str, Any]) -> None:
     """From a checkpoint on, the same texts are distilled on and the pull has the same start."""
     jobs = [keeping(tmp_path / name, embedding_base, embedding_dir, rows=80, **keep) for name in ("whole", "cut")]
     train_here(jobs[0])
@@ -285,7 +283,7 @@ def test_the_margin_is_that_of_the_dev_split() -> None:
     ],
 )
 def test_settings_of_absent_layers_are_refused(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, static: bool, keep: dict[str, object], expected: str
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, static: bool, keep: dict[str, Any], expected: str
 ) -> None:
     """Before anything starts."""
     job = keeping(tmp_path, STATIC if static else embedding_base, embedding_dir, **keep)
