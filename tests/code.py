@@ -37,6 +37,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "tcmbench.models.vocabulary.scripts",
         "tcmbench.models.vocabulary.tokenizer_json",
     ),
+    "general_texts": ("tcmbench.tuning.general_texts._STAGE",),
+    "general_vectors": ("tcmbench.tuning.general_texts._VECTORS_STAGE",),
     "leaks": ("tcmbench.tuning.leaks._STAGE",),
     "models": ("tcmbench.models.revisions._STAGE", "tcmbench.encoders.runtime.cached_encoder"),
     "scores": ("tcmbench.evaluation.evaluate._REVISION",),

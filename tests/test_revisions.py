@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from tcmbench.specs.base import Base
+from tcmbench.specs.keep import Keep
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
 from tests.code import Maker, bare, digest, makers, reach
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 GOLDEN = Path(__file__).with_name("golden") / "revisions.json"
-SPECS: tuple[type[BaseModel], ...] = (Base, Variant, Training, NegativesSpec, AugmentationSpec, TaskSpec)
+SPECS: tuple[type[BaseModel], ...] = (Base, Variant, Training, Keep, NegativesSpec, AugmentationSpec, TaskSpec)
 """Specs of which keys hold what differs from the defaults."""
 
 RECORD = "pytest tests/test_revisions.py --update-golden"

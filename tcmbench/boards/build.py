@@ -18,6 +18,7 @@ from tcmbench.boards.public import public
 from tcmbench.boards.recommend import of_search, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same
+from tcmbench.boards.trajectory import with_trajectories
 from tcmbench.comparison import cures, looks, ranks
 from tcmbench.comparison.best import adjusted
 from tcmbench.comparison.measured import measured_set
@@ -71,6 +72,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
         for model in measured.models
     ]
+    rows = with_trajectories(rows, measured, policy=options.policies.reference)
     rows = _slice(rows, columns, comparison, options)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)
@@ -205,6 +207,8 @@ def _provenance(entry: Entry) -> dict[str, Text]:
     facts = {name: same(value) for name, value in entry.provenance.items()}
     if entry.leaks:
         facts["leaks"] = Text(entry.leaks.sentence("en"), entry.leaks.sentence("zh"))
+    if entry.selection:
+        facts["selection"] = Text(entry.selection.sentence("en"), entry.selection.sentence("zh"))
     return dict(sorted(facts.items()))
 
 

@@ -16,13 +16,14 @@ from tcmbench.boards import texts
 from tcmbench.boards.cure_facts import facts
 from tcmbench.boards.digits import in_hundredths, short
 from tcmbench.boards.texts import clip, metric_name, named
+from tcmbench.specs.suite import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.boards.cells import Cell, Difference, ItemChange, ShownEstimate
     from tcmbench.boards.columns import ColumnFigure
-    from tcmbench.boards.table import BoardRow, Table, TaskColumn
+    from tcmbench.boards.table import BoardRow, StepPoint, Table, TaskColumn
     from tcmbench.boards.texts import Text
     from tcmbench.records.entry import TrainingPoint
     from tcmbench.stats.gate import Verdict
@@ -258,6 +259,9 @@ def _details(
         "cells": {name: [cell.get(name) for cell in cells] for name in names},
         "notes": [_both(figure.note.clipped(400)) for figure in figures],
     }
+    if row.trajectory:
+        found["trajectory"] = _trajectory(row.trajectory)
+        found["probe"] = row.probe_items
     if row.gate and row.gate.reasons:
         found["gate"] = [_both(reason.clipped(300)) for reason in row.gate.reasons]
     if row.since_baseline and row.since_baseline.reasons:
@@ -353,6 +357,17 @@ def _training(seeds: Mapping[int, Sequence[TrainingPoint]], *, limit: int) -> Js
         }
         first = first or series
     return found
+
+
+def _trajectory(points: Sequence[StepPoint]) -> Json:
+    """Return series of the changes in points, in the form of one seed's training curves; the reference is step 0."""
+    series: dict[str, Json] = {"step": [0, *(point.step for point in points)]}
+    for role in ROLES:
+        changes = [point.of(role) for point in points]
+        if any(change is not None for change in changes):
+            values = [None if change is None else round(change.value, 2) for change in changes]
+            series[f"over_steps_{role}"] = [0.0, *values]
+    return {"0": series}
 
 
 def _curve(points: Sequence[TrainingPoint], *, limit: int) -> dict[str, Json]:

@@ -182,6 +182,30 @@ class GateOutcome:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class StepPoint:
+    """Change of a variant from the reference after a step of its training, on a part of each task's items."""
+
+    step: int
+    """Optimiser steps."""
+
+    in_domain: ShownEstimate | None = None
+    """Mean change over the in_domain tasks, in points; None where there is none."""
+
+    held_out: ShownEstimate | None = None
+    """Mean change over the held_out tasks."""
+
+    general: ShownEstimate | None = None
+    """Backward transfer."""
+
+    passed: bool = False
+    """Whether this model would pass the gate on these items."""
+
+    def of(self, role: Role) -> ShownEstimate | None:
+        """Return the mean change over the tasks of a role."""
+        return {"in_domain": self.in_domain, "held_out": self.held_out, "general": self.general}[role]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class BoardRow:
     """One model."""
 
@@ -214,6 +238,12 @@ class BoardRow:
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
     cure: CureEffect | None = None
     """Of a cure, what it does to the variants that it is made from; None for other rows."""
+
+    trajectory: tuple[StepPoint, ...] = Field(default=(), exclude=True)
+    """Measured checkpoints, by step; the last is the variant itself."""
+
+    probe_items: int = Field(default=0, exclude=True)
+    """Most items per task of its trajectory."""
 
     @property
     def complete(self) -> bool:

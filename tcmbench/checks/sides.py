@@ -87,7 +87,7 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         cells, settings = run.read(workspace, model, planned), models.trained_elsewhere(workspace, model.base)
         return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
-        return measured(gather.stored_variant(workspace, variants[name], planned))
+        return measured(gather.stored_variant(workspace, variants[name], planned, model_set=model_set))
     if name in cures:
         return measured(stored_cure(workspace, cures[name], model_set, planned))
     if stem in variants:
@@ -95,7 +95,7 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         if name not in known:
             raise UnknownName.of("seed", name, known, where=f"variant {stem}")
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
-        entry = gather.stored_variant(workspace, only, planned)
+        entry = gather.stored_variant(workspace, only, planned, model_set=model_set)
         return measured(replace(entry, name=name))
     if stem in cures and (only_seed := seed_of(workspace, cures[stem], model_set, planned, seed)) is not None:
         return measured(replace(only_seed, name=name))

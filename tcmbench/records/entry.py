@@ -13,6 +13,7 @@ from tcmbench.records.reason import Reason, Reasons
 
 if TYPE_CHECKING:
     from tcmbench.records.score import Score
+    from tcmbench.records.trajectory import Trajectory
     from tcmbench.store import Json
 
 Kind = Literal["baseline", "base", "variant"]
@@ -145,6 +146,12 @@ class Entry:
 
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Provenance: command, commit, hardware, data hashes, package versions."""
+
+    trajectory: Trajectory | None = None
+    """Scores of its checkpoints on a part of each task; None where they were not measured."""
+
+    selection: Reasons = field(default_factory=Reasons)
+    """How its checkpoint was chosen; empty for the last one."""
 
     leaks: Reasons = field(default_factory=Reasons)
     """Overlap of its training records with the tasks of the suite; empty where nothing was trained."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcmbench.records.entry import Kind, State
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.trajectory import Trajectory
     from tcmbench.specs.base import Base
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
@@ -68,6 +69,7 @@ def variant_entry(
     cells: Sequence[Cells],
     states: Mapping[str, CellState],
     failure: str | None,
+    trajectory: Trajectory | None = None,
 ) -> Entry:
     """Return the entry of a variant: one score per seed on every column that all its seeds have.
 
@@ -78,6 +80,7 @@ def variant_entry(
         cells: Their cells, in the same order.
         states: Column → why there is no score, for columns that some seed lacks.
         failure: Why it could not be trained; None if it was.
+        trajectory: Scores of its checkpoints.
     """
     columns = [column.column for column in planned.suite.tasks]
     complete = [c for c in columns if cells and c not in states and all(c in one.scores for one in cells)]
@@ -95,6 +98,7 @@ def variant_entry(
         training={one.model.seed: _curve(one) for one in trained.tuned},
         failure=failure,
         provenance={**provenance(cells), **_training_provenance(trained)},
+        trajectory=trajectory,
         leaks=trained.leaks if trained.tuned else Reasons(),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcmbench import models
@@ -11,6 +13,7 @@ from tcmbench.models.weights import is_absent_base
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs.cured import stored_cure
 from tcmbench.runs.part import WHOLE, Part
@@ -24,11 +27,14 @@ if TYPE_CHECKING:
     from tcmbench.records.cells import Cells
     from tcmbench.records.entry import Entry, State
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.records.trajectory import Trajectory
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> list[Entry]:
@@ -37,7 +43,7 @@ def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
     variants, cures = workspace.variants(model_set), workspace.cures(model_set)
     return [
         *(stored_base(workspace, base, planned) for base in bases),
-        *(stored_variant(workspace, variant, planned) for variant in variants),
+        *(stored_variant(workspace, variant, planned, model_set=model_set) for variant in variants),
         *(stored_cure(workspace, cure, model_set, planned) for cure in cures),
     ]
 
@@ -54,8 +60,17 @@ def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entr
     return board_entries.base_entry(model, cells, settings=settings)
 
 
-def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
-    """Return the entry of a variant; a column has scores if all seeds have one."""
+def stored_variant(
+    workspace: Workspace, variant: Variant, planned: PlannedSuite, *, model_set: ModelSet | None = None
+) -> Entry:
+    """Return the entry of a variant; a column has scores if all seeds have one.
+
+    Args:
+        workspace: Where the store is.
+        variant: The variant.
+        planned: The suite.
+        model_set: Its set, for its trajectory and the choice of a checkpoint; None: the trained model, without them.
+    """
     tuned: list[Tuned] = []
     cells: list[Cells] = []
     untrained: list[CellState] = []
@@ -73,6 +88,11 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
                 if one is None:
                     untrained.append(_untrained(workspace, recipe, seed=seed))
                     continue
+                if model_set is not None:
+                    one = checkpoint_choice.chosen(workspace, model_set, recipe, one, planned)
+                if one is None:
+                    untrained.append(CellState("pending", Reason.of("unchosen", seed=seed)))
+                    continue
                 tuned.append(one)
                 cells.append(run.read(workspace, one.model, planned))
     except DataAbsent as error:
@@ -84,14 +104,33 @@ def stored_variant(workspace: Workspace, variant: Variant, planned: PlannedSuite
     states = {column: state for one in cells for column, state in one.states.items()}
     if untrained:
         states |= dict.fromkeys([column.column for column in planned.suite.tasks], failure or untrained[0])
-    return board_entries.variant_entry(
+    entry = board_entries.variant_entry(
         variant,
         planned,
         trained=board_entries.Trained(tuned, shared),
         cells=cells,
         states=states,
         failure=str(failure.reason) if failure else None,
+        trajectory=_trajectory(workspace, variant, tuned, planned, model_set=model_set),
     )
+    selection = (
+        Reasons() if model_set is None else checkpoint_choice.said(workspace, model_set, variant, tuned, planned)
+    )
+    return replace(entry, selection=selection)
+
+
+def _trajectory(
+    workspace: Workspace, variant: Variant, tuned: Sequence[Tuned], planned: PlannedSuite, *, model_set: ModelSet | None
+) -> Trajectory | None:
+    """Return the trajectory of a variant; one that can't be read is logged, since all else can be shown."""
+    if model_set is None:
+        return None
+    try:
+        with failures.explained(f"trajectory of {variant.name}"):
+            return trajectories.read(workspace, variant, tuned, planned, reference=model_set.reference)
+    except TcmbenchError as error:
+        logger.error("%s: the trajectory is not shown: %s", variant.name, error)
+        return None
 
 
 def _untrained(workspace: Workspace, recipe: Recipe, *, seed: int) -> CellState:

@@ -15,6 +15,7 @@ from tcmbench import models
 from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.specs.variant import Variant
     from tcmbench.treatment.treatment import Treatment
+    from tcmbench.tuning.tune import Tuned
     from tcmbench.workspace import Workspace
 
 _MODEL_THREADS = 4
@@ -61,7 +63,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The training of one seed of a variant, the making of a model of a cure, or the measuring of one model."""
+    """The training of one seed of a variant, the making of a model of a cure, or a measuring: of a model or its checkpoints."""
 
     key: str
     """Hash of the work: equal jobs of two runs have equal keys. For a training or making, the key of the model."""
@@ -90,9 +92,12 @@ class Job:
     is_cure: bool = False
     """Whether the model is that of a cure."""
 
+    of_checkpoints: bool = False
+    """Whether it measures the checkpoints of a training, on a part of each task."""
+
     @property
     def is_measuring(self) -> bool:
-        """Whether it measures a model, which exists when it starts; else it trains or makes one."""
+        """Whether it measures a model on columns of the suite."""
         return bool(self.columns)
 
     @property
@@ -227,19 +232,59 @@ class _Planner:
         if self._is_measured(recipe, seed):
             return []
         tuned = tune.usable(self.workspace, recipe, seed=seed)
-        if tuned is not None:
-            columns = self._missing(tuned.model)
-            return self._measuring(tuned.model.revision, columns, tuned.model.model_dir, name=name, seed=seed)
-        training = self._training(recipe, seed)
+        checkpoints = self._trajectory(recipe, seed, tuned=tuned)
+        model = None if tuned is None else self._chosen(recipe, tuned)
+        if model is not None:
+            measuring = self._measuring(model.revision, self._missing(model), model.model_dir, name=name, seed=seed)
+            return [*measuring, *checkpoints]
+        training = [] if tuned is not None else [self._training(recipe, seed)]
+        # The model that is measured is the trained one, or is chosen after its checkpoints were measured.
+        is_chosen = recipe.variant.select == "gate"
+        after = (checkpoints if is_chosen else training)[0].key
         columns = self.part.of(run.measurable(recipe.base, self.planned))
-        measuring = self._measuring(training.key, columns, recipe.base_dir, name=name, seed=seed, after=(training.key,))
-        return [training, *measuring]
+        measuring = self._measuring(after, columns, recipe.base_dir, name=name, seed=seed, after=(after,))
+        return [*training, *checkpoints, *measuring] if is_chosen else [*training, *measuring, *checkpoints]
+
+    def _chosen(self, recipe: Recipe, tuned: Tuned) -> Model | None:
+        """Return the model of a training that is measured; None where its checkpoint is to be chosen yet."""
+        chosen = checkpoint_choice.chosen(self.workspace, self.model_set, recipe, tuned, self.planned)
+        return None if chosen is None else chosen.model
+
+    def _trajectory(self, recipe: Recipe, seed: int, *, tuned: Tuned | None) -> list[Job]:
+        """Return the measuring of a training's checkpoints; none where they aren't wanted, or are measured."""
+        wanted = self.part == WHOLE or recipe.variant.select == "gate"
+        if not recipe.variant.evaluate_checkpoints or not wanted:
+            return []
+        reference = self.model_set.reference
+        if (
+            tuned is not None
+            and trajectories.is_measured(self.workspace, tuned, reference, self.planned)
+            and self._chosen(recipe, tuned) is not None
+        ):
+            return []
+        name = tune.model_key(self.workspace, recipe, seed=seed)
+        return [
+            Job(
+                key=trajectories.job_key(name, reference, self.planned),
+                workspace=self.workspace,
+                set_name=self.model_set.name,
+                name=recipe.variant.name,
+                seed=seed,
+                columns=(),
+                needs=Needs(1, _mib(recipe.base_dir), _MODEL_THREADS),
+                after=() if tuned is not None else (name,),
+                of_checkpoints=True,
+            )
+        ]
 
     def _is_measured(self, recipe: Recipe, seed: int) -> bool:
         """Return whether a tuned model has all its scores; its weights, which nobody will load, are not read."""
         with contextlib.suppress(DamagedArtefact):
             tuned = tune.stored(self.workspace, recipe, seed=seed)
-            return tuned is not None and not self._missing(tuned.model)
+            if tuned is None or self._trajectory(recipe, seed, tuned=tuned):
+                return False
+            model = self._chosen(recipe, tuned)
+            return model is not None and not self._missing(model)
         return False
 
     def _missing(self, model: Model) -> tuple[SuiteTask, ...]:

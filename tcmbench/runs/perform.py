@@ -9,7 +9,8 @@ from tcmbench import models, tasks
 from tcmbench.errors import StorageError, StoreError, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
-from tcmbench.records.events import MakingStarted, Note, TrainingStep
+from tcmbench.records.events import MakingStarted, Note, ScoreMeasured, TrainingStep
+from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.treatment import treat
 from tcmbench.treatment.treatment import Input, resolve
@@ -17,13 +18,14 @@ from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
-    from tcmbench.records.events import Emit
+    from tcmbench.records.events import Emit, Event
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.runs.jobs import Job
     from tcmbench.trainers import Step
     from tcmbench.treatment.treatment import Treatment
     from tcmbench.tuning.recipe import Recipe
+    from tcmbench.tuning.tune import Tuned
 
 
 def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
@@ -42,7 +44,9 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
     """
     try:
         with failures.explained(job.model):
-            if job.seed is not None and not job.is_measuring:
+            if job.seed is not None and job.of_checkpoints:
+                _measure_checkpoints(job, job.seed, emit=emit, device=device)
+            elif job.seed is not None and not job.is_measuring:
                 _build(job, job.seed, emit=emit, device=device)
             else:
                 _measure(job, emit=emit, device=device)
@@ -72,7 +76,8 @@ def note_failure(job: Job, error: TcmbenchError) -> None:
 
 def is_taken(job: Job) -> bool:
     """Return whether another process is performing the training or making; False for measuring jobs."""
-    return not job.is_measuring and job.workspace.store.is_locked(job.kind, job.key)
+    builds = not job.is_measuring and not job.of_checkpoints
+    return builds and job.workspace.store.is_locked(job.kind, job.key)
 
 
 def _build(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
@@ -98,6 +103,29 @@ def _measure(job: Job, *, emit: Emit, device: str | None) -> None:
     run.measure(job.workspace, model, columns, planned, emit=emit, device=device)
 
 
+def _measure_checkpoints(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
+    planned = _planned(job)
+    recipe = _recipe(job, planned)
+    model_set = job.workspace.spec(ModelSet, job.set_name)
+    tuned = _tuned(job, recipe, seed)
+    trajectories.measure(
+        job.workspace, recipe, tuned, planned, reference=model_set.reference, emit=_only_progress(emit), device=device
+    )
+    if recipe.variant.select == "gate":
+        checkpoint_choice.choose(job.workspace, model_set, tuned, planned)
+        checkpoint_choice.chosen(job.workspace, model_set, recipe, tuned, planned)
+
+
+def _only_progress(emit: Emit) -> Emit:
+    """Return a receiver of events without those of scores: scores of a probe are none of the board's columns."""
+
+    def show(event: Event) -> None:
+        if not isinstance(event, ScoreMeasured):
+            emit(event)
+
+    return show
+
+
 def _planned(job: Job) -> PlannedSuite:
     return tasks.plan_set(job.workspace, job.workspace.spec(ModelSet, job.set_name))
 
@@ -105,13 +133,30 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    source = _treatment(job, planned) if job.is_cure else _recipe(job, planned)
-    model = treat.usable_input(job.workspace, Input(source, job.seed))
-    if model is None:
-        raise StoreError(
-            f"{job.model}: {job.workspace.cache} does not hold its model as it was written. Run again to rebuild it."
-        )
-    return model
+    if job.is_cure:
+        made = treat.usable_input(job.workspace, Input(_treatment(job, planned), job.seed))
+        if made is None:
+            raise _gone(job)
+        return made
+    recipe, model_set = _recipe(job, planned), job.workspace.spec(ModelSet, job.set_name)
+    tuned = _tuned(job, recipe, job.seed)
+    chosen = checkpoint_choice.chosen(job.workspace, model_set, recipe, tuned, planned, loads=True)
+    if chosen is None:
+        raise StoreError(f"{job.model}: no checkpoint was chosen yet. Run the set again.")
+    return chosen.model
+
+
+def _tuned(job: Job, recipe: Recipe, seed: int) -> Tuned:
+    tuned = tune.usable(job.workspace, recipe, seed=seed)
+    if tuned is None:
+        raise _gone(job)
+    return tuned
+
+
+def _gone(job: Job) -> StoreError:
+    return StoreError(
+        f"{job.model}: {job.workspace.cache} does not hold its model as it was written. Run again to rebuild it."
+    )
 
 
 def _treatment(job: Job, planned: PlannedSuite) -> Treatment:

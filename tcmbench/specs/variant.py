@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tcmbench.specs.keep import Keep
 from tcmbench.specs.names import Prose, leads_outside
 from tcmbench.specs.toml import Spec
 
@@ -109,6 +110,9 @@ class Training(_VariantPart):
     save_steps: int = Field(default=200, ge=1, le=10_000_000)
     """Steps between checkpoints; an interrupted training resumes from the last one."""
 
+    keep: Keep = Keep()
+    """What is kept of the base, against forgetting: distillation on general texts, L2-SP, frozen layers …"""
+
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the trainer (devices, deepspeed, matryoshka_dims …)."""
 
@@ -170,6 +174,14 @@ class Variant(Spec):
     drop_leaks: bool = False
     """Whether training records that are (nearly) equal to a text of an evaluation task of the set are removed."""
 
+    evaluate_checkpoints: bool = False
+    """Whether saved checkpoints are measured on a part of each task of the suite, for gain and forgetting over the
+    steps of the training."""
+
+    select: Literal["last", "gate"] = "last"
+    """Which checkpoint is the model: the last, or the last of the measured ones that passes the gate of the set on the
+    items that checkpoints are measured on."""
+
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
     """One model is trained per seed."""
 
@@ -203,4 +215,21 @@ class Variant(Spec):
     def _adapters_leave_token_vectors(self) -> Variant:
         if self.training.token_learning_rate is not None and self.tuner != "full":
             raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
+        return self
+
+    @model_validator(mode="after")
+    def _selection_needs_measured_checkpoints(self) -> Variant:
+        if self.select == "gate" and not self.evaluate_checkpoints:
+            raise ValueError('select = "gate" chooses among measured checkpoints: set evaluate_checkpoints = true')
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_have_no_weights_to_hold(self) -> Variant:
+        fields = {"l2_sp", "layer_decay", "frozen_layers", "frozen_tokens"}
+        set_ = [name for name in self.training.keep.model_dump(exclude_defaults=True) if name in fields]
+        if set_ and self.tuner != "full":
+            raise ValueError(
+                f"training.keep.{set_[0]} needs tuner 'full': under {self.tuner!r} the base's weights don't change. "
+                "Use a lower lora_rank, training.weight_decay or keep.distillation"
+            )
         return self

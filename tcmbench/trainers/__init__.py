@@ -7,7 +7,7 @@ base's, and the folder that evaluation loads gives the same numbers as training 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from tcmbench import plugins
@@ -53,6 +53,9 @@ class Loss:
     separated already. Such a loss is checked for zeros only at the end of the training."""
 
 
+KEPT_CHECKPOINTS = 4
+"""Checkpoints that a training keeps for evaluation, evenly spread; its result is the last point."""
+
 LossT = TypeVar("LossT", bound=Loss)
 
 
@@ -62,6 +65,17 @@ class TrainerOptions(PluginOptions):
     def device_count(self) -> int:
         """Return how many devices train in parallel, each with its own batch."""
         return 1
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """Files of the general texts that a training keeps its base's ability on (`[training.keep]`)."""
+
+    texts: Path
+    """JSON lines {query, positive} without prompts; query is empty where a row has one text."""
+
+    vectors: Path
+    """The base's vectors of all texts, row by row, as a NumPy file [texts, dimensions]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,9 @@ class TrainingJob:
     device: str = ""
     """cpu or cuda; empty: cuda where there is a GPU."""
 
+    general: General | None = None
+    """General texts; None where the recipe reads none."""
+
     @property
     def drops_last(self) -> bool:
         """Whether an incomplete last batch is left out.
@@ -117,6 +134,15 @@ class TrainingJob:
         batches = share // training.batch_size if self.drops_last else -(-share // training.batch_size)
         steps = -(-batches // training.accumulation)
         return min(steps, training.max_steps or steps)
+
+    @property
+    def kept_steps(self) -> tuple[int, ...]:
+        """Steps after which a checkpoint is kept for evaluation, ascending, without the last; empty without any."""
+        if not self.variant.evaluate_checkpoints:
+            return ()
+        parts = KEPT_CHECKPOINTS + 1
+        steps = {self.steps * part // parts for part in range(1, parts)}
+        return tuple(sorted(steps - {0, self.steps}))
 
     @property
     def examples(self) -> int:
@@ -219,6 +245,15 @@ class Outcome:
 
     environment: Mapping[str, str]
     """Variables that were set, and under `scrubbed` the names of those that were removed."""
+
+    general_margins: tuple[tuple[int, float], ...] = ()
+    """Step and margin on general pairs of each check of early stopping; step 0 is the base."""
+
+    checkpoints: Mapping[int, Path] = field(default_factory=dict)
+    """Step → folder of its model in hub layout, for those of `TrainingJob.kept_steps`."""
+
+    stopped_after: int | None = None
+    """Step whose weights early stopping returned; None for those of the last step."""
 
 
 class Trainer(Protocol):

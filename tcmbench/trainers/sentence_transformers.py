@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
-from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime import (
+    checkpoints,
+    costs,
+    gpus,
+    layer_names,
+    matryoshka,
+    process,
+    train_file,
+    training_log,
+    weights,
+)
 from tcmbench.trainers._runtime.environment import process_environment, scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
@@ -52,6 +62,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _refuse_losses_of_static(job)
     _refuse_options_of_other_losses(job, options)
+    layer_names.refuse_absent(job)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
     weights.refuse_absent(job, pattern="**/*.safetensors")
     gpus.refuse_too_few(job)
@@ -129,6 +140,9 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
         parity=result.parity,
         command=tuple(planned.command),
         environment={**planned.environment, "scrubbed": " ".join(removed)},
+        general_margins=result.general_margins,
+        checkpoints={step: job.work_dir / "checkpoints" / f"step-{step}" for step in result.checkpoints},
+        stopped_after=result.stopped_after,
     )
 
 

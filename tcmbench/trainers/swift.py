@@ -15,7 +15,17 @@ from tcmbench import strict_json
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_json, write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
-from tcmbench.trainers._runtime import checkpoints, costs, gpus, matryoshka, process, train_file, training_log, weights
+from tcmbench.trainers._runtime import (
+    checkpoints,
+    costs,
+    gpus,
+    layer_names,
+    matryoshka,
+    process,
+    train_file,
+    training_log,
+    weights,
+)
 from tcmbench.trainers._runtime.environment import scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
@@ -56,6 +66,13 @@ def check(job: TrainingJob, *, options: Options) -> None:
             "sentence-transformers differ. Give the base its `instruction`."
         )
     _refuse_batch_rule(variant, where=where)
+    _refuse_keep(variant, where=where)
+    if variant.evaluate_checkpoints:
+        raise SpecError(
+            f"{where}: evaluate_checkpoints is not supported by the swift trainer, which keeps the last two "
+            'checkpoints only. Remove it, or use trainer = "sentence_transformers" for an embedding model.'
+        )
+    layer_names.refuse_absent(job)
     _refuse_code(job)
     _refuse_flash_attention(job, options)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
@@ -206,6 +223,19 @@ def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
             f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
             f'batches of the training set in order. Set batch_rule = "label_unique" or "plain"{other}.'
         )
+
+
+def _refuse_keep(variant: Variant, *, where: str) -> None:
+    """Refuse what ms-swift can't keep of a base: it freezes layers, and has neither terms nor rates for the rest."""
+    fields = {"distillation", "l2_sp", "layer_decay", "margin_loss"}
+    wanted = [name for name in variant.training.keep.model_dump(exclude_defaults=True) if name in fields]
+    if wanted:
+        advice = (
+            'Use frozen_layers, frozen_tokens, a lower learning_rate, or tuner = "lora"'
+            if variant.task == "reranker" or variant.tuner == "qlora"
+            else 'Use trainer = "sentence_transformers", or frozen_layers and frozen_tokens'
+        )
+        raise SpecError(f"{where}: the swift trainer has no keep.{wanted[0]}. {advice}.")
 
 
 def _refuse_flash_attention(job: TrainingJob, options: Options) -> None:

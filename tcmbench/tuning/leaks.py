@@ -81,25 +81,32 @@ def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
         TrainingRow(record.query(), tuple(documents[label] for label in record.labels), query_id=record.record_id)
         for record in records
     ]
-    once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
-    evaluations = [texts for task, splits in once for texts in _texts(task, splits, folder.root)]
+    evaluations = evaluation_texts(planned, trained_on=folder.root)
     found = find_leaks(rows, evaluations, patients=[record.patient_id for record in records])
     return replace(found, not_looked_into=_not_looked_into(planned))
 
 
-def _key(data: TrainingData, planned: PlannedSuite) -> str:
+def evaluation_texts(planned: PlannedSuite, *, trained_on: Path | None = None) -> list[EvaluationTexts]:
+    """Return the texts of the suite's local tasks, views of a task only once.
+
+    Args:
+        planned: The suite.
+        trained_on: Folder of the training data, whose patients are those of tasks in the same folder.
+    """
+    once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
+    return [texts for task, splits in once for texts in _texts(task, splits, trained_on)]
+
+
+def inputs_of(planned: PlannedSuite) -> dict[str, Json]:
+    """Return what the findings depend on besides the texts that leaks are looked for in."""
     columns = [column for column in planned.suite.tasks if column.task in planned.tasks]
     tasks = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in columns)
+    return {"tasks": [list(task) for task in tasks], "not_looked_into": [*_not_looked_into(planned)]}
+
+
+def _key(data: TrainingData, planned: PlannedSuite) -> str:
     own = sorted(task.name for task, _ in _tasks(planned) if _is_of_folder(task, data.root))
-    return key(
-        _STAGE,
-        {
-            "data": data.sha256,
-            "of_same_folder": [*own],
-            "tasks": [list(task) for task in tasks],
-            "not_looked_into": [*_not_looked_into(planned)],
-        },
-    )
+    return key(_STAGE, {"data": data.sha256, "of_same_folder": [*own], **inputs_of(planned)})
 
 
 def _not_looked_into(planned: PlannedSuite) -> tuple[str, ...]:
@@ -121,7 +128,7 @@ def _is_repeated(task: Task, splits: list[str], planned: PlannedSuite) -> bool:
     return base != task.name and others.issuperset(splits)
 
 
-def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[EvaluationTexts]:
+def _texts(task: Task, splits: list[str], trained_on: Path | None) -> Iterator[EvaluationTexts]:
     spec, path = task.spec, task.path
     if spec is None or path is None:
         return
@@ -131,6 +138,6 @@ def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[Evaluati
         yield texts if _is_of_folder(task, trained_on) else replace(texts, patients=frozenset())
 
 
-def _is_of_folder(task: Task, trained_on: Path) -> bool:
+def _is_of_folder(task: Task, trained_on: Path | None) -> bool:
     """Return whether a task reads the folder of the training data: only then do equal ids mean the same patient."""
-    return task.path is not None and task.path.resolve() == trained_on.resolve()
+    return trained_on is not None and task.path is not None and task.path.resolve() == trained_on.resolve()

@@ -9,13 +9,14 @@ from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import base_model
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.specs.base import Base
-from tcmbench.tuning import leaks, training_data
+from tcmbench.tuning import general_texts, leaks, training_data
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.variant import Variant
+    from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
 
@@ -40,7 +41,11 @@ class Recipe:
     """Training records that are left out because they leak."""
 
     leaks: Reasons
-    """Overlap of the training records with the suite's tasks, in one line; empty without a suite."""
+    """Overlap of the training records, and of general texts, with the suite's tasks, in one line; empty without a
+    suite."""
+
+    general: GeneralTexts | None = None
+    """General texts that the training keeps the base's ability on; None where it reads none."""
 
 
 def resolve(
@@ -49,6 +54,7 @@ def resolve(
     *,
     drop: frozenset[str] = frozenset(),
     leaks: Reasons | None = None,
+    general: GeneralTexts | None = None,
     download: bool = False,
 ) -> Recipe:
     """Return a variant with its base and data looked up; with `download`, the base may be fetched from the hub.
@@ -72,7 +78,13 @@ def resolve(
     if model.model_dir is None:
         raise ModelAbsent(f"variant {variant.name}: base {base.name} has no folder of weights")
     return Recipe(
-        variant, model.base, model.model_dir, training_data.find(workspace, variant), drop, leaks or Reasons()
+        variant=variant,
+        base=model.base,
+        base_dir=model.model_dir,
+        data=training_data.find(workspace, variant),
+        drop=drop,
+        leaks=leaks or Reasons(),
+        general=general or general_texts.find(workspace, variant, None),
     )
 
 
@@ -97,5 +109,6 @@ def recipe_of(
     report = leaks.find(workspace, training_data.find(workspace, variant), planned)
     drop = report.records if variant.drop_leaks else frozenset()
     dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
-    summary = Reasons([*report.summary, *dropped])
-    return resolve(workspace, variant, drop=drop, leaks=summary, download=download)
+    general = general_texts.find(workspace, variant, planned)
+    summary = Reasons([*report.summary, *dropped, *(general.leaks if general is not None else ())])
+    return resolve(workspace, variant, drop=drop, leaks=summary, general=general, download=download)

@@ -18,6 +18,7 @@ from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
+from tcmbench.tuning import general_texts, trajectory
 from tcmbench.tuning.context import build_context
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from tcmbench.records.reason import Reason
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Store
-    from tcmbench.trainers import Outcome, Plan, Step, TrainingJob
+    from tcmbench.trainers import General, Outcome, Plan, Step, TrainingJob
     from tcmbench.trainsets.train_set import TrainSet
+    from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
@@ -42,8 +44,11 @@ _OUTCOME, _MODEL = "outcome.json", "model"
 """Parts of a tuned model that are read; the others are logs."""
 
 _STAGE = "tuned 2"
-_OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule"})
+_OF_TRAINING = frozenset({"task", "head", "tuner", "batch_rule", "evaluate_checkpoints"})
 """Fields of a variant that a trainer reads besides `training`; the effect of the others is in the training set."""
+
+_APART = frozenset({"model_dir", "curves", "checkpoints"})
+"""Fields of an outcome that are stored otherwise than as they are."""
 
 _LOGS = ("logging.jsonl", "args.json", "console.log", "runs")
 """Logs that are kept with the model; `runs` is TensorBoard's."""
@@ -96,6 +101,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
             "weights": weights_hash(recipe.base_dir),
             "seed": seed,
             "variant": differences(variant, include=_OF_TRAINING),
+            **({} if recipe.general is None else {"general_texts": recipe.general.key}),
         },
     )
 
@@ -182,6 +188,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
         except TcmbenchError as error:
             failures.note(store, name, error)
             raise
+        trajectory.store_checkpoints(store, name, outcome.checkpoints)
         with store.build(KIND, name) as part:
             _keep_logs(job.work_dir, part)
             origin = provenance(workspace.root, seconds=outcome.seconds, seed=seed)
@@ -191,6 +198,7 @@ def tune(workspace: Workspace, recipe: Recipe, *, seed: int, progress: Callable[
                     **_facts(outcome),
                     **_owner(recipe, made, seed=seed),
                     "loss": job.requirements.loss,
+                    "steps": job.steps if outcome.stopped_after is None else outcome.stopped_after,
                     "statistics": _statistics(recipe, made, outcome),
                     "provenance": origin.model_dump(mode="json"),
                 },
@@ -224,7 +232,8 @@ def _trained(
     with failures.explained(f"variant {recipe.variant.name}, training set", place=workspace.cache):
         _check(workspace, recipe, seed=seed, name=name)
         made = training_set(workspace, recipe, seed=seed)
-    job = _job(workspace, recipe, made, seed=seed, name=name)
+    with failures.explained(f"variant {recipe.variant.name}, general texts", place=workspace.cache):
+        job = _job(workspace, recipe, made, seed=seed, name=name)
     write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
     trainer = _trainer(recipe.variant)
     release()
@@ -281,7 +290,16 @@ def _job(workspace: Workspace, recipe: Recipe, made: TrainSet, *, seed: int, nam
         work_dir=workspace.store.path("work", name),
         dev_file=made.dev if recipe.variant.training.dev_evaluations else None,
         labels=[row.labels for row in read_rows(made.rows)],
+        general=None if recipe.general is None else _general(workspace, recipe, recipe.general),
     )
+
+
+def _general(workspace: Workspace, recipe: Recipe, texts: GeneralTexts) -> General:
+    from tcmbench.trainers import General
+
+    training = recipe.variant.training
+    vectors = general_texts.vectors(workspace, texts, recipe.base, recipe.base_dir, training=training)
+    return General(texts.path, vectors)
 
 
 def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, Json]:
@@ -295,7 +313,7 @@ def _statistics(recipe: Recipe, made: TrainSet, outcome: Outcome) -> dict[str, J
 
 def _facts(outcome: Outcome) -> dict[str, Json]:
     """Return the outcome of a training as JSON, with null for numbers that aren't finite."""
-    facts = {name: value for name, value in asdict(outcome).items() if name not in {"model_dir", "curves"}}
+    facts = {name: value for name, value in asdict(outcome).items() if name not in _APART}
     curves = [point._asdict() for point in outcome.curves]
     text = json.dumps({**facts, "curves": curves})
     as_json: dict[str, Json] = json.loads(text, parse_constant=lambda _: None)  # noqa: TID251 - written just here

@@ -37,7 +37,7 @@ def place(tmp_path: Path, workspace_dir: Path, monkeypatch: pytest.MonkeyPatch) 
         'base = "mini-zh"\ndata = "x"\ntuner = "full"\nseeds = [0, 1, 2]\n', "utf-8"
     )
 
-    def stored(workspace: Workspace, variant: Variant, planned: PlannedSuite) -> Entry:
+    def stored(workspace: Workspace, variant: Variant, planned: PlannedSuite, **_: object) -> Entry:
         scores = {c: tuple(found[seed] for seed in variant.seeds) for c, found in entry.scores.items()}
         return replace(entry, scores=scores)
 

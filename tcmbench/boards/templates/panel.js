@@ -115,6 +115,8 @@ const panels = (() => {
     inside.append(right);
     const curves = ["loss", "margin", "learning_rate"].map((name) => curve(row.training, name)).filter(Boolean);
     if (curves.length) inside.append(make("section", { class: "wide" }, make("h4", {}, text("training")), make("div", { class: "curves" }, ...curves)));
+    const steps = ["over_steps_in_domain", "over_steps_held_out", "over_steps_general"].map((name) => row.trajectory && curve(row.trajectory, name)).filter(Boolean);
+    if (steps.length) inside.append(make("section", { class: "wide" }, make("h4", {}, text("trajectory")), make("p", { class: "muted" }, `${text("probe")} ${row.probe}`), make("div", { class: "curves" }, ...steps)));
     const last = make("p", { class: "muted wide" }, board.less ? text("less") : "");
     if (row.name !== board.reference) last.append(` ${text("compare")} `, make("code", {}, `tcmbench compare ${board.reference} ${row.name} --set ${board.set}`));
     inside.append(last);

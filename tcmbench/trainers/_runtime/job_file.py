@@ -39,6 +39,15 @@ class Work(BaseModel):
     checkpoint: Path | None = None
     """Weights of a finished training, or a checkpoint to resume from."""
 
+    kept_steps: tuple[int, ...] = ()
+    """Steps after which a checkpoint is kept for evaluation."""
+
+    general_texts: Path | None = None
+    """General texts; None where the recipe reads none."""
+
+    general_vectors: Path | None = None
+    """The base's vectors of them."""
+
 
 class WorkResult(BaseModel):
     """The output of a worker."""
@@ -54,6 +63,10 @@ class WorkResult(BaseModel):
     gpu_memory_mib: float = 0.0
     parity: dict[str, float] = {}
     curves: tuple[Point, ...] = ()
+    general_margins: tuple[tuple[int, float], ...] = ()
+    stopped_after: int | None = None
+    checkpoints: tuple[int, ...] = ()
+    """Steps of the models in `checkpoints/step-N`."""
 
 
 def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | None = None) -> Work:
@@ -71,6 +84,9 @@ def work_of(job: TrainingJob, *, device: str, output: Path, checkpoint: Path | N
         device=device,
         output=output,
         checkpoint=checkpoint,
+        kept_steps=job.kept_steps,
+        general_texts=job.general.texts if job.general is not None else None,
+        general_vectors=job.general.vectors if job.general is not None else None,
     )
 
 

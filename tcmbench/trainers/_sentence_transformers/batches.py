@@ -76,7 +76,7 @@ def sampler(dataset: Dataset, batches: Sequence[Sequence[int]], *, size: int) ->
     return DrawnSampler(dataset, batch_size=size, drop_last=False)
 
 
-def times_read(batches: Sequence[Sequence[int]], work: Work) -> Counter[int]:
-    """Return how often the steps of the training read each row; rows that are not read are absent."""
-    taken = batches[: work.steps * work.variant.training.accumulation]
+def times_read(batches: Sequence[Sequence[int]], work: Work, *, steps: int) -> Counter[int]:
+    """Return how often the first steps of the training read each row; rows that are not read are absent."""
+    taken = batches[: steps * work.variant.training.accumulation]
     return Counter(row for batch in taken for row in batch)

@@ -6,7 +6,6 @@ Its batches are computed before the first step (`batches`), so that the outcome 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,9 @@ from tcmbench.trainers._runtime import checkpoints, dropout, parity, training_lo
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
 from tcmbench.trainers._runtime.train_file import read_rows
-from tcmbench.trainers._sentence_transformers import batches
+from tcmbench.trainers._sentence_transformers import batches, early_stop, kept_weights, layers
 from tcmbench.trainers._sentence_transformers.dev_margin import evaluator
+from tcmbench.trainers._sentence_transformers.keeping import keeping, texts_read
 from tcmbench.trainers._sentence_transformers.log_writer import log_writer
 from tcmbench.trainers._sentence_transformers.losses import LOSSES
 from tcmbench.trainers._sentence_transformers.options import Options
@@ -41,15 +41,10 @@ def train(work: Work) -> WorkResult:
     import torch
     from transformers import set_seed
 
-    from tcmbench.encoders.runtime.opening import open_model
-
     set_seed(work.seed)
     where = f"variant {work.variant.name}, seed {work.seed}"
     before = parity.evaluation_numbers(work.base_dir, work.base)
-    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
-    model = model.to("cpu" if work.device == "cpu" else "cuda")
-    if work.base.architecture != "static":
-        model.max_seq_length = work.variant.training.max_length
+    model = _opened(work)
     trained = _prepare(model, work)
     rows = _dataset(work, work.train_file)
     drawn = batches.draw(rows, work)
@@ -57,26 +52,59 @@ def train(work: Work) -> WorkResult:
         history = _restore(model, work.checkpoint)
     else:
         history = _run_trainer(model, work, rows=rows, drawn=drawn)
+    stop = early_stop.stop_of(work.output / "run")
+    early_stop.restore(model, work.output / "run")
     ways: dict[str, NDArray[np.float32]] = {}
     if work.variant.tuner == "lora":
         ways["adapter"] = _numbers(model, work)
-        model[0].model = model[0].model.merge_and_unload()
     target = work.output / "model"
-    _save(model, work, target)
+    _save_merged(model, work, target)
     ways["memory"] = _numbers(model, work)
     ways["evaluation"] = parity.evaluation_numbers(target, work.base)
     change = parity.refuse_unchanged(ways["evaluation"], before, where=where)
     measured = parity.differences(ways, reference="evaluation")
     parity.refuse_disparity(measured, tolerance=parity.TOLERANCE, where=where)
-    times = batches.times_read(drawn, work)
+    steps = stop.margins[-1].step if stop.margins else work.steps
+    times = batches.times_read(drawn, work, steps=steps)
     gpu = torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     return WorkResult(
         trained_parameters=trained,
         rows=TrainedRows(times.total(), repeated=times.total() - len(times), left_out=len(rows) - len(times)),
-        tokens=_tokens(model, work, times=times),
+        tokens=_tokens(model, work, times=times, steps=steps),
         gpu_memory_mib=gpu,
         parity={**measured, "change": change},
         curves=training_log.curves(history),
+        general_margins=((0, stop.base), *stop.margins) if stop.margins else (),
+        stopped_after=stop.stopped_after,
+        checkpoints=_write_checkpoints(work, before=stop.stopped_after or work.steps),
+    )
+
+
+def _opened(work: Work) -> SentenceTransformer:
+    """Return the base as it is trained: in float32, on its device, cut at the length of the training."""
+    from tcmbench.encoders.runtime.opening import open_model
+
+    model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
+    model = model.to("cpu" if work.device == "cpu" else "cuda")
+    if work.base.architecture != "static":
+        model.max_seq_length = work.variant.training.max_length
+    return model
+
+
+def _write_checkpoints(work: Work, *, before: int) -> tuple[int, ...]:
+    """Write the models of the kept checkpoints before the step of the result; return their steps."""
+
+    def fresh() -> SentenceTransformer:
+        model = _opened(work)
+        _prepare(model, work)
+        return model
+
+    return kept_weights.write_models(
+        work.output / "run" / kept_weights.FOLDER,
+        work.output / "checkpoints",
+        steps=[step for step in work.kept_steps if step < before],
+        fresh=fresh,
+        save=lambda model, target: _save_merged(model, work, target),
     )
 
 
@@ -94,6 +122,7 @@ def _prepare(model: SentenceTransformer, work: Work) -> int:
             target_modules="all-linear",
         )
         model[0].model = get_peft_model(model[0].model, settings)
+    layers.freeze(model, work.variant.training.keep, where=f"variant {work.variant.name}")
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -127,6 +156,7 @@ def _run_trainer(
     if work.dev_file is not None:
         watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // training.dev_evaluations)}
         watched["per_device_eval_batch_size"] = training.batch_size
+    kept = keeping(model, work, _loss(model, work))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run),
         num_train_epochs=1,
@@ -135,7 +165,7 @@ def _run_trainer(
         gradient_accumulation_steps=training.accumulation,
         gradient_checkpointing=training.gradient_checkpointing,
         learning_rate=training.learning_rate,
-        learning_rate_mapping=_rates(model, training.token_learning_rate),
+        learning_rate_mapping=layers.rates(model, training, where=f"variant {work.variant.name}"),
         lr_scheduler_type="cosine",
         warmup_steps=round(work.steps * training.warmup_ratio),
         weight_decay=training.weight_decay,
@@ -163,8 +193,12 @@ def _run_trainer(
         train_dataset=rows,
         eval_dataset=_dataset(work, work.dev_file) if work.dev_file is not None else None,
         evaluator=evaluator(work) if work.dev_file is not None and not loss_of(work.variant, LOSSES).scored else None,
-        loss=_loss(model, work),
-        callbacks=[log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero)],
+        loss=kept.loss,
+        callbacks=[
+            log_writer(run / "logging.jsonl", may_be_zero=loss_of(work.variant, LOSSES).may_be_zero),
+            *kept.callbacks,
+            kept_weights.keeper(model, run / kept_weights.FOLDER, steps=work.kept_steps),
+        ],
     )
     trainer.train(resume_from_checkpoint=str(work.checkpoint) if work.checkpoint else None)
     # The trainer leaves bfloat16 autocasting on the model, which would change its numbers.
@@ -193,16 +227,6 @@ def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
     if not is_static:
         model.max_seq_length = trained_length
     return np.asarray(vectors, dtype=np.float32)
-
-
-def _rates(model: SentenceTransformer, token_rate: float | None) -> dict[str, float]:
-    """Return pattern of weight names → learning rate, for weights with a separate one."""
-    if token_rate is None:
-        return {}
-    first = model[0]
-    table = first.auto_model.get_input_embeddings() if hasattr(first, "auto_model") else first.embedding
-    own = {id(weight) for weight in table.parameters()}
-    return {rf"(^|\.){re.escape(name)}$": token_rate for name, weight in model.named_parameters() if id(weight) in own}
 
 
 def _dataset(work: Work, path: Path) -> Dataset:
@@ -236,6 +260,13 @@ def _options(work: Work) -> Options:
     return Options.model_validate(work.variant.training.options)
 
 
+def _save_merged(model: SentenceTransformer, work: Work, target: Path) -> None:
+    """Merge any adapter into the model, and write it."""
+    if work.variant.tuner == "lora":
+        model[0].model = model[0].model.merge_and_unload()
+    _save(model, work, target)
+
+
 def _save(model: SentenceTransformer, work: Work, target: Path) -> None:
     """Write the model: sentence-transformers' files, replaced by the base's where the base has the same."""
     model.save_pretrained(str(target), create_model_card=False)
@@ -255,13 +286,17 @@ def _keep_architecture(base_dir: Path, target: Path) -> None:
         write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
 
 
-def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int]) -> int:
+def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int], steps: int) -> int:
     def measure(texts: list[str]) -> list[int]:
         if work.base.architecture == "static":
             return [len(e.ids) for e in model.tokenizer.encode_batch(texts)]
         return [len(ids) for ids in model.tokenizer(texts)["input_ids"]]
 
-    return count_tokens(work, measure, times=times)
+    general = texts_read(work, batches=steps * work.variant.training.accumulation)
+    lengths = measure(list(general)) if general else []
+    longest = work.variant.training.max_length
+    distilled = sum(min(length, longest) * count for length, count in zip(lengths, general.values(), strict=True))
+    return count_tokens(work, measure, times=times) + distilled
 
 
 def main(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.models import folder
 from tcmbench.trainers import loss_of
+from tcmbench.trainers._runtime import layer_names
 from tcmbench.trainers._runtime.environment import process_environment
 from tcmbench.trainers._runtime.packages import missing
 from tcmbench.trainers._swift import model_types
@@ -102,7 +103,8 @@ def _model_arguments(job: TrainingJob) -> dict[str, str]:
 def _tuner_arguments(job: TrainingJob) -> dict[str, str]:
     variant = job.variant
     if variant.tuner == "full":
-        return {"tuner_type": "full"}
+        frozen = layer_names.frozen_pattern(variant.training.keep)
+        return {"tuner_type": "full", **({"freeze_parameters_regex": frozen} if frozen else {})}
     arguments = {
         "tuner_type": "lora",
         "lora_rank": str(variant.training.lora_rank),
