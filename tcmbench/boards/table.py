@@ -58,6 +58,9 @@ class TaskColumn:
     items: int = 0
     """Items measured."""
 
+    limit: int | None = Field(default=None, exclude=True)
+    """Limit of the column in its suite, which its title names; None: the whole task."""
+
     clusters: int = 0
     """Number of groups of items that are resampled together (patients); equals items where there are none."""
 

@@ -48,6 +48,10 @@ def as_text(
         lines.append("The data is generated: these scores have no medical meaning.")
     if pair.planned.suite.limit is not None:
         lines.append(f"A quick look: at most {pair.planned.suite.limit:,} queries, pairs or texts per task.")
+    sampled = {name: n for name, n in pair.planned.suite.samples.items() if name in comparison.columns}
+    if sampled:
+        said = ", ".join(f"{name} ({n:,})" for name, n in sampled.items())
+        lines.append(f"Fixed samples with at most so many queries, pairs or texts: {said}.")
     head = (
         "task",
         "role",
@@ -79,6 +83,7 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
         "set": pair.model_set.name,
         "suite": pair.planned.suite.name,
         **({} if pair.planned.suite.limit is None else {"limit": pair.planned.suite.limit}),
+        **({"limits": dict(pair.planned.suite.samples)} if pair.planned.suite.samples else {}),
         "before": pair.before.label,
         "after": pair.after.label,
         "means": {
