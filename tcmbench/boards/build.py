@@ -183,6 +183,7 @@ def _row(
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
+        precision=entry.precision,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,

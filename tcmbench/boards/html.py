@@ -19,7 +19,7 @@ from tcmbench.boards import columns as summary
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
-from tcmbench.boards.notes import MISSING, UNSUPPORTED, without_score
+from tcmbench.boards.notes import MISSING, UNSUPPORTED, precisions, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.rules import rules
 from tcmbench.boards.texts import Text, clip, metric_name, named, slice_name
@@ -103,6 +103,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         answer=table.recommendation,
         headline=answer.headline(table.recommendation, is_look=table.limit is not None),
         notes=answer.notes(table.recommendation),
+        precisions=precisions(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,

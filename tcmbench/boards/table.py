@@ -212,6 +212,9 @@ class BoardRow:
     cost: Cost | None
     failure: str | None
     provenance: Mapping[str, English]
+    precision: str = Field(default="", exclude=True)
+    """Precision in which its weights were evaluated; empty for a model without weights."""
+
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.checks import state
 from tcmbench.checks.verdict import Report
 from tcmbench.comparison import baseline as baselines
-from tcmbench.comparison import regression
+from tcmbench.comparison import conditions, regression
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
 from tcmbench.specs.model_set import ModelSet
@@ -94,6 +94,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             models=tuple(sorted(judged, key=lambda verdict: -verdict.exit_code)),
             places=state.places(workspace, measured),
             columns=len(measured.columns),
+            conditions=conditions.lines(measured),
             version=__version__,
             is_declared=not any(isinstance(one, ModelSet) and one.name == name for one in workspace.given),
         )

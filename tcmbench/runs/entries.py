@@ -56,6 +56,7 @@ def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> E
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
         cost=Cost(encode_tokens_per_second=_speed([cells])),
+        precision=_precision(model),
         provenance={**_provenance([cells]), **({"weights": model.weights_from} if model.weights_from else {})},
     )
 
@@ -93,10 +94,18 @@ def variant_entry(
         states=states,
         cost=_training_cost(trained.tuned, cells),
         training={one.model.seed: _curve(one) for one in trained.tuned},
+        precision=_precision(trained.tuned[0].model) if trained.tuned else "",
         failure=failure,
         provenance={**_provenance(cells), **_training_provenance(trained)},
         leaks=trained.leaks if trained.tuned else Reasons(),
     )
+
+
+def _precision(model: Model) -> str:
+    """Return the precision of a model's evaluation; a table of token vectors is always read in float32."""
+    if model.model_dir is None:
+        return ""
+    return "float32" if model.base.architecture == "static" else model.base.dtype
 
 
 def _loss(tuned: Sequence[Tuned]) -> dict[str, Json]:

@@ -40,6 +40,7 @@ def _comparison(report: Report) -> dict[str, Json]:
         "reference": report.reference,
         "baseline": report.baseline,
         "policy": report.policy_source,
+        "conditions": [*report.conditions],
         "outcome": report.outcome,
         "exit_code": report.exit_code,
         "models": [_model(model) for model in report.models],

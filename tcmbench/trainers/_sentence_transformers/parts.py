@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RankingInParts(MultipleNegativesRankingLoss):
-    """The loss and gradients of `MultipleNegativesRankingLoss`; in contrast to cached losses, each text is encoded once."""
+    """The loss and gradients of `MultipleNegativesRankingLoss`; unlike with cached losses, a text is encoded once."""
 
     def __init__(self, model: SentenceTransformer, *, scale: float, tokens: int) -> None:
         """Prepare the loss.
