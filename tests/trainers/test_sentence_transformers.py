@@ -335,6 +335,16 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ),
         (
             {"architecture": "static"},
+            {"training": {"options": {"mini_batch_tokens": 512}}},
+            "mini_batch_tokens: a static model computes no padding",
+        ),
+        (
+            {},
+            {"training": {"options": {"mini_batch_tokens": 512, "matryoshka_dims": [32, 16]}}},
+            "mini_batch_tokens doesn't go with matryoshka_dims",
+        ),
+        (
+            {"architecture": "static"},
             {"training": {"loss": "gist"}},
             "takes no static model.*infonce, mnrl, matryoshka",
         ),
