@@ -130,7 +130,7 @@ def _hardware() -> Iterator[Diagnosis]:
     import torch
 
     half = "bfloat16 in hardware" if processor.computes_bfloat16() else "bfloat16 is emulated, so slower than float32"
-    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {processor.cores()} usable cores, {half}")
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, usable cores: {processor.cores()}, {half}")
     yield _threads(torch.get_num_threads())
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

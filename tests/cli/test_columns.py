@@ -19,8 +19,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TCMBENCH_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "asked.csv"
-    rows = "".join(f"怎样治{sign},多{sign}休息\n" for sign in ("咳嗽", "头痛", "失眠", "便秘", "乏力"))
-    path.write_text(f"ask,reply\n{rows}", encoding="utf-8")
+    signs = ("咳嗽", "头痛", "失眠", "便秘", "乏力", "盗汗")
+    rows = "".join(f"怎样治{sign},多{sign}休息,类{number % 2}\n" for number, sign in enumerate(signs))
+    path.write_text(f"ask,reply,kind\n{rows}", encoding="utf-8")
     return path
 
 
@@ -29,8 +30,8 @@ def test_columns_are_named_on_the_command_line(called: Cli, table: Path) -> None
     named = ("--columns", "query=ask", "--columns", "positive=reply")
     code, out, err = called("eval", "bm25", "--tasks", str(table), *named)
     assert code == 0, err
-    assert out.startswith("asked  in_domain  100.00  ndcg_at_10, 5 items")
-    pairs = ("--columns", "text=ask", "--columns", "label=reply", "--type", "clustering")
+    assert out.startswith("asked  in_domain  100.00  ndcg_at_10, 6 items")
+    pairs = ("--columns", "text=ask", "--columns", "label=kind", "--type", "clustering")
     code, out, err = called("eval", "hashed-chars", "--tasks", str(table), *pairs)
     assert code == 0, err
     assert "v_measure" in out
