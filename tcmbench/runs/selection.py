@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 
@@ -97,7 +98,7 @@ def _with_added(workspace: Workspace, model_set: ModelSet, added: Sequence[str])
     """
     name = f"{model_set.name}-and-{'-'.join(added)}"
     cut = name.encode()[:_LONGEST].decode(errors="ignore")
-    places = [
+    places: list[Json] = [
         [base.name, base.path, base.hub_id, dict(base.options)]
         for base in workspace.given
         if isinstance(base, Base) and base.name in added
