@@ -142,22 +142,22 @@ def encode_half(base: str, count: int) -> Encoded:
     return encode_ours(base, count, dtype="bfloat16")
 
 
-def encode_ours(base: str, count: int, *, dtype: Dtype | None = None) -> Encoded:
+def encode_ours(base: str, count: int, *, dtype: Dtype | None = None, threads: int | None = 1) -> Encoded:
     """Encode with tcmbench, in the base's precision or another."""
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 
     texts = texts_of(count)
-    inner = loaded(base, dtype=dtype).inner
+    inner = loaded(base, dtype=dtype, threads=threads).inner
     inner.encode_texts(texts[:4])
     with tempfile.TemporaryDirectory() as folder:
         model = CachedEncoder(inner, cache_dir=Path(folder))
         return counted(inner.model, lambda: model.encode_list(texts))
 
 
-def encode_theirs(base: str, count: int) -> Encoded:
+def encode_theirs(base: str, count: int, *, threads: int | None = 1) -> Encoded:
     """Encode with sentence-transformers alone."""
     texts = texts_of(count)
-    model = loaded(base).inner.model
+    model = loaded(base, threads=threads).inner.model
     model.encode(texts[:4], prompt="", show_progress_bar=False)
     return counted(model, lambda: model.encode(texts, batch_size=32, prompt="", show_progress_bar=False))
 
@@ -215,14 +215,15 @@ def counted(model: Any, work: Any) -> Encoded:
     return Encoded(cost, np.asarray(found, dtype=np.float32), counter.tokens, counter.padded, on_gpu, dtype)
 
 
-def loaded(base: str, *, dtype: Dtype | None = None) -> Any:
-    """Return a base as evaluation loads it, in its own precision or another."""
+def loaded(base: str, *, dtype: Dtype | None = None, threads: int | None = 1) -> Any:
+    """Return a base as evaluation loads it, in its own precision or another; None leaves torch's number of threads."""
     import torch
 
     from tcmbench import models
     from tcmbench.workspace import bundled_content, find
 
-    torch.set_num_threads(1)
+    if threads is not None:
+        torch.set_num_threads(threads)
     model = models.base_model(find(bundled_content()), base)
     if dtype is not None:
         model = replace(model, base=model.base.model_copy(update={"dtype": dtype}))

@@ -17,7 +17,7 @@ from tcmbench.boards.order import in_order
 from tcmbench.boards.public import public
 from tcmbench.boards.recommend import of_search, recommend
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
-from tcmbench.boards.texts import Text, both, gate_reason, same
+from tcmbench.boards.texts import Text, both, gate_reason, same, text
 from tcmbench.boards.trajectory import with_trajectories
 from tcmbench.comparison import cures, looks, ranks
 from tcmbench.comparison.best import adjusted
@@ -130,6 +130,7 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
             name=name,
             title=task.title or name,
             title_zh=task.title_zh,
+            limit=task.limit and measured.suite.limit_of(task),
             task=task.task,
             split=task.split,
             role=task.role,
@@ -151,8 +152,22 @@ def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
                 clusters=len(set(items.clusters)),
                 slice_sizes=details.slice_sizes(items, card),
             )
-        columns.append(column)
+        columns.append(_sampled(column, record.sampled_from if model else None))
     return tuple(columns)
+
+
+def _sampled(column: TaskColumn, of: int | None) -> TaskColumn:
+    """Return a column whose title names the size of its sample.
+
+    Args:
+        column: The column.
+        of: Queries, pairs or texts of the whole task; None where that isn't known.
+    """
+    if column.limit is None or (of is not None and of <= column.limit):
+        return column
+    key, sizes = ("tasks.limited", {}) if of is None else ("tasks.sampled", {"of": f"{of:,}"})
+    en, zh = (text(key, title=title, kept=f"{column.limit:,}", **sizes) for title in column.titles)
+    return replace(column, title=en.en, title_zh=zh.zh)
 
 
 def _since_baseline(measured: MeasuredSet, comparison: AgainstReference, options: Options) -> dict[str, ModelVerdict]:
@@ -195,6 +210,7 @@ def _row(
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
+        precision=entry.precision,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,

@@ -1,8 +1,11 @@
-"""What stands below a table: cells without a score and figures without an interval, with their reasons."""
+"""What stands below a table: cells without a score, figures without an interval, and models of another precision."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.boards.texts import clip, text
+from tcmbench.comparison.conditions import unlike_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -60,3 +63,13 @@ def without_interval(table: Table) -> list[WithoutInterval]:
         for column in table.columns
         if (cell := row.cells[column.name]).status == "measured" and cell.reason.en
     ]
+
+
+def precisions(table: Table) -> Text | None:
+    """Return a sentence on the models that were measured in another precision than the reference; None without any."""
+    reference = table.row(table.reference)
+    unlike = unlike_precisions({row.name: row.precision for row in table.rows}, reference=reference.name)
+    if not unlike:
+        return None
+    models = ", ".join(f"{clip(table.row(name).title, 60)} ({precision})" for name, precision in unlike.items())
+    return text("table.precisions", models=models, reference=clip(reference.title, 60), precision=reference.precision)

@@ -46,13 +46,17 @@ def to_csv(table: Table) -> str:
     """Return the text of `scores.csv`, in UTF-8 with line feeds."""
     written = io.StringIO()
     limited = {} if table.limit is None else {"limit": str(table.limit)}
-    # every line of a quick look says so, wherever it is copied to
-    writer = csv.DictWriter(written, (*FIELDS, *limited), lineterminator="\n", restval="")
+    # every line of a quick look or of a sampled task says so, wherever it is copied to
+    is_sampled = table.limit is not None or any(column.limit is not None for column in table.columns)
+    writer = csv.DictWriter(written, (*FIELDS, *(["limit"] if is_sampled else [])), lineterminator="\n", restval="")
     writer.writeheader()
     listed = load_listed(table.rows)
     for row in table.rows:
-        lines = [_line(row, column, row.cells[column.name]) for column in table.columns]
-        writer.writerows(line | limited for line in [*lines, *_sums(row), *_figures(row, listed)])
+        lines = [
+            _line(row, column, row.cells[column.name]) | ({"limit": str(column.limit)} if column.limit else {})
+            for column in table.columns
+        ]
+        writer.writerows(limited | line for line in [*lines, *_sums(row), *_figures(row, listed)])
     return written.getvalue()
 
 

@@ -60,6 +60,9 @@ class TaskColumn:
     items: int = 0
     """Items measured."""
 
+    limit: int | None = Field(default=None, exclude=True)
+    """Limit of the column in its suite, which its title names; None: the whole task."""
+
     clusters: int = 0
     """Number of groups of items that are resampled together (patients); equals items where there are none."""
 
@@ -235,6 +238,9 @@ class BoardRow:
     cost: Cost | None
     failure: str | None
     provenance: Mapping[str, English]
+    precision: str = Field(default="", exclude=True)
+    """Precision in which its weights were evaluated; empty for a model without weights."""
+
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
     cure: CureEffect | None = None
     """Of a cure, what it does to the variants that it is made from; None for other rows."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.checks import state
 from tcmbench.checks.verdict import LookTaken, Report
 from tcmbench.comparison import baseline as baselines
-from tcmbench.comparison import best, cures, looks, regression
+from tcmbench.comparison import best, conditions, cures, looks, regression
 from tcmbench.comparison.needed import needed
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
@@ -113,6 +113,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             models=tuple(sorted(judged, key=lambda verdict: -verdict.exit_code)),
             places=state.places(workspace, measured),
             columns=len(measured.columns),
+            conditions=conditions.lines(measured),
             version=__version__,
             is_declared=is_declared,
             cure_advice=advised if against == "reference" else None,

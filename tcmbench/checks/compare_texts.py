@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench import tasks
 from tcmbench.checks import texts as figures
+from tcmbench.comparison import conditions
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
 
@@ -48,6 +49,7 @@ def as_text(
         lines.append("The data is generated: these scores have no medical meaning.")
     if pair.planned.suite.limit is not None:
         lines.append(f"A quick look: at most {pair.planned.suite.limit:,} queries, pairs or texts per task.")
+    lines += _conditions(pair, comparison)
     head = (
         "task",
         "role",
@@ -79,8 +81,10 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
         "set": pair.model_set.name,
         "suite": pair.planned.suite.name,
         **({} if pair.planned.suite.limit is None else {"limit": pair.planned.suite.limit}),
+        **({"limits": dict(pair.planned.suite.samples)} if pair.planned.suite.samples else {}),
         "before": pair.before.label,
         "after": pair.after.label,
+        "precisions": [pair.before.precision, pair.after.precision],
         "means": {
             "in_domain": _figure(comparison.result.gain_in_domain),
             "held_out": _figure(comparison.result.gain_held_out),
@@ -90,6 +94,15 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
         "skipped": dict(comparison.skipped),
     }
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _conditions(pair: ComparedPair, comparison: Comparison) -> list[str]:
+    """Return the lines on samples and precisions."""
+    sampled = {name: count for name, count in pair.planned.suite.samples.items() if name in comparison.columns}
+    precisions = {side.label: side.precision for side in (pair.before, pair.after)}
+    unlike = conditions.unlike_precisions(precisions, reference=pair.before.label)
+    said = conditions.precisions_line(unlike, reference=pair.before.label, precision=pair.before.precision)
+    return [line for line in (conditions.samples_line(sampled), said) if line]
 
 
 def query_texts(pair: ComparedPair, comparison: Comparison, *, limit: int) -> Texts:

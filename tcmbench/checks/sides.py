@@ -73,6 +73,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
         reasons={column: because(gap) for column, gap in model.entry.states.items()},
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
+        precision=model.entry.precision,
     )
 
 

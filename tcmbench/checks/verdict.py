@@ -70,6 +70,9 @@ class Report:
     version: str
     """tcmbench's version."""
 
+    conditions: tuple[str, ...] = ()
+    """Sentences on samples of tasks and unlike precisions."""
+
     is_declared: bool = True
     """Whether the set has a file; else its models were named on the command line."""
 

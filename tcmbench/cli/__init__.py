@@ -152,6 +152,7 @@ def _set_up_logging() -> None:
     import logging
     import os
 
+    from tcmbench import processor
     from tcmbench.terminal import log_handler
 
     level = os.environ.get("TCMBENCH_LOG") or "ERROR"
@@ -162,13 +163,13 @@ def _set_up_logging() -> None:
         raise UnknownName.of("level of logging", level, levels, where="$TCMBENCH_LOG")
     logging.basicConfig(handlers=[log_handler()], level=level.upper())
     if "TCMBENCH_LOG" not in os.environ:
-        # which of two copies of the data is measured has to be seen
-        logging.getLogger("tcmbench.data.location").setLevel(logging.WARNING)
+        # which of two copies of the data is measured, and why it takes so long, has to be seen
+        for name in ("tcmbench.data.location", "tcmbench.processor"):
+            logging.getLogger(name).setLevel(logging.WARNING)
     # bm25s logs at DEBUG from its import
     logging.getLogger("bm25s").propagate = False
     # Progress bars of libraries would overwrite the same line.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # A thread of torch that waits for another would spin on a core that other processes need.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    processor.sleep_while_waiting()

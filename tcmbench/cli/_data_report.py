@@ -14,7 +14,7 @@ from tcmbench.data import location, table_files
 from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
 from tcmbench.errors import DataAbsent, DataError, SpecError
 from tcmbench.specs.task import TaskSpec
-from tcmbench.tasks.given import with_data
+from tcmbench.tasks.given import ReadAs, with_data
 
 if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
@@ -39,7 +39,7 @@ def show(place: Workspace, what: str, *, kind: str, as_json: bool) -> None:
         known = ", ".join(place.names(TaskSpec))
         raise DataAbsent(path, what="The data", how=f"Correct the path, or name a task: {known}.")
     elif not _is_tcm_sd(path) or find_splits(path):
-        place, spec = with_data(place, path, type_=kind)
+        place, spec = with_data(place, path, read_as=ReadAs(kind))
         name = spec.name
     if _is_tcm_sd(path):
         _show_tcm_sd(path, as_json=as_json)

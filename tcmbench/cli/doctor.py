@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from tcmbench import processor
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 from tcmbench.errors import TcmbenchError
+from tcmbench.trainers._runtime.environment import process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,13 +128,11 @@ def _version(package: str, module: str) -> str:
 
 
 def _hardware() -> Iterator[Diagnosis]:
-    import os
-
     import torch
 
-    computes_half = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    half = "bfloat16 in hardware" if computes_half else "bfloat16 is emulated, so slower than float32"
-    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores, {half}")
+    half = "bfloat16 in hardware" if processor.computes_bfloat16() else "bfloat16 is emulated, so slower than float32"
+    yield Diagnosis("hardware", "processor", "ok", f"{platform.machine()}, usable cores: {processor.cores()}, {half}")
+    yield _threads(torch.get_num_threads())
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
@@ -141,6 +142,18 @@ def _hardware() -> Iterator[Diagnosis]:
         yield Diagnosis(
             "hardware", "GPU", "note", f"none visible; {built}", "docs/gpu.md; everything also runs on a CPU"
         )
+
+
+def _threads(of_torch: int) -> Diagnosis:
+    """Return how many threads compute, and what they do while they wait for one another."""
+    measuring = min(of_torch, processor.cores()) if processor.threads_set() is None else of_torch
+    training = process_environment()[processor.THREADS]
+    waiting = os.environ.get(processor.WAITING, "")
+    detail = f"{measuring} to measure, {training} to train; those that wait "
+    if waiting != "passive":
+        remedy = f"unset {processor.WAITING}: on a busy machine spinning threads take the cores from those that compute"
+        return Diagnosis("hardware", "threads", "note", f"{detail}spin ({processor.WAITING}={waiting})", remedy)
+    return Diagnosis("hardware", "threads", "ok", f"{detail}sleep")
 
 
 def _hub() -> Iterator[Diagnosis]:

@@ -11,6 +11,8 @@ from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tcmbench.records.cells import Cells
     from tcmbench.specs.suite import Suite
 
@@ -25,6 +27,19 @@ def command(
     suite: Annotated[str, typer.Option("--suite", help="Name of a suite; default: the one of the workspace.")] = "",
     task: TasksOption = None,
     base: BaseOption = "",
+    type_: Annotated[
+        str,
+        typer.Option("--type", help="Type of the data of --tasks: `tcmbench list task-types`; default: by its layout."),
+    ] = "",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="COLUMN=NAME",
+            help="Column of the data of --tasks with another name in its files: query=问题; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     limit: LimitOption = None,
     data: DataOption = None,
 ) -> None:
@@ -34,14 +49,33 @@ def command(
     """
     from tcmbench.cli.progress import Progress
     from tcmbench.evaluation import given
+    from tcmbench.tasks.given import ReadAs
 
-    place, measured = given.suite_for(workspace(data), suite=suite, names=separated(task), limit=limit)
+    read_as = ReadAs(type_, _mapping(columns or []))
+    place, measured = given.suite_for(workspace(data), suite=suite, names=separated(task), limit=limit, read_as=read_as)
     measurement = given.of_name(place, model, measured, base=base)
     if measurement.model.weights_from:
         say(f"weights: {measurement.model.weights_from}", err=True)
     with Progress(total=len(measurement.missing)) as progress:
         cells = measurement.measure(emit=progress.show)
     _report(cells, measured)
+
+
+def _mapping(pairs: Iterable[str]) -> dict[str, str]:
+    """Return column → name of its column in the files.
+
+    Raises:
+        SpecError: A pair of another form, or a column that is named twice.
+    """
+    from tcmbench.errors import SpecError
+
+    mapped: dict[str, str] = {}
+    for pair in pairs:
+        column, sign, name = pair.partition("=")
+        if not (column and sign and name) or column in mapped:
+            raise SpecError(f"--columns: expected COLUMN=NAME, each column once, got {pair!r}.")
+        mapped[column] = name
+    return mapped
 
 
 def _report(cells: Cells, suite: Suite) -> None:

@@ -49,6 +49,9 @@ class Side:
     hits: Mapping[str, npt.NDArray[np.float64]]
     """Column → share of seeds with a right document in first place, item by item; ranking tasks in the store only."""
 
+    precision: str = ""
+    """Precision in which its weights were evaluated; empty where that isn't known, or there are none."""
+
     is_rounded: bool = False
     """Whether these are a baseline's values: the other side's are then rounded alike, or all would appear changed."""
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mteb.abstasks import AbsTask
     from mteb.models.models_protocols import MTEBModels
     from mteb.results import TaskResult
 
@@ -143,7 +142,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
             hub_data.load(instance)
         else:
             instance.load_data()
-        sampled = _restrict(instance, task, split=split, subset=subset)
+        sample = None if task.limit is None else sampling.restrict(instance, task.limit, split=split, subset=subset)
         # mteb's tools must not take a sample's result for the task's
         cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")
         result = _through_mteb(loaded, instance, cache, keeps_predictions=task.needs == "texts")
@@ -169,7 +168,8 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         # mteb reports NaN for undefined figures (nAUC of a constant), which JSON can't represent.
         metrics={name: float(x) for name, x in scores.items() if isinstance(x, int | float) and math.isfinite(x)},
         items=table.num_rows,
-        notes=(*getattr(instance, "notes", ()), *sampled),
+        sampled_from=None if sample is None else sample.of,
+        notes=(*getattr(instance, "notes", ()), *([] if sample is None else [f"a fixed sample: {sample}"])),
         provenance=provenance(
             workspace.root,
             seconds=seconds,
@@ -185,13 +185,6 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
-
-
-def _restrict(instance: AbsTask, task: Task, *, split: str, subset: str) -> tuple[str, ...]:
-    """Reduce the data of a task with a limit, and return the note of its score."""
-    if task.limit is None:
-        return ()
-    return (f"a quick look: {sampling.restrict(instance, task.limit, split=split, subset=subset)}",)
 
 
 def _through_mteb(

@@ -10,7 +10,7 @@ from tcmbench.errors import SpecError
 from tcmbench.evaluation import run
 from tcmbench.models import given, objects
 from tcmbench.specs.suite import Suite
-from tcmbench.tasks.given import limited, own_suite, suite_of
+from tcmbench.tasks.given import RECOGNISED, ReadAs, limited, own_suite, suite_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,12 @@ class Measurement:
 
 
 def suite_for(
-    workspace: Workspace, *, suite: str = "", names: Sequence[str] = (), limit: int | None = None
+    workspace: Workspace,
+    *,
+    suite: str = "",
+    names: Sequence[str] = (),
+    limit: int | None = None,
+    read_as: ReadAs = RECOGNISED,
 ) -> tuple[Workspace, Suite]:
     """Return the suite that a user names, and the workspace that knows its tasks.
 
@@ -60,14 +65,17 @@ def suite_for(
         suite: Name of a suite; without `names`, empty takes that of the workspace.
         names: Tasks, as users name them, instead of a suite.
         limit: Most queries, pairs or texts per task; None for all.
+        read_as: How data is read that `names` has by its path.
 
     Raises:
-        SpecError: Both a suite and tasks.
+        SpecError: Both a suite and tasks, or a way of reading data without any.
     """
     if names and suite:
         raise SpecError("--suite and --tasks: use only one of them.")
     if names:
-        workspace, chosen = suite_of(workspace, names)
+        workspace, chosen = suite_of(workspace, names, read_as=read_as)
+    elif read_as != RECOGNISED:
+        raise SpecError("--type and --columns describe a file or folder of --tasks. Add it, or leave them out.")
     else:
         chosen = workspace.spec(Suite, suite or own_suite(workspace))
     return (workspace, chosen) if limit is None else limited(workspace, chosen, limit)

@@ -11,6 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench import processor
 from tcmbench.errors import EvaluationError, StorageError
 from tcmbench.executors._worker import WorkOrder
 from tcmbench.records.events import JobFailed, JobFinished, JobStarted, Note
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 1.0
 _EXIT_SECONDS = 10.0
 """Time for a process to end by itself after its job."""
-
-_THREADS = "OMP_NUM_THREADS"
-"""Variable that sets the number of threads of torch, OpenBLAS and MKL, here and in trainings."""
 
 
 class _Worker(NamedTuple):
@@ -119,12 +117,11 @@ class SideBySide:
 
     def _environment(self, gpus: tuple[str, ...]) -> dict[str, str]:
         """Return the environment of a worker: ours, with its share of the cores and its GPUs."""
-        share = max(1, _cores() // self._places)
-        limit = os.environ.get(_THREADS, "")
-        threads = min(share, int(limit)) if limit.isdigit() and int(limit) else share
+        threads = processor.share(self._places)
+        waiting = os.environ.get(processor.WAITING) or "passive"
         # A job without need of a GPU must not open a context on the first one.
         visible = {machine_gpus.VARIABLE: ",".join(gpus)} if self._gpus else {}
-        return {**os.environ, _THREADS: str(threads), **visible}
+        return {**os.environ, processor.WAITING: waiting, processor.THREADS: str(threads), **visible}
 
     def _listen(self, worker: _Worker) -> None:
         """Forward a worker's events; settle its job where it ended, or restart it where it died."""
@@ -173,8 +170,3 @@ def _given_up(worker: _Worker) -> str:
 def _how(process: subprocess.Popen[bytes]) -> str:
     code = process.returncode
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-
-
-def _cores() -> int:
-    """Return the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -39,6 +39,9 @@ def main(descriptor: int) -> None:
         order: WorkOrder = executor.recv()
         sys.argv = list(order.command)
         logging.basicConfig(handlers=[log_handler()], level=order.log_level)
+        # a run with a level of its own shows its workers' warnings by that level, others those that explain a slow job
+        if order.log_level > logging.WARNING:
+            logging.getLogger("tcmbench.processor").setLevel(logging.WARNING)
         # bm25s logs at DEBUG from the moment it is imported
         logging.getLogger("bm25s").propagate = False
         from tcmbench.runs.perform import perform

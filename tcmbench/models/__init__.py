@@ -136,6 +136,8 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     if model.model_dir is not None:
         require_head(model.base, model.model_dir)
     encoder = encoder_of(model.base)
+    if model.model_dir is not None:
+        _prepare(model, device)
     meta = model_meta(model.base, name=model.name, revision=model.revision)
     loaded: MTEBModels = encoder.module.load(
         model.base, options=encoder.options, model_dir=model.model_dir, meta=meta, seed=model.seed, device=device
@@ -148,3 +150,14 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)
     return CachedEncoder(loaded, cache_dir=cache / "embeddings")
+
+
+def _prepare(model: Model, device: str | None) -> None:
+    """Limit torch's threads, and warn of a precision that the processor emulates."""
+    import torch
+
+    from tcmbench import processor
+
+    processor.limit_threads()
+    if device == "cpu" or (device is None and not torch.cuda.is_available()):
+        processor.warn_of_emulation(model.base.dtype, where=f"model {model.name}")

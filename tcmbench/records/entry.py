@@ -141,6 +141,9 @@ class Entry:
     training: Mapping[int, tuple[TrainingPoint, ...]] = field(default_factory=dict)
     """Seed → training log."""
 
+    precision: str = ""
+    """Precision in which its weights were evaluated, such as float32; "" for a model without weights of its own."""
+
     failure: str | None = None
     """Why the whole model could not be trained or loaded."""
 

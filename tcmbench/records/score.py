@@ -94,6 +94,10 @@ class ScoreRecord(BaseModel):
     items: int
     """Number of items (queries, pairs, texts, or clustering experiments)."""
 
+    sampled_from: int | None = None
+    """Queries, pairs or texts of the task, where at most a limited number of them was measured; None: all were, or the
+    score is of an earlier version, which has it in its notes only."""
+
     notes: tuple[str, ...] = ()
     """Irregularities of the data, with counts: copies of relevant documents, labels in several spellings …"""
 

@@ -51,7 +51,7 @@ class Task:
     """Files of a local task with their sha256, which determine the revision."""
 
     limit: int | None = None
-    """Most items that are measured, a fixed sample for a quick look; None: all."""
+    """Most items that are measured, a fixed sample; None: all."""
 
     @property
     def measured_revision(self) -> str:

@@ -127,6 +127,7 @@ def _entry(cure: Cure, planned: PlannedSuite, *, made: _Made, unmade: Sequence[C
         scores={column: tuple(one.scores[column] for one in made.cells) for column in complete},
         states=states,
         cost=made.cost,
+        precision=board_entries.precision(made.cured[0].model) if made.cured else "",
         failure=str(failure.reason) if failure else None,
         provenance={**board_entries.provenance(made.cells), **_provenance(made.cured)},
     )

@@ -57,6 +57,7 @@ def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> E
         scores={column: (score,) for column, score in cells.scores.items()},
         states=cells.states,
         cost=Cost(encode_tokens_per_second=speed([cells])),
+        precision=precision(model),
         provenance={**provenance([cells]), **({"weights": model.weights_from} if model.weights_from else {})},
     )
 
@@ -96,11 +97,19 @@ def variant_entry(
         states=states,
         cost=_training_cost(trained.tuned, cells),
         training={one.model.seed: _curve(one) for one in trained.tuned},
+        precision=precision(trained.tuned[0].model) if trained.tuned else "",
         failure=failure,
         provenance={**provenance(cells), **_training_provenance(trained)},
         trajectory=trajectory,
         leaks=trained.leaks if trained.tuned else Reasons(),
     )
+
+
+def precision(model: Model) -> str:
+    """Return the precision of a model's evaluation; a table of token vectors is always read in float32."""
+    if model.model_dir is None:
+        return ""
+    return "float32" if model.base.architecture == "static" else model.base.dtype
 
 
 def _loss(tuned: Sequence[Tuned]) -> dict[str, Json]:

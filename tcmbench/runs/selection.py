@@ -10,8 +10,10 @@ from tcmbench.errors import UnknownName
 from tcmbench.models import given
 from tcmbench.runs.part import Part
 from tcmbench.specs import toml
+from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite
+from tcmbench.store import key
 from tcmbench.tasks.given import limited
 from tcmbench.workspace import bundled_content
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 
@@ -70,7 +73,7 @@ def select(
     added = tuple(name for name in dict.fromkeys(chosen) if name not in _names(workspace, model_set))
     suite = workspace.spec(Suite, model_set.suite, where=f"set {model_set.name}")
     if added:
-        changes = {"name": f"{model_set.name}-and-{'-'.join(added)}"[:_LONGEST], "models": (*model_set.models, *added)}
+        changes = {"name": _with_added(workspace, model_set, added), "models": (*model_set.models, *added)}
         model_set = model_set.model_copy(update=changes)
     if limit is not None:
         workspace, suite = limited(workspace, suite, limit)
@@ -85,7 +88,22 @@ def select(
 
 
 _LONGEST = 100
-"""Characters of the name of a set with further models."""
+"""Bytes of the name of a set with further models, before its hash."""
+
+
+def _with_added(workspace: Workspace, model_set: ModelSet, added: Sequence[str]) -> str:
+    """Return the name of a set with further models, which is that of its board's folder.
+
+    Folders and servers of equal names are different models, and a long name is cut: both are told apart by a hash.
+    """
+    name = f"{model_set.name}-and-{'-'.join(added)}"
+    cut = name.encode()[:_LONGEST].decode(errors="ignore")
+    places: list[Json] = [
+        [base.name, base.path, base.hub_id, dict(base.options)]
+        for base in workspace.given
+        if isinstance(base, Base) and base.name in added
+    ]
+    return cut if cut == name and not places else f"{cut}-{key('set 1', {'name': name, 'places': places})[:8]}"
 
 
 def own_set(workspace: Workspace) -> str:

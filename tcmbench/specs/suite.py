@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tcmbench.specs.names import Prose
 from tcmbench.specs.toml import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Role = Literal["in_domain", "held_out", "general"]
 
@@ -41,6 +44,10 @@ class SuiteTask(BaseModel):
 
     title_zh: Prose = ""
     """The same in Chinese, for the board's Chinese view; empty shows the English."""
+
+    limit: int | None = Field(default=None, ge=1)
+    """Most queries, pairs or texts of the task that are measured, a fixed sample; None: all. Boards name the size of
+    the sample with the column, whose scores are separate from those of the whole task, and count like any other."""
 
     @property
     def column(self) -> str:
@@ -79,3 +86,20 @@ class Suite(Spec):
         if twice:
             raise ValueError(f"duplicate columns: {', '.join(twice)}")
         return self
+
+    @model_validator(mode="after")
+    def _limits_are_of_tasks(self) -> Suite:
+        limits: dict[str, int | None] = {}
+        for task in self.tasks:
+            if limits.setdefault(task.task, task.limit) != task.limit:
+                raise ValueError(f"task {task.task}: expected the same limit in all its columns")
+        return self
+
+    @property
+    def samples(self) -> Mapping[str, int]:
+        """Column → its own limit, of those that have one; a quick look limits all columns by `limit`."""
+        return {task.column: task.limit for task in self.tasks if task.limit is not None}
+
+    def limit_of(self, column: SuiteTask) -> int | None:
+        """Return the most items of a column that are measured; None: all."""
+        return min((limit for limit in (self.limit, column.limit) if limit is not None), default=None)

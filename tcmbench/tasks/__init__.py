@@ -126,9 +126,9 @@ def plan_suite(workspace: Workspace, suite: Suite) -> PlannedSuite:
     absent: dict[str, Reason] = {}
     for column in suite.tasks:
         check_column(workspace, column, where=f"suite {suite.name}")
-    for name in dict.fromkeys(column.task for column in suite.tasks):
+    for name, limit in {column.task: suite.limit_of(column) for column in suite.tasks}.items():
         try:
-            present[name] = replace(resolve(workspace, name), limit=suite.limit)
+            present[name] = replace(resolve(workspace, name), limit=limit)
             _check_foreign(present[name], suite)
         except DataAbsent as error:
             absent[name] = Reason.of("absent", task=name, path=error.path, how=error.how)

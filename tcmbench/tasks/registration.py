@@ -76,7 +76,10 @@ def _task_class(workspace: Workspace, name: str) -> type[AbsTask]:
 
 
 def _register_benchmarks(workspace: Workspace) -> None:
-    """Add one Benchmark per suite to the module that mteb searches, and clear mteb's caches of it."""
+    """Add one Benchmark per suite to the module that mteb searches, and clear mteb's caches of it.
+
+    Suites of samples are left out: mteb would measure the whole tasks under their names.
+    """
     from mteb.benchmarks.benchmark import Benchmark
 
     # The names of the modules are hidden by functions of the same names.
@@ -86,7 +89,7 @@ def _register_benchmarks(workspace: Workspace) -> None:
     registry = get_tasks._TASKS_REGISTRY
     for name, spec in workspace.specs(Suite):
         suite = _readable(name, spec)
-        if not isinstance(suite, Suite):
+        if not isinstance(suite, Suite) or suite.limit is not None or suite.samples:
             continue
         known = [t for t in dict.fromkeys(t.task for t in suite.tasks) if t in registry]
         if not known:

@@ -1,4 +1,4 @@
-"""A fixed sample of a task's items, for a quick look: the same items for every model and in every run.
+"""A fixed sample of a task's items: the same items for every model and in every run.
 
 Retrieval and reranking measure a sample of the queries against all documents: a smaller corpus would be an easier task.
 A classifier is trained as on the whole task.
@@ -6,7 +6,7 @@ A classifier is trained as on the whole task.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.errors import DataError
 from tcmbench.store import canonical_json
@@ -21,7 +21,23 @@ _LABELS = {"PairClassification": "label_column_name", "Clustering": "label_colum
 """Type of task that needs items of several labels → its attribute with the name of their column."""
 
 
-def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> str:
+class Sample(NamedTuple):
+    """Size of a sample."""
+
+    kept: int
+    """Items that are measured."""
+
+    of: int
+    """Items of the whole task."""
+
+    what: str
+    """queries, or items (pairs, texts)."""
+
+    def __str__(self) -> str:
+        return f"{self.kept:,} of {self.of:,} {self.what}"
+
+
+def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> Sample:
     """Reduce the loaded data of a task to at most `limit` items, in place, and return how many of how many are left.
 
     Queries are chosen by the hash of their ids, pairs and texts by that of their content: data that is added displaces
@@ -51,14 +67,17 @@ def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> str:
     kind = str(task.metadata.type)
     is_known = kind in {"STS", "PairClassification", "Classification"} or isinstance(task, AbsTaskClustering)
     if not is_known or getattr(task, "is_cross_validation", False):
-        raise DataError(f"{task.metadata.name}: a task of type {kind} can't be limited. Leave it out of a quick look.")
-    of_split[split], said = _rows(of_split[split], limit, is_numbered=kind == "Classification")
+        raise DataError(
+            f"{task.metadata.name}: a task of type {kind} can't be limited. Leave it out of a quick look, and give its "
+            "column of a suite no limit."
+        )
+    of_split[split], size = _rows(of_split[split], limit, is_numbered=kind == "Classification")
     label = getattr(task, _LABELS.get(kind, ""), None)
     if label is not None and len({canonical_json(value) for value in _column(of_split[split], label)}) == 1:
         raise DataError(
-            f"{task.metadata.name}: the {said} all have the same label, so they measure nothing. Choose a larger limit."
+            f"{task.metadata.name}: the {size} all have the same label, so they measure nothing. Choose a larger limit."
         )
-    return said
+    return size
 
 
 def _settle_form(task: Any) -> None:
@@ -68,7 +87,7 @@ def _settle_form(task: Any) -> None:
         vars(task).pop(name, None)
 
 
-def _queries(data: Any, limit: int) -> str:
+def _queries(data: Any, limit: int) -> Sample:
     """Keep a sample of the queries that have judgements; the corpus is unchanged."""
     judged = [query for query, grades in data["relevant_docs"].items() if grades]
     kept = frozenset(sample(judged, limit))
@@ -77,10 +96,10 @@ def _queries(data: Any, limit: int) -> str:
     data["relevant_docs"] = {query: data["relevant_docs"][query] for query in judged if query in kept}
     if data.get("top_ranked") is not None:
         data["top_ranked"] = {query: ranked for query, ranked in data["top_ranked"].items() if query in kept}
-    return _said(len(kept), len(judged), "queries")
+    return Sample(len(kept), len(judged), "queries")
 
 
-def _rows(rows: Any, limit: int, *, is_numbered: bool) -> tuple[Any, str]:
+def _rows(rows: Any, limit: int, *, is_numbered: bool) -> tuple[Any, Sample]:
     """Return a sample of the rows of a split, in their order, and how many of how many they are.
 
     Args:
@@ -95,13 +114,13 @@ def _rows(rows: Any, limit: int, *, is_numbered: bool) -> tuple[Any, str]:
         size = len(next(iter(columns.values())))
         return type(rows).from_dict(
             {name: [[values[place] for place in places]] for name, values in columns.items()}
-        ), _said(len(places), size, "items")
+        ), Sample(len(places), size, "items")
     columns = rows.to_dict()
     places = _places([list(row) for row in zip(*columns.values(), strict=True)], limit)
     chosen = rows.select(places)
     if is_numbered and "item" not in columns:
         chosen = chosen.add_column("item", [str(place) for place in places])
-    return chosen, _said(len(places), len(rows), "items")
+    return chosen, Sample(len(places), len(rows), "items")
 
 
 def _places(contents: Sequence[Sequence[Any]], limit: int) -> list[int]:
@@ -118,7 +137,3 @@ def _places(contents: Sequence[Sequence[Any]], limit: int) -> list[int]:
 def _column(rows: Any, name: str) -> Sequence[Any]:
     values: Sequence[Any] = rows[name][:]
     return values[0] if len(rows) == 1 and isinstance(values[0], list) else values
-
-
-def _said(kept: int, of: int, what: str) -> str:
-    return f"{kept:,} of {of:,} {what}"

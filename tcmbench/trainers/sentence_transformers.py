@@ -158,15 +158,17 @@ def _refuse_losses_of_static(job: TrainingJob) -> None:
 
 
 def _refuse_options_of_other_losses(job: TrainingJob, options: Options) -> None:
-    """Refuse options of the cached losses with a loss that would ignore them."""
-    ignored = sorted({"mini_batch_size", "mini_batch_tokens"} & options.model_fields_set)
+    """Refuse options of the size of parts where the loss, or the base, would ignore them."""
+    where = f"variant {job.variant.name}: training.options"
     loss = loss_of(job.variant, LOSSES)
-    if ignored and not loss.cached:
-        cached = ", ".join(other.name for other in LOSSES if other.cached)
-        raise SpecError(
-            f"variant {job.variant.name}: training.options.{ignored[0]} goes with loss {cached}, not with {loss.name}. "
-            "Remove it or choose another loss."
-        )
+    wanted = {"mini_batch_size", "mini_batch_tokens"} & options.model_fields_set
+    for name in sorted(wanted - set(loss.in_parts_of)):
+        fitting = ", ".join(other.name for other in LOSSES if name in other.in_parts_of)
+        raise SpecError(f"{where}.{name} goes with loss {fitting}, not with {loss.name}. Remove it or choose another.")
+    if wanted and job.base.architecture == "static":
+        raise SpecError(f"{where}.{min(wanted)}: a static model computes no padding. Remove it.")
+    if wanted and options.matryoshka_dims and loss.matryoshka != "never":
+        raise SpecError(f"{where}.{min(wanted)} doesn't go with matryoshka_dims. Remove one of them.")
 
 
 def _refuse_few_texts(job: TrainingJob) -> None:

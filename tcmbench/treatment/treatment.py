@@ -93,7 +93,7 @@ def resolve(
     """Return a cure of a set with its inputs looked up; with `download`, a base may be fetched from the hub.
 
     Raises:
-        SpecError: Inputs of different bases or seeds, or options that the cure doesn't have.
+        SpecError: Inputs of different bases or seeds, one whose checkpoint is chosen by the gate, or unknown options.
         TcmbenchError: A recipe that can't be followed.
     """
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
@@ -101,6 +101,11 @@ def resolve(
 
     def source(name: str) -> Recipe | Treatment:
         if name in variants:
+            if variants[name].select == "gate":
+                raise SpecError(
+                    f"cure {cure.name}: the checkpoint of variant {name} is chosen by the gate; a cure is made from "
+                    "the end of a training. Name a variant without select = 'gate'."
+                )
             return recipe_of(workspace, variants[name], planned, download=download)
         return treatment(cures[name])
 

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench import manifests, plugins
+from tcmbench import manifests, plugins, processor
 from tcmbench.encoders.runtime.batches import release
 from tcmbench.errors import DamagedArtefact, StorageError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model
@@ -18,6 +18,7 @@ from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
+from tcmbench.trainers._runtime import gpus
 from tcmbench.tuning import general_texts, trajectory
 from tcmbench.tuning.context import build_context
 
@@ -237,6 +238,8 @@ def _trained(
     write_json(job.work_dir / OWNER, _owner(recipe, made, seed=seed))
     trainer = _trainer(recipe.variant)
     release()
+    if not gpus.visible():
+        processor.warn_of_emulation(recipe.variant.training.dtype, where=f"variant {recipe.variant.name}, training")
     with failures.explained(f"variant {recipe.variant.name}, training", place=job.work_dir):
         outcome = trainer.module.train(job, options=trainer.options, progress=progress)
     return made, job, outcome

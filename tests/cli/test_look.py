@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cli import gate
+from tests.models.adapters import MINI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,3 +171,16 @@ def test_training_data_of_a_quick_look_is_that_of_the_set(place: Workspace) -> N
         root = place.root
 
     assert leaks._key(Data, look) == leaks._key(Data, whole)  # type: ignore[arg-type]
+
+
+def test_folders_of_one_name_have_boards_of_their_own(place: Workspace, tmp_path: Path) -> None:
+    """Their names say which is which, the same in every run; so does one that is too long for a folder."""
+    from tcmbench.runs.selection import select
+
+    folders = [tmp_path / parent / "foo" for parent in ("a", "b")]
+    for folder in folders:
+        shutil.copytree(MINI, folder)
+    names = [select(place, "small", models=[str(folder)]).model_set.name for folder in (*folders, folders[0])]
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith("small-and-foo-") for name in names)
+    assert select(place, "small", models=["bm25"]).model_set.name == "small-and-bm25"

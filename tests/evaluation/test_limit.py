@@ -41,9 +41,9 @@ def test_every_type_of_task_is_sampled(measured: dict[str, dict[int | None, Cell
     assert scores.keys() == measured["hashed-chars"][None].scores.keys()
     for name, score in scores.items():
         assert score.record.items <= LIMIT, name
-        assert any(note.startswith(f"a quick look: {LIMIT} of ") for note in score.record.notes), name
+        assert any(note.startswith(f"a fixed sample: {LIMIT} of ") for note in score.record.notes), name
     whole = measured["hashed-chars"][None].scores
-    assert all("quick look" not in note for score in whole.values() for note in score.record.notes)
+    assert all("sample" not in note for score in whole.values() for note in score.record.notes)
 
 
 @pytest.mark.parametrize("name", ["bm25", "hashed-chars"])
@@ -120,7 +120,7 @@ def test_pairs_in_one_row_are_sampled() -> None:
     """Older pair classification of mteb holds all its pairs in the lists of one row."""
     rows = Dataset.from_dict({"sentence1": [["a", "b", "c"]], "sentence2": [["d", "e", "f"]], "labels": [[0, 1, 0]]})
     kept, said = sampling._rows(rows, 2, is_numbered=False)
-    assert (len(kept), said) == (1, "2 of 3 items")
+    assert (len(kept), str(said)) == (1, "2 of 3 items")
     row = kept[0]
     assert len(row["sentence1"]) == 2
     assert set(zip(row["sentence1"], row["sentence2"], row["labels"], strict=True)) < {

@@ -191,14 +191,16 @@ def test_each_job_has_its_share_of_cores_and_gpus_of_its_own(tmp_path: Path, mon
     seen: list[tuple[str | None, str | None]] = []
 
     def started(command: object, *, env: dict[str, str], **more: Any) -> subprocess.Popen[bytes]:
+        assert env["OMP_WAIT_POLICY"] == "passive"
         seen.append((env.get("OMP_NUM_THREADS"), env.get("CUDA_VISIBLE_DEVICES")))
         return real([sys.executable, "-c", ""], env=env, **more)
 
     real = subprocess.Popen
     monkeypatch.setattr(_processes.subprocess, "Popen", started)
-    monkeypatch.setattr(_processes, "_cores", lambda: 4)
+    monkeypatch.setattr(_processes.processor, "cores", lambda: 4)
     monkeypatch.setattr(_processes.machine_gpus, "visible", lambda: ("4", "7"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     jobs = [job(tmp_path, "a", gpus=1), job(tmp_path, "b", gpus=1), job(tmp_path, "c"), job(tmp_path, "d", gpus=8)]
     local.run(jobs, options=local.Options(jobs=2, retries=0), emit=lambda _: None)
     assert seen == [("2", "4"), ("2", "7"), ("2", ""), ("2", "4,7")]

@@ -72,18 +72,36 @@ def test_batches_are_those_of_the_file(tmp_path: Path, embedding_base: Base, emb
     assert result.curves[0].loss == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
 
 
-def test_a_batch_in_parts_has_the_same_loss(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
-    """However many texts or tokens a cached loss encodes at a time, it contrasts the whole batch."""
-    losses = []
-    for name, options in {"whole": {}, "texts": {"mini_batch_size": 3}, "tokens": {"mini_batch_tokens": 50}}.items():
+@pytest.mark.parametrize("loss", ["cached_mnrl", "infonce"])
+def test_a_batch_in_parts_has_the_same_loss(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, loss: str
+) -> None:
+    """However many texts or tokens are encoded at a time, the whole batch is contrasted, and learns the same."""
+    sizes: dict[str, dict[str, int]] = {
+        "whole": {},
+        "tokens": {"mini_batch_tokens": 50},
+        "one": {"mini_batch_tokens": 1},
+    }
+    if loss == "cached_mnrl":
+        sizes["texts"] = {"mini_batch_size": 3}
+    losses = {}
+    for name, options in sizes.items():
         (tmp_path / name).mkdir()
-        training = {"loss": "cached_mnrl", "options": options}
+        training = {"loss": loss, "options": options}
         result = train_here(worker_job(tmp_path / name, embedding_base, embedding_dir, training=training))
-        losses.append([point.loss for point in result.curves])
-    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
-    assert losses[2] == pytest.approx(losses[0], abs=1e-4)
+        losses[name] = [point.loss for point in result.curves]
+    for name in sizes:
+        assert losses[name] == pytest.approx(losses["whole"], abs=1e-4), name
     queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
-    assert losses[0][0] == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+    assert losses["whole"][0] == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+
+
+def test_parts_are_as_large_as_their_padded_texts_allow() -> None:
+    """A part has at most so many tokens with padding; a text that is longer has a part of its own."""
+    from tcmbench.trainers._sentence_transformers.parts import parts_of
+
+    assert parts_of([2, 3, 5, 5, 9, 30], tokens=10) == [range(2), range(2, 4), range(4, 5), range(5, 6)]
+    assert parts_of([4, 4], tokens=100) == [range(2)]
 
 
 def test_no_duplicates_draws_its_own_batches(tmp_path: Path, embedding_base: Base, embedding_dir: Path) -> None:
@@ -314,6 +332,16 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
             {},
             {"training": {"options": {"mini_batch_size": 8}}},
             "mini_batch_size goes with loss cached_mnrl, cached_gist, not with infonce",
+        ),
+        (
+            {"architecture": "static"},
+            {"training": {"options": {"mini_batch_tokens": 512}}},
+            "mini_batch_tokens: a static model computes no padding",
+        ),
+        (
+            {},
+            {"training": {"options": {"mini_batch_tokens": 512, "matryoshka_dims": [32, 16]}}},
+            "mini_batch_tokens doesn't go with matryoshka_dims",
         ),
         (
             {"architecture": "static"},

@@ -18,7 +18,7 @@ def render(report: Report) -> str:
     lines = [f"{about} ({texts.counterpart(report)}) · policy: {report.policy_source}"]
     if report.synthetic:
         lines.append("The data is generated: these scores have no medical meaning.")
-    lines += _decided(report)
+    lines += [*report.conditions, *_decided(report)]
     if report.other is not None:
         other = report.other
         lines += ["", f"Without effect on the exit code: {other.question} ({texts.counterpart(other)})"]

@@ -42,6 +42,7 @@ def _comparison(report: Report) -> dict[str, Json]:
         "reference": report.reference,
         "baseline": report.baseline,
         "policy": report.policy_source,
+        "conditions": [*report.conditions],
         "outcome": report.outcome,
         "exit_code": report.exit_code,
         "cure_advice": None

@@ -30,6 +30,8 @@ def render(report: Report) -> str:
     ]
     if report.synthetic:
         lines += ["The data is generated: these scores have no medical meaning.", ""]
+    for condition in report.conditions:
+        lines += [_plain(condition), ""]
     lines += _decided(report)
     if report.other is not None:
         lines += ["", _title("###", report.other), "", "Without effect on the exit code.", "", *_decided(report.other)]

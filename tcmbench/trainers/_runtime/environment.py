@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcmbench import processor
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,8 +25,8 @@ _SCRUBBED = (
 def process_environment() -> dict[str, str]:
     """Return the variables that every process of a training gets.
 
-    The number of threads affects the bytes of a result, so it is always set: as inherited, else half the cores. By
-    default it is all cores, whose synchronisation made a step 300 times slower on a busy machine: a thread that waits
+    The number of threads affects the bytes of a result, so it is always set: as inherited, else half the cores. torch's
+    default is all cores, whose synchronisation made a step 300 times slower on a busy machine: a thread that waits
     for another spins on its core, unless the policy is passive.
     """
     return {
@@ -33,8 +35,8 @@ def process_environment() -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": PACKAGE_ROOT,
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY") or "passive",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) // 2)),
+        processor.WAITING: os.environ.get(processor.WAITING) or "passive",
+        processor.THREADS: os.environ.get(processor.THREADS) or str(max(1, processor.cores() // 2)),
     }
 
 

@@ -26,8 +26,8 @@ class SentenceTransformersLoss(Loss):
     trains_static: bool = True
     """Whether it can train a static model; others need more of a transformer than its vectors."""
 
-    cached: bool = False
-    """Whether it encodes a batch in parts, so that memory doesn't limit the size of a batch."""
+    in_parts_of: tuple[str, ...] = ()
+    """Options that set the size of the parts in which it encodes a batch."""
 
 
 def _cosent(model: SentenceTransformer, work: Work) -> Any:
@@ -77,15 +77,31 @@ def _guide(model: SentenceTransformer, work: Work) -> SentenceTransformer:
 def _ranking(model: SentenceTransformer, work: Work) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
-    return losses.MultipleNegativesRankingLoss(model, scale=1.0 / work.variant.training.temperature)
+    scale = 1.0 / work.variant.training.temperature
+    tokens = Options.model_validate(work.variant.training.options).mini_batch_tokens
+    if tokens is not None:
+        from tcmbench.trainers._sentence_transformers.parts import RankingInParts
+
+        return RankingInParts(model, scale=scale, tokens=tokens)
+    return losses.MultipleNegativesRankingLoss(model, scale=scale)
+
+
+_BY_TOKENS = ("mini_batch_tokens",)
+_CACHED = ("mini_batch_size", "mini_batch_tokens")
 
 
 LOSSES = (
-    SentenceTransformersLoss("infonce", in_batch="always", matryoshka="optional", make=_ranking),
-    SentenceTransformersLoss("mnrl", in_batch="always", matryoshka="optional", make=_ranking),
-    SentenceTransformersLoss("cached_mnrl", in_batch="always", trains_static=False, cached=True, make=_cached_ranking),
+    SentenceTransformersLoss(
+        "infonce", in_batch="always", matryoshka="optional", in_parts_of=_BY_TOKENS, make=_ranking
+    ),
+    SentenceTransformersLoss("mnrl", in_batch="always", matryoshka="optional", in_parts_of=_BY_TOKENS, make=_ranking),
+    SentenceTransformersLoss(
+        "cached_mnrl", in_batch="always", trains_static=False, in_parts_of=_CACHED, make=_cached_ranking
+    ),
     SentenceTransformersLoss("gist", in_batch="always", trains_static=False, make=_gist),
-    SentenceTransformersLoss("cached_gist", in_batch="always", trains_static=False, cached=True, make=_cached_gist),
+    SentenceTransformersLoss(
+        "cached_gist", in_batch="always", trains_static=False, in_parts_of=_CACHED, make=_cached_gist
+    ),
     SentenceTransformersLoss("matryoshka", in_batch="always", matryoshka="always", make=_ranking),
     SentenceTransformersLoss("cosent", scored=True, may_be_zero=True, make=_cosent),
 )

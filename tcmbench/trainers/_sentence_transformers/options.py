@@ -16,8 +16,8 @@ class Options(MatryoshkaOptions):
     """Texts that a cached loss encodes at a time: memory follows from it, and not from `batch_size`."""
 
     mini_batch_tokens: int | None = Field(default=None, ge=1)
-    """Tokens, without padding, that a cached loss encodes at a time, in place of a number of texts; texts of
-    similar length are encoded together, which saves padding and doesn't change the loss."""
+    """Most tokens that a loss encodes at a time, without padding for cached losses, which take it in place of
+    `mini_batch_size`. Texts of similar length are encoded together, which saves padding and doesn't change the loss."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the fields of `SentenceTransformerTrainingArguments` that follow from the options alone, by name."""

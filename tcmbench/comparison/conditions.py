@@ -1,0 +1,49 @@
+"""What a comparison's figures depend on beside the models: unlike precisions, and samples of tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcmbench.comparison.measured import MeasuredSet
+
+
+def unlike_precisions(precisions: Mapping[str, str], *, reference: str) -> dict[str, str]:
+    """Return name → precision of the models that were measured in another precision than the reference.
+
+    Args:
+        precisions: Model → precision of its evaluation; "" where it has none, such as BM25.
+        reference: Name of the reference; without a precision of its own nothing is unlike it.
+    """
+    own = precisions.get(reference, "")
+    return {name: precision for name, precision in precisions.items() if own and precision and precision != own}
+
+
+def samples_line(samples: Mapping[str, int]) -> str:
+    """Return a sentence on the columns of samples (column → their limit); "" without any."""
+    if not samples:
+        return ""
+    said = ", ".join(f"{name} ({count:,})" for name, count in samples.items())
+    return f"Fixed samples with at most so many queries, pairs or texts: {said}."
+
+
+def precisions_line(unlike: Mapping[str, str], *, reference: str, precision: str) -> str:
+    """Return a sentence on models of another precision than the reference's; "" without any."""
+    if not unlike:
+        return ""
+    said = ", ".join(f"{name} in {of_model}" for name, of_model in unlike.items())
+    return f"Unlike precisions: {said}, {reference} in {precision}. A part of their difference may be rounding."
+
+
+def lines(measured: MeasuredSet) -> tuple[str, ...]:
+    """Return the sentences on a set against its reference."""
+    reference = measured.model_set.reference
+    precisions = {model.name: model.entry.precision for model in measured.models}
+    unlike = unlike_precisions(precisions, reference=reference)
+    said = (
+        samples_line(measured.suite.samples),
+        precisions_line(unlike, reference=reference, precision=precisions.get(reference, "")),
+    )
+    return tuple(line for line in said if line)

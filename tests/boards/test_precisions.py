@@ -1,0 +1,64 @@
+"""A model that was measured in another precision than the reference is named wherever the board goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench.boards import notes
+from tcmbench.boards.html import to_html
+from tcmbench.boards.latex import to_latex
+from tcmbench.boards.markdown import to_markdown
+from tcmbench.boards.summary import to_text
+from tcmbench.comparison import conditions
+
+from .three_tasks import entry
+from .three_tasks import table as built
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.boards.table import Table
+
+SAID = "Measured in another precision than base (float32): half (bfloat16). A part of their difference may be rounding."
+
+
+def _table(root: Path, *, reference: str, other: str) -> Table:
+    """Return a board of the base and a variant in some precisions."""
+    from tcmbench.boards.build import build
+
+    from .three_tasks import OPTIONS, SET, SUITE
+
+    base = replace(entry(root, "base", kind="base"), precision=reference)
+    return build(SET, SUITE, [base, replace(entry(root, "half"), precision=other)], options=OPTIONS)
+
+
+def test_unlike_precisions_are_named_in_every_format(tmp_path: Path) -> None:
+    """Page in both languages, terminal, Markdown and LaTeX; the table's data stays as it was."""
+    table = _table(tmp_path, reference="float32", other="bfloat16")
+    assert SAID in to_text(table)
+    assert SAID.replace("(", r"\(") in to_markdown(table) or SAID in to_markdown(table)
+    assert "Measured in another precision than base" in to_latex(table)
+    page = to_html(table)
+    assert "Measured in another precision than" in page
+    assert "计算精度不同" in page
+
+
+@pytest.mark.parametrize(("reference", "other"), [("float32", "float32"), ("", "bfloat16"), ("bfloat16", "")])
+def test_equal_and_unknown_precisions_are_not(tmp_path: Path, reference: str, other: str) -> None:
+    """A model without weights, such as BM25, has none."""
+    assert notes.precisions(_table(tmp_path, reference=reference, other=other)) is None
+    assert notes.precisions(built(tmp_path / "plain", entry(tmp_path, "other"))) is None
+
+
+def test_the_gate_says_what_its_figures_depend_on() -> None:
+    """One sentence on samples, one on precisions, none without either."""
+    unlike = conditions.unlike_precisions({"a": "float32", "b": "bfloat16", "c": "", "d": "float32"}, reference="a")
+    assert unlike == {"b": "bfloat16"}
+    said = conditions.precisions_line(unlike, reference="a", precision="float32")
+    assert said == "Unlike precisions: b in bfloat16, a in float32. A part of their difference may be rounding."
+    assert conditions.precisions_line({}, reference="a", precision="float32") == ""
+    assert conditions.samples_line({"LCQMC": 2000}).endswith("texts: LCQMC (2,000).")
+    assert conditions.samples_line({}) == ""

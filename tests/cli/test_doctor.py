@@ -1,0 +1,44 @@
+"""`tcmbench doctor` on the processor: cores, threads, and what they do while they wait."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcmbench import processor
+from tcmbench.cli import doctor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Cli = Callable[..., tuple[int, str, str]]
+
+
+def _hardware(called: Cli) -> dict[str, dict[str, str]]:
+    _, out, _ = called("doctor", "--json")
+    return {finding["name"]: finding for finding in json.loads(out) if finding["area"] == "hardware"}
+
+
+@pytest.mark.parametrize(("has_instructions", "said"), [(True, "in hardware"), (False, "slower than float32")])
+def test_cores_threads_and_bfloat16_are_shown(
+    called: Cli, monkeypatch: pytest.MonkeyPatch, has_instructions: bool, said: str
+) -> None:
+    """A training has half of the cores, and waiting threads sleep: the command line sees to both."""
+    monkeypatch.setattr(processor, "computes_bfloat16", lambda: has_instructions)
+    monkeypatch.setattr(processor, "cores", lambda: 1)
+    monkeypatch.delenv(processor.THREADS, raising=False)
+    monkeypatch.delenv(processor.WAITING, raising=False)
+    # Only its own part: the others import every package.
+    monkeypatch.setattr(doctor, "_packages", list)
+    monkeypatch.setattr(doctor, "_models", lambda _: [])
+    hardware = _hardware(called)
+    assert "usable cores: 1" in hardware["processor"]["detail"]
+    assert said in hardware["processor"]["detail"]
+    assert hardware["threads"]["detail"] == "1 to measure, 1 to train; those that wait sleep"
+    monkeypatch.setenv(processor.WAITING, "active")
+    hardware = _hardware(called)
+    assert hardware["threads"]["state"] == "note"
+    assert hardware["threads"]["detail"].endswith("spin (OMP_WAIT_POLICY=active)")
+    assert "unset OMP_WAIT_POLICY" in hardware["threads"]["remedy"]
