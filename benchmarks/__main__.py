@@ -4,8 +4,8 @@
     python -m benchmarks encode stats        some: figures are printed, the report is unchanged
     python -m benchmarks --quick             small sizes, to check that all run; the report is unchanged
 
-Every file of this folder is a benchmark, except those that begin with an underscore and `gate_simulation`, which checks
-error rates of the gate and not its speed. One that fails, or exceeds its time limit, doesn't stop the others: the
+Every file of this folder is a benchmark, except those that begin with an underscore and those that check error
+rates and not speed: `gate_simulation`, `few_seeds`, `coverage`. One that fails, or exceeds its time limit, doesn't stop the others: the
 report states it. Exits 1 when a goal is missed, 2 when a benchmark failed.
 """
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "reports" / "benchmarks.md"
 MOST_SECONDS = 600
 """A benchmark takes a minute or two on an idle machine."""
-_NOT_SPEED = {"gate_simulation"}
+_NOT_SPEED = {"gate_simulation", "few_seeds", "coverage"}
 
 
 def names() -> list[str]:

@@ -168,6 +168,7 @@ def _row(
         gate=_gate(verdict) if verdict and entry.kind == "variant" else None,
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
+        is_pooled=verdict is not None and verdict.is_pooled,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,
