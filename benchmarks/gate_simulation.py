@@ -22,7 +22,7 @@ import platform
 import sys
 import time
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +31,13 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 
 from tcmbench.specs.policy import Policy
-from tcmbench.stats.draws import Draws
 from tcmbench.stats.gate import BASE, TUNED, Evidence, judge
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from tcmbench.stats.draws import Draws
 
 FloatArray = npt.NDArray[np.float64]
 

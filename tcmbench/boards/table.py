@@ -205,14 +205,14 @@ class BoardRow:
     seeds: int
     """Number of trained seeds; 0 for models that were not trained here."""
 
-    is_pooled: bool = False
-    """Whether it has one seed, and its intervals cover the noise of training as the set's other variants show it."""
-
     recipe: Mapping[str, JsonValue]
     cost: Cost | None
     failure: str | None
     provenance: Mapping[str, English]
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
+
+    is_pooled: bool = False
+    """Whether it has one seed, and its intervals cover the noise of training as the set's other variants show it."""
 
     @property
     def complete(self) -> bool:
