@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 5"
+_STAGE = "leaks 6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,12 @@ def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
 def _key(data: TrainingData, planned: PlannedSuite) -> str:
     columns = [column for column in planned.suite.tasks if column.task in planned.tasks]
     tasks = sorted((column.task, column.split, planned.tasks[column.task].revision) for column in columns)
+    own = sorted(task.name for task, _ in _tasks(planned) if _is_of_folder(task, data.root))
     return key(
         _STAGE,
         {
             "data": data.sha256,
-            "root": data.root.name,
+            "of_same_folder": [*own],
             "tasks": [list(task) for task in tasks],
             "not_looked_into": [*_not_looked_into(planned)],
         },
@@ -124,9 +125,12 @@ def _texts(task: Task, splits: list[str], trained_on: Path) -> Iterator[Evaluati
     spec, path = task.spec, task.path
     if spec is None or path is None:
         return
-    same = path.resolve() == trained_on.resolve()
     with reading.pinned(dict(task.contents)):
         read = list(layout(spec).evaluation_texts(spec.name, path, splits))
     for texts in read:
-        # Patient ids mean the same patient only within one folder.
-        yield texts if same else replace(texts, patients=frozenset())
+        yield texts if _is_of_folder(task, trained_on) else replace(texts, patients=frozenset())
+
+
+def _is_of_folder(task: Task, trained_on: Path) -> bool:
+    """Return whether a task reads the folder of the training data: only then do equal ids mean the same patient."""
+    return task.path is not None and task.path.resolve() == trained_on.resolve()

@@ -21,6 +21,8 @@ from tcmbench.tuning import leaks, training_data, tune
 from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tcmbench.specs.variant import Variant
     from tcmbench.trainers import TrainingJob
     from tcmbench.workspace import Workspace
@@ -70,6 +72,23 @@ def test_other_tasks_are_looked_into_anew(place: Workspace, variant: Variant) ->
     data = training_data.find(place, variant)
     after = leaks.find(place, data, tasks.plan_suite(place, place.spec(Suite, "tiny")))
     assert len(after.records) > len(before.records)
+
+
+def test_patients_of_another_folder_of_the_same_name_are_others(
+    place: Workspace, variant: Variant, tmp_path: Path
+) -> None:
+    """Equal patient ids count within the folder of the training data, also if a copy was looked into before."""
+    folder = location.locate(place, "tcm-synth")
+    records = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    tests = [json.loads(line) for line in (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    records[0]["user_id"] = tests[0]["user_id"]
+    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+    (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
+    copy = shutil.copytree(folder, tmp_path / "elsewhere" / folder.name)
+    elsewhere = variant.model_copy(update={"data": str(copy), "outside_data_root": True})
+    assert leaks.find(place, training_data.find(place, elsewhere), planned).records == frozenset()
+    assert len(leaks.find(place, training_data.find(place, variant), planned).records) == 1
 
 
 def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -> None:
