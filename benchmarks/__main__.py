@@ -4,9 +4,9 @@
     python -m benchmarks encode stats        some: figures are printed, the report is unchanged
     python -m benchmarks --quick             small sizes, to check that all run; the report is unchanged
 
-Every file of this folder is a benchmark, except those that begin with an underscore and those that check error
-rates and not speed: `gate_simulation`, `few_seeds`, `coverage`. One that fails, or exceeds its time limit, doesn't stop the others: the
-report states it. Exits 1 when a goal is missed, 2 when a benchmark failed.
+Every file of this folder is a benchmark, except those that begin with an underscore and those that check error rates
+and not speed (`gate_simulation`, `few_seeds`, `coverage`). One that fails, or exceeds its time limit, doesn't stop the
+others: the report states it. Exits 1 when a goal is missed, 2 when a benchmark failed.
 """
 
 from __future__ import annotations
