@@ -22,7 +22,7 @@ import platform
 import sys
 import time
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +31,13 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 
 from tcmbench.specs.policy import Policy
-from tcmbench.stats.draws import Draws
 from tcmbench.stats.gate import BASE, TUNED, Evidence, judge
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from tcmbench.stats.draws import Draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -119,11 +121,9 @@ def differences(
     return made
 
 
-def held(draws: Draws, truth: float, *, level: float = 0.95) -> int:
+def held(draws: Draws, truth: float) -> int:
     """Return how many of the intervals contain the true value."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(draws.resampled, [tail, 1 - tail], axis=0)
-    return int(np.count_nonzero((low <= truth) & (truth <= high)))
+    return sum(draws.estimate(name).interval.holds(truth) for name in draws.names)
 
 
 def coverage(size: Size, metric: str, *, items: int, delta: float) -> Rate:
@@ -148,7 +148,10 @@ def clustered_coverage(size: Size, *, by_patient: bool, patients: int = 400) -> 
 
 
 def seeds_coverage(size: Size, *, seeds: int, noise: float, items: int = 1_600) -> Rate:
-    """Return coverage of the true mean over seeds where each training moves all queries by N(0, noise) points."""
+    """Return coverage of the true mean over seeds where each training moves all queries by N(0, noise) points.
+
+    Each variant is alone: nothing is known of siblings, whose seeds `benchmarks.few_seeds` adds.
+    """
     random = np.random.default_rng([size.seed, 72, seeds, round(noise * 10)])
     models = {}
     for i in range(size.sets):
@@ -209,20 +212,12 @@ def _task(size: Size, task: int, *, sets: int, items: int, delta: float, start: 
     random = np.random.default_rng([size.seed, 73, task, items, start, round(-delta * 10)])
     deltas = differences(random, metric, sets=sets, items=items, delta=delta)
     plan = Resampling(n_resamples=size.gate_resamples, seed=size.seed, stream=f"gate {task} {items} {start}")
-    draws = bootstrap({str(i): row for i, row in enumerate(deltas)}, plan=plan)
+    draws = bootstrap({BASE: np.zeros(items)} | {str(i): row for i, row in enumerate(deltas)}, plan=plan)
     return _Task(f"task{task}", metric, draws, sign_flip(deltas, plan=plan))
 
 
 def _evidence(task: _Task, place: int) -> Evidence:
-    drawn = task.draws.resampled[:, place]
-    draws = Draws(
-        names=(TUNED, BASE),
-        observed=np.array([task.draws.observed[place], 0.0]),
-        resampled=np.stack([drawn, np.zeros_like(drawn)], axis=1),
-        n_items=task.draws.n_items,
-        n_clusters=task.draws.n_clusters,
-        n_seeds=(1, 1),
-    )
+    draws = task.draws.only({str(place): TUNED, BASE: BASE})
     return Evidence(task.name, "general", task.metric, draws, float(task.p_values[place]))
 
 
@@ -253,7 +248,7 @@ def report_sources(size: Size) -> None:
     print("| seeds | noise of training, points | coverage [95% Wilson] |")
     print("|---|---|---|")
     few = replace(size, sets=500, resamples=size.gate_resamples)
-    for seeds in (1, 3, 5, 10):
+    for seeds in (1, 3, 10):
         for noise in (0.2, 0.6, 2.0):
             print(f"| {seeds} | {noise} | {seeds_coverage(few, seeds=seeds, noise=noise)} |", flush=True)
 
@@ -282,7 +277,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="a small part, for the tests")
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
-    size = Size(1_000, 10_000, 2_000, (200, 1_600, 5_000), (-0.5, -1.0, -2.0, -3.0), options.seed)
+    size = Size(1_000, 10_000, 2_000, (100, 200, 1_600, 5_000), (-0.5, -1.0, -2.0, -3.0), options.seed)
     if options.short:
         size = Size(200, 1_000, 1_000, (200,), (-3.0,), options.seed)
     started = time.perf_counter()

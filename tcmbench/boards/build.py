@@ -211,6 +211,7 @@ def _row(
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
         precision=entry.precision,
+        is_pooled=verdict is not None and verdict.is_pooled,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,
         training=entry.training,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import Role
 
 FIELDS = (
-    "model", "title", "kind", "base", "seeds", "column", "task", "split", "role", "metric", "status", "reason",
+    "model", "title", "kind", "base", "seeds", "training_noise", "column", "task", "split", "role", "metric", "status",
+    "reason",
     "score", "score_low", "score_high", "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied",
     "items",
 )  # fmt: skip
@@ -138,7 +139,15 @@ def _who(row: BoardRow) -> dict[str, str]:
         "kind": row.kind,
         "base": _safe(row.base or ""),
         "seeds": str(row.seeds),
+        "training_noise": _training_noise(row),
     }
+
+
+def _training_noise(row: BoardRow) -> str:
+    """Return where the noise of training in the intervals is from; empty for models that were not trained here."""
+    if row.seeds == 0:
+        return ""
+    return "own seeds" if row.seeds > 1 else "siblings" if row.is_pooled else "not included"
 
 
 def _numbers(name: str, estimate: ShownEstimate | None) -> dict[str, str]:

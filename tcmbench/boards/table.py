@@ -251,6 +251,9 @@ class BoardRow:
     probe_items: int = Field(default=0, exclude=True)
     """Most items per task of its trajectory."""
 
+    is_pooled: bool = False
+    """Whether it has one seed, and its intervals cover the noise of training as the set's other variants show it."""
+
     @property
     def complete(self) -> bool:
         """Whether every task that applies has a score."""

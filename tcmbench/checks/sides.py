@@ -11,6 +11,7 @@ from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import comparability
 from tcmbench.comparison.measured import Measured, measured
 from tcmbench.comparison.pairs import ComparedPair, Side
+from tcmbench.comparison.trainings import NO_TRAININGS, Trainings, trainings
 from tcmbench.comparison.verdict import because
 from tcmbench.errors import NotComparable, SpecError, UnknownName
 from tcmbench.evaluation import run
@@ -50,7 +51,14 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
     workspace, model_set = in_set(workspace, chosen)
     planned = tasks.plan_set(workspace, model_set)
     sides = [_side(workspace, model_set, planned, name) for name in (before, after)]
-    return ComparedPair(sides[0], sides[1], model_set, planned, workspace.policies(model_set).reference)
+    return ComparedPair(
+        sides[0],
+        sides[1],
+        model_set,
+        planned,
+        workspace.policies(model_set).reference,
+        trainings=_trainings(workspace, model_set, planned) if any(side.variant for side in sides) else NO_TRAININGS,
+    )
 
 
 def are_stored(workspace: Workspace, before: str, after: str) -> bool:
@@ -59,6 +67,14 @@ def are_stored(workspace: Workspace, before: str, after: str) -> bool:
         return False
     sets = [model_set for model_set, _ in workspace.sets()]
     return all(any(_has(workspace, one, name) for one in sets) for name in (before, after))
+
+
+def _trainings(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Trainings:
+    """Return the trainings of a set; of a set without a second seed nothing is read."""
+    variants = workspace.variants(model_set)
+    if all(len(variant.seeds) == 1 for variant in variants):
+        return NO_TRAININGS
+    return trainings(gather.stored_variant(workspace, variant, planned) for variant in variants)
 
 
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:
@@ -74,6 +90,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
         precision=model.entry.precision,
+        variant=name if model.entry.kind == "variant" and "/seed" not in name else "",
     )
 
 
@@ -144,7 +161,14 @@ def _baseline(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         items[column.column] = replace(frame.items[column.column], values=values, top1=())
     metrics = {column: task.metric for column, task in baseline.tasks.items()}
     return Side(
-        label=label, items=items, metrics=metrics, reasons=reasons, missing=frozenset(), hits={}, is_rounded=True
+        label=label,
+        items=items,
+        metrics=metrics,
+        reasons=reasons,
+        missing=frozenset(),
+        hits={},
+        variant=name if baseline.models[name].kind == "variant" else "",
+        is_rounded=True,
     )
 
 

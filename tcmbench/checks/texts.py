@@ -208,4 +208,6 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str =
 
 
 def _seeds(model: ModelVerdict) -> str:
-    return "1 (items only)" if model.seeds == 1 else str(model.seeds)
+    if model.seeds != 1:
+        return str(model.seeds)
+    return "1 (noise of siblings)" if model.is_pooled else "1 (items only)"

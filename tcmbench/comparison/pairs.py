@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tcmbench.comparison.baseline import rounded
+from tcmbench.comparison.trainings import NO_TRAININGS
 from tcmbench.errors import NoInterval, NotComparable
 from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tcmbench.comparison.trainings import Trainings
     from tcmbench.records.items import Items
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import GateResult, TaskVerdict
     from tcmbench.stats.mcnemar import McNemar
+    from tcmbench.stats.resampling import Resampling
 
 _HALF = 0.5
 
@@ -52,6 +55,10 @@ class Side:
     precision: str = ""
     """Precision in which its weights were evaluated; empty where that isn't known, or there are none."""
 
+    variant: str = ""
+    """Variant that all its seeds are of; empty for a base, and for a single seed of several, which is a checkpoint and
+    not a recipe."""
+
     is_rounded: bool = False
     """Whether these are a baseline's values: the other side's are then rounded alike, or all would appear changed."""
 
@@ -66,6 +73,9 @@ class ComparedPair:
     planned: PlannedSuite
     policy: Policy
     """The set's rules against the reference: alpha, equivalence and resamples."""
+
+    trainings: Trainings = NO_TRAININGS
+    """The trainings of the set, for the noise of training."""
 
     @property
     def columns(self) -> tuple[SuiteTask, ...]:
@@ -179,9 +189,7 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
             statistic=now.statistic,
             gold=now.gold,
         )
-        resampled = gate_evidence.resample(
-            items, reference=gate_evidence.REFERENCE, plan=gate_evidence.plan_of(pair.policy)
-        )
+        resampled = gate_evidence.resample(items, reference=gate_evidence.REFERENCE, plan=_plan(pair, name))
         try:
             evidence.append(resampled.evidence(pair.after.label))
         except NoInterval as error:
@@ -190,6 +198,12 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
     wanted = {column.column for column in pair.columns} if only is None else set(only)
     columns = {verdict.task: _column(pair, verdict) for verdict in result.tasks if verdict.task in wanted}
     return Comparison(columns, result, {name: reason for name, reason in skipped.items() if name in wanted})
+
+
+def _plan(pair: ComparedPair, column: str) -> Resampling:
+    names = {pair.after.label: pair.after.variant, gate_evidence.REFERENCE: pair.before.variant}
+    variants = {name: variant for name, variant in names.items() if variant}
+    return replace(gate_evidence.plan_of(pair.policy), noise=pair.trainings.on(column, variants=variants))
 
 
 def _alike(pair: ComparedPair) -> ComparedPair:

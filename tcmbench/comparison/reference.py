@@ -6,9 +6,11 @@ they always agree.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.comparison.measured import require_one_task
+from tcmbench.comparison.trainings import trainings
 from tcmbench.comparison.verdict import ModelVerdict, Problem, because
 from tcmbench.errors import ScoreMissing
 from tcmbench.specs.suite import ROLES
@@ -66,6 +68,7 @@ class AgainstReference:
         # bases, and variants that were tuned elsewhere
         self.untrained = frozenset(measured.model_set.models)
         self._models = {m.name: m for m in measured.models if m is base or names is None or m.name in names}
+        self._trainings = trainings(m.entry for m in measured.models)
         self._roles: dict[str, Role] = {column.column: column.role for column in measured.columns}
         self._resampled = {name: each for name in self._roles if (each := self._resample(name)) is not None}
 
@@ -156,7 +159,8 @@ class AgainstReference:
         if len(set(clusters)) < FEWEST_CLUSTERS:
             before = float(values[self.base.name].mean())
             return {name: SliceChange(float(values[name].mean()) - before, None) for name in others}
-        draws = bootstrap(values, clusters=clusters, plan=plan_of(self.policy).on(stream))
+        plan = replace(plan_of(self.policy).on(stream), noise=self._trainings.over(values))
+        draws = bootstrap(values, clusters=clusters, plan=plan)
         return {
             name: SliceChange(*draws.difference(name, self.base.name, level=1 - self.policy.alpha)) for name in others
         }
@@ -181,7 +185,7 @@ class AgainstReference:
                 gold=items.gold,
             ),
             reference=self.base.name,
-            plan=plan_of(self.policy),
+            plan=replace(plan_of(self.policy), noise=self._trainings.on(column)),
         )
 
     def _partial(self, able: Sequence[str]) -> frozenset[Role]:

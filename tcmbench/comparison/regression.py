@@ -6,7 +6,7 @@ difference is exactly zero in every resample, so an unchanged rerun is fast and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from tcmbench.comparison import comparability
 from tcmbench.comparison.baseline import rounded
 from tcmbench.comparison.reference import AgainstReference
+from tcmbench.comparison.trainings import Trainings, figures_of, trainings
 from tcmbench.comparison.verdict import ModelVerdict, Problem, because
 from tcmbench.errors import NoInterval
 
@@ -56,7 +57,8 @@ def judge(
         SpecError: The baseline's values are damaged.
     """
     comparability.require_same_set(measured, baseline, where=where)
-    then = _Then(baseline, comparability.differences(measured, baseline), where)
+    known = trainings(model.entry for model in measured.models)
+    then = _Then(baseline, comparability.differences(measured, baseline), where, known)
     new = [m.name for m in measured.models if m.name not in baseline.models and m.entry.kind == "variant"]
     if new and reference is None:
         reference = AgainstReference(measured, policy=policies.reference, names=new)
@@ -81,6 +83,8 @@ class _Then:
     baseline: Baseline
     others: Mapping[str, str]
     where: str
+    trainings: Trainings
+    """Those of the current set."""
 
     def incomparable(self, model: Measured, column: str) -> str | None:
         """Return why a column of a model can't be compared; None where it can, or is in neither."""
@@ -112,9 +116,13 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
             now = rounded(model.items[name].values, model.items[name].statistic)
             same = before.shape == now.shape and bool((before == now).all())
             changed |= not same
-            make = _unchanged if same else _changed
+            noise = then.trainings
             try:
-                evidence.append(make(model, column, before, now, policy))
+                evidence.append(
+                    _unchanged(model, column, before, now, policy)
+                    if same
+                    else _changed(model, column, before, now, policy, noise)
+                )
             except NoInterval as error:
                 problems.append(Problem("unjudged", name, str(error), policy.requires(name)))
     columns = {column.column: column.role for column in measured.columns}
@@ -150,10 +158,17 @@ def _unchanged(model: Measured, column: SuiteTask, then: np.ndarray, now: np.nda
     return Evidence(column.column, column.role, model.metric(column.column), draws, 1.0, improved=0, worse=0)
 
 
-def _changed(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy) -> Evidence:
+def _changed(
+    model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy, known: Trainings
+) -> Evidence:
     from tcmbench.stats.gate_evidence import REFERENCE, TaskItems, plan_of, resample
 
     items = model.items[column.column]
+    plan = plan_of(policy)
+    if model.name in known.names:  # the earlier seeds are of the same recipe: siblings, if there are several
+        earlier = {REFERENCE: figures_of(items, then)} if len(then) > 1 else {}
+        variants = {model.name: model.name, REFERENCE: REFERENCE if earlier else model.name}
+        plan = replace(plan, noise=known.on(column.column, variants=variants, more=earlier))
     task = TaskItems(
         task=column.column,
         role=column.role,
@@ -163,7 +178,7 @@ def _changed(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarr
         statistic=items.statistic,
         gold=items.gold,
     )
-    return resample(task, reference=REFERENCE, plan=plan_of(policy)).evidence(model.name)
+    return resample(task, reference=REFERENCE, plan=plan).evidence(model.name)
 
 
 def _unjudged(name: str, kind: Kind, reason: str, policy: Policy) -> ModelVerdict:

@@ -158,6 +158,11 @@ class ModelVerdict:
         change = self.mean_change(role)
         return None if change is None else verdict_of(change.interval, policy=self.policy)
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether it has one seed, and intervals cover the noise of training by its siblings' seeds."""
+        return any(task.is_pooled for task in self.tasks)
+
     def task(self, column: str) -> TaskVerdict | None:
         """Return the verdict on a column; None where it was not judged."""
         return next((task for task in self.tasks if task.task == column), None)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tcmbench.errors import EvaluationError, UnknownName
+from tcmbench.stats import few_items
 from tcmbench.stats.estimates import LEVEL, Estimate, defined, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
+
     from tcmbench.stats.estimates import Interval
+    from tcmbench.stats.few_items import Spread
     from tcmbench.stats.inputs import FloatArray
 
 
@@ -37,10 +41,26 @@ class Draws:
     """Units that were drawn; over several tasks, of all of them."""
 
     n_seeds: tuple[int, ...]
-    """Seeds of each model; with a single one the draws don't include the noise of training."""
+    """Seeds of each model; with a single one the draws include the noise of training only if it is `pooled`."""
 
     tasks: int = 1
     """Tasks that they are the mean of."""
+
+    contributions: npt.NDArray[np.float32] | None = None
+    """Models × clusters: what each cluster adds to the figure, less what it would at the mean; None where the statistic
+    is not a mean."""
+
+    stream: str = ""
+    """Tasks of one stream are drawn together."""
+
+    training: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Model → the part of its draws that is the noise of training, which the number of items does not affect."""
+
+    pooled: frozenset[str] = frozenset()
+    """Models with a single seed whose noise of training is that of their siblings."""
+
+    means: tuple[Draws, ...] = ()
+    """The tasks that they are the mean of; empty for a single task."""
 
     def value(self, name: str) -> float:
         """Return a model's figure over all items."""
@@ -52,8 +72,7 @@ class Draws:
         Raises:
             NoInterval: The statistic doesn't exist in too many resamples; of differences and ratios too.
         """
-        column = self._column(name)
-        return Estimate(float(self.observed[column]), self._interval(self.resampled[:, column], level))
+        return Estimate(self.value(name), self._interval(self._widened(name), level))
 
     def difference(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate:
         """Return a model's figure minus another's, with its interval; both were drawn together, so it is paired."""
@@ -61,8 +80,8 @@ class Draws:
         return Estimate(change, self._interval(self.differences(name, reference), level))
 
     def differences(self, name: str, reference: str) -> FloatArray:
-        """Return the difference in every resample."""
-        return self.resampled[:, self._column(name)] - self.resampled[:, self._column(reference)]
+        """Return the difference in every resample, as wide as few items require (`tcmbench.stats.few_items`)."""
+        return self._widened(name, reference)
 
     def ratio(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate | None:
         """Return the ratio of two figures with its interval; None unless the reference is above zero in all draws."""
@@ -99,7 +118,47 @@ class Draws:
             n_clusters=self.n_clusters,
             n_seeds=tuple(self.n_seeds[place] for place in places),
             tasks=self.tasks,
+            contributions=None if self.contributions is None else self.contributions[places],
+            stream=self.stream,
+            training={new: self.training[old] for old, new in renamed.items() if old in self.training},
+            pooled=frozenset(new for old, new in renamed.items() if old in self.pooled),
+            means=tuple(task.only(renamed) for task in self.means),
         )
+
+    def spread(self, name: str, reference: str | None = None) -> Spread:
+        """Return what is known of the variance over items of a figure or a difference."""
+        spreads = []
+        together: dict[tuple[str, int], FloatArray] = {}
+        for task in self.means or (self,):
+            parts = task._parts(name, reference)
+            if parts is None:
+                spreads.append(few_items.of_draws(task._over_items(name, reference), clusters=task.n_clusters))
+            else:  # of tasks over the same clusters it is the sum over tasks that varies from cluster to cluster
+                key = (task.stream, task.n_clusters)
+                together[key] = together[key] + parts if key in together else parts
+        return few_items.of_sum([*spreads, *map(few_items.of_parts, together.values())])
+
+    def _parts(self, name: str, reference: str | None) -> FloatArray | None:
+        if self.contributions is None:
+            return None
+        parts = np.asarray(self.contributions[self._column(name)], dtype=np.float64)
+        return parts if reference is None else parts - self.contributions[self._column(reference)]
+
+    def _widened(self, name: str, reference: str | None = None) -> FloatArray:
+        around = self.value(name) - (0.0 if reference is None else self.value(reference))
+        over_items = self._over_items(name, reference)
+        drawn = few_items.widened(over_items, around=around, spread=self.spread(name, reference))
+        return drawn + self._training(name) - (0.0 if reference is None else self._training(reference))
+
+    def _over_items(self, name: str, reference: str | None) -> FloatArray:
+        """Return the draws without the noise of training."""
+        drawn = self.resampled[:, self._column(name)] - self._training(name)
+        if reference is None:
+            return drawn
+        return drawn - (self.resampled[:, self._column(reference)] - self._training(reference))
+
+    def _training(self, name: str) -> FloatArray | float:
+        return self.training.get(name, 0.0)
 
     def _interval(self, draws: FloatArray, level: float) -> Interval:
         return percentile(draws, level=level, tasks=self.tasks)
@@ -129,8 +188,11 @@ def mean_over_tasks(tasks: Sequence[Draws]) -> Draws:
                 f"{task.names} × {len(task.resampled)}"
             )
     resampled = np.zeros_like(first.resampled)
+    training: dict[str, FloatArray] = {}
     for task in tasks:
         resampled += task.resampled
+        for name, noise in task.training.items():
+            training[name] = training[name] + noise if name in training else noise
     return Draws(
         names=first.names,
         observed=np.mean([task.observed for task in tasks], axis=0),
@@ -139,4 +201,7 @@ def mean_over_tasks(tasks: Sequence[Draws]) -> Draws:
         n_clusters=sum(task.n_clusters for task in tasks),
         n_seeds=tuple(min(task.n_seeds[i] for task in tasks) for i in range(len(first.names))),
         tasks=sum(task.tasks for task in tasks),
+        training={name: noise / len(tasks) for name, noise in training.items()},
+        pooled=frozenset().union(*(task.pooled for task in tasks)),
+        means=tuple(tasks),
     )

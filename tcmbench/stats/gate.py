@@ -105,6 +105,9 @@ class TaskVerdict(NamedTuple):
     improved: int | None
     worse: int | None
 
+    is_pooled: bool = False
+    """Whether the interval covers the noise of training by its siblings' seeds, as it has a single one."""
+
 
 SENTENCES: Mapping[Said, str] = {
     "not_measured": "{task} was not measured. Run it, or take it out of the policy or suite.",
@@ -284,6 +287,7 @@ def _verdicts(tasks: Sequence[Evidence], policy: Policy) -> list[TaskVerdict]:
                 seeds=task.draws.n_seeds[task.draws.names.index(TUNED)],
                 improved=task.improved,
                 worse=task.worse,
+                is_pooled=TUNED in task.draws.pooled,
             )
         )
     return verdicts

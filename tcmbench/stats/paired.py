@@ -2,13 +2,12 @@
 
 Items: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 6; paired for rankings: Smucker, Allan
 and Carterette, CIKM 2007; whole clusters: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), §3.8.
-Seeds and items together: Sellam et al., "The MultiBERTs" (ICLR 2022), the multi-bootstrap, with the correction for few
-seeds of Rao and Wu, "Resampling Inference with Complex Survey Data" (JASA 1988).
+Seeds and items together, as in Sellam et al., "The MultiBERTs" (ICLR 2022), the multi-bootstrap; seeds are not drawn
+from the few that there are, but from the distribution that those of all variants suggest (`training_noise`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from tcmbench.stats import inputs
 from tcmbench.stats.drawn import Drawn
 from tcmbench.stats.draws import Draws
 from tcmbench.stats.resampling import Resampling, cluster_sums, count_blocks, count_columns
+from tcmbench.stats.training_noise import deviations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +43,8 @@ def bootstrap(
         models: Name → values, items or seeds × items, the same items in the same order for all.
         clusters: Cluster of each item; None where each item is one. With clusters of unequal size the number of items
             differs between resamples: the mean is that of the items drawn.
-        plan: Number of resamples, seed and stream. A model's seeds are drawn by its name alone, so that the draws are
-            the same on every task.
+        plan: Number of resamples, seed, stream, and what is known of the noise of training. A model's noise is drawn
+            by its name alone, so that a lucky draw is lucky on every task.
 
     Raises:
         EvaluationError: No models or items, or different numbers of items.
@@ -56,7 +56,8 @@ def bootstrap(
     blocks = [counts @ sums for counts in count_blocks(groups.number, plan)]
     totals = np.concatenate(blocks)
     means = totals[:, :-1] / totals[:, -1:]
-    return _over_seeds(means, {name: array.mean(axis=1) for name, array in values.items()}, groups, plan)
+    draws = _over_seeds(means, {name: array.mean(axis=1) for name, array in values.items()}, groups, plan)
+    return replace(draws, contributions=_contributions(sums, draws), stream=plan.stream)
 
 
 def bootstrap_statistic(
@@ -116,11 +117,17 @@ def _over_seeds(
 ) -> Draws:
     """Return draws of models from draws of each model's seeds, in columns in the order of `observed`."""
     means = np.empty((len(columns), len(observed)))
+    training: dict[str, FloatArray] = {}
     start = 0
     for place, (name, seeds) in enumerate(observed.items()):
         part = columns[:, start : start + len(seeds)]
-        means[:, place] = part[:, 0] if len(seeds) == 1 else (part * _seed_weights(name, len(seeds), plan)).sum(axis=1)
+        means[:, place] = part[:, 0] if len(seeds) == 1 else part.sum(axis=1) / len(seeds)
         start += len(seeds)
+        random = plan.generator("seeds", name)
+        noise = deviations(name, seeds, noise=plan.noise, random=random, resamples=len(columns))
+        if noise is not None:
+            means[:, place] += noise
+            training[name] = noise
     return Draws(
         names=tuple(observed),
         observed=np.array([float(seeds.mean()) for seeds in observed.values()]),
@@ -128,16 +135,22 @@ def _over_seeds(
         n_items=len(groups.codes),
         n_clusters=groups.number,
         n_seeds=tuple(len(seeds) for seeds in observed.values()),
+        training=training,
+        pooled=frozenset(name for name in training if len(observed[name]) == 1),
     )
 
 
-def _seed_weights(name: str, seeds: int, plan: Resampling) -> FloatArray:
-    """Return resamples × seeds: weights that sum to one, with the variance of a mean over this number of seeds.
+def _contributions(sums: FloatArray, draws: Draws) -> FloatArray:
+    """Return models × clusters: what each cluster adds to the figure, less what it would at the mean.
 
-    Drawing k seeds of k understates the variance of their mean by (k − 1) / k: a third at k = 3. Deviations from
-    equal weights are therefore stretched by √(k / (k − 1)).
+    Args:
+        sums: Clusters × (seeds of all models, number of items).
+        draws: The draws of the models.
     """
-    random = plan.generator("seeds", name)
-    drawn = random.integers(0, seeds, size=(plan.n_resamples, seeds))
-    counts = (drawn[:, :, None] == np.arange(seeds)).sum(axis=1)
-    return np.asarray(1 / seeds + math.sqrt(seeds / (seeds - 1)) * (counts - 1) / seeds, dtype=np.float64)
+    parts = np.empty((len(draws.names), len(sums)), dtype=np.float32)
+    start = 0
+    for place, seeds in enumerate(draws.n_seeds):
+        own = sums[:, start : start + seeds].sum(axis=1) / seeds
+        parts[place] = (own - draws.observed[place] * sums[:, -1]) / draws.n_items
+        start += seeds
+    return parts

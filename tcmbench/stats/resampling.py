@@ -9,12 +9,13 @@ of the blocks, the number of threads, the BLAS library or the other models of th
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tcmbench.errors import EvaluationError
+from tcmbench.stats.training_noise import NO_SIBLINGS, TrainingNoise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ _TURNED = 32
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """Number of resamples, and the stream of random numbers."""
+    """Number of resamples, the stream of random numbers, and the noise of training."""
 
     n_resamples: int = 10_000
     """Resamples or random flips."""
@@ -42,6 +43,9 @@ class Resampling:
 
     block_bytes: int = 32 << 20
     """Memory of one block of counts; doesn't affect the result."""
+
+    noise: TrainingNoise = field(default=NO_SIBLINGS, compare=False, repr=False)
+    """What the set's trainings on the task say about the noise of training."""
 
     def __post_init__(self) -> None:
         if self.n_resamples < 1 or self.block_bytes < 1:

@@ -22,6 +22,7 @@ from tcmbench.boards.options import Options
 from tcmbench.boards.spreadsheet import to_csv
 from tcmbench.comparison import pairs
 from tcmbench.comparison.measured import measured_set
+from tcmbench.comparison.trainings import trainings
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.text.numbers import digits_of, signed
 
@@ -158,20 +159,34 @@ def check_compare(fake: Fake, table: Table) -> None:
     """`tcmbench compare REFERENCE MODEL`, of all tasks or of one, gives the board's verdicts."""
     measured = measured_set(fake.model_set, fake.suite, fake.entries)
     sides = {
-        m.name: pairs.Side(m.name, m.items, {c: m.metric(c) for c in m.items}, {}, frozenset(), {})
+        m.name: pairs.Side(
+            m.name,
+            m.items,
+            {c: m.metric(c) for c in m.items},
+            {},
+            frozenset(),
+            {},
+            variant=m.name if m.entry.kind == "variant" else "",
+        )
         for m in measured.models
     }
+    known = trainings(fake.entries)
     for row in table.rows:
         if row.is_reference:
             continue
+        planned = PlannedSuite(fake.suite, {})
         pair = pairs.ComparedPair(
-            sides[table.reference], sides[row.name], fake.model_set, PlannedSuite(fake.suite, {}), POLICIES.reference
+            sides[table.reference], sides[row.name], fake.model_set, planned, POLICIES.reference, trainings=known
         )
         for only in (None, [table.columns[0].name]):
             compared = pairs.compare(pair, only=only).columns
             assert {name: one.verdict.verdict for name, one in compared.items()} == {
                 name: cell.verdict for name, cell in row.cells.items() if cell.verdict and (not only or name in only)
             }
+            for name, one in compared.items():
+                delta = row.cells[name].delta
+                assert delta is not None
+                assert (delta.low, delta.high) == one.verdict.delta.interval[:2]
 
 
 @given(

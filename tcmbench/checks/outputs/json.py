@@ -80,6 +80,7 @@ def _model(model: ModelVerdict) -> Json:
         "kind": model.kind,
         "against": model.against,
         "seeds": model.seeds,
+        "noise_of_siblings": model.is_pooled,
         "outcome": model.outcome,
         "passed": model.passed,
         "changed": model.changed,

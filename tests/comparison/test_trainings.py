@@ -1,0 +1,122 @@
+"""A set's trainings: rows with one seed borrow the noise of their siblings, and rows of a set without seeds don't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tcmbench.boards.build import build
+from tcmbench.boards.columns import seeds
+from tcmbench.boards.options import Options
+from tcmbench.boards.spreadsheet import to_csv
+from tcmbench.checks.texts import _seeds
+from tcmbench.comparison import baseline as baselines
+from tcmbench.comparison import regression
+from tcmbench.comparison.measured import measured_set
+from tcmbench.comparison.reference import AgainstReference
+from tcmbench.comparison.trainings import NO_TRAININGS, trainings
+from tests.boards.fake import Shape, make
+from tests.comparison.states import POLICIES, POLICY, with_values
+
+if TYPE_CHECKING:
+    from tcmbench.comparison.measured import MeasuredSet
+    from tcmbench.records.entry import Entry
+    from tests.boards.fake import Fake
+
+
+def _one_seed(entry: Entry) -> Entry:
+    return replace(entry, scores={column: scores[:1] for column, scores in entry.scores.items()})
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Fake:
+    """A set of two variants with three seeds."""
+    return make(
+        tmp_path_factory.mktemp("scores"), Shape(variants=2, columns=4, items=120, seeds=3, broken=False), seed=2
+    )
+
+
+def _variants(fake: Fake) -> list[str]:
+    return [entry.name for entry in fake.entries if entry.kind == "variant"]
+
+
+def _with_single(fake: Fake, *names: str) -> tuple[Entry, ...]:
+    return tuple(_one_seed(entry) if entry.name in names else entry for entry in fake.entries)
+
+
+def _set(fake: Fake, entries: tuple[Entry, ...]) -> MeasuredSet:
+    return measured_set(fake.model_set, fake.suite, entries)
+
+
+def test_one_seed_beside_siblings_has_a_wider_interval_and_says_so(fake: Fake) -> None:
+    """On the board, in CSV and in `check`; the siblings are their own source."""
+    first, second = _variants(fake)
+    entries = _with_single(fake, first)
+    verdict = AgainstReference(_set(fake, entries), policy=POLICY).judge(first)
+    alone = AgainstReference(_set(fake, _with_single(fake, first, second)), policy=POLICY).judge(first)
+    assert (verdict.is_pooled, alone.is_pooled) == (True, False)
+    for wide, narrow in zip(verdict.tasks, alone.tasks, strict=True):
+        assert wide.delta.value == narrow.delta.value
+        assert (
+            wide.delta.interval.high - wide.delta.interval.low > narrow.delta.interval.high - narrow.delta.interval.low
+        )
+    assert (_seeds(verdict), _seeds(alone)) == ("1 (noise of siblings)", "1 (items only)")
+    table = build(fake.model_set, fake.suite, entries, options=Options(policies=POLICIES))
+    assert seeds.figure(table.row(first)).note.en == "single seed, noise of siblings"
+    assert (table.row(first).is_pooled, table.row(second).is_pooled) == (True, False)
+    lines = [line.split(",") for line in to_csv(table).splitlines()]
+    place = lines[0].index("training_noise")
+    said = {line[0]: line[place] for line in lines[1:]}
+    assert (said[first], said[second], said[fake.model_set.reference]) == ("siblings", "own seeds", "")
+
+
+def test_rows_of_a_set_without_seeds_don_t_depend_on_each_other(fake: Fake) -> None:
+    """Nothing can be pooled: a row is the same with its neighbours and without, to the last bit."""
+    first, second = _variants(fake)
+    entries = _with_single(fake, first, second)
+    both = AgainstReference(_set(fake, entries), policy=POLICY).judge(first)
+    without = tuple(entry for entry in entries if entry.name != second)
+    alone = AgainstReference(_set(fake, without), policy=POLICY).judge(first)
+    assert both.tasks == alone.tasks
+    assert both.result.backward_transfer == alone.result.backward_transfer
+
+
+def test_a_part_of_the_models_is_judged_by_the_noise_of_the_whole_set(fake: Fake) -> None:
+    """`check` resamples the variants only, and gives the board's figures."""
+    whole = _set(fake, _with_single(fake, _variants(fake)[0]))
+    part = AgainstReference(whole, policy=POLICY, names=_variants(fake)[:1])
+    assert part.judge(_variants(fake)[0]) == AgainstReference(whole, policy=POLICY).judge(_variants(fake)[0])
+
+
+def test_against_its_baseline_a_single_seed_has_the_noise_of_both_trainings(fake: Fake) -> None:
+    """A retrained model differs by two trainings, whose noise the siblings show."""
+    first, second = _variants(fake)
+    widths = []
+    for entries in (_with_single(fake, first), _with_single(fake, first, second)):
+        before = _set(fake, entries)
+        kept = baselines.make(before, policy=POLICY)
+        now = with_values(before, first, "InDomain0", lambda values: np.clip(values + 1.0, 0, 100))
+        verdict = next(
+            v for v in regression.judge(now, kept, policies=POLICIES, where="baseline.json") if v.name == first
+        )
+        task = verdict.task("InDomain0")
+        assert task is not None
+        widths.append(task.delta.interval.high - task.delta.interval.low)
+        assert task.is_pooled == (len(widths) == 1)
+    assert widths[0] > 1.5 * widths[1]
+
+
+def test_the_pool_has_the_seeds_of_variants_only(fake: Fake) -> None:
+    """Points of each seed; a variant with one seed is known by name, a base is not."""
+    first, second = _variants(fake)
+    found = trainings(_with_single(fake, first))
+    assert found.names == (first, second)
+    assert found.figures is not None
+    assert {name for of_column in found.figures.values() for name in of_column} == {second}
+    entry = next(entry for entry in fake.entries if entry.name == second)
+    expected = [100 * score.record.value for score in entry.scores["InDomain0"]]
+    assert found.figures["InDomain0"][second].tolist() == expected
+    assert trainings([]) == replace(NO_TRAININGS, figures={})
