@@ -106,6 +106,7 @@ def test_cures_are_rows_made_from_the_tuned_models(place: Workspace, trained: li
     assert (half.kind, half.base, half.of) == ("variant", "mini-zh-static", ("tuned",))
     assert half.provenance["made from"] == "tuned/seed0, tuned/seed1"
     assert half.recipe["options.alpha"] == 0.5
+    assert half.precision == rows["tuned"].precision
     assert half.cost is not None
     assert half.cost.make_seconds is not None
     assert half.cost.train_seconds == pytest.approx(10.0 + half.cost.make_seconds)
