@@ -27,6 +27,19 @@ def test_a_tensor_of_another_shape(tmp_path: Path) -> None:
         cured("merge", inputs, tmp_path / "out")
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn], ids=str)
+def test_quantised_values(dtype: torch.dtype, tmp_path: Path) -> None:
+    """Integers and 8-bit floats stand for other numbers than they are, by factors that a tensor doesn't have."""
+    base = {**tensors(0), "layer.weight": tensors(0)["layer.weight"].to(dtype)}
+    inputs = work(model(tmp_path, "base", base), model(tmp_path, "tuned", tensors(1)))
+    with pytest.raises(SpecError, match=r"'layer\.weight' is F32 in tuned and (I8|F8_E4M3) in base"):
+        cured("merge", inputs, tmp_path / "out")
+    inputs = work(model(tmp_path, "base8", base), model(tmp_path, "tuned8", base))
+    if dtype == torch.float8_e4m3fn:
+        with pytest.raises(SpecError, match="is F8_E4M3 in tuned8"):
+            cured("merge", inputs, tmp_path / "again")
+
+
 def test_integers_that_differ(tmp_path: Path) -> None:
     """They have no mean, and are not rounded."""
     tuned = model(tmp_path, "tuned", {**tensors(1), "position_ids": torch.arange(5) + 1})

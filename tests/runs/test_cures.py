@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 SET = """
-suite = "tiny"
+suite = "sts"
 reference = "mini-zh-static"
 models = ["mini-zh-static"]
 [[variant]]
@@ -40,12 +40,19 @@ trainer = "sentence_transformers"
 seeds = [0, 1]
 training = { batch_size = 16, max_length = 64 }
 """
+LIMITS = """
+[[cure]]
+name = "merged-{alpha}"
+of = "tuned"
+cure = "merge"
+each = { alpha = [0.0, 1.0] }
+"""
 CURES = """
 [[cure]]
 name = "merged-{alpha}"
 of = "tuned"
 cure = "merge"
-each = { alpha = [0.0, 0.5, 1.0] }
+each = { alpha = [0.5] }
 [[cure]]
 name = "soup"
 of = ["tuned", "merged-0.5"]
@@ -73,31 +80,33 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def write(place: Workspace, text: str) -> ModelSet:
-    """Write the set and return it."""
+    """Write the set, with a suite of one quick task, and return it."""
+    task = '[[tasks]]\ntask = "TinySTS"\nrole = "in_domain"\n'
+    (place.root / "tasks/suites/sts.toml").write_text(task, encoding="utf-8")
     (place.root / "models/sets/tiny.toml").write_text(text, encoding="utf-8")
     return place.spec(ModelSet, "tiny")
 
 
-def values(entry: Entry, column: str) -> list[float]:
+def values(entry: Entry) -> list[float]:
     """Return an entry's scores, one per seed."""
-    return [score.record.value for score in entry.scores[column]]
+    return [score.record.value for score in entry.scores["TinySTS"]]
 
 
 def test_cures_are_rows_made_from_the_tuned_models(place: Workspace, trained: list[int]) -> None:
     """Each seed is trained once; alpha 1 has the tuned model's scores, alpha 0 the base's, and a soup has one model."""
-    write(place, SET + CURES)
+    model_set = write(place, SET + LIMITS + CURES)
     rows = {entry.name: entry for entry in run(place, "tiny").entries}
     assert trained == [0, 1]
-    assert [*rows] == ["mini-zh-static", "tuned", "merged-0.0", "merged-0.5", "merged-1.0", "soup"]
-    for column in ("Tiny", "TinySTS"):
-        assert values(rows["merged-1.0"], column) == values(rows["tuned"], column)
-        assert values(rows["merged-0.0"], column) == values(rows["mini-zh-static"], column) * 2
-        assert len(values(rows["soup"], column)) == 1
-    assert values(rows["tuned"], "Tiny") != values(rows["merged-0.5"], "Tiny")
+    assert [*rows] == ["mini-zh-static", "tuned", "merged-0.0", "merged-1.0", "merged-0.5", "soup"]
+    assert values(rows["merged-1.0"]) == values(rows["tuned"])
+    assert values(rows["merged-0.0"]) == values(rows["mini-zh-static"]) * 2
+    assert len(values(rows["soup"])) == 1
+    assert values(rows["tuned"]) != values(rows["merged-0.5"])
     half = rows["merged-0.5"]
     assert (half.kind, half.base, half.of) == ("variant", "mini-zh-static", ("tuned",))
     assert half.provenance["made from"] == "tuned/seed0, tuned/seed1"
     assert half.recipe["options.alpha"] == 0.5
+    assert half.precision == rows["tuned"].precision
     assert half.cost is not None
     assert half.cost.make_seconds is not None
     assert half.cost.train_seconds == pytest.approx(10.0 + half.cost.make_seconds)
@@ -105,7 +114,7 @@ def test_cures_are_rows_made_from_the_tuned_models(place: Workspace, trained: li
     assert soup is not None
     assert (soup.train_tokens, soup.trained_parameters) == (2, 7)
     assert rows["soup"].provenance["made from"] == "tuned/seed0, tuned/seed1, merged-0.5/seed0, merged-0.5/seed1"
-    assert plan(place, place.spec(ModelSet, "tiny"), tasks.plan_set(place, place.spec(ModelSet, "tiny"))).jobs == ()
+    assert plan(place, model_set, tasks.plan_set(place, model_set)).jobs == ()
 
 
 def test_a_cure_alone_trains_what_it_needs(place: Workspace) -> None:
@@ -144,7 +153,7 @@ def test_a_failed_training_is_the_reason_of_its_cures(
         states = {str(state.reason) for state in rows[name].states.values()}
         assert states == {"tuned/seed0, which it is made from, failed: out of memory"}
         assert {state.state for state in rows[name].states.values()} == {"failed"}
-    assert [entry.failure for entry in run(place, "tiny").entries] == [None] * 6
+    assert [entry.failure for entry in run(place, "tiny").entries] == [None] * 4
 
 
 def test_a_model_is_made_again_when_its_inputs_are_others(place: Workspace, trained: list[int]) -> None:
@@ -152,7 +161,7 @@ def test_a_model_is_made_again_when_its_inputs_are_others(place: Workspace, trai
     model_set = write(place, SET + CURES)
     run(place, "tiny")
     planned = tasks.plan_set(place, model_set)
-    treatment = resolve(place, place.cures(model_set)[1], model_set, planned)
+    treatment = resolve(place, place.cures(model_set)[0], model_set, planned)
     before = treat.stored(place, treatment, seed=0)
     assert before is not None
     tuned = treat.usable_input(place, treatment.inputs(0)[0])
@@ -174,7 +183,7 @@ def test_a_damaged_model_is_made_again(place: Workspace, trained: list[int]) -> 
     """What was flipped on the disk is neither loaded nor trained again: it is made from the inputs."""
     model_set = write(place, SET + CURES)
     run(place, "tiny")
-    treatment = resolve(place, place.cures(model_set)[1], model_set, tasks.plan_set(place, model_set))
+    treatment = resolve(place, place.cures(model_set)[0], model_set, tasks.plan_set(place, model_set))
     made = treat.stored(place, treatment, seed=0)
     assert made is not None
     path = made.folder / "model/model.safetensors"
@@ -216,8 +225,8 @@ def test_a_run_that_is_killed_while_it_makes_a_model_goes_on(place: Workspace, t
     parts = list(place.store.path(treat.KIND, "x").parent.parent.glob("*/.*.part/model/model.safetensors"))
     assert len(parts) == 1
     rows = run(place, "tiny").entries
-    assert [entry.failure for entry in rows] == [None] * 6
-    assert all(entry.scores.keys() == {"Tiny", "TinySTS"} for entry in rows)
+    assert [entry.failure for entry in rows] == [None] * 4
+    assert all(entry.scores.keys() == {"TinySTS"} for entry in rows)
     assert trained == [0, 1]
 
 

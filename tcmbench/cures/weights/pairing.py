@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.cures.weights.tensors import folded, tensors_of
+from tcmbench.cures.weights.tensors import StoredTensor, folded, tensors_of
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.cures import CureWork
-    from tcmbench.cures.weights.tensors import Readable, StoredTensor
+    from tcmbench.cures.weights.tensors import Readable
     from tcmbench.records.model import Model
 
 _PREFIXES = ("model.", "bert.", "roberta.")
@@ -89,7 +89,7 @@ def _counterpart(
     """Return a model's tensor of a name.
 
     Raises:
-        SpecError: It has none, or one of another shape.
+        SpecError: It has none, or one of another shape or of quantised values.
     """
     found = next((tensors[each] for each in _aliases(name) if each in tensors), None)
     if found is None:
@@ -98,6 +98,12 @@ def _counterpart(
             f"{work.name}: {work.tuned[0].name} has a tensor {name!r}, which {model.name} lacks; it has {len(tensors)} "
             f"tensors ({names}, …). Weights can be combined only of models with the same tensors: a head that the "
             "training added has no counterpart in the base."
+        )
+    if found.is_float != target.is_float or not target.is_known:
+        kind = found.dtype if isinstance(found, StoredTensor) else "F32"
+        raise SpecError(
+            f"{work.name}: tensor {name!r} is {target.dtype} in {work.tuned[0].name} and {kind} in {model.name}. Only "
+            "weights in floating point of 16 bits or more are combined: store both models so."
         )
     if tuple(found.shape) != tuple(target.shape):
         raise SpecError(

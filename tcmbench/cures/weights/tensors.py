@@ -49,6 +49,11 @@ class StoredTensor:
         return self.dtype in _FLOATS
 
     @property
+    def is_known(self) -> bool:
+        """Whether its values can be read."""
+        return self.dtype in {**_FLOATS, **_INTEGERS}
+
+    @property
     def size(self) -> int:
         """Number of values."""
         size = 1
