@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tcmbench.cures.vectors import linear
-from tcmbench.cures.vectors.linear import Documents, Schedule, QuerySplit
+from tcmbench.cures.vectors.linear import Documents, QuerySplit, Schedule
 from tcmbench.ranking.metrics import Relevant
 
 if TYPE_CHECKING:

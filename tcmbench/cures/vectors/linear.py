@@ -132,9 +132,10 @@ def trained(train: QuerySplit, dev: QuerySplit, documents: Documents, schedule: 
 
     Deterministic: every step is over all queries and all documents, by Adam (Kingma and Ba, 2015).
     """
-    matrix = np.eye(train.queries.shape[1], dtype=np.float32)
+    matrix: NDArray[Any] = np.eye(train.queries.shape[1], dtype=np.float32)
     best, curve = matrix, [(0.0, dev_ndcg(matrix, dev, documents))]
-    first, second = np.zeros_like(matrix), np.zeros_like(matrix)
+    first: NDArray[Any] = np.zeros_like(matrix)
+    second: NDArray[Any] = np.zeros_like(matrix)
     best_at = 0
     for step in range(1, schedule.steps + 1):
         gradient = info_nce(matrix, train, documents.vectors, temperature=schedule.temperature)[1]
