@@ -13,6 +13,7 @@ from pydantic import Field
 from tcmbench.cures import copy_model, one_input
 from tcmbench.cures.vectors.training_data import require_unused, training_texts, wrapping
 from tcmbench.encoders import fusion as encoder
+from tcmbench.encoders._dense_part import WEIGHT_FILE
 from tcmbench.plugins import PluginOptions
 from tcmbench.ranking.fusion import RRF_K, Method
 from tcmbench.store import differences, write_json
@@ -85,7 +86,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
         rrf_k=options.rrf_k,
     )
     curve = dict(chosen.curve)
-    write_json(out / encoder.WEIGHT_FILE, {"weight": chosen.weight})
+    write_json(out / WEIGHT_FILE, {"weight": chosen.weight})
     return {
         "weight": chosen.weight,
         "chosen_on": texts.note,

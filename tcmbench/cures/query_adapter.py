@@ -102,7 +102,8 @@ def _fitted(work: CureWork, texts: TrainingTexts, options: Options) -> ChosenMap
     model = models.load(work.tuned[0], cache=work.cache, device=work.device)
     documents = linear.Documents(encoded(model, texts.documents, role="document"), texts.order)
     train, dev = (
-        linear.Split(encoded(model, split.texts, role="query"), split.relevant) for split in (texts.train, texts.dev)
+        linear.QuerySplit(encoded(model, split.texts, role="query"), split.relevant)
+        for split in (texts.train, texts.dev)
     )
     if options.fit == "infonce":
         schedule = linear.Schedule(options.steps, options.learning_rate, options.temperature)

@@ -62,11 +62,12 @@ def load(
     Raises:
         ModelAbsent: The weight is that of the folder, which has none.
     """
-    from tcmbench.encoders.runtime.fused_search import FusedSearch
+    from tcmbench.encoders.runtime.fused_search import FusedSearch, Fusing
 
     weight = _chosen(base, model_dir) if options.weight == "chosen" else options.weight
     dense = load_dense(base, options=options, model_dir=model_dir, meta=meta, seed=seed, device=device)
-    return FusedSearch(dense, options=options, weight=weight, meta=meta)
+    fusing = Fusing(options.method, weight, options.rrf_k, options.tokens, options.k1, options.b)
+    return FusedSearch(dense, options=fusing, meta=meta)
 
 
 def _chosen(base: Base, model_dir: Path | None) -> float:

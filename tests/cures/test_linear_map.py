@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tcmbench.cures.vectors import linear
-from tcmbench.cures.vectors.linear import Documents, Schedule, Split
+from tcmbench.cures.vectors.linear import Documents, QuerySplit, Schedule
 from tcmbench.ranking.metrics import Relevant
 
 if TYPE_CHECKING:
@@ -24,28 +24,28 @@ def unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module", name="data")
-def _data() -> tuple[Split, Split, Documents]:
+def _data() -> tuple[QuerySplit, QuerySplit, Documents]:
     """Queries that are their documents in rotated coordinates, so that a map helps; and the documents."""
     random = np.random.default_rng(1)
     documents = unit(random.normal(size=(DOCUMENTS, SIZE)))
     rotation = np.linalg.qr(random.normal(size=(SIZE, SIZE)))[0]
 
-    def split(count: int) -> Split:
+    def split(count: int) -> QuerySplit:
         own = random.integers(0, DOCUMENTS, count)
         queries = unit(documents[own] @ rotation + 0.2 * random.normal(size=(count, SIZE)))
-        return Split(queries, Relevant(np.arange(count), own, np.ones(count, dtype=np.int64), count))
+        return QuerySplit(queries, Relevant(np.arange(count), own, np.ones(count, dtype=np.int64), count))
 
     return split(QUERIES), split(QUERIES), Documents(documents, np.arange(DOCUMENTS))
 
 
-def loss(matrix: NDArray[np.float64], split: Split, documents: Documents, *, penalty: float) -> float:
+def loss(matrix: NDArray[np.float64], split: QuerySplit, documents: Documents, *, penalty: float) -> float:
     """Return what the closed form minimises."""
     residual = split.queries @ matrix - documents.vectors[split.relevant.document]
     return float((residual**2).sum() + penalty * ((matrix - np.eye(len(matrix))) ** 2).sum())
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0, 100.0])
-def test_the_closed_form_is_the_minimum(data: tuple[Split, Split, Documents], penalty: float) -> None:
+def test_the_closed_form_is_the_minimum(data: tuple[QuerySplit, QuerySplit, Documents], penalty: float) -> None:
     """Every small change of W in every entry makes the loss larger."""
     train, _, documents = data
     matrix = linear.ridge(train, documents.vectors, penalty=penalty)
@@ -57,7 +57,7 @@ def test_the_closed_form_is_the_minimum(data: tuple[Split, Split, Documents], pe
             assert loss(other, train, documents, penalty=penalty) > least
 
 
-def test_an_infinite_penalty_is_the_untreated_model(data: tuple[Split, Split, Documents]) -> None:
+def test_an_infinite_penalty_is_the_untreated_model(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:
     """W is the identity, to which large penalties converge; a product with it changes no bit."""
     train, _, documents = data
     identity = linear.ridge(train, documents.vectors, penalty=math.inf)
@@ -69,12 +69,14 @@ def test_an_infinite_penalty_is_the_untreated_model(data: tuple[Split, Split, Do
 
 def test_without_a_unique_solution_a_penalty_is_required() -> None:
     """Fewer queries than dimensions."""
-    split = Split(np.eye(1, 3, dtype=np.float32), Relevant(*(np.zeros(1, dtype=np.int64),) * 2, np.ones(1, int), 1))
+    split = QuerySplit(
+        np.eye(1, 3, dtype=np.float32), Relevant(*(np.zeros(1, dtype=np.int64),) * 2, np.ones(1, int), 1)
+    )
     with pytest.raises(ValueError, match="expected a penalty above 0"):
         linear.ridge(split, np.eye(3, dtype=np.float32), penalty=0.0)
 
 
-def test_the_penalty_is_that_of_the_dev_queries(data: tuple[Split, Split, Documents]) -> None:
+def test_the_penalty_is_that_of_the_dev_queries(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:
     """The best on dev, infinity always among them; of equal ones the strongest."""
     train, dev, documents = data
     chosen = linear.closed_form(train, dev, documents, penalties=(1.0, 10.0, 1e15))
@@ -85,12 +87,12 @@ def test_the_penalty_is_that_of_the_dev_queries(data: tuple[Split, Split, Docume
     assert unhelpful.setting == math.inf
 
 
-def test_the_gradient_is_that_of_the_loss(data: tuple[Split, Split, Documents]) -> None:
+def test_the_gradient_is_that_of_the_loss(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:
     """By differences, with queries that have several relevant documents."""
     train, _, documents = data
     some = np.repeat(np.arange(5), 2)
     relevant = Relevant(some, np.arange(10), np.ones(10, dtype=np.int64), 5)
-    split = Split(train.queries[:5], relevant)
+    split = QuerySplit(train.queries[:5], relevant)
     matrix = np.eye(SIZE) + 0.1 * np.random.default_rng(2).normal(size=(SIZE, SIZE))
     _, gradient = linear.info_nce(matrix, split, documents.vectors, temperature=0.3)
     step = 1e-6
@@ -105,13 +107,13 @@ def test_the_gradient_is_that_of_the_loss(data: tuple[Split, Split, Documents]) 
 def test_the_other_relevant_documents_are_no_negatives() -> None:
     """A query whose two documents are both nearest has nearly no loss."""
     documents = np.eye(3, dtype=np.float32)[[0, 0, 1]]
-    split = Split(
+    split = QuerySplit(
         np.eye(1, 3, dtype=np.float32), Relevant(np.array([0, 0]), np.array([0, 1]), np.ones(2, dtype=np.int64), 1)
     )
     assert linear.info_nce(np.eye(3), split, documents, temperature=0.05)[0] < 1e-6
 
 
-def test_the_trained_map_is_the_best_measured(data: tuple[Split, Split, Documents]) -> None:
+def test_the_trained_map_is_the_best_measured(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:
     """It starts at the identity, is better on dev afterwards, ends early, and is the same each time."""
     train, dev, documents = data
     schedule = Schedule(steps=400, learning_rate=0.02, temperature=0.1)
@@ -124,10 +126,10 @@ def test_the_trained_map_is_the_best_measured(data: tuple[Split, Split, Document
     np.testing.assert_array_equal(linear.trained(train, dev, documents, schedule).matrix, chosen.matrix)
 
 
-def test_a_training_that_only_harms_keeps_the_identity(data: tuple[Split, Split, Documents]) -> None:
+def test_a_training_that_only_harms_keeps_the_identity(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:
     """Early stopping returns the start, bit for bit."""
     train, _, documents = data
-    perfect = Split(documents.vectors, Relevant(*(np.arange(DOCUMENTS),) * 2, np.ones(DOCUMENTS, int), DOCUMENTS))
+    perfect = QuerySplit(documents.vectors, Relevant(*(np.arange(DOCUMENTS),) * 2, np.ones(DOCUMENTS, int), DOCUMENTS))
     chosen = linear.trained(train, perfect, documents, Schedule(steps=60, learning_rate=0.05, temperature=0.1))
     assert chosen.setting == 0.0
     np.testing.assert_array_equal(chosen.matrix, np.eye(SIZE))

@@ -9,6 +9,7 @@ import pytest
 
 from tcmbench import models
 from tcmbench.encoders import bm25, fusion
+from tcmbench.encoders._dense_part import WEIGHT_FILE
 from tcmbench.encoders.runtime import fused_search
 from tcmbench.encoders.runtime.fused_search import FusedSearch
 from tcmbench.errors import ModelAbsent, SpecError
@@ -142,7 +143,7 @@ def test_a_chosen_weight_is_that_of_the_folder(place: Workspace, tmp_path: Path,
     """Without a valid one in the folder, there is no model."""
     base = place.spec(Base, "mini-zh-static-bm25").model_copy(update={"options": {"weight": "chosen"}})
     if content is not None:
-        (tmp_path / fusion.WEIGHT_FILE).write_text(content, encoding="utf-8")
+        (tmp_path / WEIGHT_FILE).write_text(content, encoding="utf-8")
     options = fusion.Options(weight="chosen")
     with pytest.raises(ModelAbsent, match=r"with the cure \"fusion\" \(fusion.json\)"):
         fusion.load(base, options=options, model_dir=tmp_path, meta=None, seed=0, device=None)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
 
 
-class Split(NamedTuple):
+class QuerySplit(NamedTuple):
     """Queries with their relevant documents, among documents of their own numbering."""
 
     queries: Vectors
@@ -66,7 +66,7 @@ class ChosenMap(NamedTuple):
     """Every penalty, or every measured step, with its mean nDCG@10; the first is the identity's."""
 
 
-def ridge(split: Split, documents: Vectors, *, penalty: float) -> Map:
+def ridge(split: QuerySplit, documents: Vectors, *, penalty: float) -> Map:
     """Return the W that minimises ‖Q W − D⁺‖² + penalty · ‖W − I‖², in double precision.
 
     A query with several relevant documents counts once for each. At an infinite penalty W is the identity.
@@ -92,7 +92,7 @@ def ridge(split: Split, documents: Vectors, *, penalty: float) -> Map:
         raise ValueError("the queries don't span all dimensions: expected a penalty above 0") from error
 
 
-def closed_form(train: Split, dev: Split, documents: Documents, *, penalties: Sequence[float]) -> ChosenMap:
+def closed_form(train: QuerySplit, dev: QuerySplit, documents: Documents, *, penalties: Sequence[float]) -> ChosenMap:
     """Return the ridge solution whose penalty has the highest nDCG@10 on dev; of equal ones the strongest penalty."""
     ordered = sorted({math.inf, *penalties}, reverse=True)
     maps = [ridge(train, documents.vectors, penalty=penalty) for penalty in ordered]
@@ -101,7 +101,7 @@ def closed_form(train: Split, dev: Split, documents: Documents, *, penalties: Se
     return ChosenMap(maps[best], ordered[best], tuple(zip(ordered, means, strict=True)))
 
 
-def given(train: Split, dev: Split, documents: Documents, *, penalty: float) -> ChosenMap:
+def given(train: QuerySplit, dev: QuerySplit, documents: Documents, *, penalty: float) -> ChosenMap:
     """Return the ridge solution of a penalty, with its nDCG@10 on dev after the identity's."""
     matrices = {each: ridge(train, documents.vectors, penalty=each) for each in (math.inf, penalty)}
     curve = tuple((each, dev_ndcg(matrix, dev, documents)) for each, matrix in matrices.items())
@@ -127,14 +127,15 @@ class Schedule(NamedTuple):
     """Measurements without a better one after which the training ends."""
 
 
-def trained(train: Split, dev: Split, documents: Documents, schedule: Schedule) -> ChosenMap:
+def trained(train: QuerySplit, dev: QuerySplit, documents: Documents, schedule: Schedule) -> ChosenMap:
     """Return the map that was best on dev during a training from the identity; of equal ones the earliest.
 
     Deterministic: every step is over all queries and all documents, by Adam (Kingma and Ba, 2015).
     """
-    matrix = np.eye(train.queries.shape[1], dtype=np.float32)
+    matrix: NDArray[Any] = np.eye(train.queries.shape[1], dtype=np.float32)
     best, curve = matrix, [(0.0, dev_ndcg(matrix, dev, documents))]
-    first, second = np.zeros_like(matrix), np.zeros_like(matrix)
+    first: NDArray[Any] = np.zeros_like(matrix)
+    second: NDArray[Any] = np.zeros_like(matrix)
     best_at = 0
     for step in range(1, schedule.steps + 1):
         gradient = info_nce(matrix, train, documents.vectors, temperature=schedule.temperature)[1]
@@ -154,7 +155,7 @@ def trained(train: Split, dev: Split, documents: Documents, schedule: Schedule) 
 
 
 def info_nce(
-    matrix: NDArray[Any], split: Split, documents: Vectors, *, temperature: float
+    matrix: NDArray[Any], split: QuerySplit, documents: Vectors, *, temperature: float
 ) -> tuple[float, NDArray[Any]]:
     """Return the loss of mapped queries against all documents, and its gradient by the map, in the map's precision.
 
@@ -196,7 +197,7 @@ def _leave_out_other_positives(
         logits[row, document[start:stop]] = -np.inf
 
 
-def dev_ndcg(matrix: NDArray[Any], dev: Split, documents: Documents) -> float:
+def dev_ndcg(matrix: NDArray[Any], dev: QuerySplit, documents: Documents) -> float:
     """Return the mean nDCG@10 of mapped queries."""
     queries = mapped(dev.queries, matrix)
     columns = documents.vectors.T

@@ -80,14 +80,14 @@ def training_texts(work: CureWork, *, cure: str) -> TrainingTexts:
         dev = [record for record, out in zip(records, held, strict=True) if out]
         note = f"every {_HELD_OUT}th training query"
     documents = {entry.doc_id: entry.document() for entry in folder.knowledge}
-    judged = [_judged(split, documents) for split in (train, dev)]
-    for name, split in zip(("train", "dev"), judged, strict=True):
+    judged = {"train": _judged(train, documents), "dev": _judged(dev, documents)}
+    for name, split in judged.items():
         if not split.texts:
             raise SpecError(
                 f"cure {cure}: {work.name}: expected {name} queries with a document in {folder.root.name}, got none. "
                 "Name a variant with more training data."
             )
-    return TrainingTexts(tuple(documents.values()), id_order(list(documents)), *judged, note)
+    return TrainingTexts(tuple(documents.values()), id_order(list(documents)), judged["train"], judged["dev"], note)
 
 
 def _is_held_out(record_id: str) -> bool:

@@ -96,9 +96,9 @@ def read_table(path: Path) -> tuple[list[bytes], Vectors]:
         ModelAbsent: The file is missing or not such a table.
     """
     arrays = _arrays(path, cure="nudge")
-    digests, vectors = arrays.get("digests"), arrays.get("vectors")
-    fits = digests is not None and vectors is not None and vectors.ndim == 2
-    if not fits or digests.shape != (len(vectors), _DIGEST) or digests.dtype != np.uint8:
+    empty = np.zeros(0)
+    digests, vectors = arrays.get("digests", empty), arrays.get("vectors", empty)
+    if vectors.ndim != 2 or digests.shape != (len(vectors), _DIGEST) or digests.dtype != np.uint8:
         raise ModelAbsent(f"{path}: expected digests of 16 bytes and a vector for each. {_again('nudge')}")
     return [row.tobytes() for row in digests], vectors.astype(np.float32, copy=False)
 

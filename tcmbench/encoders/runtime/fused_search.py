@@ -6,7 +6,7 @@ the vectors of the documents, BM25's index and one block of scores.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tcmbench.encoders import bm25
 from tcmbench.encoders.runtime.composed import Composed
 from tcmbench.encoders.runtime.loaders import text_loader
 from tcmbench.errors import EvaluationError
-from tcmbench.ranking.fusion import fuse
+from tcmbench.ranking.fusion import Method, fuse
 from tcmbench.ranking.topk import row_blocks
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mteb.types import PromptType
     from numpy.typing import NDArray
 
-    from tcmbench.encoders.fusion import Options
     from tcmbench.encoders.runtime.text_encoder import TextEncoder
 
 _CHUNK = 50_000
@@ -39,7 +38,24 @@ _BYTES_PER_SCORE = 40
 """Two scores in single precision, and their normalised and fused forms in double."""
 
 
-class _Index(NamedTuple):
+class Fusing(NamedTuple):
+    """How scores are fused, as in the options of the encoder `fusion`."""
+
+    method: Method
+
+    weight: float
+    """Share of BM25."""
+
+    rrf_k: float
+
+    tokens: Literal["char_bigrams", "words"]
+
+    k1: float
+
+    b: float
+
+
+class _Corpus(NamedTuple):
     """The corpus of a search."""
 
     corpus: Dataset
@@ -52,12 +68,11 @@ class _Index(NamedTuple):
 class FusedSearch(Composed):
     """A dense model whose scores are fused with BM25's; texts of tasks without queries are encoded by it alone."""
 
-    def __init__(self, dense: TextEncoder | Composed, *, options: Options, weight: float, meta: ModelMeta) -> None:
+    def __init__(self, dense: TextEncoder | Composed, *, options: Fusing, meta: ModelMeta) -> None:
         super().__init__(dense, meta=meta)
-        self.weight = weight
         self._options = options
         self._tokenize = bm25.tokenizer(options.tokens)
-        self._index: _Index | None = None
+        self._index: _Corpus | None = None
 
     def index(self, corpus: Dataset, **_: Any) -> None:
         """Build BM25's index; documents are encoded when they are searched.
@@ -67,7 +82,7 @@ class FusedSearch(Composed):
         """
         terms = [self._tokenize(bm25.document_text(row)) for row in corpus]
         lexical = bm25.build_index(terms, k1=self._options.k1, b=self._options.b)
-        self._index = _Index(corpus, [str(name) for name in corpus["id"][:]], lexical)
+        self._index = _Corpus(corpus, [str(name) for name in corpus["id"][:]], lexical)
 
     def search(
         self,
@@ -149,9 +164,9 @@ class FusedSearch(Composed):
                 f"{self.mteb_model_meta.name}: expected numbers as scores of the dense model, got NaN or infinity."
             )
         options = self._options
-        return fuse(dense, lexical, method=options.method, weight=self.weight, rrf_k=options.rrf_k)
+        return fuse(dense, lexical, method=options.method, weight=options.weight, rrf_k=options.rrf_k)
 
-    def _lexical(self, index: _Index, text: str) -> NDArray[np.float32]:
+    def _lexical(self, index: _Corpus, text: str) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = bm25.term_scores(index.lexical, self._tokenize(text), documents=len(index.ids))
         return scores
 
@@ -159,7 +174,7 @@ class FusedSearch(Composed):
 class _Work:
     """One search: the corpus, the queries, and how they are encoded."""
 
-    def __init__(self, index: _Index, queries: Dataset, encode: Callable[[Dataset, PromptType], torch.Tensor]) -> None:
+    def __init__(self, index: _Corpus, queries: Dataset, encode: Callable[[Dataset, PromptType], torch.Tensor]) -> None:
         self.index = index
         self.ids = [str(name) for name in queries["id"][:]]
         self.texts = [str(text) for text in queries["text"][:]]
