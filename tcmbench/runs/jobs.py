@@ -63,7 +63,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Training one seed of a variant, making a model of a cure, or measuring a model or checkpoints of a training."""
+    """The training of one seed, the making of a model of a cure, or the measuring of a model or of its checkpoints."""
 
     key: str
     """Hash of the work: equal jobs of two runs have equal keys. For a training or making, the key of the model."""

@@ -93,7 +93,8 @@ def resolve(
     """Return a cure of a set with its inputs looked up; with `download`, a base may be fetched from the hub.
 
     Raises:
-        SpecError: Inputs of different bases or seeds, one whose checkpoint is chosen by the gate, or unknown options.
+        SpecError: Inputs of different bases or seeds, a variant whose checkpoint is chosen by the gate, or options that
+            the cure doesn't have.
         TcmbenchError: A recipe that can't be followed.
     """
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
@@ -101,10 +102,10 @@ def resolve(
 
     def source(name: str) -> Recipe | Treatment:
         if name in variants:
-            if variants[name].select == "gate":
+            if variants[name].select != "last":
                 raise SpecError(
-                    f"cure {cure.name}: the checkpoint of variant {name} is chosen by the gate; a cure is made from "
-                    "the end of a training. Name a variant without select = 'gate'."
+                    f"cure {cure.name}: variant {name} has select = {variants[name].select!r}, and cures are made of "
+                    'its last checkpoint, which need not be its model. Name a variant with select = "last".'
                 )
             return recipe_of(workspace, variants[name], planned, download=download)
         return treatment(cures[name])

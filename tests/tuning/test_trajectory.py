@@ -177,3 +177,13 @@ def test_selection_needs_measured_checkpoints() -> None:
     """The field alone is refused."""
     with pytest.raises(ValidationError, match="set evaluate_checkpoints = true"):
         Variant.model_validate({"name": "v", "base": "b", "data": "d", "select": "gate"})
+
+
+def test_cures_are_not_made_of_another_checkpoint_than_the_row(trained: Workspace) -> None:
+    """A cure reads the last checkpoint, so one of a variant with a chosen checkpoint is refused."""
+    text = SET.replace("evaluate_checkpoints = true", 'evaluate_checkpoints = true\nselect = "gate"')
+    cure = '\n[[cure]]\nname = "half"\ncure = "merge"\nof = ["tuned"]\noptions = { alpha = 0.5 }\n'
+    (trained.root / "models/sets/over-steps.toml").write_text(text + cure, encoding="utf-8")
+    model_set = trained.spec(ModelSet, "over-steps")
+    planned = jobs.plan(trained, model_set, tasks.plan_set(trained, model_set))
+    assert 'Name a variant with select = "last"' in planned.refused["half"]
