@@ -5,6 +5,7 @@
     state           a set with the items of its stored scores; nothing is trained or measured
     check           from a set's name to a report; the baseline's update
     verdict         the report of a check, with its exit code
+    in_python       both commands as functions
     power           what the suite of a set can see: `tcmbench power`
     needed_texts    sentences on the best of several variants, planned looks, and data that would decide
     texts           sentences and figures common to the outputs
