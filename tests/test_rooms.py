@@ -13,7 +13,7 @@ ROOMS = (
     "store_inventory", "store_removal", "store_verification", "plugins", "processor", "text", "specs", "workspace",
     "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "miners", "augmentations",
     "trainsets", "trainers", "tuning", "cures", "treatment", "evaluation", "comparison", "runs", "executors", "boards",
-    "checks", "searches", "api", "cli",
+    "checks", "searches", "results", "api", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

@@ -16,6 +16,7 @@ from tcmbench.boards.options import Options
 from tcmbench.boards.order import in_order
 from tcmbench.boards.public import public
 from tcmbench.boards.recommend import of_search, recommend
+from tcmbench.boards.slices import with_slices
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
 from tcmbench.boards.texts import Text, both, gate_reason, same, text
 from tcmbench.boards.trajectory import with_trajectories
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from tcmbench.boards.recommendation import Recommendation
     from tcmbench.comparison.measured import Measured, MeasuredSet
-    from tcmbench.comparison.reference import SliceChange
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.records.entry import Entry
     from tcmbench.specs.model_set import ModelSet
@@ -73,7 +73,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         for model in measured.models
     ]
     rows = with_trajectories(rows, measured, policy=options.policies.reference)
-    rows = _slice(rows, columns, comparison, options)
+    rows = with_slices(rows, columns, comparison, options.cards)
     rows = _mark_best(rows, columns, comparison)
     rows = _rank(rows, comparison, verdicts)
     rows = [
@@ -330,26 +330,6 @@ def _gate(verdict: ModelVerdict) -> GateOutcome:
     return GateOutcome(verdict.outcome, tuple(reasons), verdict.passed, verdict.changed)
 
 
-def _slice(
-    rows: Sequence[BoardRow], columns: Sequence[TaskColumn], comparison: AgainstReference, options: Options
-) -> list[BoardRow]:
-    """Return the rows with the slices of the first in-domain task that is a mean and has slices: the one drawn."""
-    column = next((c for c in columns if c.role == "in_domain" and c.slice_sizes), None)
-    if column is None:
-        return list(rows)
-    name = column.name
-    first = next(model for model in comparison.models if name in model.items)
-    changes = comparison.slices(name, details.slicings(first.items[name], options.cards.get(name)))
-    sliced = []
-    for row in rows:
-        slices = {
-            slicing: {part: _slice_estimate(change) for part, change in parts.items()}
-            for slicing, parts in changes.get(row.name, {}).items()
-        }
-        sliced.append(replace(row, cells={**row.cells, name: replace(row.cells[name], slices=slices)}))
-    return sliced
-
-
 def _mark_best(rows: Sequence[BoardRow], columns: Sequence[TaskColumn], comparison: AgainstReference) -> list[BoardRow]:
     marked = {row.name: dict(row.cells) for row in rows}
     for column in columns:
@@ -388,10 +368,6 @@ def _estimate(estimate: Estimate, *, scale: float = 1.0) -> ShownEstimate:
 
 def _difference(estimate: Estimate, verdict: Verdict | None) -> Difference:
     return Difference(estimate.value, estimate.interval.low, estimate.interval.high, verdict)
-
-
-def _slice_estimate(change: SliceChange) -> ShownEstimate:
-    return ShownEstimate(change.value, *(change.interval[:2] if change.interval else ()))
 
 
 def _value(cell: Cell) -> float:
