@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class CureEffect:
-    """A cure compared with the variants that it is made from, in percent, paired over items and seeds."""
+    """A cure compared with the variants that it is made from, in percent, paired over items."""
 
     of: tuple[str, ...]
     """Models that it is made from: variants, or other cures."""

@@ -58,7 +58,9 @@ def test_shares_are_those_of_the_joint_draws(tmp_path: Path) -> None:
         for share, expected in ((effect.gain_kept, 100 * gain), (effect.forgetting_undone, 100 - 100 * lost)):
             assert not isinstance(share, str)
             assert share.value == pytest.approx(expected[0])
-            assert share.interval[:2] == pytest.approx(np.quantile(expected[1:], [0.025, 0.975]))
+            low, high = np.quantile(expected[1:], [0.025, 0.975])
+            # 300 items widen an interval by a percent (`stats.few_items`)
+            assert share.interval[:2] == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
 def ratios(comparison: AgainstReference, columns: list[str], cure: str, untreated: tuple[str, ...]) -> np.ndarray:
