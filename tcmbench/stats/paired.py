@@ -140,7 +140,7 @@ def _over_seeds(
     )
 
 
-def _contributions(sums: FloatArray, draws: Draws) -> FloatArray:
+def _contributions(sums: FloatArray, draws: Draws) -> npt.NDArray[np.float32]:
     """Return models × clusters: what each cluster adds to the figure, less what it would at the mean.
 
     Args:
