@@ -72,8 +72,9 @@ def trainings(entries: Iterable[Entry]) -> Trainings:
     variants = [entry for entry in entries if entry.kind == "variant" and any(entry.scores.values())]
     seeds = {entry.name: max(map(len, entry.scores.values())) for entry in variants}
     several = [entry for entry in variants if seeds[entry.name] > 1 and not entry.of]
+    several.sort(key=lambda entry: entry.name)
     figures: dict[str, dict[str, FloatArray]] = {}
-    for column in dict.fromkeys(column for entry in several for column in entry.scores):
+    for column in sorted({column for entry in several for column in entry.scores}):
         figures[column] = {
             entry.name: np.array([100 * score.record.value for score in entry.scores[column]])
             if entry.scores.get(column)

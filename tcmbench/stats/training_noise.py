@@ -39,7 +39,7 @@ class TrainingNoise:
 
     siblings: Mapping[str, FloatArray] = field(default_factory=dict)
     """Variant → figure of each seed, in the unit of the draws; NaN where it has none on this task. All tasks have the
-    same variants, seeds and order."""
+    same variants and seeds."""
 
     variants: Mapping[str, str] = field(default_factory=dict)
     """Name in the draws → its variant, which is no sibling of its own. Models that are not listed were not trained
@@ -51,7 +51,9 @@ class TrainingNoise:
     def residuals(self, name: str) -> FloatArray:
         """Return each seed less the mean of its variant, over all siblings with several seeds; NaN where missing."""
         own = self.variants[name]
-        others = [figures for variant, figures in self.siblings.items() if variant != own and len(figures) > 1]
+        # By name: the draws must not depend on the order in which a board, `check` and `compare` list the models.
+        siblings = sorted(self.siblings.items())
+        others = [figures for variant, figures in siblings if variant != own and len(figures) > 1]
         return np.concatenate([figures - figures.mean() for figures in others]) if others else np.empty(0)
 
     def freedom(self, name: str) -> int:

@@ -53,6 +53,12 @@ def test_seeds_and_siblings_are_weighted_by_their_degrees_of_freedom() -> None:
     assert reach(drawn("a", seeds, noise)) == pytest.approx(expected, rel=0.04)
 
 
+def test_the_order_of_siblings_does_not_matter() -> None:
+    """Board, `check` and `compare` list models differently, and give the same figures to the last bit."""
+    one, other = (TrainingNoise(dict(order), {"a": "a"}) for order in (OTHERS.items(), reversed(OTHERS.items())))
+    np.testing.assert_array_equal(drawn("a", [2.0], one), drawn("a", [2.0], other))
+
+
 def test_a_variant_is_no_sibling_of_its_own() -> None:
     """Its own seeds count once: with siblings or without, those under its own name change nothing."""
     own = {"a": np.array([0.0, 3.0, 3.0])}
