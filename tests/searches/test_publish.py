@@ -11,6 +11,7 @@ from tcmbench.errors import SpecError
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.searches import publish
 from tcmbench.specs import toml
+from tcmbench.specs.cure import Cure
 from tcmbench.specs.variant import Variant
 from tests.searches.simulated import run, simulated
 
@@ -32,6 +33,17 @@ def test_a_confirmed_recipe_becomes_a_variant(place: Workspace, space: SearchSpa
     with pytest.raises(SpecError, match="another recipe of this name exists"):
         publish.write_recipe(found)
     assert path.read_text("utf-8").startswith('base = "mine"')
+
+
+def test_a_cured_recipe_becomes_a_variant_and_a_cure_of_it(place: Workspace, space: SearchSpace) -> None:
+    """Both are written, and the cure names the variant beside it."""
+    with simulated():
+        found = run(place, space.model_copy(update={"cure": {"cure": "merge", "options": {"alpha": 0.75}}, "seeds": 2}))
+    variant, cure = publish.write_recipe(found)
+    assert found.recipe is not None
+    assert toml.read(Variant, variant) == found.recipe.variant
+    assert toml.read(Cure, cure) == found.recipe.cure
+    assert (variant.stem, cure.stem, found.outcome.row) == ("small-best-tuned", "small-best", "small-best")
 
 
 def test_only_a_confirmed_recipe_is_written(place: Workspace, space: SearchSpace) -> None:
