@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 REVISION = "1"
-USES = (("encoders", "moved_documents"),)
 READS_DATA = True
 LOADS_MODEL = True
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tcmbench.store import Json
 
 REVISION = "1"
-USES = (("encoders", "query_adapter"),)
 READS_DATA = True
 LOADS_MODEL = True
 
