@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -233,6 +234,8 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
     )
     release()
     began = time.monotonic()
+    # One from other inputs is whole, so the store would keep it as the work of another process.
+    shutil.rmtree(workspace.store.path(KIND, name), ignore_errors=True)
     with workspace.store.build(KIND, name) as part:
         with failures.explained(f"cure {label}", place=part):
             (part / _MODEL).mkdir()

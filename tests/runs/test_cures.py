@@ -112,7 +112,7 @@ def test_cures_are_rows_made_from_the_tuned_models(place: Workspace, trained: li
     assert half.cost.train_seconds == pytest.approx(10.0 + half.cost.make_seconds)
     soup = rows["soup"].cost
     assert soup is not None
-    assert (soup.train_tokens, soup.trained_parameters) == (2, 7)
+    assert (soup.train_tokens, soup.trained_parameters) == (14, 1)
     assert rows["soup"].provenance["made from"] == "tuned/seed0, tuned/seed1, merged-0.5/seed0, merged-0.5/seed1"
     assert plan(place, model_set, tasks.plan_set(place, model_set)).jobs == ()
 
