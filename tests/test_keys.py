@@ -11,16 +11,19 @@ from pydantic import ValidationError, create_model
 from tcmbench import plugins, tasks
 from tcmbench.boards import publish
 from tcmbench.evaluation.evaluate import score_key
-from tcmbench.models import weights
+from tcmbench.models import base_model, weights
 from tcmbench.models.revisions import revision
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.base import Base
+from tcmbench.specs.cure import Cure
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import Training, Variant
 from tcmbench.store import Store, key
 from tcmbench.trainsets import build, tokens
+from tcmbench.treatment import treat
+from tcmbench.treatment.treatment import Treatment
 from tcmbench.tuning import leaks, tune
 from tcmbench.tuning.context import build_context
 from tcmbench.tuning.recipe import resolve
@@ -35,9 +38,10 @@ if TYPE_CHECKING:
 
 ALL = [(kind, name) for kind in MAKERS for name in plugins.names(kind)]
 TOUCHED: dict[Kind, set[str]] = {
-    "miners": {"trainset", "tuned"},
-    "augmentations": {"trainset", "tuned"},
-    "trainers": {"tuned"},
+    "miners": {"trainset", "tuned", "cured"},
+    "augmentations": {"trainset", "tuned", "cured"},
+    "trainers": {"tuned", "cured"},
+    "cures": {"cured"},
     "encoders": {"model", "score"},
     "task_types": {"task", "score", "leaks"},
 }
@@ -93,10 +97,11 @@ class Made(NamedTuple):
     variant: Variant
     base: Base
     task: TaskSpec
+    cure: Cure
 
 
 def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) -> Made:
-    """Return a variant, a base and a task, one of which uses the plug-in."""
+    """Return a variant, a base, a task and a cure, one of which uses the plug-in."""
     given: dict[Kind, dict[str, Any]] = {kind: {"name": name, "options": options}}
     trainer = given.get("trainers", {"name": "sentence_transformers", "options": {}})
     miner = given.get("miners", {"name": "bm25", "options": {}})
@@ -114,7 +119,13 @@ def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) 
     fields = {"kind": "baseline", "options": encoder["options"], **BASES.get(encoder["name"], {})}
     base = Base.model_validate({"name": "b", "encoder": encoder["name"], **fields})
     spec = place.spec(TaskSpec, TASKS[task["name"]])
-    return Made(variant, base, spec.model_copy(update={"options": {**spec.options, **task["options"]}}))
+    cure = given.get("cures", {"name": "merge", "options": {}})
+    return Made(
+        variant,
+        base,
+        spec.model_copy(update={"options": {**spec.options, **task["options"]}}),
+        Cure(name="c", of=("v",), cure=cure["name"], options=cure["options"]),
+    )
 
 
 def keys(place: Workspace, made: Made) -> dict[str, str]:
@@ -125,9 +136,12 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
     task = tasks._local(place, made.task)
     model = revision(made.base, weights.source(place, made.base) if made.base.has_weights else None)
     suite = Suite.model_validate({"name": "one", "tasks": [{"task": task.name, "role": "general"}]})
+    method = plugins.use("cures", made.cure.cure, made.cure.options)
+    treatment = Treatment(made.cure, method, base_model(place, recipe.base.name), recipe.base, (recipe,), (0,))
     return {
         "trainset": key(build.STAGE, inputs),
         "tuned": tune.model_key(place, recipe, seed=0),
+        "cured": treat.model_key(place, treatment, seed=0),
         "model": model,
         "task": task.revision,
         "score": score_key(model, task, split="test", subset="default"),
@@ -231,21 +245,22 @@ def test_a_new_field_of_a_spec_changes_no_key(tiny: Workspace) -> None:
         of_base, of_task, of_variant = (
             schema.model_validate(values) for schema, values in zip(grown, [*others, recipe], strict=True)
         )
-        return Made(of_variant, of_base, of_task)  # type: ignore[arg-type]
+        return Made(of_variant, of_base, of_task, made.cure)  # type: ignore[arg-type]
 
     assert changed(before, keys(tiny, made_later())) == set()
-    assert changed(before, keys(tiny, made_later(later=1))) == {"tuned", "model", "task", "score", "leaks"}
+    assert changed(before, keys(tiny, made_later(later=1))) == {"tuned", "cured", "model", "task", "score", "leaks"}
 
 
 @pytest.mark.parametrize(
     ("used", "user", "touched"),
     [
-        (("miners", "bm25"), ("miners", "hybrid"), {"trainset", "tuned"}),
-        (("miners", "random"), ("miners", "hybrid"), {"trainset", "tuned"}),
-        (("miners", "random"), ("miners", "given"), {"trainset", "tuned"}),
-        (("miners", "embedding"), ("miners", "hybrid"), {"trainset", "tuned"}),
-        (("encoders", "sentence_transformers"), ("miners", "embedding"), {"trainset", "tuned"}),
+        (("miners", "bm25"), ("miners", "hybrid"), TOUCHED["miners"]),
+        (("miners", "random"), ("miners", "hybrid"), TOUCHED["miners"]),
+        (("miners", "random"), ("miners", "given"), TOUCHED["miners"]),
+        (("miners", "embedding"), ("miners", "hybrid"), TOUCHED["miners"]),
+        (("encoders", "sentence_transformers"), ("miners", "embedding"), TOUCHED["miners"]),
         (("encoders", "bm25"), ("encoders", "fusion"), TOUCHED["encoders"]),
+        (("encoders", "bm25"), ("cures", "fusion"), TOUCHED["cures"]),
         (("encoders", "sentence_transformers"), ("encoders", "fusion"), TOUCHED["encoders"]),
         (("encoders", "sentence_transformers"), ("encoders", "moved_documents"), TOUCHED["encoders"]),
         (("encoders", "bm25"), ("task_types", "syndrome_reranking"), TOUCHED["task_types"]),
