@@ -160,9 +160,9 @@ def test_the_gate_chooses_the_last_checkpoint_that_passes(trained: Workspace, mo
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("select", "place"), [("last", 4), ("gate", 2)])
+@pytest.mark.parametrize(("select", "which"), [("last", 4), ("gate", 2)])
 def test_a_repeated_training_has_its_own_trajectory(
-    trained: Workspace, monkeypatch: pytest.MonkeyPatch, select: str, place: int
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch, select: str, which: int
 ) -> None:
     """A training that is repeated may differ: the checkpoints of the first are neither shown nor chosen for it."""
     text = SET.replace("evaluate_checkpoints = true", f'evaluate_checkpoints = true\nselect = "{select}"')
@@ -181,11 +181,11 @@ def test_a_repeated_training_has_its_own_trajectory(
         sentence_transformers, "train", lambda job, **more: train(replace(job, seed=job.seed + 7), **more)
     )
     _, after = changes(trained, run(trained, "over-steps"))
-    point, gain = after.row("tuned").trajectory[place].in_domain, after.row("tuned").aggregates.in_domain
+    point, gain = after.row("tuned").trajectory[which].in_domain, after.row("tuned").aggregates.in_domain
     assert point is not None
     assert gain is not None
     assert point.value == pytest.approx(gain.value, abs=1e-9)
-    assert point != before.row("tuned").trajectory[place].in_domain
+    assert point != before.row("tuned").trajectory[which].in_domain
 
 
 @pytest.mark.filterwarnings("ignore")
