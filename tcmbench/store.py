@@ -261,11 +261,17 @@ class Store:
             write_json(folder / manifests.NAME, manifests.describe(folder, kind=kind, key=key))
 
     @contextlib.contextmanager
-    def build(self, kind: str, key: str) -> Iterator[Path]:
+    def build(self, kind: str, key: str, *, replaces: bool = False) -> Iterator[Path]:
         """Yield a folder to fill; on success it becomes the artefact, on an error it is removed.
 
         If another process finished the same artefact meanwhile, its copy is kept: equal keys mean equal contents. A
         damaged folder is not such a copy, and is replaced.
+
+        Args:
+            kind: Kind of artefact.
+            key: Its key.
+            replaces: Whether an artefact of this key is replaced in any case: it depends on one that was built again,
+                which on some hardware differs in spite of its equal key.
 
         Raises:
             StorageError: No space, or a store that isn't writable.
@@ -280,7 +286,7 @@ class Store:
                 yield part
                 write_json(part / manifests.NAME, manifests.describe(part, kind=kind, key=key))
                 with contextlib.suppress(OSError):
-                    if not self._is_whole(kind, key):
+                    if replaces or not self._is_whole(kind, key):
                         # renamed, not removed in place: concurrent readers see all of it or nothing
                         final.rename(old)
                 try:

@@ -99,6 +99,16 @@ def test_second_build_of_a_key_keeps_the_first(tmp_path: Path) -> None:
     assert (store.path("scores", "abcd") / "score.json").read_text(encoding="utf-8") == "first"
 
 
+def test_an_artefact_of_other_inputs_is_replaced(tmp_path: Path) -> None:
+    """Where equal keys may be different contents, the caller says so."""
+    store = Store(tmp_path)
+    for text in ("first", "second"):
+        with store.build("cured", "abcd", replaces=True) as part:
+            (part / "outcome.json").write_text(text, encoding="utf-8")
+    assert (store.path("cured", "abcd") / "outcome.json").read_text(encoding="utf-8") == "second"
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_damaged_json_names_the_file(tmp_path: Path) -> None:
     """A damaged file is named, with what to do."""
     path = tmp_path / "score.json"

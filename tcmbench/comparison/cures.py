@@ -51,7 +51,7 @@ class CureAdvice(NamedTuple):
     """The variant; of several that one cure is made from, the first."""
 
     cure: str | None = None
-    """Cure of it that passes the gate and keeps a significant gain; None where none was tried."""
+    """Cure of it that passes the gate, keeps a significant gain and forgets less; None where none was tried."""
 
     gain_kept: float = 0.0
     """Of that cure, in percent."""
@@ -91,9 +91,10 @@ def advice(
 ) -> CureAdvice | None:
     """Return the cure that worked, or the variant that one should be tried on; None where neither applies.
 
-    A cure has worked where it passes the gate with a significant gain, and the variant that it is made from has a
-    significant gain, but forgets significantly. Of several, it is the one with the largest gain. A variant should be
-    treated where it has a significant gain, forgets significantly, doesn't pass, and the set has no cure of it.
+    A cure has worked where it passes the gate with a significant gain and forgets significantly less than the variant
+    that it is made from, which has a significant gain, but forgets significantly. Of several, it is the one with the
+    largest gain. A variant should be treated where it has a significant gain, forgets significantly, doesn't pass, and
+    the set has no cure of it.
 
     Args:
         comparison: The comparison.
@@ -116,6 +117,7 @@ def advice(
         and verdicts[name].passed
         and not isinstance(effect.gain_kept, str)
         and not isinstance(effect.forgetting_undone, str)
+        and effect.forgetting_undone.interval.low > 0
     ]
     if worked:
         return max(worked, key=lambda one: (gain(str(one.cure)), str(one.cure)))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
 
-REVISION = "1"
+REVISION = "2"
 READS_DATA = True
 LOADS_MODEL = True
 
@@ -113,10 +113,12 @@ def _examples(work: CureWork, options: Options) -> tuple[list[str], list[str]]:
     records = tuple(record for record in records if options.split != "train" or record.record_id not in work.drop)
     documents = {syndrome.doc_id: syndrome.document() for syndrome in folder.knowledge} if folder else {}
     chosen: dict[str, str] = {}
+    used: set[str] = set()
     for place in np.random.default_rng(work.seed).permutation(len(records)):
         record = records[int(place)]
-        if len(chosen) < options.examples and chosen.keys().isdisjoint(record.labels):
+        if len(chosen) < options.examples and used.isdisjoint(record.labels):
             chosen[record.labels[0]] = record.query()
+            used.update(record.labels)
     if len(chosen) < 2:
         raise SpecError(
             f"{work.name}: expected a split {options.split!r} with at least two labels in the training data, got "

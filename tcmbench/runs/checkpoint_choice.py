@@ -63,7 +63,7 @@ def choose(workspace: Workspace, model_set: ModelSet, tuned: Tuned, planned: Pla
     )
     passed = {change.step: change.passed for change in steps}
     choice = Choice(step=max((step for step, passes in passed.items() if passes), default=None), passed=passed)
-    with workspace.store.build(KIND, _key(workspace, model_set, tuned, planned)) as part:
+    with workspace.store.build(KIND, _key(workspace, model_set, tuned, planned), replaces=True) as part:
         write_json(part / _FILE, choice.model_dump(mode="json"))
     return choice
 
@@ -94,7 +94,8 @@ def chosen(
     if recipe.variant.select == "last":
         return tuned
     choice = stored(workspace, model_set, tuned, planned)
-    if choice is None:
+    points = trajectory.recorded(workspace.store, tuned.folder.name)
+    if choice is None or points is None:
         return None
     if choice.step is None:
         raise EvaluationError(
@@ -102,8 +103,7 @@ def chosen(
             'so select = "gate" has no model. Lower training.learning_rate or add [training.keep]; select = "last" '
             "shows what was lost."
         )
-    points = trajectory.recorded(workspace.store, tuned.folder.name)
-    revision = next((p.revision for p in points.points if p.step == choice.step), None) if points is not None else None
+    revision = next((point.revision for point in points.points if point.step == choice.step), None)
     if revision is None:
         return None
     if revision == tuned.model.revision:

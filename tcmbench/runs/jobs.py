@@ -8,7 +8,7 @@ with the same folders, can be repeated after a crash, and two runs can plan the 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tcmbench import models
@@ -101,6 +101,11 @@ class Job:
         return bool(self.columns)
 
     @property
+    def is_building(self) -> bool:
+        """Whether it trains or makes a model."""
+        return not self.is_measuring and not self.of_checkpoints
+
+    @property
     def kind(self) -> str:
         """Kind of the store that a training or making writes."""
         return treat.KIND if self.is_cure else tune.KIND
@@ -146,6 +151,7 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     for variant in (variant for variant in variants if part.has_model(variant.name)):
         with _refusing(refused, "variant", variant.name):
             jobs += planner.variant(variant)
+    planner = replace(planner, trained=frozenset(job.key for job in jobs if job.is_building))
     for cure in (cure for cure in cures if part.has_model(cure.name)):
         with _refusing(refused, "cure", cure.name):
             jobs += planner.cure(cure)
@@ -173,6 +179,9 @@ class _Planner:
 
     part: Part
 
+    trained: frozenset[str] = frozenset()
+    """Keys of the trainings that are planned for the variants."""
+
     def base(self, base: Base) -> list[Job]:
         """Return the measuring of a base."""
         model = models.base_model(self.workspace, base.name, download=True)
@@ -191,25 +200,33 @@ class _Planner:
 
     def _treated(self, treatment: Treatment, seed: int) -> list[Job]:
         name = treatment.cure.name
-        with contextlib.suppress(DamagedArtefact):
-            cured = treat.stored(self.workspace, treatment, seed=seed)
-            if cured is not None and not self._missing(cured.model):
-                return []
-        cured = treat.usable(self.workspace, treatment, seed=seed)
-        if cured is not None:
-            model, columns = cured.model, self._missing(cured.model)
-            return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_cure=True)
+        if not self._is_renewed(Input(treatment, seed)):
+            with contextlib.suppress(DamagedArtefact):
+                cured = treat.stored(self.workspace, treatment, seed=seed)
+                if cured is not None and not self._missing(cured.model):
+                    return []
+            cured = treat.usable(self.workspace, treatment, seed=seed)
+            if cured is not None:
+                model, columns = cured.model, self._missing(cured.model)
+                return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_cure=True)
         *before, making = self._making(Input(treatment, seed))
         columns = self.part.of(run.measurable(treatment.treated, self.planned))
         weights, after = treatment.base.model_dir, (making.key,)
         measuring = self._measuring(making.key, columns, weights, name=name, seed=seed, after=after, is_cure=True)
         return [*before, making, *measuring]
 
+    def _is_renewed(self, one: Input) -> bool:
+        """Return whether a model is trained in this run, or made from such a one, which may then be another model."""
+        if isinstance(one.source, Recipe):
+            return treat.input_key(self.workspace, one) in self.trained
+        return any(map(self._is_renewed, one.source.inputs(one.seed)))
+
     def _making(self, one: Input) -> list[Job]:
         """Return the job that trains or makes a missing model, after those that it depends on."""
         if isinstance(one.source, Recipe):
             return [self._training(one.source, one.seed)]
-        missing = [each for each in one.source.inputs(one.seed) if treat.usable_input(self.workspace, each) is None]
+        inputs = one.source.inputs(one.seed)
+        missing = [i for i in inputs if self._is_renewed(i) or treat.usable_input(self.workspace, i) is None]
         before = [job for each in missing for job in self._making(each)]
         after = tuple(treat.input_key(self.workspace, each) for each in missing)
         loads = bool(one.source.method.module.LOADS_MODEL)

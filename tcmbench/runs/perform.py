@@ -76,8 +76,7 @@ def note_failure(job: Job, error: TcmbenchError) -> None:
 
 def is_taken(job: Job) -> bool:
     """Return whether another process is performing the training or making; False for measuring jobs."""
-    builds = not job.is_measuring and not job.of_checkpoints
-    return builds and job.workspace.store.is_locked(job.kind, job.key)
+    return job.is_building and job.workspace.store.is_locked(job.kind, job.key)
 
 
 def _build(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:

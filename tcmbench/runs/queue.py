@@ -54,6 +54,6 @@ def _consequence(dependent: Job, failed: Job, reason: str) -> str:
     """Return why a job can't be performed: the first failure, which its own message says once."""
     if failed.of_checkpoints:
         return f"not measured, because no checkpoint of {failed.model} was chosen: {reason}"
-    if not dependent.is_measuring and not dependent.of_checkpoints:
+    if dependent.is_building:
         return f"not made, because {failed.model} failed: {reason}"
     return f"not measured, because its {'making' if failed.is_cure else 'training'} failed: {reason}"

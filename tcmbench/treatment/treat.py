@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -113,11 +112,18 @@ def _is_of_present_inputs(workspace: Workspace, treatment: Treatment, revisions:
     for one in treatment.inputs(seed):
         try:
             model = _stored_input(workspace, one)
+            is_stale = model is None and _is_stale(workspace, one)
         except DamagedArtefact:
             continue
-        if model is not None and made_from.get(input_key(workspace, one)) != model.revision:
+        if is_stale or (model is not None and made_from.get(input_key(workspace, one)) != model.revision):
             return False
     return True
+
+
+def _is_stale(workspace: Workspace, one: Input) -> bool:
+    """Return whether an input that `stored` doesn't return was made by a cure, from other inputs than the present."""
+    is_cure = isinstance(one.source, Treatment)
+    return is_cure and workspace.store.open(KIND, input_key(workspace, one), _OUTCOME) is not None
 
 
 def _stored_input(workspace: Workspace, one: Input) -> Model | None:
@@ -234,9 +240,8 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
     )
     release()
     began = time.monotonic()
-    # One from other inputs is whole, so the store would keep it as the work of another process.
-    shutil.rmtree(workspace.store.path(KIND, name), ignore_errors=True)
-    with workspace.store.build(KIND, name) as part:
+    # A model that is in the store as it was written was made from other inputs.
+    with workspace.store.build(KIND, name, replaces=True) as part:
         with failures.explained(f"cure {label}", place=part):
             (part / _MODEL).mkdir()
             facts = method.module.make(work, part / _MODEL, options=method.options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench import models, plugins
 from tcmbench.errors import SpecError
+from tcmbench.records.reason import Reasons
 from tcmbench.tuning.recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tcmbench.plugins import Plugin
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
-    from tcmbench.records.reason import Reasons
     from tcmbench.specs.base import Base
     from tcmbench.specs.cure import Cure
     from tcmbench.specs.model_set import ModelSet
@@ -67,8 +67,8 @@ class Treatment:
 
     @property
     def leaks(self) -> Reasons:
-        """Overlap of the first input's training records with the suite's tasks."""
-        return self.recipe.leaks
+        """Overlap of the training records of all inputs with the suite's tasks; equal findings are named once."""
+        return Reasons(dict.fromkeys(reason for source in self.sources for reason in source.leaks))
 
     def inputs(self, seed: int) -> tuple[Input, ...]:
         """Return the inputs of the model of a seed, in the order of `of` and of their seeds."""

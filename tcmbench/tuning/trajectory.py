@@ -58,10 +58,14 @@ class TrajectoryRecord(BaseModel):
 
 
 def store_checkpoints(store: Store, name: str, folders: Mapping[int, Path]) -> None:
-    """Move the models of a training's checkpoints into the store, under the key of the tuned model."""
+    """Move the models of a training's checkpoints into the store, under the key of the tuned model.
+
+    What was kept and measured of an earlier training is replaced: its models may differ.
+    """
+    shutil.rmtree(store.path(KIND, name), ignore_errors=True)
     if not folders:
         return
-    with store.build(CHECKPOINTS, name) as part:
+    with store.build(CHECKPOINTS, name, replaces=True) as part:
         for step, folder in folders.items():
             shutil.move(folder, part / f"step-{step}")
 
@@ -94,7 +98,7 @@ def record(store: Store, name: str, recipe: Recipe, points: Sequence[Checkpoint]
         seed=seed,
         points=tuple(MeasuredStep(step=point.step, revision=point.model.revision) for point in points),
     )
-    with store.build(KIND, name) as part:
+    with store.build(KIND, name, replaces=True) as part:
         write_json(part / _FILE, trajectory.model_dump(mode="json"))
     if recipe.variant.select == "last":
         shutil.rmtree(store.path(CHECKPOINTS, name), ignore_errors=True)

@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -205,6 +205,15 @@ def test_the_curve_leads_from_the_base_to_the_tuned_model(cured: Table) -> None:
     ]
     paths = [[tuple(point) for point in line.get_xydata().tolist()] for line in axes.get_lines()]
     assert [(0.0, 0.0), *points] in paths
+
+
+@pytest.mark.parametrize("changed", [{"options.weights": [0.5]}, {"seeds": "together"}])
+def test_a_sum_of_changes_is_no_point_between_base_and_tuned_model(cured: Table, changed: dict[str, Any]) -> None:
+    """Its scale is not its share of the tuned weights, so it stands beside the curve."""
+    row, tuned = cured.row("merged-0.5"), cured.row("tuned")
+    plain = {"cure": "task_arithmetic", "options.scale": 0.5, "seeds": "each"}
+    assert cure_curve._share(replace(row, recipe=plain), tuned) == 0.5
+    assert cure_curve._share(replace(row, recipe={**plain, **changed}), tuned) is None
 
 
 def test_five_curves_are_labelled_without_overlap(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -118,6 +118,23 @@ def test_the_advice_names_the_cure_that_worked(tmp_path: Path) -> None:
     assert 90 < found.forgetting_undone < 120
 
 
+def test_a_cure_that_forgets_as_much_did_not_work(tmp_path: Path) -> None:
+    """Within a wide margin it passes the gate, but undoes nothing: its interval reaches below zero."""
+    models = (FORGETS, *CURES)
+    comparison = compared(tmp_path, models)
+    verdicts = {made.name: comparison.judge(made.name) for made in models}
+    effects = cures.effects(comparison, made_from(models))
+    best = effects["merged-0.5"]
+    undone = best.forgetting_undone
+    assert not isinstance(undone, str)
+    effects["merged-0.5"] = best._replace(
+        forgetting_undone=undone._replace(value=-5.0, interval=undone.interval._replace(low=-20.0, high=10.0))
+    )
+    found = cures.advice(comparison, verdicts, effects)
+    assert found is not None
+    assert found.cure == "merged-0.25"
+
+
 @pytest.mark.parametrize(
     ("models", "expected"),
     [

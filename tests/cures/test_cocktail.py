@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +25,22 @@ def test_weights_are_a_softmax_of_the_losses() -> None:
     sharp, flat = cocktail.shares([0.0, 1.0], 0.1), cocktail.shares([0.0, 1.0], 5.0)
     assert sharp[0] > 0.9999
     assert flat == pytest.approx((0.5498, 0.4502), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_two_examples_share_a_label(seed: int) -> None:
+    """Neither by the label that is compared nor by another one: the document of one is no positive of the other."""
+    labels = [("a", "b"), ("b",), ("b", "c"), ("d",)]
+    records = [
+        SimpleNamespace(record_id=str(place), labels=own, query=lambda own=own: "".join(own))
+        for place, own in enumerate(labels)
+    ]
+    knowledge = [SimpleNamespace(doc_id=name, document=lambda name=name: name) for name in "abcd"]
+    folder = SimpleNamespace(splits={"dev": records}, knowledge=knowledge)
+    given: Any = SimpleNamespace(data=SimpleNamespace(read=lambda: folder), drop=frozenset(), seed=seed, name="x")
+    queries, documents = cocktail._examples(given, cocktail.Options())
+    assert len(queries) == len(documents) == 2
+    assert "d" in documents
 
 
 def test_a_model_that_lost_everything_has_no_weight(

@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -15,12 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from tcmbench import cli, tasks
 from tcmbench.errors import SpecError, TrainingError, UnknownName
+from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs.jobs import plan
 from tcmbench.runs.part import Part
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.trainers import Outcome, TrainedRows, sentence_transformers
 from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import resolve
+from tcmbench.treatment.treatment import Treatment, resolve
 from tests.running import run, stored
 
 if TYPE_CHECKING:
@@ -179,6 +182,39 @@ def test_a_model_is_made_again_when_its_inputs_are_others(place: Workspace, trai
     assert after.model.revision != before.model.revision
 
 
+def test_one_run_trains_again_and_makes_what_follows(
+    place: Workspace, trained: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cures of a model that the run trains, and cures of those, are made after it and have scores in the same run."""
+    twice = CURES.replace('["tuned", "merged-0.5"]', '"merged-0.5"')
+    model_set = write(place, SET + twice)
+    before = {entry.name: values(entry) for entry in run(place, "tiny").entries}
+    shutil.rmtree(place.store.root / "models")
+    train = sentence_transformers.train
+    monkeypatch.setattr(
+        sentence_transformers, "train", lambda job, **more: train(replace(job, seed=job.seed + 7), **more)
+    )
+    after = {entry.name: values(entry) for entry in run(place, "tiny").entries}
+    assert trained == [0, 1, 7, 8]
+    assert all(after[name] != before[name] for name in ("tuned", "merged-0.5", "soup"))
+    assert plan(place, model_set, tasks.plan_set(place, model_set)).jobs == ()
+
+
+def test_a_cure_of_a_stale_cure_is_stale(place: Workspace, trained: list[int]) -> None:
+    """It is planned with it, not one run later."""
+    twice = CURES.replace('["tuned", "merged-0.5"]', '"merged-0.5"')
+    model_set = write(place, SET + twice)
+    run(place, "tiny")
+    planned = tasks.plan_set(place, model_set)
+    treatment = resolve(place, place.cures(model_set)[1], model_set, planned)
+    assert treat.stored(place, treatment, seed=0) is not None
+    outcome = next(place.store.root.glob("models/*/*/model/model.safetensors"))
+    save_file({**load_file(outcome), "weights": torch.ones(16_000)}, outcome)
+    (outcome.parents[1] / "manifest.json").unlink()
+    place.store.adopt("models", outcome.parents[1].name)
+    assert treat.stored(place, treatment, seed=0) is None
+
+
 def test_a_damaged_model_is_made_again(place: Workspace, trained: list[int]) -> None:
     """What was flipped on the disk is neither loaded nor trained again: it is made from the inputs."""
     model_set = write(place, SET + CURES)
@@ -279,6 +315,14 @@ def test_train_makes_a_cure_and_says_what_it_is_made_from(
         printed = capsys.readouterr().out
         assert ("merge of tuned/seed0, tuned/seed1, merged-0.5/seed0, merged-0.5/seed1" in printed) is bool(more)
         assert "/cured/" in printed
+
+
+def test_the_leaks_are_those_of_all_inputs() -> None:
+    """A model made from several has seen the training records of each; what several say is said once."""
+    first, second = Reason.message("12 leak"), Reason.message("3 leak")
+    sources: Any = tuple(SimpleNamespace(leaks=Reasons(of)) for of in ([first], [second, first]))
+    unused: Any = None
+    assert Treatment(unused, unused, unused, unused, sources, (0,)).leaks == (first, second)
 
 
 def test_seeds_of_several_models_agree(place: Workspace) -> None:

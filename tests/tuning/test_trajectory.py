@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,6 +157,35 @@ def test_the_gate_chooses_the_last_checkpoint_that_passes(trained: Workspace, mo
     # without the checkpoints the figures stay
     shutil.rmtree(trained.store.root / "checkpoints")
     assert jobs.plan(trained, model_set, planned).jobs == ()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("select", "which"), [("last", 4), ("gate", 2)])
+def test_a_repeated_training_has_its_own_trajectory(
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch, select: str, which: int
+) -> None:
+    """A training that is repeated may differ: the checkpoints of the first are neither shown nor chosen for it."""
+    text = SET.replace("evaluate_checkpoints = true", f'evaluate_checkpoints = true\nselect = "{select}"')
+    (trained.root / "models/sets/over-steps.toml").write_text(text.replace("[0, 1]", "[0]"), encoding="utf-8")
+    measured = trajectory.changes
+
+    def third_is_last(*arguments: Any, **named: Any) -> tuple[StepChange, ...]:
+        steps = measured(*arguments, **named)
+        return tuple(step._replace(passed=number == 2) for number, step in enumerate(steps))
+
+    monkeypatch.setattr(checkpoint_choice, "changes", third_is_last)
+    _, before = changes(trained, run(trained, "over-steps"))
+    shutil.rmtree(trained.store.root / "models")
+    train = sentence_transformers.train
+    monkeypatch.setattr(
+        sentence_transformers, "train", lambda job, **more: train(replace(job, seed=job.seed + 7), **more)
+    )
+    _, after = changes(trained, run(trained, "over-steps"))
+    point, gain = after.row("tuned").trajectory[which].in_domain, after.row("tuned").aggregates.in_domain
+    assert point is not None
+    assert gain is not None
+    assert point.value == pytest.approx(gain.value, abs=1e-9)
+    assert point != before.row("tuned").trajectory[which].in_domain
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -110,9 +110,14 @@ def _point(row: BoardRow) -> _Point | None:
 
 
 def _share(row: BoardRow, tuned: BoardRow) -> float | None:
-    """Return the share of the tuned weights in a model between base and tuned model; None for other cures."""
+    """Return the share of the tuned weights in a model between base and tuned model; None for other cures.
+
+    The sum of the changes of several seeds, or a weighted one, has another share than its scale.
+    """
     cure = str(row.recipe.get("cure"))
     if cure not in SHARES or row.cure is None or row.cure.of != (tuned.name,):
+        return None
+    if cure == "task_arithmetic" and ("options.weights" in row.recipe or row.recipe.get("seeds") == "together"):
         return None
     default = plugins.load("cures", cure).Options.model_fields[SHARES[cure]].default
     value = row.recipe.get(f"options.{SHARES[cure]}", default)
