@@ -109,6 +109,27 @@ def test_against_its_baseline_a_single_seed_has_the_noise_of_both_trainings(fake
     assert widths[0] > 1.5 * widths[1]
 
 
+@pytest.mark.parametrize("earlier_has_one", [True, False])
+def test_against_its_baseline_a_single_seed_has_the_noise_of_the_other_side(fake: Fake, earlier_has_one: bool) -> None:
+    """The only variant with several seeds is its own: seeds were added, or fewer were trained again."""
+    first, second = _variants(fake)
+    single, several = _set(fake, _with_single(fake, first, second)), _set(fake, _with_single(fake, second))
+    before, now = (single, several) if earlier_has_one else (several, single)
+    kept = baselines.make(before, policy=POLICY)
+    verdict = next(v for v in regression.judge(now, kept, policies=POLICIES, where="baseline.json") if v.name == first)
+    without = next(
+        v
+        for v in regression.judge(
+            single, baselines.make(several, policy=POLICY), policies=POLICIES, where="baseline.json"
+        )
+        if v.name == first
+    )
+    for task, same in zip(verdict.tasks, without.tasks, strict=True):
+        assert task.delta.value == pytest.approx(-same.delta.value if earlier_has_one else same.delta.value)
+        width, other = (one.delta.interval.high - one.delta.interval.low for one in (task, same))
+        assert width == pytest.approx(other, rel=0.25)
+
+
 def test_the_pool_has_the_seeds_of_variants_only(fake: Fake) -> None:
     """Points of each seed; a variant with one seed is known by name, a base is not."""
     first, second = _variants(fake)
