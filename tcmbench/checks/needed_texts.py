@@ -62,7 +62,7 @@ def _need(need: Need) -> str:
         ways.append(f"seeds: {need.seeds} → {max(need.seeds + 1, need.seeds_needed):,}")
     if not ways:
         ways.append("neither items nor seeds alone are enough: add both")
-    unknown = " (a single seed: the noise of training is not in these numbers)" if need.seeds == 1 else ""
+    unknown = "" if need.knows_training else " (a single seed: the noise of training is not in these numbers)"
     return (
         f"{head}, standard error {need.error:.2f} → {need.error_needed:.2f}, expected to {need.towards}: "
         f"{'; or '.join(ways)}{unknown}"

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import Measured
     from tcmbench.comparison.reference import AgainstReference
     from tcmbench.comparison.verdict import ModelVerdict
-    from tcmbench.records.items import Items
     from tcmbench.specs.suite import Role
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.power import Noise
@@ -53,7 +52,10 @@ class Need(NamedTuple):
     """Present number of seeds."""
 
     seeds_needed: int | None
-    """Seeds on the present items; None where no number is enough, or with a single one, whose noise is unknown."""
+    """Seeds on the present items; None where no number is enough, or the noise of training is unknown."""
+
+    knows_training: bool
+    """Whether these numbers contain the noise of training; not where no variant has a second seed."""
 
 
 def needed(comparison: AgainstReference, verdicts: Iterable[ModelVerdict]) -> dict[str, tuple[Need, ...]]:
@@ -75,20 +77,13 @@ def noise(comparison: AgainstReference, model: Measured, change: Estimate, colum
     """Return the sources of variance of a model's mean change over columns."""
     from tcmbench.stats.power import noise_of
 
-    rows = [_figures(model.items[column]) for column in columns]
-    base = sum(sum(row) / len(row) for row in (_figures(comparison.base.items[column]) for column in columns))
-    seeds = min(len(row) for row in rows)
-    by_seed = [(sum(row[seed] for row in rows) - base) / len(rows) for seed in range(seeds)]
-    return noise_of(change.interval, by_seed=by_seed if model.seeds else by_seed[:1])
-
-
-def _figures(items: Items) -> list[float]:
-    """Return the figure of each seed, in points."""
-    from tcmbench.stats import statistics
-
-    statistic = statistics.load(items.statistic)
-    scale = 1.0 if statistic.HAS_ITEM_SCORES else 100.0
-    return [float(scale * statistic.value(row, items.gold)) for row in items.values]
+    number = min(len(model.items[column].values) for column in columns)
+    return noise_of(
+        change.interval,
+        over_items=comparison.over_items(model.name, columns, level=change.interval.level),
+        number=number,
+        lent=comparison.lent(model.name, columns, seeds=number),
+    )
 
 
 class _Open(NamedTuple):
@@ -133,7 +128,8 @@ def _need(comparison: AgainstReference, model: Measured, verdict: ModelVerdict, 
     factor = power.items_factor(sources, error=target)
     items: tuple[MoreItems, ...] = ()
     if factor is not None:
-        variances = [power.error_of(task.delta.interval) ** 2 for task in tasks]
+        level = rule.change.interval.level
+        variances = [power.error_of(comparison.over_items(model.name, [task.task], level=level)) ** 2 for task in tasks]
         more = power.allocation(variances, [task.n_clusters for task in tasks], factor=factor)
         items = tuple(
             MoreItems(task.task, task.n_clusters, count)
@@ -149,4 +145,5 @@ def _need(comparison: AgainstReference, model: Measured, verdict: ModelVerdict, 
         items=items,
         seeds=max(1, model.seeds),
         seeds_needed=power.seeds_for(sources, error=target),
+        knows_training=sources.seeds is not None,
     )

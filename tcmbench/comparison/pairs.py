@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tcmbench.comparison.baseline import rounded
-from tcmbench.comparison.trainings import NO_TRAININGS
+from tcmbench.comparison.trainings import NO_TRAININGS, figures_of
 from tcmbench.errors import NoInterval, NotComparable
 from tcmbench.stats import gate, gate_evidence, mcnemar, statistics
 
@@ -201,9 +201,16 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
 
 
 def _plan(pair: ComparedPair, column: str) -> Resampling:
-    names = {pair.after.label: pair.after.variant, gate_evidence.REFERENCE: pair.before.variant}
-    variants = {name: variant for name, variant in names.items() if variant}
-    return replace(gate_evidence.plan_of(pair.policy), noise=pair.trainings.on(column, variants=variants))
+    variants, earlier = {}, {}
+    for name, side in {pair.after.label: pair.after, gate_evidence.REFERENCE: pair.before}.items():
+        if not side.variant:
+            continue
+        # As in `regression`: the seeds of a baseline's row and the current ones are siblings of each other.
+        variants[name] = name if side.is_rounded else side.variant
+        if side.is_rounded and len(side.items[column].values) > 1:
+            earlier[name] = figures_of(side.items[column], side.items[column].values)
+    noise = pair.trainings.on(column, variants=variants, more=earlier)
+    return replace(gate_evidence.plan_of(pair.policy), noise=noise)
 
 
 def _alike(pair: ComparedPair) -> ComparedPair:

@@ -166,4 +166,7 @@ def _typical(sources: Sequence[Noise]) -> Noise:
     trained = [source.seeds for source in sources if source.seeds is not None]
     seeds = [source.number for source in sources if source.seeds is not None]
     typical = sources[0]._replace(items=median(source.items for source in sources), seeds=None, number=1)
-    return typical._replace(seeds=median(trained), number=round(median(seeds))) if trained else typical
+    lent = [source.lent for source in sources if source.seeds is not None]
+    if not trained:
+        return typical
+    return typical._replace(seeds=median(trained), number=round(median(seeds)), lent=median(lent))

@@ -81,6 +81,32 @@ class AgainstReference:
         """Return the draws of all models with a score on a column; None where there is none."""
         return self._resampled[column].draws if column in self._resampled else None
 
+    def over_items(self, name: str, columns: Sequence[str], *, level: float) -> Interval:
+        """Return the interval of a model's mean change over columns by the choice of items alone.
+
+        Args:
+            name: The model.
+            columns: Columns on which it and the reference have a score, at least one.
+            level: Level of the interval.
+        """
+        from tcmbench.stats.draws import mean_over_tasks
+
+        pair = {name: name, self.base.name: self.base.name}
+        draws = mean_over_tasks([self._resampled[column].draws.only(pair) for column in columns])
+        return draws.over_items(name, self.base.name, level=level)
+
+    def lent(self, name: str, columns: Sequence[str], *, seeds: int) -> float | None:
+        """Return the degrees of freedom that siblings lend to the noise of training of a model with so many seeds.
+
+        Of several columns it is the smallest; None where nothing is known of that noise on any.
+        """
+        each = [
+            self._trainings.on(column).lent(name, seeds=seeds)
+            for column in columns
+            if name in self._resampled[column].draws.training
+        ]
+        return min(each, default=None)
+
     def moved(self, name: str, column: str) -> Moved | None:
         """Return how many items of a model changed; None where single items have no score of their own."""
         return self._resampled[column].moved.get(name)

@@ -165,9 +165,9 @@ def _changed(
 
     items = model.items[column.column]
     plan = plan_of(policy)
-    if model.name in known.names:  # the earlier seeds are of the same recipe: siblings, if there are several
+    if model.name in known.names:  # earlier and current seeds are of one recipe: siblings of each other
         earlier = {REFERENCE: figures_of(items, then)} if len(then) > 1 else {}
-        variants = {model.name: model.name, REFERENCE: REFERENCE if earlier else model.name}
+        variants = {model.name: model.name, REFERENCE: REFERENCE}
         plan = replace(plan, noise=known.on(column.column, variants=variants, more=earlier))
     task = TaskItems(
         task=column.column,

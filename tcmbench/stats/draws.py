@@ -79,6 +79,10 @@ class Draws:
         change = self.value(name) - self.value(reference)
         return Estimate(change, self._interval(self.differences(name, reference), level))
 
+    def over_items(self, name: str, reference: str, *, level: float = LEVEL) -> Interval:
+        """Return the interval of a difference by the choice of items alone, without the noise of training."""
+        return self._interval(self._widened_over_items(name, reference), level)
+
     def differences(self, name: str, reference: str) -> FloatArray:
         """Return the difference in every resample, as wide as few items require (`tcmbench.stats.few_items`)."""
         return self._widened(name, reference)
@@ -145,10 +149,13 @@ class Draws:
         return parts if reference is None else parts - self.contributions[self._column(reference)]
 
     def _widened(self, name: str, reference: str | None = None) -> FloatArray:
-        around = self.value(name) - (0.0 if reference is None else self.value(reference))
-        over_items = self._over_items(name, reference)
-        drawn = few_items.widened(over_items, around=around, spread=self.spread(name, reference))
+        drawn = self._widened_over_items(name, reference)
         return drawn + self._training(name) - (0.0 if reference is None else self._training(reference))
+
+    def _widened_over_items(self, name: str, reference: str | None) -> FloatArray:
+        around = self.value(name) - (0.0 if reference is None else self.value(reference))
+        spread = self.spread(name, reference)
+        return few_items.widened(self._over_items(name, reference), around=around, spread=spread)
 
     def _over_items(self, name: str, reference: str | None) -> FloatArray:
         """Return the draws without the noise of training."""

@@ -7,8 +7,9 @@ Normal approximation for paired means: Chow, Shao, Wang and Lokhnygina, "Sample 
 from __future__ import annotations
 
 import math
-import statistics
 from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.stats.estimates import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 CHANCE = 0.8
 """Chance with which a difference is to be shown."""
+
+_ROUNDING = 1e-6
+"""Share by which a variance may exceed the one needed: less than any interval shows."""
 
 
 class Power(NamedTuple):
@@ -52,15 +56,38 @@ class Noise(NamedTuple):
     """Variance of the mean due to the choice of items, in points²; divided by f with f times the items."""
 
     seeds: float | None
-    """Variance of one training, in points²; None where it is unknown (one seed, or nothing was trained)."""
+    """Variance of one training, in points²; None where nothing is known about it (no variant has a second seed, or
+    nothing was trained)."""
 
     number: int
     """Seeds of the mean."""
 
+    lent: float = math.inf
+    """Degrees of freedom that siblings lend to the variance of a training; infinite where it is known exactly."""
+
+    level: float = LEVEL
+    """Level of the interval that the standard error belongs to."""
+
     @property
     def error(self) -> float:
         """Standard error of the mean, in points."""
-        return math.sqrt(self.items + (0.0 if self.seeds is None else self.seeds / self.number))
+        return math.sqrt(self.items + self.of_training(self.number))
+
+    def of_training(self, number: int) -> float:
+        """Return the variance of the mean of so many seeds due to training, as it widens the interval.
+
+        Student's t has wider tails than a normal distribution, the wider the fewer degrees of freedom.
+        """
+        from scipy.special import ndtri, stdtrit
+
+        if self.seeds is None:
+            return 0.0
+        freedom = self.lent + number - 1
+        if freedom <= 0:
+            return math.inf
+        tail = (1 + self.level) / 2
+        wider = 1.0 if math.isinf(freedom) else float(stdtrit(freedom, tail) / ndtri(tail))
+        return self.seeds * wider**2 / number
 
 
 def error_of(interval: Interval) -> float:
@@ -70,21 +97,21 @@ def error_of(interval: Interval) -> float:
     return (interval.high - interval.low) / (2 * float(ndtri((1 + interval.level) / 2)))
 
 
-def noise_of(interval: Interval, *, by_seed: Sequence[float]) -> Noise:
-    """Return the sources of the variance of a mean difference.
-
-    The variance between seeds estimates that of a training; what is left of the variance of the mean is that of the
-    items. With few seeds the split is rough. It is zero, never negative, where the seeds explain all of it.
+def noise_of(interval: Interval, *, over_items: Interval, number: int, lent: float | None) -> Noise:
+    """Return the sources of the variance of a mean difference: what the items don't explain is that of training.
 
     Args:
         interval: Interval of the mean difference; its width gives the whole variance.
-        by_seed: The mean difference of each seed.
+        over_items: The same by the choice of items alone.
+        number: Seeds of the mean.
+        lent: Degrees of freedom that siblings lend to the variance of a training; None where nothing is known about it.
     """
-    whole, number = error_of(interval) ** 2, max(1, len(by_seed))
-    if number == 1:
-        return Noise(whole, None, 1)
-    seeds = statistics.variance(by_seed)
-    return Noise(max(0.0, whole - seeds / number), seeds, number)
+    whole = error_of(interval) ** 2
+    if lent is None:
+        return Noise(whole, None, number, level=interval.level)
+    items = min(whole, error_of(over_items) ** 2)
+    unit = Noise(items, 1.0, number, lent, interval.level)
+    return unit._replace(seeds=(whole - items) / unit.of_training(number))
 
 
 def smallest_loss(error: float, *, alpha: float) -> float:
@@ -102,7 +129,7 @@ def error_for(distance: float, *, alpha: float) -> float:
 
 def items_factor(noise: Noise, *, error: float) -> float | None:
     """Return how many times the items give a standard error, at the same seeds; None where no number does."""
-    left = error**2 - (0.0 if noise.seeds is None else noise.seeds / noise.number)
+    left = error**2 - noise.of_training(noise.number)
     return noise.items / left if left > 0 else None
 
 
@@ -111,7 +138,10 @@ def seeds_for(noise: Noise, *, error: float) -> int | None:
     left = error**2 - noise.items
     if noise.seeds is None or left <= 0:
         return None
-    return max(1, math.ceil(noise.seeds / left - 1e-6))
+    number = max(1, math.ceil(noise.seeds / left - _ROUNDING))
+    while noise.of_training(number) > left * (1 + _ROUNDING):  # few degrees of freedom need some more
+        number += 1
+    return number
 
 
 def allocation(variances: Sequence[float], items: Sequence[int], *, factor: float) -> list[int]:
@@ -138,7 +168,8 @@ def allocation(variances: Sequence[float], items: Sequence[int], *, factor: floa
     def left(scale: float) -> float:
         return sum(part**2 / count for part, count in zip(spread, counts(scale), strict=True)) - aim
 
-    most = factor * max(count / part for count, part in zip(items, spread, strict=True) if part > 0)
+    # Twice what is enough: of a single task, rounding could leave exactly enough on the wrong side.
+    most = 2 * factor * max(count / part for count, part in zip(items, spread, strict=True) if part > 0)
     return [math.ceil(count - 1e-6) for count in counts(float(brentq(left, 0.0, most)))]
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _SIMULTANEOUS = 0.1
 """Share of α that the simultaneous interval takes: the authors' recommendation."""
 
+_FARTHEST = 5.0
+"""Standard errors from its estimate that a draw may lie."""
+
 _SAME = 1e-9
 """A regression coefficient this near to 1 is 1: two recipes whose estimates always move together."""
 
@@ -108,7 +111,8 @@ def best_of(observed: npt.ArrayLike, resampled: npt.ArrayLike, *, level: float =
 def _winner(estimates: FloatArray, draws: FloatArray, *, alpha: float) -> _Winner | None:
     """Return the winner's truncation (§III.A of the paper); None where the winner's estimate doesn't vary."""
     place = int(np.argmax(estimates))
-    moves = draws - draws.mean(axis=0)
+    moves = _bounded(draws, estimates, alpha=alpha)
+    moves -= moves.mean(axis=0)
     errors = np.sqrt(np.einsum("ij,ij->j", moves, moves) / (len(draws) - 1))
     if errors[place] == 0:
         return None
@@ -128,6 +132,20 @@ def _winner(estimates: FloatArray, draws: FloatArray, *, alpha: float) -> _Winne
         high=float(bounds[above].min(initial=np.inf)),
         reach=float(np.quantile((np.abs(moves[:, varying]) / errors[varying]).max(axis=1), 1 - _SIMULTANEOUS * alpha)),
     )
+
+
+def _bounded(draws: FloatArray, estimates: FloatArray, *, alpha: float) -> FloatArray:
+    """Return the draws' distances from the estimates, with none beyond five standard errors.
+
+    The noise of few seeds is Student's t; with one or two degrees of freedom its draws have no variance, and their
+    sample's would be that of the few largest. The standard error is the one of the interval's width. Of normal draws
+    hardly any is that far out.
+    """
+    from scipy.special import ndtri
+
+    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2], axis=0)
+    reach = _FARTHEST * (high - low) / (2 * float(ndtri(1 - alpha / 2)))
+    return np.asarray(np.clip(draws - estimates, -reach, reach))
 
 
 def _mean_with(winner: _Winner, chance: float) -> float:

@@ -52,19 +52,23 @@ ITEMS = "items: General2 200 → 812"
 ONE_SEED = "(a single seed: the noise of training is not in these numbers)"
 SENTENCES = [
     (
-        Need("backward_transfer", CHANGE, "pass", 0.46, 0.214, MORE, 3, 7),
+        Need("backward_transfer", CHANGE, "pass", 0.46, 0.214, MORE, 3, 7, True),
         f"{HEAD.replace('gain', 'forgetting')}, standard error 0.46 → 0.21, expected to pass: {ITEMS}; or seeds: 3 → 7",
     ),
     (
-        Need("gain", CHANGE, "fail", 0.46, 0.1, (), 3, None),
+        Need("gain", CHANGE, "fail", 0.46, 0.1, (), 3, None, True),
         f"{HEAD}, standard error 0.46 → 0.10, expected to fail: neither items nor seeds alone are enough: add both",
     ),
     (
-        Need("gain", CHANGE, "pass", 0.46, 0.1, MORE, 1, None),
+        Need("gain", CHANGE, "pass", 0.46, 0.1, MORE, 1, None, False),
         f"{HEAD}, standard error 0.46 → 0.10, expected to pass: {ITEMS} {ONE_SEED}",
     ),
     (
-        Need("gain", CHANGE, "fail", 0.46, 0.0, (), 3, None),
+        Need("gain", CHANGE, "pass", 0.46, 0.1, MORE, 1, 4, True),
+        f"{HEAD}, standard error 0.46 → 0.10, expected to pass: {ITEMS}; or seeds: 1 → 4",
+    ),
+    (
+        Need("gain", CHANGE, "fail", 0.46, 0.0, (), 3, None, True),
         f"{HEAD} is the bound itself: no amount of data decides it",
     ),
 ]
@@ -79,7 +83,7 @@ def test_a_need_is_a_sentence(report: Report, need: Need, expected: str) -> None
 
 def test_without_a_plan_the_report_says_what_looking_again_costs(report: Report) -> None:
     """And how to plan looks; with one it counts those left."""
-    need = {"tuned": (Need("gain", CHANGE, "fail", 0.46, 0.1, (), 3, None),)}
+    need = {"tuned": (Need("gain", CHANGE, "fail", 0.46, 0.1, (), 3, None, True),)}
     unplanned = replace(report, needs=need, look=LookTaken(1, 1, 0.05, 0.05))
     assert "another chance of a false alarm" in outputs.load("console").render(unplanned)
     assert "Look 1" not in outputs.load("console").render(unplanned)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tcmbench.comparison.needed import Need, needed
+from tcmbench.comparison.needed import Need, needed, noise
 from tcmbench.comparison.precision import precision
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import ScoreMissing
 from tcmbench.records.entry import CellState
 from tcmbench.specs.policy import Policy
-from tests.comparison.states import POLICY, state, with_values, without
+from tests.comparison.states import POLICY, state, with_model, with_values, without
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.comparison.measured import MeasuredSet
+    from tcmbench.comparison.measured import Measured, MeasuredSet
 
 VARIANT = "random-full-00"
 
@@ -102,6 +103,37 @@ def test_single_tasks_are_at_the_level_of_their_correction(whole: MeasuredSet) -
     by_name = {task.column: task for task in seen.tasks}
     assert by_name["General2"].smallest / by_name["General2"].error == pytest.approx(2.2414 + 0.8416, abs=1e-3)
     assert by_name["InDomain0"].smallest / by_name["InDomain0"].error == pytest.approx(1.96 + 0.8416, abs=1e-3)
+
+
+def test_the_noise_of_siblings_is_no_noise_of_items(tmp_path: Path) -> None:
+    """A single seed beside a variant of three: its items are those of a set without seeds, the rest is training."""
+    both = state(tmp_path, variants=2, seeds=3, items=240)
+    first, second = (model.name for model in both.models if model.entry.kind == "variant")
+    pooled = AgainstReference(_with_one_seed(both, first), policy=POLICY)
+    alone = AgainstReference(_with_one_seed(_with_one_seed(both, first), second), policy=POLICY)
+    columns = ("General2", "General3")
+    sources = []
+    for comparison in (pooled, alone):
+        model = next(model for model in comparison.models if model.name == first)
+        change = comparison.judge(first).mean_change("general")
+        assert change is not None
+        sources.append(noise(comparison, model, change, columns))
+    assert sources[0].items == pytest.approx(sources[1].items, rel=1e-9)
+    assert sources[0].seeds is not None
+    assert sources[1].seeds is None
+    assert sources[0].error > sources[1].error
+    (need, *_) = needed(pooled, [pooled.judge(first)])[first]
+    assert need.knows_training
+    assert all(role.noise.seeds is not None for role in precision(pooled, margins=(1.0,)).roles)
+
+
+def _with_one_seed(measured: MeasuredSet, name: str) -> MeasuredSet:
+    def change(model: Measured) -> Measured:
+        entry = replace(model.entry, scores={column: scores[:1] for column, scores in model.entry.scores.items()})
+        items = {column: replace(of, values=of.values[:1]) for column, of in model.items.items()}
+        return replace(model, entry=entry, items=items)
+
+    return with_model(measured, name, change)
 
 
 def test_without_scores_nothing_is_known(tmp_path: Path) -> None:

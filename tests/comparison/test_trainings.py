@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from tcmbench.checks.texts import _seeds
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
 from tcmbench.comparison.measured import measured_set
+from tcmbench.comparison.pairs import ComparedPair, Side, compare
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.trainings import NO_TRAININGS, trainings
 from tests.boards.fake import Shape, make
@@ -109,6 +111,27 @@ def test_against_its_baseline_a_single_seed_has_the_noise_of_both_trainings(fake
     assert widths[0] > 1.5 * widths[1]
 
 
+@pytest.mark.parametrize("earlier_has_one", [True, False])
+def test_against_its_baseline_a_single_seed_has_the_noise_of_the_other_side(fake: Fake, earlier_has_one: bool) -> None:
+    """The only variant with several seeds is its own: seeds were added, or fewer were trained again."""
+    first, second = _variants(fake)
+    single, several = _set(fake, _with_single(fake, first, second)), _set(fake, _with_single(fake, second))
+    before, now = (single, several) if earlier_has_one else (several, single)
+    kept = baselines.make(before, policy=POLICY)
+    verdict = next(v for v in regression.judge(now, kept, policies=POLICIES, where="baseline.json") if v.name == first)
+    without = next(
+        v
+        for v in regression.judge(
+            single, baselines.make(several, policy=POLICY), policies=POLICIES, where="baseline.json"
+        )
+        if v.name == first
+    )
+    for task, same in zip(verdict.tasks, without.tasks, strict=True):
+        assert task.delta.value == pytest.approx(-same.delta.value if earlier_has_one else same.delta.value)
+        width, other = (one.delta.interval.high - one.delta.interval.low for one in (task, same))
+        assert width == pytest.approx(other, rel=0.25)
+
+
 def test_the_pool_has_the_seeds_of_variants_only(fake: Fake) -> None:
     """Points of each seed; a variant with one seed is known by name, a base is not."""
     first, second = _variants(fake)
@@ -120,3 +143,31 @@ def test_the_pool_has_the_seeds_of_variants_only(fake: Fake) -> None:
     expected = [100 * score.record.value for score in entry.scores["InDomain0"]]
     assert found.figures["InDomain0"][second].tolist() == expected
     assert trainings([]) == replace(NO_TRAININGS, figures={})
+
+
+def test_compare_with_a_row_of_the_baseline_has_the_interval_of_check(fake: Fake) -> None:
+    """The earlier seeds of a variant are siblings of its current ones in both."""
+    first, second = _variants(fake)
+    now = with_values(_set(fake, _with_single(fake, second)), first, "InDomain0", lambda values: values * 0.97)
+    kept = baselines.make(_set(fake, _with_single(fake, second)), policy=POLICY)
+    checked = next(v for v in regression.judge(now, kept, policies=POLICIES, where="baseline.json") if v.name == first)
+    model = now.model(first)
+    assert model is not None
+    items = model.items["InDomain0"]
+    values = kept.row(first, "InDomain0", where="baseline.json")
+    metrics = {"InDomain0": model.metric("InDomain0")}
+    blank: dict[str, object] = {"metrics": metrics, "reasons": {}, "missing": frozenset(), "hits": {}, "variant": first}
+    before = Side("baseline.json:x", {"InDomain0": replace(items, values=values)}, **blank, is_rounded=True)  # type: ignore[arg-type]
+    after = Side(first, {"InDomain0": items}, **blank)  # type: ignore[arg-type]
+    planned = SimpleNamespace(suite=fake.suite)
+    pair = ComparedPair(
+        before,
+        after,
+        fake.model_set,
+        planned,
+        POLICY,
+        trainings(m.entry for m in now.models),  # type: ignore[arg-type]
+    )
+    task = checked.task("InDomain0")
+    assert task is not None
+    assert compare(pair, only=["InDomain0"]).columns["InDomain0"].verdict.delta == task.delta

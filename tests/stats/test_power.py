@@ -57,10 +57,11 @@ def test_the_formula_agrees_with_variants_that_are_drawn() -> None:
 
 
 def test_the_sources_of_the_noise_add_up() -> None:
-    """What the seeds don't explain is the items'; more of either reaches the same standard error."""
-    noise = noise_of(Interval(-1.959964, 1.959964), by_seed=[-1.0, 0.0, 1.0])
+    """What the items don't explain is training's; more of either reaches the same standard error."""
+    items = 1.959964 * np.sqrt(2 / 3)
+    noise = noise_of(Interval(-1.959964, 1.959964), over_items=Interval(-items, items), number=3, lent=float("inf"))
     assert noise.error == pytest.approx(1.0, abs=1e-6)
-    assert (noise.seeds, noise.number) == (1.0, 3)
+    assert noise.seeds == pytest.approx(1.0, abs=1e-6)
     assert noise.items == pytest.approx(2 / 3, abs=1e-6)
     factor = items_factor(noise, error=0.8)
     assert factor is not None
@@ -70,12 +71,23 @@ def test_the_sources_of_the_noise_add_up() -> None:
     assert noise.items + 1 / seeds <= 0.81 < noise.items + 1 / (seeds - 1)
 
 
+def test_more_seeds_also_know_their_noise_better() -> None:
+    """A training's variance of 1 known by two degrees of freedom: three seeds more than if it were known."""
+    noise = Noise(items=0.1, seeds=1.0, number=3, lent=0.0)
+    assert noise.of_training(3) == pytest.approx((4.302653 / 1.959964) ** 2 / 3, rel=1e-5)
+    seeds = seeds_for(noise, error=np.sqrt(0.2))
+    assert seeds == 13
+    assert noise.of_training(13) <= 0.1 < noise.of_training(12)
+    assert seeds_for(noise._replace(lent=float("inf")), error=np.sqrt(0.2)) == 10
+
+
 def test_what_items_or_seeds_can_t_reach_is_no_number() -> None:
     """Below the noise of training no items help, below that of the items no seeds; of one seed nothing is known."""
     noise = Noise(items=0.5, seeds=1.5, number=3)
     assert items_factor(noise, error=0.7) is None
     assert seeds_for(noise, error=0.7) is None
-    assert seeds_for(noise_of(Interval(-1, 1), by_seed=[0.3]), error=0.1) is None
+    unknown = noise_of(Interval(-1, 1), over_items=Interval(-1, 1), number=1, lent=None)
+    assert (unknown.seeds, seeds_for(unknown, error=0.1)) == (None, None)
 
 
 def test_the_smallest_loss_and_its_standard_error_invert_each_other() -> None:
@@ -95,3 +107,10 @@ def test_items_are_added_where_their_spread_is_largest() -> None:
     assert more[2] == 1_000
     assert sum(more) < 2 * sum(items)
     assert allocation(variances, items, factor=0.5) == items
+
+
+def test_a_single_task_gets_all_of_them() -> None:
+    """Whatever the last bit of its variance and the factor."""
+    random = np.random.default_rng(2)
+    for variance, factor in zip(random.uniform(0.1, 9, 300), random.uniform(1.01, 9, 300), strict=True):
+        assert allocation([variance], [100], factor=factor) == [int(np.ceil(100 * factor - 1e-6))]

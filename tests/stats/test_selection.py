@@ -86,6 +86,17 @@ def test_recipes_that_are_the_same_model_are_no_choice() -> None:
     assert twice.value == pytest.approx(2.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("freedom", [1, 2])
+def test_the_noise_of_few_seeds_is_that_of_its_interval(freedom: int) -> None:
+    """Student's t of few seeds has no variance: a winner far ahead keeps its ordinary interval all the same."""
+    random = np.random.default_rng(6)
+    draws = np.stack([100 + random.standard_t(freedom, 10_000), random.normal(0, 1, 10_000)], axis=1)
+    found = best_of([100.0, 0.0], draws)
+    ordinary = percentile(draws[:, 0])
+    assert found.interval.low == pytest.approx(ordinary.low, abs=0.1 * (ordinary.high - ordinary.low))
+    assert found.interval.high == pytest.approx(ordinary.high, abs=0.1 * (ordinary.high - ordinary.low))
+
+
 def test_a_winner_without_variance_is_certain() -> None:
     """An unchanged model has the same difference in every resample."""
     assert best_of([0.0, -1.0], np.tile([0.0, -1.0], (1_000, 1))).interval == (0.0, 0.0, 0.95)

@@ -71,6 +71,7 @@ def _need(need: Need) -> Json:
         "items": [dict(more._asdict()) for more in need.items],
         "seeds": need.seeds,
         "seeds_needed": need.seeds_needed,
+        "knows_training": need.knows_training,
     }
 
 
