@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import models
 from tcmbench.comparison.trajectory import changes
 from tcmbench.errors import EvaluationError, StoreError
 from tcmbench.records.reason import Reason, Reasons
@@ -147,6 +148,7 @@ def _key(workspace: Workspace, model_set: ModelSet, tuned: Tuned, planned: Plann
         _STAGE,
         {
             "measured": trajectories.job_key(tuned.folder.name, model_set.reference, planned),
+            "reference": models.base_model(workspace, model_set.reference).revision,
             "policy": workspace.policies(model_set).reference.model_dump(mode="json"),
             "roles": [list(role) for role in roles],
         },

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench import models, plugins
-from tcmbench.store import differences, key
+from tcmbench.errors import SpecError
+from tcmbench.store import canonical_json, differences, key
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -46,15 +47,19 @@ def search_key(bench: Bench) -> str:
 def _inputs(bench: Bench) -> list[Json]:
     """Return what recipes depend on besides their fields.
 
-    This is the key of one tuned model for each base and data, in which their contents are, and each cure with its
-    revision.
+    This is the key of a tuned model for each choice and each end of a range, in which the contents of bases, data and
+    general texts and the revisions of trainers and miners are, and each cure with its revision.
     """
-    found: dict[tuple[str, ...], Json] = {}
+    found: dict[str, Json] = {}
     for chosen in bench.space.corners():
         variant, cure, _ = bench.space.proposal(chosen, name="trial")
-        if (variant.base, variant.data) not in found:
+        try:
             recipe = recipe_of(bench.workspace, variant, bench.planned, download=True)
-            found[variant.base, variant.data] = tune.model_key(bench.workspace, recipe, seed=0)
-        if cure is not None and (cure.cure,) not in found:
-            found[cure.cure,] = plugins.use("cures", cure.cure, cure.options, where="cure").identity()
+            name = tune.model_key(bench.workspace, recipe, seed=0)
+        except SpecError:
+            continue  # such a trial fails, and the others are searched
+        found[name] = name
+        if cure is not None:
+            method = plugins.use("cures", cure.cure, cure.options, where="cure").identity()
+            found[canonical_json(method)] = method
     return [*found.values()]

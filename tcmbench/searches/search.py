@@ -84,7 +84,7 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
         space=space.name,
         key=key,
         trials=trials,
-        planned=space.trials,
+        planned=max(space.trials, len(trials)),
         level=1 - bench.policy.alpha,
         margin=bench.policy.margin,
         required_gain=bench.policy.required_gain,
@@ -94,10 +94,12 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
         nearest = _nearest(trials)
         return Searched(bench, replace(outcome, nearest=None if nearest is None else nearest.number), None)
     recipe = _to_confirm(space, winner)
-    if space.seeds:
-        refused = bench.measure([recipe])
-        if refused:
-            raise ScoreMissing(f"space {space.name}: the winner {winner.name} can't be confirmed: {refused}")
+    # without new seeds this measures only what was removed from the store after the trial
+    refused = bench.measure([recipe])
+    if refused:
+        raise ScoreMissing(
+            f"space {space.name}: the winner {winner.name} can't be confirmed: {'; '.join(refused.values())}"
+        )
     looks = study.look(winner.number)
     outcome = replace(
         outcome,

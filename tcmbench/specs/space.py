@@ -237,9 +237,14 @@ class SearchSpace(Spec):
     def _recipes_are_valid(self) -> SearchSpace:
         for chosen in self.corners():
             try:
-                self.proposal(chosen, name="trial")
+                variant = self.proposal(chosen, name="trial").variant
             except SpecError as error:
                 raise ValueError(str(error)) from error
+            if variant.select == "gate":
+                raise ValueError(
+                    'select = "gate" chooses a checkpoint on items of both halves, so none would be left to confirm '
+                    'it. Leave it out, and search training.epochs or "training.keep.margin_loss" instead'
+                )
         return self
 
     def applies(self, name: str, chosen: dict[str, Chosen]) -> bool:
@@ -272,14 +277,23 @@ class SearchSpace(Spec):
         return Proposal(variant, cure, dict(chosen))
 
     def corners(self) -> list[dict[str, Chosen]]:
-        """Return values that show every field and every choice at least once: first all first ones, then one other."""
+        """Return values that show every choice and both ends of every range: first all first ones, then one other.
+
+        Where a parameter applies only under some labels of others, these have such a label.
+        """
         corners = [self._first({})]
         for name, parameter in self.parameters.items():
-            if isinstance(parameter, Choices):
-                corners += [self._first({name: label}) for label in parameter.choices]
-            else:
-                corners.append(self._first({name: parameter.high}))
+            values = [*parameter.choices] if isinstance(parameter, Choices) else [parameter.low, parameter.high]
+            corners += [self._first({**self._condition(name), name: value}) for value in values]
         return corners
+
+    def _condition(self, name: str) -> dict[str, Chosen]:
+        """Return values of earlier parameters under which one applies."""
+        own = self.parameters[name].when
+        deeper = [self._condition(other) for other in own]
+        return {key: label for fixed in deeper for key, label in fixed.items()} | {
+            other: labels[0] for other, labels in own.items()
+        }
 
     def _first(self, fixed: dict[str, Chosen]) -> dict[str, Chosen]:
         chosen: dict[str, Chosen] = {}

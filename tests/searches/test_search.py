@@ -16,10 +16,11 @@ from tcmbench.errors import MissingExtra, ScoreMissing, SpecError, StoreError
 from tcmbench.records.search import Change, HalfFigures
 from tcmbench.searches import study as studies
 from tcmbench.searches.report import to_text
+from tcmbench.specs.space import SearchSpace
 from tests.searches.simulated import figures_of, run, simulated
 
 if TYPE_CHECKING:
-    from tcmbench.specs.space import Proposal, SearchSpace
+    from tcmbench.specs.space import Proposal
     from tcmbench.stats.halves import Half
     from tcmbench.workspace import Workspace
 
@@ -104,6 +105,30 @@ def test_another_space_is_another_search(place: Workspace, space: SearchSpace) -
         keys["data"] = run(place, space.model_copy(update={"trials": 1})).outcome.key
     assert keys["as it is"] == keys["title"] == keys["seeds"]
     assert len({keys[name] for name in ("as it is", "policy", "seed", "data")}) == 4
+
+
+def test_inputs_of_every_choice_are_in_the_key(place: Workspace, space: SearchSpace) -> None:
+    """With other general texts, which only the last choice reads, the search is another one."""
+    file = place.data_root / "texts.jsonl"
+    keep = {"texts": "texts.jsonl", "distillation": 1.0, "texts_per_step": 2}
+    fields = space.model_dump(exclude_unset=True) | {
+        "parameters": {"training.keep": {"choices": {"none": {}, "distilled": keep}}}
+    }
+    both = SearchSpace.model_validate({**fields, "trials": 1})
+    keys = []
+    for text in ("脉浮", "脉沉"):
+        file.write_text(f'{{"text": "{text}"}}\n{{"text": "舌淡"}}\n', encoding="utf-8")
+        with simulated():
+            keys.append(run(place, both).outcome.key)
+    assert keys[0] != keys[1]
+
+
+def test_more_trials_than_planned_are_all_counted(place: Workspace, space: SearchSpace) -> None:
+    """A search with a smaller budget than an earlier one shows all that were tried, and says so consistently."""
+    with simulated():
+        run(place, space.model_copy(update={"trials": 3}))
+        text = to_text(run(place, space.model_copy(update={"trials": 2})).outcome)
+    assert "3 of 3 recipes tried" in text
 
 
 def test_no_recipe_that_passes_is_said_with_the_nearest(place: Workspace, space: SearchSpace) -> None:

@@ -111,6 +111,28 @@ def test_every_choice_is_checked_when_the_space_is_read() -> None:
         space({"negatives": {"choices": {"none": {}, "wrong": {"miner_name": "bm25"}}}})
 
 
+@pytest.mark.parametrize(
+    "parameter", [{"low": 1, "high": 10**9}, {"choices": [16, 1]}], ids=["end of a range", "choice"]
+)
+def test_parameters_with_a_condition_are_checked_too(parameter: dict[str, Any]) -> None:
+    """Under the labels that they need, which need not be the first ones."""
+    rates = {"choices": [1e-3, 1e-2]}
+    losses = {"choices": ["infonce", "mnrl"], "when": {"training.learning_rate": ["0.01"]}}
+    needing = {**parameter, "when": {"training.loss": ["mnrl"]}}
+    field = "training.batch_size" if "choices" in parameter else "training.epochs"
+    with pytest.raises(SpecError, match=field.rpartition(".")[2]):
+        space({"training.learning_rate": rates, "training.loss": losses, field: needing})
+
+
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_a_checkpoint_may_not_be_chosen_on_the_items_that_confirm(is_chosen: bool) -> None:
+    """`select = "gate"` chooses on a sample of all items, in whichever part of the space it stands."""
+    fixed = {**FIXED, "evaluate_checkpoints": True, **({} if is_chosen else {"select": "gate"})}
+    select = {"select": {"choices": ["last", "gate"]}} if is_chosen else {}
+    with pytest.raises(SpecError, match=r"items of both halves.*search training\.epochs"):
+        space({"training.learning_rate": RATE, **select}, variant=fixed)
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (bundled_content() / "models/spaces").glob("*.toml")))
 def test_bundled_spaces_are_valid(name: str) -> None:
     """Each has a Chinese title and description beside the English."""

@@ -247,7 +247,10 @@ def test_early_stopping_returns_the_last_weights_within_the_bound(tmp_path: Path
     assert result.rows is not None
     assert result.rows.read == 40
     first = weights(job)
-    train_here(job)
+    # a checkpoint of the step that broke the bound is there, as after a kill before the answer
+    assert (job.work_dir / "run" / "checkpoint-5").is_dir()
+    again = train_here(job)
+    assert (again.stopped_after, again.general_margins) == (4, result.general_margins)
     assert weights(job) == first
     plain = worker_job(tmp_path, STATIC, falling, rows=80, training={"learning_rate": 0.1, "save_steps": 4})
     with pytest.MonkeyPatch.context() as patch:

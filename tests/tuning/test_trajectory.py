@@ -23,6 +23,8 @@ from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.variant import Variant
 from tcmbench.store_inventory import belonging_to
 from tcmbench.trainers import Outcome, TrainedRows, sentence_transformers
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
 from tests.running import Run, run
 
 if TYPE_CHECKING:
@@ -201,6 +203,24 @@ def test_where_no_checkpoint_passes_there_is_no_model(trained: Workspace) -> Non
     again = jobs.plan(trained, model_set, tasks.plan_set(trained, model_set))
     assert again.jobs == ()
     assert "Lower training.learning_rate" in again.refused["tuned"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_choice_is_of_the_weights_of_its_reference(trained: Workspace) -> None:
+    """With other weights under the name of the reference the choice is made anew."""
+    model_set = trained.spec(ModelSet, "over-steps")
+    planned = tasks.plan_set(trained, model_set)
+    (recipe,) = [recipe_of(trained, variant, planned) for variant in trained.variants(model_set)]
+    tuned = tune.tune(trained, recipe, seed=0, progress=lambda _: None)
+    before = checkpoint_choice._key(trained, model_set, tuned, planned)
+    assert checkpoint_choice._key(trained, model_set, tuned, planned) == before
+    folder = trained.root / "models/mini-zh-static"
+    source = folder.resolve()
+    folder.unlink()
+    shutil.copytree(source, folder)
+    (path,) = folder.rglob("model.safetensors")
+    save_file({name: value * 2 for name, value in load_file(path).items()}, path)
+    assert checkpoint_choice._key(trained, model_set, tuned, planned) != before
 
 
 def test_selection_needs_measured_checkpoints() -> None:

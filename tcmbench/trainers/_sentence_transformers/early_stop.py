@@ -118,6 +118,12 @@ def stop_of(run: Path, *, base: float = 0.0) -> Stop:
     return Stop.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else Stop(base=base)
 
 
+def last_step(run: Path, *, steps: int) -> int:
+    """Return the step at which a training ends: that of the check which stopped it, else the last of all steps."""
+    stop = stop_of(run)
+    return steps if stop.stopped_after is None else stop.margins[-1].step
+
+
 def restore(model: SentenceTransformer, run: Path) -> None:
     """Load the weights of the last check within the bound, where the training was stopped."""
     from safetensors.torch import load_model

@@ -48,7 +48,8 @@ def train(work: Work) -> WorkResult:
     trained = _prepare(model, work)
     rows = _dataset(work, work.train_file)
     drawn = batches.draw(rows, work)
-    if work.checkpoint is not None and checkpoints.is_last(work.checkpoint, steps=work.steps):
+    last = early_stop.last_step(work.output / "run", steps=work.steps)
+    if work.checkpoint is not None and checkpoints.is_last(work.checkpoint, steps=last):
         history = _restore(model, work.checkpoint)
     else:
         history = _run_trainer(model, work, rows=rows, drawn=drawn)
