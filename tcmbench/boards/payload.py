@@ -160,6 +160,7 @@ def _column(column: TaskColumn, shown: _Shown) -> Json:
         "items": column.items,
         "metric": _both(metric_name(column.metric)),
         "metrics": [_both(metric_name(name)) for name in shown.metrics],
+        **({"limit": column.limit} if column.limit else {}),
     }
 
 

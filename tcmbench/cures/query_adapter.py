@@ -37,7 +37,7 @@ class Options(PluginOptions):
     fit: Literal["ridge", "infonce"] = "ridge"
     """ridge: closed form, shrunk towards the identity; infonce: trained against all documents, from the identity."""
 
-    penalty: float | None = Field(default=None, ge=0)
+    penalty: float | None = Field(default=None, gt=0)
     """Shrinkage of the closed form; None: the one with the highest nDCG@10 on the dev split, of equal ones the
     strongest."""
 

@@ -97,8 +97,9 @@ class Suite(Spec):
 
     @property
     def samples(self) -> Mapping[str, int]:
-        """Column → its own limit, of those that have one; a quick look limits all columns by `limit`."""
-        return {task.column: task.limit for task in self.tasks if task.limit is not None}
+        """Column → most items that are measured, of columns with a limit of their own, which a quick look lowers."""
+        own = {task.column: self.limit_of(task) for task in self.tasks if task.limit is not None}
+        return {column: limit for column, limit in own.items() if limit is not None}
 
     def limit_of(self, column: SuiteTask) -> int | None:
         """Return the most items of a column that are measured; None: all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tcmbench.boards.latex import to_latex
 from tcmbench.boards.markdown import to_markdown
 from tcmbench.boards.summary import to_text
 from tcmbench.comparison import conditions
+from tcmbench.specs.suite import Suite, SuiteTask
 
 from .three_tasks import entry
 from .three_tasks import table as built
@@ -62,3 +64,23 @@ def test_the_gate_says_what_its_figures_depend_on() -> None:
     assert conditions.precisions_line({}, reference="a", precision="float32") == ""
     assert conditions.samples_line({"LCQMC": 2000}).endswith("texts: LCQMC (2,000).")
     assert conditions.samples_line({}) == ""
+
+
+def test_a_quick_look_lowers_the_limit_of_a_sampled_column() -> None:
+    """What is said of a column is what is measured, and a column of its own limit keeps a lower one."""
+    limits = {"A": 2000, "B": 50, "C": None}
+    columns = tuple(SuiteTask(task=name, role="general", limit=most) for name, most in limits.items())
+    suite = Suite(name="s", tasks=columns)
+    assert suite.samples == {"A": 2000, "B": 50}
+    look = suite.model_copy(update={"limit": 100})
+    assert look.samples == {"A": 100, "B": 50}
+    assert {column.column: look.limit_of(column) for column in columns} == {"A": 100, "B": 50, "C": 100}
+
+
+def test_a_page_knows_the_limits_of_its_columns(tmp_path: Path) -> None:
+    """Every line of a sample in the files that it writes says so, as in scores.csv."""
+    whole = built(tmp_path, entry(tmp_path, "other"))
+    first, *others = whole.columns
+    page = to_html(replace(whole, columns=(replace(first, limit=50), *others)))
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    assert [column.get("limit") for column in data["columns"]] == [50, None, None]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tcmbench import plugins
 from tcmbench.cures.vectors import linear
 from tcmbench.cures.vectors.linear import Documents, QuerySplit, Schedule
+from tcmbench.errors import SpecError
 from tcmbench.ranking.metrics import Relevant
 
 if TYPE_CHECKING:
@@ -74,6 +76,12 @@ def test_without_a_unique_solution_a_penalty_is_required() -> None:
     )
     with pytest.raises(ValueError, match="expected a penalty above 0"):
         linear.ridge(split, np.eye(3, dtype=np.float32), penalty=0.0)
+
+
+def test_the_cure_takes_no_penalty_of_zero() -> None:
+    """Rounding hides that queries don't span all dimensions, and the map of the solver is then arbitrary."""
+    with pytest.raises(SpecError, match="penalty: Input should be greater than 0"):
+        plugins.use("cures", "query_adapter", {"penalty": 0.0})
 
 
 def test_the_penalty_is_that_of_the_dev_queries(data: tuple[QuerySplit, QuerySplit, Documents]) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tcmbench import plugins
 from tcmbench.errors import SpecError, TrainingError
+from tcmbench.specs.base import Base
 from tests.cures.scene import BASE, cured, model, tensors, work
 
 
@@ -61,6 +63,17 @@ def test_a_model_that_is_more_than_its_weights(tmp_path: Path) -> None:
     fused = replace(model(tmp_path, "tuned", tensors(1)), base=BASE.model_copy(update={"encoder": "hashed_chars"}))
     with pytest.raises(SpecError, match="tuned is loaded by encoder hashed_chars"):
         cured("merge", work(model(tmp_path, "base", tensors(0)), fused), tmp_path / "out")
+
+
+@pytest.mark.parametrize("cure", ["fusion", "nudge", "query_adapter"])
+def test_a_reranker_has_no_vectors_to_change(cure: str) -> None:
+    """It is refused when a run is planned, with what to name instead."""
+    base = Base.model_validate({"name": "pairs", "kind": "reranker", "path": "pairs"})
+    method = plugins.use("cures", cure)
+    with pytest.raises(
+        SpecError, match=f"cure {cure}: expected an embedding model, got one that encoder cross_encoder"
+    ):
+        method.module.settings(base, count=1, options=method.options)
 
 
 def test_another_number_of_models_than_fits(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 // The scores as files, written from the page itself, so that a page sent alone has them too. The fields are those of
 // scores.csv; figures are rounded as the page shows them.
 (() => {
+  const look = board.limit ?? undefined;
   const ends = (name, [value, low, high] = []) => ({ [name]: value, [`${name}_low`]: low, [`${name}_high`]: high });
   function lineOf(cell, column) {
-    const common = { column: column.name, role: column.role, metric: [column.metric].flat()[0] };
+    const common = { column: column.name, role: column.role, metric: [column.metric].flat()[0], limit: column.limit ?? look };
     if (cell.x) return { ...common, status: cell.x, reason: [cell.why].flat()[0] };
     const p = cell.p === undefined ? undefined : cell.p || "<0.001";
     return { ...common, status: "measured", reason: [cell.why].flat()[0], ...ends("score", cell.s), ...ends("delta", cell.d),
@@ -13,7 +14,7 @@
   function sumsOf(place) {
     return board.summaries.flatMap((name, number) => {
       const score = board.rows[place].sums[number];
-      return score === null ? [] : [{ column: name, role: "column", status: "measured", score }];
+      return score === null ? [] : [{ column: name, role: "column", status: "measured", score, limit: look }];
     });
   }
   async function lines() {
@@ -25,7 +26,8 @@
     return all;
   }
   const fields = ["model", "title", "kind", "column", "role", "metric", "status", "reason", "score", "score_low", "score_high",
-    "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied", "items"];
+    "delta", "delta_low", "delta_high", "p_value", "verdict", "best", "tied", "items",
+    ...(look || board.columns.some((column) => column.limit) ? ["limit"] : [])];
   // A spreadsheet takes text that begins with a sign for a formula.
   const safe = (value) => typeof value === "string" && /^\s*[=+@−-]|^[\t\r\n]/.test(value.normalize("NFKC")) ? "'" + value : value;
   const quoted = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcmbench import plugins
 from tcmbench.errors import SpecError
 from tcmbench.ranking.metrics import Relevant
 from tcmbench.ranking.topk import id_order
@@ -147,7 +148,7 @@ def encoded(model: MTEBModels, texts: Collection[str], *, role: str) -> Vectors:
 
 
 def require_unused(encoder: str, options: Mapping[str, Any], *, own: str, cure: str) -> None:
-    """Refuse a model to which a cure was applied before, whose file it would replace.
+    """Refuse a model to which a cure was applied before, whose file it would replace, and one without vectors.
 
     Args:
         encoder: Encoder of the model.
@@ -156,7 +157,7 @@ def require_unused(encoder: str, options: Mapping[str, Any], *, own: str, cure: 
         cure: Name of the cure.
 
     Raises:
-        SpecError: The encoder, or one within it, is the cure's own, or fuses scores.
+        SpecError: The encoder, or one within it, is the cure's own, fuses scores, or is that of a reranker.
     """
     while True:
         if encoder in {own, "fusion"}:
@@ -164,6 +165,11 @@ def require_unused(encoder: str, options: Mapping[str, Any], *, own: str, cure: 
             raise SpecError(
                 f"cure {cure}: expected a model with vectors of its own, got {came}. Name the model before that in "
                 "`of`; fusion comes last."
+            )
+        if "texts" not in plugins.load("encoders", encoder).ABILITIES.get("embedding", ()):
+            raise SpecError(
+                f"cure {cure}: expected an embedding model, got one that encoder {encoder} runs. Name a variant of an "
+                "embedding base in `of`."
             )
         if "dense" not in options:
             return
