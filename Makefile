@@ -14,8 +14,10 @@ demo: $(VENV)/.ready
 
 # A run writes to leaderboards/, which git ignores; only these two write a board to where it is published.
 boards: $(VENV)/.ready
-	$(OFFLINE) $(BIN)/tcmbench run demo
-	$(OFFLINE) $(BIN)/tcmbench board demo --output docs/boards/demo
+	for set in demo demo-cures; do \
+	  $(OFFLINE) $(BIN)/tcmbench run $$set && \
+	  $(OFFLINE) $(BIN)/tcmbench board $$set --output docs/boards/$$set || exit; \
+	done
 	git --no-pager diff --stat docs/boards
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
@@ -27,12 +29,14 @@ public-boards: $(VENV)/.ready
 	done
 	git --no-pager diff --stat docs/boards
 
-# The pictures of the README, of the published board; needs Chromium and chromedriver.
-PICTURE := $(BIN)/python -m tests.boards.browser docs/boards/demo/index.html --height 1180
+# The pictures of the README, of the published boards; needs Chromium and chromedriver.
+PICTURE := $(BIN)/python -m tests.boards.browser
 pictures: $(VENV)/.ready
-	$(PICTURE) docs/images/board-light.png
-	$(PICTURE) docs/images/board-dark.png --scheme dark
-	$(PICTURE) docs/images/board-zh.png --language zh-Hans
+	$(PICTURE) docs/boards/demo/index.html docs/images/board-light.png --height 1180
+	$(PICTURE) docs/boards/demo/index.html docs/images/board-dark.png --height 1180 --scheme dark
+	$(PICTURE) docs/boards/demo/index.html docs/images/board-zh.png --height 1180 --language zh-Hans
+	$(PICTURE) docs/boards/demo-cures/index.html docs/images/cures-light.png --height 1180
+	$(PICTURE) docs/boards/demo-cures/index.html docs/images/cures-dark.png --height 1180 --scheme dark
 
 test: $(VENV)/.ready
 	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
