@@ -90,7 +90,7 @@ def test_absent_data_is_told_apart_from_a_failure_and_tried_again(
     def absent(*_: object, **__: object) -> None:
         raise DataAbsent(tmp_path / "hub", what="Data of mteb's task", how="Fetch it.")
 
-    monkeypatch.setattr(evaluate, "_restrict", absent)
+    monkeypatch.setattr(evaluate, "_through_mteb", absent)
     run.measure(place, model, SUITE.tasks[:1], planned, emit=lambda _: None)
     state = run.read(place, model, planned).states["TinySTS"]
     assert state.state == "not_measured"
