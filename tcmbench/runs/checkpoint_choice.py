@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench import models
-from tcmbench.comparison.trajectory import changes
 from tcmbench.errors import EvaluationError, StoreError
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs import trajectories
@@ -52,6 +51,8 @@ def choose(workspace: Workspace, model_set: ModelSet, tuned: Tuned, planned: Pla
     Raises:
         EvaluationError: The checkpoints were not measured.
     """
+    from tcmbench.comparison.trajectory import changes
+
     measured = trajectories.of_seeds(workspace, [tuned], planned, reference=model_set.reference)
     if measured is None:
         raise EvaluationError(f"{tuned.model.name}: its checkpoints were not measured. Run the set again.")

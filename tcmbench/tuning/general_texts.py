@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KIND, VECTORS = "general_texts", "general_vectors"
 _STAGE, _VECTORS_STAGE = "general texts 1", "general vectors 1"
-_FILE, _VECTORS_FILE = "texts.jsonl", "vectors.npy"
+_FILE, _VECTORS_FILE = "texts.jsonl", "vectors.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

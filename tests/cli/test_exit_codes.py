@@ -27,7 +27,7 @@ COMMANDS = {
     "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
-    "run": ["demo"], "search": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
+    "power": ["demo"], "run": ["demo"], "search": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
 }  # fmt: skip
 """Every command with arguments that it can be called with."""
 

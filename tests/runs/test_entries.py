@@ -34,7 +34,7 @@ OUTCOME: dict[str, Any] = {
 
 def tuned(seed: int) -> Tuned:
     """Return a model that was never trained."""
-    model: Any = SimpleNamespace(seed=seed)
+    model: Any = SimpleNamespace(seed=seed, model_dir=None)
     return Tuned(model, Path("nowhere"), {**OUTCOME, "trainset": f"aa{seed}"})
 
 

@@ -45,8 +45,8 @@ def keeping(folder: Path, base: Base, base_dir: Path, *, rows: int = 24, count: 
     texts = folder / TEXTS
     texts.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     read = general.read(texts, base, job.variant.training.keep)
-    vectors = folder / "vectors.npy"
-    np.save(vectors, general.base_vectors(base_dir, base, read.texts, max_length=128, device="cpu"))
+    vectors = folder / "vectors.safetensors"
+    general.write_vectors(vectors, general.base_vectors(base_dir, base, read.texts, max_length=128, device="cpu"))
     return dataclasses.replace(job, general=General(texts, vectors))
 
 

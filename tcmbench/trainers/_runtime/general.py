@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tcmbench.specs.keep import Keep
 
 
+_VECTORS = "vectors"
+"""Name of the tensor in the file of vectors."""
+
+
 class PromptedTexts(NamedTuple):
     """The texts of a file, with the prompts of evaluation."""
 
@@ -83,9 +87,9 @@ def read_vectors(path: Path, *, count: int) -> NDArray[np.float32]:
     Raises:
         TrainingError: They are of another number of texts.
     """
-    import numpy as np
+    from safetensors.numpy import load_file
 
-    vectors: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    vectors: NDArray[np.float32] = load_file(path)[_VECTORS]
     if vectors.ndim != 2 or len(vectors) != count:
         raise TrainingError(f"{path}: expected {count} vectors, got {vectors.shape}. Delete its folder and run again.")
     return vectors
@@ -93,9 +97,9 @@ def read_vectors(path: Path, *, count: int) -> NDArray[np.float32]:
 
 def write_vectors(path: Path, vectors: NDArray[np.float32]) -> None:
     """Write vectors for `read_vectors`."""
-    import numpy as np
+    from safetensors.numpy import save_file
 
-    np.save(path, vectors, allow_pickle=False)
+    save_file({_VECTORS: vectors}, path)
 
 
 def base_vectors(
