@@ -155,8 +155,10 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     for cure in (cure for cure in cures if part.has_model(cure.name)):
         with _refusing(refused, "cure", cure.name):
             jobs += planner.cure(cure)
-    # Models that several cures are made from are trained once.
-    return PlannedRun(tuple({job.key: job for job in jobs}.values()), refused)
+    # A model that several cures are made from is trained once. Equal models under several names, such as servers, are
+    # all measured: where one fails, the next may not.
+    once = {job.key: job for job in reversed(jobs) if not job.is_measuring}
+    return PlannedRun(tuple(job for job in jobs if job.is_measuring or once[job.key] is job), refused)
 
 
 @contextlib.contextmanager
