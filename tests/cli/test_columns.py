@@ -43,7 +43,7 @@ def test_columns_are_named_on_the_command_line(called: Cli, table: Path) -> None
         (("--columns", "query"), "expected COLUMN=NAME, each column once, got 'query'"),
         (("--columns", "query=ask", "--columns", "query=reply"), "each column once, got 'query=reply'"),
         (("--columns", "quest=ask"), "quest"),
-        (("--type", "retreival"), "Did you mean 'retrieval'"),
+        (("--type", "retrievall"), "Did you mean 'retrieval'"),
     ],
 )
 def test_wrong_columns_and_types_are_refused(called: Cli, table: Path, arguments: tuple[str, ...], said: str) -> None:
