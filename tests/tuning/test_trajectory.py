@@ -138,7 +138,7 @@ def test_the_gate_chooses_the_last_checkpoint_that_passes(trained: Workspace, mo
         steps = measured(*arguments, **named)
         return tuple(step._replace(passed=number == 2) for number, step in enumerate(steps))
 
-    monkeypatch.setattr(checkpoint_choice, "changes", third_is_last)
+    monkeypatch.setattr(trajectory, "changes", third_is_last)
     model_set = trained.spec(ModelSet, "over-steps")
     planned = tasks.plan_set(trained, model_set)
     order = [
@@ -175,7 +175,7 @@ def test_a_repeated_training_has_its_own_trajectory(
         steps = measured(*arguments, **named)
         return tuple(step._replace(passed=number == 2) for number, step in enumerate(steps))
 
-    monkeypatch.setattr(checkpoint_choice, "changes", third_is_last)
+    monkeypatch.setattr(trajectory, "changes", third_is_last)
     _, before = changes(trained, run(trained, "over-steps"))
     shutil.rmtree(trained.store.root / "models")
     train = sentence_transformers.train
