@@ -108,7 +108,7 @@ def test_the_logged_loss_is_the_sum_on_the_same_batches(
     chosen, ours = vectors_of(embedding_dir, embedding_base, job)
     drawn = np.random.default_rng(5).normal(size=ours.shape)
     other = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    np.save(job.general.vectors, other)
+    general.write_vectors(job.general.vectors, other)
     shutil.rmtree(job.work_dir)
     batch, target = ours[list(chosen)], other[list(chosen)].astype(np.float64)
     if distance == "cosine":
