@@ -50,7 +50,7 @@ class Population(NamedTuple):
     """Model → items, mean over seeds."""
 
 
-class Found(NamedTuple):
+class Rates(NamedTuple):
     """Coverage on sets of n items."""
 
     plain: Rate
@@ -60,7 +60,7 @@ class Found(NamedTuple):
     """Of the interval that boards show."""
 
 
-def coverage(population: Population, pair: tuple[str, str], *, items: int, sets: int, resamples: int) -> Found:
+def coverage(population: Population, pair: tuple[str, str], *, items: int, sets: int, resamples: int) -> Rates:
     """Return the share of sets whose interval of the difference of two models contains that of the population."""
     random = np.random.default_rng([17, items])
     statistic = statistics.load(population.statistic)
@@ -75,10 +75,10 @@ def coverage(population: Population, pair: tuple[str, str], *, items: int, sets:
         draws = statistic.draws(models, gold, clusters=None, plan=plan)
         plain += percentile(draws.resampled[:, 0] - draws.resampled[:, 1]).holds(one - other)
         shown += draws.difference(*pair).interval.holds(one - other)
-    return Found(Rate(plain, sets), Rate(shown, sets))
+    return Rates(Rate(plain, sets), Rate(shown, sets))
 
 
-def coverage_of_means(population: Population, pair: tuple[str, str], *, items: int, sets: int, resamples: int) -> Found:
+def coverage_of_means(population: Population, pair: tuple[str, str], *, items: int, sets: int, resamples: int) -> Rates:
     """Return the same where the figure is a mean; resamples are shared by the sets of a batch, which is faster."""
     differences = population.models[pair[0]] - population.models[pair[1]]
     truth = float(differences.mean())
@@ -93,7 +93,7 @@ def coverage_of_means(population: Population, pair: tuple[str, str], *, items: i
         for place, name in enumerate(draws.names):
             plain += percentile(draws.resampled[:, place]).holds(truth)
             shown += draws.estimate(name).interval.holds(truth)
-    return Found(Rate(plain, sets), Rate(shown, sets))
+    return Rates(Rate(plain, sets), Rate(shown, sets))
 
 
 def made_up(items: int = 3_000) -> Population:
@@ -146,7 +146,7 @@ def report(population: Population, *, sets: int, resamples: int) -> bool:
     is_kept = True
     is_mean = statistics.load(population.statistic).HAS_ITEM_SCORES
     for items in SIZES:
-        total = Found(Rate(0, 0), Rate(0, 0))
+        total = Rates(Rate(0, 0), Rate(0, 0))
         count = 0
         lowest = 1.0
         for pair in pairs(population):
@@ -154,9 +154,9 @@ def report(population: Population, *, sets: int, resamples: int) -> bool:
             if changed * items < FEWEST_CHANGES:
                 continue
             measure = coverage_of_means if is_mean else coverage
-            found = measure(population, pair, items=items, sets=sets, resamples=resamples)
-            total = Found(*(Rate(a.hits + b.hits, a.sets + b.sets) for a, b in zip(total, found, strict=True)))
-            lowest, count = min(lowest, found.shown.share), count + 1
+            rates = measure(population, pair, items=items, sets=sets, resamples=resamples)
+            total = Rates(*(Rate(a.hits + b.hits, a.sets + b.sets) for a, b in zip(total, rates, strict=True)))
+            lowest, count = min(lowest, rates.shown.share), count + 1
         if not count:
             continue
         print(f"| {population.column} | {items} | {count} | {total.plain} | {total.shown} | {lowest:.1%} |", flush=True)

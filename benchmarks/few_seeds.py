@@ -143,7 +143,7 @@ def simulate(
 def _is_alarm(
     tasks: list[dict[str, FloatArray]], draws: list[Draws], name: str, policy: Policy, plan: Resampling
 ) -> bool:
-    """Return whether the gate calls a regression, or one of a single task."""
+    """Return whether the gate reports a regression, of the whole or of a single task."""
     evidence = [
         Evidence(
             f"task{number}",
@@ -154,8 +154,8 @@ def _is_alarm(
         )
         for number, (task, of_task) in enumerate(zip(tasks, draws, strict=True))
     ]
-    found = judge(evidence, policy=policy)
-    return found.outcome == "regression" or any(verdict.verdict == "regressed" for verdict in found.tasks)
+    result = judge(evidence, policy=policy)
+    return result.outcome == "regression" or any(verdict.verdict == "regressed" for verdict in result.tasks)
 
 
 def main() -> int:
@@ -177,13 +177,13 @@ def main() -> int:
     print("|---|---|---|---|---|---|---|---|")
     is_kept = True
     for variants, noise, spread in cases:
-        found = simulate(
+        rates = simulate(
             variants=variants, noise=noise, spread=spread, sets=sets, resamples=resamples, seed=options.seed
         )
-        print(f"| {variants} | {noise} {spread} | " + " | ".join(map(str, found)) + " |", flush=True)
+        print(f"| {variants} | {noise} {spread} | " + " | ".join(map(str, rates)) + " |", flush=True)
         if spread == "alike" and variants > 1:
-            is_kept &= all(rate.wilson[1] >= LEAST and rate.wilson[0] <= MOST for rate in (found.task, found.transfer))
-        is_kept &= found.alarms.wilson[0] <= MOST_ALARMS
+            is_kept &= all(rate.wilson[1] >= LEAST and rate.wilson[0] <= MOST for rate in (rates.task, rates.transfer))
+        is_kept &= rates.alarms.wilson[0] <= MOST_ALARMS
     print(f"\n{'All bounds hold' if is_kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
     return 0 if is_kept else 1
 

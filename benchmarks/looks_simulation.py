@@ -78,7 +78,7 @@ class Size:
     seed: int
 
 
-class Found(NamedTuple):
+class Rates(NamedTuple):
     """Rates over all sets."""
 
     missed: Rate
@@ -91,7 +91,7 @@ class Found(NamedTuple):
     """Variants at the margin that pass at some look."""
 
 
-def simulate(size: Size, plan: Plan) -> tuple[Found, Found]:
+def simulate(size: Size, plan: Plan) -> tuple[Rates, Rates]:
     """Return the rates of a plan, with every look at alpha and with alpha spent over the looks."""
     count = range(1, len(plan.items) + 1)
     spent = [
@@ -102,7 +102,7 @@ def simulate(size: Size, plan: Plan) -> tuple[Found, Found]:
     unchanged = _looks(size, plan, alphas, delta=0.0)
     at_margin = _looks(size, plan, alphas, delta=-POLICY.margin)
     uncorrected, corrected = (
-        Found(
+        Rates(
             Rate(same.missed + lost.missed, 2 * size.sets),
             Rate(same.regressed, size.sets),
             Rate(lost.passed, size.sets),
@@ -175,9 +175,9 @@ def report(size: Size) -> bool:
     print("|---|---|---|---|---|")
     kept = True
     for plan in size.plans:
-        for how, found in zip(("5% each", "spent over the looks"), simulate(size, plan), strict=True):
-            print(f"| {plan.name} | {how} | {found.missed} | {found.false_alarm} | {found.false_pass} |", flush=True)
-            lows = [rate.wilson[0] for rate in found]
+        for how, rates in zip(("5% each", "spent over the looks"), simulate(size, plan), strict=True):
+            print(f"| {plan.name} | {how} | {rates.missed} | {rates.false_alarm} | {rates.false_pass} |", flush=True)
+            lows = [rate.wilson[0] for rate in rates]
             if how == "5% each":
                 kept &= lows[0] > BOUNDS[0]
             else:

@@ -56,7 +56,7 @@ class Size:
     seed: int
 
 
-class Found(NamedTuple):
+class Outcomes(NamedTuple):
     """Outcomes over all sets."""
 
     ordinary: Rate
@@ -89,7 +89,7 @@ def measured(random: np.random.Generator, shifts: FloatArray, *, items: int) -> 
     return score(shared + random.normal(0, own, (len(shifts), items)) + shifts[:, None], METRIC) - base
 
 
-def simulate(size: Size, *, recipes: int, shape: str) -> Found:
+def simulate(size: Size, *, recipes: int, shape: str) -> Outcomes:
     """Return how often each interval contains the winner's true gain."""
     true = gains(shape, recipes)
     shifts = np.array([shift_for(float(gain), METRIC) for gain in true])
@@ -120,7 +120,7 @@ def simulate(size: Size, *, recipes: int, shape: str) -> Found:
             over += [estimates[0].value - true[winner], estimates[1].value - true[winner]]
     ordinary, adjusted, halves = (Rate(int(count), size.sets) for count in hits)
     wide = widths / size.sets
-    return Found(
+    return Outcomes(
         ordinary=ordinary,
         adjusted=adjusted,
         halves=halves,
@@ -141,18 +141,18 @@ def report(size: Size, *, strict: bool) -> bool:
     kept = True
     for shape in size.shapes:
         for recipes in size.recipes:
-            found = simulate(size, recipes=recipes, shape=shape)
-            widths = " / ".join(f"{width:.1f}" for width in found.widths)
+            result = simulate(size, recipes=recipes, shape=shape)
+            widths = " / ".join(f"{width:.1f}" for width in result.widths)
             print(
-                f"| {recipes} | {shape} | {found.ordinary} | {found.adjusted} | {found.halves} | "
-                f"{found.too_large:+.2f} | {found.too_large_adjusted:+.2f} | {widths} |",
+                f"| {recipes} | {shape} | {result.ordinary} | {result.adjusted} | {result.halves} | "
+                f"{result.too_large:+.2f} | {result.too_large_adjusted:+.2f} | {widths} |",
                 flush=True,
             )
-            for rate in (found.adjusted, found.halves):
+            for rate in (result.adjusted, result.halves):
                 low, high = (rate.share, rate.share) if strict else rate.wilson
                 kept &= high >= LEAST and low <= MOST
             if shape == "equal" and recipes >= 20:
-                kept &= found.ordinary.wilson[1] < FAILS_BELOW
+                kept &= result.ordinary.wilson[1] < FAILS_BELOW
     return kept
 
 

@@ -41,7 +41,7 @@ class Recommendation:
     """Variants (models) that can't be the answer: they have no score on some task."""
 
     treated: str | None = None
-    """Variant that gains, but forgets significantly: one that a cure helped, or should be tried on
+    """Variant that gains but forgets significantly: either a cure helped it, or a cure should be tried
     (`comparison.cures.advice`)."""
 
     cure: str | None = None

@@ -1,14 +1,14 @@
 """`scores.csv`: one line per model and task, for spreadsheets and data frames.
 
 Columns, in points (0–100) with four decimals, or more where an interval would seem to touch zero: model, title, kind,
-base, seeds, column, task, split, role, metric, status, reason, score, score_low, score_high, delta, delta_low,
-delta_high, p_value, verdict, best, tied, items.
+base, seeds, training_noise, column, task, split, role, metric, status, reason, score, score_low, score_high, delta,
+delta_low, delta_high, p_value, verdict, best, tied, items.
 `column` tells the splits and subsets of a task apart. It and `task` also take the values gain_in_domain, gain_held_out
 and backward_transfer: the summaries of a row, whose figure is in the delta columns, and whose reason is set where they
 leave tasks out. For cures, gain_kept and forgetting_undone have the role `column` and their percentage as score. So
 have the columns that other packages add to the board, in their own unit, with their name as column and task. An empty
 number means that there is none, for the reason in status and reason.
-The lines of a quick look end with its `limit`.
+The lines of a quick look, or of a board with sampled tasks, end with their `limit`.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _trainings(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite)
     variants = workspace.variants(model_set)
     if all(len(variant.seeds) == 1 for variant in variants):
         return NO_TRAININGS
-    return trainings(gather.stored_variant(workspace, variant, planned) for variant in variants)
+    return trainings(gather.stored_variant(workspace, one, planned, model_set=model_set) for one in variants)
 
 
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:

@@ -78,6 +78,7 @@ class Report:
 
     cure_advice: CureAdvice | None = None
     """Against the reference: the cure that worked, or the variant to try one on; None where neither applies."""
+
     best: Best | None = None
     """Against the reference: the best variant's gain, adjusted for the choice among several."""
 

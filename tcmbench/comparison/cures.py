@@ -89,7 +89,7 @@ def effects(comparison: AgainstReference, made_from: Mapping[str, Sequence[str]]
 def advice(
     comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict], effects: Mapping[str, Effect]
 ) -> CureAdvice | None:
-    """Return the cure that worked, or the variant that one should be tried on; None where neither applies.
+    """Return the cure that worked, or the variant on which one should be tried; None where neither applies.
 
     A cure has worked where it passes the gate with a significant gain and forgets significantly less than the variant
     that it is made from, which has a significant gain, but forgets significantly. Of several, it is the one with the

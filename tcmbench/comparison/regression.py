@@ -116,12 +116,11 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
             now = rounded(model.items[name].values, model.items[name].statistic)
             same = before.shape == now.shape and bool((before == now).all())
             changed |= not same
-            noise = then.trainings
             try:
                 evidence.append(
                     _unchanged(model, column, before, now, policy)
                     if same
-                    else _changed(model, column, before, now, policy, noise)
+                    else _changed(model, column, before, now, policy, then.trainings)
                 )
             except NoInterval as error:
                 problems.append(Problem("unjudged", name, str(error), policy.requires(name)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from tcmbench.records.search import SearchOutcome
@@ -71,12 +70,6 @@ def search(
 
     performing = plugins.use("executors", "local", {"jobs": jobs}, where="jobs")
     execute = functools.partial(performing.module.run, options=performing.options)
-    place, chosen = spaces.named(workspace or from_environment(_here()), os.fspath(space), trials=trials)
-    found = searched(place, chosen, execute=execute, emit=lambda _: None, together=jobs)
-    return SearchResult(found.outcome, *publish.write(found))
-
-
-def _here() -> Path:
-    from pathlib import Path
-
-    return Path.cwd()
+    place, chosen = spaces.named(workspace or from_environment(Path()), os.fspath(space), trials=trials)
+    ended = searched(place, chosen, execute=execute, emit=lambda _: None, together=jobs)
+    return SearchResult(ended.outcome, *publish.write(ended))

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tcmbench.errors import SpecError
 from tcmbench.specs import policy
 from tcmbench.specs.cure import MOST_CURES, CureTable
-from tcmbench.specs.names import FileName, Prose, leads_outside
+from tcmbench.specs.names import FileName, Prose
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
 
@@ -162,13 +161,7 @@ class ModelSet(Spec):
 
     @model_validator(mode="after")
     def _policy_is_known(self) -> ModelSet:
-        if isinstance(self.policy, str) and leads_outside(self.policy):
-            raise ValueError(f"policy {self.policy!r} leads out of the workspace. For a file elsewhere use --policy")
-        if isinstance(self.policy, dict):
-            try:
-                policy.parse(self.policy, where="rules", source=self.name)
-            except SpecError as error:
-                raise ValueError(str(error)) from error
+        policy.require_valid(self.policy, source=self.name, elsewhere="For a file elsewhere use --policy")
         return self
 
     @model_validator(mode="after")

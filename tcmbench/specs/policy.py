@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcmbench.errors import SpecError
+from tcmbench.specs.names import leads_outside
 from tcmbench.specs.safe_toml import load
 
 if TYPE_CHECKING:
@@ -172,6 +173,26 @@ def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None
             raise SpecError(_complaint(error, where, text)) from error
         _require_resamples(policies[comparison], at=_place(where, text, "looks"))
     return Policies(policies["reference"], policies["baseline"], source)
+
+
+def require_valid(rules: str | Mapping[str, Any] | None, *, source: str, elsewhere: str) -> None:
+    """Raise where the policy of another file, named or written out in it, can't be used.
+
+    Args:
+        rules: Path of a file in the workspace, a table of rules, or None for the default.
+        source: Name of the file that it is in.
+        elsewhere: What to do for a policy outside the workspace, for the message.
+
+    Raises:
+        ValueError: As a validator of pydantic expects.
+    """
+    if isinstance(rules, str) and leads_outside(rules):
+        raise ValueError(f"policy {rules!r} leads out of the workspace. {elsewhere}")
+    if isinstance(rules, dict):
+        try:
+            parse(rules, where="rules", source=source)
+        except SpecError as error:
+            raise ValueError(str(error)) from error
 
 
 def _require_resamples(policy: Policy, *, at: str) -> None:

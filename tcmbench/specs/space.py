@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from tcmbench.errors import SpecError
 from tcmbench.specs import policy
 from tcmbench.specs.cure import Cure
-from tcmbench.specs.names import Prose, leads_outside
+from tcmbench.specs.names import Prose
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
 
@@ -224,13 +224,7 @@ class SearchSpace(Spec):
 
     @model_validator(mode="after")
     def _policy_is_known(self) -> SearchSpace:
-        if isinstance(self.policy, str) and leads_outside(self.policy):
-            raise ValueError(f"policy {self.policy!r} leads out of the workspace. Copy the file into it")
-        if isinstance(self.policy, dict):
-            try:
-                policy.parse(self.policy, where="rules", source=self.name)
-            except SpecError as error:
-                raise ValueError(str(error)) from error
+        policy.require_valid(self.policy, source=self.name, elsewhere="Copy the file into it")
         return self
 
     @model_validator(mode="after")

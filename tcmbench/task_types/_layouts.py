@@ -33,7 +33,7 @@ class Layout:
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
         """Return the texts that training must not have seen."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every layout reads its own files
 
 
 class TcmSd(Layout):

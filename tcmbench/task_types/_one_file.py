@@ -38,7 +38,7 @@ class OneFile:
 
     def read(self) -> FileRows:
         """Return the rows of the file."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every task type reads its own columns
 
     def load_data(self, num_proc: int | None = None, **kwargs: Any) -> None:
         """Read the file, once."""

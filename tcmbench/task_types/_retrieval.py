@@ -38,7 +38,7 @@ class LocalRetrieval(AbsTaskRetrieval):
 
     def load_split(self, split: str) -> None:
         """Read one split and pass it to `set_split`."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every task type reads its own files
 
     def set_split(
         self,

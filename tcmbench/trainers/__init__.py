@@ -75,7 +75,7 @@ class General:
     """JSON lines {query, positive} without prompts; query is empty where a row has one text."""
 
     vectors: Path
-    """The base's vectors of all texts, row by row, as a NumPy file [texts, dimensions]."""
+    """The base's vectors of all texts, row by row, as a safetensors file [texts, dimensions]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tcmbench.checks import sides
 from tcmbench.comparison import pairs
+from tcmbench.comparison.trainings import NO_TRAININGS
 from tcmbench.errors import NotComparable, UnknownName
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.workspace import find
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.entry import Entry
+    from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.variant import Variant
     from tcmbench.workspace import Workspace
 
@@ -58,6 +60,19 @@ def test_a_seed_is_a_side_of_its_own(place: Workspace) -> None:
     assert found.verdict.delta.value == pytest.approx(float((rows[2] - rows[0]).mean()))
     labels = sum(label.items * label.delta for label in found.labels) / found.verdict.n
     assert labels == pytest.approx(found.verdict.delta.value)
+
+
+def test_the_noise_of_training_is_of_the_same_checkpoints(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is pooled over the models that the set has: of a variant whose checkpoint the gate chooses, the chosen one."""
+    read, sets = sides.gather.stored_variant, []
+
+    def stored(*given: Any, model_set: ModelSet | None = None) -> Entry:
+        sets.append(model_set and model_set.name)
+        return read(*given, model_set=model_set)
+
+    monkeypatch.setattr(sides.gather, "stored_variant", stored)
+    assert sides.read(place, f"{NAME}/seed0", NAME, set_name="fake").trainings != NO_TRAININGS
+    assert sets == ["fake"] * 3, "two sides, and the trainings of the only variant"
 
 
 def test_a_seed_that_the_variant_doesn_t_have_is_unknown(place: Workspace) -> None:

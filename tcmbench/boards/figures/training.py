@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 from tcmbench.boards.canvas import Canvas, Drawing
 from tcmbench.boards.featured import featured
 from tcmbench.boards.figures import Caption
+from tcmbench.boards.panels import write_names
 from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-
     from tcmbench.boards.table import BoardRow, Table
     from tcmbench.records.entry import TrainingPoint
 
@@ -46,7 +43,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     names, *panels = figure.subplots(
         1 + len(series), 1, gridspec_kw={"height_ratios": [0.2 * len(rows), *(1.9 for _ in series)]}
     )
-    _name(names, rows, canvas)
+    write_names(names, rows, canvas)
     for axes, (name, key) in zip(panels, series, strict=True):
         axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
         for place, row in enumerate(rows):
@@ -58,16 +55,6 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("e-0", "e-"))
     panels[-1].set_xlabel(canvas.string("figures.axis_step"))
     return Drawing(figure)
-
-
-def _name(axes: Axes, rows: Sequence[BoardRow], canvas: Canvas) -> None:
-    """Write the names above the panels, in axes of their own, where no curve is."""
-    axes.axis("off")
-    for place, row in enumerate(rows):
-        axes.text(
-            0.0, 1 - (place + 0.5) / len(rows), "● " + canvas.data(row.title, 48), transform=axes.transAxes,
-            va="center", fontsize=9, color=canvas.series(place), fontweight="bold",
-        )  # fmt: skip
 
 
 def _curves(row: BoardRow, name: str, *, limit: int = 2) -> list[tuple[list[int], list[float]]]:

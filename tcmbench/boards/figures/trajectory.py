@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tcmbench.boards.canvas import MUTED, RULE, Canvas, Drawing
 from tcmbench.boards.featured import featured
 from tcmbench.boards.figures import Caption
+from tcmbench.boards.panels import write_names
 from tcmbench.boards.texts import Text
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
     names, *rest = figure.subplots(
         1 + len(panels), 1, gridspec_kw={"height_ratios": [0.2 * len(measured), *(1.9 for _ in panels)]}
     )
-    _name(names, measured, canvas)
+    write_names(names, measured, canvas)
     for axes, (role, key) in zip(rest, panels, strict=True):
         axes.set_title(canvas.string(key), fontsize=10, loc="left", fontweight="bold")
         axes.axhline(0, color=canvas.colour(RULE), linewidth=1, zorder=0)
@@ -72,13 +73,3 @@ def _curve(axes: Axes, points: list[tuple[int, float, float | None, float | None
     for step, _, low, high in points:
         if low is not None and high is not None:
             axes.plot([step, step], [low, high], color=colour, linewidth=1, alpha=0.55)
-
-
-def _name(axes: Axes, rows: list[BoardRow], canvas: Canvas) -> None:
-    """Write the names above the panels, in axes of their own, where no curve is."""
-    axes.axis("off")
-    for place, row in enumerate(rows):
-        axes.text(
-            0.0, 1 - (place + 0.5) / len(rows), "● " + canvas.data(row.title, 48), transform=axes.transAxes,
-            va="center", fontsize=9, color=canvas.series(place), fontweight="bold",
-        )  # fmt: skip
