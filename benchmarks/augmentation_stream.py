@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks import _cost, _made_up, _result
 from benchmarks._result import Row
 from tcmbench.specs.base import Base
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
+from tcmbench.specs.source import NegativesSpec
+from tcmbench.specs.variant import AugmentationSpec, Training, Variant
 from tcmbench.store import Store
 from tcmbench.trainers import requirements
 from tcmbench.trainsets import Context

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from tcmbench.specs.base import Base
 from tcmbench.specs.keep import Keep
+from tcmbench.specs.source import NegativesSpec
 from tcmbench.specs.task import TaskSpec
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
+from tcmbench.specs.variant import AugmentationSpec, Training, Variant
 from tests.code import Maker, bare, digest, makers, reach
 
 if TYPE_CHECKING:

@@ -115,7 +115,9 @@ def _variants(place: Workspace) -> list[_Row]:
     from tcmbench.specs.variant import Variant
 
     def shown(variant: Variant, of_set: str = "") -> _Row:
-        text = f"{of_set}{variant.base} on {variant.data}: {variant.description}"
+        text = (
+            f"{of_set}{variant.base} on {' + '.join(source.path for source in variant.sources)}: {variant.description}"
+        )
         return _Row(variant.name, variant.tuner, text.rstrip(": "))
 
     rows = _filed(place, Variant, shown)

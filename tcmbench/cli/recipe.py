@@ -44,5 +44,6 @@ def recipe_and_leaks(place: Workspace, name: str, *, set_name: str, suite: str, 
     recipe = recipe_of(place, variant, planned, download=True)
     if planned is not None:
         say(f"leaks: {recipe.leaks}", err=True)
-        say(f"leak report: {leaks.find(place, recipe.data, planned).path}", err=True)
+        for part in recipe.parts:
+            say(f"leak report: {leaks.find(place, part.data, planned).path}", err=True)
     return recipe

@@ -38,12 +38,13 @@ _OF_PAIRS = frozenset({"sentence1", "text1"})
 _WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"].*['"]\s*)?\]\s*""", re.DOTALL)
 
 
-def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TrainingRow]:
+def training_rows(path: Path, columns: Mapping[str, str] | None = None, *, group: str = "") -> Iterator[TrainingRow]:
     """Yield the rows of a file, in order.
 
     Args:
         path: CSV or TSV with a header, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
         columns: Column → its name in this file, where it isn't a common one.
+        group: Column with the rows' groups, in all rows; "" for none.
 
     Raises:
         DataAbsent: There is no such file.
@@ -55,7 +56,8 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
         endings = ", ".join(table_files.ENDINGS)
         raise DataError(f"{path}: expected a file that ends in {endings}, or one of these and .gz or .zst.")
     names = column_names.names(COLUMNS, columns or {})
-    numbered = rows.numbered(path, lambda row: _row(row, names), required=names.mapped.values())
+    required = [*names.mapped.values(), *([group] if group else [])]
+    numbered = rows.numbered(path, lambda row: _row(row, names, group), required=required)
     judged: dict[bytes, tuple[float, int]] = {}
     problems: list[str] = []
     for number, row in numbered:
@@ -68,7 +70,7 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None) -> Itera
         raise BadLines(problems, advice=rows.ADVICE)
 
 
-def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
+def _row(row: Mapping[str, object], names: Names, group: str) -> TrainingRow:
     """Return one row; a document graded 0 or below is a negative."""
     found = {column: names.find(row, column) for column in names.of}
     query = values.text(row, _require(row, found["query"], names.of["query"]))
@@ -77,6 +79,7 @@ def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
         raise FieldProblem(f"{found['positive']}: expected text, got none")
     negatives = _documents(row, found["negative"])
     query_id = _query_id(row, found["query_id"])
+    own_group = values.identifier(row, group) if group else ""
     grade = _grade(row, found["grade"])
     if grade is not None and grade > 1 and found["query"] in _OF_PAIRS and "query" not in names.mapped:
         raise FieldProblem(
@@ -84,10 +87,9 @@ def _row(row: Mapping[str, object], names: Names) -> TrainingRow:
             "of type sts; grades of a retrieval task need the name of the query's column in the option `columns`"
         )
     if grade is not None and grade <= 0:
-        return TrainingRow(query, (), (*texts, *negatives), query_id=query_id)
-    return TrainingRow(
-        query, texts, negatives, query_id=query_id, grades=() if grade is None else (grade,) * len(texts)
-    )
+        return TrainingRow(query, (), (*texts, *negatives), query_id=query_id, group=own_group)
+    grades = () if grade is None else (grade,) * len(texts)
+    return TrainingRow(query, texts, negatives, query_id=query_id, grades=grades, group=own_group)
 
 
 def _require(row: Mapping[str, object], name: str, known: tuple[str, ...]) -> str:

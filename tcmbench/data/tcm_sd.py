@@ -8,6 +8,7 @@ a folder covers its content, not the bytes of its files.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
@@ -82,6 +83,10 @@ class Record:
 
     def known_negatives(self) -> tuple[str, ...]:
         """Return the documents that the data gives as negatives; TCM-SD gives none."""
+        return ()
+
+    def batch_labels(self) -> tuple[str, ...]:
+        """Return what keeps it apart from others in a batch besides its positives; TCM-SD gives nothing."""
         return ()
 
 
@@ -332,8 +337,8 @@ def _record(
     if not labels:
         labels = _normalised(fields.labels(row, fields.RAW_LABELS), known=known, label_map=label_map)
     if not labels:
-        expected = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
-        raise fields.FieldProblem(f"no label: expected one of {expected}; {values.keys(row)}")
+        known_keys = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
+        raise fields.FieldProblem(f"no label: expected one of {known_keys}; {values.keys(row)}")
     record = Record(
         record_id=record_id,
         patient_id=fields.identifier(row, fields.PATIENT_ID) or anonymous_patient(split, record_id),
@@ -343,11 +348,9 @@ def _record(
         examination=fields.text(row, fields.EXAMINATION),
         disease=fields.text(row, fields.DISEASE),
     )
-    if not (record.chief_complaint or record.history or record.examination):
-        raise fields.FieldProblem(
-            f"empty query: no chief complaint, history or examination under any known key; {values.keys(row)}"
-        )
-    return record
+    if record.query():
+        return record
+    raise fields.FieldProblem(f"empty query: no chief complaint, history or examination; {values.keys(row)}")
 
 
 def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
@@ -367,17 +370,13 @@ def _covered(labels: tuple[str, ...], *, known: frozenset[str], label_map: Label
 
 
 def _unique(record_id: str, taken: set[str]) -> str:
-    if record_id not in taken:
-        return record_id
-    count = 2
-    while f"{record_id}#{count}" in taken:
-        count += 1
-    return f"{record_id}#{count}"
+    numbered = (f"{record_id}#{count}" for count in itertools.count(2))
+    return next(name for name in itertools.chain([record_id], numbered) if name not in taken)
 
 
 def _read_vocabulary(path: Path) -> tuple[str, ...]:
-    lines = (line.strip().removeprefix("\ufeff") for line in read_text(path).split("\n"))
-    return tuple(dict.fromkeys(line for line in lines if line))
+    names = (line.strip().removeprefix("\ufeff") for line in read_text(path).split("\n"))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _content_sha256(
@@ -390,8 +389,9 @@ def _content_sha256(
     parts = [f"split {name}\n{_digest(map(_record_values, splits[name]))}" for name in sorted(splits)]
     parts.append(f"knowledge\n{_digest(map(_syndrome_values, knowledge))}")
     parts.append(f"vocabulary\n{_digest((name,) for name in vocabulary)}")
-    entries = label_map.entries.items() if label_map else ()
-    parts.append(f"label map\n{_digest((raw, *entry) for raw, entry in entries)}")
+    parts.append(
+        f"label map\n{_digest((raw, *each) for raw, each in (label_map.entries if label_map else {}).items())}"
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -108,9 +108,10 @@ def slices(records: Sequence[Record], *, seen: frozenset[str]) -> dict[str, dict
 def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozenset[str]:
     """Return the gold syndromes of everything that the variants are trained on."""
     labels: set[str] = set()
-    for variant in {variant.data: variant for variant in variants}.values():
+    sources = {source.model_dump_json(): (source, variant) for variant in variants for source in variant.sources}
+    for source, variant in sources.values():
         try:
-            labels |= training_data.find(workspace, variant).labels
+            labels |= training_data.of_source(workspace, source, where=f"variant {variant.name}").labels
         except TcmbenchError:
             continue  # The error is in the row of the variant.
     return frozenset(labels)

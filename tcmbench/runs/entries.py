@@ -176,12 +176,24 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
         facts["training data"] = ", ".join(
             f"{statistics[n]} {n}" for n in ("records", "pairs", "lines", "repeated") if n in statistics
         )
+        facts |= _sources(statistics.get("sources"))
     if isinstance(origin, dict):
         facts |= {f"training {name}": str(origin[name]) for name in ("commit", "hardware") if origin.get(name)}
         packages = origin.get("packages")
         if isinstance(packages, dict):
             facts["training packages"] = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))
     return facts
+
+
+def _sources(statistics: Json) -> dict[str, str]:
+    """Return the sources of a mixture: examples, and share of the lines that were trained on."""
+    found = [
+        f"{one['path']}{' (replay)' if one['role'] == 'replay' else ''}: {one['examples']} examples, "
+        f"{100 * float(str(one['share'])):.1f}% of lines"
+        for one in (statistics if isinstance(statistics, list) else [])
+        if isinstance(one, dict)
+    ]
+    return {"sources of training data": "; ".join(found)} if found else {}
 
 
 def failed_base_entry(base: Base, planned: PlannedSuite, reason: str, *, state: State) -> Entry:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from tcmbench.specs.keep import Keep
 from tcmbench.specs.names import Prose, leads_outside
+from tcmbench.specs.source import DataSource, Mixing, NegativesSpec, refuse_shares
 from tcmbench.specs.toml import Spec
 
 Tuner = Literal["full", "lora", "qlora"]
@@ -16,16 +17,6 @@ Tuner = Literal["full", "lora", "qlora"]
 
 class _VariantPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class NegativesSpec(_VariantPart):
-    """Which documents are the negatives of a query."""
-
-    miner: str = "none"
-    """Plug-in of `tcmbench/miners`."""
-
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Options of the miner (count, skip_top, margins …)."""
 
 
 class AugmentationSpec(_VariantPart):
@@ -131,8 +122,15 @@ class Variant(Spec):
     base: str
     """Name of the base."""
 
-    data: str
-    """Training data under a data root: a TCM-SD folder, of which the train split is used, or a table of pairs."""
+    data: Annotated[
+        Annotated[str, Tag("path")] | Annotated[tuple[DataSource, ...], Field(min_length=1), Tag("sources")],
+        Discriminator(lambda given: "path" if isinstance(given, str) else "sources"),
+    ]
+    """Training data under a data root: a TCM-SD folder, of which the train split is used, or a file or folder of any
+    other format; or `[[data]]` tables, one for each source of a mixture."""
+
+    mixing: Mixing = Mixing()
+    """How the examples of several sources are mixed."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Tables of pairs: column → its name in the file, where it isn't a common one."""
@@ -193,10 +191,23 @@ class Variant(Spec):
 
     @model_validator(mode="after")
     def _data_stays_inside(self) -> Variant:
-        if leads_outside(self.data) and not self.outside_data_root:
+        if isinstance(self.data, str) and leads_outside(self.data) and not self.outside_data_root:
             raise ValueError(
                 f"data {self.data!r} leads out of the data root. If that is intended, write outside_data_root = true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_suit_each_other(self) -> Variant:
+        if isinstance(self.data, str):
+            if self.mixing != Mixing():
+                raise ValueError("mixing is of several sources: write each as a [[data]] table")
+            return self
+        for field, place in (("columns", "columns"), ("outside_data_root", "outside_data_root"),
+                             ("max_samples", "samples")):  # fmt: skip
+            if getattr(self, field):
+                raise ValueError(f"{field} is of a single source: write {place} in the [[data]] tables")
+        refuse_shares(self.data)
         return self
 
     @model_validator(mode="after")
@@ -233,3 +244,15 @@ class Variant(Spec):
                 "Use a lower lora_rank, training.weight_decay or keep.distillation"
             )
         return self
+
+    @property
+    def sources(self) -> tuple[DataSource, ...]:
+        """The sources of training data; one where `data` is a path."""
+        if isinstance(self.data, str):
+            return (DataSource(path=self.data, columns=self.columns, outside_data_root=self.outside_data_root),)
+        return self.data
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether the training data are given as `[[data]]` tables."""
+        return not isinstance(self.data, str)

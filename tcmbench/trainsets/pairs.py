@@ -47,7 +47,7 @@ class Pairs:
     pairs: tuple[Pair, ...]
 
     labels: tuple[frozenset[str], ...]
-    """Per record: its syndromes, each named by its family (see `families`)."""
+    """Per record: its syndromes, each named by its family (see `families`), and its groups."""
 
     filled: int
     """Negatives that are fill-ins (see `tcmbench.miners.Negatives`)."""
@@ -90,7 +90,9 @@ def make_pairs(
                 for position, record in enumerate(records)
                 for label in record.labels
             ),
-            tuple(frozenset(family[label] for label in record.labels) for record in records),
+            tuple(
+                frozenset({*(family[label] for label in record.labels), *record.batch_labels()}) for record in records
+            ),
             sum(negatives.filled[start : start + len(records)]),
             forms,
         )

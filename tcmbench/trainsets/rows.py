@@ -5,12 +5,13 @@ Trainers check their batches with it, and leakage reports name records by it; th
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.trainsets.lines import ABSENT, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -29,7 +30,7 @@ class RowOrigin(NamedTuple):
     record_id: str
 
     labels: tuple[str, ...]
-    """All gold syndromes of the record."""
+    """All gold syndromes of the record, and its groups."""
 
     positive: str
     """Id of the document."""
@@ -49,7 +50,8 @@ class RowWriter:
         import pyarrow.parquet as pq
 
         self._record_ids = pa.array([record.record_id for record in records], pa.string())
-        self._labels = pa.array([record.labels for record in records], pa.list_(pa.string()))
+        labels = [(*record.labels, *record.batch_labels()) for record in records]
+        self._labels = pa.array(labels, pa.list_(pa.string()))
         self._documents = pa.array([syndrome.doc_id for syndrome in knowledge], pa.string())
         self._waiting: list[Lines] = []
         self._count = 0
@@ -105,10 +107,44 @@ class RowWriter:
 
 def read_rows(path: Path) -> list[RowOrigin]:
     """Return all rows of a table, in the order of the lines."""
+    return list(iter_rows(path))
+
+
+def iter_rows(path: Path) -> Iterator[RowOrigin]:
+    """Yield the rows of a table, in the order of the lines; a few thousand are in memory at a time."""
     import pyarrow.parquet as pq
 
-    columns = [column.to_pylist() for column in pq.read_table(path).columns]
-    return [RowOrigin(i, tuple(labels), p, tuple(n), v) for i, labels, p, n, v in zip(*columns, strict=True)]
+    for batch in pq.ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
+        for i, labels, positive, negatives, view in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            yield RowOrigin(i, tuple(labels), positive, tuple(negatives), view)
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a table."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+@contextmanager
+def origins_writer(path: Path) -> Iterator[Callable[[Sequence[RowOrigin]], None]]:
+    """Open a table; rows that are handed over are written a few thousand at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    waiting: list[RowOrigin] = []
+
+    with pq.ParquetWriter(path, _schema(), compression="zstd") as writer:
+
+        def write(rows: Sequence[RowOrigin], *, least: int = _ROWS_AT_ONCE) -> None:
+            waiting.extend(rows)
+            if waiting and len(waiting) >= least:
+                columns = [list(column) for column in zip(*waiting, strict=True)]
+                writer.write_table(pa.table(columns, schema=_schema()))
+                waiting.clear()
+
+        yield write
+        write((), least=1)
 
 
 def _schema() -> pa.Schema:

@@ -41,6 +41,34 @@ class Lengths(_Part):
     """Share of texts that were cut."""
 
 
+class SourceStatistics(_Part):
+    """One source of a mixture."""
+
+    path: str
+
+    role: str
+    """train or replay."""
+
+    records: int
+
+    examples: int
+    """Its examples; at most one pass over it."""
+
+    lines: int
+    """Its lines in the training file; more than `examples` where some are read again."""
+
+    share: float
+    """Share of all lines."""
+
+    negatives_filled: int
+
+    query: Lengths | None
+
+    positive: Lengths | None
+
+    negative: Lengths | None
+
+
 class Statistics(_Part):
     """One `stats.json`."""
 
@@ -108,6 +136,9 @@ class Statistics(_Part):
 
     dev_lines: int
     """Lines of the dev file; 0 where there is none."""
+
+    sources: tuple[SourceStatistics, ...] = ()
+    """The sources of a mixture, in the order of its tables."""
 
 
 def measure(contents: Contents, written: Written, *, dev_lines: int) -> Statistics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError
@@ -12,13 +12,27 @@ from tcmbench.specs.base import Base
 from tcmbench.tuning import general_texts, leaks, training_data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.source import DataSource
     from tcmbench.specs.variant import Variant
     from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.training_data import TrainingData
     from tcmbench.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedSource:
+    """A source of training data, looked up."""
+
+    source: DataSource
+
+    data: TrainingData
+
+    drop: frozenset[str] = frozenset()
+    """Its records that are left out because they leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +48,8 @@ class Recipe:
     base_dir: Path
     """Folder of its weights."""
 
-    data: TrainingData
-    """The training data."""
-
-    drop: frozenset[str]
-    """Training records that are left out because they leak."""
+    parts: tuple[LocatedSource, ...]
+    """The sources of training data; one, unless they are a mixture."""
 
     leaks: Reasons
     """Overlap of the training records, and of general texts, with the suite's tasks, in one line; empty without a
@@ -47,17 +58,39 @@ class Recipe:
     general: GeneralTexts | None = None
     """General texts that the training keeps the base's ability on; None where it reads none."""
 
+    @property
+    def data(self) -> TrainingData:
+        """The training data; of a mixture the first source with role train."""
+        return self._first.data
+
+    @property
+    def drop(self) -> frozenset[str]:
+        """Records of `data` that are left out because they leak."""
+        return self._first.drop
+
+    @property
+    def _first(self) -> LocatedSource:
+        return next(part for part in self.parts if part.source.role == "train")
+
 
 def resolve(
     workspace: Workspace,
     variant: Variant,
     *,
-    drop: frozenset[str] = frozenset(),
+    parts: Sequence[LocatedSource] = (),
     leaks: Reasons | None = None,
     general: GeneralTexts | None = None,
     download: bool = False,
 ) -> Recipe:
     """Return a variant with its base and data looked up; with `download`, the base may be fetched from the hub.
+
+    Args:
+        workspace: Where specs and data are.
+        variant: The variant.
+        parts: Its sources, where they have been looked up before.
+        leaks: Their overlap with a suite.
+        general: Its general texts, where they have been looked up before.
+        download: Whether the base may be fetched.
 
     Raises:
         UnknownName: No such base.
@@ -81,8 +114,7 @@ def resolve(
         variant=variant,
         base=model.base,
         base_dir=model.model_dir,
-        data=training_data.find(workspace, variant),
-        drop=drop,
+        parts=tuple(parts or parts_of(workspace, variant)),
         leaks=leaks or Reasons(),
         general=general or general_texts.find(workspace, variant, None),
     )
@@ -106,9 +138,29 @@ def recipe_of(
                 "suite is given. Add --set SET or --suite SUITE."
             )
         return resolve(workspace, variant, download=download)
-    report = leaks.find(workspace, training_data.find(workspace, variant), planned)
-    drop = report.records if variant.drop_leaks else frozenset()
-    dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
+    parts: list[LocatedSource] = []
+    summary: list[Reason] = []
+    for part in parts_of(workspace, variant):
+        report = leaks.find(workspace, part.data, planned)
+        drop = report.records if variant.drop_leaks else frozenset()
+        parts.append(replace(part, drop=drop))
+        source = [Reason.of("leaks_of_source", source=part.source.path)] if variant.is_mixture else []
+        dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
+        summary += [*source, *report.summary, *dropped]
     general = general_texts.find(workspace, variant, planned)
-    summary = Reasons([*report.summary, *dropped, *(general.leaks if general is not None else ())])
-    return resolve(workspace, variant, drop=drop, leaks=summary, general=general, download=download)
+    said = Reasons([*summary, *(general.leaks if general is not None else ())])
+    return resolve(workspace, variant, parts=parts, leaks=said, general=general, download=download)
+
+
+def parts_of(workspace: Workspace, variant: Variant) -> tuple[LocatedSource, ...]:
+    """Return the sources of a variant, looked up.
+
+    Raises:
+        TcmbenchError: A source isn't there, can't be used, or has settings that don't fit it.
+    """
+    if not variant.is_mixture:
+        return (LocatedSource(variant.sources[0], training_data.find(workspace, variant)),)
+    where = f"variant {variant.name}"
+    return tuple(
+        LocatedSource(source, training_data.of_source(workspace, source, where=where)) for source in variant.sources
+    )

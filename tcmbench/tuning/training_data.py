@@ -1,4 +1,4 @@
-"""The training data of a variant: identified by a cached hash, and read only when they are needed.
+"""The training data of a variant, one for each source: identified by a cached hash, and read only when needed.
 
 The key of every model on a board needs the hash of its data. Reading 43,180 records for each would make a run without
 any work to do take minutes.
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tcmbench import plugins
 from tcmbench.checksums import names_sha256
-from tcmbench.data import location, reading, table_files
+from tcmbench.data import location, reading
+from tcmbench.data.training_source import BEIR, TABLE, TCM_SD, Reading, recognise
 from tcmbench.errors import DataAbsent, SpecError, StoreError
 from tcmbench.store import key, read_json, write_json
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.data.tcm_sd import Folder
+    from tcmbench.specs.source import DataSource
     from tcmbench.specs.variant import Variant
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
@@ -31,9 +35,10 @@ _FILE = "contents.json"
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The train split of a TCM-SD folder, and its dev split where there is one; or a table of pairs."""
+    """The records of a source, and its dev split where there is one."""
 
-    root: Path
+    reading: Reading
+    """How its files are read."""
 
     files: tuple[tuple[Path, str], ...]
     """Files and the sha256 of each."""
@@ -42,18 +47,25 @@ class TrainingData:
     """Hash of what they say and in which order, whatever their format: what models are keyed by."""
 
     labels: frozenset[str]
-    """Gold syndromes of all training records; empty for a table, whose documents are no syndromes."""
+    """Gold syndromes of all training records; empty for other formats, whose documents are no syndromes."""
 
-    columns: tuple[tuple[str, str], ...] = ()
-    """Columns of a table with their names in the file."""
+    @property
+    def root(self) -> Path:
+        """The file or folder."""
+        return self.reading.path
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether its documents are entries with fields, which augmentations vary."""
+        return self.reading.format == TCM_SD
 
     def read(self) -> Folder:
-        """Return the records and the knowledge base; the last two folders read are kept.
+        """Return the records and the documents; the last two sources read are kept.
 
         Raises:
             DataError: The data can't be used.
         """
-        return _read(self.root, self.files, self.columns)
+        return _read(self.reading, self.files)
 
 
 class _Contents(BaseModel):
@@ -64,31 +76,47 @@ class _Contents(BaseModel):
 
 
 def find(workspace: Workspace, variant: Variant) -> TrainingData:
-    """Return what a variant is trained on; what has to be read for that is kept in the store, under its bytes' hash.
+    """Return what a variant is trained on; of a mixture, its first source with role train.
 
     Raises:
         DataAbsent: There is no such folder or file.
         DataError: The data can't be used.
         SpecError: Settings of the variant that don't fit the data.
     """
-    root = location.locate(workspace, variant.data)
-    is_table = table_files.ending(root) != "" and not reading.is_folder(root)
-    _check(variant, is_table=is_table)
-    paths = [root] if is_table else [path for path in reading.files_in(root) if not path.name.startswith(".")]
+    source = next(source for source in variant.sources if source.role == "train")
+    data = of_source(workspace, source, where=f"variant {variant.name}")
+    if variant.augmentation is not None and not data.has_fields and not variant.is_mixture:
+        raise SpecError(
+            f"variant {variant.name}: augmentation {variant.augmentation.name} varies the fields of entries, and the "
+            f"documents of a {data.reading.format} have none. Leave it out."
+        )
+    return data
+
+
+def of_source(workspace: Workspace, source: DataSource, *, where: str) -> TrainingData:
+    """Return one source; what has to be read to identify it is kept in the store, under the hash of its bytes.
+
+    Raises:
+        DataAbsent: There is no such folder or file.
+        DataError: The data can't be used.
+        SpecError: Settings of the source that don't fit its format.
+    """
+    root = location.locate(workspace, source.path)
     if not reading.exists(root):
         raise DataAbsent(
             root,
-            what=f"Training data of variant {variant.name}",
+            what=f"Training data of {where}",
             how=f"{location.looked_in(workspace)} Name its folder with --data.",
         )
-    hashes = reading.hashed(paths)
-    files, columns = tuple(hashes.items()), tuple(sorted(variant.columns.items()))
-    sha256 = names_sha256(hashes, root=root.parent if is_table else root)
-    name = key(_STAGE, {"table": sha256, "columns": [list(pair) for pair in columns]} if is_table else sha256)
+    way = _reading(source, root, where=where)
+    is_folder = reading.is_folder(root)
+    hashes = reading.hashed(_files(way) if is_folder else [root])
+    files = tuple(hashes.items())
+    name = key(_STAGE, _inputs(way, names_sha256(hashes, root=root if is_folder else root.parent)))
     if not workspace.store.has(KIND, name):
         from tcmbench.trainsets.contents import contents_sha256
 
-        folder = _read(root, files, columns)
+        folder = _read(way, files)
         labels = sorted({label for record in folder.splits.get("train", ()) for label in record.labels})
         with workspace.store.build(KIND, name) as part:
             write_json(part / _FILE, {"sha256": contents_sha256(folder), "labels": [*labels]})
@@ -97,36 +125,55 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
         kept = _Contents.model_validate(read_json(path))
     except ValidationError as error:
         raise StoreError(f"{path}: not what tcmbench wrote: {error}. Delete it and run again.") from error
-    return TrainingData(root, files, kept.sha256, frozenset() if is_table else kept.labels, columns)
+    return TrainingData(way, files, kept.sha256, kept.labels if way.format == TCM_SD else frozenset())
 
 
-def _check(variant: Variant, *, is_table: bool) -> None:
-    """Refuse settings that have no meaning for the data.
+def _inputs(way: Reading, sha256: str) -> Json:
+    """Return what the content depends on; of what earlier versions could read, as they keyed it."""
+    is_plain = way.split == "train" and not way.labels
+    if way.format == TCM_SD and is_plain:
+        return sha256
+    columns: Json = [list(pair) for pair in way.columns]
+    if way.format == TABLE and is_plain:
+        return {"table": sha256, "columns": columns}
+    return {"files": sha256, "format": way.format, "split": way.split, "columns": columns, "labels": way.labels}
+
+
+def _files(way: Reading) -> list[Path]:
+    folders = [way.path, way.path / "qrels"] if way.format == BEIR else [way.path]
+    return [path for folder in folders for path in reading.files_in(folder) if not path.name.startswith(".")]
+
+
+def _reading(source: DataSource, root: Path, *, where: str) -> Reading:
+    """Return how a source is read.
 
     Raises:
-        SpecError: Columns of a folder, or an augmentation of texts without fields.
+        UnknownName: No such format.
+        SpecError: Settings that have no meaning for its format.
     """
-    where = f"variant {variant.name}"
-    if is_table and variant.augmentation is not None:
-        raise SpecError(
-            f"{where}: augmentation {variant.augmentation.name} varies the fields of entries, and the documents of a "
-            "table have none. Leave it out."
-        )
-    if variant.columns and not is_table:
-        raise SpecError(f"{where}: columns are those of a table of pairs, but data = {variant.data!r} is a folder.")
+    name = source.format or recognise(root)
+    holds_rows = plugins.load("formats", name, where=f"{where}, {source.path}").HOLDS == "rows"
+    is_folder = name in {TCM_SD, BEIR}
+    if reading.is_folder(root) != is_folder:
+        expected = "a folder" if is_folder else "a file"
+        raise SpecError(f"{where}: {source.path}: format {name} is {expected}, got {root}.")
+    for field, is_fitting in (
+        ("columns", name == TABLE), ("labels", name == TABLE), ("split", not holds_rows or source.split == "train"),
+    ):  # fmt: skip
+        if getattr(source, field) and not is_fitting:
+            raise SpecError(
+                f"{where}: {field} = {getattr(source, field)!r} has no meaning for {source.path!r} in format {name}. "
+                "Leave it out, or name another format."
+            )
+    return Reading(root, name, source.split, tuple(sorted(source.columns.items())), source.labels)
 
 
 @lru_cache(maxsize=2)
-def _read(root: Path, files: tuple[tuple[Path, str], ...], columns: tuple[tuple[str, str], ...] = ()) -> Folder:
-    """Read a folder or table whose files have these hashes, which are part of the cache's key.
+def _read(way: Reading, files: tuple[tuple[Path, str], ...]) -> Folder:
+    """Read a source whose files have these hashes, which are part of the cache's key.
 
     Raises:
         DataError: The data can't be used, or isn't what the hashes were taken of.
     """
-    from tcmbench.data import training_pairs
-    from tcmbench.data.tcm_sd import find_splits, read_folder
-
     with reading.pinned(dict(files)):
-        if not reading.is_folder(root):
-            return training_pairs.read_folder(root, dict(columns))
-        return read_folder(root, splits=["train", *(["dev"] if "dev" in find_splits(root) else [])])
+        return way.read()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Store
     from tcmbench.trainers import General, Outcome, Plan, Step, TrainingJob
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.mixture import Ingredient
     from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.recipe import Recipe
@@ -72,24 +74,38 @@ class Tuned:
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
     """Return the training set, built unless it is in the store."""
     from tcmbench.trainsets.build import build
+    from tcmbench.trainsets.mixture import build_mixture
 
-    return build(
-        recipe.variant,
-        recipe.base,
-        recipe.data.read(),
-        seed=seed,
-        context=build_context(workspace, recipe),
-        drop=recipe.drop,
-    )
+    variant, base, context = recipe.variant, recipe.base, build_context(workspace, recipe)
+    if variant.is_mixture:
+        return build_mixture(variant, base, _ingredients(recipe), seed=seed, context=context)
+    return build(variant, base, recipe.data.read(), seed=seed, context=context, drop=recipe.drop)
+
+
+def _training_set_key(recipe: Recipe, context: Context, *, seed: int) -> str:
+    from tcmbench.trainsets import build, mixture
+
+    variant, base = recipe.variant, recipe.base
+    if variant.is_mixture:
+        return mixture.name_of(variant, base, _ingredients(recipe), seed=seed, context=context)
+    inputs = build.recipe(variant, base, recipe.data.sha256, seed=seed, context=context, drop=recipe.drop)
+    return key(build.STAGE, inputs)
+
+
+def _ingredients(recipe: Recipe) -> list[Ingredient]:
+    from tcmbench.trainsets.mixture import Ingredient
+
+    return [
+        Ingredient(part.source, part.data.sha256, part.data.read, part.data.has_fields, part.drop)
+        for part in recipe.parts
+    ]
 
 
 def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
     """Return the key of a tuned model: trainer, its runtime, recipe, training set, weights of the base, seed."""
     from tcmbench.trainers._runtime import RUNTIME_REVISION
-    from tcmbench.trainsets import build
 
     variant, context = recipe.variant, build_context(workspace, recipe)
-    inputs = build.recipe(variant, recipe.base, recipe.data.sha256, seed=seed, context=context, drop=recipe.drop)
     return key(
         _STAGE,
         {
@@ -97,7 +113,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
             "runtime": RUNTIME_REVISION,
             "loss": context.requirements.loss,
             "training": differences(variant.training, exclude={"loss", "options"}),
-            "trainset": key(build.STAGE, inputs),
+            "trainset": _training_set_key(recipe, context, seed=seed),
             "base": differences(recipe.base, exclude=LABELS),
             "weights": weights_hash(recipe.base_dir),
             "seed": seed,

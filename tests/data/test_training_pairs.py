@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data.training_pairs import read_folder
+from tcmbench.data.training_source import TABLE, Reading
 from tcmbench.errors import DataError
 from tests.task_types.folders import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from tcmbench.data.tcm_sd import Folder
 
 ROWS: list[dict[str, object]] = [
     {"title": "头痛", "body": "风寒", "wrong": "气虚"},
@@ -19,6 +22,11 @@ ROWS: list[dict[str, object]] = [
     {"title": "失眠", "body": "气虚", "wrong": "风寒"},
 ]
 COLUMNS = {"query": "title", "positive": "body", "negative": "wrong"}
+
+
+def read_folder(path: Path, columns: Mapping[str, str] | None = None) -> Folder:
+    """Return a table as a folder."""
+    return Reading(path, TABLE, columns=tuple((columns or {}).items())).read()
 
 
 @pytest.mark.parametrize("name", ["pairs.csv", "pairs.tsv.gz", "pairs.parquet", "pairs.json", "pairs.jsonl.zst"])

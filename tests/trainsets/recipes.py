@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
+from tcmbench.specs.source import NegativesSpec
+from tcmbench.specs.variant import AugmentationSpec, Training, Variant
 from tcmbench.trainers import requirements
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tcmbench.errors import DataError, SpecError, StoreError, UnknownName
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec
+from tcmbench.specs.source import NegativesSpec
+from tcmbench.specs.variant import AugmentationSpec
 from tcmbench.trainsets.build import build, load
 from tests.trainsets.recipes import HYBRID, PERMUTED, lines, recipe, suiting, texts
 

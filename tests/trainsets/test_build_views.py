@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tcmbench.errors import SpecError
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec
+from tcmbench.specs.source import NegativesSpec
+from tcmbench.specs.variant import AugmentationSpec
 from tcmbench.trainsets.build import build
 from tests.trainsets.recipes import lines, recipe, texts
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.specs.variant import AugmentationSpec, NegativesSpec, Training, Variant
+from tcmbench.specs.source import NegativesSpec
+from tcmbench.specs.variant import AugmentationSpec, Training, Variant
 from tcmbench.trainers import requirements
 from tcmbench.trainsets.build import build
 from tcmbench.trainsets.rows import read_rows

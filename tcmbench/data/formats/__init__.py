@@ -55,6 +55,9 @@ class TrainingRow:
     system: str = ""
     """Instruction of a reranker, where it differs from the model's own."""
 
+    group: str = ""
+    """Value of the column that keeps queries apart in batches; "" for none."""
+
     unread: tuple[str, ...] = field(default=(), compare=False)
     """Keys of its lines that its format doesn't define, once per line."""
 
@@ -97,6 +100,9 @@ class Collection:
 
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Query id -> file and line, for messages, where it was built from rows."""
+
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Query id -> values of the column that keeps queries apart in batches, where one is named."""
 
 
 class RowFormat(Protocol):
@@ -178,6 +184,7 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     ids: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     where: dict[str, str] = {}
+    groups: dict[str, tuple[str, ...]] = {}
     merged = rounded = 0
     for row in rows:
         query_id = row.query_id or made_up.setdefault(row.query, f"q{len(queries)}")
@@ -185,6 +192,8 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
         if queries.setdefault(query_id, row.query) != row.query:
             raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
         where.setdefault(query_id, row.where)
+        if row.group and row.group not in groups.get(query_id, ()):
+            groups[query_id] = (*groups.get(query_id, ()), row.group)
         judged = qrels.setdefault(query_id, {})
         grades = row.grades or (1.0,) * len(row.positives)
         rounded += sum(grade != max(1, round(grade)) for grade in grades)
@@ -194,7 +203,7 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
         for text in row.negatives:
             judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
     corpus = {doc_id: Document(text) for text, doc_id in ids.items()}
-    return Gathered(Collection(queries, corpus, {split: qrels}, where=where), merged, rounded)
+    return Gathered(Collection(queries, corpus, {split: qrels}, where=where, groups=groups), merged, rounded)
 
 
 def only_split(collection: Collection, *, where: Path | str = "") -> str:

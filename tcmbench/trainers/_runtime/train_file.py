@@ -132,14 +132,20 @@ def _complaints(row: TrainRow, *, job: TrainingJob, negatives: int) -> list[str]
     roles = [message.role for message in row.messages]
     if roles != ["user"]:
         found.append(f"expected one user message, found {roles}: a system message changes the text that is encoded")
-    elif not row.query.startswith(job.base.query_prompt):
-        found.append(f"the query doesn't start with the prompt that evaluation puts there: {job.base.query_prompt!r}")
+    elif not row.query.startswith(prompts := _query_prompts(job)):
+        found.append(f"the query doesn't start with {' or '.join(map(repr, prompts))}, the prompts of its sources")
     documents = [m.content for messages in (*row.positive_messages, *row.negative_messages) for m in messages]
     if not all(text.startswith(job.base.document_prompt) for text in documents):
         found.append(
             f"a document doesn't start with the prompt that evaluation puts there: {job.base.document_prompt!r}"
         )
     return found
+
+
+def _query_prompts(job: TrainingJob) -> tuple[str, ...]:
+    """Return what queries begin with: the prompt of evaluation, unless their source has another."""
+    of_base = job.base.query_prompt
+    return tuple({of_base if source.prompt is None else source.prompt: None for source in job.variant.sources})
 
 
 def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:

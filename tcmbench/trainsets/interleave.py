@@ -1,0 +1,179 @@
+"""Putting the batches of several training files in one order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import SpecError
+from tcmbench.text.ngrams import normalise
+from tcmbench.trainsets.pairs import families
+from tcmbench.trainsets.rows import RowOrigin, count_rows, iter_rows, origins_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from tcmbench.data.tcm_sd import Folder
+
+_LOOKAHEAD = 256
+"""Examples of a source that may wait because they share a positive with the batch; beyond that the source ends."""
+
+
+class Stream(NamedTuple):
+    """One training file that is read in its order."""
+
+    train: Path
+    rows: Path
+
+    per_block: int
+    """Its examples in a batch; in batches of one source, all of a batch."""
+
+    folder: Folder | None
+    """Its data, by which its positives are compared with those of other files; None where batches are of one source,
+    or may repeat positives."""
+
+
+class Blocks(NamedTuple):
+    """A written mixture."""
+
+    lines: tuple[int, ...]
+    """Lines of each source."""
+
+    sha256: str
+    """Hash of the training file."""
+
+
+class _Example(NamedTuple):
+    line: bytes
+    origin: RowOrigin
+
+    keys: frozenset[str]
+    """What no other example of its batch may have."""
+
+
+def write_blocks(
+    streams: Sequence[Stream], *, is_mixed: bool, seed: int, train: Path, rows: Path, where: str
+) -> Blocks:
+    """Write whole batches only, until the files are read; what doesn't fill a batch is left out.
+
+    Args:
+        streams: The files, of which one batch at a time is in memory.
+        is_mixed: Whether each batch has `per_block` examples of every file, or those of one file, in a seeded order
+            in which every file is used up evenly.
+        seed: Seed of the order.
+        train: The file to write.
+        rows: Its table of rows.
+        where: Context for messages.
+
+    Raises:
+        SpecError: Not one batch can be filled.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    lines = [0] * len(streams)
+    digest = hashlib.sha256()
+    with ExitStack() as open_files, train.open("wb") as file, origins_writer(rows) as write_origins:
+        feeds = [open_files.enter_context(_feed(stream, number)) for number, stream in enumerate(streams)]
+        blocks = _mixed(feeds, rng) if is_mixed else _by_source(feeds, rng)
+        for block in blocks:
+            for number, example in block:
+                lines[number] += 1
+                file.write(example.line)
+                digest.update(example.line)
+            write_origins([example.origin for _, example in block])
+    if not all(lines):
+        raise SpecError(
+            f"{where}: no batch can be filled from source {lines.index(0) + 1} without repeating a positive or an "
+            'example. Lower training.batch_size, or set batch_rule = "plain", or batches = "by_source" under [mixing].'
+        )
+    return Blocks(tuple(lines), digest.hexdigest())
+
+
+class _Feed:
+    """The examples of a file; those that don't fit the current batch wait for the next."""
+
+    def __init__(self, examples: Iterator[_Example], *, per_block: int, total: int) -> None:
+        self.per_block = per_block
+        self.blocks = total // per_block
+        """Batches that the file fills."""
+
+        self._examples = examples
+        self._waiting: deque[_Example] = deque()
+
+    def take(self, used: set[str]) -> list[_Example] | None:
+        """Return the next examples whose keys the batch doesn't have, and add them; None where there are too few."""
+        taken: list[_Example] = []
+        waiting, self._waiting = self._waiting, deque()
+        while len(taken) < self.per_block:
+            example = waiting.popleft() if waiting else next(self._examples, None)
+            if example is None or len(self._waiting) > _LOOKAHEAD:
+                return None
+            if used.isdisjoint(example.keys):
+                used |= example.keys
+                taken.append(example)
+            else:
+                self._waiting.append(example)
+        self._waiting.extend(waiting)
+        return taken
+
+
+def _by_source(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tuple[int, _Example]]]:
+    numbers = [number for number, feed in enumerate(feeds) for _ in range(feed.blocks)]
+    for number in rng.permutation(numbers).tolist():
+        examples = feeds[number].take(set())
+        if examples is not None:
+            yield [(number, example) for example in examples]
+
+
+def _mixed(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tuple[int, _Example]]]:
+    for _ in range(min(feed.blocks for feed in feeds)):
+        used: set[str] = set()
+        block: list[tuple[int, _Example]] = []
+        for number, feed in enumerate(feeds):
+            examples = feed.take(used)
+            if examples is None:
+                return
+            block += [(number, example) for example in examples]
+        # Devices read parts of a batch, and should see all sources.
+        yield [block[place] for place in rng.permutation(len(block)).tolist()]
+
+
+@contextmanager
+def _feed(stream: Stream, number: int) -> Iterator[_Feed]:
+    """Open a file and its table of rows, whose records are named by the number of the file too."""
+    keys = None if stream.folder is None else _Keys(stream.folder)
+    with stream.train.open("rb") as lines:
+        origins = iter_rows(stream.rows)
+        examples = (_example(line, origin, number, keys) for line, origin in zip(lines, origins, strict=True))
+        yield _Feed(examples, per_block=stream.per_block, total=count_rows(stream.rows))
+
+
+def _example(line: bytes, origin: RowOrigin, number: int, keys: _Keys | None) -> _Example:
+    own = origin._replace(record_id=f"{number}/{origin.record_id}")
+    if keys is None:
+        return _Example(line, own, frozenset())
+    found = keys.of(origin)
+    return _Example(line, own._replace(labels=tuple(sorted(found))), found)
+
+
+class _Keys:
+    """What the positives of a source are known by in all sources: their texts, and those that the label map merges."""
+
+    def __init__(self, folder: Folder) -> None:
+        texts = {entry.doc_id: _hashed(normalise(entry.document())) for entry in folder.knowledge}
+        roots = families(folder.knowledge, folder.label_map)
+        self._of = {doc_id: frozenset({text, texts[roots[doc_id]]}) for doc_id, text in texts.items()}
+
+    def of(self, origin: RowOrigin) -> frozenset[str]:
+        """Return the keys of an example: of every label, or the label itself where it is a group."""
+        return frozenset().union(*(self._of.get(label, {label}) for label in origin.labels))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,209 @@
+"""A training set of several sources: each is built like one of its own, then their batches are put in one order.
+
+So negatives, label-unique batches, cutting and statistics of a source are those of a training set of that source alone.
+A batch is either of one source, or has a fixed number of examples of each (`[mixing]`). In the latter case no two
+examples of a batch share a positive, a syndrome or a group, whichever sources they are from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcmbench.errors import SpecError
+from tcmbench.store import differences, key, write_json
+from tcmbench.trainsets import build
+from tcmbench.trainsets.shares import amounts, rows_per_batch
+from tcmbench.trainsets.source_statistics import PartOfMixture, of_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tcmbench.data.tcm_sd import Folder
+    from tcmbench.specs.base import Base
+    from tcmbench.specs.source import DataSource
+    from tcmbench.specs.variant import Variant
+    from tcmbench.store import Json
+    from tcmbench.trainsets import Context
+    from tcmbench.trainsets.train_set import TrainSet
+
+STAGE = "mixture 1"
+"""Raised whenever the same sources give another file."""
+
+
+class Ingredient(NamedTuple):
+    """A source of a mixture, with its data."""
+
+    source: DataSource
+
+    sha256: str
+    """Hash of its contents."""
+
+    read: Callable[[], Folder]
+
+    has_fields: bool
+    """Whether its documents are entries with fields, which augmentations vary."""
+
+    drop: frozenset[str]
+    """Ids of its records to leave out (leaks)."""
+
+
+def recipe(
+    variant: Variant, base: Base, ingredients: Sequence[Ingredient], *, seed: int, context: Context
+) -> dict[str, Json]:
+    """Return everything that the mixture depends on; its key is the hash of it.
+
+    Raises:
+        UnknownName: No such miner or augmentation.
+        SpecError: Options that they can't take.
+    """
+    return {
+        "mixing": differences(variant.mixing),
+        "sources": [
+            {
+                "recipe": build.recipe(
+                    _variant_of(variant, each), _base_of(base, each), each.sha256,
+                    seed=seed, context=context, drop=each.drop,
+                ),
+                "amount": differences(each.source, include={"share", "weight"}),
+            }
+            for each in ingredients
+        ],
+    }  # fmt: skip
+
+
+def name_of(variant: Variant, base: Base, ingredients: Sequence[Ingredient], *, seed: int, context: Context) -> str:
+    """Return the key of a mixture's training set."""
+    return key(STAGE, recipe(variant, base, ingredients, seed=seed, context=context))
+
+
+def build_mixture(
+    variant: Variant, base: Base, ingredients: Sequence[Ingredient], *, seed: int, context: Context
+) -> TrainSet:
+    """Return the training set of a mixture, made now unless it is in the store and as it was written.
+
+    Args:
+        variant: The recipe.
+        base: What is tuned.
+        ingredients: Its sources, in the order of its `[[data]]` tables.
+        seed: Seed of draws, order and samples.
+        context: Store, tokenizer and the models that miners may use.
+
+    Raises:
+        UnknownName: No such miner or augmentation.
+        SpecError: The recipe can't be followed; the message says what to change.
+        DataError: The data lack what the recipe needs.
+    """
+    from tcmbench.trainsets.interleave import Stream, write_blocks
+
+    inputs = recipe(variant, base, ingredients, seed=seed, context=context)
+    name = key(STAGE, inputs)
+    with context.store.lock(build.KIND, name):
+        if context.store.has(build.KIND, name):
+            return build.load(context.store.path(build.KIND, name))
+        _refuse_idle_augmentation(variant, ingredients)
+        made = _sets(variant, base, ingredients, seed=seed, context=context)
+        block = variant.training.batch_size * context.requirements.devices
+        is_mixed = variant.mixing.batches == "mixed"
+        is_safe = variant.batch_rule == "label_unique" and context.requirements.in_batch
+        streams = [
+            Stream(one.train, one.rows, count, each.read() if is_safe and is_mixed else None)
+            for each, one, count in made
+        ]
+        with context.store.build(build.KIND, name) as part:
+            written = write_blocks(
+                streams, is_mixed=is_mixed, seed=seed, train=part / "train.jsonl", rows=part / "rows.parquet",
+                where=f"variant {variant.name}",
+            )  # fmt: skip
+            dev = next((one.dev for each, one, _ in made if each.source.role == "train" and one.dev), None)
+            if dev is not None:
+                (part / "dev.jsonl").write_bytes(dev.read_bytes())
+            parts = [
+                PartOfMixture(each.source.path, each.source.role, one.statistics, lines)
+                for (each, one, _), lines in zip(made, written.lines, strict=True)
+            ]
+            stats = of_sources(parts, block_size=block, batch_rule="label_unique" if is_safe else "plain")
+            write_json(part / "stats.json", {"sha256": written.sha256, **stats.model_dump(mode="json")})
+            write_json(part / "recipe.json", inputs)
+    return build.load(context.store.path(build.KIND, name))
+
+
+def _sets(
+    variant: Variant, base: Base, ingredients: Sequence[Ingredient], *, seed: int, context: Context
+) -> list[tuple[Ingredient, TrainSet, int]]:
+    """Return the training set of each source, and the number of its examples in a batch."""
+    where = f"variant {variant.name}"
+    examples = [_examples(variant, base, each, seed=seed, context=context) for each in ingredients]
+    sources = [each.source for each in ingredients]
+    parts = amounts(sources, examples, temperature=variant.mixing.temperature)
+    block = variant.training.batch_size * context.requirements.devices
+    counts = [block] * len(sources)
+    if variant.mixing.batches == "mixed":
+        counts = rows_per_batch(
+            [part.share for part in parts], [source.path for source in sources], size=block, where=where
+        )
+    alone = replace(context, requirements=context.requirements._replace(devices=1))
+    made = []
+    for each, part, count in zip(ingredients, parts, counts, strict=True):
+        own = _variant_of(variant, each)
+        changed = {"epochs": own.training.epochs * part.passes, "batch_size": count}
+        own = own.model_copy(update={"training": own.training.model_copy(update=changed)})
+        found = build.build(own, _base_of(base, each), each.read(), seed=seed, context=alone, drop=each.drop)
+        made.append((each, found, count))
+    _refuse_unequal_negatives(made, where=where)
+    return made
+
+
+def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, context: Context) -> int:
+    """Return the number of examples of one pass over a source."""
+    own = _variant_of(variant, each)
+    if own.augmentation is not None or own.split_negatives or context.requirements.scored:
+        # Views and negatives multiply the pairs, some of them only.
+        once = own.model_copy(update={"training": own.training.model_copy(update={"epochs": 1.0})})
+        made = build.build(once, _base_of(base, each), each.read(), seed=seed, context=context, drop=each.drop)
+        return made.statistics.examples
+    records = each.read().splits["train"]
+    pairs = sum(len(record.labels) for record in records if record.record_id not in each.drop)
+    if not pairs:
+        raise SpecError(
+            f"variant {variant.name}: {each.source.path} has no example left: all {len(records)} records leak into "
+            "the suite. Take the source out, or drop_leaks."
+        )
+    return min(pairs, own.max_samples or pairs)
+
+
+def _variant_of(variant: Variant, each: Ingredient) -> Variant:
+    """Return the recipe of a source by itself."""
+    source = each.source
+    return variant.model_copy(
+        update={
+            "data": source.path,
+            "negatives": source.negatives or variant.negatives,
+            "augmentation": variant.augmentation if each.has_fields else None,
+            "max_samples": source.samples,
+        }
+    )
+
+
+def _base_of(base: Base, each: Ingredient) -> Base:
+    """Return the base with the prompt of a source."""
+    prompt = each.source.prompt
+    return base if prompt is None else base.model_copy(update={"query_prompt": prompt})
+
+
+def _refuse_idle_augmentation(variant: Variant, ingredients: Sequence[Ingredient]) -> None:
+    if variant.augmentation is not None and not any(each.has_fields for each in ingredients):
+        raise SpecError(
+            f"variant {variant.name}: augmentation {variant.augmentation.name} varies the fields of entries, and no "
+            "source has any. Leave it out."
+        )
+
+
+def _refuse_unequal_negatives(made: Sequence[tuple[Ingredient, TrainSet, int]], *, where: str) -> None:
+    counts = {each.source.path: one.statistics.negatives_per_example for each, one, _ in made}
+    if len(set(counts.values())) > 1:
+        named = ", ".join(f"{count} of {path}" for path, count in counts.items())
+        raise SpecError(
+            f"{where}: expected as many negatives in every source, as trainers read one number from the first row, got "
+            f'{named}. Set the same count under [negatives] for all; miner = "random" fills up where data gives none.'
+        )

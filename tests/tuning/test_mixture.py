@@ -1,0 +1,208 @@
+"""Training data of several sources: three formats, label-safe batches, shares, leaks and statistics of each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcmbench import tasks
+from tcmbench.errors import SpecError
+from tcmbench.specs.suite import Suite
+from tcmbench.specs.variant import Variant
+from tcmbench.trainsets.rows import read_rows
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of, resolve
+from tests.task_types.folders import write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcmbench.trainsets.train_set import TrainSet
+    from tcmbench.workspace import Workspace
+
+
+def _sources(place: Workspace) -> list[dict[str, Any]]:
+    """Write a table and a RAG file beside the TCM-SD folder; one text of the table is an entry of the folder."""
+    knowledge = (place.data_root / "tcm-synth/syndrome_knowledge.jsonl").read_text(encoding="utf-8").splitlines()
+    entry = json.loads(knowledge[0])
+    shared = f"名称：{entry['Name']}。"
+    rows: list[dict[str, object]] = [
+        {"query": f"问题{n}", "positive": f"段落{n % 20}", "topic": f"类{n % 10}"} for n in range(40)
+    ]
+    write_table(place.data_root / "pairs.csv", [*rows, {"query": "共同", "positive": shared, "topic": "共"}])
+    rag = {
+        "queries": {f"q{n}": f"通用问题{n}" for n in range(80)},
+        "corpus": {f"d{n}": f"通用段落{n}" for n in range(80)},
+        "relevant_docs": {f"q{n}": [f"d{n}"] for n in range(80)},
+    }
+    (place.data_root / "general.json").write_text(json.dumps(rag, ensure_ascii=False), encoding="utf-8")
+    return [
+        {"path": "tcm-synth"},
+        {"path": "pairs.csv", "labels": "topic", "prompt": "问："},
+        {"path": "general.json", "role": "replay"},
+    ]
+
+
+def _variant(sources: Sequence[dict[str, Any]], **fields: Any) -> Variant:
+    training = {"batch_size": 8, "learning_rate": 2e-2, "max_length": 64, **fields.pop("training", {})}
+    return Variant.model_validate({
+        "name": "mixed", "base": "mini-zh-static", "trainer": "sentence_transformers", "training": training,
+        "data": sources, **fields,
+    })  # fmt: skip
+
+
+def _made(place: Workspace, variant: Variant) -> TrainSet:
+    return tune.training_set(place, resolve(place, variant), seed=0)
+
+
+def _blocks(made: TrainSet, size: int) -> list[list[tuple[str, set[str], str, str]]]:
+    """Return the batches: source, labels, positive's text and query's text of each line."""
+    lines = [json.loads(line) for line in made.train.read_text(encoding="utf-8").splitlines()]
+    rows = [
+        (row.record_id[0], set(row.labels), line["positive_messages"][0][0]["content"], line["messages"][0]["content"])
+        for row, line in zip(read_rows(made.rows), lines, strict=True)
+    ]
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def test_three_formats_make_batches_of_one_source_each(place: Workspace) -> None:
+    """Each source is read once per pass in whole batches; topics that a column names don't meet."""
+    made = _made(place, _variant(_sources(place)))
+    blocks = _blocks(made, 8)
+    assert all(len({source for source, *_ in block}) == 1 for block in blocks)
+    assert {block[0][0] for block in blocks} == {"0", "1", "2"}
+    for block in blocks:
+        labels = [label for _, own, *_ in block for label in own]
+        assert len(labels) == len(set(labels))
+        assert len({positive for _, _, positive, _ in block}) == 8
+    assert all(query.startswith("问：") for block in blocks for source, _, _, query in block if source == "1")
+
+
+def test_mixed_batches_have_their_shares_and_no_common_positive(place: Workspace) -> None:
+    """Half, a quarter and a quarter of a batch of 8, also where two sources have the same document."""
+    sources = [{**source, "share": share} for source, share in zip(_sources(place), (0.5, 0.25, 0.25), strict=True)]
+    made = _made(place, _variant(sources, mixing={"batches": "mixed"}))
+    for block in _blocks(made, 8):
+        assert sorted(source for source, *_ in block) == ["0"] * 4 + ["1"] * 2 + ["2"] * 2
+        labels = [label for _, own, *_ in block for label in own]
+        assert len(labels) == len(set(labels))
+    assert [one.share for one in made.statistics.sources] == [0.5, 0.25, 0.25]
+
+
+def test_a_document_of_two_sources_is_one_positive(place: Workspace) -> None:
+    """Two tables with the same documents under other ids: no batch has one of them twice."""
+    rows: list[dict[str, object]] = [{"query": f"甲{n}", "positive": f"段落{n % 12}"} for n in range(24)]
+    write_table(place.data_root / "one.csv", rows)
+    others: list[dict[str, object]] = [{"query": f"乙{n}", "positive": f"段落{11 - n % 12}"} for n in range(24)]
+    write_table(place.data_root / "two.csv", others)
+    sources = [{"path": "one.csv"}, {"path": "two.csv"}]
+    made = _made(place, _variant(sources, mixing={"batches": "mixed"}))
+    for block in _blocks(made, 8):
+        assert len({positive for _, _, positive, _ in block}) == 8
+    plain = _made(place, _variant(sources, mixing={"batches": "mixed"}, batch_rule="plain"))
+    assert any(len({positive for _, _, positive, _ in block}) < 8 for block in _blocks(plain, 8))
+
+
+def test_the_statistics_name_every_source(place: Workspace) -> None:
+    """Lines, examples and share of each; together they are the file."""
+    statistics = _made(place, _variant(_sources(place))).statistics
+    assert [(one.path, one.role) for one in statistics.sources] == [
+        ("tcm-synth", "train"), ("pairs.csv", "train"), ("general.json", "replay"),
+    ]  # fmt: skip
+    assert [one.examples for one in statistics.sources] == [63, 41, 80]  # some records have two syndromes
+    assert sum(one.lines for one in statistics.sources) == statistics.lines
+    assert statistics.sources[2].lines == 80
+    assert statistics.sources[2].positive is not None
+
+
+def test_leaks_are_looked_for_in_every_source(place: Workspace) -> None:
+    """A sentence of the general task in the replay source is found and left out, and said of that source."""
+    sources = _sources(place)
+    sentence = json.loads((place.data_root / "general-synth/sts.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    text = next(value for value in sentence.values() if isinstance(value, str))
+    rag = json.loads((place.data_root / "general.json").read_text(encoding="utf-8"))
+    rag["queries"]["q0"] = text
+    (place.data_root / "general.json").write_text(json.dumps(rag, ensure_ascii=False), encoding="utf-8")
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
+    recipe = recipe_of(place, _variant(sources, drop_leaks=True), planned)
+    assert [part.drop for part in recipe.parts] == [frozenset(), frozenset(), frozenset({"q0"})]
+    assert "general.json; 1 of 80 training rows leak into TinySTS" in str(recipe.leaks)
+    made = tune.training_set(place, recipe, seed=0)
+    assert text not in made.train.read_text(encoding="utf-8")
+
+
+def test_another_source_is_another_model(place: Workspace) -> None:
+    """Share, order of mixing and content of each source are in the key; the hash is known without building."""
+    sources = _sources(place)
+    keys = {
+        tune.model_key(place, resolve(place, _variant(given, **fields)), seed=0)
+        for given, fields in (
+            (sources, {}),
+            (sources[:2], {}),
+            ([{**sources[0], "samples": 10}, *sources[1:]], {}),
+            (sources, {"mixing": {"temperature": 3}}),
+            (sources, {"mixing": {"batches": "mixed"}}),
+        )
+    }
+    (place.data_root / "general.json").write_text(
+        (place.data_root / "general.json").read_text(encoding="utf-8").replace("通用段落7", "另一段落7"),
+        encoding="utf-8",
+    )
+    keys.add(tune.model_key(place, resolve(place, _variant(sources)), seed=0))
+    assert len(keys) == 6
+
+
+def test_a_mixture_trains(place: Workspace) -> None:
+    """From three formats to a checked model."""
+    variant = _variant(_sources(place), negatives={"miner": "random", "options": {"count": 2}})
+    tuned = tune.tune(place, resolve(place, variant), seed=0, progress=lambda _: None)
+    statistics = tuned.outcome["statistics"]
+    assert isinstance(statistics, dict)
+    assert isinstance(statistics["sources"], list)
+    assert len(statistics["sources"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"data": [{"path": "a", "share": 0.5}, {"path": "b"}]}, "a share for every source or for none"),
+        ({"data": [{"path": "a", "share": 0.5}, {"path": "b", "share": 0.4}]}, "a sum of 1, got 0.9"),
+        ({"data": [{"path": "a", "role": "replay"}]}, 'a source with role = "train"'),
+        ({"data": [{"path": "../a"}]}, "leads out of the data root"),
+        ({"data": "a", "mixing": {"batches": "mixed"}}, "write each as a"),
+        ({"data": [{"path": "a"}], "max_samples": 3}, "write samples in the"),
+    ],
+)
+def test_sources_that_contradict_each_other_are_refused(change: dict[str, Any], complaint: str) -> None:
+    """When the file is read."""
+    with pytest.raises(ValueError, match=complaint):
+        Variant.model_validate({"name": "v", "base": "b", **change})
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ({"path": "tcm-synth", "labels": "topic"}, "labels = 'topic' has no meaning for 'tcm-synth' in format tcm_sd"),
+        ({"path": "pairs.csv", "split": "dev"}, "split = 'dev' has no meaning"),
+        ({"path": "pairs.csv", "format": "beir"}, "format beir is a folder"),
+    ],
+)
+def test_settings_that_a_format_does_not_have_are_refused(
+    place: Workspace, source: dict[str, Any], complaint: str
+) -> None:
+    """Before anything is built."""
+    _sources(place)
+    with pytest.raises(SpecError, match=complaint):
+        resolve(place, _variant([source, {"path": "general.json"}]))
+
+
+def test_unequal_numbers_of_negatives_are_refused(place: Workspace) -> None:
+    """Trainers read one number from the first row."""
+    sources = _sources(place)
+    sources[0]["negatives"] = {"miner": "random", "options": {"count": 3}}
+    with pytest.raises(
+        SpecError, match=r"expected as many negatives in every source.* 3 of tcm-synth, 0 of pairs\.csv"
+    ):
+        _made(place, _variant(sources))
