@@ -9,9 +9,10 @@ Texts must come without prompts: an instruction before every query makes short q
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from tcmbench import strict_json
@@ -181,6 +182,22 @@ def find_leaks(
             examples = tuple(names[:_EXAMPLES])
             shared.append(SharedPatients(evaluation.task, evaluation.kind, len(names), len(theirs), examples))
     return LeakageReport(len(rows), threshold, tuple(leaks), tuple(shared), tuple(sorted(leaking)))
+
+
+def joined(parts: Sequence[LeakageReport]) -> LeakageReport:
+    """Return the reports on consecutive parts of the rows as one.
+
+    Of an evaluation text that has copies in several parts, each counts; no patients are compared.
+    """
+    first, starts = parts[0], itertools.accumulate((part.rows for part in parts), initial=0)
+    leaks = []
+    for same in zip(*(part.leaks for part in parts), strict=True):
+        examples = tuple(match for leak in same for match in leak.examples)[:_EXAMPLES]
+        texts = min(same[0].of_texts, sum(leak.texts for leak in same))
+        exact, near = sum(leak.exact for leak in same), sum(leak.near for leak in same)
+        leaks.append(replace(same[0], exact=exact, near=near, texts=texts, examples=examples))
+    leaking = tuple(start + number for start, part in zip(starts, parts, strict=False) for number in part.leaking_rows)
+    return replace(first, rows=sum(part.rows for part in parts), leaks=tuple(leaks), leaking_rows=leaking)
 
 
 def texts_of_folder(task: str, folder: Folder, splits: Iterable[str]) -> tuple[EvaluationTexts, ...]:

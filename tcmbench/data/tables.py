@@ -70,6 +70,36 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None, *, group
         raise BadLines(problems, advice=rows.ADVICE)
 
 
+def scored_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TrainingRow]:
+    """Yield the pairs of a file with their scores, any numbers, and their weights where there is such a column.
+
+    Args:
+        path: As of `training_rows`.
+        columns: Column → its name in this file; `grade` is the score.
+
+    Raises:
+        DataAbsent: There is no such file.
+        DataError: It is of another format, or lacks a column that is named.
+        SpecError: An unknown column.
+        BadLines: After the last row: all rows that can't be read, or that have no score.
+    """
+    names = column_names.names({**COLUMNS, "weight": ("weight", "权重")}, columns or {})
+
+    def parse(row: Mapping[str, object]) -> TrainingRow:
+        found = {column: names.find(row, column) for column in names.of}
+        query, document, score = (_require(row, found[name], names.of[name]) for name in ("query", "positive", "grade"))
+        weight = values.number(row, found["weight"]) if found["weight"] else 1.0
+        if weight < 0:
+            raise FieldProblem(f"{found['weight']}: expected 0 or more, got a negative number")
+        return TrainingRow(
+            values.text(row, query), (values.text(row, document),), query_id=_query_id(row, found["query_id"]),
+            score=values.number(row, score), weights=(weight,),
+        )  # fmt: skip
+
+    for number, row in rows.numbered(path, parse, required=names.mapped.values()):
+        yield replace(row, where=f"{path}:{number}")
+
+
 def _row(row: Mapping[str, object], names: Names, group: str) -> TrainingRow:
     """Return one row; a document graded 0 or below is a negative."""
     found = {column: names.find(row, column) for column in names.of}

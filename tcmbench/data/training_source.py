@@ -12,18 +12,19 @@ from tcmbench.data.lines import LineProblem, read_text
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tcmbench.data.formats import CollectionFormat, RowFormat
+    from tcmbench.data.formats import CollectionFormat, RowFormat, TrainingRow
     from tcmbench.data.tcm_sd import Folder
 
-TCM_SD, TABLE, BEIR, _RAG_JSON = "tcm_sd", "table", "beir", "rag_json"
+TCM_SD, TABLE, BEIR, WEIGHTED, _RAG_JSON = "tcm_sd", "table", "beir", "weighted", "rag_json"
 
 _BY_KEYS = (
     ("swift", frozenset({"messages"})),
     ("swift", frozenset({"query", "rejected_response"})),
     ("pos_doc", frozenset({"pos_doc"})),
-    ("weighted", frozenset({"query", "doc", "rel"})),
+    (WEIGHTED, frozenset({"query", "doc", "rel"})),
 )
 """Format → keys that the first row of such a file has; of any other file the table's columns are tried."""
 
@@ -59,12 +60,37 @@ class Reading(NamedTuple):
             return self._tcm_sd()
         module = plugins.load("formats", self.format)
         if self.format == TABLE:
-            collection = collect(tables.training_rows(self.path, dict(self.columns), group=self.labels))
+            collection = collect(self._table(dict(self.columns)))
         elif module.HOLDS == "rows":
             collection = collect(cast("RowFormat", module).read(self.path))
         else:
             collection = self._splits_of(cast("CollectionFormat", module).read(self.path))
         return training_pairs.folder_of(collection, self.path)
+
+    def rows(self, *, scored: bool = False) -> Iterator[TrainingRow]:
+        """Yield the rows of a file in order, one at a time.
+
+        Args:
+            scored: Whether grades of a table may be fractions, as scores are.
+
+        Raises:
+            DataAbsent: There is no such file.
+            BadLines: Rows that can't be read or that contradict each other.
+            DataError: The data can't be used; or a format that doesn't hold rows.
+        """
+        module = plugins.load("formats", self.format)
+        if self.format == TABLE:
+            columns = dict(self.columns)
+            return tables.scored_rows(self.path, columns) if scored else self._table(columns)
+        if module.HOLDS != "rows":
+            raise DataError(
+                f"{self.path}: expected a file of rows, such as JSON lines of query, doc, rel and weight, or a table "
+                f"with a column of scores, got format {self.format}, which has no scores of pairs."
+            )
+        return cast("RowFormat", module).read(self.path)
+
+    def _table(self, columns: dict[str, str]) -> Iterator[TrainingRow]:
+        return tables.training_rows(self.path, columns, group=self.labels)
 
     def _tcm_sd(self) -> Folder:
         train, dev = training_pairs.TRAIN, training_pairs.DEV

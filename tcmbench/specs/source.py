@@ -59,6 +59,10 @@ class DataSource(_SourcePart):
     negatives: NegativesSpec | None = None
     """Which negatives are mined; None: as the variant says."""
 
+    streamed: bool = False
+    """Whether its pairs are read row by row, so that the file may be larger than memory: each row is an example, and
+    negatives are those of the file or of random rows (miner none, given or random)."""
+
     outside_data_root: bool = False
     """Whether `path` may lead out of the data root."""
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import SpecError
-from tcmbench.text.ngrams import normalise
 from tcmbench.trainsets.pairs import families
 from tcmbench.trainsets.rows import RowOrigin, count_rows, iter_rows, origins_writer
+from tcmbench.trainsets.text_keys import group_key, text_key, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,9 +33,12 @@ class Stream(NamedTuple):
     per_block: int
     """Its examples in a batch; in batches of one source, all of a batch."""
 
-    folder: Folder | None
-    """Its data, by which its positives are compared with those of other files; None where batches are of one source,
-    or may repeat positives."""
+    folder: Folder | None = None
+    """Its data, by which its positives are compared with those of other files; None where batches may repeat positives,
+    where they are of one source, and where the labels of its rows are keys of texts already."""
+
+    has_keys: bool = False
+    """Whether the labels of its rows are keys of texts."""
 
 
 class Blocks(NamedTuple):
@@ -150,15 +153,16 @@ def _feed(stream: Stream, number: int) -> Iterator[_Feed]:
     keys = None if stream.folder is None else _Keys(stream.folder)
     with stream.train.open("rb") as lines:
         origins = iter_rows(stream.rows)
-        examples = (_example(line, origin, number, keys) for line, origin in zip(lines, origins, strict=True))
+        pairs = zip(lines, origins, strict=True)
+        examples = (_example(line, origin, number, keys, stream.has_keys) for line, origin in pairs)
         yield _Feed(examples, per_block=stream.per_block, total=count_rows(stream.rows))
 
 
-def _example(line: bytes, origin: RowOrigin, number: int, keys: _Keys | None) -> _Example:
+def _example(line: bytes, origin: RowOrigin, number: int, keys: _Keys | None, has_keys: bool) -> _Example:
     own = origin._replace(record_id=f"{number}/{origin.record_id}")
+    found = frozenset(origin.labels if has_keys else ()) if keys is None else keys.of(origin)
     if keys is None:
-        return _Example(line, own, frozenset())
-    found = keys.of(origin)
+        return _Example(line, own, found)
     return _Example(line, own._replace(labels=tuple(sorted(found))), found)
 
 
@@ -166,14 +170,13 @@ class _Keys:
     """What the positives of a source are known by in all sources: their texts, and those that the label map merges."""
 
     def __init__(self, folder: Folder) -> None:
-        texts = {entry.doc_id: _hashed(normalise(entry.document())) for entry in folder.knowledge}
+        texts = {entry.doc_id: text_key(entry.document()) for entry in folder.knowledge}
         roots = families(folder.knowledge, folder.label_map)
-        self._of = {doc_id: frozenset({text, texts[roots[doc_id]]}) for doc_id, text in texts.items()}
+        self._of = {doc_id: {written(text), written(texts[roots[doc_id]])} for doc_id, text in texts.items()}
 
     def of(self, origin: RowOrigin) -> frozenset[str]:
-        """Return the keys of an example: of every label, or the label itself where it is a group."""
-        return frozenset().union(*(self._of.get(label, {label}) for label in origin.labels))
-
-
-def _hashed(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        """Return the keys of an example: of every label, and of its groups, whose labels begin with "="."""
+        found: set[str] = set()
+        for label in origin.labels:
+            found |= self._of.get(label) or {written(group_key(label.removeprefix("=")))}
+        return frozenset(found)

@@ -8,44 +8,27 @@ examples of a batch share a positive, a syndrome or a group, whichever sources t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcmbench.errors import SpecError
 from tcmbench.store import differences, key, write_json
 from tcmbench.trainsets import build
+from tcmbench.trainsets.ingredient import build_one, recipe_of
 from tcmbench.trainsets.shares import amounts, rows_per_batch
 from tcmbench.trainsets.source_statistics import PartOfMixture, of_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from tcmbench.data.tcm_sd import Folder
     from tcmbench.specs.base import Base
-    from tcmbench.specs.source import DataSource
     from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
     from tcmbench.trainsets import Context
+    from tcmbench.trainsets.ingredient import Ingredient
     from tcmbench.trainsets.train_set import TrainSet
 
 STAGE = "mixture 1"
 """Raised whenever the same sources give another file."""
-
-
-class Ingredient(NamedTuple):
-    """A source of a mixture, with its data."""
-
-    source: DataSource
-
-    sha256: str
-    """Hash of its contents."""
-
-    read: Callable[[], Folder]
-
-    has_fields: bool
-    """Whether its documents are entries with fields, which augmentations vary."""
-
-    drop: frozenset[str]
-    """Ids of its records to leave out (leaks)."""
 
 
 def recipe(
@@ -61,9 +44,8 @@ def recipe(
         "mixing": differences(variant.mixing),
         "sources": [
             {
-                "recipe": build.recipe(
-                    _variant_of(variant, each), _base_of(base, each), each.sha256,
-                    seed=seed, context=context, drop=each.drop,
+                "recipe": recipe_of(
+                    _variant_of(variant, each), _base_of(base, each), each, seed=seed, context=context
                 ),
                 "amount": differences(each.source, include={"share", "weight"}),
             }
@@ -107,9 +89,13 @@ def build_mixture(
         is_mixed = variant.mixing.batches == "mixed"
         is_safe = variant.batch_rule == "label_unique" and context.requirements.in_batch
         streams = [
-            Stream(one.train, one.rows, count, each.read() if is_safe and is_mixed else None)
+            Stream(
+                one.train, one.rows, count,
+                folder=each.read() if is_safe and is_mixed and each.rows is None else None,
+                has_keys=is_safe and is_mixed and each.rows is not None,
+            )
             for each, one, count in made
-        ]
+        ]  # fmt: skip
         with context.store.build(build.KIND, name) as part:
             written = write_blocks(
                 streams, is_mixed=is_mixed, seed=seed, train=part / "train.jsonl", rows=part / "rows.parquet",
@@ -148,7 +134,7 @@ def _sets(
         own = _variant_of(variant, each)
         changed = {"epochs": own.training.epochs * part.passes, "batch_size": count}
         own = own.model_copy(update={"training": own.training.model_copy(update=changed)})
-        found = build.build(own, _base_of(base, each), each.read(), seed=seed, context=alone, drop=each.drop)
+        found = build_one(own, _base_of(base, each), each, seed=seed, context=alone)
         made.append((each, found, count))
     _refuse_unequal_negatives(made, where=where)
     return made
@@ -157,11 +143,13 @@ def _sets(
 def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, context: Context) -> int:
     """Return the number of examples of one pass over a source."""
     own = _variant_of(variant, each)
+    if each.rows is not None:
+        total = sum(not row.is_of(each.drop) for row in each.rows.rows())
+        return min(total, own.max_samples or total)
     if own.augmentation is not None or own.split_negatives or context.requirements.scored:
         # Views and negatives multiply the pairs, some of them only.
         once = own.model_copy(update={"training": own.training.model_copy(update={"epochs": 1.0})})
-        made = build.build(once, _base_of(base, each), each.read(), seed=seed, context=context, drop=each.drop)
-        return made.statistics.examples
+        return build_one(once, _base_of(base, each), each, seed=seed, context=context).statistics.examples
     records = each.read().splits["train"]
     pairs = sum(len(record.labels) for record in records if record.record_id not in each.drop)
     if not pairs:

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from tcmbench.trainsets.examples import ALL
+from tcmbench.trainsets.length_tally import Frozen, Lengths, Tally
 from tcmbench.trainsets.order import measured_share, meeting_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from tcmbench.trainsets.examples import Contents, Examples
     from tcmbench.trainsets.pairs import Pairs
     from tcmbench.trainsets.texts import Texts
     from tcmbench.trainsets.write import Written
 
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-
 _CHUNK = 100_000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Lengths(_Part):
-    """Lengths in tokens, prompts included, before cutting; each text counted once per example."""
-
-    quantiles: tuple[int, ...]
-    """At the shares of `QUANTILES`: shortest, 5%, 25%, median, 75%, 95%, longest."""
-
-    share_truncated: float
-    """Share of texts that were cut."""
-
-
-class SourceStatistics(_Part):
+class SourceStatistics(Frozen):
     """One source of a mixture."""
 
     path: str
@@ -69,7 +48,7 @@ class SourceStatistics(_Part):
     negative: Lengths | None
 
 
-class Statistics(_Part):
+class Statistics(Frozen):
     """One `stats.json`."""
 
     lines: int
@@ -179,38 +158,12 @@ def measure(contents: Contents, written: Written, *, dev_lines: int) -> Statisti
     )
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Frequencies of lengths, and the number of texts that are too long."""
-
-    frequencies: NDArray[np.int64]
-    truncated: int = 0
-
-    def add(self, lengths: NDArray[np.int64], limits: NDArray[np.int64]) -> None:
-        import numpy as np
-
-        self.frequencies += np.bincount(lengths.ravel(), minlength=len(self.frequencies))
-        self.truncated += int((lengths > limits).sum())
-
-    def result(self) -> Lengths | None:
-        """Return the lengths; None if nothing was counted."""
-        import numpy as np
-
-        upto = np.cumsum(self.frequencies)
-        if not upto[-1]:
-            return None
-        # The smallest length that at least this share of all texts doesn't exceed.
-        wanted = np.maximum(1, np.ceil(np.array(QUANTILES) * upto[-1]))
-        at = np.searchsorted(upto, wanted).tolist()
-        return Lengths(quantiles=tuple(at), share_truncated=self.truncated / int(upto[-1]))
-
-
 def _query_lengths(pairs: Pairs, texts: Texts, examples: Examples) -> Lengths | None:
     import numpy as np
 
     record = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)[examples.pair]
     lengths = np.array(texts.queries.lengths)
-    tally = _Tally(np.zeros(lengths.max() + 1, dtype=np.int64))
+    tally = Tally()
     tally.add(lengths[record], np.array(texts.query_limits)[record])
     return tally.result()
 
@@ -230,7 +183,7 @@ def _document_lengths(pairs: Pairs, texts: Texts, examples: Examples) -> tuple[L
     record_of = np.array([pair.record for pair in pairs.pairs], dtype=np.int64)
     positive_of = np.array([pair.positive for pair in pairs.pairs], dtype=np.int64)
     negatives_of = np.array([pair.negatives for pair in pairs.pairs], dtype=np.int64)
-    positive, negative = (_Tally(np.zeros(lengths.max() + 1, dtype=np.int64)) for _ in range(2))
+    positive, negative = Tally(), Tally()
     for start in range(0, len(examples.pair), _CHUNK):
         rows = slice(start, start + _CHUNK)
         pair, view, which = examples.pair[rows], examples.view[rows], examples.negative[rows]

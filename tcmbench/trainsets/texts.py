@@ -118,7 +118,7 @@ def make_texts(
                 documents.append(base.document_prompt + text)
     of_queries = Cutter([base.query_prompt + record.query() for record in pairs.records], tokenizer)
     of_documents = Cutter(documents, tokenizer)
-    room = _room(variant, base, tokenizer)
+    room = room_of(variant, base, tokenizer)
     query_limits = document_limits = (room,) * len(pairs.records)
     if variant.task == "reranker":
         longest = [0] * len(pairs.records)
@@ -163,8 +163,12 @@ def _refuse_no_views(
         )
 
 
-def _room(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
-    """Return the most tokens of a text, or of query and document together for a reranker."""
+def room_of(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
+    """Return the most tokens of a text, or of query and document together for a reranker.
+
+    Raises:
+        SpecError: The prompts leave no room for text.
+    """
     query, document, instruction = tokenizer.lengths([base.query_prompt, base.document_prompt, base.instruction])
     is_pair = variant.task == "reranker"
     room = variant.training.max_length - tokenizer.reserved - (instruction if is_pair else 0)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from tcmbench.data import reading
-from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks
+from tcmbench.data.leakage import EvaluationTexts, LeakageReport, find_leaks, joined
 from tcmbench.errors import StoreError
 from tcmbench.records.reason import Reasons
 from tcmbench.specs.views import base_name
 from tcmbench.store import key, read_json, write_json
 from tcmbench.tasks import layout
+from tcmbench.tuning.training_data import row_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 KIND = "leaks"
 _STAGE = "leaks 6"
+_ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,7 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
     path = store.path(KIND, name) / "report.json"
     with store.lock(KIND, name):
         if not store.has(KIND, name):
-            folder = data.read()
-            full = report(folder, planned)
-            leaking = sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
+            full, leaking = _report_of_rows(data, planned) if data.is_streamed else _report_of_records(data, planned)
             with store.build(KIND, name) as part:
                 summary = full.summary()
                 said: dict[str, Json] = {"summary": str(summary), "findings": summary.to_json(), "records": [*leaking]}
@@ -69,6 +70,27 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
         frozenset(str(record) for record in cast("list[str]", kept["records"])),
         path,
     )
+
+
+def _report_of_records(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, list[str]]:
+    """Return the report, and the ids of the records that leak."""
+    folder = data.read()
+    full = report(folder, planned)
+    return full, sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
+
+
+def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, list[str]]:
+    """Return the report on rows that may not fit into memory, and the ids of those that leak."""
+    evaluations = evaluation_texts(planned)
+    parts: list[LeakageReport] = []
+    leaking: list[str] = []
+    rows = enumerate(data.rows())
+    while part := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+        chunk = [replace(row, query_id=row_id(number)) for number, row in part]
+        parts.append(find_leaks(chunk, evaluations))
+        leaking += [chunk[number].query_id for number in parts[-1].leaking_rows]
+    full = joined(parts)
+    return replace(full, not_looked_into=_not_looked_into(planned)), leaking
 
 
 def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:

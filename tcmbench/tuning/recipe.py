@@ -155,12 +155,20 @@ def recipe_of(
 def parts_of(workspace: Workspace, variant: Variant) -> tuple[LocatedSource, ...]:
     """Return the sources of a variant, looked up.
 
+    A source is read row by row where it says so, and where a loss over scored pairs has no negatives to score as 0:
+    then the scores are those of the file.
+
     Raises:
         TcmbenchError: A source isn't there, can't be used, or has settings that don't fit it.
     """
+    from tcmbench.trainers import requirements
+
+    is_scored = requirements(variant).scored
+    found = []
+    for source in variant.sources:
+        by_rows = source.streamed or (is_scored and (source.negatives or variant.negatives).miner == "none")
+        read = source.model_copy(update={"streamed": by_rows})
+        found.append(LocatedSource(source, training_data.of_source(workspace, read, where=f"variant {variant.name}")))
     if not variant.is_mixture:
-        return (LocatedSource(variant.sources[0], training_data.find(workspace, variant)),)
-    where = f"variant {variant.name}"
-    return tuple(
-        LocatedSource(source, training_data.of_source(workspace, source, where=where)) for source in variant.sources
-    )
+        training_data.refuse_idle_augmentation(variant, found[0].data)
+    return tuple(found)

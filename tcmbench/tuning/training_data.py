@@ -20,8 +20,10 @@ from tcmbench.errors import DataAbsent, SpecError, StoreError
 from tcmbench.store import key, read_json, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tcmbench.data.formats import TrainingRow
     from tcmbench.data.tcm_sd import Folder
     from tcmbench.specs.source import DataSource
     from tcmbench.specs.variant import Variant
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
-_STAGE = "contents 4"
+_STAGE, _STREAMED = "contents 4", "rows 1"
 _FILE = "contents.json"
 
 
@@ -49,6 +51,9 @@ class TrainingData:
     labels: frozenset[str]
     """Gold syndromes of all training records; empty for other formats, whose documents are no syndromes."""
 
+    is_streamed: bool = False
+    """Whether it is read row by row."""
+
     @property
     def root(self) -> Path:
         """The file or folder."""
@@ -58,6 +63,15 @@ class TrainingData:
     def has_fields(self) -> bool:
         """Whether its documents are entries with fields, which augmentations vary."""
         return self.reading.format == TCM_SD
+
+    def rows(self, *, scored: bool = False) -> Iterator[TrainingRow]:
+        """Yield the rows of a file of pairs, or the records of any other format; with `scored`, pairs with scores.
+
+        Raises:
+            DataError: The data can't be used, or isn't what the hashes were taken of.
+        """
+        with reading.pinned(dict(self.files)):
+            yield from self.reading.rows(scored=scored)
 
     def read(self) -> Folder:
         """Return the records and the documents; the last two sources read are kept.
@@ -85,12 +99,22 @@ def find(workspace: Workspace, variant: Variant) -> TrainingData:
     """
     source = next(source for source in variant.sources if source.role == "train")
     data = of_source(workspace, source, where=f"variant {variant.name}")
-    if variant.augmentation is not None and not data.has_fields and not variant.is_mixture:
+    if not variant.is_mixture:
+        refuse_idle_augmentation(variant, data)
+    return data
+
+
+def refuse_idle_augmentation(variant: Variant, data: TrainingData) -> None:
+    """Refuse an augmentation of texts without fields.
+
+    Raises:
+        SpecError: The variant has one.
+    """
+    if variant.augmentation is not None and not data.has_fields:
         raise SpecError(
             f"variant {variant.name}: augmentation {variant.augmentation.name} varies the fields of entries, and the "
             f"documents of a {data.reading.format} have none. Leave it out."
         )
-    return data
 
 
 def of_source(workspace: Workspace, source: DataSource, *, where: str) -> TrainingData:
@@ -112,7 +136,10 @@ def of_source(workspace: Workspace, source: DataSource, *, where: str) -> Traini
     is_folder = reading.is_folder(root)
     hashes = reading.hashed(_files(way) if is_folder else [root])
     files = tuple(hashes.items())
-    name = key(_STAGE, _inputs(way, names_sha256(hashes, root=root if is_folder else root.parent)))
+    inputs = _inputs(way, names_sha256(hashes, root=root if is_folder else root.parent))
+    if source.streamed:
+        return TrainingData(way, files, key(_STREAMED, inputs), frozenset(), is_streamed=True)
+    name = key(_STAGE, inputs)
     if not workspace.store.has(KIND, name):
         from tcmbench.trainsets.contents import contents_sha256
 
@@ -159,6 +186,7 @@ def _reading(source: DataSource, root: Path, *, where: str) -> Reading:
         raise SpecError(f"{where}: {source.path}: format {name} is {expected}, got {root}.")
     for field, is_fitting in (
         ("columns", name == TABLE), ("labels", name == TABLE), ("split", not holds_rows or source.split == "train"),
+        ("streamed", holds_rows),
     ):  # fmt: skip
         if getattr(source, field) and not is_fitting:
             raise SpecError(
@@ -177,3 +205,8 @@ def _read(way: Reading, files: tuple[tuple[Path, str], ...]) -> Folder:
     """
     with reading.pinned(dict(files)):
         return way.read()
+
+
+def row_id(number: int, place: int = 0) -> str:
+    """Return the name of a row, or of one of its documents: its number, as ids may repeat in a file of rows."""
+    return f"{number}+{place}" if place else str(number)

@@ -21,6 +21,7 @@ from tcmbench.store_inventory import OWNER
 from tcmbench.trainers._runtime import gpus
 from tcmbench.tuning import general_texts, trajectory
 from tcmbench.tuning.context import build_context
+from tcmbench.tuning.row_data import ingredients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from tcmbench.store import Store
     from tcmbench.trainers import General, Outcome, Plan, Step, TrainingJob
     from tcmbench.trainsets import Context
-    from tcmbench.trainsets.mixture import Ingredient
     from tcmbench.trainsets.train_set import TrainSet
     from tcmbench.tuning.general_texts import GeneralTexts
     from tcmbench.tuning.recipe import Recipe
@@ -73,32 +73,24 @@ class Tuned:
 
 def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet:
     """Return the training set, built unless it is in the store."""
-    from tcmbench.trainsets.build import build
+    from tcmbench.trainsets.ingredient import build_one
     from tcmbench.trainsets.mixture import build_mixture
 
     variant, base, context = recipe.variant, recipe.base, build_context(workspace, recipe)
+    sources = ingredients(recipe, context)
     if variant.is_mixture:
-        return build_mixture(variant, base, _ingredients(recipe), seed=seed, context=context)
-    return build(variant, base, recipe.data.read(), seed=seed, context=context, drop=recipe.drop)
+        return build_mixture(variant, base, sources, seed=seed, context=context)
+    return build_one(variant, base, sources[0], seed=seed, context=context)
 
 
 def _training_set_key(recipe: Recipe, context: Context, *, seed: int) -> str:
-    from tcmbench.trainsets import build, mixture
+    from tcmbench.trainsets import mixture
+    from tcmbench.trainsets.ingredient import key_of
 
-    variant, base = recipe.variant, recipe.base
+    variant, base, sources = recipe.variant, recipe.base, ingredients(recipe, context)
     if variant.is_mixture:
-        return mixture.name_of(variant, base, _ingredients(recipe), seed=seed, context=context)
-    inputs = build.recipe(variant, base, recipe.data.sha256, seed=seed, context=context, drop=recipe.drop)
-    return key(build.STAGE, inputs)
-
-
-def _ingredients(recipe: Recipe) -> list[Ingredient]:
-    from tcmbench.trainsets.mixture import Ingredient
-
-    return [
-        Ingredient(part.source, part.data.sha256, part.data.read, part.data.has_fields, part.drop)
-        for part in recipe.parts
-    ]
+        return mixture.name_of(variant, base, sources, seed=seed, context=context)
+    return key_of(variant, base, sources[0], seed=seed, context=context)
 
 
 def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:

@@ -206,3 +206,83 @@ def test_unequal_numbers_of_negatives_are_refused(place: Workspace) -> None:
         SpecError, match=r"expected as many negatives in every source.* 3 of tcm-synth, 0 of pairs\.csv"
     ):
         _made(place, _variant(sources))
+
+
+def _rows(count: int) -> list[dict[str, object]]:
+    return [{"query": f"问{n % 50}", "positive": f"答{n % 70}", "negative": f"错{n}"} for n in range(count)]
+
+
+def test_a_streamed_table_repeats_no_document_of_a_query(place: Workspace) -> None:
+    """Rows of one query, and their documents, never meet; negatives are the file's, then those of random rows."""
+    write_table(place.data_root / "many.jsonl", _rows(200))
+    made = _made(
+        place,
+        _variant(
+            [{"path": "many.jsonl", "streamed": True}],
+            negatives={"miner": "given", "options": {"count": 2}},
+        ),
+    )
+    answers: dict[str, set[str]] = {}
+    for row in _rows(200):
+        answers.setdefault(str(row["query"]), set()).add(str(row["positive"]))
+    lines = [json.loads(line) for line in made.train.read_text(encoding="utf-8").splitlines()]
+    for start in range(0, len(lines), 8):
+        block = lines[start : start + 8]
+        for line in block:
+            right = answers[line["messages"][0]["content"]]
+            others = {other["positive_messages"][0][0]["content"] for other in block if other is not line}
+            assert right.isdisjoint(others)
+            first, second = (message[0]["content"] for message in line["negative_messages"])
+            assert first.startswith("错")
+            assert second not in right
+    assert made.statistics.negatives_filled == len(lines)
+    assert 0 < made.statistics.lines <= 200
+
+
+def test_a_streamed_source_is_mixed_with_records(place: Workspace) -> None:
+    """A document that is in both is in no batch twice."""
+    _sources(place)
+    write_table(place.data_root / "many.jsonl", [{"query": f"问{n}", "positive": f"段落{n % 30}"} for n in range(60)])
+    sources = [
+        {"path": "pairs.csv", "share": 0.5},
+        {"path": "many.jsonl", "share": 0.5, "streamed": True, "role": "replay"},
+    ]
+    made = _made(place, _variant(sources, mixing={"batches": "mixed"}))
+    for block in _blocks(made, 8):
+        assert len({positive for _, _, positive, _ in block}) == 8
+        assert sorted(source for source, *_ in block) == ["0"] * 4 + ["1"] * 4
+
+
+def test_leaks_are_looked_for_row_by_row(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the rows are looked at in parts; the row is left out by its number."""
+    from tcmbench.tuning import leaks
+
+    monkeypatch.setattr(leaks, "_ROWS_AT_ONCE", 7)
+    sentence = json.loads((place.data_root / "general-synth/sts.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    text = next(value for value in sentence.values() if isinstance(value, str))
+    write_table(place.data_root / "many.jsonl", [*_rows(20), {"query": text, "positive": "答", "negative": "错"}])
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
+    variant = _variant([{"path": "many.jsonl", "streamed": True}], drop_leaks=True)
+    recipe = recipe_of(place, variant, planned)
+    assert recipe.drop == {"20"}
+    assert "1 of 21 training rows leak into TinySTS; 1 dropped" in str(recipe.leaks)
+    assert text not in tune.training_set(place, recipe, seed=0).train.read_text(encoding="utf-8")
+
+
+def test_pairs_have_the_scores_of_their_file(place: Workspace) -> None:
+    """Without a miner, a loss over scored pairs reads rel and weight, or a table's column."""
+    rows: list[dict[str, object]] = [
+        {"query": f"问{n}", "doc": f"答{n}", "rel": (n % 5) / 4, "weight": 1 + n % 2} for n in range(16)
+    ]
+    path = write_table(place.data_root / "weighted.jsonl", rows)
+    tables = write_table(place.data_root / "scored.csv", [{**row, "rel": row["rel"]} for row in rows])
+    for name in (path.name, tables.name):
+        made = _made(
+            place,
+            _variant([{"path": name}], trainer="swift", training={"loss": "cosine_similarity"}),
+        )
+        found = {
+            line["messages"][0]["content"]: (line["label"], line.get("weight", 1.0))
+            for line in map(json.loads, made.train.read_text(encoding="utf-8").splitlines())
+        }
+        assert found == {str(row["query"]): (row["rel"], row["weight"]) for row in rows}
