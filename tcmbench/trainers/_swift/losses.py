@@ -16,9 +16,9 @@ class SwiftLoss(Loss):
 
 
 LOSSES = (
-    SwiftLoss("infonce", in_batch="optional"),
-    SwiftLoss("matryoshka", in_batch="optional", matryoshka="always", loss_type="infonce"),
-    SwiftLoss("cosine_similarity", scored=True),
+    SwiftLoss("infonce", in_batch="optional", contrasts=True),
+    SwiftLoss("matryoshka", in_batch="optional", matryoshka="always", loss_type="infonce", contrasts=True),
+    SwiftLoss("cosine_similarity", scored=True, score_range=(-1.0, 1.0)),
     SwiftLoss("contrastive", scored=True, may_be_zero=True),
     SwiftLoss("online_contrastive", scored=True, may_be_zero=True),
     # First: ms-swift's maintainers recommend pointwise over listwise for Qwen3-Reranker.
