@@ -104,7 +104,8 @@ class Progress:
     def _train(self, step: TrainingStep) -> None:
         """Show the progress of a training; without a terminal, in one line per model and minute."""
         left = _duration(step.remaining)
-        text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f} · {left} to go"
+        accuracy = "" if step.accuracy is None else f" · accuracy in the batch {step.accuracy:.1%}"
+        text = f"{step.model} · step {step.step}/{step.total} · loss {step.loss:.3f}{accuracy} · {left} to go"
         self._say(step.model, text, every=_EVERY_SECONDS)
 
     def _encode(self, event: Encoding) -> None:

@@ -43,6 +43,9 @@ class TrainingStep:
     remaining: float
     """Remaining seconds."""
 
+    accuracy: float | None = None
+    """Share of queries whose positive is the closest document of the batch; None where it isn't measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class MakingStarted:

@@ -67,6 +67,16 @@ class Training(_VariantPart):
     in_batch: bool = True
     """Whether the positives of other examples in the batch are negatives."""
 
+    query_query: bool = False
+    """Whether InfoNCE contrasts a query with the other queries of the batch too."""
+
+    document_document: bool = False
+    """Whether InfoNCE contrasts a positive with the other documents of the batch too."""
+
+    mask_false_negatives: float | None = Field(default=None, ge=0, le=2)
+    """Margin of InfoNCE's mask: documents and queries that are closer to the query than its positive by more than this
+    cosine similarity are no negatives; None: no mask."""
+
     max_length: int = Field(default=256, ge=16, le=1_000_000)
     """Longest text in tokens; longer ones are truncated when the training set is built."""
 

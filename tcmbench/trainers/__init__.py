@@ -49,9 +49,23 @@ class Loss:
 
     may_be_zero: bool = False
     """Whether loss and gradient of a batch may be 0 in a working training: where all its pairs have the same score, or
-    are
-    separated already. Such a loss is checked for zeros only at the end of the training."""
+    are separated already. Such a loss is checked for zeros only at the end of the training."""
 
+    contrasts: bool = False
+    """Whether it takes the terms and the mask of InfoNCE (`CONTRASTS`)."""
+
+    weighted: bool = False
+    """Whether it reads the weight of a row; others are refused rows of another weight than 1."""
+
+    taught: bool = False
+    """Whether it reads the scores of a teacher for the positive and the negatives of a row."""
+
+    score_range: tuple[float, float] | None = None
+    """Lowest and highest score of a pair that it can reach; None: any."""
+
+
+CONTRASTS = ("query_query", "document_document", "mask_false_negatives")
+"""Fields of `Training` that only losses with `Loss.contrasts` take."""
 
 KEPT_CHECKPOINTS = 4
 """Checkpoints that a training keeps for evaluation, evenly spread; its result is the last point."""
@@ -167,6 +181,9 @@ class Step(NamedTuple):
     remaining: float
     """Seconds to go, estimated."""
 
+    accuracy: float | None = None
+    """Share of queries whose positive is the closest document of the batch, 0 to 1; None where it isn't measured."""
+
 
 class Point(NamedTuple):
     """One point of the training curves; None where nothing was logged."""
@@ -181,6 +198,9 @@ class Point(NamedTuple):
     positive of another example (`_runtime/margin.py`)."""
 
     dev_loss: float | None = None
+
+    accuracy: float | None = None
+    """Share of queries whose positive is the closest document of the batch, 0 to 1."""
 
 
 class Plan(NamedTuple):
@@ -321,4 +341,34 @@ def loss_of(variant: Variant, losses: Sequence[LossT]) -> LossT:
             f"{where}'s loss {name} always takes the other examples of a batch as negatives. "
             "Set training.in_batch = true, or choose another loss or trainer."
         )
+    _refuse_other_contrasts(variant, fitting[name], losses, where=where)
     return fitting[name]
+
+
+def declared_loss(variant: Variant) -> Loss:
+    """Return the loss of a variant, as its trainer declares it.
+
+    Raises:
+        UnknownName: No such trainer.
+        SpecError: A loss that the trainer doesn't have.
+    """
+    losses: Sequence[Loss] = plugins.load("trainers", variant.trainer).LOSSES
+    return loss_of(variant, losses)
+
+
+def _refuse_other_contrasts(variant: Variant, loss: Loss, losses: Sequence[Loss], *, where: str) -> None:
+    """Refuse terms and mask of InfoNCE where the loss would ignore them."""
+    wanted = [name for name in CONTRASTS if name in variant.training.model_dump(exclude_defaults=True)]
+    if not wanted:
+        return
+    if not loss.contrasts:
+        fitting = ", ".join(other.name for other in losses if other.contrasts) or "of another trainer"
+        raise SpecError(
+            f"{where}: training.{wanted[0]} goes with loss {fitting}, not with {loss.name}. "
+            "Remove it or choose another loss."
+        )
+    if not variant.training.in_batch:
+        raise SpecError(
+            f"{where}: training.{wanted[0]} is about the other examples of a batch. Set training.in_batch = true, or "
+            "remove it."
+        )

@@ -158,16 +158,22 @@ def _refuse_losses_of_static(job: TrainingJob) -> None:
 
 
 def _refuse_options_of_other_losses(job: TrainingJob, options: Options) -> None:
-    """Refuse options of the size of parts where the loss, or the base, would ignore them."""
+    """Refuse options that the loss, or the base, would ignore."""
     where = f"variant {job.variant.name}: training.options"
     loss = loss_of(job.variant, LOSSES)
     wanted = {"mini_batch_size", "mini_batch_tokens"} & options.model_fields_set
     for name in sorted(wanted - set(loss.in_parts_of)):
         fitting = ", ".join(other.name for other in LOSSES if name in other.in_parts_of)
         raise SpecError(f"{where}.{name} goes with loss {fitting}, not with {loss.name}. Remove it or choose another.")
+    if "teacher_temperature" in options.model_fields_set and not loss.taught:
+        fitting = ", ".join(other.name for other in LOSSES if other.taught)
+        raise SpecError(
+            f"{where}.teacher_temperature goes with loss {fitting}, not with {loss.name}. Remove it or choose another."
+        )
     if wanted and job.base.architecture == "static":
         raise SpecError(f"{where}.{min(wanted)}: a static model computes no padding. Remove it.")
-    if wanted and options.matryoshka_dims and loss.matryoshka != "never":
+    # These parts are computed once; Matryoshka's wrapper expects each column from the model anew.
+    if wanted and options.matryoshka_dims and loss.in_parts_of == ("mini_batch_tokens",):
         raise SpecError(f"{where}.{min(wanted)} doesn't go with matryoshka_dims. Remove one of them.")
 
 

@@ -72,6 +72,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
             f"{where}: evaluate_checkpoints is not supported by the swift trainer, which keeps the last two "
             'checkpoints only. Remove it, or use trainer = "sentence_transformers" for an embedding model.'
         )
+    _refuse_options_of_other_losses(variant, options, where=where)
     layer_names.refuse_absent(job)
     _refuse_code(job)
     _refuse_flash_attention(job, options)
@@ -117,7 +118,7 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
     planned = plan(job, options=options)
     inherited, removed = scrub(os.environ)
     environment = {**inherited, **planned.environment}
-    summary = _trained(job, planned, environment=environment, progress=progress)
+    summary = _trained(job, planned, options=options, environment=environment, progress=progress)
     cost = costs.so_far(job.work_dir)
     _check_log(job, summary)
     result = _finished(job, checkpoint=summary.checkpoint, environment=environment)
@@ -137,7 +138,12 @@ def train(job: TrainingJob, *, options: Options, progress: Callable[[Step], None
 
 
 def _trained(
-    job: TrainingJob, planned: Plan, *, environment: dict[str, str], progress: Callable[[Step], None]
+    job: TrainingJob,
+    planned: Plan,
+    *,
+    options: Options,
+    environment: dict[str, str],
+    progress: Callable[[Step], None],
 ) -> training_log.Summary:
     """Run the rest of the training; return the summary of all parts."""
     run, log = job.work_dir / "run", job.work_dir / "run" / "logging.jsonl"
@@ -152,6 +158,7 @@ def _trained(
         "instruction": job.base.instruction, "token_learning_rate": job.variant.training.token_learning_rate,
         "loss_may_be_zero": loss_of(job.variant, LOSSES).may_be_zero, "texts_per_example": _texts_per_example(job),
         "variant": job.variant.name, "dropout": job.variant.training.dropout,
+        "temperature": job.variant.training.temperature, "margin": options.margin, "ndcg_at": options.ndcg_at,
     })  # fmt: skip
     process.run(
         [*planned.command, *(["--resume_from_checkpoint", str(resume)] if resume is not None else [])],
@@ -223,6 +230,17 @@ def _refuse_batch_rule(variant: Variant, *, where: str) -> None:
             f'{where}: batch_rule = "no_duplicates" is a sampler of sentence-transformers; the swift trainer takes the '
             f'batches of the training set in order. Set batch_rule = "label_unique" or "plain"{other}.'
         )
+
+
+def _refuse_options_of_other_losses(variant: Variant, options: Options, *, where: str) -> None:
+    """Refuse options that the loss would ignore."""
+    loss = loss_of(variant, LOSSES)
+    for owner in LOSSES:
+        for name in sorted(options.model_fields_set.intersection(owner.options) - set(loss.options)):
+            raise SpecError(
+                f"{where}: training.options.{name} goes with loss {owner.name}, not with {loss.name}. "
+                "Remove it or choose another loss."
+            )
 
 
 def _refuse_keep(variant: Variant, *, where: str) -> None:

@@ -29,6 +29,13 @@ def test_a_training_says_a_line_a_minute(monkeypatch: pytest.MonkeyPatch, capsys
     ]
 
 
+def test_a_training_says_its_accuracy(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the loss measures the share of positives that are the closest of their batch."""
+    progress.Progress(total=1).show(TrainingStep("tuned/seed0", 1, 9, 0.5, 125.0, 0.875))
+    expected = "tuned/seed0 · step 1/9 · loss 0.500 · accuracy in the batch 87.5% · 2:05 to go"
+    assert expected == capsys.readouterr().err.strip()
+
+
 def test_names_are_no_markup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither for rich, which would stop at a tag without a beginning, nor for a terminal or a CI system."""
     monkeypatch.setenv("FORCE_COLOR", "1")

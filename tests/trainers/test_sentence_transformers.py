@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("cal
         ("cached_mnrl", "full", {"options": {"mini_batch_tokens": 64}}),
         ("gist", "full", {}),
         ("cached_gist", "full", {"options": {"mini_batch_size": 3}}),
+        ("gist", "full", {"options": {"matryoshka_dims": [32, 16]}}),
+        ("cached_gist", "full", {"options": {"mini_batch_tokens": 64, "matryoshka_dims": [32, 16]}}),
         ("matryoshka", "full", {"options": {"matryoshka_dims": [32, 16]}}),
     ],
 )
@@ -323,11 +325,6 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
         ({}, {"tuner": "qlora"}, "no qlora.*swift"),
         ({"kind": "reranker"}, {}, "no rerankers.*swift"),
         ({}, {"training": {"loss": "matryoshka"}}, "needs matryoshka_dims"),
-        (
-            {},
-            {"training": {"loss": "gist", "options": {"matryoshka_dims": [16]}}},
-            "go with loss infonce, mnrl, matryoshka, not with gist",
-        ),
         (
             {},
             {"training": {"options": {"mini_batch_size": 8}}},

@@ -95,7 +95,7 @@ def test_the_first_loss_of_a_task_is_the_default(trainer: str, task: str, expect
         ),
         (
             {"training": {"options": {"device": 2}}},
-            r"options of swift: device: .*Known options: matryoshka_dims, attention, deepspeed, devices\.",
+            r"swift: device: .*Known options: matryoshka_dims, attention, deepspeed, devices, margin, ndcg_at\.",
         ),
         ({"training": {"options": {"matryoshka_dims": [64, 0]}}}, "greater than or equal to 1"),
         ({"training": {"options": {"matryoshka_dims": [64, 128]}}}, r"must fall, each once, got \[64, 128\]"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcmbench.errors import BadLines, DataAbsent, TrainingError
+from tcmbench.trainers import declared_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tcmbench.trainers import TrainingJob
+    from tcmbench.trainers import Loss, TrainingJob
 
 _SHOWN = 5
 _ADVICE = "Build the training set again: tcmbench data build VARIANT."
@@ -30,7 +31,7 @@ class Message(BaseModel):
 class TrainRow(BaseModel):
     """One line of a training file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     messages: tuple[Message, ...]
     """The query; a reranker's instruction comes first, as a system message."""
@@ -40,6 +41,12 @@ class TrainRow(BaseModel):
 
     label: float | None = None
     """Score of the pair, for losses over scored pairs."""
+
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the pair, for losses with weights."""
+
+    teacher: tuple[float, ...] | None = None
+    """A teacher's scores of the positive and of each negative, for losses that distil them."""
 
     @property
     def query(self) -> str:
@@ -87,13 +94,14 @@ def check(job: TrainingJob) -> int:
             what=f"The training set of variant {job.variant.name}",
             how=f"Run: tcmbench data build {job.variant.name}",
         )
+    loss = declared_loss(job.variant)
     count, negatives = 0, 0
     problems: list[str] = []
     contrasts = _Contrasts(job)
     for count, row in enumerate(read_rows(job.train_file), start=1):
         if count == 1:
             negatives = len(row.negative_messages)
-        complaints = _complaints(row, job=job, negatives=negatives)
+        complaints = _complaints(row, job=job, loss=loss, negatives=negatives)
         if not complaints:
             contrasts.add(row)
         problems += [f"{job.train_file}:{count}: {complaint}" for complaint in complaints]
@@ -106,10 +114,11 @@ def check(job: TrainingJob) -> int:
     _refuse_nothing_to_learn(job, negatives=negatives)
     contrasts.refuse_none()
     _refuse_repeated_labels(job)
+    _refuse_dev_targets(job, loss)
     return negatives
 
 
-def _complaints(row: TrainRow, *, job: TrainingJob, negatives: int) -> list[str]:
+def _complaints(row: TrainRow, *, job: TrainingJob, loss: Loss, negatives: int) -> list[str]:
     """Return what is wrong with a row."""
     found = []
     if len(row.positive_messages) != 1 or any(len(m) != 1 for m in row.positive_messages):
@@ -125,8 +134,7 @@ def _complaints(row: TrainRow, *, job: TrainingJob, negatives: int) -> list[str]
     texts = [row.messages, *row.positive_messages, *row.negative_messages]
     if any(not message.content.strip() for messages in texts for message in messages):
         found.append("an empty text")
-    if job.requirements.scored and row.label is None:
-        found.append(f"loss {job.requirements.loss} needs a label (the score of the pair)")
+    found += _target_complaints(row, loss=loss, trainer=job.variant.trainer)
     if job.variant.task == "reranker":
         return found + _reranker_complaints(row, job=job)
     roles = [message.role for message in row.messages]
@@ -146,6 +154,48 @@ def _query_prompts(job: TrainingJob) -> tuple[str, ...]:
     """Return what queries begin with: the prompt of evaluation, unless their source has another."""
     of_base = job.base.query_prompt
     return tuple({of_base if source.prompt is None else source.prompt: None for source in job.variant.sources})
+
+
+def _target_complaints(row: TrainRow, *, loss: Loss, trainer: str) -> list[str]:
+    """Return what the loss can't read of the row's score, weight or teacher, or would ignore."""
+    found = []
+    if loss.scored and row.label is None:
+        found.append(f"loss {loss.name} needs a label (the score of the pair)")
+    if loss.scored and loss.score_range is not None and row.label is not None:
+        low, high = loss.score_range
+        if not low <= row.label <= high:
+            found.append(
+                f"the score {row.label:g} is outside {low:g} to {high:g}, which a cosine similarity can't reach under "
+                f"loss {loss.name}: scale the scores, or choose a loss of their order such as cosent"
+            )
+    if row.weight != 1 and not loss.weighted:
+        found.append(
+            f"the weight {row.weight:g}, which loss {loss.name} of the {trainer} trainer ignores: remove the weights, "
+            'or set loss = "weighted_mse" and trainer = "sentence_transformers"'
+        )
+    if not loss.taught:
+        return found
+    count = 1 + len(row.negative_messages)
+    if row.teacher is None:
+        found.append(f"loss {loss.name} needs teacher (scores by a teacher of the positive and of each negative)")
+    elif len(row.teacher) != count:
+        found.append(f"expected {count} scores in teacher (positive and negatives), found {len(row.teacher)}")
+    elif count < 2:
+        found.append(f"loss {loss.name} compares documents of a row, so it needs a negative: choose a miner")
+    return found
+
+
+def _refuse_dev_targets(job: TrainingJob, loss: Loss) -> None:
+    """Refuse dev examples whose loss can't be computed."""
+    if job.dev_file is None:
+        return
+    problems = [
+        f"{job.dev_file}:{number}: {complaint}"
+        for number, row in enumerate(read_rows(job.dev_file), start=1)
+        for complaint in _target_complaints(row, loss=loss, trainer=job.variant.trainer)
+    ]
+    if problems:
+        raise BadLines(problems[:_SHOWN], advice=f"{_ADVICE} Or set training.dev_evaluations = 0.")
 
 
 def _reranker_complaints(row: TrainRow, *, job: TrainingJob) -> list[str]:

@@ -117,6 +117,7 @@ def curves(history: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
                 loss=_number(row, "loss"),
                 learning_rate=_number(row, "learning_rate"),
                 gradient_norm=_number(row, "grad_norm"),
+                accuracy=_number(row, "accuracy"),
             )
         if "eval_loss" in row:
             point = point._replace(dev_loss=_number(row, "eval_loss"), margin=_number(row, "eval_margin"))
@@ -165,7 +166,8 @@ def _step(row: Mapping[str, Any]) -> Step | None:
     if "loss" not in row or "global_step/max_steps" not in row:
         return None
     done, _, total = str(row["global_step/max_steps"]).partition("/")
-    return Step(int(done), int(total), float(row["loss"]), _seconds(str(row.get("remaining_time", ""))))
+    seconds = _seconds(str(row.get("remaining_time", "")))
+    return Step(int(done), int(total), float(row["loss"]), seconds, _number(row, "accuracy"))
 
 
 def _gpu_memory_mib(text: str) -> float:

@@ -36,12 +36,38 @@ def _cosent(model: SentenceTransformer, work: Work) -> Any:
     return losses.CoSENTLoss(model, scale=1.0 / work.variant.training.temperature)
 
 
-def _cached_ranking(model: SentenceTransformer, work: Work) -> Any:
-    from sentence_transformers.sentence_transformer import losses
+def _weighted_mse(model: SentenceTransformer, work: Work) -> Any:
+    del work
+    from tcmbench.trainers._sentence_transformers.targets import WeightedMSE
 
-    return losses.CachedMultipleNegativesRankingLoss(
-        model, scale=1.0 / work.variant.training.temperature, **_mini_batches(work)
+    return WeightedMSE(model)
+
+
+def _margin_mse(model: SentenceTransformer, work: Work) -> Any:
+    from tcmbench.trainers._sentence_transformers.targets import MarginMSE
+
+    options = Options.model_validate(work.variant.training.options)
+    return MarginMSE(model, teacher_temperature=options.teacher_temperature)
+
+
+def _distill_kl(model: SentenceTransformer, work: Work) -> Any:
+    from sentence_transformers.sentence_transformer import losses
+    from sentence_transformers.util import pairwise_cos_sim
+
+    def logits(queries: Any, documents: Any) -> Any:
+        return pairwise_cos_sim(queries, documents) / work.variant.training.temperature
+
+    # The student's temperature is in the logits: sentence-transformers would multiply the loss by its square.
+    options = Options.model_validate(work.variant.training.options)
+    return losses.DistillKLDivLoss(
+        model, similarity_fct=logits, student_temperature=1.0, teacher_temperature=options.teacher_temperature
     )
+
+
+def _cached_ranking(model: SentenceTransformer, work: Work) -> Any:
+    from tcmbench.trainers._sentence_transformers.info_nce import CachedInfoNCE
+
+    return CachedInfoNCE(model, work.variant.training, **_mini_batches(work))
 
 
 def _cached_gist(model: SentenceTransformer, work: Work) -> Any:
@@ -75,15 +101,14 @@ def _guide(model: SentenceTransformer, work: Work) -> SentenceTransformer:
 
 
 def _ranking(model: SentenceTransformer, work: Work) -> Any:
-    from sentence_transformers.sentence_transformer import losses
-
-    scale = 1.0 / work.variant.training.temperature
     tokens = Options.model_validate(work.variant.training.options).mini_batch_tokens
     if tokens is not None:
-        from tcmbench.trainers._sentence_transformers.parts import RankingInParts
+        from tcmbench.trainers._sentence_transformers.parts import InfoNCEInParts
 
-        return RankingInParts(model, scale=scale, tokens=tokens)
-    return losses.MultipleNegativesRankingLoss(model, scale=scale)
+        return InfoNCEInParts(model, work.variant.training, tokens=tokens)
+    from tcmbench.trainers._sentence_transformers.info_nce import InfoNCE
+
+    return InfoNCE(model, work.variant.training)
 
 
 _BY_TOKENS = ("mini_batch_tokens",)
@@ -92,16 +117,26 @@ _CACHED = ("mini_batch_size", "mini_batch_tokens")
 
 LOSSES = (
     SentenceTransformersLoss(
-        "infonce", in_batch="always", matryoshka="optional", in_parts_of=_BY_TOKENS, make=_ranking
+        "infonce", in_batch="always", matryoshka="optional", contrasts=True, in_parts_of=_BY_TOKENS, make=_ranking
     ),
-    SentenceTransformersLoss("mnrl", in_batch="always", matryoshka="optional", in_parts_of=_BY_TOKENS, make=_ranking),
     SentenceTransformersLoss(
-        "cached_mnrl", in_batch="always", trains_static=False, in_parts_of=_CACHED, make=_cached_ranking
+        "mnrl", in_batch="always", matryoshka="optional", contrasts=True, in_parts_of=_BY_TOKENS, make=_ranking
     ),
-    SentenceTransformersLoss("gist", in_batch="always", trains_static=False, make=_gist),
     SentenceTransformersLoss(
-        "cached_gist", in_batch="always", trains_static=False, in_parts_of=_CACHED, make=_cached_gist
+        "cached_mnrl", in_batch="always", matryoshka="optional", contrasts=True, trains_static=False,
+        in_parts_of=_CACHED, make=_cached_ranking,
     ),
-    SentenceTransformersLoss("matryoshka", in_batch="always", matryoshka="always", make=_ranking),
-    SentenceTransformersLoss("cosent", scored=True, may_be_zero=True, make=_cosent),
-)
+    SentenceTransformersLoss("gist", in_batch="always", matryoshka="optional", trains_static=False, make=_gist),
+    SentenceTransformersLoss(
+        "cached_gist", in_batch="always", matryoshka="optional", trains_static=False, in_parts_of=_CACHED,
+        make=_cached_gist,
+    ),
+    SentenceTransformersLoss("matryoshka", in_batch="always", matryoshka="always", contrasts=True, make=_ranking),
+    SentenceTransformersLoss("cosent", scored=True, matryoshka="optional", may_be_zero=True, make=_cosent),
+    SentenceTransformersLoss(
+        "weighted_mse", scored=True, matryoshka="optional", weighted=True, score_range=(-1.0, 1.0),
+        make=_weighted_mse,
+    ),
+    SentenceTransformersLoss("margin_mse", taught=True, matryoshka="optional", make=_margin_mse),
+    SentenceTransformersLoss("distill_kl", taught=True, matryoshka="optional", make=_distill_kl),
+)  # fmt: skip

@@ -19,6 +19,10 @@ class Options(MatryoshkaOptions):
     """Most tokens that a loss encodes at a time, without padding for cached losses, which take it in place of
     `mini_batch_size`. Texts of similar length are encoded together, which saves padding and doesn't change the loss."""
 
+    teacher_temperature: float = Field(default=1.0, gt=0)
+    """Scores of a teacher are divided by it: 1 suits logits under `distill_kl`, and cosine similarities under
+    `margin_mse`."""
+
     def arguments(self) -> dict[str, Any]:
         """Return the fields of `SentenceTransformerTrainingArguments` that follow from the options alone, by name."""
         return {}

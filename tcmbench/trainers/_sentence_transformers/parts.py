@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+from tcmbench.trainers._sentence_transformers.info_nce import InfoNCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,19 +14,21 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
+    from tcmbench.specs.variant import Training
 
-class RankingInParts(MultipleNegativesRankingLoss):
-    """The loss and gradients of `MultipleNegativesRankingLoss`; unlike with cached losses, a text is encoded once."""
 
-    def __init__(self, model: SentenceTransformer, *, scale: float, tokens: int) -> None:
+class InfoNCEInParts(InfoNCE):
+    """The loss and gradients of `InfoNCE`; unlike with cached losses, a text is encoded once."""
+
+    def __init__(self, model: SentenceTransformer, training: Training, *, tokens: int) -> None:
         """Prepare the loss.
 
         Args:
             model: Encodes the texts.
-            scale: Inverse of the temperature.
+            training: The recipe.
             tokens: Most tokens of a part, with its padding.
         """
-        super().__init__(model, scale=scale)
+        super().__init__(model, training)
         self._tokens = tokens
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:

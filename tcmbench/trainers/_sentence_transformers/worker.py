@@ -152,12 +152,19 @@ def _run_trainer(
         def _load_from_checkpoint(self, checkpoint_path: str) -> None:
             load_model(self.model, f"{checkpoint_path}/model.safetensors")
 
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+            """Log the share of queries whose positive is the closest of its batch too, where the loss has it."""
+            share = accuracy.take() if accuracy is not None and "loss" in logs else None
+            super().log(logs if share is None else {**logs, "accuracy": round(share, 4)}, start_time)
+
     training, run = work.variant.training, work.output / "run"
     watched: dict[str, Any] = {}
     if work.dev_file is not None:
         watched = {"eval_strategy": "steps", "eval_steps": max(1, work.steps // training.dev_evaluations)}
         watched["per_device_eval_batch_size"] = training.batch_size
-    kept = keeping(model, work, _loss(model, work))
+    loss = loss_of(work.variant, LOSSES).make(model, work)
+    accuracy = getattr(loss, "accuracy", None)
+    kept = keeping(model, work, _with_dimensions(model, work, loss))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run),
         num_train_epochs=1,
@@ -231,28 +238,28 @@ def _numbers(model: SentenceTransformer, work: Work) -> NDArray[np.float32]:
 
 
 def _dataset(work: Work, path: Path) -> Dataset:
-    """Return the rows as columns: anchor, positive, negative_1 …, or two texts and their score."""
+    """Return the rows as columns: anchor, positive, negative_1 … or two texts, and the target of the loss."""
     from datasets import Dataset
 
-    scored = loss_of(work.variant, LOSSES).scored
+    loss = loss_of(work.variant, LOSSES)
     # Documents occur in many rows: one string per document instead of one per row.
     known: dict[str, str] = {}
     columns: dict[str, list[Any]] = {}
     for row in read_rows(path):
         texts = {"anchor": row.query, "positive": row.positive}
-        if not scored:
+        if not loss.scored:
             texts |= {f"negative_{number}": text for number, text in enumerate(row.negatives, start=1)}
         for name, text in texts.items():
             columns.setdefault(name, []).append(known.setdefault(text, text))
-        if scored:
-            columns.setdefault("label", []).append(row.label)
+        if loss.scored or loss.taught:
+            target = row.teacher if loss.taught else [row.label, row.weight] if loss.weighted else row.label
+            columns.setdefault("label", []).append(target)
     return Dataset.from_dict(columns)
 
 
-def _loss(model: SentenceTransformer, work: Work) -> Any:
+def _with_dimensions(model: SentenceTransformer, work: Work, loss: Any) -> Any:
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
-    loss = loss_of(work.variant, LOSSES).make(model, work)
     dims = _options(work).matryoshka_dims
     return MatryoshkaLoss(model, loss, matryoshka_dims=list(dims)) if dims else loss
 

@@ -51,6 +51,7 @@ def command(job: TrainingJob, *, options: Options, device: str) -> list[str]:
 def environment(job: TrainingJob, *, negatives: int) -> dict[str, str]:
     """Return the variables that are set for the training, by name."""
     training = job.variant.training
+    margin = training.mask_false_negatives
     variables = {
         **process_environment(),
         "MODELSCOPE_CACHE": str(job.work_dir / "modelscope"),
@@ -61,10 +62,10 @@ def environment(job: TrainingJob, *, negatives: int) -> dict[str, str]:
         variables |= {
             "INFONCE_TEMPERATURE": repr(training.temperature),
             "INFONCE_USE_BATCH": str(training.in_batch),
-            "INFONCE_MASK_FAKE_NEGATIVE": "False",
-            "INFONCE_FAKE_NEG_MARGIN": "0.1",
-            "INFONCE_INCLUDE_QQ": "False",
-            "INFONCE_INCLUDE_DD": "False",
+            "INFONCE_MASK_FAKE_NEGATIVE": str(margin is not None),
+            "INFONCE_FAKE_NEG_MARGIN": repr(0.1 if margin is None else margin),
+            "INFONCE_INCLUDE_QQ": str(training.query_query),
+            "INFONCE_INCLUDE_DD": str(training.document_document),
         }
         if negatives:
             variables["INFONCE_HARD_NEGATIVES"] = str(negatives)

@@ -21,6 +21,12 @@ class Options(MatryoshkaOptions):
     devices: int = Field(default=1, ge=1)
     """GPUs to train on (NPROC_PER_NODE)."""
 
+    margin: float = Field(default=1.0, gt=0)
+    """Difference of logits that `margin_ranking` asks for between the positive and each negative."""
+
+    ndcg_at: int | None = Field(default=None, ge=1)
+    """k of the NDCG@k that `lambdaloss` weights pairs by: pairs below rank k don't count; None: all."""
+
     def device_count(self) -> int:
         """Return how many GPUs train in parallel."""
         return self.devices

@@ -3,7 +3,7 @@
 Loaded with `--external_plugins`. It compares ms-swift's tokens of the canary texts with those of evaluation, counts the
 examples after preprocessing, stops where the loss is zero from the first step on or isn't finite, records the checksums
 of checkpoints, and measures the margin on the dev examples. None of this affects the training. It also sets the
-dropout of the recipe.
+dropout of the recipe, and registers model types, losses and an optimiser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tcmbench.errors import ParityError, TrainingError
 from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_inputs, text_ids
 from tcmbench.trainers._runtime import checkpoints, dropout, training_log
 from tcmbench.trainers._runtime.margin import mean_margin
-from tcmbench.trainers._swift.plugin import encoder_types, guard_file
+from tcmbench.trainers._swift.plugin import encoder_types, guard_file, row_losses
 from tcmbench.trainers._swift.plugin.token_rate import TokenRate
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def check_template(template: Any, settings: Mapping[str, Any]) -> None:
 
 
 encoder_types.register()
+row_losses.register()
 callbacks_map["tcmbench_guard"] = Guard
 eval_metrics_map["tcmbench_margin"] = Margin
 optimizers_map["tcmbench_token_rate"] = TokenRate
