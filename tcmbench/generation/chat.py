@@ -6,8 +6,9 @@ question is paid for once, whichever run asks it, at whatever address the model 
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -144,14 +145,27 @@ class Chat:
         """
         distinct = list(dict.fromkeys(prompts))
         found: dict[str, ChatAnswer] = {}
+        has_ended = threading.Event()
+
+        def answer_unless_ended(prompt: str) -> tuple[ChatAnswer, bool]:
+            # An idle thread takes the next prompt before an error of this one is seen where it can cancel the rest.
+            if has_ended.is_set():
+                raise CancelledError
+            try:
+                return self._answer(prompt)
+            except BaseException:
+                has_ended.set()
+                raise
+
         pool = ThreadPoolExecutor(self._parallel)
         try:
-            for prompt, (answer, is_new) in zip(distinct, pool.map(self._answer, distinct), strict=True):
+            for prompt, (answer, is_new) in zip(distinct, pool.map(answer_unless_ended, distinct), strict=True):
                 found[prompt] = answer
                 self._count(answer, is_new=is_new)
                 if watch is not None:
                     watch(len(found), len(distinct))
         finally:
+            has_ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
         return [found[prompt] for prompt in prompts]
 
