@@ -187,9 +187,9 @@ def views(
 def _chat(
     store: Store, url: str, api_key_env: str, speed: dict[str, Any], model: str, sampling: dict[str, Any]
 ) -> Chat:
-    from tcmbench.generation.chat import Chat, ChatModel, Connection
+    from tcmbench.generation.chat import open_chat
 
-    return Chat(Connection(url=url, api_key_env=api_key_env, **speed), ChatModel(name=model, **sampling), store=store)
+    return open_chat({"url": url, "api_key_env": api_key_env, **speed}, {"name": model, **sampling}, store=store)
 
 
 def _costs(chat: Chat) -> str:

@@ -12,14 +12,14 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcmbench.errors import EvaluationError, SpecError
 from tcmbench.generation.pace import Pace
 from tcmbench.store import differences, key, read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcmbench.encoders._http import Server
     from tcmbench.store import Store
@@ -199,6 +199,20 @@ class Chat:
 
     def _stored(self, its: str) -> ChatAnswer:
         return ChatAnswer.model_validate(read_json(self._store.path(KIND, its) / _FILE))
+
+
+def open_chat(connection: Mapping[str, object], model: Mapping[str, object], *, store: Store) -> Chat:
+    """Return a chat model from the fields of its `Connection` and `ChatModel`; nothing is sent.
+
+    Raises:
+        SpecError: An invalid value; it isn't repeated, as an address may hold a password.
+        ModelAbsent: The variable that should hold the key isn't set.
+    """
+    try:
+        return Chat(Connection.model_validate(connection), ChatModel.model_validate(model), store=store)
+    except ValidationError as error:
+        complaints = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise SpecError(f"chat model: {complaints}. Correct the option of this name.") from error
 
 
 def _server(connection: Connection) -> Server:

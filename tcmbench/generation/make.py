@@ -77,12 +77,10 @@ def make(
         watch: Called with what is done, the number that is done, and of all.
 
     Raises:
-        SpecError: A server elsewhere without leave, a judge without need or the reverse, a base without vectors.
+        SpecError: A server elsewhere without leave, or a base without vectors.
         TcmbenchError: As `sources.read`, `queries.generate` and `training_file.write`.
     """
     options.require_known()
-    if (chats.judge is None) == (options.keep == "judge"):
-        raise SpecError("--keep judge and --judge-model: expected both or neither. Add the other, or leave both out.")
     for chat in (chats.generator, chats.judge):
         if chat is not None and not chats.allow_remote:
             chat.require_local(source.place)

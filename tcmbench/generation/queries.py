@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tcmbench.errors import DataError, UnknownName
+from tcmbench.errors import DataError, SpecError, UnknownName
 from tcmbench.generation import candidates, distinct, judge, retrieved
 from tcmbench.generation.marks import GENERATOR, SYNTHETIC
 from tcmbench.generation.templates import TYPES, VOICES
@@ -115,10 +115,13 @@ def generate(
 
     Raises:
         UnknownName: A type or voice that doesn't exist.
+        SpecError: A judge is missing, or isn't needed.
         ModelAbsent, EvaluationError: A server can't be reached, or doesn't answer as it should.
         DataError: No query was kept.
     """
     options.require_known()
+    if (judging is None) == (options.keep == "judge"):
+        raise SpecError("--keep judge and --judge-model: expected both or neither. Add the other, or leave both out.")
     ordered = list(
         candidates.orders(
             source.origins,
@@ -134,7 +137,7 @@ def generate(
     if options.keep == "retrieval":
         found = _retrieved(found, source, options, embedder, counts)
     found = _distinct(found, counts)
-    if options.keep == "judge" and judging is not None:
+    if judging is not None:
         found = _judged(found, source, judging, counts, watch=_watched(watch, "judgements"))
     counts["kept"] = len(found)
     if not found:
