@@ -37,6 +37,7 @@ KINDS = {
     "general_texts": "general texts of trainings",
     "general_vectors": "vectors of general texts by the base",
     "synthetic": "generated data",
+    "answers": "answers of chat models",
     "boards": "rendered leaderboards",
     "searches": "trials of searches",
     "failures": "reasons of failed work",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def vector(text: str, turn: float) -> list[float]:
@@ -28,14 +28,18 @@ class Model:
         self.url = ""
         self.turn = 0.0
         self.failures: list[int] = []
-        self.raw = b""
         """Codes answered before the next right answer."""
+        self.retry_after = ""
+        """Stated with these codes, where set."""
+        self.raw = b""
         self.answer: Any = None
         """Answered instead, where set."""
         self.listed: list[str] = ["org/m"]
         """Names of the models that it serves."""
         self.seen: list[dict[str, Any]] = []
         self.keys: Counter[str] = Counter()
+        self.chat: Callable[[str], Any] = lambda prompt: f"1. {prompt[-20:]}"
+        """Prompt → text of the answer, or all of its first choice."""
 
     def respond(self, path: str, body: dict[str, Any]) -> Any:
         """Return the answer to a request."""
@@ -44,10 +48,18 @@ class Model:
         if path.endswith("/embeddings"):
             rows = [{"index": i, "embedding": vector(text, self.turn)} for i, text in enumerate(body["input"])]
             return {"object": "list", "data": rows[::-1]}
+        if path.endswith("/chat/completions"):
+            return self._completion(body["messages"][-1]["content"])
         shared = [len(set(body["query"]) & set(text)) for text in body.get("documents", body.get("texts"))]
         if "texts" in body:
             return [{"index": i, "score": n} for i, n in enumerate(shared)][::-1]
         return {"results": [{"index": i, "relevance_score": n} for i, n in enumerate(shared)][::-1]}
+
+    def _completion(self, prompt: str) -> Any:
+        said = self.chat(prompt)
+        choice = said if isinstance(said, dict) else {"message": {"content": said}, "finish_reason": "stop"}
+        counted = {"prompt_tokens": len(prompt), "completion_tokens": len(str(said))}
+        return {"choices": [{"index": 0, **choice}], "usage": counted}
 
 
 @pytest.fixture
@@ -72,6 +84,8 @@ def server() -> Iterator[Model]:
             data = model.raw or data
             self.send_response(code)
             self.send_header("Content-Length", str(len(data)))
+            if code != 200 and model.retry_after:
+                self.send_header("Retry-After", model.retry_after)
             self.end_headers()
             self.wfile.write(data)
 

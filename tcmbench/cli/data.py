@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tcmbench.cli import group
+from tcmbench.cli import _generation, group
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, SetOption, workspace
 from tcmbench.cli.recipe import DropLeaksOption, SuiteOption
@@ -177,3 +177,7 @@ def synth(
         with synthetic_target.placed(folder) as part:
             synthetic.write_tcm_sd(part, records=records, seed=seed)
     say(f"{folder}: synthetic data, {records:,} records, seed {seed}")
+
+
+app.command()(_generation.queries)
+app.command()(_generation.views)

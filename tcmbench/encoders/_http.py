@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import ipaddress
 import json
 import logging
 import time
@@ -15,11 +16,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcmbench import redaction, strict_json
 from tcmbench.encoders._deadline import Deadline, opener
 from tcmbench.errors import EvaluationError, ModelAbsent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,24 @@ class Server:
     pause: float
     """Seconds before the second request; doubled before every further one."""
 
+    pace: Callable[[], None] | None = field(default=None, repr=False)
+    """Called before every request, repeated ones too: returns once it may be sent."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine: to `localhost` or a literal loopback address, past any proxy.
+
+        Other names are not looked up: what a name stands for can change between the look-up and the request.
+        """
+        parts = urllib.parse.urlsplit(self.url)
+        try:
+            is_loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        except ValueError:
+            return False
+        host = parts.netloc.rpartition("@")[2]
+        is_direct = parts.scheme not in urllib.request.getproxies() or bool(urllib.request.proxy_bypass(host))
+        return is_loopback and is_direct
+
     @property
     def shown(self) -> str:
         """The address without secrets."""
@@ -87,6 +109,8 @@ class Server:
         for attempt in range(self.tries):
             if attempt:
                 logger.warning("%s: %s; trying again", where, reason)
+            if self.pace is not None:
+                self.pace()
             with Deadline(self.seconds) as deadline:
                 try:
                     with opener(deadline).open(request, timeout=self.seconds) as answer:

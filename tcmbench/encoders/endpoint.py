@@ -269,18 +269,7 @@ def load(
     del model_dir, seed, device
     if not isinstance(options, Options):
         raise TypeError(f"expected {Options}, got {type(options)}")
-    key = os.environ.get(options.api_key_env, "") if options.api_key_env else ""
-    if options.api_key_env and not key:
-        raise ModelAbsent(
-            f"base {base.name}: the key of {redaction.address(options.url)} is expected in ${options.api_key_env}, not "
-            "set here"
-        )
-    if re.search(r"[^\x21-\x7e]", key):
-        raise ModelAbsent(
-            f"base {base.name}: expected a key of printable ASCII characters in ${options.api_key_env}, got a space, a "
-            "line break or another character. Set it again."
-        )
-    server = server_of(options, key=key)
+    server = server_of(options, key=key_of(options, where=f"base {base.name}"))
     if base.kind == "embedding":
         return Endpoint(server, base=base, options=options, meta=meta)
     if base.instruction:
@@ -289,6 +278,25 @@ def load(
             "`body` in the way your server takes it, and leave `instruction` out."
         )
     return EndpointReranker(server, options=options, meta=meta)
+
+
+def key_of(options: Options, *, where: str) -> str:
+    """Return the key in the environment variable that options name; "" where they name none.
+
+    Raises:
+        ModelAbsent: The variable isn't set, or its value can't be sent; the message doesn't contain it.
+    """
+    key = os.environ.get(options.api_key_env, "") if options.api_key_env else ""
+    if options.api_key_env and not key:
+        raise ModelAbsent(
+            f"{where}: the key of {redaction.address(options.url)} is expected in ${options.api_key_env}, not set here"
+        )
+    if re.search(r"[^\x21-\x7e]", key):
+        raise ModelAbsent(
+            f"{where}: expected a key of printable ASCII characters in ${options.api_key_env}, got a space, a line "
+            "break or another character. Set it again."
+        )
+    return key
 
 
 def server_of(options: Options, *, key: str = "") -> Server:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcmbench import models
 from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-    from tcmbench.miners import MiningContext, TextKind
-    from tcmbench.records.model import Model
+    from tcmbench.miners import MiningContext
     from tcmbench.trainsets import Context
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
@@ -76,9 +67,10 @@ def _empty_pair(recipe: Recipe) -> str:
 
 def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
     from tcmbench import miners
+    from tcmbench.models import base_model
+    from tcmbench.models.embedder import BaseEmbedder
 
-    def embedder(name: str) -> _Embedder:
-        from tcmbench.models import base_model
+    def embedder(name: str) -> BaseEmbedder:
 
         model = base_model(workspace, name or recipe.base.name)
         if "vectors" not in model.base.abilities:
@@ -86,33 +78,6 @@ def _mining(workspace: Workspace, recipe: Recipe) -> MiningContext:
                 f"variant {recipe.variant.name}: negatives can't be mined with {model.name}, which has no vectors "
                 'that hold for all texts. Name an embedding base in the miner\'s options (model = "…").'
             )
-        return _Embedder(model, workspace.cache)
+        return BaseEmbedder(model, workspace.cache)
 
     return miners.MiningContext(embedder=embedder)
-
-
-class _Embedder:
-    """A base as a miner uses it; loaded when first used, with the embedding cache of evaluation."""
-
-    def __init__(self, model: Model, cache: Path) -> None:
-        self._model = model
-        self._cache = cache
-        self._encoder: CachedEncoder | None = None
-
-    @property
-    def revision(self) -> str:
-        """Hash of everything that the vectors depend on."""
-        return self._model.revision
-
-    def embed(self, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:
-        """Return one vector per text, with the prompt of the kind applied."""
-        from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-
-        if self._encoder is None:
-            loaded = models.load(self._model, cache=self._cache)
-            if not isinstance(loaded, CachedEncoder):
-                raise TypeError(f"expected {CachedEncoder}, got {type(loaded)}")
-            self._encoder = loaded
-        base = self._model.base
-        prompt = base.query_prompt if kind == "query" else base.document_prompt
-        return self._encoder.encode_list([prompt + text for text in texts])

@@ -26,6 +26,8 @@ COMMANDS = {
     "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
     "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
+    "data queries": ["x", "--url", "http://localhost/v1", "--model", "m"],
+    "data views": ["x", "--url", "http://localhost/v1", "--model", "m", "--kind", "keywords", "--output", "y"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
     "power": ["demo"], "run": ["demo"], "search": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
 }  # fmt: skip
