@@ -29,7 +29,7 @@ from tcmbench.errors import SpecError, UnknownName
 from tcmbench.store import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
 
     from tcmbench.store import Json
@@ -98,7 +98,11 @@ class Plugin:
         secrets, as another key for the same server changes nothing.
         """
         refine = getattr(self.module, "identity", differences)
-        parts: dict[str, Json] = {"uses": _uses(self.module), "options": redaction.identity(dict(refine(self.options)))}
+        used = self.module.uses(self.options) if hasattr(self.module, "uses") else None
+        parts: dict[str, Json] = {
+            "uses": _uses(self.module, used),
+            "options": redaction.identity(dict(refine(self.options))),
+        }
         return {"name": self.name, "revision": self.revision, **{name: part for name, part in parts.items() if part}}
 
 
@@ -160,10 +164,10 @@ def of_other_packages(kind: Kind) -> list[Plugin]:
     return [use(kind, name) for name in names(kind) if name not in _own(kind)]
 
 
-def _uses(module: ModuleType) -> dict[str, Json]:
-    """Return the revisions of all plug-ins that a module uses, directly or through another."""
+def _uses(module: ModuleType, used: Iterable[tuple[Kind, str]] | None = None) -> dict[str, Json]:
+    """Return the revisions of the plug-ins in `used`, by default all that a module uses, and of those that they use."""
     revisions: dict[str, Json] = {}
-    for kind, name in getattr(module, "USES", ()):
+    for kind, name in getattr(module, "USES", ()) if used is None else used:
         used = load(kind, name, where=f"USES of {module.__name__}")
         revisions[f"{kind}/{name}"] = Plugin(kind, name, used, PluginOptions()).revision
         revisions |= _uses(used)

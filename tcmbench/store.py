@@ -77,6 +77,34 @@ def is_free(folder: Path) -> bool:
         raise StoreError(f"{folder}: expected a readable folder, but: {error.strerror}. Choose another.") from error
 
 
+@contextlib.contextmanager
+def placed(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside one; on success it, or its content where the folder has some, is moved there.
+
+    So a command that is killed, or lacks space, leaves nothing that blocks another.
+
+    Raises:
+        StorageError: The folder isn't writable.
+    """
+    folder = folder.absolute()
+    with disk.writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+        try:
+            part.chmod(0o755)
+            yield part
+            if is_free(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    folder.rmdir()
+                part.rename(folder)
+                return
+            for generated in sorted(part.iterdir()):
+                shutil.rmtree(folder / generated.name, ignore_errors=True)
+                generated.replace(folder / generated.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
 _DESCRIPTORS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 
 

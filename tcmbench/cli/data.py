@@ -1,9 +1,9 @@
-"""`tcmbench data`: get, validate, convert, generate and build data."""
+"""`tcmbench data`: get, validate, convert, split, generate and build data."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.data_set import DataSet
     from tcmbench.workspace import Workspace
 
-app = group("Get, validate, convert, generate and build data.")
+app = group("Get, validate, convert, split, generate and build data.")
 
 
 @app.command()
@@ -156,6 +156,32 @@ def convert(
 
 
 @app.command()
+def split(
+    source: Annotated[Path, typer.Argument(help="File of rows, BEIR folder or TCM-SD folder.")],
+    target: Annotated[Path, typer.Argument(help="New or empty folder.")],
+    shares: Annotated[str, typer.Option(help="Shares of train, dev and test; 0 for none.")] = "60/20/20",
+    by: Annotated[Literal["query", "group"], typer.Option(help="What stays together.")] = "query",
+    seed: Annotated[int, typer.Option(help="Another seed gives other splits.")] = 0,
+    group_column: Annotated[str, typer.Option(help="Column of groups, with --by group; default: the patient.")] = "",
+    query_column: Annotated[str, typer.Option(help="Column of queries in a file, where it isn't a common one.")] = "",
+    splits: Annotated[
+        list[str] | None, typer.Option("--split", help="Split of a folder to split again; several are put together.")
+    ] = None,
+) -> None:
+    """Split data into train, dev and test, with all rows of a query or of a group in one of them."""
+    from tcmbench.data.splitting.sources import SplitColumns
+    from tcmbench.data.splitting.split import shares_of
+    from tcmbench.data.splitting.split import split as split_data
+    from tcmbench.errors import SpecError
+
+    if group_column and by != "group":
+        raise SpecError(f"--group-column {group_column}: expected with --by group only. Add it, or leave this out.")
+    named = SplitColumns(by=by, query=query_column, group=group_column)
+    done = split_data(source, target, shares=shares_of(shares), named=named, seed=seed, splits=splits or ())
+    say("\n".join([f"{target}: by {by}, seed {seed}", *done.lines()]))
+
+
+@app.command()
 def synth(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     records: Annotated[int, typer.Option(min=10, help="Clinical records, all splits together.")] = 2000,
@@ -167,14 +193,15 @@ def synth(
     The data is for tests and demos and has no medical meaning. Only files that this command wrote are replaced.
     """
     from tcmbench.data import synthetic, synthetic_target
+    from tcmbench.store import placed
 
     if general:
         synthetic_target.require_own_root(folder)
-        with synthetic_target.placed(folder) as part:
+        with placed(folder) as part:
             synthetic.write_data_root(part, records=records, seed=seed)
     else:
         synthetic_target.require_own(folder)
-        with synthetic_target.placed(folder) as part:
+        with placed(folder) as part:
             synthetic.write_tcm_sd(part, records=records, seed=seed)
     say(f"{folder}: synthetic data, {records:,} records, seed {seed}")
 

@@ -5,21 +5,18 @@ It is outside of `synthetic`, whose files are part of the key of the demo's data
 
 from __future__ import annotations
 
-import contextlib
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcmbench import disk
 from tcmbench.checksums import file_sha256
 from tcmbench.data import synthetic
 from tcmbench.errors import DataError
 from tcmbench.store import is_free
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _MADE_FROM = re.compile(r"`tcmbench data synth` \((?:records (\d+), )?seed (-?\d+)\)")
 
@@ -41,30 +38,6 @@ def require_own_root(root: Path) -> None:
     """
     require_own(root / "tcm-synth")
     _require(root / "general-synth", lambda fresh, _, seed: synthetic.write_general(fresh, seed=seed))
-
-
-@contextlib.contextmanager
-def placed(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside one; on success its content is moved into place.
-
-    So a command that is killed, or lacks space, leaves nothing that blocks another.
-
-    Raises:
-        StorageError: The folder isn't writable.
-    """
-    folder = folder.absolute()
-    with disk.writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
-        try:
-            part.chmod(0o755)
-            yield part
-            folder.mkdir(exist_ok=True)
-            for generated in sorted(part.iterdir()):
-                shutil.rmtree(folder / generated.name, ignore_errors=True)
-                generated.replace(folder / generated.name)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
 
 def _require(folder: Path, write: Callable[[Path, int, int], None]) -> None:

@@ -78,7 +78,14 @@ class Training(_VariantPart):
     cosine similarity are no negatives; None: no mask."""
 
     max_length: int = Field(default=256, ge=16, le=1_000_000)
-    """Longest text in tokens; longer ones are truncated when the training set is built."""
+    """Longest text in tokens, or for a reranker the longest pair; longer ones are truncated when the training set is
+    built."""
+
+    query_max_length: int | None = Field(default=None, ge=16, le=1_000_000)
+    """Longest query in tokens; None: `max_length`. A reranker's pair stays within `max_length` in any case."""
+
+    document_max_length: int | None = Field(default=None, ge=16, le=1_000_000)
+    """Longest document in tokens, as `query_max_length`."""
 
     loss: str | None = None
     """One of the trainer's losses (`LOSSES` in its file); None: its first for the task, such as InfoNCE."""
@@ -91,6 +98,9 @@ class Training(_VariantPart):
 
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
     """Dropout before the adapters."""
+
+    quantization_bits: Literal[4, 8] = 4
+    """Bits per frozen weight with tuner qlora."""
 
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout of the network's layers and attention; None: as its config.json says (BERT: 0.1, Qwen3: 0). Without any,
@@ -124,6 +134,21 @@ class Training(_VariantPart):
         if moved:
             raise ValueError(f"{', '.join(moved)}: options of the trainer, which belong under [training.options]")
         return given
+
+    @property
+    def longest_query(self) -> int:
+        """Most tokens of a query."""
+        return self.max_length if self.query_max_length is None else self.query_max_length
+
+    @property
+    def longest_document(self) -> int:
+        """Most tokens of a document."""
+        return self.max_length if self.document_max_length is None else self.document_max_length
+
+    @property
+    def longest_text(self) -> int:
+        """Most tokens of any text that is encoded by itself: where an embedding model cuts."""
+        return max(self.longest_query, self.longest_document)
 
 
 class Variant(Spec):
@@ -165,7 +190,7 @@ class Variant(Spec):
     share a text (sentence-transformers' own sampler, which draws the batches itself)."""
 
     tuner: Tuner = "full"
-    """What is trained: all weights, or adapters on float or on 4-bit weights."""
+    """What is trained: all weights, or adapters on float weights or on weights of 4 or 8 bits."""
 
     trainer: str = "swift"
     """Plug-in of `tcmbench/trainers`: swift, sentence_transformers, or one of another package."""
@@ -236,6 +261,27 @@ class Variant(Spec):
     def _adapters_leave_token_vectors(self) -> Variant:
         if self.training.token_learning_rate is not None and self.tuner != "full":
             raise ValueError(f"token_learning_rate needs tuner 'full': {self.tuner!r} doesn't tune the token vectors")
+        return self
+
+    @property
+    def longest_input(self) -> int:
+        """Most tokens of one input of the model: of a text, or of a reranker's pair."""
+        return self.training.max_length if self.task == "reranker" else self.training.longest_text
+
+    @model_validator(mode="after")
+    def _parts_are_no_longer_than_the_pair(self) -> Variant:
+        training = self.training
+        if self.task == "reranker" and training.longest_text > training.max_length:
+            raise ValueError(
+                f"query_max_length and document_max_length of a reranker bound the parts of a pair, which has at most "
+                f"max_length = {training.max_length} tokens; got {training.longest_text}. Raise max_length"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bits_are_those_of_qlora(self) -> Variant:
+        if self.training.quantization_bits != 4 and self.tuner != "qlora":  # 4, the default, stands in any written job
+            raise ValueError(f"quantization_bits needs tuner 'qlora': {self.tuner!r} doesn't quantise weights")
         return self
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from tcmbench.trainers._runtime import (
 from tcmbench.trainers._runtime.environment import scrub
 from tcmbench.trainers._runtime.job_file import WorkResult, work_of, worker_command
 from tcmbench.trainers._runtime.packages import missing
-from tcmbench.trainers._swift import command, four_bits, model_types
+from tcmbench.trainers._swift import command, model_types, quantisation
 from tcmbench.trainers._swift.losses import LOSSES
 from tcmbench.trainers._swift.options import Options
 from tcmbench.trainers._swift.plugin import guard_file
@@ -78,7 +78,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
     _refuse_flash_attention(job, options)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
     weights.refuse_absent(job)
-    four_bits.refuse_unpackable(job)
+    quantisation.refuse_unpackable(job)
     gpus.refuse_too_few(job)
 
 

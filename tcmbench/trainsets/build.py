@@ -37,6 +37,9 @@ KIND = "trainsets"
 STAGE = "trainset 5"
 """Raised whenever the same recipe gives another file, or a default in `recipe` changes."""
 
+_OF_TRAINING = ("epochs", "max_length", "query_max_length", "document_max_length", "dev_samples")
+"""Fields of `training` that the training set depends on."""
+
 _TRAIN, _DEV = "train", "dev"
 _WATCHED = 256
 """Dev examples that a training is watched by, at most: it is at several of its steps, and all 5,486 dev records of
@@ -116,7 +119,7 @@ def recipe(variant: Variant, base: Base, data: str, *, seed: int, context: Conte
         "miner_model": _model_revision(miner.options, context),
         "augmentation": None if augmentation is None else augmentation.identity(),
         "variant": differences(variant, include={"task", "max_samples", "split_negatives"}),
-        "training": differences(training, include={"epochs", "max_length", "dev_samples"}),
+        "training": differences(training, include={*_OF_TRAINING}),
         "base": differences(base, include=prompts),
         "scored": requirements.scored,
         "label_unique": variant.batch_rule == "label_unique" and requirements.in_batch,

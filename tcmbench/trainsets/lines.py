@@ -102,6 +102,7 @@ class _Replacer:
             corpus_of(pairs.knowledge, label_map, forms=pairs.forms),
             exclude_merged_labels=True,
         )
+        self._documents = len(pairs.knowledge)
         # Only documents that are in the set have texts.
         self._pool = np.array(used_documents(pairs))
         self._texts = texts
@@ -110,8 +111,9 @@ class _Replacer:
 
     def replace(self, records: IntArray, negatives: IntArray, view: IntArray) -> IntArray:
         """Return the negatives (lines × negatives) of the lines of one block, each line in its view."""
-        groups = self._forbidden.groups[records.tolist()]
-        banned: npt.NDArray[np.bool_] = np.logical_or.reduce(self._forbidden.banned[groups], axis=0)
+        banned = np.zeros(self._documents, dtype=np.bool_)
+        for record in set(records.tolist()):
+            banned[[*self._forbidden.banned_of(record)]] = True
         hits = banned[negatives]
         if not hits.any():
             return negatives

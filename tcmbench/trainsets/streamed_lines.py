@@ -16,7 +16,7 @@ from tcmbench.trainsets.rows import RowOrigin, origins_writer
 from tcmbench.trainsets.statistics import Statistics
 from tcmbench.trainsets.streamed_order import RowLabels, label_unique_pass, passes_of
 from tcmbench.trainsets.text_keys import written
-from tcmbench.trainsets.texts import room_of
+from tcmbench.trainsets.texts import rooms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class StreamWriter:
         self._is_unique = variant.batch_rule == "label_unique" and context.requirements.in_batch
         self._negatives = 0 if variant.negatives.miner == "none" else int(variant.negatives.options.get("count", 8))
         self._labels = RowLabels(spool) if self._is_unique or self._negatives else None
-        self._limit = room_of(variant, base, context.tokenizer)
+        self._rooms = rooms_of(variant, base, context.tokenizer)
         self._lengths = {name: Tally() for name in ("query", "positive", "negative")}
         self._filled = 0
         self._random = np.random.default_rng((seed, 1))
@@ -133,10 +133,12 @@ class StreamWriter:
         )
 
     def _lines(self, rows: Sequence[SpooledRow]) -> bytes:
-        queries = self._cut("query", [self._base.query_prompt + row.query for row in rows])
-        positives = self._cut("positive", [self._base.document_prompt + row.positive for row in rows])
+        queries = self._cut("query", self._rooms.query, [self._base.query_prompt + row.query for row in rows])
+        positives = self._cut(
+            "positive", self._rooms.document, [self._base.document_prompt + row.positive for row in rows]
+        )
         flat = [self._base.document_prompt + text for row in rows for text in row.negatives]
-        negatives = iter(self._cut("negative", flat) if flat else [])
+        negatives = iter(self._cut("negative", self._rooms.document, flat) if flat else [])
         lines = []
         for row, query, positive in zip(rows, queries, positives, strict=True):
             line: dict[str, Any] = {"messages": [_message(query)], "positive_messages": [[_message(positive)]]}
@@ -149,12 +151,12 @@ class StreamWriter:
             lines.append(json.dumps(line, ensure_ascii=False) + "\n")
         return "".join(lines).encode()
 
-    def _cut(self, name: str, texts: list[str]) -> list[str]:
-        """Return texts of at most the limit in tokens, and count their lengths."""
+    def _cut(self, name: str, limit: int, texts: list[str]) -> list[str]:
+        """Return texts of at most `limit` tokens, and count their lengths."""
         lengths = self._context.tokenizer.lengths(texts)
-        self._lengths[name].add(np.array(lengths), self._limit)
+        self._lengths[name].add(np.array(lengths), limit)
         return [
-            text if length <= self._limit else self._context.tokenizer.cut(text, self._limit)
+            text if length <= limit else self._context.tokenizer.cut(text, limit)
             for text, length in zip(texts, lengths, strict=True)
         ]
 

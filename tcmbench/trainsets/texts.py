@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import SpecError
 from tcmbench.trainsets.pairs import augmentation_of
@@ -100,7 +100,8 @@ def make_texts(
     """Return the texts of a training set.
 
     A text is cut together with its prompt, as in evaluation. A reranker reads query and document together: the query
-    may use what its longest document leaves, at least half; documents get the rest.
+    may use what its longest document leaves, at least half; documents get the rest. Both also keep to their own
+    maximum.
 
     Raises:
         UnknownName: There is no such augmentation.
@@ -118,16 +119,18 @@ def make_texts(
                 documents.append(base.document_prompt + text)
     of_queries = Cutter([base.query_prompt + record.query() for record in pairs.records], tokenizer)
     of_documents = Cutter(documents, tokenizer)
-    room = room_of(variant, base, tokenizer)
-    query_limits = document_limits = (room,) * len(pairs.records)
+    room = rooms_of(variant, base, tokenizer)
+    query_limits: tuple[int, ...] = (room.query,) * len(pairs.records)
+    document_limits: tuple[int, ...] = (room.document,) * len(pairs.records)
     if variant.task == "reranker":
         longest = [0] * len(pairs.records)
         for pair in pairs.pairs:
             document = max(of_documents.lengths[places[d, PLAIN]] for d in (pair.positive, *pair.negatives))
-            longest[pair.record] = max(longest[pair.record], document)
-        query_limits = tuple(max(room // 2, room - length) for length in longest)
+            longest[pair.record] = max(longest[pair.record], min(document, room.document))
+        query_limits = tuple(min(room.query, max(room.pair // 2, room.pair - length)) for length in longest)
         document_limits = tuple(
-            room - min(limit, length) for limit, length in zip(query_limits, of_queries.lengths, strict=True)
+            min(room.document, room.pair - min(limit, length))
+            for limit, length in zip(query_limits, of_queries.lengths, strict=True)
         )
     count = len(next(iter(views.values()))[1]) if views else 0
     return Texts(of_queries, of_documents, query_limits, document_limits, places, count)
@@ -163,20 +166,40 @@ def _refuse_no_views(
         )
 
 
-def room_of(variant: Variant, base: Base, tokenizer: Tokenizer) -> int:
-    """Return the most tokens of a text, or of query and document together for a reranker.
+class Rooms(NamedTuple):
+    """Most tokens of text, prompts included and without those of the template."""
+
+    query: int
+    document: int
+
+    pair: int
+    """Of query and document together; only for a reranker."""
+
+
+def rooms_of(variant: Variant, base: Base, tokenizer: Tokenizer) -> Rooms:
+    """Return the most tokens of each part.
 
     Raises:
-        SpecError: The prompts leave no room for text.
+        SpecError: One leaves no room for text beside its prompt.
     """
     query, document, instruction = tokenizer.lengths([base.query_prompt, base.document_prompt, base.instruction])
-    is_pair = variant.task == "reranker"
-    room = variant.training.max_length - tokenizer.reserved - (instruction if is_pair else 0)
-    least = max(query, document) + _FEWEST_TOKENS
-    if room < least * (2 if is_pair else 1):
+    training = variant.training
+    if variant.task == "reranker":
+        pair = training.max_length - tokenizer.reserved - instruction
+        _refuse_no_room(variant, "max_length", pair, prompt=max(query, document), parts=2)
+        rooms = Rooms(min(training.longest_query, pair), min(training.longest_document, pair), pair)
+    else:
+        rooms = Rooms(training.longest_query - tokenizer.reserved, training.longest_document - tokenizer.reserved, 0)
+    for part, room, prompt in (("query", rooms.query, query), ("document", rooms.document, document)):
+        field = f"{part}_max_length"
+        _refuse_no_room(variant, field if getattr(training, field) else "max_length", room, prompt=prompt)
+    return rooms
+
+
+def _refuse_no_room(variant: Variant, field: str, room: int, *, prompt: int, parts: int = 1) -> None:
+    if room < (prompt + _FEWEST_TOKENS) * parts:
         raise SpecError(
-            f"variant {variant.name}: training.max_length {variant.training.max_length} leaves {room} tokens, "
-            f"expected at least {_FEWEST_TOKENS} in addition to a prompt of {max(query, document)}"
-            f"{' for each of query and document' if is_pair else ''}. Raise max_length."
+            f"variant {variant.name}: training.{field} {getattr(variant.training, field)} leaves {room} tokens, "
+            f"expected at least {_FEWEST_TOKENS} in addition to a prompt of {prompt}"
+            f"{' for each of query and document' if parts > 1 else ''}. Raise {field}."
         )
-    return room

@@ -96,7 +96,7 @@ def vectors(workspace: Workspace, of: GeneralTexts, base: Base, base_dir: Path, 
 
     store = workspace.store
     # A static base has no longest text.
-    longest = None if base.architecture == "static" else training.max_length
+    longest = None if base.architecture == "static" else training.longest_text
     name = key(_VECTORS_STAGE, {
         "texts": of.key,
         "weights": weights_hash(base_dir),
@@ -106,7 +106,7 @@ def vectors(workspace: Workspace, of: GeneralTexts, base: Base, base_dir: Path, 
     texts = general.read(of.path, base, training.keep).texts
     with store.lock(VECTORS, name):
         if not store.has(VECTORS, name):
-            computed = general.base_vectors(base_dir, base, texts, max_length=training.max_length)
+            computed = general.base_vectors(base_dir, base, texts, max_length=training.longest_text)
             with store.build(VECTORS, name) as part:
                 general.write_vectors(part / _VECTORS_FILE, computed)
     return store.path(VECTORS, name) / _VECTORS_FILE

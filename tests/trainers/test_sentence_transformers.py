@@ -74,6 +74,18 @@ def test_batches_are_those_of_the_file(tmp_path: Path, embedding_base: Base, emb
     assert result.curves[0].loss == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
 
 
+@pytest.mark.parametrize("longest", [16, 128])
+def test_the_trainer_cuts_at_the_longest_of_all_texts(
+    tmp_path: Path, embedding_base: Base, embedding_dir: Path, longest: int
+) -> None:
+    """The training set has cut already; a lower limit of the model would cut documents again."""
+    training = {"max_length": 16, "query_max_length": 16, "document_max_length": longest}
+    result = train_here(worker_job(tmp_path, embedding_base, embedding_dir, training=training))
+    queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
+    whole = pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
+    assert (result.curves[0].loss == whole) == (longest == 128)
+
+
 @pytest.mark.parametrize("loss", ["cached_mnrl", "infonce"])
 def test_a_batch_in_parts_has_the_same_loss(
     tmp_path: Path, embedding_base: Base, embedding_dir: Path, loss: str

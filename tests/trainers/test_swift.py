@@ -176,20 +176,29 @@ def test_rerankers_agree_every_way(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("tuner", "loss", "width"),
-    [("full", "cosine_similarity", 32), ("full", "online_contrastive", 32), ("qlora", "matryoshka", 64)],
+    [
+        ("full", "cosine_similarity", 32),
+        ("full", "online_contrastive", 32),
+        ("qlora", "matryoshka", 64),
+        ("qlora", "infonce", 32),
+    ],
 )
 def test_other_tuners_and_losses_agree_every_way(
     tmp_path: Path, embedding_base: Base, tuner: str, loss: str, width: int
 ) -> None:
-    """All weights, and adapters on 4-bit weights merged into float ones, pass the same checks."""
+    """All weights, and adapters on weights of 4 and 8 bits merged into float ones, pass the same checks."""
     write_embedding(tmp_path / "base", width=width)
     rows = embedding_rows(25, negatives=0)
-    if loss != "matryoshka":
+    if tuner == "full":
         rows = [{**row, "label": float(i % 2)} for i, row in enumerate(rows)]
     file = write_rows(tmp_path / "train.jsonl", rows)
     job = make_job(
         tmp_path, base=embedding_base, base_dir=tmp_path / "base", train_file=file, rows=25, tuner=tuner,
-        training={"loss": loss, "options": {"matryoshka_dims": [32, 16]} if loss == "matryoshka" else {}},
+        training={
+            "loss": loss,
+            "options": {"matryoshka_dims": [32, 16]} if loss == "matryoshka" else {},
+            "quantization_bits": 8 if tuner == "qlora" and loss == "infonce" else 4,
+        },
     )  # fmt: skip
     outcome = train(job)
     assert ("quantised=evaluation" in outcome.parity) == (tuner == "qlora")

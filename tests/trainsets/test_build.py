@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from tcmbench.errors import DataError, SpecError, StoreError, UnknownName
 from tcmbench.specs.source import NegativesSpec
@@ -133,6 +134,7 @@ def test_same_recipe_is_built_once_and_the_same_everywhere(
         {"training": {"batch_size": 5}},
         {"training": {"batch_size": 4, "epochs": 2}},
         {"training": {"batch_size": 4, "max_length": 32}},
+        {"training": {"batch_size": 4, "query_max_length": 32}},
     ],
 )
 def test_every_part_of_the_recipe_is_in_the_key(
@@ -283,6 +285,51 @@ def test_reranker_lines(base: Base, folder: Folder, context: Context) -> None:
         assert all(query + len(text) <= 64 - 2 - 2 for text in texts(documents))
     # Rerankers have no in-batch negatives, so nothing is dropped for unique labels.
     assert made.statistics.lines == made.statistics.pairs
+
+
+@pytest.mark.parametrize(("query", "document"), [(24, None), (None, 24), (24, 40), (64, 24)])
+def test_queries_and_documents_have_lengths_of_their_own(
+    base: Base, folder: Folder, context: Context, query: int | None, document: int | None
+) -> None:
+    """Each text is its beginning, and the statistics count what was cut; what isn't bounded keeps to max_length."""
+    training = {"batch_size": 4, "max_length": 48, "query_max_length": query, "document_max_length": document}
+    made = build(recipe(negatives=HYBRID, training=training), base, folder, seed=0, context=context)
+    limits = (query or 48) - 2, (document or 48) - 2
+    asked = {("问：" + r.query())[: limits[0]] for r in folder.splits["train"]}
+    answers = {("文：" + s.document())[: limits[1]] for s in folder.knowledge}
+    for line in lines(made.train):
+        assert line["messages"][0]["content"] in asked
+        assert set(texts(line["positive_messages"] + line["negative_messages"])) <= answers
+    assert made.statistics.query is not None
+    assert made.statistics.positive is not None
+    labels = [label for r in folder.splits["train"] for label in r.labels]
+    too_long = [len("问：" + r.query()) > limits[0] for r in folder.splits["train"] for _ in r.labels]
+    documents = {s.doc_id: "文：" + s.document() for s in folder.knowledge}
+    cut = [len(documents[label]) > limits[1] for label in labels]
+    assert made.statistics.query.share_truncated == pytest.approx(np.mean(too_long))
+    assert made.statistics.positive.share_truncated == pytest.approx(np.mean(cut))
+    assert any(too_long) or any(cut)
+
+
+def test_lengths_of_a_rerankers_parts_stay_within_the_pair(base: Base, folder: Folder, context: Context) -> None:
+    """A shorter document leaves more to the query, up to its own maximum."""
+    training = {"batch_size": 4, "max_length": 64, "query_max_length": 40, "document_max_length": 20}
+    variant = recipe(task="reranker", negatives=HYBRID, training=training)
+    made = build(variant, base, folder, seed=0, context=suiting(context, variant))
+    queries = [line["messages"][1]["content"] for line in lines(made.train)]
+    documents = [t for line in lines(made.train) for t in texts(line["positive_messages"] + line["negative_messages"])]
+    assert max(map(len, queries)) == 40
+    assert max(map(len, documents)) == 20
+    with pytest.raises(ValidationError, match=r"bound the parts of a pair.*at most max_length = 64 tokens; got 65"):
+        recipe(task="reranker", training={"max_length": 64, "query_max_length": 65})
+
+
+@pytest.mark.parametrize("field", ["query_max_length", "document_max_length"])
+def test_a_length_that_a_prompt_uses_up_is_named(base: Base, folder: Folder, context: Context, field: str) -> None:
+    """With the field to raise."""
+    wordy = base.model_copy(update={field.replace("max_length", "prompt"): "问" * 12})
+    with pytest.raises(SpecError, match=rf"training\.{field} 16 leaves 14 tokens.*Raise {field}"):
+        build(recipe(training={"batch_size": 4, field: 16}), wordy, folder, seed=0, context=context)
 
 
 def test_scored_losses_get_scored_pairs(base: Base, folder: Folder, context: Context) -> None:

@@ -73,6 +73,21 @@ def message_lines(row: TrainingRow, *, role: Role) -> Iterator[dict[str, Json]]:
         yield line
 
 
+def query_of(value: object) -> tuple[str, str]:
+    """Return the system message ("" for none) and the user's message, which must be the only ones.
+
+    Raises:
+        FieldProblem: It is anything else.
+    """
+    turns = [_turn(item, "messages") for item in value] if isinstance(value, list) else []
+    roles = [role for role, _ in turns]
+    if roles == ["user"]:
+        return "", turns[0][1]
+    if roles == ["system", "user"]:
+        return turns[0][1], turns[1][1]
+    raise FieldProblem(f"messages: expected [system,] user; got {', '.join(roles) or 'nothing'}")
+
+
 def _messages(texts: Iterable[str], role: Role) -> list[Json]:
     return [[{"role": role, "content": text}] for text in texts]
 
@@ -93,7 +108,7 @@ def _checked(rows: Iterable[TrainingRow], path: Path) -> Iterator[TrainingRow]:
 def _parse(row: Mapping[str, object]) -> TrainingRow:
     if "messages" not in row:
         return _parse_older(row)
-    system, query = _query(row["messages"])
+    system, query = query_of(row["messages"])
     positives = _contents(row, "positive_messages")
     if not positives:
         raise FieldProblem("positive_messages: expected at least one")
@@ -119,17 +134,6 @@ def _parse_older(row: Mapping[str, object]) -> TrainingRow:
         system=values.text(row, "system") if row.get("system") else "",
         unread=values.unread(row, "query", "response", "rejected_response", "label", "system"),
     )
-
-
-def _query(value: object) -> tuple[str, str]:
-    """Return the system message ("" for none) and the user's message, which must be the only ones."""
-    turns = [_turn(item, "messages") for item in value] if isinstance(value, list) else []
-    roles = [role for role, _ in turns]
-    if roles == ["user"]:
-        return "", turns[0][1]
-    if roles == ["system", "user"]:
-        return turns[0][1], turns[1][1]
-    raise FieldProblem(f"messages: expected [system,] user; got {', '.join(roles) or 'nothing'}")
 
 
 def _contents(row: Mapping[str, object], name: str) -> tuple[str, ...]:

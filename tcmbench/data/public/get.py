@@ -15,9 +15,8 @@ from tcmbench.data import reading
 from tcmbench.data.location import locate
 from tcmbench.data.public import download
 from tcmbench.data.public.layouts import LAYOUTS
-from tcmbench.data.synthetic_target import placed
 from tcmbench.errors import DataAbsent, DataError, SpecError, UnknownName
-from tcmbench.store import read_checked, write_checked
+from tcmbench.store import placed, read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -88,10 +88,8 @@ def select(
     _check_enough(arranged, corpus, forbidden, selection.count)
     for start in range(0, total, step):
         rows = range(start, min(start + step, total))
-        groups = forbidden.groups[rows]
-        positions[rows], accepted[rows] = _select_block(
-            scores(arranged.take(rows)), forbidden.banned[groups], forbidden.positive[groups], selection
-        )
+        banned, positive = forbidden.masks(rows, documents=len(corpus.ids))
+        positions[rows], accepted[rows] = _select_block(scores(arranged.take(rows)), banned, positive, selection)
     place = {query_id: row for row, query_id in enumerate(arranged.ids)}
     rows_of = [place[query_id] for query_id in queries.ids]
     return Candidates(positions[rows_of], accepted[rows_of])
@@ -105,15 +103,14 @@ def negatives(corpus: Corpus, candidates: Candidates, *, count: int) -> Negative
 
 
 def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:
-    free = len(corpus.ids) - forbidden.banned.sum(axis=1)
-    short = free[forbidden.groups] < count
-    if short.any():
-        first = int(short.argmax())
-        raise DataError(
-            f"record {queries.ids[first]}: expected {count} negatives, but only "
-            f"{free[forbidden.groups[first]]} of the {len(corpus.ids)} documents are neither a positive nor a "
-            "copy of one nor merged with one by the label map. Lower the miner's count."
-        )
+    for query, query_id in enumerate(queries.ids):
+        free = len(corpus.ids) - len(forbidden.banned_of(query))
+        if free < count:
+            raise DataError(
+                f"record {query_id}: expected {count} negatives, but only {free} of the {len(corpus.ids)} documents "
+                "are neither a positive nor a copy of one nor merged with one by the label map. Lower the miner's "
+                "count."
+            )
 
 
 def _select_block(

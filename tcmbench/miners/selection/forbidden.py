@@ -16,35 +16,46 @@ if TYPE_CHECKING:
 
 
 class Forbidden(NamedTuple):
-    """Documents that may not be negatives, once for each distinct set of positives."""
+    """Documents that may not be negatives, once for each distinct set of positives.
 
-    groups: NDArray[np.int64]
-    """Row of `banned` and `positive` for each query."""
+    They are lists of positions: a matrix of all sets and documents would take 100 GB for a million documents.
+    """
 
-    banned: NDArray[np.bool_]
-    positive: NDArray[np.bool_]
+    groups: tuple[int, ...]
+    """Place in `banned` and `positive` of each query."""
+
+    banned: tuple[frozenset[int], ...]
+    positive: tuple[frozenset[int], ...]
+    """Those of them that are positives."""
 
     @classmethod
     def of(cls, queries: Queries, corpus: Corpus, *, exclude_merged_labels: bool) -> Forbidden:
         """Return the forbidden documents of some queries."""
-        import numpy as np
-
         at = {doc_id: position for position, doc_id in enumerate(corpus.ids)}
         copies = copies_of((corpus.texts, *corpus.forms))
         sets = {positives: row for row, positives in enumerate(dict.fromkeys(queries.positives))}
-        banned = np.zeros((len(sets), len(corpus.ids)), dtype=np.bool_)
-        positive = np.zeros_like(banned)
-        for positives, row in sets.items():
-            known = [at[doc_id] for doc_id in positives if doc_id in at]
-            positive[row, known] = True
-            for position in known:
-                banned[row, copies[position]] = True
+        banned, positive = [], []
+        for positives in sets:
+            positive.append(frozenset(at[doc_id] for doc_id in positives if doc_id in at))
+            right = set(positives)
             if exclude_merged_labels:
-                merged = {m for doc_id in positives for m in corpus.merged.get(doc_id, ())}
-                for position in (at[doc_id] for doc_id in merged if doc_id in at):
-                    banned[row, copies[position]] = True
-        groups = np.fromiter((sets[p] for p in queries.positives), dtype=np.int64, count=len(queries.ids))
-        return cls(groups, banned, positive)
+                right.update(merged for doc_id in positives for merged in corpus.merged.get(doc_id, ()))
+            banned.append(frozenset(copy for doc_id in right if doc_id in at for copy in copies[at[doc_id]]))
+        return cls(tuple(sets[positives] for positives in queries.positives), tuple(banned), tuple(positive))
+
+    def banned_of(self, query: int) -> frozenset[int]:
+        """Return the positions of the documents that may not be negatives of a query."""
+        return self.banned[self.groups[query]]
+
+    def masks(self, queries: range, *, documents: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which documents are banned, and which are positives, of some queries [queries, documents]."""
+        import numpy as np
+
+        masks = np.zeros((2, len(queries), documents), dtype=np.bool_)
+        for row, query in enumerate(queries):
+            for mask, positions in zip(masks, (self.banned, self.positive), strict=True):
+                mask[row, [*positions[self.groups[query]]]] = True
+        return masks[0], masks[1]
 
 
 def copies_of(forms: Iterable[Sequence[str | None]]) -> list[list[int]]:

@@ -26,7 +26,6 @@ def count_tokens(
         measure: Returns the lengths of texts in tokens.
         times: Row → how often it was read; None where each was read once, from the first on.
     """
-    training = work.variant.training
     # Documents occur in many rows, and all texts in all passes: each is tokenised once.
     counts: Counter[str] = Counter()
     rows = read_rows(work.train_file)
@@ -39,6 +38,6 @@ def count_tokens(
     distinct, total = list(counts), 0
     for start in range(0, len(distinct), _BATCH):
         batch = distinct[start : start + _BATCH]
-        lengths = [min(length, training.max_length) for length in measure(batch)]
+        lengths = [min(length, work.variant.longest_input) for length in measure(batch)]
         total += sum(length * counts[text] for text, length in zip(batch, lengths, strict=True))
     return total

@@ -88,7 +88,7 @@ def _opened(work: Work) -> SentenceTransformer:
     model = open_model(work.base_dir, work.base.model_copy(update={"dtype": "float32"}))
     model = model.to("cpu" if work.device == "cpu" else "cuda")
     if work.base.architecture != "static":
-        model.max_seq_length = work.variant.training.max_length
+        model.max_seq_length = work.variant.longest_input
     return model
 
 
@@ -302,7 +302,7 @@ def _tokens(model: SentenceTransformer, work: Work, *, times: Mapping[int, int],
 
     general = texts_read(work, batches=steps * work.variant.training.accumulation)
     lengths = measure(list(general)) if general else []
-    longest = work.variant.training.max_length
+    longest = work.variant.longest_input
     distilled = sum(min(length, longest) * count for length, count in zip(lengths, general.values(), strict=True))
     return count_tokens(work, measure, times=times) + distilled
 

@@ -11,7 +11,7 @@ from tcmbench.trainers import loss_of
 from tcmbench.trainers._runtime import layer_names
 from tcmbench.trainers._runtime.environment import process_environment
 from tcmbench.trainers._runtime.packages import missing
-from tcmbench.trainers._swift import model_types
+from tcmbench.trainers._swift import model_types, quantisation
 from tcmbench.trainers._swift.losses import LOSSES
 from tcmbench.trainers._swift.plugin import __file__ as _plugin_package
 from tcmbench.trainers._swift.plugin import guard_file
@@ -117,8 +117,7 @@ def _tuner_arguments(job: TrainingJob) -> dict[str, str]:
         # Between BERT and its head, and absent from embedding models: like the head it is trained whole, and saved.
         arguments["modules_to_save"] = "pooler"
     if variant.tuner == "qlora":
-        arguments |= {"quant_method": "bnb", "quant_bits": "4", "bnb_4bit_quant_type": "nf4"}
-        arguments["bnb_4bit_compute_dtype"] = variant.training.dtype
+        arguments |= quantisation.arguments(variant)
     return arguments
 
 
@@ -131,7 +130,7 @@ def _data_arguments(job: TrainingJob) -> dict[str, str]:
         "strict": "true",
         "lazy_tokenize": "false",
         "truncation_strategy": "delete",
-        "max_length": str(job.variant.training.max_length),
+        "max_length": str(job.variant.longest_input),
     }
     if job.dev_file is not None:
         # Dev texts may be cut: they are only evaluated, and a dropped row would go unnoticed.

@@ -16,7 +16,7 @@ from tcmbench.store import write_text
 from tcmbench.trainers._runtime import parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
 from tcmbench.trainers._runtime.tokens import count_tokens
-from tcmbench.trainers._swift import inference, model_types
+from tcmbench.trainers._swift import inference, model_types, quantisation
 from tcmbench.trainers._swift.command import task_type
 
 if TYPE_CHECKING:
@@ -90,23 +90,15 @@ def _open(work: Work, folder: Path, **more: Any) -> Any:
 
 
 def _quantised(work: Work, tokenizer: Any, *, evaluation: NDArray[np.float32]) -> dict[str, float]:
-    """Return the difference between the 4-bit network that QLoRA trained and the merged model: reported, not checked.
+    """Return the difference between the network that QLoRA trained and the merged model: reported, not checked.
 
-    The adapter was trained on weights rounded to four bits; merged into float weights it gives a different model.
+    The adapter was trained on rounded weights; merged into float weights it gives a different model.
     """
     if work.variant.tuner != "qlora":
         return {}
-    import torch
     from peft import PeftModel
-    from transformers import BitsAndBytesConfig
 
-    # As ms-swift loads it: `command` sets the type, double quantisation is its default.
-    bits = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, work.variant.training.dtype),
-    )
+    bits = quantisation.config(work.variant)
     network = PeftModel.from_pretrained(_open(work, work.base_dir, quantization_config=bits), str(work.checkpoint))
     return parity.differences(
         {"quantised": _own_numbers(work, network.eval(), tokenizer), "evaluation": evaluation}, reference="evaluation"

@@ -57,6 +57,25 @@ def test_embedding_settings_reach_ms_swift(tmp_path: Path, embedding_base: Base)
     assert "INFONCE_HARD_NEGATIVES" not in command.environment(job, negatives=0)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [({}, 128), ({"query_max_length": 64}, 128), ({"query_max_length": 64, "document_max_length": 1000}, 1000)],
+)
+def test_the_trainers_limit_is_the_longest_of_all(
+    tmp_path: Path, embedding_base: Base, lengths: dict[str, int], expected: int
+) -> None:
+    """Where ms-swift's limit was lower, it would drop rows."""
+    job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=24, training=lengths)
+    assert said(command_of(job))["max_length"] == str(expected)
+
+
+def test_the_limit_of_a_pair_is_its_own(tmp_path: Path, reranker_base: Base) -> None:
+    """The parts are bounded within it."""
+    lengths = {"max_length": 400, "query_max_length": 64, "document_max_length": 200}
+    job = make_job(tmp_path, base=reranker_base, train_file=tmp_path / "t", rows=24, training=lengths)
+    assert said(command_of(job))["max_length"] == "400"
+
+
 def test_rerankers_see_all_their_negatives(tmp_path: Path, reranker_base: Base) -> None:
     """ms-swift would keep seven at random."""
     job = make_job(tmp_path, base=reranker_base, train_file=tmp_path / "t", rows=24)

@@ -1,0 +1,1 @@
+"""Splitting data into train, dev and test, so that no query, or no patient, is in two of them."""
