@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tcmbench import plugins, tasks
-from tcmbench.data import location, synthetic_target, table_files, tables
+from tcmbench.data import location, table_files, tables
 from tcmbench.data.formats import Collection, Document, beir, gather
 from tcmbench.data.formats._rows import require_empty, write_rows
 from tcmbench.data.tcm_sd import KNOWLEDGE, RECORD_FIELDS, anonymous_patient, read_folder
@@ -22,7 +22,7 @@ from tcmbench.generation.marks import GENERATOR, SYNTHETIC
 from tcmbench.generation.parsing import keywords_in, passage_in
 from tcmbench.generation.templates import keywords_prompt, passage_prompt
 from tcmbench.specs.task import TaskSpec
-from tcmbench.store import write_json
+from tcmbench.store import placed, write_json
 from tcmbench.task_types._layouts import Beir, PairsFile, TcmSd
 from tcmbench.tasks.given import with_data
 
@@ -109,7 +109,7 @@ def write(
         query_id: _joined(query, new, kind)
         for (query_id, query), new in zip(collection.queries.items(), added, strict=True)
     }
-    with synthetic_target.placed(folder) as part:
+    with placed(folder) as part:
         beir.write(Collection(queries, collection.corpus, collection.qrels), part)
         return _report(part, source, added, kind=kind, chat=chat)
 
@@ -158,7 +158,7 @@ def _write_tcm_sd(
     rows: dict[str, list[dict[str, Json]]] = {split: [] for split in splits}
     for (split, record), new in zip(records, added, strict=True):
         rows[split].append(_record(record, split, fields, new, kind))
-    with synthetic_target.placed(folder) as part:
+    with placed(folder) as part:
         for file in _beside_records(source.path):
             shutil.copyfile(file, part / file.name)
         for split, its in rows.items():

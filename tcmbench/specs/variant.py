@@ -198,6 +198,9 @@ class Variant(Spec):
     training: Training = Training()
     """Hyper-parameters."""
 
+    teacher: str = ""
+    """Name of a base, also of one behind a server, whose scores a loss with a teacher learns from."""
+
     max_samples: int | None = Field(default=None, ge=1)
     """Maximum number of examples (a seeded sample)."""
 

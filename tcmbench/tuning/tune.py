@@ -19,7 +19,7 @@ from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.store_inventory import OWNER
 from tcmbench.trainers._runtime import gpus
-from tcmbench.tuning import general_texts, trajectory
+from tcmbench.tuning import general_texts, teaching, trajectory
 from tcmbench.tuning.context import build_context
 from tcmbench.tuning.row_data import ingredients
 
@@ -77,20 +77,25 @@ def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet
     from tcmbench.trainsets.mixture import build_mixture
 
     variant, base, context = recipe.variant, recipe.base, build_context(workspace, recipe)
-    sources = ingredients(recipe, context)
+    teacher, sources = teaching.teacher_of(workspace, variant), ingredients(recipe, context)
     if variant.is_mixture:
-        return build_mixture(variant, base, sources, seed=seed, context=context)
-    return build_one(variant, base, sources[0], seed=seed, context=context)
+        made = build_mixture(variant, base, sources, seed=seed, context=context)
+    else:
+        made = build_one(variant, base, sources[0], seed=seed, context=context)
+    return made if teacher is None else teaching.taught(workspace, made, teacher, recipe)
 
 
-def _training_set_key(recipe: Recipe, context: Context, *, seed: int) -> str:
+def _training_set_key(workspace: Workspace, recipe: Recipe, context: Context, *, seed: int) -> str:
     from tcmbench.trainsets import mixture
     from tcmbench.trainsets.ingredient import key_of
 
     variant, base, sources = recipe.variant, recipe.base, ingredients(recipe, context)
     if variant.is_mixture:
-        return mixture.name_of(variant, base, sources, seed=seed, context=context)
-    return key_of(variant, base, sources[0], seed=seed, context=context)
+        name = mixture.name_of(variant, base, sources, seed=seed, context=context)
+    else:
+        name = key_of(variant, base, sources[0], seed=seed, context=context)
+    teacher = teaching.teacher_of(workspace, variant)
+    return name if teacher is None else teaching.name_of(name, teacher)
 
 
 def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
@@ -105,7 +110,7 @@ def model_key(workspace: Workspace, recipe: Recipe, *, seed: int) -> str:
             "runtime": RUNTIME_REVISION,
             "loss": context.requirements.loss,
             "training": differences(variant.training, exclude={"loss", "options"}),
-            "trainset": _training_set_key(recipe, context, seed=seed),
+            "trainset": _training_set_key(workspace, recipe, context, seed=seed),
             "base": differences(recipe.base, exclude=LABELS),
             "weights": weights_hash(recipe.base_dir),
             "seed": seed,
