@@ -1,6 +1,7 @@
 """Embedding negatives: the nearest documents by the vectors of a model, the variant's base or any other.
 
-All distinct texts are encoded in one call, and all pairs are scored by blocked matrix products.
+All distinct texts are encoded in one call, and all pairs are scored by blocked matrix products; in a large corpus FAISS
+finds the nearest.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import DataError
 from tcmbench.miners import Corpus, MiningContext, Negatives, Queries, RankedOptions
-from tcmbench.miners.selection import Candidates, Selection, negatives, select
+from tcmbench.miners.selection import Candidates, Selection, negatives, select, select_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tcmbench.miners import Embedder, TextKind
 
 REVISION = "1"
+
+_LARGE = 200_000
+"""Documents from which FAISS is used; below, the scores of a block of queries are few enough to rank them all."""
 
 
 class Options(RankedOptions):
@@ -56,7 +60,11 @@ def candidates(queries: Queries, corpus: Corpus, *, options: Options, context: M
         products: NDArray[np.float32] = vectors[[row_of[query_id] for query_id in block.ids]] @ documents.T
         return products
 
-    return select(queries, corpus, scores, Selection.of(options))
+    if len(corpus.ids) < _LARGE:
+        return select(queries, corpus, scores, Selection.of(options))
+    nearest = select_nearest(arranged, corpus, (vectors, documents), Selection.of(options), scores=scores)
+    rows = [row_of[query_id] for query_id in queries.ids]
+    return Candidates(nearest.positions[rows], nearest.accepted[rows])
 
 
 def _vectors(model: Embedder, texts: Sequence[str], *, kind: TextKind) -> NDArray[np.float32]:

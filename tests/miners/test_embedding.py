@@ -9,9 +9,12 @@ import pytest
 
 from tcmbench.errors import DataError, SpecError
 from tcmbench.miners import Corpus, MiningContext, Queries, embedding
+from tests.miners.conftest import CharacterModel
 
 if TYPE_CHECKING:
-    from tests.miners.conftest import CharacterModel
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 def test_every_distinct_text_is_encoded_once(queries: Queries, corpus: Corpus, model: CharacterModel) -> None:
@@ -68,3 +71,21 @@ def test_vectors_that_are_not_numbers_are_refused(queries: Queries, corpus: Corp
         embedding.mine(
             queries, corpus, options=embedding.Options(), seed=0, context=MiningContext(embedder=lambda _: Broken())
         )
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_top": 2, "margin_relative": 0.9}, {"margin_absolute": 1e6}])
+def test_a_large_corpus_gives_the_same_negatives(
+    queries: Queries, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, options: dict[str, float]
+) -> None:
+    """In the order of the queries, whether FAISS finds them or all scores are ranked; whole numbers round alike."""
+
+    class Counts(CharacterModel):
+        def embed(self, texts: Sequence[str], *, kind: str) -> NDArray[np.float32]:
+            return np.round(super().embed(texts, kind=kind) * 8)
+
+    context = MiningContext(embedder=lambda _: Counts())
+    chosen = embedding.Options.model_validate(options)
+    turned = queries.take(range(29, -1, -1))
+    dense = embedding.mine(turned, corpus, options=chosen, seed=0, context=context)
+    monkeypatch.setattr(embedding, "_LARGE", 1)
+    assert embedding.mine(turned, corpus, options=chosen, seed=0, context=context) == dense

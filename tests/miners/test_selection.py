@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcmbench.miners import Corpus, Queries
-from tcmbench.miners.selection import Candidates, Selection, select
+from tcmbench.miners.selection import Candidates, Forbidden, Selection, select, select_nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,3 +87,53 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     order = [19, 3, 11, 0, 7]
     some = select(queries.take(order), Corpus(ids, ids), of, Selection(4, True))
     assert some.positions.tolist() == whole.positions[order].tolist()
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(1, 6),
+    skip_top=st.integers(0, 4),
+    absolute=st.none() | st.sampled_from([-3.0, 0.0, 2.0]),
+    relative=st.none() | st.sampled_from([0.5, 1.0]),
+    spare=st.sampled_from([0, 1, 3, 64]),
+)
+def test_nearest_are_those_of_all_scores(
+    seed: int, count: int, skip_top: int, absolute: float | None, relative: float | None, spare: int
+) -> None:
+    """Few candidates or many, with copies, ties in whole numbers, skips and margins, queries without a positive."""
+    rng = np.random.default_rng(seed)
+    documents = rng.integers(-2, 3, (60, 3)).astype(np.float32)
+    asked = rng.integers(-2, 3, (12, 3)).astype(np.float32)
+    texts = tuple(f"文{n % 55}" for n in range(60))
+    corpus = Corpus(tuple(f"d{n}" for n in range(60)), texts, {"d3": frozenset({"d3", "d4"})})
+    positives = tuple(frozenset(f"d{n}" for n in rng.integers(0, 62, rng.integers(1, 4))) for _ in range(12))
+    queries = Queries(tuple(f"q{n:02}" for n in range(12)), ("",) * 12, positives)
+
+    def scores(block: Queries) -> NDArray[np.float32]:
+        products: NDArray[np.float32] = asked[[int(query_id[1:]) for query_id in block.ids]] @ documents.T
+        return products
+
+    selection = Selection(count, True, skip_top, absolute, relative)
+    expected = select(queries, corpus, scores, selection)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tcmbench.miners.selection.nearest._SPARE", (spare, 2 * spare))
+        patch.setattr("tcmbench.miners.selection.nearest._BLOCK_QUERIES", 5)
+        found = select_nearest(queries, corpus, (asked, documents), selection, scores=scores)
+    assert found.positions.tolist() == expected.positions.tolist()
+    assert found.accepted.tolist() == expected.accepted.tolist()
+
+
+def test_forbidden_documents_of_many_queries_need_little_memory() -> None:
+    """A matrix of 20,000 sets of positives and 50,000 documents would be 1 GB."""
+    documents, asked = 50_000, 20_000
+    corpus = Corpus(tuple(f"d{n}" for n in range(documents)), tuple(f"文{n}" for n in range(documents)))
+    positives = tuple(frozenset({f"d{n}"}) for n in range(asked))
+    queries = Queries(tuple(f"q{n}" for n in range(asked)), ("",) * asked, positives)
+    tracemalloc.start()
+    try:
+        forbidden = Forbidden.of(queries, corpus, exclude_merged_labels=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert forbidden.banned_of(7) == {7}
+    assert peak < 100 << 20

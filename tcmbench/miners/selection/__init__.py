@@ -11,5 +11,6 @@ from __future__ import annotations
 
 from tcmbench.miners.selection.choice import Candidates, Selection, negatives, select
 from tcmbench.miners.selection.forbidden import Forbidden, copies_of
+from tcmbench.miners.selection.nearest import select_nearest
 
-__all__ = ["Candidates", "Forbidden", "Selection", "copies_of", "negatives", "select"]
+__all__ = ["Candidates", "Forbidden", "Selection", "copies_of", "negatives", "select", "select_nearest"]

@@ -85,7 +85,7 @@ def select(
     positions = np.empty((total, selection.count), dtype=np.int32)
     accepted = np.empty(total, dtype=np.int32)
     step = max(1, _BLOCK_SCORES // max(1, len(corpus.ids)))
-    _check_enough(arranged, corpus, forbidden, selection.count)
+    require_enough(arranged, corpus, forbidden, selection.count)
     for start in range(0, total, step):
         rows = range(start, min(start + step, total))
         banned, positive = forbidden.masks(rows, documents=len(corpus.ids))
@@ -102,7 +102,12 @@ def negatives(corpus: Corpus, candidates: Candidates, *, count: int) -> Negative
     return Negatives(ids=tuple(ids), filled=tuple(short.tolist()))
 
 
-def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:
+def require_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count: int) -> None:
+    """Check that each query has documents enough that may be its negatives.
+
+    Raises:
+        DataError: One has fewer than `count`.
+    """
     for query, query_id in enumerate(queries.ids):
         free = len(corpus.ids) - len(forbidden.banned_of(query))
         if free < count:
@@ -111,6 +116,25 @@ def _check_enough(queries: Queries, corpus: Corpus, forbidden: Forbidden, count:
                 "are neither a positive nor a copy of one nor merged with one by the label map. Lower the miner's "
                 "count."
             )
+
+
+def thresholds(lowest: NDArray[np.float32], selection: Selection) -> NDArray[np.float32]:
+    """Return the score above which a document is too close to the positive; +inf without margins.
+
+    Args:
+        lowest: Lowest score of a positive of each query; +inf for a query whose positives are not in the corpus.
+        selection: The margins.
+    """
+    import numpy as np
+
+    threshold = np.full(len(lowest), np.inf, dtype=np.float32)
+    if selection.margin_absolute is not None:
+        threshold = np.minimum(threshold, lowest - selection.margin_absolute)
+    if selection.margin_relative is not None:
+        # Written so that a negative score is lowered too, where a plain product would raise it.
+        slack = (1 - selection.margin_relative) * np.abs(np.where(np.isfinite(lowest), lowest, 0))
+        threshold = np.minimum(threshold, lowest - slack)
+    return threshold
 
 
 def _select_block(
@@ -122,7 +146,7 @@ def _select_block(
     import numpy as np
 
     queries, documents = scores.shape
-    threshold = _threshold(scores, positive, selection)
+    threshold = thresholds(np.where(positive, scores, np.inf).min(axis=1), selection)
     free = np.where(banned, -np.inf, scores).astype(np.float32)
     # Three tiers: accepted documents by falling score, then refused ones by rising score, then banned ones.
     refused = free > threshold[:, None]
@@ -144,22 +168,6 @@ def _select_block(
         rest = rest[np.argsort(scores[row, rest], kind="stable")]
         order[row, accepted[row] :] = rest[: selection.count - accepted[row]]
     return order.astype(np.int32), accepted.clip(max=selection.count).astype(np.int32)
-
-
-def _threshold(scores: NDArray[np.float32], positive: NDArray[np.bool_], selection: Selection) -> NDArray[np.float32]:
-    """Return the score above which a document is too close to the positive; +inf without margins."""
-    import numpy as np
-
-    lowest = np.where(positive, scores, np.inf).min(axis=1)
-    threshold = np.full(len(scores), np.inf, dtype=np.float32)
-    # A query whose positives are not in the corpus has no score to compare with: lowest is +inf.
-    if selection.margin_absolute is not None:
-        threshold = np.minimum(threshold, lowest - selection.margin_absolute)
-    if selection.margin_relative is not None:
-        # Written so that a negative score is lowered too, where a plain product would raise it.
-        slack = np.where(np.isfinite(lowest), (1 - selection.margin_relative) * np.abs(lowest), 0)
-        threshold = np.minimum(threshold, lowest - slack)
-    return threshold
 
 
 def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:

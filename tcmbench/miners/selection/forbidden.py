@@ -47,6 +47,10 @@ class Forbidden(NamedTuple):
         """Return the positions of the documents that may not be negatives of a query."""
         return self.banned[self.groups[query]]
 
+    def positive_of(self, query: int) -> frozenset[int]:
+        """Return the positions of the positives of a query."""
+        return self.positive[self.groups[query]]
+
     def masks(self, queries: range, *, documents: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which documents are banned, and which are positives, of some queries [queries, documents]."""
         import numpy as np
@@ -61,14 +65,15 @@ class Forbidden(NamedTuple):
 def copies_of(forms: Iterable[Sequence[str | None]]) -> list[list[int]]:
     """Return for each document the positions of all documents that equal it in one of the forms, itself included."""
     copies: dict[int, set[int]] = {}
+    documents = 0
     for texts in forms:
-        same: dict[str, list[int]] = {}
+        documents = len(texts)
+        first: dict[str, int] = {}
+        same: dict[int, list[int]] = {}
         for position, text in enumerate(texts):
-            copies.setdefault(position, {position})
-            if text is not None:
-                same.setdefault(normalise(text), []).append(position)
+            if text is not None and (earlier := first.setdefault(normalise(text), position)) != position:
+                same.setdefault(earlier, [earlier]).append(position)
         for positions in same.values():
-            if len(positions) > 1:
-                for position in positions:
-                    copies[position].update(positions)
-    return [sorted(copies[position]) for position in range(len(copies))]
+            for position in positions:
+                copies.setdefault(position, set()).update(positions)
+    return [sorted(copies.get(position, (position,))) for position in range(documents)]
