@@ -9,7 +9,7 @@ from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import base_model
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.specs.base import Base
-from tcmbench.tuning import general_texts, leaks, training_data
+from tcmbench.tuning import general_texts, generated, leaks, training_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ def recipe_of(
         parts.append(replace(part, drop=drop))
         source = [Reason.of("leaks_of_source", source=part.source.path)] if variant.is_mixture else []
         dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
-        summary += [*source, *report.summary, *dropped]
+        summary += [*source, *report.summary, *dropped, *generated.said_of(part.data, part.source.path, planned)]
     general = general_texts.find(workspace, variant, planned)
     said = Reasons([*summary, *(general.leaks if general is not None else ())])
     return resolve(workspace, variant, parts=parts, leaks=said, general=general, download=download)
