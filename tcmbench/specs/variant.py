@@ -308,10 +308,11 @@ class Variant(Spec):
     def sources(self) -> tuple[DataSource, ...]:
         """The sources of training data; one where `data` is a path."""
         if isinstance(self.data, str):
-            return (DataSource(path=self.data, columns=self.columns, outside_data_root=self.outside_data_root),)
+            own = {"columns": self.columns, "outside_data_root": self.outside_data_root, "samples": self.max_samples}
+            return (DataSource(path=self.data, **own),)
         return self.data
 
     @property
     def is_mixture(self) -> bool:
-        """Whether the training data are given as `[[data]]` tables."""
-        return not isinstance(self.data, str)
+        """Whether the training data have several sources."""
+        return len(self.sources) > 1

@@ -48,6 +48,7 @@ def recipe_of(variant: Variant, base: Base, each: Ingredient, *, seed: int, cont
         UnknownName: No such miner or augmentation.
         SpecError: Options that they can't take.
     """
+    variant, base = variant_of(variant, each), _base_of(base, each)
     if each.rows is not None:
         return streamed.recipe(variant, base, each.rows, seed=seed, context=context, drop=each.drop)
     return build.recipe(variant, base, each.sha256, seed=seed, context=context, drop=each.drop)
@@ -67,6 +68,26 @@ def build_one(variant: Variant, base: Base, each: Ingredient, *, seed: int, cont
         SpecError: The recipe can't be followed; the message says what to change.
         DataError: The data lack what the recipe needs.
     """
+    variant, base = variant_of(variant, each), _base_of(base, each)
     if each.rows is not None:
         return streamed.build_streamed(variant, base, each.rows, seed=seed, context=context, drop=each.drop)
     return build.build(variant, base, each.read(), seed=seed, context=context, drop=each.drop)
+
+
+def variant_of(variant: Variant, each: Ingredient) -> Variant:
+    """Return the recipe of a source by itself."""
+    source = each.source
+    return variant.model_copy(
+        update={
+            "data": source.path,
+            "negatives": source.negatives or variant.negatives,
+            "augmentation": variant.augmentation if each.has_fields else None,
+            "max_samples": source.samples,
+        }
+    )
+
+
+def _base_of(base: Base, each: Ingredient) -> Base:
+    """Return the base with the prompt of a source."""
+    prompt = each.source.prompt
+    return base if prompt is None else base.model_copy(update={"query_prompt": prompt})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import SpecError
 from tcmbench.store import differences, key, write_json
 from tcmbench.trainsets import build
-from tcmbench.trainsets.ingredient import build_one, recipe_of
+from tcmbench.trainsets.ingredient import build_one, recipe_of, variant_of
 from tcmbench.trainsets.shares import amounts, rows_per_batch
 from tcmbench.trainsets.source_statistics import PartOfMixture, of_sources
 
@@ -44,9 +44,7 @@ def recipe(
         "mixing": differences(variant.mixing),
         "sources": [
             {
-                "recipe": recipe_of(
-                    _variant_of(variant, each), _base_of(base, each), each, seed=seed, context=context
-                ),
+                "recipe": recipe_of(variant, base, each, seed=seed, context=context),
                 "amount": differences(each.source, include={"share", "weight"}),
             }
             for each in ingredients
@@ -131,10 +129,10 @@ def _sets(
     alone = replace(context, requirements=context.requirements._replace(devices=1))
     made = []
     for each, part, count in zip(ingredients, parts, counts, strict=True):
-        own = _variant_of(variant, each)
+        own = variant_of(variant, each)
         changed = {"epochs": own.training.epochs * part.passes, "batch_size": count}
         own = own.model_copy(update={"training": own.training.model_copy(update=changed)})
-        found = build_one(own, _base_of(base, each), each, seed=seed, context=alone)
+        found = build_one(own, base, each, seed=seed, context=alone)
         made.append((each, found, count))
     _refuse_unequal_negatives(made, where=where)
     return made
@@ -142,14 +140,14 @@ def _sets(
 
 def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, context: Context) -> int:
     """Return the number of examples of one pass over a source."""
-    own = _variant_of(variant, each)
+    own = variant_of(variant, each)
     if each.rows is not None:
         total = sum(not row.is_of(each.drop) for row in each.rows.rows())
         return min(total, own.max_samples or total)
     if own.augmentation is not None or own.split_negatives or context.requirements.scored:
         # Views and negatives multiply the pairs, some of them only.
         once = own.model_copy(update={"training": own.training.model_copy(update={"epochs": 1.0})})
-        return build_one(once, _base_of(base, each), each, seed=seed, context=context).statistics.examples
+        return build_one(once, base, each, seed=seed, context=context).statistics.examples
     records = each.read().splits["train"]
     pairs = sum(len(record.labels) for record in records if record.record_id not in each.drop)
     if not pairs:
@@ -158,25 +156,6 @@ def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, cont
             "the suite. Take the source out, or drop_leaks."
         )
     return min(pairs, own.max_samples or pairs)
-
-
-def _variant_of(variant: Variant, each: Ingredient) -> Variant:
-    """Return the recipe of a source by itself."""
-    source = each.source
-    return variant.model_copy(
-        update={
-            "data": source.path,
-            "negatives": source.negatives or variant.negatives,
-            "augmentation": variant.augmentation if each.has_fields else None,
-            "max_samples": source.samples,
-        }
-    )
-
-
-def _base_of(base: Base, each: Ingredient) -> Base:
-    """Return the base with the prompt of a source."""
-    prompt = each.source.prompt
-    return base if prompt is None else base.model_copy(update={"query_prompt": prompt})
 
 
 def _refuse_idle_augmentation(variant: Variant, ingredients: Sequence[Ingredient]) -> None:
