@@ -8,9 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import SpecError
-from tcmbench.trainsets.pairs import families
 from tcmbench.trainsets.rows import RowOrigin, count_rows, iter_rows, origins_writer
-from tcmbench.trainsets.text_keys import group_key, text_key, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from tcmbench.data.tcm_sd import Folder
+    from tcmbench.trainsets.text_keys import Keys
 
 _LOOKAHEAD = 256
 """Examples of a source that may wait because they share a positive with the batch; beyond that the source ends."""
@@ -33,12 +31,8 @@ class Stream(NamedTuple):
     per_block: int
     """Its examples in a batch; in batches of one source, all of a batch."""
 
-    folder: Folder | None = None
-    """Its data, by which its positives are compared with those of other files; None where batches may repeat positives,
-    where they are of one source, and where the labels of its rows are keys of texts already."""
-
-    has_keys: bool = False
-    """Whether the labels of its rows are keys of texts."""
+    keys: Keys | None = None
+    """What its positives are known by in all files; None where batches are of one file, or may repeat positives."""
 
 
 class Blocks(NamedTuple):
@@ -150,33 +144,15 @@ def _mixed(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tu
 @contextmanager
 def _feed(stream: Stream, number: int) -> Iterator[_Feed]:
     """Open a file and its table of rows, whose records are named by the number of the file too."""
-    keys = None if stream.folder is None else _Keys(stream.folder)
     with stream.train.open("rb") as lines:
-        origins = iter_rows(stream.rows)
-        pairs = zip(lines, origins, strict=True)
-        examples = (_example(line, origin, number, keys, stream.has_keys) for line, origin in pairs)
+        pairs = zip(lines, iter_rows(stream.rows), strict=True)
+        examples = (_example(line, origin, number, stream.keys) for line, origin in pairs)
         yield _Feed(examples, per_block=stream.per_block, total=count_rows(stream.rows))
 
 
-def _example(line: bytes, origin: RowOrigin, number: int, keys: _Keys | None, has_keys: bool) -> _Example:
+def _example(line: bytes, origin: RowOrigin, number: int, keys: Keys | None) -> _Example:
     own = origin._replace(record_id=f"{number}/{origin.record_id}")
-    found = frozenset(origin.labels if has_keys else ()) if keys is None else keys.of(origin)
     if keys is None:
-        return _Example(line, own, found)
+        return _Example(line, own, frozenset())
+    found = keys.of(origin.labels)
     return _Example(line, own._replace(labels=tuple(sorted(found))), found)
-
-
-class _Keys:
-    """What the positives of a source are known by in all sources: their texts, and those that the label map merges."""
-
-    def __init__(self, folder: Folder) -> None:
-        texts = {entry.doc_id: text_key(entry.document()) for entry in folder.knowledge}
-        roots = families(folder.knowledge, folder.label_map)
-        self._of = {doc_id: {written(text), written(texts[roots[doc_id]])} for doc_id, text in texts.items()}
-
-    def of(self, origin: RowOrigin) -> frozenset[str]:
-        """Return the keys of an example: of every label, and of its groups, whose labels begin with "="."""
-        found: set[str] = set()
-        for label in origin.labels:
-            found |= self._of.get(label) or {written(group_key(label.removeprefix("=")))}
-        return frozenset(found)

@@ -14,8 +14,10 @@ from tcmbench.errors import SpecError
 from tcmbench.store import differences, key, write_json
 from tcmbench.trainsets import build
 from tcmbench.trainsets.ingredient import build_one, recipe_of, variant_of
+from tcmbench.trainsets.pairs import families, forms_of
 from tcmbench.trainsets.shares import amounts, rows_per_batch
 from tcmbench.trainsets.source_statistics import PartOfMixture, of_sources
+from tcmbench.trainsets.text_keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,14 +88,12 @@ def build_mixture(
         block = variant.training.batch_size * context.requirements.devices
         is_mixed = variant.mixing.batches == "mixed"
         is_safe = variant.batch_rule == "label_unique" and context.requirements.in_batch
-        streams = [
-            Stream(
-                one.train, one.rows, count,
-                folder=each.read() if is_safe and is_mixed and each.rows is None else None,
-                has_keys=is_safe and is_mixed and each.rows is not None,
-            )
-            for each, one, count in made
-        ]  # fmt: skip
+        streams = [Stream(one.train, one.rows, count) for _, one, count in made]
+        if is_safe and is_mixed:
+            streams = [
+                stream._replace(keys=_keys(variant, each, seed=seed))
+                for stream, (each, *_) in zip(streams, made, strict=True)
+            ]
         with context.store.build(build.KIND, name) as part:
             written = write_blocks(
                 streams, is_mixed=is_mixed, seed=seed, train=part / "train.jsonl", rows=part / "rows.parquet",
@@ -156,6 +156,15 @@ def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, cont
             "the suite. Take the source out, or drop_leaks."
         )
     return min(pairs, own.max_samples or pairs)
+
+
+def _keys(variant: Variant, each: Ingredient, *, seed: int) -> Keys:
+    """Return what the positives of a source are known by in all sources."""
+    if each.rows is not None:
+        return Keys({})
+    folder = each.read()
+    forms = forms_of(variant_of(variant, each), folder.knowledge, seed=seed)
+    return Keys.of_documents(folder.knowledge, families(folder.knowledge, folder.label_map, forms=forms))
 
 
 def _refuse_idle_augmentation(variant: Variant, ingredients: Sequence[Ingredient]) -> None:
