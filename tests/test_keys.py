@@ -71,13 +71,16 @@ BASES: dict[str, dict[str, Any]] = {
 }
 """Encoder → fields of a base that it runs; a baseline where there are none."""
 
-REQUIRED = {"endpoint": {"url": "http://localhost", "model": "m", "revision": "1"}}
-"""Encoder → options without a default."""
+REQUIRED = {
+    "endpoint": {"url": "http://localhost", "model": "m", "revision": "1"},
+    "given": {"top_up": "embedding"},
+}
+"""Plug-in → options without a default, or without which others have no effect."""
 
 VALUES = (
     False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"),
     ("history",), (16,), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
-    {"batch_tokens": 512}, "vllm",
+    {"batch_tokens": 512}, "vllm", "bm25",
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 

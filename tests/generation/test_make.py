@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcmbench.cli import main
-from tcmbench.data.training_pairs import read_folder
+from tcmbench.data.training_source import TABLE, Reading
 from tcmbench.generation.marks import generators_of
 from tests.generation.toy import SIGNS, asks, sign_of, write_folder
 from tests.model_server import Model, server
@@ -83,7 +83,7 @@ def test_entries_become_pairs_that_a_variant_can_train_on(run: Run, server: Mode
     assert report["costs"]["generator"]["requests"] == 6
     assert report["costs"]["generator"]["tokens_in"] == sum(len(each["messages"][0]["content"]) for each in server.seen)
     assert generators_of(tmp_path / "queries.jsonl") == ("writer",)
-    training = read_folder(tmp_path / "queries.jsonl")
+    training = Reading(tmp_path / "queries.jsonl", TABLE).read()
     assert len(training.knowledge) == len(SIGNS)
     assert {label for record in training.splits["train"] for label in record.labels} == {
         entry.doc_id for entry in training.knowledge
