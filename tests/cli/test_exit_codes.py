@@ -28,6 +28,7 @@ COMMANDS = {
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data queries": ["x", "--url", "http://localhost/v1", "--model", "m"],
     "data views": ["x", "--url", "http://localhost/v1", "--model", "m", "--kind", "keywords", "--output", "y"],
+    "data split": ["x", "y", "--shares", "60/20/20"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
     "power": ["demo"], "run": ["demo"], "search": ["demo"], "train": ["v"], "vocabulary": ["mini-zh"],
 }  # fmt: skip

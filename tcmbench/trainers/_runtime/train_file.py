@@ -141,7 +141,8 @@ def _complaints(row: TrainRow, *, job: TrainingJob, loss: Loss, negatives: int) 
     if roles != ["user"]:
         found.append(f"expected one user message, found {roles}: a system message changes the text that is encoded")
     elif not row.query.startswith(prompts := _query_prompts(job)):
-        found.append(f"the query doesn't start with {' or '.join(map(repr, prompts))}, the prompts of its sources")
+        expected = " or ".join(map(repr, prompts))
+        found.append(f"the query doesn't start with the prompt that evaluation, or its source, puts there: {expected}")
     documents = [m.content for messages in (*row.positive_messages, *row.negative_messages) for m in messages]
     if not all(text.startswith(job.base.document_prompt) for text in documents):
         found.append(
