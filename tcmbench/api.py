@@ -228,5 +228,5 @@ def find(folder: os.PathLike[str] | str = ".") -> Workspace:
 
 
 def _paths(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[str]:
-    """Return names or paths as text. A single one becomes a list of one, as a string would be read letter by letter."""
+    """Return names or paths as text; a single one as a list of one, since a string is a sequence of letters too."""
     return [os.fspath(name) for name in ([names] if isinstance(names, str | os.PathLike) else names)]

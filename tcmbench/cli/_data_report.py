@@ -11,7 +11,7 @@ import typer
 from tcmbench import tasks
 from tcmbench.cli._output import say
 from tcmbench.data import location, table_files
-from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
+from tcmbench.data.tcm_sd_files import KNOWLEDGE, find_splits
 from tcmbench.errors import DataAbsent, DataError, SpecError
 from tcmbench.specs.task import TaskSpec
 from tcmbench.tasks.given import ReadAs, with_data

@@ -178,9 +178,9 @@ def views(
     chat = _chat(place.store, url, api_key_env, speed, model, sampling)
     if not allow_remote:
         chat.require_local(source)
-    found = query_views.find(place, source)
+    task_data = query_views.find(place, source)
     with _Waiting() as waiting:
-        counts = query_views.write(found, output, kind=kind.value, chat=chat, watch=waiting.of("queries"))
+        counts = query_views.write(task_data, output, kind=kind.value, chat=chat, watch=waiting.of("queries"))
     say(f"{_costs(chat)}\n{output}: {summary(counts)}")
 
 

@@ -86,13 +86,15 @@ def scored_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterato
     names = column_names.names({**COLUMNS, "weight": ("weight", "权重")}, columns or {})
 
     def parse(row: Mapping[str, object]) -> TrainingRow:
-        found = {column: names.find(row, column) for column in names.of}
-        query, document, score = (_require(row, found[name], names.of[name]) for name in ("query", "positive", "grade"))
-        weight = values.number(row, found["weight"]) if found["weight"] else 1.0
+        column_of = {column: names.find(row, column) for column in names.of}
+        query, document, score = (
+            _require(row, column_of[name], names.of[name]) for name in ("query", "positive", "grade")
+        )
+        weight = values.number(row, column_of["weight"]) if column_of["weight"] else 1.0
         if weight < 0:
-            raise FieldProblem(f"{found['weight']}: expected 0 or more, got a negative number")
+            raise FieldProblem(f"{column_of['weight']}: expected 0 or more, got a negative number")
         return TrainingRow(
-            values.text(row, query), (values.text(row, document),), query_id=_query_id(row, found["query_id"]),
+            values.text(row, query), (values.text(row, document),), query_id=_query_id(row, column_of["query_id"]),
             score=values.number(row, score), weights=(weight,),
         )  # fmt: skip
 

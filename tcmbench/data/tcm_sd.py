@@ -8,29 +8,19 @@ a folder covers its content, not the bytes of its files.
 from __future__ import annotations
 
 import hashlib
-import itertools
-import re
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tcmbench.data import fields, reading, table_files, values
+from tcmbench.data import fields, table_files, tcm_sd_files, values
 from tcmbench.data.label_map import LabelMap, read_label_map
 from tcmbench.data.lines import LineProblem, describe, read_text
-from tcmbench.errors import BadLines, DataAbsent, DataError
+from tcmbench.errors import BadLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-_SPLIT = re.compile(r"(?:train|dev|test)(?:_\w+)?")
-_SPLIT_ORDER = ("train", "dev", "test")
-KNOWLEDGE = "syndrome_knowledge"
-"""Name of the file of the knowledge base, without its ending."""
-
-_VOCABULARY_FILE = re.compile(r"syndrome_vocab\.txt")
-_LABEL_MAP_FILE = re.compile(r"label_map\w*\.(?:txt|csv)")
 
 RecordField = Literal["chief_complaint", "history", "examination"]
 
@@ -47,10 +37,6 @@ ENTRY_FIELDS: dict[EntryField, str] = {
 }
 """Field of an entry of the knowledge base that a document may contain → its heading, in the usual order."""
 
-LAYOUT = (
-    "A TCM-SD folder contains train, dev and test (also test_*) and syndrome_knowledge, as .jsonl or another format of "
-    "tables, and optionally syndrome_vocab.txt and label_map*.txt."
-)
 _ADVICE = "Fix or remove these lines and run again."
 
 
@@ -158,13 +144,6 @@ class Scan(NamedTuple):
     unknown_labels: tuple[UnknownLabel, ...]
 
 
-class _Files(NamedTuple):
-    splits: Mapping[str, Path]
-    knowledge: Path
-    vocabulary: Path | None
-    label_map: Path | None
-
-
 class _SplitRead(NamedTuple):
     records: tuple[Record, ...]
     lines: tuple[int, ...]
@@ -200,7 +179,7 @@ def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
         DataAbsent: The folder, its knowledge base or a requested split is missing.
         DataError: Two files for the same thing.
     """
-    files = _find(root, splits)
+    files = tcm_sd_files.find(root, splits)
     problems: list[str] = []
     label_map = None
     if files.label_map:
@@ -231,37 +210,6 @@ def scan_folder(root: Path, *, splits: Sequence[str] | None = None) -> Scan:
 def anonymous_patient(split: str, record_id: str) -> str:
     """Return the patient of a record without a patient in the data: unique to the record and its split."""
     return f"{split}/{record_id}"
-
-
-def find_splits(root: Path) -> tuple[str, ...]:
-    """Return the names of the splits a folder has (train, dev, test…), opening none; () for no folder."""
-    names = {stem for path in reading.files_in(root) if _SPLIT.fullmatch(stem := table_files.stem(path))}
-    return tuple(sorted(names, key=lambda name: (_SPLIT_ORDER.index(name.partition("_")[0]), name)))
-
-
-def _find(root: Path, wanted: Sequence[str] | None) -> _Files:
-    if not reading.is_folder(root):
-        raise DataAbsent(root, what="The TCM-SD folder", how=LAYOUT)
-    knowledge = table_files.find(root, KNOWLEDGE)
-    if not reading.exists(knowledge):
-        raise DataAbsent(knowledge, what="The knowledge base", how=LAYOUT)
-    names = find_splits(root) if wanted is None else tuple(dict.fromkeys(wanted))
-    splits: dict[str, Path] = {}
-    for name in names:
-        path = table_files.find(root, name)
-        if not reading.exists(path):
-            have = ", ".join(find_splits(root)) or "none"
-            raise DataAbsent(path, what=f"Split {name}", how=f"Existing splits: {have}. {LAYOUT}")
-        splits[name] = path
-    return _Files(splits, knowledge, _only(root, _VOCABULARY_FILE), _only(root, _LABEL_MAP_FILE))
-
-
-def _only(root: Path, pattern: re.Pattern[str]) -> Path | None:
-    paths = [path for path in reading.files_in(root) if pattern.fullmatch(path.name)]
-    if len(paths) > 1:
-        names = " and ".join(path.name for path in paths)
-        raise DataError(f"{root}: expected one file of a kind, got {names}. Keep one, move the other away.")
-    return paths[0] if paths else None
 
 
 def _read_knowledge(path: Path) -> tuple[tuple[Syndrome, ...], list[LineProblem]]:
@@ -337,8 +285,8 @@ def _record(
     if not labels:
         labels = _normalised(fields.labels(row, fields.RAW_LABELS), known=known, label_map=label_map)
     if not labels:
-        known_keys = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
-        raise fields.FieldProblem(f"no label: expected one of {known_keys}; {values.keys(row)}")
+        expected = ", ".join(fields.NORMALISED_LABELS + fields.RAW_LABELS)
+        raise fields.FieldProblem(f"no label: expected one of {expected}; {values.keys(row)}")
     record = Record(
         record_id=record_id,
         patient_id=fields.identifier(row, fields.PATIENT_ID) or anonymous_patient(split, record_id),
@@ -348,9 +296,11 @@ def _record(
         examination=fields.text(row, fields.EXAMINATION),
         disease=fields.text(row, fields.DISEASE),
     )
-    if record.query():
-        return record
-    raise fields.FieldProblem(f"empty query: no chief complaint, history or examination; {values.keys(row)}")
+    if not (record.chief_complaint or record.history or record.examination):
+        raise fields.FieldProblem(
+            f"empty query: no chief complaint, history or examination under any known key; {values.keys(row)}"
+        )
+    return record
 
 
 def _normalised(labels: tuple[str, ...], *, known: frozenset[str], label_map: LabelMap | None) -> tuple[str, ...]:
@@ -370,13 +320,17 @@ def _covered(labels: tuple[str, ...], *, known: frozenset[str], label_map: Label
 
 
 def _unique(record_id: str, taken: set[str]) -> str:
-    numbered = (f"{record_id}#{count}" for count in itertools.count(2))
-    return next(name for name in itertools.chain([record_id], numbered) if name not in taken)
+    if record_id not in taken:
+        return record_id
+    count = 2
+    while f"{record_id}#{count}" in taken:
+        count += 1
+    return f"{record_id}#{count}"
 
 
 def _read_vocabulary(path: Path) -> tuple[str, ...]:
-    names = (line.strip().removeprefix("\ufeff") for line in read_text(path).split("\n"))
-    return tuple(dict.fromkeys(filter(None, names)))
+    lines = (line.strip().removeprefix("\ufeff") for line in read_text(path).split("\n"))
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def _content_sha256(
@@ -389,9 +343,8 @@ def _content_sha256(
     parts = [f"split {name}\n{_digest(map(_record_values, splits[name]))}" for name in sorted(splits)]
     parts.append(f"knowledge\n{_digest(map(_syndrome_values, knowledge))}")
     parts.append(f"vocabulary\n{_digest((name,) for name in vocabulary)}")
-    parts.append(
-        f"label map\n{_digest((raw, *each) for raw, each in (label_map.entries if label_map else {}).items())}"
-    )
+    entries = label_map.entries.items() if label_map else ()
+    parts.append(f"label map\n{_digest((raw, *entry) for raw, entry in entries)}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tcmbench import plugins
-from tcmbench.data import reading, table_files, tables, tcm_sd, training_pairs
+from tcmbench.data import tables, tcm_sd, tcm_sd_files, training_pairs
 from tcmbench.data.formats import Collection, collect
-from tcmbench.data.lines import LineProblem, read_text
+from tcmbench.data.recognise import TABLE, TCM_SD
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 
     from tcmbench.data.formats import CollectionFormat, RowFormat, TrainingRow
     from tcmbench.data.tcm_sd import Folder
-
-TCM_SD, TABLE, BEIR, WEIGHTED, _RAG_JSON = "tcm_sd", "table", "beir", "weighted", "rag_json"
-
-_BY_KEYS = (
-    ("swift", frozenset({"messages"})),
-    ("swift", frozenset({"query", "rejected_response"})),
-    ("pos_doc", frozenset({"pos_doc"})),
-    (WEIGHTED, frozenset({"query", "doc", "rel"})),
-)
-"""Format → keys that the first row of such a file has; of any other file the table's columns are tried."""
 
 
 class Reading(NamedTuple):
@@ -68,7 +58,7 @@ class Reading(NamedTuple):
         return training_pairs.folder_of(collection, self.path)
 
     def rows(self, *, scored: bool = False) -> Iterator[TrainingRow]:
-        """Yield the rows of a file in order, one at a time.
+        """Yield the rows of a file in order, without holding it in memory.
 
         Args:
             scored: Whether grades of a table may be fractions, as scores are.
@@ -94,7 +84,7 @@ class Reading(NamedTuple):
 
     def _tcm_sd(self) -> Folder:
         train, dev = training_pairs.TRAIN, training_pairs.DEV
-        present = tcm_sd.find_splits(self.path)
+        present = tcm_sd_files.find_splits(self.path)
         if self.split == train:
             return tcm_sd.read_folder(self.path, splits=[train, *([dev] if dev in present else [])])
         folder = tcm_sd.read_folder(self.path, splits=[self.split])
@@ -109,32 +99,3 @@ class Reading(NamedTuple):
         if self.split == train and dev in collection.qrels:
             qrels[dev] = collection.qrels[dev]
         return replace(collection, qrels=qrels)
-
-
-def recognise(path: Path) -> str:
-    """Return the format of a file or folder, by its files or by the keys of its first row.
-
-    Raises:
-        DataError: A folder of no known layout.
-    """
-    if reading.is_folder(path):
-        stems = {file.name if reading.is_folder(file) else table_files.stem(file) for file in reading.files_in(path)}
-        if tcm_sd.KNOWLEDGE in stems:
-            return TCM_SD
-        if {"corpus", "queries"} <= stems:
-            return BEIR
-        # What a TCM-SD folder lacks is said where it is read.
-        return TCM_SD
-    kind = table_files.ending(path)
-    if kind == ".json" and _is_rag_json(path):
-        return _RAG_JSON
-    if kind in {".json", ".jsonl"}:
-        first = next((row for row in table_files.read_rows(path) if not isinstance(row, LineProblem)), None)
-        keys = frozenset() if first is None else first.value.keys()
-        return next((name for name, required in _BY_KEYS if required <= keys), TABLE)
-    return TABLE
-
-
-def _is_rag_json(path: Path) -> bool:
-    text = read_text(path)
-    return text.lstrip("\ufeff \t\r\n").startswith("{") and '"relevant_docs"' in text

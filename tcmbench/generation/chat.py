@@ -144,7 +144,7 @@ class Chat:
             EvaluationError: It refuses a request or answers with something else. Answers that came before are stored.
         """
         distinct = list(dict.fromkeys(prompts))
-        found: dict[str, ChatAnswer] = {}
+        answer_of: dict[str, ChatAnswer] = {}
         has_ended = threading.Event()
 
         def answer_unless_ended(prompt: str) -> tuple[ChatAnswer, bool]:
@@ -160,14 +160,14 @@ class Chat:
         pool = ThreadPoolExecutor(self._parallel)
         try:
             for prompt, (answer, is_new) in zip(distinct, pool.map(answer_unless_ended, distinct), strict=True):
-                found[prompt] = answer
+                answer_of[prompt] = answer
                 self._count(answer, is_new=is_new)
                 if watch is not None:
-                    watch(len(found), len(distinct))
+                    watch(len(answer_of), len(distinct))
         finally:
             has_ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
-        return [found[prompt] for prompt in prompts]
+        return [answer_of[prompt] for prompt in prompts]
 
     def _answer(self, prompt: str) -> tuple[ChatAnswer, bool]:
         """Return the answer to a prompt, and whether it was asked for just now."""

@@ -31,8 +31,8 @@ def queries_in(text: str, *, count: int) -> list[str]:
     """Return the queries of an answer, at most `count`; [] where it has none in a known form."""
     text = _answer(text)
     whole = _json(text)
-    found = _listed(whole) if whole is not None else [query for line in text.split("\n") for query in _of_line(line)]
-    return [query for query in found if query][:count]
+    queries = _listed(whole) if whole is not None else [query for line in text.split("\n") for query in _of_line(line)]
+    return [query for query in queries if query][:count]
 
 
 def score_in(text: str) -> int | None:

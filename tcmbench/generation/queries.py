@@ -133,19 +133,19 @@ def generate(
     )
     answers = generator.answers([order.prompt for order in ordered], watch=_watched(watch, "queries"))
     kept, counts = candidates.gather(ordered, answers)
-    found = _embedded(kept, embedder)
+    remaining = _embedded(kept, embedder)
     if options.keep == "retrieval":
-        found = _retrieved(found, source, options, embedder, counts)
-    found = _distinct(found, counts)
+        remaining = _retrieved(remaining, source, options, embedder, counts)
+    remaining = _distinct(remaining, counts)
     if judging is not None:
-        found = _judged(found, source, judging, counts, watch=_watched(watch, "judgements"))
-    counts["kept"] = len(found)
-    if not found:
+        remaining = _judged(remaining, source, judging, counts, watch=_watched(watch, "judgements"))
+    counts["kept"] = len(remaining)
+    if not remaining:
         raise DataError(
             f"{source.name}: expected queries to keep, got none: {summary(counts)}. Nothing was written; the answers "
             "are stored. Look at what the model answers, take a larger one, or loosen --keep or --top-k."
         )
-    return Generated(_rows(found, source, generator.model.name), counts)
+    return Generated(_rows(remaining, source, generator.model.name), counts)
 
 
 def summary(counts: Mapping[str, int]) -> str:
@@ -173,44 +173,44 @@ def _embedded(kept: Sequence[Candidate], embedder: QueryEmbedder) -> list[_Kept]
 
 
 def _retrieved(
-    found: list[_Kept], source: QuerySource, options: QueryOptions, embedder: QueryEmbedder, counts: Counter[str]
+    remaining: list[_Kept], source: QuerySource, options: QueryOptions, embedder: QueryEmbedder, counts: Counter[str]
 ) -> list[_Kept]:
     """Return the queries whose document both retrievers find."""
     import numpy as np
 
-    if not found:
+    if not remaining:
         return []
     texts = list(source.corpus.values())
     positions = {doc_id: position for position, doc_id in enumerate(source.corpus)}
-    targets = [[positions[doc_id] for doc_id in each.candidate.order.origin.documents] for each in found]
-    queries = [each.candidate.query for each in found]
+    targets = [[positions[doc_id] for doc_id in each.candidate.order.origin.documents] for each in remaining]
+    queries = [each.candidate.query for each in remaining]
     corpus = _unit(embedder.embed(texts, kind="document"))
-    vectors = np.stack([each.vector for each in found])
+    vectors = np.stack([each.vector for each in remaining])
     terms = retrieved.by_terms(queries, targets, texts, top_k=options.top_k)
     dense = retrieved.by_vectors(vectors, targets, corpus, top_k=options.top_k)
-    passed = [each for each, *both in zip(found, terms, dense, strict=True) if all(both)]
-    counts["not_found"] = len(found) - len(passed)
+    passed = [each for each, *both in zip(remaining, terms, dense, strict=True) if all(both)]
+    counts["not_found"] = len(remaining) - len(passed)
     return passed
 
 
-def _distinct(found: list[_Kept], counts: Counter[str]) -> list[_Kept]:
+def _distinct(remaining: list[_Kept], counts: Counter[str]) -> list[_Kept]:
     """Return the queries without near-duplicates of kept ones, counted by whether both are of one text."""
     import numpy as np
 
-    copies = distinct.first_copies(np.stack([each.vector for each in found])) if found else []
+    copies = distinct.first_copies(np.stack([each.vector for each in remaining])) if remaining else []
     counts["duplicates_of_same_document"] = counts["duplicates_of_others"] = 0
     passed: list[_Kept] = []
-    for each, copy in zip(found, copies, strict=True):
+    for each, copy in zip(remaining, copies, strict=True):
         if copy is None:
             passed.append(each)
             continue
-        is_same = found[copy].candidate.order.origin.documents == each.candidate.order.origin.documents
+        is_same = remaining[copy].candidate.order.origin.documents == each.candidate.order.origin.documents
         counts["duplicates_of_same_document" if is_same else "duplicates_of_others"] += 1
     return passed
 
 
 def _judged(
-    found: list[_Kept],
+    remaining: list[_Kept],
     source: QuerySource,
     judging: Chat,
     counts: Counter[str],
@@ -218,21 +218,21 @@ def _judged(
     watch: Callable[[int, int], None] | None,
 ) -> list[_Kept]:
     """Return the queries whose documents the judge gives at least `LEAST_SCORE`."""
-    texts = ["\n".join(source.corpus[doc_id] for doc_id in each.candidate.order.origin.documents) for each in found]
-    pairs = [(each.candidate.query, text) for each, text in zip(found, texts, strict=True)]
+    texts = ["\n".join(source.corpus[doc_id] for doc_id in each.candidate.order.origin.documents) for each in remaining]
+    pairs = [(each.candidate.query, text) for each, text in zip(remaining, texts, strict=True)]
     scores = judge.scores(judging, pairs, watch=watch)
     counts["not_judged"] = sum(score is None for score in scores)
     counts["judged_low"] = sum(score is not None and score < judge.LEAST_SCORE for score in scores)
     return [
         each._replace(score=score)
-        for each, score in zip(found, scores, strict=True)
+        for each, score in zip(remaining, scores, strict=True)
         if score is not None and score >= judge.LEAST_SCORE
     ]
 
 
-def _rows(found: Sequence[_Kept], source: QuerySource, model: str) -> list[dict[str, Json]]:
+def _rows(remaining: Sequence[_Kept], source: QuerySource, model: str) -> list[dict[str, Json]]:
     rows: list[dict[str, Json]] = []
-    for (query, order), _, score in found:
+    for (query, order), _, score in remaining:
         for doc_id in order.origin.documents:
             row: dict[str, Json] = {
                 "query": query,

@@ -34,12 +34,12 @@ def by_terms(
     from tcmbench.text.ngrams import char_bigrams
 
     index = build_index([char_bigrams(text) for text in corpus])
-    found = []
+    is_found: list[bool] = []
     for query, its in zip(queries, targets, strict=True):
         scores = term_scores(index, char_bigrams(query), documents=len(corpus))
         best = scores[list(its)].max()
-        found.append(bool(best > 0 and (scores > best).sum() < top_k))
-    return found
+        is_found.append(bool(best > 0 and (scores > best).sum() < top_k))
+    return is_found
 
 
 def by_vectors(
@@ -53,10 +53,10 @@ def by_vectors(
         corpus: Unit vectors [documents, dimensions].
         top_k: Ranks that count; documents of equal similarity share a rank.
     """
-    found: list[bool] = []
+    is_found: list[bool] = []
     size = max(1, _BLOCK_CELLS // max(1, len(corpus)))
     for start in range(0, len(queries), size):
         similarities = queries[start : start + size] @ corpus.T
         for scores, its in zip(similarities, targets[start : start + size], strict=True):
-            found.append(bool((scores > scores[list(its)].max()).sum() < top_k))
-    return found
+            is_found.append(bool((scores > scores[list(its)].max()).sum() < top_k))
+    return is_found

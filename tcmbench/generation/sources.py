@@ -6,9 +6,9 @@ import hashlib
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from tcmbench import plugins
-from tcmbench.data import reading, table_files, tables
 from tcmbench.data.formats import beir, gather
-from tcmbench.data.tcm_sd import KNOWLEDGE, read_folder
+from tcmbench.data.recognise import BEIR, TCM_SD, recognise
+from tcmbench.data.tcm_sd import read_folder
 from tcmbench.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -78,14 +78,15 @@ def read(path: Path, *, texts_from: TextsFrom = "", format_name: str = "") -> Qu
         SpecError: `texts_from` for other data.
         UnknownName: No such format.
     """
-    if not format_name and reading.is_folder(path) and reading.exists(table_files.find(path, KNOWLEDGE)):
+    name = format_name or recognise(path)
+    if name == TCM_SD and not format_name:
         is_of_records = texts_from == "records"
         folder = read_folder(path, splits=[TRAIN] if is_of_records else [])
         source = _records(folder) if is_of_records else _entries(folder)
     elif texts_from:
         raise SpecError(f"--from {texts_from}: expected a TCM-SD folder, got {path}. Leave it out for other data.")
     else:
-        corpus = _documents(path, format_name)
+        corpus = _documents(path, name)
         origins = tuple(Origin(doc_id, text, (doc_id,)) for doc_id, text in corpus.items())
         source = QuerySource(path.name, "documents", origins, corpus)
     if not source.origins:
@@ -132,11 +133,10 @@ def _names(folder: Folder, label: str) -> tuple[str, ...]:
     return (label, *sorted(merged - {label}))
 
 
-def _documents(path: Path, format_name: str) -> dict[str, str]:
-    if not format_name and reading.is_folder(path):
+def _documents(path: Path, name: str) -> dict[str, str]:
+    if name == BEIR:
         return beir.read_texts(path, "corpus")
-    collection = _in_format(path, format_name) if format_name else gather(tables.training_rows(path)).collection
-    return {doc_id: document.full_text() for doc_id, document in collection.corpus.items()}
+    return {doc_id: document.full_text() for doc_id, document in _in_format(path, name).corpus.items()}
 
 
 def _in_format(path: Path, name: str) -> Collection:

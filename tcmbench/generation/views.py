@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tcmbench import plugins, tasks
-from tcmbench.data import location, table_files, tables
+from tcmbench.data import location, tables, tcm_sd_files
 from tcmbench.data.formats import Collection, Document, beir, gather
 from tcmbench.data.formats._rows import require_empty, write_rows
-from tcmbench.data.tcm_sd import KNOWLEDGE, RECORD_FIELDS, anonymous_patient, read_folder
+from tcmbench.data.tcm_sd import RECORD_FIELDS, anonymous_patient, read_folder
 from tcmbench.errors import DataAbsent, SpecError
 from tcmbench.generation.marks import GENERATOR, SYNTHETIC
 from tcmbench.generation.parsing import keywords_in, passage_in
@@ -159,17 +159,11 @@ def _write_tcm_sd(
     for (split, record), new in zip(records, added, strict=True):
         rows[split].append(_record(record, split, fields, new, kind))
     with placed(folder) as part:
-        for file in _beside_records(source.path):
+        for file in tcm_sd_files.find(source.path, []).common:
             shutil.copyfile(file, part / file.name)
         for split, its in rows.items():
             write_rows(its, part / f"{split}.jsonl")
         return _report(part, source, added, kind=kind, chat=chat)
-
-
-def _beside_records(path: Path) -> list[Path]:
-    """Return the files of a TCM-SD folder that stay as they are: knowledge base, vocabulary, label map."""
-    others = [path / "syndrome_vocab.txt", *sorted(path.glob("label_map*"))]
-    return [table_files.find(path, KNOWLEDGE), *(file for file in others if file.is_file())]
 
 
 def _record(

@@ -187,13 +187,13 @@ def _training_provenance(trained: Trained) -> dict[str, str]:
 
 def _sources(statistics: Json) -> dict[str, str]:
     """Return the sources of a mixture: examples, and share of the lines that were trained on."""
-    found = [
+    shown = [
         f"{one['path']}{' (replay)' if one['role'] == 'replay' else ''}: {one['examples']} examples, "
         f"{100 * float(str(one['share'])):.1f}% of lines"
         for one in (statistics if isinstance(statistics, list) else [])
         if isinstance(one, dict)
     ]
-    return {"sources of training data": "; ".join(found)} if found else {}
+    return {"sources of training data": "; ".join(shown)} if shown else {}
 
 
 def failed_base_entry(base: Base, planned: PlannedSuite, reason: str, *, state: State) -> Entry:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import Field, field_validator
 
 from tcmbench.data import table_files
-from tcmbench.data.tcm_sd import ENTRY_FIELDS, KNOWLEDGE, RECORD_FIELDS, EntryField, RecordField
+from tcmbench.data.tcm_sd import ENTRY_FIELDS, RECORD_FIELDS, EntryField, RecordField
+from tcmbench.data.tcm_sd_files import KNOWLEDGE
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
 from tcmbench.task_types import ItemInfo

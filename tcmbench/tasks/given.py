@@ -12,7 +12,7 @@ from tcmbench import tasks
 from tcmbench.data import reading, table_files, tables
 from tcmbench.data.formats import beir
 from tcmbench.data.lines import Row
-from tcmbench.data.tcm_sd import KNOWLEDGE, find_splits
+from tcmbench.data.tcm_sd_files import KNOWLEDGE, find_splits
 from tcmbench.errors import DataAbsent, DataError, SpecError
 from tcmbench.specs import toml
 from tcmbench.specs.suite import Suite, SuiteTask

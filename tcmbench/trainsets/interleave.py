@@ -31,6 +31,9 @@ class Stream(NamedTuple):
     per_block: int
     """Its examples in a batch; in batches of one source, all of a batch."""
 
+    name: str
+    """What its source is called in messages."""
+
     keys: Keys | None = None
     """What its positives are known by in all files; None where batches are of one file, or may repeat positives."""
 
@@ -86,8 +89,9 @@ def write_blocks(
             write_origins([example.origin for _, example in block])
     if not all(lines):
         raise SpecError(
-            f"{where}: no batch can be filled from source {lines.index(0) + 1} without repeating a positive or an "
-            'example. Lower training.batch_size, or set batch_rule = "plain", or batches = "by_source" under [mixing].'
+            f"{where}: no batch can be filled from source {streams[lines.index(0)].name!r} without repeating a "
+            'positive or an example. Lower training.batch_size, or set batch_rule = "plain", or batches = "by_source" '
+            "under [mixing]."
         )
     return Blocks(tuple(lines), digest.hexdigest())
 

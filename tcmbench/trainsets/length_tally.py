@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-class Frozen(BaseModel):
+class StatisticsPart(BaseModel):
     """A part of `stats.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Lengths(Frozen):
+class Lengths(StatisticsPart):
     """Lengths in tokens, prompts included, before cutting; each text counted once per example."""
 
     quantiles: tuple[int, ...]

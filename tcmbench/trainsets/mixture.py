@@ -7,6 +7,7 @@ examples of a batch share a positive, a syndrome or a group, whichever sources t
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 STAGE = "mixture 1"
 """Raised whenever the same sources give another file."""
+
+_MOST_LEFT_OUT = 0.1
+"""Share of a source's examples that may be in no batch without a warning."""
+
+logger = logging.getLogger(__name__)
 
 
 def recipe(
@@ -88,7 +94,7 @@ def build_mixture(
         block = variant.training.batch_size * context.requirements.devices
         is_mixed = variant.mixing.batches == "mixed"
         is_safe = variant.batch_rule == "label_unique" and context.requirements.in_batch
-        streams = [Stream(one.train, one.rows, count) for _, one, count in made]
+        streams = [Stream(one.train, one.rows, count, each.source.path) for each, one, count in made]
         if is_safe and is_mixed:
             streams = [
                 stream._replace(keys=_keys(variant, each, seed=seed))
@@ -107,6 +113,7 @@ def build_mixture(
                 for (each, one, _), lines in zip(made, written.lines, strict=True)
             ]
             stats = of_sources(parts, block_size=block, batch_rule="label_unique" if is_safe else "plain")
+            _warn_of_left_out(parts, where=f"variant {variant.name}")
             write_json(part / "stats.json", {"sha256": written.sha256, **stats.model_dump(mode="json")})
             write_json(part / "recipe.json", inputs)
     return build.load(context.store.path(build.KIND, name))
@@ -132,8 +139,7 @@ def _sets(
         own = variant_of(variant, each)
         changed = {"epochs": own.training.epochs * part.passes, "batch_size": count}
         own = own.model_copy(update={"training": own.training.model_copy(update=changed)})
-        found = build_one(own, base, each, seed=seed, context=alone)
-        made.append((each, found, count))
+        made.append((each, build_one(own, base, each, seed=seed, context=alone), count))
     _refuse_unequal_negatives(made, where=where)
     return made
 
@@ -156,6 +162,17 @@ def _examples(variant: Variant, base: Base, each: Ingredient, *, seed: int, cont
             "the suite. Take the source out, or drop_leaks."
         )
     return min(pairs, own.max_samples or pairs)
+
+
+def _warn_of_left_out(parts: Sequence[PartOfMixture], *, where: str) -> None:
+    """Say what is in no batch, where it is more than the rest of a division."""
+    for part in parts:
+        left, total = part.statistics.lines - part.lines, part.statistics.lines
+        if left > _MOST_LEFT_OUT * total:
+            logger.warning(
+                "%s: %s of %s examples of %s are in no batch, as the batches of another source end before, or share "
+                "their positives.", where, f"{left:,}", f"{total:,}", part.path,
+            )  # fmt: skip
 
 
 def _keys(variant: Variant, each: Ingredient, *, seed: int) -> Keys:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tcmbench.trainsets.examples import ALL
-from tcmbench.trainsets.length_tally import Frozen, Lengths, Tally
+from tcmbench.trainsets.length_tally import Lengths, StatisticsPart, Tally
 from tcmbench.trainsets.order import measured_share, meeting_share
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHUNK = 100_000
 
 
-class SourceStatistics(Frozen):
+class SourceStatistics(StatisticsPart):
     """One source of a mixture."""
 
     path: str
@@ -48,7 +48,7 @@ class SourceStatistics(Frozen):
     negative: Lengths | None
 
 
-class Statistics(Frozen):
+class Statistics(StatisticsPart):
     """One `stats.json`."""
 
     lines: int

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.errors import SpecError
 from tcmbench.store import key, write_json
 from tcmbench.trainsets import build
+from tcmbench.trainsets.pairs import miner_of
 from tcmbench.trainsets.spool import Spool
 
 if TYPE_CHECKING:
@@ -105,5 +106,11 @@ def _refuse(variant: Variant, context: Context) -> None:
         )
     if context.requirements.scored and miner != "none":
         raise SpecError(f'{where}: pairs have their own scores, so no negatives are mined. Set miner = "none".')
+    idle = sorted(miner_of(variant).options.model_dump(exclude_defaults=True).keys() - {"count"})
+    if idle:
+        raise SpecError(
+            f"{where}: option {idle[0]} of miner {miner} needs all documents in memory, and the data are read row by "
+            "row. Leave it out, or streamed = true."
+        )
     if variant.augmentation is not None or variant.split_negatives:
         raise SpecError(f"{where}: augmentation and split_negatives need documents in memory. Leave them out.")

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcmbench.errors import DataError, SpecError
+from tcmbench.miners import MinerOptions
 from tcmbench.text.ngrams import normalise
 from tcmbench.trainsets.length_tally import Tally
 from tcmbench.trainsets.order import plain_order
+from tcmbench.trainsets.pairs import miner_of
 from tcmbench.trainsets.rows import RowOrigin, origins_writer
 from tcmbench.trainsets.statistics import Statistics
 from tcmbench.trainsets.streamed_order import RowLabels, label_unique_pass, passes_of
-from tcmbench.trainsets.text_keys import written
+from tcmbench.trainsets.text_keys import text_key, written
 from tcmbench.trainsets.texts import rooms_of
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ class StreamWriter:
         self._variant, self._base, self._spool, self._context, self._seed = variant, base, spool, context, seed
         self._size = variant.training.batch_size * context.requirements.devices
         self._is_unique = variant.batch_rule == "label_unique" and context.requirements.in_batch
-        self._negatives = 0 if variant.negatives.miner == "none" else int(variant.negatives.options.get("count", 8))
+        mining = miner_of(variant).options
+        self._negatives = mining.count if isinstance(mining, MinerOptions) else 0
         self._labels = RowLabels(spool) if self._is_unique or self._negatives else None
         self._rooms = rooms_of(variant, base, context.tokenizer)
         self._lengths = {name: Tally() for name in ("query", "positive", "negative")}
@@ -110,13 +113,17 @@ class StreamWriter:
     def _with_negatives(self, place: int) -> tuple[int, SpooledRow]:
         """Return a row with as many negatives as all have: its own, then documents of random other rows."""
         row = self._spool[place]
-        given = row.negatives[: self._negatives] if self._variant.negatives.miner == "given" else ()
+        if not self._negatives or self._labels is None:
+            return place, row._replace(negatives=())
+        is_given, refused = self._variant.negatives.miner == "given", self._labels.of(place)
+        # A document that the file judges right for the query in another row is no negative of it.
+        own = [text for text in row.negatives if text_key(text) not in refused] if is_given else []
+        given = own[: self._negatives]
         lacking = self._negatives - len(given)
-        if not lacking or self._labels is None:
-            return place, row._replace(negatives=given)
-        self._filled += lacking if self._variant.negatives.miner == "given" else 0
-        refused = self._labels.of(place)
-        texts = {normalise(row.positive), *map(normalise, given)}
+        if not lacking:
+            return place, row._replace(negatives=tuple(given))
+        self._filled += lacking if is_given else 0
+        texts = {normalise(text) for text in (row.positive, *given)}
         drawn = []
         for _ in range(_DRAWS * lacking):
             other = int(self._random.integers(len(self._spool)))
@@ -162,7 +169,7 @@ class StreamWriter:
 
     def _origin(self, place: int, row: SpooledRow) -> RowOrigin:
         labels = () if self._labels is None else tuple(map(written, sorted(self._labels.of(place))))
-        return RowOrigin(row.record_id, labels, f"{row.record_id}+", (), -1)
+        return RowOrigin(row.record_id, labels, row.record_id, (), -1)
 
     def _statistics(self, examples: int, passes: list[int], dropped: tuple[int, ...]) -> Statistics:
         lengths = {name: tally.result() for name, tally in self._lengths.items()}

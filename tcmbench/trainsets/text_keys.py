@@ -46,10 +46,10 @@ class Keys:
 
     def of(self, labels: Iterable[str]) -> frozenset[str]:
         """Return the keys of an example with these labels."""
-        found: set[str] = set()
+        keys: set[str] = set()
         for label in labels:
             if label in self._of:
-                found |= self._of[label]
+                keys |= self._of[label]
             else:
-                found.add(written(group_key(label.removeprefix(GROUP))) if label.startswith(GROUP) else label)
-        return frozenset(found)
+                keys.add(written(group_key(label.removeprefix(GROUP))) if label.startswith(GROUP) else label)
+        return frozenset(keys)

@@ -155,20 +155,18 @@ def recipe_of(
 def parts_of(workspace: Workspace, variant: Variant) -> tuple[LocatedSource, ...]:
     """Return the sources of a variant, looked up.
 
-    A source is read row by row where it says so, and where a loss over scored pairs has no negatives to score as 0:
-    then the scores are those of the file.
-
     Raises:
         TcmbenchError: A source isn't there, can't be used, or has settings that don't fit it.
     """
     from tcmbench.trainers import requirements
 
     is_scored = requirements(variant).scored
-    found = []
+    located = []
     for source in variant.sources:
-        by_rows = source.streamed or (is_scored and (source.negatives or variant.negatives).miner == "none")
-        read = source.model_copy(update={"streamed": by_rows})
-        found.append(LocatedSource(source, training_data.of_source(workspace, read, where=f"variant {variant.name}")))
+        takes_scores = is_scored and (source.negatives or variant.negatives).miner == "none"
+        where = f"variant {variant.name}"
+        data = training_data.of_source(workspace, source, where=where, takes_scores=takes_scores)
+        located.append(LocatedSource(source, data))
     if not variant.is_mixture:
-        training_data.refuse_idle_augmentation(variant, found[0].data)
-    return tuple(found)
+        training_data.refuse_idle_augmentation(variant, located[0].data)
+    return tuple(located)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tcmbench.data.training_source import WEIGHTED
+from tcmbench.data.recognise import WEIGHTED
 from tcmbench.errors import DataError
 from tcmbench.tuning.training_data import row_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcmbench.trainsets import Context
     from tcmbench.trainsets.ingredient import Ingredient
     from tcmbench.trainsets.spool import SpooledRow
     from tcmbench.trainsets.streamed import RowData
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.tuning.training_data import TrainingData
 
 
-def ingredients(recipe: Recipe, context: Context) -> list[Ingredient]:
+def ingredients(recipe: Recipe) -> list[Ingredient]:
     """Return the sources of a recipe."""
     from tcmbench.trainsets.ingredient import Ingredient
 
@@ -31,16 +30,16 @@ def ingredients(recipe: Recipe, context: Context) -> list[Ingredient]:
             part.data.read,
             part.data.has_fields,
             part.drop,
-            _rows(part.data, scored=context.requirements.scored) if part.data.is_streamed else None,
+            _rows(part.data) if part.data.is_streamed else None,
         )
         for part in recipe.parts
     ]
 
 
-def _rows(data: TrainingData, *, scored: bool) -> RowData:
+def _rows(data: TrainingData) -> RowData:
     from tcmbench.trainsets.streamed import RowData
 
-    return RowData(data.root, data.sha256, partial(_scored if scored else _paired, data))
+    return RowData(data.root, data.sha256, partial(_scored if data.is_scored else _paired, data))
 
 
 def _paired(data: TrainingData) -> Iterator[SpooledRow]:
@@ -60,7 +59,7 @@ def _scored(data: TrainingData) -> Iterator[SpooledRow]:
     """
     from tcmbench.trainsets.spool import SpooledRow
 
-    for number, row in enumerate(data.rows(scored=True)):
+    for number, row in enumerate(data.rows()):
         if row.score is not None:
             yield SpooledRow(
                 row_id(number), row.query, row.positives[0], score=row.score, weight=(*row.weights, 1.0)[0]

@@ -122,13 +122,13 @@ def _scores(teacher: Model, pairs: Sequence[Text], *, cache: Path) -> dict[Text,
     abilities = teacher.base.abilities
     if teacher.base.kind == "reranker" and "candidates" in abilities:
         loaded: Any = models.load(teacher, cache=cache)
-        found = loaded.predict([{"text": queries}], [{"text": documents}]).tolist()
+        scores = loaded.predict([{"text": queries}], [{"text": documents}]).tolist()
     elif "vectors" in abilities:
         loaded = models.load(teacher, cache=cache)
         base = teacher.base
         of_queries = loaded.encode_list([base.query_prompt + text for text in queries])
         of_documents = loaded.encode_list([base.document_prompt + text for text in documents])
-        found = (of_queries * of_documents).sum(axis=1).tolist()
+        scores = (of_queries * of_documents).sum(axis=1).tolist()
     else:
         raise SpecError(f"teacher {teacher.name}: expected a reranker or a model with vectors, which score pairs.")
-    return dict(zip(pairs, found, strict=True))
+    return dict(zip(pairs, scores, strict=True))

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tcmbench import plugins
 from tcmbench.checksums import names_sha256
 from tcmbench.data import location, reading
-from tcmbench.data.training_source import BEIR, TABLE, TCM_SD, Reading, recognise
+from tcmbench.data.recognise import BEIR, TABLE, TCM_SD, recognise
+from tcmbench.data.training_source import Reading
 from tcmbench.errors import DataAbsent, SpecError, StoreError
 from tcmbench.store import key, read_json, write_json
 
@@ -54,6 +55,9 @@ class TrainingData:
     is_streamed: bool = False
     """Whether it is read row by row."""
 
+    is_scored: bool = False
+    """Whether its rows are pairs with scores; only where it is read row by row."""
+
     @property
     def root(self) -> Path:
         """The file or folder."""
@@ -64,14 +68,14 @@ class TrainingData:
         """Whether its documents are entries with fields, which augmentations vary."""
         return self.reading.format == TCM_SD
 
-    def rows(self, *, scored: bool = False) -> Iterator[TrainingRow]:
-        """Yield the rows of a file of pairs, or the records of any other format; with `scored`, pairs with scores.
+    def rows(self) -> Iterator[TrainingRow]:
+        """Yield the rows of a file in order, without holding it in memory.
 
         Raises:
             DataError: The data can't be used, or isn't what the hashes were taken of.
         """
         with reading.pinned(dict(self.files)):
-            yield from self.reading.rows(scored=scored)
+            yield from self.reading.rows(scored=self.is_scored)
 
     def read(self) -> Folder:
         """Return the records and the documents; the last two sources read are kept.
@@ -89,21 +93,6 @@ class _Contents(BaseModel):
     labels: frozenset[str]
 
 
-def find(workspace: Workspace, variant: Variant) -> TrainingData:
-    """Return what a variant is trained on; of a mixture, its first source with role train.
-
-    Raises:
-        DataAbsent: There is no such folder or file.
-        DataError: The data can't be used.
-        SpecError: Settings of the variant that don't fit the data.
-    """
-    source = next(source for source in variant.sources if source.role == "train")
-    data = of_source(workspace, source, where=f"variant {variant.name}")
-    if not variant.is_mixture:
-        refuse_idle_augmentation(variant, data)
-    return data
-
-
 def refuse_idle_augmentation(variant: Variant, data: TrainingData) -> None:
     """Refuse an augmentation of texts without fields.
 
@@ -117,8 +106,15 @@ def refuse_idle_augmentation(variant: Variant, data: TrainingData) -> None:
         )
 
 
-def of_source(workspace: Workspace, source: DataSource, *, where: str) -> TrainingData:
+def of_source(workspace: Workspace, source: DataSource, *, where: str, takes_scores: bool = False) -> TrainingData:
     """Return one source; what has to be read to identify it is kept in the store, under the hash of its bytes.
+
+    Args:
+        workspace: Where the data and the store are.
+        source: The source.
+        where: Context for messages.
+        takes_scores: Whether the loss reads scored pairs and no negatives are mined, which would be scored 0: then a
+            file of rows is read row by row, with its scores.
 
     Raises:
         DataAbsent: There is no such folder or file.
@@ -137,8 +133,10 @@ def of_source(workspace: Workspace, source: DataSource, *, where: str) -> Traini
     hashes = reading.hashed(_files(way) if is_folder else [root])
     files = tuple(hashes.items())
     inputs = _inputs(way, names_sha256(hashes, root=root if is_folder else root.parent))
-    if source.streamed:
-        return TrainingData(way, files, key(_STREAMED, inputs), frozenset(), is_streamed=True)
+    is_scored = takes_scores and _holds_rows(way.format)
+    if source.streamed or is_scored:
+        sha256 = key(_STREAMED, {"content": inputs, "scored": is_scored})
+        return TrainingData(way, files, sha256, frozenset(), is_streamed=True, is_scored=is_scored)
     name = key(_STAGE, inputs)
     if not workspace.store.has(KIND, name):
         from tcmbench.trainsets.contents import contents_sha256
@@ -179,7 +177,7 @@ def _reading(source: DataSource, root: Path, *, where: str) -> Reading:
         SpecError: Settings that have no meaning for its format.
     """
     name = source.format or recognise(root)
-    holds_rows = plugins.load("formats", name, where=f"{where}, {source.path}").HOLDS == "rows"
+    holds_rows = _holds_rows(name, where=f"{where}, {source.path}")
     is_folder = name in {TCM_SD, BEIR}
     if reading.is_folder(root) != is_folder:
         expected = "a folder" if is_folder else "a file"
@@ -194,6 +192,10 @@ def _reading(source: DataSource, root: Path, *, where: str) -> Reading:
                 "Leave it out, or name another format."
             )
     return Reading(root, name, source.split, tuple(sorted(source.columns.items())), source.labels)
+
+
+def _holds_rows(name: str, *, where: str = "") -> bool:
+    return bool(plugins.load("formats", name, where=where).HOLDS == "rows")
 
 
 @lru_cache(maxsize=2)

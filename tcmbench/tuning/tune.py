@@ -77,7 +77,7 @@ def training_set(workspace: Workspace, recipe: Recipe, *, seed: int) -> TrainSet
     from tcmbench.trainsets.mixture import build_mixture
 
     variant, base, context = recipe.variant, recipe.base, build_context(workspace, recipe)
-    teacher, sources = teaching.teacher_of(workspace, variant), ingredients(recipe, context)
+    teacher, sources = teaching.teacher_of(workspace, variant), ingredients(recipe)
     if variant.is_mixture:
         made = build_mixture(variant, base, sources, seed=seed, context=context)
     else:
@@ -89,7 +89,7 @@ def _training_set_key(workspace: Workspace, recipe: Recipe, context: Context, *,
     from tcmbench.trainsets import mixture
     from tcmbench.trainsets.ingredient import key_of
 
-    variant, base, sources = recipe.variant, recipe.base, ingredients(recipe, context)
+    variant, base, sources = recipe.variant, recipe.base, ingredients(recipe)
     if variant.is_mixture:
         name = mixture.name_of(variant, base, sources, seed=seed, context=context)
     else:

@@ -14,7 +14,7 @@ from tcmbench.cures import cocktail
 from tcmbench.errors import SpecError
 from tcmbench.models import base_model
 from tcmbench.specs.variant import Variant
-from tcmbench.tuning import training_data
+from tcmbench.tuning.recipe import parts_of
 from tcmbench.workspace import Workspace
 from tests.cures.scene import cured, work
 
@@ -58,10 +58,10 @@ def test_a_model_that_lost_everything_has_no_weight(
         worse[0].embedding.weight.copy_(torch.randn(kept.shape, generator=torch.Generator().manual_seed(0)))
     worse.save_pretrained(str(tmp_path / "worse"))
     tuned = replace(base, name="worse", model_dir=tmp_path / "worse", revision="worse")
-    inputs = replace(work(base, tuned), data=training_data.find(place, variant), cache=place.cache, device="cpu")
+    inputs = replace(work(base, tuned), data=parts_of(place, variant)[0].data, cache=place.cache, device="cpu")
     made = cured("cocktail", inputs, tmp_path / "out", alpha=0.0, temperature=0.01)
     assert torch.allclose(made["embedding.weight"], kept, atol=1e-6)
     (place.data_root / "tcm-synth/dev.jsonl").unlink()
-    without_dev = replace(inputs, data=training_data.find(place, variant))
+    without_dev = replace(inputs, data=parts_of(place, variant)[0].data)
     with pytest.raises(SpecError, match="expected a split 'dev' with at least two labels"):
         cured("cocktail", without_dev, tmp_path / "again")

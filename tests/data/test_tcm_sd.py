@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcmbench.data.tcm_sd import Record, Syndrome, find_splits, read_folder, scan_folder
+from tcmbench.data.tcm_sd import Record, Syndrome, read_folder, scan_folder
+from tcmbench.data.tcm_sd_files import find_splits
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
 if TYPE_CHECKING:

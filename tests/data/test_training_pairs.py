@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcmbench.data.training_source import TABLE, Reading
+from tcmbench.data.recognise import TABLE
+from tcmbench.data.training_source import Reading
 from tcmbench.errors import DataError
 from tests.task_types.folders import write_table
 

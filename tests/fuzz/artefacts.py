@@ -29,8 +29,8 @@ from tcmbench.task_types.scoring.candidates import candidate_pools
 from tcmbench.trainers import Outcome, Point, TrainedRows, sentence_transformers
 from tcmbench.trainers._runtime import checkpoints, costs
 from tcmbench.trainers._runtime.process import Finished
-from tcmbench.tuning import leaks, training_data, tune
-from tcmbench.tuning.recipe import resolve
+from tcmbench.tuning import leaks, tune
+from tcmbench.tuning.recipe import parts_of, resolve
 from tcmbench.workspace import Workspace, find
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Artefacts(ExitStack):
             "board": self._board(),
             "candidates": self._candidates(),
             "checkpoint": self._checkpoint(),
-            "contents": Artefact(self._only("contents"), lambda: training_data.find(self._place, _VARIANT)),
+            "contents": Artefact(self._only("contents"), lambda: parts_of(self._place, _VARIANT)[0].data),
             "costs": self._costs(),
             "embeddings": self._embeddings(),
             "failure": self._failure(),
@@ -113,7 +113,7 @@ class Artefacts(ExitStack):
     def _only(self, kind: str) -> Path:
         """Return the folder of the one artefact of a kind, made where it isn't there."""
         if kind == "contents":
-            training_data.find(self._place, _VARIANT)
+            parts_of(self._place, _VARIANT)
         else:
             self._leaks()
         (path,) = (self._store.root / kind).glob("*/*/manifest.json")
@@ -148,7 +148,7 @@ class Artefacts(ExitStack):
         return tuned.model.revision, weights, {**tuned.outcome, "provenance": None}
 
     def _leaks(self) -> object:
-        found = leaks.find(self._place, training_data.find(self._place, _VARIANT), self._planned)
+        found = leaks.find(self._place, parts_of(self._place, _VARIANT)[0].data, self._planned)
         return found.summary, found.records, read_json(found.path)
 
     def _candidates(self) -> Artefact:

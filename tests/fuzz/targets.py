@@ -26,6 +26,7 @@ from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning import training_data
+from tcmbench.tuning.recipe import parts_of
 from tests.task_types.folders import workspace_of, write_beir, write_lines, write_table
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _use_training(folder: Path) -> None:
     place = workspace_of(folder.parent / f"{folder.name}-place", {})
     folder.rename(place.root / "data/records")
     training_data._read.cache_clear()
-    training_data.find(place, Variant(name="v", base="b", data="records")).read()
+    parts_of(place, Variant(name="v", base="b", data="records"))[0].data.read()
 
 
 def _write_task(root: Path, kind: str, form: str = "jsonl") -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcmbench.cli import main
-from tcmbench.data.training_source import TABLE, Reading
+from tcmbench.data.recognise import TABLE
+from tcmbench.data.training_source import Reading
 from tcmbench.generation.marks import generators_of
 from tests.generation.toy import SIGNS, asks, sign_of, write_folder
 from tests.model_server import Model, server

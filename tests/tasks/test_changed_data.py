@@ -13,6 +13,7 @@ from tcmbench.errors import DataAbsent, DataError
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.variant import Variant
 from tcmbench.tuning import training_data
+from tcmbench.tuning.recipe import parts_of
 from tests.running import measured
 from tests.task_types.folders import workspace_of, write_beir, write_lines
 
@@ -115,7 +116,7 @@ def test_a_file_that_disappears_after_planning_is_refused(place: Workspace) -> N
 def test_training_data_that_is_edited_after_hashing_is_refused(place: Workspace) -> None:
     """The model's key is the hash, so no model is trained on anything else."""
     variant = Variant(name="v", base="b", data="records")
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     training_data._read.cache_clear()
     path = place.data_root / "records/train.jsonl"
     path.write_bytes(path.read_bytes().replace("头痛".encode(), "腹痛".encode()))

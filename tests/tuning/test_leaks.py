@@ -17,8 +17,8 @@ from tcmbench.records.task import Task
 from tcmbench.runs import gather
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.trainers import Outcome, TrainedRows, sentence_transformers
-from tcmbench.tuning import leaks, training_data, tune
-from tcmbench.tuning.recipe import recipe_of
+from tcmbench.tuning import leaks, tune
+from tcmbench.tuning.recipe import parts_of, recipe_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant)
     """The copy is named by its id; drop_leaks leaves it out of the recipe and says how many were dropped."""
     planted = _plant(place)
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
-    found = leaks.find(place, training_data.find(place, variant), planned)
+    found = leaks.find(place, parts_of(place, variant)[0].data, planned)
     assert found.records == {planted}
     assert "leak into Tiny" in str(found.summary)
     kept = recipe_of(place, variant, planned)
@@ -55,7 +55,7 @@ def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant)
 def test_leaks_are_looked_for_once(place: Workspace, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look takes the report from the store."""
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     first = leaks.find(place, data, planned)
     monkeypatch.delattr(leaks, "report")
     assert leaks.find(place, data, planned) == first
@@ -63,13 +63,13 @@ def test_leaks_are_looked_for_once(place: Workspace, variant: Variant, monkeypat
 
 def test_other_tasks_are_looked_into_anew(place: Workspace, variant: Variant) -> None:
     """A changed test split gives another answer, not the stored one."""
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     before = leaks.find(place, data, tasks.plan_suite(place, place.spec(Suite, "tiny")))
     folder = location.locate(place, "tcm-synth")
     train = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     with (folder / "test.jsonl").open("a", encoding="utf-8") as file:
         file.write(train[0])
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     after = leaks.find(place, data, tasks.plan_suite(place, place.spec(Suite, "tiny")))
     assert len(after.records) > len(before.records)
 
@@ -87,13 +87,13 @@ def test_patients_of_another_folder_of_the_same_name_are_others(
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     copy = shutil.copytree(folder, tmp_path / "elsewhere" / folder.name)
     elsewhere = variant.model_copy(update={"data": str(copy), "outside_data_root": True})
-    assert leaks.find(place, training_data.find(place, elsewhere), planned).records == frozenset()
-    assert len(leaks.find(place, training_data.find(place, variant), planned).records) == 1
+    assert leaks.find(place, parts_of(place, elsewhere)[0].data, planned).records == frozenset()
+    assert len(leaks.find(place, parts_of(place, variant)[0].data, planned).records) == 1
 
 
 def test_what_was_not_looked_into_is_named(place: Workspace, variant: Variant) -> None:
     """Tasks of mteb's and tasks whose data is absent stand in the summary, and other ones give another report."""
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     tiny = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     foreign = Task("Foreign", "1", "ndcg_at_10", "mean", "documents", None)
     wider = _with(
@@ -114,7 +114,7 @@ def _with(planned: PlannedSuite, *names: str, tasks: dict[str, Task], absent: di
 
 def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Workspace, variant: Variant) -> None:
     """A record whose document is searched elsewhere leaks; one whose document is searched in its own task doesn't."""
-    folder = training_data.find(place, variant).read()
+    folder = parts_of(place, variant)[0].data.read()
     label = folder.splits["train"][0].labels[0]
     (document,) = (entry.document() for entry in folder.knowledge if entry.doc_id == label)
     theirs = {record.record_id for record in folder.splits["train"] if label in record.labels}
@@ -128,7 +128,7 @@ def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Work
         file.write(json.dumps({"_id": "copy", "text": document}, ensure_ascii=False) + "\n")
     (place.root / "tasks/QA.toml").write_text('type = "retrieval"\npath = "general-synth/qa-retrieval"\n', "utf-8")
     (place.root / "tasks/suites/qa.toml").write_text('[[tasks]]\ntask = "QA"\nrole = "general"\n', "utf-8")
-    found = leaks.find(place, training_data.find(place, variant), tasks.plan_suite(place, place.spec(Suite, "qa")))
+    found = leaks.find(place, parts_of(place, variant)[0].data, tasks.plan_suite(place, place.spec(Suite, "qa")))
     assert found.records == theirs
     assert "leak into QA" in str(found.summary)
 
@@ -136,7 +136,7 @@ def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Work
 def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: Variant) -> None:
     """The path that commands print holds the summary and the ids."""
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
-    data = training_data.find(place, variant)
+    data = parts_of(place, variant)[0].data
     found = leaks.find(place, data, planned)
     assert leaks.find(place, data, planned).path == found.path
     kept = json.loads(found.path.read_text(encoding="utf-8"))

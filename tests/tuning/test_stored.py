@@ -13,7 +13,7 @@ from tcmbench.errors import DamagedArtefact
 from tcmbench.models.revisions import revision
 from tcmbench.trainers import Outcome, Point, TrainedRows, sentence_transformers
 from tcmbench.tuning import training_data, tune
-from tcmbench.tuning.recipe import resolve
+from tcmbench.tuning.recipe import parts_of, resolve
 
 if TYPE_CHECKING:
     from tcmbench.specs.variant import Variant
@@ -183,7 +183,7 @@ def test_a_damaged_training_set_is_built_again(place: Workspace, variant: Varian
 
 def test_damaged_contents_are_read_again(place: Workspace, variant: Variant) -> None:
     """The hash of the data and its labels, without which no model has a key."""
-    before = training_data.find(place, variant)
+    before = parts_of(place, variant)[0].data
     (path,) = (place.store.root / training_data.KIND).rglob("contents.json")
     path.write_text(path.read_text(encoding="utf-8").replace("labels", "labelz"), encoding="utf-8")
-    assert training_data.find(place, variant) == before
+    assert parts_of(place, variant)[0].data == before

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tcmbench.data.formats import Collection, Document, _rows
 from tcmbench.data.tcm_sd import anonymous_patient, read_folder
+from tcmbench.data.tcm_sd_files import is_split
 from tcmbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 HOLDS: Holds = "collection"
 KEEPS: frozenset[Part] = frozenset({"query_id", "splits", "patient_id", "disease", "unjudged_documents"})
 
-_SPLIT = re.compile(r"(?:train|dev|test)(?:_\w+)?")
 _RECORD_KEYS = {"主诉": "chief_complaint", "现病史": "description", "体格检查": "detection"}
 _SYNDROME_KEYS = {
     "名称": "Name",
@@ -63,7 +62,7 @@ def write(collection: Collection, path: Path) -> None:
     _rows.require_empty(path)
     names = _names(collection, path)
     for split, judged in collection.qrels.items():
-        if not _SPLIT.fullmatch(split):
+        if not is_split(split):
             raise DataError(f"{path}: split {split!r}: TCM-SD has train, dev, test and test_…. Rename it.")
         unanswered = [query_id for query_id, grades in judged.items() if not any(g > 0 for g in grades.values())]
         if unanswered:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from tcmbench.data import columns, fields, reading, rows, table_files, tables, tcm_sd, values
+from tcmbench.data import columns, fields, reading, rows, table_files, tables, tcm_sd, tcm_sd_files, values
 from tcmbench.data.fields import FieldProblem
 from tcmbench.data.formats import Collection, _beir_texts, _rows, beir, rag_json, swift
-from tcmbench.data.lines import LineProblem, describe, read_text
+from tcmbench.data.lines import LineProblem, describe
+from tcmbench.data.recognise import RAG_JSON, TCM_SD, recognise
 from tcmbench.data.splitting.assignment import SplitItem, item
 from tcmbench.errors import BadLines, DataAbsent, DataError
 
@@ -74,12 +75,12 @@ def open_source(path: Path, *, splits: Sequence[str], named: SplitColumns) -> Sp
             raise DataError(f"{path}: --query-column {named.query}: only files of rows have one. Leave it out.")
         if beir.splits_of(path):
             return _of_collection(beir.read(path), path, splits=splits, groups=_beir_groups(path, named), named=named)
-        if reading.exists(table_files.find(path, tcm_sd.KNOWLEDGE)):
+        if recognise(path) == TCM_SD and tcm_sd_files.find_splits(path):
             return _of_tcm_sd(path, splits=splits, named=named)
         raise DataError(f"{path}: {_LAYOUTS}")
     if splits:
         raise DataError(f"{path}: --split {splits[0]}: a file has no splits. Leave it out.")
-    if table_files.ending(path) == ".json" and '"relevant_docs"' in read_text(path):
+    if recognise(path) == RAG_JSON:
         if named.by == "group":
             raise DataError(f"{path}: the format rag_json has no groups. Split it by query.")
         return _of_collection(rag_json.read(path), path, splits=(), groups={}, named=named)
@@ -144,7 +145,7 @@ def _of_rows(path: Path, named: SplitColumns) -> _SplitRows:
 
 
 def _of_tcm_sd(path: Path, *, splits: Sequence[str], named: SplitColumns) -> _SplitRows:
-    folder = tcm_sd.read_folder(path, splits=_chosen(path, tcm_sd.find_splits(path), splits))
+    folder = tcm_sd.read_folder(path, splits=_chosen(path, tcm_sd_files.find_splits(path), splits))
     files = tuple(table_files.find(path, split) for split in folder.splits)
     items, problems = [], []
     for (split, records), file in zip(folder.splits.items(), files, strict=True):
@@ -159,9 +160,7 @@ def _of_tcm_sd(path: Path, *, splits: Sequence[str], named: SplitColumns) -> _Sp
             items.append(item(f"{record.chief_complaint}\n{record.history}\n{record.examination}", group))
     if problems:
         raise BadLines(problems, advice=rows.ADVICE)
-    copied = [each for each in reading.files_in(path) if table_files.stem(each) == tcm_sd.KNOWLEDGE]
-    copied += [each for each in reading.files_in(path) if each.name.startswith(("syndrome_vocab", "label_map"))]
-    return _SplitRows(items, files, tuple(copied))
+    return _SplitRows(items, files, tcm_sd_files.find(path, []).common)
 
 
 def _of_collection(
