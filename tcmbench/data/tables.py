@@ -6,6 +6,7 @@ Common names of columns are recognised; others are named by the user.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,19 +33,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column → its common names, the preferred one first."""
 
+logger = logging.getLogger(__name__)
+
 _OF_PAIRS = frozenset({"sentence1", "text1"})
 """Names that files of similar pairs use, whose scores are no grades."""
 
 _WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"].*['"]\s*)?\]\s*""", re.DOTALL)
 
 
-def training_rows(path: Path, columns: Mapping[str, str] | None = None, *, group: str = "") -> Iterator[TrainingRow]:
+def training_rows(
+    path: Path, columns: Mapping[str, str] | None = None, *, group: str = "", skips_blank: bool = False
+) -> Iterator[TrainingRow]:
     """Yield the rows of a file, in order.
 
     Args:
         path: CSV or TSV with a header, Parquet, a JSON array or JSON lines; compressed as .gz or .zst, or not.
         columns: Column → its name in this file, where it isn't a common one.
         group: Column with the rows' groups, in all rows; "" for none.
+        skips_blank: Whether rows with a blank query or document are left out, and their number is logged, instead of
+            being an error: among a million collected pairs there are always some.
 
     Raises:
         DataAbsent: There is no such file.
@@ -57,10 +64,20 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None, *, group
         raise DataError(f"{path}: expected a file that ends in {endings}, or one of these and .gz or .zst.")
     names = column_names.names(COLUMNS, columns or {})
     required = [*names.mapped.values(), *([group] if group else [])]
-    numbered = rows.numbered(path, lambda row: _row(row, names, group), required=required)
+    blank = 0
+
+    def parse(row: Mapping[str, object]) -> TrainingRow | None:
+        nonlocal blank
+        if skips_blank and _is_blank(row, names):
+            blank += 1
+            return None
+        return _row(row, names, group)
+
     judged: dict[bytes, tuple[float, int]] = {}
     problems: list[str] = []
-    for number, row in numbered:
+    for number, row in rows.numbered(path, parse, required=required):
+        if row is None:
+            continue
         if (earlier := _contradicted(row, number, judged)) is not None:
             problems.append(
                 f"{path}:{number}: expected one grade for a query and a document, got another at {path}:{earlier}"
@@ -68,6 +85,13 @@ def training_rows(path: Path, columns: Mapping[str, str] | None = None, *, group
         yield replace(row, where=f"{path}:{number}")
     if problems:
         raise BadLines(problems, advice=rows.ADVICE)
+    if blank:
+        logger.warning("%s: %s rows with a blank text are left out.", path, f"{blank:,}")
+
+
+def _is_blank(row: Mapping[str, object], names: Names) -> bool:
+    texts = (row.get(names.find(row, column)) for column in ("query", "positive"))
+    return any(isinstance(text, str) and not text.strip() for text in texts)
 
 
 def scored_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TrainingRow]:

@@ -50,7 +50,7 @@ class Reading(NamedTuple):
             return self._tcm_sd()
         module = plugins.load("formats", self.format)
         if self.format == TABLE:
-            collection = collect(self._table(dict(self.columns)))
+            collection = collect(tables.training_rows(self.path, dict(self.columns), group=self.labels))
         elif module.HOLDS == "rows":
             collection = collect(cast("RowFormat", module).read(self.path))
         else:
@@ -71,16 +71,15 @@ class Reading(NamedTuple):
         module = plugins.load("formats", self.format)
         if self.format == TABLE:
             columns = dict(self.columns)
-            return tables.scored_rows(self.path, columns) if scored else self._table(columns)
+            if scored:
+                return tables.scored_rows(self.path, columns)
+            return tables.training_rows(self.path, columns, group=self.labels, skips_blank=True)
         if module.HOLDS != "rows":
             raise DataError(
                 f"{self.path}: expected a file of rows, such as JSON lines of query, doc, rel and weight, or a table "
                 f"with a column of scores, got format {self.format}, which has no scores of pairs."
             )
         return cast("RowFormat", module).read(self.path)
-
-    def _table(self, columns: dict[str, str]) -> Iterator[TrainingRow]:
-        return tables.training_rows(self.path, columns, group=self.labels)
 
     def _tcm_sd(self) -> Folder:
         train, dev = training_pairs.TRAIN, training_pairs.DEV

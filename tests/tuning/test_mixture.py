@@ -365,3 +365,11 @@ def test_examples_in_no_batch_are_said(place: Workspace, caplog: pytest.LogCaptu
     made = _made(place, _variant(sources, mixing={"batches": "mixed"}))
     assert sum(made.statistics.dropped) > 0
     assert "examples of two.csv are in no batch" in caplog.text
+
+
+def test_blank_rows_are_left_out_row_by_row(place: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    """Each is counted in the log; the other rows keep what they are, and their numbers in the search for leaks."""
+    write_table(place.data_root / "many.jsonl", [{"query": " ", "positive": "空"}, *_rows(20)])
+    made = _made(place, _variant([{"path": "many.jsonl", "streamed": True}], batch_rule="plain"))
+    assert made.statistics.lines == 20
+    assert "many.jsonl: 1 rows with a blank text are left out" in caplog.text
