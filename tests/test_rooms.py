@@ -13,7 +13,7 @@ ROOMS = (
     "store_inventory", "store_removal", "store_verification", "plugins", "processor", "text", "specs", "workspace",
     "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "generation", "miners",
     "augmentations", "trainsets", "trainers", "tuning", "cures", "treatment", "evaluation", "comparison", "runs",
-    "executors", "boards", "checks", "searches", "results", "api", "cli",
+    "executors", "boards", "checks", "searches", "serving", "results", "api", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

@@ -119,12 +119,13 @@ def tuned_model(base: Base, *, name: str, model_dir: Path, seed: int, files: Map
     return Model(name=name, base=base, model_dir=model_dir, revision=its, seed=seed)
 
 
-def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
+def load(model: Model, *, cache: Path | None, device: str | None = None) -> MTEBModels:
     """Return the loaded model in mteb's interface.
 
     Args:
         model: Model to load.
-        cache: The store; its folder `embeddings` contains the vectors of texts.
+        cache: The store; its folder `embeddings` contains the vectors of texts. None: vectors are neither read nor
+            stored.
         device: torch device of a model with weights; None for the default of its library, a GPU where there is one.
 
     Raises:
@@ -145,11 +146,12 @@ def load(model: Model, *, cache: Path, device: str | None = None) -> MTEBModels:
     from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
     from tcmbench.encoders.runtime.composed import Composed
 
+    vectors = None if cache is None else cache / "embeddings"
     if isinstance(loaded, Composed):
-        loaded.open(cache / "embeddings", revision=revision_of_dense(model.base, model.model_dir))
+        loaded.open(vectors, revision=revision_of_dense(model.base, model.model_dir))
     if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)
-    return CachedEncoder(loaded, cache_dir=cache / "embeddings")
+    return CachedEncoder(loaded, cache_dir=vectors)
 
 
 def _prepare(model: Model, device: str | None) -> None:

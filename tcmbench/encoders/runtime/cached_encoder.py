@@ -17,6 +17,7 @@ from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.encoders.runtime.loaders import texts_of
 from tcmbench.encoders.runtime.soundness import check_vectors
+from tcmbench.encoders.runtime.unstored import Unstored
 from tcmbench.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ _CLAIM_SECONDS = 600.0
 class CachedEncoder(Counted, AbsEncoder):
     """A `TextEncoder` as mteb's encoder, with vectors cached on disk."""
 
-    def __init__(self, inner: TextEncoder, *, cache_dir: Path) -> None:
+    def __init__(self, inner: TextEncoder, *, cache_dir: Path | None) -> None:
         """Wrap an encoder.
 
         Args:
             inner: The encoder.
-            cache_dir: Folder of the embedding cache.
+            cache_dir: Folder of the embedding cache; None: vectors are neither read nor stored.
         """
         self.inner = inner
         self.model = inner
@@ -54,13 +55,7 @@ class CachedEncoder(Counted, AbsEncoder):
         self._name = str(inner.mteb_model_meta.name).removeprefix("tcmbench/")
         self._canaries_hold = False
         self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
-        self._space = Space(
-            cache_dir,
-            model=str(inner.mteb_model_meta.name),
-            revision=inner.revision,
-            max_length=inner.max_length,
-            dtype=inner.dtype,
-        )
+        self._space = Unstored() if cache_dir is None else _space(inner, cache_dir)
 
     def encode(
         self,
@@ -176,6 +171,16 @@ class CachedEncoder(Counted, AbsEncoder):
             return part
 
         return np.concatenate(list(self._batches.run(lengths, compute)))
+
+
+def _space(inner: TextEncoder, cache_dir: Path) -> Space:
+    return Space(
+        cache_dir,
+        model=str(inner.mteb_model_meta.name),
+        revision=inner.revision,
+        max_length=inner.max_length,
+        dtype=inner.dtype,
+    )
 
 
 def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:

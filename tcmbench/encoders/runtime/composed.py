@@ -42,11 +42,11 @@ class Composed(Counted, AbsEncoder):
         self.dense = dense
         self._encoder: CachedEncoder | Composed | None = None
 
-    def open(self, cache_dir: Path, *, revision: str) -> None:
+    def open(self, cache_dir: Path | None, *, revision: str) -> None:
         """Cache the vectors of the dense model.
 
         Args:
-            cache_dir: Folder of the embedding cache.
+            cache_dir: Folder of the embedding cache; None: vectors are neither read nor stored.
             revision: Revision of the dense model alone.
         """
         if isinstance(self.dense, Composed):

@@ -1,0 +1,318 @@
+"""The queue of concurrent requests: their items share batches of a budget of tokens, computed by one thread.
+
+A request that finds the model idle is computed at once. While the model computes, others gather and form the next
+batch; it waits for a few milliseconds where the last one had more requests than are there yet, since clients that were
+answered together come back together. Large requests and small ones take turns within a batch, so that nobody waits for
+thousands of texts of somebody else. Sorting by length, and batches that fit the memory, are the encoder's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from tcmbench.encoders.runtime.batches import CPU_TOKENS
+from tcmbench.errors import TcmbenchError
+from tcmbench.serving.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_TURNS = 4
+"""A request takes at most this part of a batch before it is the turn of the next."""
+
+_LONGEST_RETRY = 60
+_FADING = 0.8
+"""Weight of earlier batches in the measured speed."""
+
+Item = TypeVar("Item")
+
+
+class Answers(NamedTuple):
+    """What was computed for a list of items."""
+
+    values: NDArray[np.float32]
+    """A vector or a score per item, in order."""
+
+    tokens: NDArray[np.int64]
+    """Tokens of each item, after cutting."""
+
+
+class Batch(NamedTuple):
+    """A batch that was computed, for metrics."""
+
+    requests: int
+
+    items: int
+
+    tokens: int
+    """Tokens of the items; 0 where computing failed."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How requests become batches."""
+
+    tokens: int | None = None
+    """Tokens per batch, estimated from characters; None takes the encoder's own budget."""
+
+    wait: float = 0.004
+    """Most seconds that a batch waits for further requests."""
+
+    waiting_tokens: int = 131_072
+    """Tokens of waiting requests above which further ones are refused."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[Item]):
+    """A request in the queue."""
+
+    items: Sequence[Item]
+    """Longest first."""
+
+    costs: Sequence[int]
+    """Estimated tokens of each."""
+
+    future: asyncio.Future[list[Answers]]
+    """Answers in parts, in the order of `items`."""
+
+    taken: int = 0
+    """Items that were put into a batch."""
+
+    done: list[Answers] = field(default_factory=list)
+
+
+class _Share(NamedTuple, Generic[Item]):
+    """The items of one request in a batch."""
+
+    request: _Waiting[Item]
+    start: int
+    stop: int
+
+
+class BatchQueue(Generic[Item]):
+    """Computes the items of concurrent requests in common batches."""
+
+    def __init__(
+        self,
+        compute: Callable[[Sequence[Item]], Answers],
+        *,
+        cost: Callable[[Item], int],
+        options: Batching,
+        report: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        """Set what is computed; `start` starts the thread.
+
+        Args:
+            compute: Returns the answers of items, in order; called in one thread only.
+            cost: Estimated tokens of an item; cheap.
+            options: How requests become batches.
+            report: Receives every batch, in the thread.
+        """
+        self._compute = compute
+        self._cost = cost
+        self._options = options
+        self._budget = options.tokens or CPU_TOKENS
+        self._report = report
+        self._changed = threading.Condition()
+        self._queue: deque[_Waiting[Item]] = deque()
+        self._tokens = 0
+        self._expected = 1
+        self._speed = 0.0
+        self._failures = 0
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="tcmbench-model", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after the current batch; waiting requests are refused."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def waiting_tokens(self) -> int:
+        """Estimated tokens that are not yet in a batch."""
+        return self._tokens
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the thread runs and its last three batches didn't all fail."""
+        return self._thread.is_alive() and self._failures < 3
+
+    async def submit(self, items: Sequence[Item]) -> Answers:
+        """Return the answers of items, in order.
+
+        Raises:
+            Refused: Too many requests are waiting, or the server ends.
+            TcmbenchError: The model's answers can't be used.
+        """
+        costs = [self._cost(item) for item in items]
+        order = sorted(range(len(items)), key=lambda place: -costs[place])
+        future: asyncio.Future[list[Answers]] = asyncio.get_running_loop().create_future()
+        request = _Waiting([items[place] for place in order], [costs[place] for place in order], future)
+        with self._changed:
+            self._admit(sum(costs))
+            self._queue.append(request)
+            self._changed.notify()
+        parts = await future
+        values = np.concatenate([part.values for part in parts])
+        tokens = np.concatenate([part.tokens for part in parts])
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return Answers(values[back], tokens[back])
+
+    def _admit(self, tokens: int) -> None:
+        """Count a request in; one that is larger than the queue is admitted when nothing else waits.
+
+        Raises:
+            Refused: The queue is full or closed.
+        """
+        if self._is_closed:
+            raise _ending()
+        if self._tokens and self._tokens + tokens > self._options.waiting_tokens:
+            seconds = math.ceil(self._tokens / self._speed) if self._speed else 1
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"the model is busy: about {self._tokens} tokens are waiting. Try again later, with fewer requests at "
+                "the same time.",
+                retry_after=min(max(seconds, 1), _LONGEST_RETRY),
+            )
+        self._tokens += tokens
+
+    def _work(self) -> None:
+        while (shares := self._next()) is not None:
+            if shares:
+                self._perform(shares)
+        with self._changed:
+            left = list(self._queue)
+            self._queue.clear()
+        _resolve([(request, _ending()) for request in left])
+
+    def _next(self) -> list[_Share[Item]] | None:
+        """Return the items of the next batch, waiting for some; None at the end."""
+        with self._changed:
+            while not self._queue:
+                if self._is_closed:
+                    return None
+                self._changed.wait()
+            until = time.monotonic() + self._options.wait
+            while not self._is_closed and len(self._queue) < self._expected and self._tokens < self._budget:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            if self._is_closed:
+                return None
+            return self._take()
+
+    def _take(self) -> list[_Share[Item]]:
+        """Return shares of the waiting requests, in turns, up to the budget; requests without a client are dropped."""
+        shares: dict[int, _Share[Item]] = {}
+        budget = self._budget
+        turn = max(1, budget // _TURNS)
+        while self._queue and (budget > 0 or not shares):
+            request = self._queue.popleft()
+            start, stop, spent = request.taken, request.taken, 0
+            if request.future.cancelled():
+                self._tokens -= sum(request.costs[start:])
+                continue
+            limit = min(turn, budget)
+            while stop < len(request.items) and (not spent or spent + request.costs[stop] <= limit):
+                spent += request.costs[stop]
+                stop += 1
+            before = shares.get(id(request))
+            shares[id(request)] = _Share(request, start if before is None else before.start, stop)
+            request.taken = stop
+            budget -= max(spent, 1)
+            self._tokens -= spent
+            if stop < len(request.items):
+                self._queue.append(request)
+        self._expected = max(1, len(shares))
+        return list(shares.values())
+
+    def _perform(self, shares: list[_Share[Item]]) -> None:
+        """Compute a batch; where it fails, each request alone, so that only those that fail get an error."""
+        try:
+            self._run(shares)
+        except Exception as error:
+            # A failure is its request's, and the thread has to compute the next.
+            if len(shares) > 1:
+                for share in shares:
+                    self._perform([share])
+                return
+            self._failures += 1
+            if not isinstance(error, TcmbenchError):
+                logger.error("a batch failed: %s", type(error).__name__)
+                logger.debug("a batch failed", exc_info=error)
+            self._drop(shares[0].request)
+            _resolve([(shares[0].request, error)])
+
+    def _run(self, shares: list[_Share[Item]]) -> None:
+        items = [item for share in shares for item in share.request.items[share.start : share.stop]]
+        began = time.monotonic()
+        answers = self._compute(items)
+        seconds = time.monotonic() - began
+        if len(answers.values) != len(items) or len(answers.tokens) != len(items):
+            raise ValueError(f"expected answers for {len(items)} items, got {len(answers.values)}")
+        self._failures = 0
+        tokens = int(answers.tokens.sum())
+        speed = sum(cost for share in shares for cost in share.request.costs[share.start : share.stop]) / seconds
+        self._speed = speed if not self._speed else _FADING * self._speed + (1 - _FADING) * speed
+        finished: list[tuple[_Waiting[Item], Exception | None]] = []
+        start = 0
+        for request, first, last in shares:
+            stop = start + last - first
+            request.done.append(Answers(answers.values[start:stop], answers.tokens[start:stop]))
+            start = stop
+            if last == len(request.items):
+                finished.append((request, None))
+        self._report(Batch(len(shares), len(items), tokens, seconds))
+        _resolve(finished)
+
+    def _drop(self, request: _Waiting[Item]) -> None:
+        """Remove the rest of a request from the queue."""
+        with self._changed:
+            if request in self._queue:
+                self._queue.remove(request)
+                self._tokens -= sum(request.costs[request.taken :])
+
+
+def _ending() -> Refused:
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending. Send the request again, to another.")
+
+
+def _resolve(finished: Sequence[tuple[_Waiting[Item], Exception | None]]) -> None:
+    """Give the answers of requests, or their errors, to the event loop."""
+
+    def give() -> None:
+        for request, error in finished:
+            if request.future.done():
+                continue
+            if error is None:
+                request.future.set_result(request.done)
+            else:
+                request.future.set_exception(error)
+
+    if finished:
+        finished[0][0].future.get_loop().call_soon_threadsafe(give)
