@@ -95,7 +95,8 @@ def _set_of(workspace: Workspace, row: str, *, set_name: str) -> ModelSet | None
 
 
 def _rows(workspace: Workspace, model_set: ModelSet) -> dict[str, Variant | Cure]:
-    return {row.name: row for row in (*workspace.variants(model_set), *workspace.cures(model_set))}
+    rows: list[Variant | Cure] = [*workspace.variants(model_set), *workspace.cures(model_set)]
+    return {row.name: row for row in rows}
 
 
 def _of_set(workspace: Workspace, model_set: ModelSet, name: str, seed: str) -> NamedModel:

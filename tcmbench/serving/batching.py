@@ -120,7 +120,7 @@ class BatchQueue(Generic[Item]):
 
         Args:
             compute: Returns the answers of items, in order; called in one thread only.
-            cost: Estimated tokens of an item; cheap.
+            cost: Estimated tokens of an item, at least 1; cheap.
             options: How requests become batches.
             report: Receives every batch, in the thread.
         """
@@ -229,25 +229,29 @@ class BatchQueue(Generic[Item]):
     def _take(self) -> list[_Share[Item]]:
         """Return shares of the waiting requests, in turns, up to the budget; requests without a client are dropped."""
         shares: dict[int, _Share[Item]] = {}
+        too_large: list[_Waiting[Item]] = []
         budget = self._budget
         turn = max(1, budget // _TURNS)
         while self._queue and (budget > 0 or not shares):
             request = self._queue.popleft()
-            start, stop, spent = request.taken, request.taken, 0
             if request.future.cancelled():
-                self._tokens -= sum(request.costs[start:])
+                self._tokens -= sum(request.costs[request.taken :])
                 continue
-            limit = min(turn, budget)
-            while stop < len(request.items) and (not spent or spent + request.costs[stop] <= limit):
+            if shares and request.costs[request.taken] > budget:
+                too_large.append(request)
+                continue
+            start, stop, spent = request.taken, request.taken, 0
+            while stop < len(request.items) and (not spent or spent + request.costs[stop] <= min(turn, budget)):
                 spent += request.costs[stop]
                 stop += 1
             before = shares.get(id(request))
             shares[id(request)] = _Share(request, start if before is None else before.start, stop)
             request.taken = stop
-            budget -= max(spent, 1)
+            budget -= spent
             self._tokens -= spent
             if stop < len(request.items):
                 self._queue.append(request)
+        self._queue.extendleft(reversed(too_large))
         self._expected = max(1, len(shares))
         return list(shares.values())
 

@@ -56,11 +56,10 @@ class TeiRerankRequest(RequestBody):
 async def _embed(service: Service, request: TeiEmbedRequest) -> Json:
     texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
     answers = await service.vectors(texts, service.type_of(request.prompt_name), field="inputs")
-    vectors = answers.values
-    if request.normalize is False and service.served.model.base.normalize:
+    is_unit = service.served.model.base.normalize
+    if request.normalize is False and is_unit:
         raise bad_request("normalize: the model's vectors have unit length, as in evaluation. Leave it out.")
-    if request.normalize:
-        vectors = unit(vectors)
+    vectors = unit(answers.values) if request.normalize and not is_unit else answers.values
     rows: list[Json] = shortened(vectors, request.dimensions).tolist()
     return rows
 
