@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +12,10 @@ from tcmbench import models
 from tcmbench.encoders.runtime.batches import CPU_TOKENS
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.encoders.runtime.changed_vectors import MappedQueries, MovedDocuments
+from tcmbench.encoders.runtime.soundness import check_vectors
 from tcmbench.errors import SpecError
 from tcmbench.serving.batching import Answers
+from tcmbench.serving.grouping import groups, measured_call
 from tcmbench.serving.input_types import InputType, TypedText
 
 if TYPE_CHECKING:
@@ -58,7 +61,9 @@ class VectorEngine:
         """Whether its vectors differ by type beyond the prompt, so that a complete text doesn't say enough."""
         self.dtype = str(self._dense.dtype)
         self.batch_tokens = int(getattr(self._dense, "batch_tokens", CPU_TOKENS))
+        self._call_tokens = math.inf
         self.dimensions = self([TypedText(InputType.TEXT, "虚")]).values.shape[1]
+        self._call_tokens = measured_call(lambda text: int(self([TypedText(InputType.TEXT, text)]).tokens[0]))
 
     def prompt(self, kind: InputType) -> str:
         """Return the prompt of a type of text."""
@@ -68,9 +73,17 @@ class VectorEngine:
         """Return one vector per text, float32, (texts, dimensions)."""
         texts = [self.prompt(item.type) + item.text for item in items]
         tokens = np.array(self._dense.token_lengths(texts), dtype=np.int64)
-        if isinstance(self._encoder, CachedEncoder):
-            return Answers(self._encoder.encode_list(texts), tokens)
-        return Answers(self._by_type(items), tokens)
+        if not isinstance(self._encoder, CachedEncoder):
+            return Answers(self._by_type(items), tokens)
+        order = np.argsort(-tokens, kind="stable")
+        arranged, lengths = [texts[place] for place in order], tokens[order]
+        parts = [
+            self._encoder.encode_sorted(arranged[group], lengths[group])
+            for group in groups(lengths, call_tokens=self._call_tokens)
+        ]
+        vectors = np.concatenate(parts)[np.argsort(order)]
+        check_vectors(vectors, texts, name=str(self._encoder.mteb_model_meta.name))
+        return Answers(vectors, tokens)
 
     def _by_type(self, items: Sequence[TypedText]) -> NDArray[np.float32]:
         """Return vectors of a model that changes those of queries or documents."""
@@ -95,12 +108,19 @@ class PairEngine:
         self._model = model
         self.dtype = dtype
         self.batch_tokens = int(model._batches.budget)
+        self._call_tokens = math.inf
+        self._call_tokens = measured_call(lambda text: int(self([QueryAndDocument("虚", text)]).tokens[0]))
 
     def __call__(self, items: Sequence[QueryAndDocument]) -> Answers:
         """Return one logit per pair, float32, (pairs,)."""
-        queries, documents = [item.query for item in items], [item.document for item in items]
-        scores = self._model.predict([{"text": queries}], [{"text": documents}])
-        return Answers(np.asarray(scores, dtype=np.float32), self._model.token_lengths(items))
+        tokens = np.asarray(self._model.token_lengths(items), dtype=np.int64)
+        order = np.argsort(-tokens, kind="stable")
+        scores = np.empty(len(items), dtype=np.float32)
+        for group in groups(tokens[order], call_tokens=self._call_tokens):
+            places = order[group]
+            queries, documents = ([items[place][side] for place in places] for side in (0, 1))
+            scores[places] = self._model.predict([{"text": queries}], [{"text": documents}])
+        return Answers(scores, tokens)
 
 
 def load(model: Model, *, device: str | None = None) -> VectorEngine | PairEngine:

@@ -58,7 +58,7 @@ def test_an_address_of_the_network_needs_a_key() -> None:
     """Unless everyone is allowed expressly."""
     for host in ("127.0.0.1", "::1", "localhost", "127.3.2.1"):
         access.require_key(host, "", is_open=False)
-    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):  # noqa: S104 - nothing is bound
         with pytest.raises(SpecError, match="--api-key-env"):
             access.require_key(host, "", is_open=False)
         access.require_key(host, KEY, is_open=False)
@@ -188,6 +188,6 @@ def test_a_taken_port_is_an_error_before_the_model_is_loaded() -> None:
     with server.bound("127.0.0.1", 0) as first:
         first.listen()
         port = first.getsockname()[1]
-        with pytest.raises(TcmbenchError, match=f"port {port} of 127.0.0.1 is not available.*--port"):
-            with server.bound("127.0.0.1", port):
-                pass
+        taken = f"port {port} of 127.0.0.1 is not available.*--port"
+        with pytest.raises(TcmbenchError, match=taken), server.bound("127.0.0.1", port):
+            pass

@@ -201,7 +201,7 @@ def test_a_reranker_has_no_vectors(scores: TestClient) -> None:
 
 
 def test_a_longer_truncation_than_the_own_changes_nothing(vectors: TestClient) -> None:
-    """mteb's client sends the length that /v1/models states."""
+    """Mteb's client sends the length that /v1/models states."""
     listed = vectors.get("/v1/models").json()["data"]
     assert [(row["id"], row["max_model_len"]) for row in listed] == [("fake", 20)]
     for tokens in (20, 4096, -1, None):

@@ -133,7 +133,7 @@ class CachedEncoder(Counted, AbsEncoder):
         rows, lengths = rows[~present], lengths[~present]
         if not rows.size:
             return cached
-        encoded = self._encode_chunk([texts[row] for row in rows], lengths)
+        encoded = self.encode_sorted([texts[row] for row in rows], lengths)
         sound = np.isfinite(encoded).all(axis=1)
         self._space.add([digests[row] for row in rows[sound]], encoded[sound])
         return [*cached, (rows, encoded)]
@@ -158,8 +158,16 @@ class CachedEncoder(Counted, AbsEncoder):
         self._space.add(digests, now)
         self._canaries_hold = True
 
-    def _encode_chunk(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return vectors of texts sorted by length, descending, batch by batch."""
+    def encode_sorted(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of texts, longest first, computed batch by batch, without the cache.
+
+        Args:
+            texts: Texts with their prompts.
+            lengths: Tokens of each.
+
+        Raises:
+            EvaluationError: The encoder returned something else than one vector per text.
+        """
 
         def compute(start: int, stop: int) -> NDArray[np.float32]:
             part = np.asarray(self.inner.encode_texts(texts[start:stop]), dtype=np.float32)
