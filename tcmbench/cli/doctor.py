@@ -38,7 +38,7 @@ _EXTRAS = {
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
-    "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn")),
+    "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn"), ("prometheus-client", "prometheus_client")),
     "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
 }
 

@@ -67,6 +67,8 @@ class Limits:
         stated = request.headers.get("content-length", "")
         if stated.isdigit() and int(stated) > self.body_bytes:
             raise self._too_large()
+        from starlette.requests import ClientDisconnect
+
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -74,6 +76,8 @@ class Limits:
                     body += part
                     if len(body) > self.body_bytes:
                         raise self._too_large()
+        except ClientDisconnect as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, "the client has closed the connection") from error
         except TimeoutError as error:
             raise Refused(
                 HTTPStatus.REQUEST_TIMEOUT, f"expected the whole body within {_BODY_SECONDS:g} seconds"

@@ -10,6 +10,7 @@ import pytest
 
 from tcmbench.errors import SpecError
 from tcmbench.serving.dialects import rerank
+from tcmbench.serving.engines import VectorEngine
 from tests.serving import fake
 
 if TYPE_CHECKING:
@@ -233,7 +234,6 @@ def test_the_default_type_can_be_set() -> None:
 def test_a_model_whose_queries_are_mapped_needs_the_type() -> None:
     """Without one, the vectors of a query would be those of another model, in silence."""
     from tcmbench.encoders.runtime.changed_vectors import MappedQueries
-    from tcmbench.serving.engines import VectorEngine
     from tcmbench.serving.served import Served
     from tcmbench.serving.service import Service, ServiceOptions
 
@@ -266,3 +266,16 @@ def test_requests_are_in_the_schema(vectors: TestClient) -> None:
     body = paths["/embed"]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
     assert [set(one["required"]) for one in body] == [{"inputs"}, {"text"}]
     assert "$ref" not in str(rerank.RerankRequest.model_json_schema())
+
+
+def test_groups_of_similar_length_are_put_back_in_order() -> None:
+    """Where calls cost nothing, every length is computed apart; the answer is in the order of the request."""
+    encoder = fake.FakeEncoder()
+    service = fake.embedding(encoder)
+    assert isinstance(service.engine, VectorEngine)
+    service.engine._call_tokens = 0.0
+    encoder.calls.clear()
+    texts = ["咳嗽", "头", "咳嗽痰多", "痰", "咳嗽三日"]
+    with fake.client(service) as client:
+        np.testing.assert_array_equal(_embeddings(client, input=texts), expected(*texts))
+    assert encoder.calls == [["咳嗽痰多", "咳嗽三日"], ["咳嗽"], ["头", "痰"]]
