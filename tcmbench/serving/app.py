@@ -17,7 +17,7 @@ from tcmbench.errors import TcmbenchError
 from tcmbench.serving.access import Gate
 from tcmbench.serving.dialects import openai, plain, rerank, tei
 from tcmbench.serving.info import info
-from tcmbench.serving.metrics import Measured
+from tcmbench.serving.metrics import CountedRequests
 from tcmbench.serving.refusals import Refused, bad_request
 from tcmbench.version import __version__
 
@@ -67,7 +67,7 @@ def application(service: Service, *, key: str, is_local: bool) -> Any:
         HTTPStatus.METHOD_NOT_ALLOWED, _handler(HTTPStatus.METHOD_NOT_ALLOWED, "another method is expected here")
     )
     paths = frozenset({*by_path(), "/v1/models", "/health", "/info", "/metrics"})
-    return Measured(Gate(app, key=key, is_local=is_local, refuse=_refusal), metrics=service.metrics, paths=paths)
+    return CountedRequests(Gate(app, key=key, is_local=is_local, refuse=_refusal), metrics=service.metrics, paths=paths)
 
 
 def by_path() -> dict[str, dict[str, Operation]]:

@@ -79,7 +79,7 @@ class Batching:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[Item]):
+class _Queued(Generic[Item]):
     """A request in the queue."""
 
     items: Sequence[Item]
@@ -100,7 +100,7 @@ class _Waiting(Generic[Item]):
 class _Share(NamedTuple, Generic[Item]):
     """The items of one request in a batch."""
 
-    request: _Waiting[Item]
+    request: _Queued[Item]
     start: int
     stop: int
 
@@ -130,7 +130,7 @@ class BatchQueue(Generic[Item]):
         self._budget = options.tokens or CPU_TOKENS
         self._report = report
         self._changed = threading.Condition()
-        self._queue: deque[_Waiting[Item]] = deque()
+        self._queue: deque[_Queued[Item]] = deque()
         self._tokens = 0
         self._expected = 1
         self._speed = 0.0
@@ -170,7 +170,7 @@ class BatchQueue(Generic[Item]):
         costs = [self._cost(item) for item in items]
         order = sorted(range(len(items)), key=lambda place: -costs[place])
         future: asyncio.Future[list[Answers]] = asyncio.get_running_loop().create_future()
-        request = _Waiting([items[place] for place in order], [costs[place] for place in order], future)
+        request = _Queued([items[place] for place in order], [costs[place] for place in order], future)
         with self._changed:
             self._admit(sum(costs))
             self._queue.append(request)
@@ -229,7 +229,7 @@ class BatchQueue(Generic[Item]):
     def _take(self) -> list[_Share[Item]]:
         """Return shares of the waiting requests, in turns, up to the budget; requests without a client are dropped."""
         shares: dict[int, _Share[Item]] = {}
-        too_large: list[_Waiting[Item]] = []
+        too_large: list[_Queued[Item]] = []
         budget = self._budget
         turn = max(1, budget // _TURNS)
         while self._queue and (budget > 0 or not shares):
@@ -283,7 +283,7 @@ class BatchQueue(Generic[Item]):
         tokens = int(answers.tokens.sum())
         speed = sum(cost for share in shares for cost in share.request.costs[share.start : share.stop]) / seconds
         self._speed = speed if not self._speed else _FADING * self._speed + (1 - _FADING) * speed
-        finished: list[tuple[_Waiting[Item], Exception | None]] = []
+        finished: list[tuple[_Queued[Item], Exception | None]] = []
         start = 0
         for request, first, last in shares:
             stop = start + last - first
@@ -294,7 +294,7 @@ class BatchQueue(Generic[Item]):
         self._report(Batch(len(shares), len(items), tokens, seconds))
         _resolve(finished)
 
-    def _drop(self, request: _Waiting[Item]) -> None:
+    def _drop(self, request: _Queued[Item]) -> None:
         """Remove the rest of a request from the queue."""
         with self._changed:
             if request in self._queue:
@@ -306,7 +306,7 @@ def _ending() -> Refused:
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending. Send the request again, to another.")
 
 
-def _resolve(finished: Sequence[tuple[_Waiting[Item], Exception | None]]) -> None:
+def _resolve(finished: Sequence[tuple[_Queued[Item], Exception | None]]) -> None:
     """Give the answers of requests, or their errors, to the event loop."""
 
     def give() -> None:

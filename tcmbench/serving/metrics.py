@@ -70,7 +70,7 @@ class Metrics:
         return bytes(generate_latest(self._registry))
 
 
-class Measured:
+class CountedRequests:
     """An ASGI application whose requests are counted; unknown paths are counted together."""
 
     def __init__(self, app: Any, *, metrics: Metrics, paths: frozenset[str]) -> None:

@@ -68,7 +68,7 @@ def run(app: Any, listening: socket.socket, *, ready: Callable[[], None]) -> Non
     """
     import uvicorn
 
-    class Server(uvicorn.Server):
+    class ReadyServer(uvicorn.Server):
         """Calls `ready` after its start."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,7 +95,7 @@ def run(app: Any, listening: socket.socket, *, ready: Callable[[], None]) -> Non
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            Server(config).run(sockets=[listening])
+            ReadyServer(config).run(sockets=[listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcmbench import tasks
 from tcmbench.errors import StoreError, UnknownName
 from tcmbench.runs import named
-from tests.running import run
-from tests.runs.test_cures import CURES, SET, trained, write
+from tcmbench.treatment import treat
+from tcmbench.treatment.treatment import resolve
+from tests.runs.test_cures import SET, trained, write
 
 if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
@@ -17,19 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["trained"]
 
 
+CURE = """
+[[cure]]
+name = "one-of-both"
+of = "tuned"
+cure = "merge"
+options = { alpha = 0.5 }
+seeds = "together"
+"""
+
+
 def test_every_row_of_a_set_is_found(place: Workspace, trained: list[int]) -> None:
     """With its seed, or without one where it has only one; the set need not be named where it is the only one."""
-    write(place, SET + CURES)
+    model_set = write(place, SET + CURE)
     with pytest.raises(StoreError, match=r"tuned: .* Run: tcmbench train tuned --set tiny"):
         named.find(place, "tuned/seed1")
-    with pytest.raises(StoreError, match=r"soup: .* Run: tcmbench train soup --set tiny"):
-        named.find(place, "soup")
-    run(place, "tiny")
+    with pytest.raises(StoreError, match=r"one-of-both: .* Run: tcmbench train one-of-both --set tiny"):
+        named.find(place, "one-of-both")
+    (cure,) = place.cures(model_set)
+    treatment = resolve(place, cure, model_set, tasks.plan_set(place, model_set))
+    treat.make_with_inputs(place, treatment, seed=0, emit=lambda _: None)
     found = named.find(place, "tuned/seed1")
     assert (found.model.name, found.model.seed, found.row, found.set_name) == ("tuned/seed1", 1, "tuned", "tiny")
     assert found.model.revision != named.find(place, "tuned/seed0", set_name="tiny").model.revision
-    assert named.find(place, "merged-0.5/seed0").model.name == "merged-0.5/seed0"
-    assert named.find(place, "soup").model.name == "soup/seed0"
+    assert named.find(place, "one-of-both").model.name == "one-of-both/seed0"
     base = named.find(place, "mini-zh-static", set_name="tiny")
     assert (base.model.name, base.row, base.set_name) == ("mini-zh-static", "", "")
 
