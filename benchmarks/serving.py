@@ -267,4 +267,4 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 if __name__ == "__main__":
     packages = ("fastapi", "uvicorn", "sentence-transformers", "torch", "transformers")
-    sys.exit(_result.command(__doc__, figures, packages=packages, options=options))
+    sys.exit(_result.command(__doc__, lambda given: list(figures(given)), packages=packages, options=options))
