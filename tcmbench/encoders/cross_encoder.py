@@ -60,7 +60,6 @@ class Reranker(Counted):
         model distinguishes.
         """
         import numpy as np
-        from torch.nn import Identity
 
         queries = [text for batch in inputs1 for text in batch["text"]]
         documents = [text for batch in inputs2 for text in batch["text"]]
@@ -74,19 +73,26 @@ class Reranker(Counted):
         arranged = [pairs[place] for place in order]
 
         def compute(start: int, stop: int) -> NDArray[np.float32]:
-            logits = self.model.predict(
-                arranged[start:stop],
-                prompt=self._instruction or None,
-                activation_fn=Identity(),
-                batch_size=stop - start,
-                show_progress_bar=False,
-            )
-            return np.asarray(logits, dtype=np.float32)
+            return self.logits(arranged[start:stop])
 
         self._batches.begin(lengths)
         scores = np.empty(len(pairs), dtype=np.float32)
         scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
         return scores[inverse]
+
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return one logit per pair, in order, computed as one batch."""
+        import numpy as np
+        from torch.nn import Identity
+
+        logits = self.model.predict(
+            list(pairs),
+            prompt=self._instruction or None,
+            activation_fn=Identity(),
+            batch_size=len(pairs),
+            show_progress_bar=False,
+        )
+        return np.asarray(logits, dtype=np.float32)
 
     def token_lengths(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
         """Return the length of each pair in tokens, including those of the template, at most `max_length`."""
