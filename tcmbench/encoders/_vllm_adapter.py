@@ -58,5 +58,7 @@ def lora_arguments(base: Base, folder: str, *, engine: Mapping[str, Any]) -> dic
 def _file(folder: str, name: str) -> Path:
     path = Path(folder).expanduser() / name
     if not path.is_file():
-        raise ModelAbsent(f"{path} is missing: `adapter` is the folder of a LoRA adapter, with {_CONFIG} and {_WEIGHTS}.")
+        raise ModelAbsent(
+            f"{path} is missing: `adapter` is the folder of a LoRA adapter, with {_CONFIG} and {_WEIGHTS}."
+        )
     return path

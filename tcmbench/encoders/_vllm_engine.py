@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench import strict_json
+from tcmbench.encoders.runtime import resident
 from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, TcmbenchError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 WORKER = Path(__file__).with_name("_vllm_worker.py")
 
+_ENCODER = "vllm"
 _END_SECONDS = 20.0
 _TAIL_BYTES = 65_536
 _TAIL_LINES = 4
@@ -71,12 +73,17 @@ class Adapter(NamedTuple):
     path: str
     """Its folder."""
 
+    sha256: str
+    """Hash of its settings and weights."""
+
 
 class Engines:
     """One engine, or several copies of it that share the texts (data parallel)."""
 
     def __init__(self, launches: Sequence[Launch]) -> None:
         self._engines = [Engine(launch) for launch in launches]
+        self.settings = _settings(launches)
+        """What they are started with, as text: models with the same settings can share them."""
         self._adapters: dict[str, int] = {}
 
     def numbers(self, tokens: Tokens, *, is_pairs: bool, adapter: Adapter | None = None) -> NDArray[np.float32]:
@@ -101,6 +108,11 @@ class Engines:
             numbers[start::count] = part
         return numbers
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether one of them has ended, and won't be started again."""
+        return any(engine.has_failed for engine in self._engines)
+
     def close(self) -> None:
         """End all processes."""
         for engine in self._engines:
@@ -108,8 +120,29 @@ class Engines:
 
     def _numbered(self, adapter: Adapter) -> dict[str, Any]:
         """Return an adapter with the number by which vLLM knows it."""
-        number = self._adapters.setdefault(adapter.path, len(self._adapters) + 1)
+        number = self._adapters.setdefault(adapter.sha256, len(self._adapters) + 1)
         return {"name": f"adapter-{number}", "id": number, "path": adapter.path}
+
+
+def shared(launches: Sequence[Launch]) -> Engines:
+    """Return engines for a model: those that are kept, where they have the same settings.
+
+    Engines with room for adapters are kept for the next model, so that a base and its adapters start them once.
+    """
+    before = resident.kept(_ENCODER)
+    if isinstance(before, Engines) and before.settings == _settings(launches) and not before.has_failed:
+        return before
+    # Both would have to fit into memory.
+    before = None
+    resident.keep(_ENCODER, None)
+    resident.end_unused()
+    engines = Engines(launches)
+    resident.keep(_ENCODER, engines if launches[0].arguments.get("enable_lora") else None)
+    return engines
+
+
+def _settings(launches: Sequence[Launch]) -> str:
+    return json.dumps([launch._replace(name="") for launch in launches], sort_keys=True)
 
 
 class Engine:
@@ -149,6 +182,11 @@ class Engine:
         if "error" in answer:
             raise EvaluationError(f"{self._launch.name}: vLLM refused a request: {answer['error']}")
         return self._rows(answer, len(request["ids"]))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its process has ended, and won't be started again."""
+        return self._failure is not None
 
     def close(self) -> None:
         """End the process and all that it started; without effect where there is none."""

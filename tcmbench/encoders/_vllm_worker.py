@@ -1,8 +1,8 @@
 """Worker in the environment that has vLLM: reads lines of JSON on stdin and writes vectors or logits to stdout.
 
-It is started by path, so that tcmbench need not be installed there. First line in: the arguments of `vllm.LLM`; then one
-line of token ids per request. Lines out: `{"ready": version}`, then `{"numbers": base64 of float32, "width": n}`, or
-`{"error": …}` for a request that failed, after which the engine goes on. vLLM's own output goes to stderr.
+It is started by path, so that tcmbench need not be installed there. First line in: the arguments of `vllm.LLM`; then
+one line of token ids per request. Lines out: `{"ready": version}`, then `{"numbers": base64 of float32, "width": n}`,
+or `{"error": …}` for a request that failed, after which the engine goes on. vLLM's own output goes to stderr.
 
 It ends, with all processes of vLLM, when stdin ends or its parent is gone, also in the middle of a request.
 """

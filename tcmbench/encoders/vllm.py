@@ -24,7 +24,7 @@ from pydantic import Field, field_validator
 
 from tcmbench.encoders import EMBEDS, ORDERS, cross_encoder, sentence_transformers
 from tcmbench.encoders._vllm_adapter import adapter_hash, lora_arguments
-from tcmbench.encoders._vllm_engine import Adapter, Engines, Launch, Tokens
+from tcmbench.encoders._vllm_engine import Adapter, Engines, Launch, Tokens, shared
 from tcmbench.encoders._vllm_model import model_arguments
 from tcmbench.encoders.cross_encoder import Reranker
 from tcmbench.encoders.runtime.batches import FREE_TOKENS
@@ -116,8 +116,8 @@ class Options(PluginOptions):
     """Variables for the process, such as `VLLM_CPU_KVCACHE_SPACE`."""
 
     adapter: str = ""
-    """Folder of a LoRA adapter (PEFT) that vLLM applies to the weights of the base, unmerged; absolute, or from the home
-    folder (`~/`)."""
+    """Folder of a LoRA adapter (PEFT) that vLLM applies to the weights of the base, unmerged; absolute, or from the
+    home folder (`~/`)."""
 
     @field_validator("engine")
     @classmethod
@@ -230,9 +230,10 @@ def load(
     arguments = {**options.engine, **model_arguments(base, plain.model, model_dir=model_dir, engine=options.engine)}
     adapter = None
     if options.adapter:
-        adapter = Adapter(os.path.expanduser(options.adapter))  # noqa: PTH111 - a text for another process
+        folder = os.path.expanduser(options.adapter)  # noqa: PTH111 - a text for another process
+        adapter = Adapter(folder, adapter_hash(folder))
         arguments |= lora_arguments(base, adapter.path, engine=options.engine)
-    engines = Engines(_launches(base, options, arguments))
+    engines = shared(_launches(base, options, arguments))
     model = VllmReranker if base.kind == "reranker" else VllmEncoder
     return model(plain.model, base=base, engines=engines, adapter=adapter, meta=meta)
 

@@ -132,11 +132,13 @@ def load(model: Model, *, cache: Path | None, device: str | None = None) -> MTEB
         TcmbenchError: It can't be loaded, or is only a base to be tuned.
     """
     from tcmbench.encoders import model_meta
+    from tcmbench.encoders.runtime.resident import end_unused
     from tcmbench.encoders.runtime.soundness import guard
 
     if model.model_dir is not None:
         require_head(model.base, model.model_dir)
     encoder = encoder_of(model.base)
+    end_unused(but=encoder.name)
     if model.model_dir is not None:
         _prepare(model, device)
     meta = model_meta(model.base, name=model.name, revision=model.revision)

@@ -13,8 +13,9 @@ import pytest
 
 from tcmbench import models, plugins
 from tcmbench.encoders import model_meta, vllm
+from tcmbench.encoders.runtime import resident
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
-from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
+from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, SpecError
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
 from tests.encoders.vllm_signatures import bind
@@ -93,9 +94,7 @@ def test_a_reranker_gets_the_tokens_of_its_template(served: Any, local_models: d
     local = local_models["mini-zh-reranker"][1]
     queries, documents = ([pair[side] for pair in PAIRS] for side in (0, 1))
     scores = served("mini-zh-reranker").predict(batches(queries), batches(documents))
-    lengths = [
-        int(local.model.preprocess([pair], prompt=local._instruction)["attention_mask"].sum()) for pair in PAIRS
-    ]
+    lengths = [int(local.model.preprocess([pair], prompt=local._instruction)["attention_mask"].sum()) for pair in PAIRS]
     assert scores.tolist() == lengths
     assert lengths[-1] == local.max_length
 
@@ -153,7 +152,7 @@ def test_a_start_that_fails_has_vllms_reason(served: Any, tmp_path: Path) -> Non
     """With advice, once."""
     encoder = served(wrong="start")
     for _ in range(2):
-        with pytest.raises(EvaluationError, match="could not start: ValueError: No available memory.*Check `engine`"):
+        with pytest.raises(EvaluationError, match=r"could not start: ValueError: No available memory.*Check `engine`"):
             encoder.encode_list(TEXTS)
     assert len(starts(tmp_path)) == 1
 
@@ -195,17 +194,17 @@ def test_engines_without_a_gpu_for_each_are_refused(served: Any) -> None:
 
 def test_an_environment_without_vllm_says_what_to_install(local_models: dict[str, Any], tmp_path: Path) -> None:
     """The extra is named, and where."""
-    from tcmbench.errors import MissingExtra
-
     model = with_vllm(local_models["mini-zh"][0], environment={"PYTHONPATH": "", "PYTHONNOUSERSITE": "1"})
     loaded = models.load(model, cache=tmp_path)
     assert isinstance(loaded, CachedEncoder)
     try:
         loaded.encode_list(TEXTS[:1])
     except MissingExtra as error:
-        assert "tcmbench[vllm]" in str(error) and sys.executable in str(error)  # noqa: PT017 - it may be installed
+        message = str(error)
     else:
         pytest.skip("vLLM is installed here")
+    assert "tcmbench[vllm]" in message
+    assert sys.executable in message
 
 
 def test_what_vllm_cannot_do_is_said_before_it_starts(
@@ -270,6 +269,21 @@ def test_an_adapter_is_in_the_revision_and_in_every_request(served: Any, tmp_pat
     assert encoder._engines.numbers(tokens, is_pairs=False, adapter=encoder._adapter)[0, 4] == 1
     assert "'enable_lora': True" in starts(tmp_path)[0]
     assert "'max_lora_rank': 32" in starts(tmp_path)[0]
+
+
+def test_a_base_and_its_adapters_start_one_engine(served: Any, local_models: dict[str, Any], tmp_path: Path) -> None:
+    """One model after the other; the engine ends before a model of another kind is loaded."""
+    for number, name in enumerate(("one", "two"), start=1):
+        write_adapter(tmp_path / name, weights=name.encode())
+        encoder = served(adapter=str(tmp_path / name)).inner
+        rows = encoder._engines.numbers(vllm.Tokens([[5, 6]], [None]), is_pairs=False, adapter=encoder._adapter)
+        assert rows[0, 4] == number
+    base = served(engine={"enable_lora": True, "max_lora_rank": 32}).inner
+    assert base._engines is encoder._engines
+    assert base._engines.numbers(vllm.Tokens([[5, 6]], [None]), is_pairs=False)[0, 4] == 0
+    assert len(starts(tmp_path)) == 1
+    models.load(local_models["mini-zh"][0], cache=tmp_path)
+    assert resident.kept("vllm") is None
 
 
 @pytest.mark.parametrize(

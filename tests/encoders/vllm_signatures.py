@@ -28,7 +28,7 @@ CALLS = {
 
 
 def measured() -> dict[str, Any]:
-    """Return version and signatures of the installed vLLM: of each parameter its name, kind and whether it is required."""
+    """Return version and signatures of the installed vLLM: each parameter's name, kind and whether it is required."""
     calls = {}
     for name, (module, path) in CALLS.items():
         thing: Any = import_module(module)

@@ -38,7 +38,7 @@ def test_name_is_the_files(tmp_path: Path) -> None:
         ('kind = "embedding"\nhub_id = "a/b"\npath = "c"', "set either path"),
         ('kind = "baseline"\nencoder = "bm25"\npath = "c"', r"bm25 have no weights here \(built in\): remove path"),
         ('kind = "baseline"\npath = "c"', "doesn't run models of kind 'baseline'; these do: bm25, hashed_chars"),
-        ('kind = "reranker"\nencoder = "vllm"\npath = "c"', "vllm doesn't run.*these do: cross_encoder, endpoint"),
+        ('kind = "reranker"\nencoder = "tfidf"\npath = "c"', "doesn't run.*these do: cross_encoder, endpoint, vllm"),
         ('kind = "embedding"\nhub_id = "a/b"\nmax_length = 2', "max_length: .*greater than or equal to 8.*got 2"),
     ],
 )

@@ -12,6 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcmbench.encoders.runtime.resident import end_unused
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -127,6 +129,7 @@ class Batches:
 
 def release() -> None:
     """Release the GPU memory of models that are no longer used, for a training in another process."""
+    end_unused()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         gc.collect()
