@@ -19,7 +19,7 @@ def without_weights() -> Iterator[None]:
 
     original = PreTrainedModel.__dict__["from_pretrained"]
 
-    def from_pretrained(cls: type[PreTrainedModel], *_: Any, config: Any, **arguments: Any) -> Any:
+    def from_pretrained(cls: type[PreTrainedModel], /, *_: Any, config: Any, **arguments: Any) -> Any:
         with torch.device("meta"):
             model = cls(config).eval()
         wants_loading = arguments.get("output_loading_info", False)
