@@ -28,6 +28,7 @@ KINDS = {
     "derived": "bases with a part of the vocabulary of another",
     "trainsets": "training sets",
     "embeddings": "vectors of texts",
+    "canaries": "what models behind servers gave for a few texts",
     "candidates": "candidate lists of tasks",
     "contents": "hashes of training data",
     "leaks": "reports of leaks",
@@ -69,6 +70,7 @@ _OWNERS = {
     "trajectories": "trajectory.json",
     "work": OWNER,
     "embeddings": "space.json",
+    "canaries": "canaries.json",
 }
 """Kinds whose artefacts belong to a model, and the file that names the model."""
 

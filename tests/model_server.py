@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def vector(text: str, turn: float) -> list[float]:
-    """Return a vector that follows from the text, turned by an angle."""
+    """Return a vector that depends on the text, turned by an angle."""
     angle = sum(map(ord, text)) % 360 + turn
     return [float(np.cos(angle)), float(np.sin(angle)), 0.5, 0.25]
 
@@ -27,6 +27,24 @@ class Model:
     def __init__(self) -> None:
         self.url = ""
         self.turn = 0.0
+        self.reads = 64
+        """Characters of a text that it reads; a character is a token."""
+        self.strips = False
+        """Whether outer white space is removed."""
+        self.counts = True
+        """Whether it states the tokens of a request."""
+        self.refuses = 0
+        """Length in characters from which texts are refused; 0 for none."""
+        self.refuses_empty = False
+        self.takes_instruction = True
+        self.vectors: Callable[[list[str]], list[Any]] | None = None
+        """Texts → their vectors, in place of made-up ones."""
+        self.scores: Callable[[str, list[str]], list[float]] | None = None
+        """Query and documents → their scores, in place of made-up ones."""
+        self.info: dict[str, Any] | None = None
+        """Answer of `/info`; None where there is none."""
+        self.limit: int | None = None
+        """`max_model_len` of its list of models."""
         self.failures: list[int] = []
         """Codes answered before the next right answer."""
         self.retry_after = ""
@@ -46,14 +64,34 @@ class Model:
         if self.answer is not None:
             return self.answer
         if path.endswith("/embeddings"):
-            rows = [{"index": i, "embedding": vector(text, self.turn)} for i, text in enumerate(body["input"])]
-            return {"object": "list", "data": rows[::-1]}
+            texts = [self._read(text) for text in body["input"]]
+            vectors = [vector(text, self.turn) for text in texts] if self.vectors is None else self.vectors(texts)
+            rows = [{"index": i, "embedding": each} for i, each in enumerate(vectors)]
+            return {"object": "list", "data": rows[::-1]} | self._usage(texts)
         if path.endswith("/chat/completions"):
             return self._completion(body["messages"][-1]["content"])
-        shared = [len(set(body["query"]) & set(text)) for text in body.get("documents", body.get("texts"))]
+        shared = self._scores(body)
         if "texts" in body:
             return [{"index": i, "score": n} for i, n in enumerate(shared)][::-1]
         return {"results": [{"index": i, "relevance_score": n} for i, n in enumerate(shared)][::-1]}
+
+    def is_refused(self, body: dict[str, Any]) -> bool:
+        """Return whether a strict server refuses a request for its texts."""
+        texts = body.get("input", body.get("documents", body.get("texts", [])))
+        return any((self.refuses and len(text) > self.refuses) or (self.refuses_empty and not text) for text in texts)
+
+    def _read(self, text: str) -> str:
+        return (text.strip() if self.strips else text)[: self.reads]
+
+    def _usage(self, texts: list[str]) -> dict[str, Any]:
+        return {"usage": {"prompt_tokens": max(1, sum(map(len, texts)))}} if self.counts else {}
+
+    def _scores(self, body: dict[str, Any]) -> list[float]:
+        texts = [self._read(text) for text in body.get("documents", body.get("texts"))]
+        if self.scores is not None:
+            return self.scores(body["query"], texts)
+        query = body["query"] + (body.get("instruction", "") if self.takes_instruction else "")
+        return [len(set(query) & set(text)) + self.turn for text in texts]
 
     def _completion(self, prompt: str) -> Any:
         said = self.chat(prompt)
@@ -69,8 +107,13 @@ def server() -> Iterator[Model]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            data = json.dumps({"object": "list", "data": [{"id": name} for name in model.listed]}).encode()
-            self.send_response(200 if self.path == "/v1/models" else 404)
+            limit = {} if model.limit is None else {"max_model_len": model.limit}
+            answers: dict[str, Any] = {
+                "/v1/models": {"object": "list", "data": [{"id": name, **limit} for name in model.listed]},
+                **({} if model.info is None else {"/info": model.info}),
+            }
+            data = json.dumps(answers.get(self.path, {})).encode()
+            self.send_response(200 if self.path in answers else 404)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -79,7 +122,7 @@ def server() -> Iterator[Model]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             model.seen.append(body)
             model.keys[self.headers.get("Authorization", "")] += 1
-            code = model.failures.pop(0) if model.failures else 200
+            code = model.failures.pop(0) if model.failures else 400 if model.is_refused(body) else 200
             data = json.dumps(model.respond(self.path, body) if code == 200 else {"error": "so it is"}).encode()
             data = model.raw or data
             self.send_response(code)

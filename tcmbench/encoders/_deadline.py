@@ -51,10 +51,14 @@ class Deadline:
                 held.shutdown(socket.SHUT_RDWR)
 
 
-def opener(deadline: Deadline) -> urllib.request.OpenerDirector:
+def opener(deadline: Deadline, *, is_direct: bool = False) -> urllib.request.OpenerDirector:
     """Return what opens a request under a deadline.
 
     Without urllib's handler of redirects, one is an HTTPError like any other refusal.
+
+    Args:
+        deadline: The deadline.
+        is_direct: Whether it goes past any proxy: one of the network can't reach servers on this machine.
     """
 
     class Plain(http.client.HTTPConnection):
@@ -77,8 +81,8 @@ def opener(deadline: Deadline) -> urllib.request.OpenerDirector:
 
     director = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(), PlainHandler(), SecureHandler(), urllib.request.UnknownHandler(),
-        urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.ProxyHandler({} if is_direct else None), PlainHandler(), SecureHandler(),
+        urllib.request.UnknownHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler(),
     ):  # fmt: skip
         director.add_handler(handler)
     return director

@@ -7,16 +7,18 @@ its words are repeated without the secrets that were sent to it.
 from __future__ import annotations
 
 import base64
+import email.utils
 import http.client
 import ipaddress
 import json
 import logging
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench import redaction, strict_json
 from tcmbench.encoders._deadline import Deadline, opener
@@ -30,13 +32,35 @@ logger = logging.getLogger(__name__)
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
 _REDIRECTED = range(300, 400)
-_LONGEST_WAIT = 60.0
+_LONGEST_PAUSE = 60.0
+_UNKNOWN_PATIENCE = 10.0
+"""Seconds of patience with an address that nobody has answered at: it may be mistyped."""
+
 _SHOWN = 200
 _LARGEST_REFUSAL = 1 << 16
 _LARGEST_BASE = 1 << 20
 _LARGEST_PER_TEXT = 1 << 18
 """A vector of 8,192 numbers takes 180 KB as text."""
 _LARGEST = 1 << 29
+
+
+class RefusedRequest(EvaluationError):
+    """A server refuses a request for what it contains, such as an empty text or one that is too long."""
+
+
+class _Answer(NamedTuple):
+    """What a server answered, as JSON."""
+
+    value: Any
+
+
+class _Refusal(NamedTuple):
+    """Why a request has no answer yet."""
+
+    reason: str
+
+    wait: float | None = None
+    """Seconds after which the server wants it again; None where it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +79,8 @@ class Server:
     seconds: float
     """Time one request may take, until the last byte of its answer."""
 
-    tries: int
-    """Requests until it is given up."""
+    patience: float
+    """Seconds after which a request is no longer repeated, waiting included."""
 
     pause: float
     """Seconds before the second request; doubled before every further one."""
@@ -64,20 +88,23 @@ class Server:
     pace: Callable[[], None] | None = field(default=None, repr=False)
     """Called before every request, repeated ones too: returns once it may be sent."""
 
+    answered: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    """Set by the first answer of any kind, from when on the whole patience applies."""
+
+    ended: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    """Set where nobody waits for answers any more: no request is repeated."""
+
     @property
     def is_local(self) -> bool:
-        """Whether requests stay on this machine: to `localhost` or a literal loopback address, past any proxy.
+        """Whether requests stay on this machine: to `localhost` or a literal loopback address, never through a proxy.
 
         Other names are not looked up: what a name stands for can change between the look-up and the request.
         """
-        parts = urllib.parse.urlsplit(self.url)
+        hostname = urllib.parse.urlsplit(self.url).hostname or ""
         try:
-            is_loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+            return hostname == "localhost" or ipaddress.ip_address(hostname).is_loopback
         except ValueError:
             return False
-        host = parts.netloc.rpartition("@")[2]
-        is_direct = parts.scheme not in urllib.request.getproxies() or bool(urllib.request.proxy_bypass(host))
-        return is_loopback and is_direct
 
     @property
     def shown(self) -> str:
@@ -93,8 +120,9 @@ class Server:
             texts: Vectors or scores that are asked for: an answer that is too large for them is not read.
 
         Raises:
-            ModelAbsent: No answer, too busy after all tries, or the key was refused.
-            EvaluationError: The server refuses or redirects the request, or answers no JSON, or too much.
+            ModelAbsent: No answer or too busy until patience ends, or the key was refused.
+            EvaluationError: The server refuses (`RefusedRequest`) or redirects the request, or answers no JSON, or too
+                much.
         """
         largest = min(_LARGEST_BASE + _LARGEST_PER_TEXT * texts, _LARGEST)
         return self._answer(path, self._request(path, body), largest)
@@ -105,29 +133,43 @@ class Server:
 
     def _answer(self, path: str, request: urllib.request.Request, largest: int) -> Any:
         where = f"{self.shown}{path}"
-        reason = ""
-        for attempt in range(self.tries):
-            if attempt:
-                logger.warning("%s: %s; trying again", where, reason)
+        start, pause = time.monotonic(), self.pause
+        left = self.seconds
+        while True:
             if self.pace is not None:
                 self.pace()
-            with Deadline(self.seconds) as deadline:
-                try:
-                    with opener(deadline).open(request, timeout=self.seconds) as answer:
-                        said = answer.read(largest + 1)
-                    if not deadline.is_over:
-                        return _parsed(said, largest, where=where)
-                    reason, wait = f"no whole answer in {self.seconds:g} seconds", None
-                except urllib.error.HTTPError as error:
-                    reason = self._reason(error, where)
-                    wait = _retry_after(error)
-                except (OSError, http.client.HTTPException) as error:
-                    reason, wait = f"no answer ({getattr(error, 'reason', error)})", None
-                    if deadline.is_over:
-                        reason = f"no whole answer in {self.seconds:g} seconds"
-            if attempt + 1 < self.tries:
-                time.sleep(min(self.pause * 2**attempt if wait is None else wait, _LONGEST_WAIT))
-        raise ModelAbsent(f"{where}: {reason}, {self.tries} times. Start the server, or correct its URL.")
+            outcome = self._attempt(request, largest, where=where, seconds=min(self.seconds, left))
+            if not isinstance(outcome, _Refusal):
+                return outcome.value
+            wait = min(pause, _LONGEST_PAUSE) if outcome.wait is None else outcome.wait
+            patience = self.patience if self.answered.is_set() else min(self.patience, _UNKNOWN_PATIENCE)
+            left = start + patience - time.monotonic() - wait
+            if left <= 0 or self.ended.is_set():
+                raise ModelAbsent(_given_up(where, outcome, seconds=time.monotonic() - start, patience=patience))
+            logger.warning("%s: %s; trying again in %.1f seconds", where, outcome.reason, wait)
+            self.ended.wait(wait)
+            pause = max(2 * pause, 0.01)
+
+    def _attempt(
+        self, request: urllib.request.Request, largest: int, *, where: str, seconds: float
+    ) -> _Answer | _Refusal:
+        """Send a request once; return its answer, or why it should be sent again.
+
+        Raises:
+            ModelAbsent: The key was refused. EvaluationError: The request was, it was redirected, or it is no JSON.
+        """
+        late = f"no whole answer in {seconds:.3g} seconds"
+        with Deadline(seconds) as deadline:
+            try:
+                with opener(deadline, is_direct=self.is_local).open(request, timeout=seconds) as answer:
+                    self.answered.set()
+                    said = answer.read(largest + 1)
+                return _Refusal(late) if deadline.is_over else _Answer(_parsed(said, largest, where=where))
+            except urllib.error.HTTPError as error:
+                self.answered.set()
+                return _Refusal(self._reason(error, where), _retry_after(error))
+            except (OSError, http.client.HTTPException) as error:
+                return _Refusal(late if deadline.is_over else f"no answer ({getattr(error, 'reason', error)})")
 
     def _request(self, path: str, body: dict[str, Any] | None) -> urllib.request.Request:
         """Return the request; what is secret in it is hidden from now on, in the server's words too."""
@@ -165,7 +207,7 @@ class Server:
             )
             raise ModelAbsent(f"{where}: the server refuses {key}: {error.code} {said}") from error
         if error.code not in _AGAIN:
-            raise EvaluationError(f"{where}: the server refuses the request: {error.code} {said}") from error
+            raise RefusedRequest(f"{where}: the server refuses the request: {error.code} {said}") from error
         return f"answer {error.code} {said}"
 
 
@@ -194,6 +236,19 @@ def _parsed(said: bytes, largest: int, *, where: str) -> Any:
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float | None:
-    """Return the seconds that the server asks to wait; None where it names none."""
+    """Return the seconds that the server asks to wait, by a number or a date; None where it names none."""
     stated = error.headers.get("Retry-After", "") if error.headers else ""
-    return float(stated) if stated.isascii() and stated.isdigit() else None
+    if stated.isascii() and stated.isdigit():
+        return float(stated)
+    try:
+        date = email.utils.parsedate_to_datetime(stated)
+        return max(0.0, date.timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _given_up(where: str, refusal: _Refusal, *, seconds: float, patience: float) -> str:
+    if refusal.wait is not None and refusal.wait > patience:
+        wish = f"the server asks to wait for {refusal.wait:.0f} seconds, more than `patience` ({patience:g})"
+        return f"{where}: {refusal.reason}; {wish}. Run again later."
+    return f"{where}: {refusal.reason}, tried for {seconds:.0f} seconds. Start the server, or correct its URL."

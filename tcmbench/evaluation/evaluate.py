@@ -146,6 +146,8 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         # mteb's tools must not take a sample's result for the task's
         cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")
         result = _through_mteb(loaded, instance, cache, keeps_predictions=task.needs == "texts")
+        if (confirm := getattr(loaded, "confirm", None)) is not None:
+            confirm()  # a server may have changed its model meanwhile
         seconds = time.monotonic() - start
         scores = _scores_of(result, split=split, subset=subset, where=where)
         table = items.items_table(instance, recorder, scores, metric=task.metric, split=split, subset=subset)

@@ -69,8 +69,9 @@ class Connection(BaseModel):
     timeout: float = Field(default=300.0, gt=0)
     """Seconds that a request may take, until the last byte of its answer."""
 
-    tries: int = Field(default=8, ge=1)
-    """Requests until it is given up; the pause between them is the server's Retry-After, or doubles."""
+    patience: float = Field(default=300.0, ge=0, le=86_400)
+    """Seconds after which a request is no longer repeated; the pause between tries is the server's Retry-After, or
+    doubles."""
 
     pause: float = Field(default=1.0, ge=0)
     """Seconds before the second try, where the server states none."""
@@ -123,12 +124,12 @@ class Chat:
         """Check that texts that are sent to the model stay on this machine.
 
         Raises:
-            SpecError: The server's address is no loopback address, or a proxy stands before it.
+            SpecError: The server's address is no loopback address.
         """
         if not self._server.is_local:
             raise SpecError(
-                f"{self._server.shown}: expected a server on this machine (localhost, 127.0.0.1 or ::1, without a "
-                f"proxy), as the texts of {texts_of} are sent to it. Nothing was sent. If these texts may leave this "
+                f"{self._server.shown}: expected a server on this machine (localhost, 127.0.0.1 or ::1), "
+                f"as the texts of {texts_of} are sent to it. Nothing was sent. If these texts may leave this "
                 "machine, add --allow-remote."
             )
 
@@ -140,7 +141,7 @@ class Chat:
             watch: Called with the number of answers that are there, and of all, after each.
 
         Raises:
-            ModelAbsent: The server can't be reached, is too busy after all tries, or refuses the key.
+            ModelAbsent: The server can't be reached, is too busy until patience ends, or refuses the key.
             EvaluationError: It refuses a request or answers with something else. Answers that came before are stored.
         """
         distinct = list(dict.fromkeys(prompts))
@@ -219,7 +220,7 @@ def _server(connection: Connection) -> Server:
     from tcmbench.encoders import endpoint
     from tcmbench.plugins import use
 
-    given: dict[str, Any] = connection.model_dump(include={"url", "api_key_env", "timeout", "tries", "pause"})
+    given: dict[str, Any] = connection.model_dump(include={"url", "api_key_env", "timeout", "patience", "pause"})
     options = use("encoders", "endpoint", {**given, "model": "chat", "revision": "1"}, where="chat model").options
     if not isinstance(options, endpoint.Options):
         raise TypeError(f"expected {endpoint.Options}, got {type(options)}")

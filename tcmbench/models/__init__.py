@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent
-from tcmbench.models import completion, given, swift_output, weights
+from tcmbench.models import completion, given, served, swift_output, weights
 from tcmbench.models.agreement import require_head, settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of, revision_of_dense
 from tcmbench.records.model import Model
@@ -41,7 +41,8 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
     """
     base = workspace.spec(Base, name, where=where)
     if not base.has_weights:
-        return Model(name=name, base=base, model_dir=None, revision=revision(base, None))
+        named_in = workspace if base.weights == "server" else None
+        return Model(name=name, base=base, model_dir=None, revision=revision(base, None), named_in=named_in)
     found = weights.first(base, _search(workspace, download=download))
     if completion.unfinished(found.folder) is not None:
         workspace, base = _with_origin(workspace, base, found.folder)
@@ -151,6 +152,13 @@ def load(model: Model, *, cache: Path | None, device: str | None = None) -> MTEB
     vectors = None if cache is None else cache / "embeddings"
     if isinstance(loaded, Composed):
         loaded.open(vectors, revision=revision_of_dense(model.base, model.model_dir))
+    if model.base.weights == "server":
+        if cache is None:
+            raise SpecError(
+                f"base {model.base.name}: expected a model with weights on this machine, got one behind a server, whose "
+                "canaries need a store. Use its server's address."
+            )
+        loaded = served.prepared(loaded, model, cache=cache, find=base_model, load=load)
     if "vectors" not in model.base.abilities:
         return guard(loaded, name=model.name)
     return CachedEncoder(loaded, cache_dir=vectors)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+import urllib.parse
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench import redaction
 from tcmbench.encoders import endpoint, model_meta
-from tcmbench.errors import ModelAbsent, SpecError
+from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.plugins import use
 from tcmbench.specs.base import Base
 from tcmbench.specs.toml import parse
@@ -15,8 +17,26 @@ from tcmbench.specs.toml import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TRIES = {"tries": 2, "timeout": 30.0}
+    from tcmbench.encoders._http import Server
+
+_PROBE = {"patience": 30.0, "timeout": 30.0}
 """An address that was mistyped should be noticed soon."""
+
+UNLIMITED = 10_000_000
+"""`max_length` of a model whose server doesn't state how many tokens it reads."""
+
+
+_LEAST_LENGTH = 8
+
+
+class Stated(NamedTuple):
+    """What a server says about its model."""
+
+    model: str
+    """Its name."""
+
+    max_length: int
+    """Tokens that it reads; `UNLIMITED` where that isn't stated."""
 
 
 def base_of(url: str, *, name_of: Callable[[str], str]) -> Base:
@@ -24,7 +44,7 @@ def base_of(url: str, *, name_of: Callable[[str], str]) -> Base:
 
     Nobody can see the weights there, so the revision is the hash of the vectors of a few texts, to the bit: another
     model at the same address never gets the scores of this one. A server that rounds differently at each start is
-    measured again; a base's file with a revision of its own avoids that.
+    measured again; a base's file with a revision of its own avoids that. Texts are cut where the server cuts them.
 
     Args:
         url: Address up to `/embeddings`, as in OpenAI's API; `#model` names one of several models.
@@ -35,45 +55,84 @@ def base_of(url: str, *, name_of: Callable[[str], str]) -> Base:
         SpecError: Not an address, or several models and none is named.
         EvaluationError: It answers with something else.
     """
-    address, _, model = url.partition("#")
-    model = model or _only_model(address)
-    options = {"url": address, "model": model, "revision": "asked"}
-    probe = _base(model, options | _TRIES, name=name_of(model), url=address)
-    return _base(model, options | {"revision": _revision(probe)}, name=probe.name, url=address)
-
-
-def _base(model: str, options: dict[str, Any], *, name: str, url: str) -> Base:
+    said = stated(url)
+    address = url.partition("#")[0]
+    options = {"url": address, "model": said.model, "revision": "asked"}
     fields = {
-        "name": name,
+        "name": name_of(said.model),
         "kind": "embedding",
         "encoder": "endpoint",
-        "options": options,
-        "description": f"{model} at {redaction.address(url)}.",
+        "max_length": said.max_length,
+        "description": f"{said.model} at {redaction.address(address)}.",
     }
-    return parse(Base, fields, where=redaction.address(url))
+    probe = parse(Base, {**fields, "options": options | _PROBE}, where=redaction.address(address))
+    revised = options | {"revision": _revision(probe)}
+    return parse(Base, {**fields, "options": revised}, where=redaction.address(address))
 
 
-def _only_model(url: str) -> str:
-    """Return the name of the only model of a server."""
-    asked = _options({"url": url, "model": "unknown", "revision": "asked", **_TRIES})
-    answer = endpoint.server_of(asked).get("/models")
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    listed = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")] if rows else []
-    if not listed:
+def stated(url: str) -> Stated:
+    """Return what a server says about its only model, or the one that is named: by `/models`, or by `/info` of TEI.
+
+    Args:
+        url: Address; `#model` names one of several models.
+
+    Raises:
+        ModelAbsent: The server can't be reached, or names no model.
+        SpecError: Not an address, or several models and none is named.
+        EvaluationError: It answers with something else.
+    """
+    address, _, named = url.partition("#")
+    server = endpoint.server_of(_options({"url": address, "model": "unknown", "revision": "asked", **_PROBE}))
+    rows = _listed(server)
+    if not named and len(rows) > 1:
+        raise SpecError(
+            f"{redaction.address(url)}: several models: {', '.join(row['id'] for row in rows)}. Name one: URL#MODEL."
+        )
+    row = next((row for row in rows if named in ("", row["id"])), {})
+    info = _info(server) if not row.get("max_model_len") else {}
+    model = named or row.get("id") or info.get("model_id")
+    if not model:
         raise ModelAbsent(f"{redaction.address(url)}/models: the server lists no model. Name it: URL#MODEL.")
-    if len(listed) > 1:
-        raise SpecError(f"{redaction.address(url)}: several models: {', '.join(listed)}. Name one: URL#MODEL.")
-    return listed[0]
+    length = row.get("max_model_len") or info.get("max_input_length")
+    return Stated(str(model), length if type(length) is int and length >= _LEAST_LENGTH else UNLIMITED)
+
+
+def _listed(server: Server) -> list[dict[str, Any]]:
+    """Return the models that a server lists; none where it has no such list."""
+    try:
+        answer = server.get("/models")
+    except EvaluationError:
+        return []
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    listed = rows if isinstance(rows, list) else []
+    return [{**row, "id": str(row["id"])} for row in listed if isinstance(row, dict) and row.get("id")]
+
+
+def _info(server: Server) -> dict[str, Any]:
+    """Return what TEI's `/info` says, which stands beside `/v1`; empty where there is none."""
+    parts = urllib.parse.urlsplit(server.url)
+    above = urllib.parse.urlunsplit(parts._replace(path=parts.path.rstrip("/").removesuffix("/v1")))
+    try:
+        answer = replace(server, url=above).get("/info")
+    except EvaluationError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _revision(base: Base) -> str:
+    from tcmbench.encoders.runtime.canaries import require_sound
+    from tcmbench.encoders.runtime.drift import EMPTY
+    from tcmbench.encoders.runtime.served import Endpoint
+
     options = _options(base.options)
     meta = model_meta(base, name=base.name, revision="asked")
     loaded = endpoint.load(base, options=options, model_dir=None, meta=meta, seed=0, device=None)
-    if not isinstance(loaded, endpoint.Endpoint):
-        raise TypeError(f"expected {endpoint.Endpoint}, got {type(loaded)}")
-    vectors = loaded.encode_texts(list(endpoint.CANARIES))
-    return f"vectors-{hashlib.sha256(vectors.tobytes()).hexdigest()[:32]}"
+    if not isinstance(loaded, Endpoint):
+        raise TypeError(f"expected {Endpoint}, got {type(loaded)}")
+    values = loaded.canaries()
+    require_sound(values, name=base.name, are_scores=False)
+    whole = b"".join(values[label].tobytes() for label in sorted(values) if label != EMPTY)
+    return f"vectors-{hashlib.sha256(whole).hexdigest()[:32]}"
 
 
 def _options(given: dict[str, Any]) -> endpoint.Options:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.specs.base import Base
+    from tcmbench.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,6 @@ class Model:
 
     weights_from: str = ""
     """Where its weights come from, for boards; empty for a folder of this machine, and without weights."""
+
+    named_in: Workspace | None = None
+    """Where the bases are that its options name, of a model behind a server; None for others."""

@@ -138,7 +138,8 @@ def _write(root: Path, *, port: int) -> None:
     for name, options in BASES.items():
         (root / f"models/bases/{name}.toml").write_text(
             'kind = "embedding"\nencoder = "endpoint"\nmax_length = 64\n'
-            f'description = "password={PLANT}-prose"\n[options]\nmodel = "m"\nrevision = "1"\ntries = 2\npause = 0.0\n'
+            f'description = "password={PLANT}-prose"\n'
+            '[options]\nmodel = "m"\nrevision = "1"\npatience = 0.2\npause = 0.0\n'
             + options.format(p=PLANT, port=port),
             encoding="utf-8",
         )

@@ -9,8 +9,11 @@ import pytest
 
 from tcmbench import miners, models, plugins
 from tcmbench.encoders import model_meta
-from tcmbench.encoders.endpoint import CANARIES, EndpointReranker, load
+from tcmbench.encoders._cut import Pair
+from tcmbench.encoders.endpoint import load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+from tcmbench.encoders.runtime.cached_reranker import CachedReranker
+from tcmbench.encoders.runtime.canaries import SHORT
 from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.miners import embedding
 from tcmbench.models.revisions import revision
@@ -53,8 +56,9 @@ def test_vectors_come_in_order_and_once(server: Model, tmp_path: Path) -> None:
     expected = np.array([vector(text, 0.0) for text in TEXTS], dtype=np.float32)
     np.testing.assert_allclose(actual, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
     assert max(len(body["input"]) for body in server.seen) <= 8
-    asked = [text for body in server.seen for text in body["input"]]
-    assert sorted(asked) == sorted({*TEXTS, *CANARIES})
+    asked = [text for body in server.seen for text in body["input"] if text in TEXTS]
+    assert sorted(asked) == sorted(TEXTS)
+    assert all(SHORT in body["input"] for body in server.seen if TEXTS[0] in body["input"]), "a canary goes with them"
     server.seen.clear()
     opened(base(server), tmp_path).encode_list(TEXTS)
     assert server.seen == []
@@ -64,7 +68,7 @@ def test_another_model_under_the_same_revision_is_refused(server: Model, tmp_pat
     """Before new vectors count, the canary texts must get the vectors that they had."""
     opened(base(server), tmp_path).encode_list(TEXTS[:3])
     server.turn = 1.0
-    with pytest.raises(EvaluationError, match="Raise `revision`"):
+    with pytest.raises(EvaluationError, match="raise `revision`"):
         opened(base(server), tmp_path).encode_list(TEXTS)
     assert len(opened(base(server, revision="2"), tmp_path).encode_list(TEXTS)) == len(TEXTS)
 
@@ -82,14 +86,15 @@ def test_a_busy_server_is_asked_again(server: Model, tmp_path: Path) -> None:
     server.failures = [503, 429]
     assert len(opened(base(server), tmp_path).encode_list(TEXTS[:2])) == 2
     server.failures = [503] * 50
-    with pytest.raises(ModelAbsent, match=r"/v1/embeddings: answer 503 .* 3 times"):
-        opened(base(server, tries=3, connections=1), tmp_path / "other").encode_list(TEXTS)
+    with pytest.raises(ModelAbsent, match=r"/v1/embeddings: answer 503 .*, tried for 0 seconds"):
+        opened(base(server, patience=0.2, connections=1), tmp_path / "other").encode_list(TEXTS)
+    assert len(server.failures) < 48
 
 
 def test_an_absent_server_says_what_to_do(server: Model, tmp_path: Path) -> None:
     """Nobody at the address is no traceback."""
     with pytest.raises(ModelAbsent, match="Start the server"):
-        opened(base(server, url="http://127.0.0.1:1/v1", tries=1), tmp_path).encode_list(TEXTS)
+        opened(base(server, url="http://127.0.0.1:1/v1", patience=0), tmp_path).encode_list(TEXTS)
 
 
 def rows(*vectors: Any, first: Any = 0) -> dict[str, Any]:
@@ -131,12 +136,11 @@ def test_batches_have_vectors_of_one_length(server: Model, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("scores", [[1.0], [1.0] * 4, [1.0, "x", 2.0], [1.0, None, 2.0]])
-def test_rankings_of_another_length_are_refused(server: Model, tmp_path: Path, scores: list[Any]) -> None:
+def test_rankings_of_another_length_are_refused(server: Model, scores: list[Any]) -> None:
     """One score per document, and each a number."""
     server.answer = {"results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]}
-    model = opened(base(server, kind="reranker"), tmp_path)
     with pytest.raises(EvaluationError, match="expected `index` and `relevance_score` for each of 3 documents"):
-        model.predict([{"text": ["q"] * 3}], [{"text": ["a", "b", "c"]}])
+        load_endpoint(base(server, kind="reranker")).score_pairs([Pair("q", document) for document in "abc"])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_rankings_of_another_length_are_refused(server: Model, tmp_path: Path, s
         {"url": "http:///pl4nted"}, {"url": "http://h/pl4nted\n"}, {"url": "http://pl4nted:port/"}, {"url": 1},
         {"api_key_env": "sk-pl4nted0123456789"}, {"api_key_env": "pl4nted key"}, {"api_key_env": "hf_" + "pl4nted" * 5},
         {"url": "http://u:pl4nted@host", "api_key_env": "SOME_KEY"}, {"headers": {"Authorization": "pl4nted"}},
-        {"connections": 10**9}, {"timeout": 1e12}, {"tries": 10**9}, {"batch_texts": 10**9},
+        {"connections": 10**9}, {"timeout": 1e12}, {"patience": 1e12}, {"batch_texts": 10**9},
     ],
     ids=str,
 )  # fmt: skip
@@ -170,9 +174,10 @@ def test_a_key_that_no_head_can_carry_is_refused(
 
 def test_a_refused_request_is_not_repeated(server: Model, tmp_path: Path) -> None:
     """What can't get better is said at once."""
+    loaded = load_endpoint(base(server))
     server.failures = [400]
     with pytest.raises(EvaluationError, match="refuses the request: 400"):
-        opened(base(server), tmp_path).encode_list(TEXTS[:1])
+        loaded.encode_texts(TEXTS[:1])
     assert len(server.seen) == 1
 
 
@@ -195,27 +200,50 @@ def test_the_key_comes_from_the_environment(server: Model, tmp_path: Path, monke
 def test_both_dialects_of_reranking_give_the_same_scores(server: Model, dialect: str, tmp_path: Path) -> None:
     """All documents of a query go in one request, and scores come back in the order of the pairs."""
     model = opened(base(server, kind="reranker", dialect=dialect), tmp_path)
-    assert isinstance(model, EndpointReranker)
+    assert isinstance(model, CachedReranker)
     queries, documents = ["头痛发热", "咳嗽", "头痛发热", "头痛发热"], ["头痛", "咳", "发热头", "头痛"]
     actual = model.predict([{"text": queries}], [{"text": documents[:3]}, {"text": documents[3:]}])
     assert actual.tolist() == [2.0, 1.0, 3.0, 2.0]
-    assert sorted(len(body.get("documents", body.get("texts"))) for body in server.seen) == [1, 2]
+    sent = [body for body in server.seen if body["query"] in queries]
+    assert sorted(len(body.get("documents", body.get("texts"))) for body in sent) == [1, 2]
+    server.seen.clear()
+    again = opened(base(server, kind="reranker", dialect=dialect), tmp_path)
+    assert again.predict([{"text": queries}], [{"text": [*documents[:3], documents[3]]}]).tolist() == actual.tolist()
+    assert server.seen == [], "scores are cached"
 
 
-def test_an_instruction_that_cannot_be_sent_is_refused(server: Model) -> None:
-    """Dropping it in silence would change every score."""
-    given = base(server, kind="reranker")
-    told = given.model_copy(update={"instruction": "检索"})
-    meta = model_meta(told, name="far", revision="r")
-    options = plugins.use("encoders", "endpoint", told.options).options
-    with pytest.raises(SpecError, match="no rerank dialect carries an instruction"):
-        load(told, options=options, model_dir=None, meta=meta, seed=0, device="cpu")
+def test_an_instruction_goes_with_every_request(server: Model, tmp_path: Path) -> None:
+    """To servers of vLLM's dialect, as a field; one that ignores it would change every score in silence."""
+    told = base(server, kind="reranker").model_copy(update={"instruction": "检索最头痛的"})
+    model = opened(told, tmp_path)
+    assert model.predict([{"text": ["咳"]}], [{"text": ["头痛"]}]).tolist() == [2.0]
+    sent = [body for body in server.seen if body["query"] == "咳"]
+    assert [body["instruction"] for body in sent] == ["检索最头痛的"]
+    server.takes_instruction = False
+    with pytest.raises(EvaluationError, match="ignores the field `instruction`"):
+        opened(told, tmp_path / "other").predict([{"text": ["咳"]}], [{"text": ["头痛"]}])
+
+
+@pytest.mark.parametrize(
+    ("options", "instruction", "words"),
+    [
+        ({"dialect": "texts"}, "检索", "has no field for an instruction"),
+        ({"body": {"truncate_prompt_tokens": 64}}, "", "template loses its end"),
+    ],
+)
+def test_what_would_change_scores_in_silence_is_refused(
+    server: Model, options: dict[str, Any], instruction: str, words: str
+) -> None:
+    """Before anything is sent."""
+    with pytest.raises(SpecError, match=words):
+        load_endpoint(base(server, kind="reranker", **options).model_copy(update={"instruction": instruction}))
 
 
 def test_negatives_are_mined_with_an_endpoint(server: Model, workspace_dir: Path, tmp_path: Path) -> None:
     """The embedding miner takes a base behind a server as any other."""
     (workspace_dir / "models/bases/far.toml").write_text(
-        f'kind = "embedding"\nencoder = "endpoint"\n[options]\nurl = "{server.url}"\nmodel = "m"\nrevision = "1"\n',
+        'kind = "embedding"\nencoder = "endpoint"\nmax_length = 64\n'
+        f'[options]\nurl = "{server.url}"\nmodel = "m"\nrevision = "1"\n',
         encoding="utf-8",
     )
     model = models.base_model(find(workspace_dir, cache=tmp_path), "far")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import logging
 import socket
@@ -86,10 +87,10 @@ def answer(body: bytes, *, code: str = "200 OK", head: str = "") -> Callable[[so
 
 
 def server(
-    port: int, *, url: str = "http://127.0.0.1:{}/v1", key: str = "", seconds: float = 5, tries: int = 1
+    port: int, *, url: str = "http://127.0.0.1:{}/v1", key: str = "", seconds: float = 5, patience: float = 0
 ) -> Server:
     """Return the server as the endpoint has it."""
-    return Server(url.format(port), key, "SOME_KEY", seconds, tries, 0.0)
+    return Server(url.format(port), key, "SOME_KEY", seconds, patience, 0.0)
 
 
 def test_an_answer_is_json() -> None:
@@ -147,7 +148,7 @@ def test_words_of_a_server_are_told_without_what_it_was_sent(
     with listening(answer(said, code=code)) as heard, caplog.at_level(logging.DEBUG):
         url = f"http://{sent[1]}@127.0.0.1:{{}}/v1?key={sent[2]}#{sent[4]}"
         with pytest.raises((ModelAbsent, EvaluationError)) as refused:
-            server(heard.port, url=url, key=sent[0], tries=2).post("/embeddings", body, texts=1)
+            server(heard.port, url=url, key=sent[0], patience=0.05).post("/embeddings", body, texts=1)
     told = str(refused.value) + caplog.text
     assert PLANT not in told
     assert "pl4n" not in told
@@ -236,4 +237,76 @@ def test_odd_heads_are_no_traceback() -> None:
     answers = [answer(b"", code="503 Busy", head="Retry-After: \xb2\r\n")]
     for respond in [*answers, *(lambda connection, start=start: connection.sendall(start) for start in odd)]:
         with listening(respond) as heard, pytest.raises((ModelAbsent, EvaluationError)):
-            server(heard.port, tries=2).post("/embeddings", {}, texts=1)
+            server(heard.port, patience=0.05).post("/embeddings", {}, texts=1)
+
+
+def _in_turn(*answers: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """Return a respond that answers each request in another way."""
+    left = iter(answers)
+
+    def respond(connection: socket.socket) -> None:
+        next(left)(connection)
+
+    return respond
+
+
+def test_a_server_that_starts_again_is_waited_for() -> None:
+    """Patience is a time, not a number of tries: a restart of a second doesn't end it."""
+    down = [answer(b"", code="503 Busy")] * 4
+    with listening(_in_turn(*down, answer(b"[1]"))) as heard:
+        assert server(heard.port, patience=30).post("/embeddings", {}, texts=1) == [1]
+    assert len(heard.heard) == 5
+
+
+def test_a_server_that_hangs_ends_with_patience() -> None:
+    """A second try has only the time that is left."""
+    begin = time.monotonic()
+    with (
+        listening(_in_turn(answer(b"", code="503 Busy"), *[lambda _: time.sleep(8)] * 9)) as heard,
+        pytest.raises(ModelAbsent, match=r"no whole answer .*, tried for [12] seconds"),
+    ):
+        server(heard.port, patience=1.5).post("/embeddings", {}, texts=1)
+    assert 1.4 <= time.monotonic() - begin < 5
+
+
+def test_an_address_that_nobody_answers_at_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be mistyped, for which five minutes are too long."""
+    monkeypatch.setattr(_http, "_UNKNOWN_PATIENCE", 0.2)
+    begin = time.monotonic()
+    with pytest.raises(ModelAbsent, match="Start the server"):
+        server(1, patience=300).post("/embeddings", {}, texts=1)
+    assert time.monotonic() - begin < 5
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """Of the near future, waited for; of the far one, said at once."""
+    soon, late = (email.utils.formatdate(time.time() + seconds, usegmt=True) for seconds in (2, 7200))
+    begin = time.monotonic()
+    with listening(_in_turn(answer(b"", code="503 Busy", head=f"Retry-After: {soon}\r\n"), answer(b"[1]"))) as heard:
+        assert server(heard.port, patience=30).post("/embeddings", {}, texts=1) == [1]
+    assert 0.5 < time.monotonic() - begin < 10
+    with (
+        listening(answer(b"", code="429 Too Many", head=f"Retry-After: {late}\r\n")) as heard,
+        pytest.raises(ModelAbsent, match=r"asks to wait for 7[12]\d\d seconds, more than `patience` \(30\)"),
+    ):
+        server(heard.port, patience=30).post("/embeddings", {}, texts=1)
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_no_proxy_comes_before_this_machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy of the network would look for the server on its own machine."""
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with listening(answer(b"[1]")) as heard:
+        assert server(heard.port).post("/embeddings", {}, texts=1) == [1]
+
+
+def test_another_machine_is_asked_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every other program does it."""
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with listening(answer(b"[1]")) as heard:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{heard.port}")
+        assert server(80, url="http://model.example:{}/v1").post("/embeddings", {}, texts=1) == [1]
+    assert heard.heard[0].startswith(b"POST http://model.example:80/v1/embeddings ")

@@ -65,7 +65,7 @@ def asks(prompt: str) -> str:
 
 def chat(server: Model | None, store: Store, **given: Any) -> Chat:
     """Return a chat with a server; None where the address is given."""
-    connection = {"url": server.url if server else "", "pause": 0.0, "tries": 3, "parallel": 2}
+    connection = {"url": server.url if server else "", "pause": 0.0, "patience": 2.0, "parallel": 2}
     sampling = {name: given.pop(name) for name in ("temperature", "seed", "max_tokens") if name in given}
     model = ChatModel(name=given.pop("name", "m"), **sampling)
     return Chat(Connection.model_validate({**connection, **given}), model, store=store)

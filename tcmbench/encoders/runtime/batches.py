@@ -100,15 +100,16 @@ class Batches:
                     raise
                 self._back_off(longest * (stop - start))
                 continue
-            tokens = int(lengths[start:stop].sum())
-            self.texts += stop - start
-            self.tokens += tokens
-            self._advance(stop - start, tokens)
+            self.record(lengths[start:stop])
             self.padded += longest * (stop - start)
             start = stop
             yield part
 
-    def _advance(self, texts: int, tokens: int) -> None:
+    def record(self, lengths: NDArray[np.int64]) -> None:
+        """Count texts of a list as computed, by their tokens."""
+        texts, tokens = len(lengths), int(lengths.sum())
+        self.texts += texts
+        self.tokens += tokens
         now = time.monotonic()
         before = self._list
         self._list = before._replace(

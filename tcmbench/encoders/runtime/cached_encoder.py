@@ -16,6 +16,7 @@ from mteb.models.abs_encoder import AbsEncoder
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.encoders.runtime.loaders import texts_of
+from tcmbench.encoders.runtime.served import Endpoint
 from tcmbench.encoders.runtime.soundness import check_vectors
 from tcmbench.encoders.runtime.unstored import Unstored
 from tcmbench.errors import EvaluationError
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch.utils.data import DataLoader
 
+    from tcmbench.encoders.runtime.canaries import Watch
     from tcmbench.encoders.runtime.text_encoder import TextEncoder
-
-_LEAST_COSINE = 0.999
-"""Between the vectors of one text from one model, computed in another batch or in half precision."""
 
 _SAVED_TOKENS = 1 << 18
 _SAVED_TEXTS = 4096
@@ -53,7 +52,8 @@ class CachedEncoder(Counted, AbsEncoder):
         self.model = inner
         self.mteb_model_meta = inner.mteb_model_meta
         self._name = str(inner.mteb_model_meta.name).removeprefix("tcmbench/")
-        self._canaries_hold = False
+        self._watch: Watch | None = getattr(inner, "watch", None)
+        self._confirmed = 0
         self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
         self._space = Unstored() if cache_dir is None else _space(inner, cache_dir)
 
@@ -71,6 +71,22 @@ class CachedEncoder(Counted, AbsEncoder):
         prompt = self.inner.prompt_for(task_metadata, prompt_type)
         texts = texts_of(inputs)
         return self.encode_list([prompt + text for text in texts] if prompt else texts)
+
+    def confirm(self) -> None:
+        """Check that a model behind a server is still the one whose vectors these are.
+
+        Raises:
+            EvaluationError: Its canaries have changed.
+        """
+        if self._watch is None:
+            return
+        try:
+            self._watch.confirm()
+        except EvaluationError:
+            # Nobody knows since when: what is long or has white space may be another model's for some time.
+            self._space.cut_back(self._confirmed)
+            raise
+        self._confirmed = self._space.records
 
     def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, in order; prompts are part of the texts.
@@ -106,7 +122,10 @@ class CachedEncoder(Counted, AbsEncoder):
         self, texts: list[str], digests: list[bytes], missing: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Encode texts, longest first, and cache them chunk by chunk; yield their positions and vectors."""
-        self._check_canaries()
+        if self._watch is not None:
+            if not self._watch.has_asked:
+                self._confirmed = self._space.records
+            self._watch.begin()
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         rows, lengths = missing[order], lengths[order]
@@ -133,30 +152,20 @@ class CachedEncoder(Counted, AbsEncoder):
         rows, lengths = rows[~present], lengths[~present]
         if not rows.size:
             return cached
-        encoded = self.encode_sorted([texts[row] for row in rows], lengths)
-        sound = np.isfinite(encoded).all(axis=1)
-        self._space.add([digests[row] for row in rows[sound]], encoded[sound])
-        return [*cached, (rows, encoded)]
+        for part, vectors in self._parts([texts[row] for row in rows], lengths):
+            sound = np.isfinite(vectors).all(axis=1)
+            self._space.add([digests[row] for row in rows[part][sound]], vectors[sound])
+            cached.append((rows[part], vectors))
+        return cached
 
-    def _check_canaries(self) -> None:
-        """Check that a model without accessible weights still matches its revision.
-
-        Raises:
-            EvaluationError: The vectors of its canary texts differ from earlier ones under this revision.
-        """
-        canaries: Sequence[str] = getattr(self.inner, "canaries", ())
-        if self._canaries_hold or not canaries:
+    def _parts(self, texts: list[str], lengths: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield parts of the texts with their vectors: of a model behind a server as they arrive, else all at once."""
+        if not isinstance(self.inner, Endpoint):
+            yield slice(0, len(texts)), self.encode_sorted(texts, lengths)
             return
-        now = np.asarray(self.inner.encode_texts(list(canaries)), dtype=np.float32)
-        digests = [digest(text) for text in canaries]
-        present, before = self._space.get(digests)
-        if before.size and not _alike(before, now[present]):
-            raise EvaluationError(
-                f"{self._name}: the vectors of its canary texts have changed, so another model "
-                "answers under the same revision. Raise `revision` in the base's options."
-            )
-        self._space.add(digests, now)
-        self._canaries_hold = True
+        for part, vectors in self.inner.encode_parts(texts):
+            self._batches.record(lengths[part])
+            yield part, vectors
 
     def encode_sorted(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of texts, longest first, computed batch by batch, without the cache.
@@ -199,11 +208,3 @@ def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
         stop = min(start + min(max(saved, 1), _SAVED_TEXTS), lengths.size)
         yield slice(start, stop)
         start = stop
-
-
-def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Return whether each vector has the same direction as before, up to rounding."""
-    if before.shape != now.shape:
-        return False
-    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(now, axis=1)
-    return bool((np.sum(before * now, axis=1) >= _LEAST_COSINE * lengths).all())

@@ -18,12 +18,14 @@ import logging
 import tempfile
 import time
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tcmbench import disk, strict_json
+from tcmbench.encoders.runtime.file_rows import exactly, runs
 from tcmbench.errors import DamagedArtefact, StoreError
 from tcmbench.store import key, locked, without_sha256, write_checked
 
@@ -33,9 +35,7 @@ except ImportError:  # Windows has no locks on bytes of a file
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -105,6 +105,11 @@ class Space:
     def dimensions(self) -> int | None:
         """Length of the vectors; None if there are none."""
         return self._dimensions
+
+    @property
+    def records(self) -> int:
+        """Number of vectors in the files, those of damaged records included."""
+        return self._records
 
     def __len__(self) -> int:
         """Return the number of texts with a vector."""
@@ -180,10 +185,10 @@ class Space:
         size = 4 * vectors.shape[1]
         sound = np.zeros(len(rows), dtype=np.bool_)
         with self._vectors_path.open("rb", buffering=0) as file:
-            for run in _runs(rows, most=max(1, _BUFFER // size)):
+            for run in runs(rows, most=max(1, _BUFFER // size)):
                 first, last = int(rows[run[0]]), int(rows[run[-1]])
                 file.seek(first * size)
-                buffer = _exactly(file, (last + 1 - first) * size)
+                buffer = exactly(file, (last + 1 - first) * size)
                 starts = (rows[run] - first) * size
                 for place, start in zip(run.tolist(), starts.tolist(), strict=True):
                     sound[place] = zlib.crc32(buffer[start : start + size], zlib.crc32(names[place])) == stated[place]
@@ -213,6 +218,30 @@ class Space:
                 name + _checksum(name, row).to_bytes(4, "little") for name, row in zip(new, rows, strict=True)
             )
             self._append(rows, records)
+            self.refresh()
+
+    def cut_back(self, records: int) -> None:
+        """Remove all vectors after the first ones: those of a server that turned out to serve another model.
+
+        Vectors that other processes have added meanwhile go with them.
+
+        Args:
+            records: Number of vectors that stay, as `records` was.
+        """
+        with _locked(self.folder), disk.writing(self.folder / _CARD):
+            self.refresh()
+            if self._dimensions is None or self._records <= records:
+                return
+            with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".removed.", suffix=".part") as name:
+                # Another folder, not a shorter file: readers then notice that rows have moved.
+                part = Path(name) / "part"
+                part.mkdir()
+                (part / _CARD).write_bytes(self._card_path.read_bytes())
+                for path, size in ((self._vectors_path, 4 * self._dimensions), (self._index_path, _RECORD)):
+                    with path.open("rb") as source:
+                        (part / path.name).write_bytes(source.read(records * size))
+                self.folder.rename(f"{name}/{self.folder.name}")
+                part.rename(self.folder)
             self.refresh()
 
     @contextlib.contextmanager
@@ -283,30 +312,6 @@ class Space:
             file.truncate(self._records * _RECORD)
             file.seek(0, 2)
             file.write(records)
-
-
-def _runs(rows: NDArray[np.int64], *, most: int) -> list[NDArray[np.intp]]:
-    """Return the places of rows in the order of the file, in runs that are read at once: neighbours, `most` at most."""
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    ends = np.flatnonzero((np.diff(ordered) > 1) | (np.diff(ordered // most) > 0)) + 1
-    return np.split(order, ends)
-
-
-def _exactly(file: io.FileIO, size: int) -> memoryview:
-    """Return the next bytes of a file.
-
-    Raises:
-        ValueError: There are fewer.
-    """
-    data = memoryview(bytearray(size))
-    filled = 0
-    while filled < size:
-        count = file.readinto(data[filled:])
-        if not count:
-            raise ValueError(f"{file.name}: ends {size - filled} bytes early")
-        filled += count
-    return data
 
 
 @contextlib.contextmanager
