@@ -1,7 +1,7 @@
 """Measure what fine-tuning gained on TCM-SD, what it forgot elsewhere, and whether the difference is real.
 
-In Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `power`, `train`, `search` and
-`Workspace` (see `tcmbench.api`). They are imported when they are first used, so that `import tcmbench` stays light.
+In Python: `tcmbench.evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `verify`, `power`, `train`, `search`
+and `Workspace` (see `tcmbench.api`). They are imported when they are first used, so that `import tcmbench` stays light.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from tcmbench.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcmbench.api import board, check, check_model, compare, evaluate, power, run, search, train
+    from tcmbench.api import board, check, check_model, compare, evaluate, power, run, search, train, verify
     from tcmbench.api import find as Workspace  # noqa: N812 (called like the class that it returns)
 
-_COMMANDS = ("board", "check", "check_model", "compare", "evaluate", "power", "run", "search", "train")
+_COMMANDS = ("board", "check", "check_model", "compare", "evaluate", "power", "run", "search", "train", "verify")
 
 __all__ = [
     "Workspace", "__version__", "board", "check", "check_model", "compare", "evaluate", "power", "register_tasks",
-    "run", "search", "train",
+    "run", "search", "train", "verify",
 ]  # fmt: skip
 
 _API = {**{name: name for name in _COMMANDS}, "Workspace": "find"}

@@ -1,4 +1,4 @@
-"""The commands in Python: `evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `power`, `train`, `search`.
+"""The commands in Python: `evaluate`, `run`, `board`, `compare`, `check`, `check_model`, `verify`, `power` and others.
 
 Without a workspace, one is found as by the command line. pandas and matplotlib are imported on demand.
 """
@@ -14,7 +14,7 @@ from tcmbench import workspace as workspaces
 from tcmbench.checks.in_python import check as check  # noqa: PLC0414 - a re-export for type checkers
 from tcmbench.checks.in_python import power as power  # noqa: PLC0414
 from tcmbench.errors import ScoreMissing, SpecError
-from tcmbench.results import Evaluation, Leaderboard, ModelComparison
+from tcmbench.results import Evaluation, Leaderboard, ModelComparison, ServedComparison
 from tcmbench.searches.in_python import search as search  # noqa: PLC0414 - a re-export for type checkers
 
 if TYPE_CHECKING:
@@ -197,6 +197,38 @@ def check_model(
     pair.measure(emit=lambda _: None)
     options = gate.Options(policy=None if policy is None else Path(policy), against="reference")
     return gate.check(pair.workspace, pair.model_set.name, options)
+
+
+def verify(
+    served: str,
+    *,
+    model: str | os.PathLike[str],
+    suite: str = "",
+    tasks: Sequence[str | os.PathLike[str]] = (),
+    limit: int | None = None,
+    within: float | None = None,
+    api_key_env: str = "",
+    workspace: Workspace | None = None,
+) -> ServedComparison:
+    """Return how what a server gives differs from what was measured; all of it is asked for anew.
+
+    Args:
+        served: URL of the server (`URL#MODEL` where it has several models), or a base behind one.
+        model: What it should serve: a base, `variant/seed0`, a folder or a model of the hub.
+        suite: Suite of the items; without tasks the workspace's own.
+        tasks: Instead of a suite: as in `evaluate`.
+        limit: Most queries, pairs or texts per task, a fixed sample.
+        within: Points that every task may differ by, with its whole interval; None: nothing may differ.
+        api_key_env: Environment variable with the key of the server.
+        workspace: The workspace; None finds it like the command line.
+    """
+    from tcmbench.checks import verify as verification
+
+    asked = verification.Question(
+        served, os.fspath(model), suite, tuple(_paths(tasks)), limit, within=within, api_key_env=api_key_env
+    )
+    prepared = verification.prepare(workspace or find(), asked)
+    return ServedComparison(prepared.verify(emit=lambda _: None))
 
 
 def train(variant: str, *, set_name: str = "", workspace: Workspace | None = None) -> tuple[Path, ...]:

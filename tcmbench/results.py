@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tcmbench.boards.table import Table
+    from tcmbench.checks.verify import Verification
     from tcmbench.comparison.pairs import ComparedPair
     from tcmbench.comparison.pairs import Comparison as PairComparison
     from tcmbench.records.score import Score
@@ -145,6 +146,38 @@ class ModelComparison:
         from tcmbench.checks.compare_texts import as_text
 
         return as_text(self.pair, self.comparison, limit=10, in_detail=False, texts={})
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False, float_format="{:.2f}".format))
+
+
+@dataclass(frozen=True, slots=True)
+class ServedComparison:
+    """What a server gives, compared with what was measured."""
+
+    found: Verification
+
+    @property
+    def exit_code(self) -> int:
+        """That of `tcmbench verify`: 0 the same, 1 different, 2 not every task could be compared."""
+        return self.found.exit_code
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row per column: both scores in points, the difference with its interval, and changed items."""
+        import pandas as pd
+
+        from tcmbench import strict_json
+        from tcmbench.checks.verify_texts import as_json
+
+        tasks = strict_json.loads(as_json(self.found))["tasks"]
+        rows = [{"column": name, **facts} for name, facts in tasks.items()]
+        return pd.json_normalize(rows, max_level=1).drop(columns=["moved"], errors="ignore")
+
+    def __str__(self) -> str:
+        """Return what `tcmbench verify` prints."""
+        from tcmbench.checks.verify_texts import as_text
+
+        return as_text(self.found)
 
     def _repr_html_(self) -> str:
         return str(self.to_pandas().to_html(index=False, float_format="{:.2f}".format))

@@ -37,6 +37,8 @@ class Model:
         """Length in characters from which texts are refused; 0 for none."""
         self.refuses_empty = False
         self.takes_instruction = True
+        self.dialects = {"documents", "texts"}
+        """Fields in which it takes the documents of a query."""
         self.vectors: Callable[[list[str]], list[Any]] | None = None
         """Texts → their vectors, in place of made-up ones."""
         self.scores: Callable[[str, list[str]], list[float]] | None = None
@@ -78,6 +80,8 @@ class Model:
     def is_refused(self, body: dict[str, Any]) -> bool:
         """Return whether a strict server refuses a request for its texts."""
         texts = body.get("input", body.get("documents", body.get("texts", [])))
+        if "query" in body and self.dialects.isdisjoint(body):
+            return True
         return any((self.refuses and len(text) > self.refuses) or (self.refuses_empty and not text) for text in texts)
 
     def _read(self, text: str) -> str:

@@ -82,15 +82,27 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
     if file is not None:
         return _baseline(workspace, model_set, planned, file, label=name)
     model = _measured(workspace, model_set, planned, name)
+    is_whole = model.entry.kind == "variant" and "/seed" not in name
+    return of_measured(model, label=name, variant=name if is_whole else "")
+
+
+def of_measured(model: Measured, *, label: str, variant: str = "") -> Side:
+    """Return a model as a side.
+
+    Args:
+        model: The model with its items.
+        label: Name that it is shown by.
+        variant: Variant that all its seeds are of; empty for others.
+    """
     return Side(
-        label=name,
+        label=label,
         items=model.items,
         metrics={column: scores[0].record.metric for column, scores in model.entry.scores.items()},
         reasons={column: because(gap) for column, gap in model.entry.states.items()},
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
         precision=model.entry.precision,
-        variant=name if model.entry.kind == "variant" and "/seed" not in name else "",
+        variant=variant,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent
+from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import completion, given, served, swift_output, weights
 from tcmbench.models.agreement import require_head, settled
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of, revision_of_dense

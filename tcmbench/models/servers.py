@@ -70,11 +70,12 @@ def base_of(url: str, *, name_of: Callable[[str], str]) -> Base:
     return parse(Base, {**fields, "options": revised}, where=redaction.address(address))
 
 
-def stated(url: str) -> Stated:
+def stated(url: str, *, api_key_env: str = "") -> Stated:
     """Return what a server says about its only model, or the one that is named: by `/models`, or by `/info` of TEI.
 
     Args:
         url: Address; `#model` names one of several models.
+        api_key_env: Environment variable with the key; empty sends none.
 
     Raises:
         ModelAbsent: The server can't be reached, or names no model.
@@ -82,7 +83,9 @@ def stated(url: str) -> Stated:
         EvaluationError: It answers with something else.
     """
     address, _, named = url.partition("#")
-    server = endpoint.server_of(_options({"url": address, "model": "unknown", "revision": "asked", **_PROBE}))
+    asked = {"url": address, "model": "unknown", "revision": "asked", "api_key_env": api_key_env, **_PROBE}
+    options = _options(asked)
+    server = endpoint.server_of(options, key=endpoint.key_of(options, where=redaction.address(address)))
     rows = _listed(server)
     if not named and len(rows) > 1:
         raise SpecError(

@@ -31,7 +31,7 @@ COMMANDS = {
     "data split": ["x", "y", "--shares", "60/20/20"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
     "power": ["demo"], "run": ["demo"], "search": ["demo"], "serve": ["mini-zh"], "train": ["v"],
-    "vocabulary": ["mini-zh"],
+    "verify": ["http://localhost:1", "--model", "bm25"], "vocabulary": ["mini-zh"],
 }  # fmt: skip
 """Every command with arguments that it can be called with."""
 
@@ -61,6 +61,7 @@ _SOURCES = {
     "tcmbench.cli.check": ["typer.Exit(report.exit_code)"],
     "tcmbench.cli.doctor": ["typer.Exit(2)"],
     "tcmbench.cli.search": ["typer.Exit(found.outcome.exit_code)"],
+    "tcmbench.cli.verify": ["typer.Exit(found.exit_code)"],
     # processes of our own, whose exit code is read by their parent alone
     "tcmbench.executors._worker": ["SystemExit(1)"],
     "tcmbench.trainers._runtime.leash": ["sys.exit(128 + signal.SIGTERM)"],

@@ -55,7 +55,7 @@ class CachedEncoder(Counted, AbsEncoder):
         self._watch: Watch | None = getattr(inner, "watch", None)
         self._confirmed = 0
         self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
-        self._space = Unstored() if cache_dir is None else _space(inner, cache_dir)
+        self.space = Unstored() if cache_dir is None else _space(inner, cache_dir)
 
     def encode(
         self,
@@ -84,9 +84,9 @@ class CachedEncoder(Counted, AbsEncoder):
             self._watch.confirm()
         except EvaluationError:
             # Nobody knows since when: what is long or has white space may be another model's for some time.
-            self._space.cut_back(self._confirmed)
+            self.space.cut_back(self._confirmed)
             raise
-        self._confirmed = self._space.records
+        self._confirmed = self.space.records
 
     def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, in order; prompts are part of the texts.
@@ -98,8 +98,8 @@ class CachedEncoder(Counted, AbsEncoder):
         inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
         unique = list(places)
         digests = [digest(text) for text in unique]
-        self._space.refresh()
-        present, vectors = self._space.get(digests)
+        self.space.refresh()
+        present, vectors = self.space.get(digests)
         missing = np.flatnonzero(~present)
         if missing.size == 0:
             check_vectors(vectors, unique, name=self._name)
@@ -124,7 +124,7 @@ class CachedEncoder(Counted, AbsEncoder):
         """Encode texts, longest first, and cache them chunk by chunk; yield their positions and vectors."""
         if self._watch is not None:
             if not self._watch.has_asked:
-                self._confirmed = self._space.records
+                self._confirmed = self.space.records
             self._watch.begin()
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
@@ -134,7 +134,7 @@ class CachedEncoder(Counted, AbsEncoder):
         while waiting:
             chunk, is_second_look = waiting.popleft()
             first = digests[rows[chunk.start]]
-            with self._space.claim(first, seconds=_CLAIM_SECONDS if is_second_look else 0.0) as mine:
+            with self.space.claim(first, seconds=_CLAIM_SECONDS if is_second_look else 0.0) as mine:
                 if not mine and not is_second_look:
                     # Another process is encoding this chunk; it may be done after the others.
                     waiting.append((chunk, True))
@@ -146,15 +146,15 @@ class CachedEncoder(Counted, AbsEncoder):
         self, texts: list[str], digests: list[bytes], rows: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Return the vectors of some texts, which other processes may have encoded meanwhile; cache the new ones."""
-        self._space.refresh()
-        present, vectors = self._space.get([digests[row] for row in rows])
+        self.space.refresh()
+        present, vectors = self.space.get([digests[row] for row in rows])
         cached = [(rows[present], vectors)] if present.any() else []
         rows, lengths = rows[~present], lengths[~present]
         if not rows.size:
             return cached
         for part, vectors in self._parts([texts[row] for row in rows], lengths):
             sound = np.isfinite(vectors).all(axis=1)
-            self._space.add([digests[row] for row in rows[part][sound]], vectors[sound])
+            self.space.add([digests[row] for row in rows[part][sound]], vectors[sound])
             cached.append((rows[part], vectors))
         return cached
 

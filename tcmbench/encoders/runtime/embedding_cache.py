@@ -115,6 +115,10 @@ class Space:
         """Return the number of texts with a vector."""
         return len(self._rows)
 
+    def digests(self) -> list[bytes]:
+        """Return the digests of all texts with a vector, in the order in which they were added."""
+        return list(self._rows)
+
     def refresh(self) -> None:
         """Take notice of what other processes have added or removed."""
         try:
