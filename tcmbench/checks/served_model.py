@@ -37,7 +37,7 @@ _WITH_LOGITS = {"use_activation": False, "raw_scores": True}
 """Fields that have vLLM and TEI return logits: probabilities near 0 and 1 are rounded into ties."""
 
 
-class Where(NamedTuple):
+class ServerPlace(NamedTuple):
     """How a server is asked."""
 
     url: str
@@ -69,11 +69,11 @@ class ServedModel:
     """What it gave for the canaries."""
 
 
-def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> Where:
+def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> ServerPlace:
     """Return how the server is asked that a user names.
 
     Args:
-        workspace: Where bases are.
+        workspace: ServerPlace bases are.
         served: Its URL (`#model` names one of several models), or a base with `encoder = "endpoint"`.
         api_key_env: Environment variable with the key of a URL.
 
@@ -84,7 +84,9 @@ def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> Where:
     if "://" in served:
         said = servers.stated(served, api_key_env=api_key_env)
         address = served.partition("#")[0]
-        return Where(address, {"url": address, "model": said.model, "api_key_env": api_key_env}, is_declared=False)
+        return ServerPlace(
+            address, {"url": address, "model": said.model, "api_key_env": api_key_env}, is_declared=False
+        )
     base = workspace.spec(Base, served)
     options = encoder_of(base).options
     if not isinstance(options, endpoint.Options):
@@ -92,10 +94,10 @@ def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> Where:
     if api_key_env:
         raise SpecError(f"{served}: its file names the variable of the key (api_key_env). Leave --api-key-env out.")
     chosen = {name: value for name, value in base.options.items() if name not in {"tokenizer", "same_as"}}
-    return Where(options.url, chosen, is_declared=True)
+    return ServerPlace(options.url, chosen, is_declared=True)
 
 
-def opened(place: Where, model: Model, *, cache: Path) -> ServedModel:
+def opened(place: ServerPlace, model: Model, *, cache: Path) -> ServedModel:
     """Return what a server serves, asked as the given model is used.
 
     Args:
@@ -130,7 +132,7 @@ def _kind(model: Model) -> str:
     )
 
 
-def _ways(place: Where, kind: str) -> list[dict[str, Any]]:
+def _ways(place: ServerPlace, kind: str) -> list[dict[str, Any]]:
     """Return the options to try: of rerankers both dialects, with logits where the server takes the fields."""
     if kind == "embedding" or place.is_declared:
         return [{}]

@@ -82,7 +82,7 @@ class Question:
     """Environment variable with the key of the server at a URL."""
 
 
-class ComparedTexts(NamedTuple):
+class TextDifferences(NamedTuple):
     """The vectors of all texts of the tasks."""
 
     count: int
@@ -111,7 +111,7 @@ class Verification:
     canaries: Drift | None
     """Difference of the canaries; None where those of the model aren't known."""
 
-    texts: ComparedTexts | None
+    texts: TextDifferences | None
     """None for rerankers, and where the vectors of the model aren't in the store."""
 
     pair: ComparedPair
@@ -178,7 +178,7 @@ class Prepared:
 
     question: Question
 
-    place: served_model.Where
+    place: served_model.ServerPlace
     """The server."""
 
     before: Measurement
@@ -275,7 +275,7 @@ def _drift(model: Model, expected: Values | None, actual: Values) -> Drift | Non
     return compare(expected, actual, tolerance=drift.EQUAL)
 
 
-def _texts(workspace: Workspace, model: Model, loaded: object) -> ComparedTexts | None:
+def _texts(workspace: Workspace, model: Model, loaded: object) -> TextDifferences | None:
     """Return how the vectors differ of all texts that the server was sent and that the store has of the model."""
     if not isinstance(loaded, CachedEncoder):
         return None
@@ -300,7 +300,7 @@ def _texts(workspace: Workspace, model: Model, loaded: object) -> ComparedTexts 
             largest += np.abs(_unit(before) - _unit(now)).max(axis=1).tolist()
     if not largest:
         return None
-    return ComparedTexts(len(largest), sum(number > drift.EQUAL for number in largest), max(largest))
+    return TextDifferences(len(largest), sum(number > drift.EQUAL for number in largest), max(largest))
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

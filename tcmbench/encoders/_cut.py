@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Pair(NamedTuple):
+class QueryDocument(NamedTuple):
     """A query and a document."""
 
     query: str
     document: str
 
 
-class Cutter:
+class TextCutter:
     """Cuts by a tokenizer."""
 
     def __init__(self, folder: Path, *, max_length: int, instruction: str = "") -> None:
@@ -56,22 +56,24 @@ class Cutter:
         """Return texts without what is beyond the last token, in their order."""
         return [self._cut(text, self._max_length, special=True) for text in texts]
 
-    def pairs(self, pairs: Sequence[Pair]) -> list[Pair]:
+    def pairs(self, pairs: Sequence[QueryDocument]) -> list[QueryDocument]:
         """Return pairs that fit: the document is cut in a template, otherwise the longer part first."""
         return [self._pair(pair) for pair in pairs]
 
-    def _pair(self, pair: Pair) -> Pair:
+    def _pair(self, pair: QueryDocument) -> QueryDocument:
         room = max(self._max_length - self._around, 2)
         lengths = [self._length(text) for text in pair]
         if sum(lengths) <= room:
             return pair
         if self._tokenizer.chat_template:
             document = max(room - lengths[0], 0)
-            return Pair(pair.query if document else self._cut(pair.query, room), self._cut(pair.document, document))
+            return QueryDocument(
+                pair.query if document else self._cut(pair.query, room), self._cut(pair.document, document)
+            )
         # As the tokenizer's "longest_first" does it: of two long texts an odd token goes to the longer.
         shorter = min(*lengths, room // 2)
         query = room - shorter if lengths[0] > lengths[1] else shorter
-        return Pair(self._cut(pair.query, query), self._cut(pair.document, room - query))
+        return QueryDocument(self._cut(pair.query, query), self._cut(pair.document, room - query))
 
     def _length(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])

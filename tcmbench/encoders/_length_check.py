@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tcmbench.encoders._cut import Cutter
+    from tcmbench.encoders._cut import TextCutter
 
 LONGEST = 8192
 """Tokens up to which it is checked: longer probes would cost more than the texts of most tasks."""
@@ -31,7 +31,7 @@ _SAME = 2e-3
 """Relative length of the difference between vectors, or logits, of texts that are read alike."""
 
 
-class Reading(NamedTuple):
+class ProbeAnswer(NamedTuple):
     """What a server gives for some texts."""
 
     values: NDArray[np.float32]
@@ -41,7 +41,9 @@ class Reading(NamedTuple):
     """Tokens of the first text, as the server counts them; None where it doesn't."""
 
 
-def require_length(read: Callable[[list[str]], Reading], *, max_length: int, cutter: Cutter | None, where: str) -> None:
+def require_length(
+    read: Callable[[list[str]], ProbeAnswer], *, max_length: int, cutter: TextCutter | None, where: str
+) -> None:
     """Check how much of a long text a server reads.
 
     Args:
@@ -61,7 +63,9 @@ def require_length(read: Callable[[list[str]], Reading], *, max_length: int, cut
         _require_cut(read, max_length=max_length, where=where)
 
 
-def _require_whole(read: Callable[[list[str]], Reading], *, max_length: int, cutter: Cutter, where: str) -> None:
+def _require_whole(
+    read: Callable[[list[str]], ProbeAnswer], *, max_length: int, cutter: TextCutter, where: str
+) -> None:
     """Check that the end of a text that was cut here is read."""
     whole = cutter.texts([_text(4 * max_length)])[0]
     last = max(len(whole) // 16, 4)
@@ -73,7 +77,7 @@ def _require_whole(read: Callable[[list[str]], Reading], *, max_length: int, cut
         )
 
 
-def _require_cut(read: Callable[[list[str]], Reading], *, max_length: int, where: str) -> None:
+def _require_cut(read: Callable[[list[str]], ProbeAnswer], *, max_length: int, where: str) -> None:
     """Check that the server cuts near the length, from which on nothing may change the vector."""
     start, end = int(_BEYOND * max_length), 2 * max_length
     remedy = (

@@ -38,7 +38,7 @@ def prepared(loaded: Any, model: Model, *, cache: Path, find: _Find, load: _Load
         SpecError: An option names a base of another kind, or without weights.
         ModelAbsent: The weights of a named base aren't on this machine.
     """
-    from tcmbench.encoders._cut import Cutter
+    from tcmbench.encoders._cut import TextCutter
     from tcmbench.encoders.endpoint import Options
     from tcmbench.encoders.runtime.cached_reranker import CachedReranker
     from tcmbench.encoders.runtime.canaries import Declared, Watch
@@ -50,7 +50,7 @@ def prepared(loaded: Any, model: Model, *, cache: Path, find: _Find, load: _Load
     if options.cuts_as:
         tokenizer = _local(model, options.cuts_as, option="tokenizer" if options.tokenizer else "same_as", find=find)
         instruction = model.base.instruction if model.base.kind == "reranker" else ""
-        loaded.cutter = Cutter(_folder(tokenizer), max_length=model.base.max_length, instruction=instruction)
+        loaded.cutter = TextCutter(_folder(tokenizer), max_length=model.base.max_length, instruction=instruction)
     are_scores = isinstance(loaded, EndpointReranker)
     store = Store(cache)
     watch = Watch(loaded.canaries, name=model.name, revision=model.revision, store=store, are_scores=are_scores)

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from tcmbench.encoders._cut import Cutter, Pair
+from tcmbench.encoders._cut import QueryDocument, TextCutter
 from tcmbench.errors import ModelAbsent
 from tcmbench.models.canaries import pair_ids
 from tcmbench.workspace import bundled_content
@@ -47,7 +47,7 @@ def local(tokenizer: Any, *texts: str, most: int) -> list[int]:
 def test_texts_keep_the_tokens_that_are_read(plain: Path, text: str, most: int) -> None:
     """The others are left as they are."""
     tokenizer = AutoTokenizer.from_pretrained(plain)
-    (cut,) = Cutter(plain, max_length=most).texts([text])
+    (cut,) = TextCutter(plain, max_length=most).texts([text])
     assert tokenizer(cut)["input_ids"] == local(tokenizer, text, most=most)
     assert text.startswith(cut)
 
@@ -59,7 +59,7 @@ def test_byte_pieces_are_cut_between_characters(name: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     text = "龘靐齉爩🩺" * 30 + LONG
     for most in range(9, 40):
-        (cut,) = Cutter(folder, max_length=most).texts([text])
+        (cut,) = TextCutter(folder, max_length=most).texts([text])
         ids = tokenizer(cut)["input_ids"]
         assert text.startswith(cut)
         assert most - 4 <= len(ids) <= most
@@ -72,7 +72,7 @@ def test_byte_pieces_are_cut_between_characters(name: str) -> None:
 def test_pairs_are_cut_as_the_tokenizer_cuts_them(plain: Path, query: str, document: str, most: int) -> None:
     """The longer part first; of two long ones each gets half."""
     tokenizer = AutoTokenizer.from_pretrained(plain)
-    (pair,) = Cutter(plain, max_length=most).pairs([Pair(query, document)])
+    (pair,) = TextCutter(plain, max_length=most).pairs([QueryDocument(query, document)])
     assert tokenizer(*pair)["input_ids"] == local(tokenizer, query, document, most=most)
 
 
@@ -83,9 +83,9 @@ def test_pairs_of_a_template_lose_the_end_of_the_document(most: int) -> None:
 
     folder = bundled_content() / "models/mini-zh-reranker"
     model = CrossEncoder(str(folder), max_length=most, device="cpu", local_files_only=True)
-    cutter = Cutter(folder, max_length=most, instruction="检索")
+    cutter = TextCutter(folder, max_length=most, instruction="检索")
     for query, document in (("咳嗽三日", LONG), ("咳嗽", "肺气虚证。")):
-        (pair,) = cutter.pairs([Pair(query, document)])
+        (pair,) = cutter.pairs([QueryDocument(query, document)])
         expected = model.preprocess([(query, document)], prompt="检索")["input_ids"][0].tolist()
         assert pair_ids(model.tokenizer, *pair, instruction="检索") == expected
 
@@ -93,4 +93,4 @@ def test_pairs_of_a_template_lose_the_end_of_the_document(most: int) -> None:
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
     """Nothing is cut by another one."""
     with pytest.raises(ModelAbsent, match="expected a tokenizer"):
-        Cutter(tmp_path, max_length=8)
+        TextCutter(tmp_path, max_length=8)

@@ -9,7 +9,7 @@ import pytest
 
 from tcmbench import miners, models, plugins
 from tcmbench.encoders import model_meta
-from tcmbench.encoders._cut import Pair
+from tcmbench.encoders._cut import QueryDocument
 from tcmbench.encoders.endpoint import load
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.encoders.runtime.cached_reranker import CachedReranker
@@ -140,7 +140,7 @@ def test_rankings_of_another_length_are_refused(server: Model, scores: list[Any]
     """One score per document, and each a number."""
     server.answer = {"results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]}
     with pytest.raises(EvaluationError, match="expected `index` and `relevance_score` for each of 3 documents"):
-        load_endpoint(base(server, kind="reranker")).score_pairs([Pair("q", document) for document in "abc"])
+        load_endpoint(base(server, kind="reranker")).score_pairs([QueryDocument("q", document) for document in "abc"])
 
 
 @pytest.mark.parametrize(

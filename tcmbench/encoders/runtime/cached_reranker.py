@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcmbench.encoders._cut import Pair
+from tcmbench.encoders._cut import QueryDocument
 from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 
@@ -56,8 +56,10 @@ class CachedReranker(Counted):
         """
         queries = [text for batch in inputs1 for text in batch["text"]]
         documents = [text for batch in inputs2 for text in batch["text"]]
-        places: dict[Pair, int] = {}
-        inverse = [places.setdefault(Pair(*pair), len(places)) for pair in zip(queries, documents, strict=True)]
+        places: dict[QueryDocument, int] = {}
+        inverse = [
+            places.setdefault(QueryDocument(*pair), len(places)) for pair in zip(queries, documents, strict=True)
+        ]
         pairs = list(places)
         digests = [digest(json.dumps(pair, ensure_ascii=False)) for pair in pairs]
         self._space.refresh()
@@ -92,11 +94,11 @@ class CachedReranker(Counted):
         self._space.add([digests[place] for place in sound], scores[sound, None])
 
 
-def _length(pair: Pair) -> int:
+def _length(pair: QueryDocument) -> int:
     return len(pair.query) + len(pair.document)
 
 
-def _blocks(pairs: Sequence[Pair], places: Sequence[int]) -> Iterator[list[int]]:
+def _blocks(pairs: Sequence[QueryDocument], places: Sequence[int]) -> Iterator[list[int]]:
     """Yield the places of about `_BLOCK` pairs, those of a query together."""
     of_query: dict[str, list[int]] = {}
     for place in places:

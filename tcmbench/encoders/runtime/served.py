@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcmbench.encoders import _answers
-from tcmbench.encoders._cut import Pair
+from tcmbench.encoders._cut import QueryDocument
 from tcmbench.encoders._http import RefusedRequest
 from tcmbench.encoders._in_parallel import results
-from tcmbench.encoders._length_check import Reading, require_length
+from tcmbench.encoders._length_check import ProbeAnswer, require_length
 from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime import drift
 from tcmbench.encoders.runtime.canaries import DOCUMENTS, QUERY, SHORT, TEXTS, Values, may_be_refused
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mteb.models import ModelMeta
     from numpy.typing import NDArray
 
-    from tcmbench.encoders._cut import Cutter
+    from tcmbench.encoders._cut import TextCutter
     from tcmbench.encoders._endpoint_options import Options
     from tcmbench.encoders._http import Server
     from tcmbench.encoders.runtime.canaries import Watch
@@ -48,7 +48,7 @@ class Endpoint:
         self.mteb_model_meta = meta
         self.revision = str(meta.revision)
         self.max_length = base.max_length
-        self.cutter: Cutter | None = None
+        self.cutter: TextCutter | None = None
         """Cuts texts before they are sent; None leaves that to the server."""
         self.watch: Watch | None = None
         """Has to have seen the canaries before `encode_parts`; None for a model that is not watched."""
@@ -102,10 +102,10 @@ class Endpoint:
             EvaluationError: It reads more, or fewer.
         """
 
-        def read(texts: list[str]) -> Reading:
+        def read(texts: list[str]) -> ProbeAnswer:
             # The first alone, as a server counts the tokens of a whole request.
             vectors, tokens = self._send(texts[:1])
-            return Reading(
+            return ProbeAnswer(
                 np.concatenate([_unit(vectors), *[_unit(self._send([text])[0]) for text in texts[1:]]]), tokens
             )
 
@@ -188,7 +188,7 @@ class EndpointReranker:
         self.mteb_model_meta = meta
         self.revision = str(meta.revision)
         self.max_length = base.max_length
-        self.cutter: Cutter | None = None
+        self.cutter: TextCutter | None = None
         """Cuts pairs before they are sent; None leaves that to the server."""
         self.watch: Watch | None = None
         """None for a model that is not watched."""
@@ -196,7 +196,7 @@ class EndpointReranker:
         self._options = options
         self._instruction = base.instruction
 
-    def score_pairs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+    def score_pairs(self, pairs: Sequence[QueryDocument]) -> NDArray[np.float32]:
         """Return one score per pair, in order; all documents of a query go in one request.
 
         Raises:
@@ -215,9 +215,9 @@ class EndpointReranker:
             EvaluationError: It reads more, or ignores the instruction.
         """
 
-        def read(documents: list[str]) -> Reading:
+        def read(documents: list[str]) -> ProbeAnswer:
             scores, tokens = zip(*(self._send(QUERY, [document]) for document in documents), strict=True)
-            return Reading(drift.logits(np.array(scores, dtype=np.float64)).astype(np.float32), tokens[0])
+            return ProbeAnswer(drift.logits(np.array(scores, dtype=np.float64)).astype(np.float32), tokens[0])
 
         if self.cutter is None:
             require_length(read, max_length=self.max_length, cutter=None, where=self._where)
@@ -236,20 +236,20 @@ class EndpointReranker:
 
     def _canaries(self, instruction: str) -> Values:
         try:
-            pairs = [Pair(QUERY, document) for document in DOCUMENTS.values()]
+            pairs = [QueryDocument(QUERY, document) for document in DOCUMENTS.values()]
             scores = self._scores(pairs, instruction=instruction)
             return {label: scores[place : place + 1] for place, label in enumerate(DOCUMENTS)}
         except RefusedRequest:
             values: Values = {}
             for label, document in DOCUMENTS.items():
                 try:
-                    values[label] = self._scores([Pair(QUERY, document)], instruction=instruction)
+                    values[label] = self._scores([QueryDocument(QUERY, document)], instruction=instruction)
                 except RefusedRequest:
                     if not may_be_refused(label):
                         raise
             return values
 
-    def _scores(self, pairs: Sequence[Pair], *, instruction: str) -> NDArray[np.float32]:
+    def _scores(self, pairs: Sequence[QueryDocument], *, instruction: str) -> NDArray[np.float32]:
         cut = self.cutter.pairs(pairs) if self.cutter is not None else pairs
         wanted: dict[str, dict[str, None]] = defaultdict(dict)
         for query, document in cut:
@@ -265,10 +265,12 @@ class EndpointReranker:
         def ask(request: tuple[str, list[str]]) -> list[float]:
             return self._send(*request, instruction=instruction, server=call)[0]
 
-        scores: dict[Pair, float] = {}
+        scores: dict[QueryDocument, float] = {}
         for place, answered in results(ask, requests, connections=self._options.connections, ended=call.ended):
             query, documents = requests[place]
-            scores |= {Pair(query, document): score for document, score in zip(documents, answered, strict=True)}
+            scores |= {
+                QueryDocument(query, document): score for document, score in zip(documents, answered, strict=True)
+            }
         return np.array([scores[pair] for pair in cut], dtype=np.float32)
 
     def _send(
