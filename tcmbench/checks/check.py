@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.checks import state
+from tcmbench.checks import answers, state
 from tcmbench.checks.verdict import LookTaken, Report
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import best, conditions, cures, looks, regression
 from tcmbench.comparison.needed import needed
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
+from tcmbench.history import green
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.version import __version__
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.comparison.cures import CureAdvice
     from tcmbench.comparison.measured import MeasuredSet
     from tcmbench.comparison.verdict import Against, ModelVerdict
+    from tcmbench.specs.policy import Policies
     from tcmbench.workspace import Workspace
 
 
@@ -32,6 +34,9 @@ class Options:
 
     baseline: Path | None = None
     """Baseline file; None takes `leaderboards/<set>/baseline.json` where it exists."""
+
+    last_green: bool = False
+    """Whether the baseline is the last state of the set's history that passed the gate, instead of a file."""
 
     policy: Path | None = None
     """Policy file that overrides the set's own; None takes that, or the default."""
@@ -69,30 +74,26 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             pass; all planned looks were taken.
         NotComparable: The baseline is another set's.
     """
-    if options.until_decided and options.against == "baseline":
+    if options.until_decided and (options.against == "baseline" or options.last_green):
         raise SpecError(
             "--until-decided plans data for the comparison with the reference: against the baseline nothing is added, "
-            "a model is measured again. Remove --against baseline."
+            "a model is measured again. Remove --against baseline, or --baseline last-green."
         )
-    path = options.baseline or baselines.path_of(workspace, name)
     measured = state.read(workspace, name)
     planned = workspace.policies(measured.model_set, override=options.policy)
-    earlier = (
-        baselines.read(path) if baselines.is_there(path) or options.against == "baseline" or options.baseline else None
-    )
+    earlier, where = _earlier(workspace, measured, planned, options)
     against: Against = options.against or ("baseline" if earlier and not options.until_decided else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
     if against == "reference" and not variants:
         raise SpecError(
             f"set {name} has no variants to compare with {measured.model_set.reference}, and no baseline at "
-            f"{workspace.shown(path)}, so there is nothing to check. To guard its models against later changes: "
+            f"{where}, so there is nothing to check. To guard its models against later changes: "
             f"tcmbench check {name} --update-baseline"
         )
     seen = looks.path_of(workspace, name)
     look = looks.take(measured, planned, earlier=looks.read(seen), where=workspace.shown(seen))
     policies = look.policies
     comparison = AgainstReference(measured, policy=policies.reference, names=variants) if variants else None
-    where = workspace.shown(path)
     verdicts: dict[Against, list[ModelVerdict]] = {}
     advised: CureAdvice | None = None
     is_declared = not any(isinstance(one, ModelSet) and one.name == name for one in workspace.given)
@@ -109,6 +110,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
             reference=measured.model_set.reference,
             against=against,
             baseline=where if against == "baseline" else "",
+            is_last_green=options.last_green and against == "baseline",
             policy_source=policies.source,
             models=tuple(sorted(judged, key=lambda verdict: -verdict.exit_code)),
             places=state.places(workspace, measured),
@@ -131,7 +133,22 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
         if look.record is not None:
             looks.write(seen, look.record)
     other = next((report for name, report in reports.items() if name != against), None)
-    return replace(reports[against], other=other)
+    report = replace(reports[against], other=other)
+    if is_declared and options.policy is None:
+        answers.append(workspace, measured, report)
+    return report
+
+
+def _earlier(
+    workspace: Workspace, measured: MeasuredSet, policies: Policies, options: Options
+) -> tuple[Baseline | None, str]:
+    """Return the earlier scores that a set is compared with, where there are any, and their place for messages."""
+    if options.last_green:
+        return green.last_green(workspace, measured.model_set, policy=policies.baseline)
+    path = options.baseline or baselines.path_of(workspace, measured.model_set.name)
+    is_wanted = options.against == "baseline" or options.baseline is not None
+    there = baselines.read(path) if baselines.is_there(path) or is_wanted else None
+    return there, workspace.shown(path)
 
 
 def _advice(measured: MeasuredSet, comparison: AgainstReference, verdicts: Sequence[ModelVerdict]) -> CureAdvice | None:

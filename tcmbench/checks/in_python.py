@@ -22,7 +22,7 @@ def check(
     *,
     against: str = "",
     policy: os.PathLike[str] | None = None,
-    baseline: os.PathLike[str] | None = None,
+    baseline: str | os.PathLike[str] | None = None,
     until_decided: bool = False,
     workspace: Workspace | None = None,
 ) -> Report:
@@ -32,7 +32,8 @@ def check(
         name: Name of a model set; empty takes the only one of the workspace.
         against: `baseline` or `reference`; empty takes the baseline where there is one.
         policy: File that overrides the set's policy.
-        baseline: File instead of `leaderboards/SET/baseline.json`.
+        baseline: File instead of `leaderboards/SET/baseline.json`; or `last-green`, the last state of the set's history
+            that passed.
         until_decided: Against the reference, with what would decide inconclusive variants (`needs`).
         workspace: The workspace; None finds it like the command line.
     """
@@ -43,8 +44,10 @@ def check(
 
     if against not in {"", "baseline", "reference"}:
         raise SpecError(f"against: expected 'baseline' or 'reference', got {against!r}")
+    last_green = baseline == "last-green"
     options = gate.Options(
-        baseline=None if baseline is None else Path(baseline),
+        baseline=None if baseline is None or last_green else Path(baseline),
+        last_green=last_green,
         policy=None if policy is None else Path(policy),
         against=cast("Any", against or None),
         until_decided=until_decided,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.comparison import cures
+from tcmbench.comparison.shown import NOTHING as NOTHING  # noqa: PLC0414 - all outputs take their figures from here
+from tcmbench.comparison.shown import aligned as aligned  # noqa: PLC0414
+from tcmbench.comparison.shown import change as change  # noqa: PLC0414
+from tcmbench.comparison.shown import p_value as p_value  # noqa: PLC0414
 from tcmbench.specs.suite import ROLES
 from tcmbench.stats.power import power
-from tcmbench.text.numbers import digits_of, percent, signed
+from tcmbench.text.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.checks.verdict import Report
     from tcmbench.comparison.verdict import Level, ModelVerdict, Outcome
-    from tcmbench.stats.estimates import Estimate
 
 SAID: dict[Outcome, str] = {
     "pass": "pass",
@@ -24,25 +27,8 @@ SAID: dict[Outcome, str] = {
     "missing": "MISSING",
     "not_comparable": "NOT COMPARABLE",
 }
-NOTHING = "–"
 _LISTED = 12
 _UNNAMED = ("missing", "not_comparable", "unjudged")
-
-
-def change(estimate: Estimate | None) -> str:
-    """Return a change with its interval: `−1.20 [−1.90, −0.50]`."""
-    if estimate is None:
-        return NOTHING
-    if estimate.value == estimate.interval.low == estimate.interval.high == 0:
-        return "0"
-    low, high, _ = estimate.interval
-    digits = digits_of(estimate.value, low, high, least=2)
-    return f"{signed(estimate.value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
-
-
-def p_value(value: float) -> str:
-    """Return a p value to three decimals; smaller ones as `<0.001`."""
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def counterpart(report: Report) -> str:
@@ -196,15 +182,6 @@ def _listed(names: Sequence[str], columns: int) -> str:
         return f"all {columns} tasks"
     more = len(names) - _LISTED
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Return the lines of a table in plain text, columns as wide as their widest cell."""
-    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
-    return [
-        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
-        for row in [head, *rows]
-    ]
 
 
 def _seeds(model: ModelVerdict) -> str:

@@ -53,7 +53,7 @@ class Report:
     reference: str
     against: Against
     baseline: str
-    """Path of the baseline; empty without one."""
+    """Path of the baseline, or time and commit of the last state that passed; empty without one."""
 
     policy_source: str
     """Source of the policy: default, the set, or the path of a file."""
@@ -87,6 +87,9 @@ class Report:
 
     needs: Mapping[str, tuple[Need, ...]] | None = None
     """Inconclusive variant → what would decide it; None where that was not requested."""
+
+    is_last_green: bool = False
+    """Whether the baseline is the last state of the set's history that passed, not a file."""
 
     other: Report | None = None
     """The other comparison, where it is possible; it doesn't affect the exit code."""
@@ -139,7 +142,9 @@ class Report:
                 "required_tasks in the policy."
             )
         look = "For details: tcmbench compare, with the same models and tasks."
-        if self.is_declared:
+        if self.is_last_green:
+            look = f"For details, and what changed since: tcmbench history {self.set_name}"
+        elif self.is_declared:
             look = f"For details: tcmbench compare {before} {first.name if first else ''} --set {self.set_name}"
         accept = f"\nIf the change is intended: tcmbench check {self.set_name} --update-baseline"
         after = f"{look}{accept}" if self.against == "baseline" else look

@@ -55,7 +55,12 @@ def command(
     task: TasksOption = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Baseline; default: leaderboards/SET/baseline.json.", show_default=False),
+        typer.Option(
+            metavar="PATH",
+            help="Baseline, or last-green: the last state of the set's history that passed. Default: "
+            "leaderboards/SET/baseline.json.",
+            show_default=False,
+        ),
     ] = None,
     policy: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Policy in TOML; default: the set's own.", show_default=False)
@@ -97,7 +102,15 @@ def command(
     from tcmbench.runs.selection import own_set
 
     place = workspace(data)
-    options = check.Options(baseline=baseline, policy=policy, against=against.value if against else None)
+    last_green = baseline is not None and str(baseline) == "last-green"
+    if last_green and (update_baseline or against is Against.reference):
+        raise SpecError("--baseline last-green is what the set is compared with: remove the other option.")
+    options = check.Options(
+        baseline=None if last_green else baseline,
+        last_green=last_green,
+        policy=policy,
+        against=against.value if against else None,
+    )
     options = replace(options, until_decided=until_decided)
     if model:
         if name or baseline or update_baseline or against is Against.baseline:

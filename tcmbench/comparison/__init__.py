@@ -12,6 +12,7 @@
     comparability   whether the current tasks are those of the baseline
     regression      every model against its own row in the baseline: did anything get worse?
     pairs           two models, item by item
+    shown           figures as plain text
 
 Every figure comes from `tcmbench.stats` and keeps its types; `boards` and `checks` render them.
 """

@@ -31,6 +31,7 @@ from tcmbench import strict_json
 from tcmbench.comparison.verdict import because
 from tcmbench.data.lines import refuse_surrogates
 from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.records.provenance import merged_versions
 from tcmbench.stats import statistics
 from tcmbench.store import with_sha256, without_sha256, write_text
 
@@ -224,7 +225,12 @@ def make(measured: MeasuredSet, *, policy: Policy) -> Baseline:
         set=measured.model_set.name,
         suite=measured.suite.name,
         reference=measured.model_set.reference,
-        packages=_packages(measured),
+        packages=merged_versions(
+            score.record.provenance.packages
+            for model in measured.models
+            for scores in model.entry.scores.values()
+            for score in scores
+        ),
         tasks={column.column: tasks[column.column] for column in measured.columns if column.column in tasks},
         models={model.name: _row(model) for model in measured.models},
         values={
@@ -348,13 +354,3 @@ def _row(model: Measured) -> BaselineModel:
         revisions=tuple(dict.fromkeys(revisions)),
         scores={column: round(model.points(column), 4) for column in sorted(model.items)},
     )
-
-
-def _packages(measured: MeasuredSet) -> dict[str, str]:
-    seen: dict[str, set[str]] = {}
-    for model in measured.models:
-        for scores in model.entry.scores.values():
-            for score in scores:
-                for name, version in score.record.provenance.packages.items():
-                    seen.setdefault(name, set()).add(version)
-    return {name: ", ".join(sorted(versions)) for name, versions in sorted(seen.items())}

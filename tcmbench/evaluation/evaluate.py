@@ -56,14 +56,27 @@ def stored(store: Store, model: Model, task: Task, *, split: str, subset: str) -
     Raises:
         DamagedArtefact: Score or items are not as they were written.
     """
-    name = score_key(model.revision, task, split=split, subset=subset)
+    score = _under(store, score_key(model.revision, task, split=split, subset=subset))
+    # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
+    return None if score is None else Score(score.record.model_copy(update={"model": model.name}), score.folder)
+
+
+def stored_earlier(
+    store: Store, model_revision: str, *, task: str, task_revision: str, split: str, subset: str
+) -> Score | None:
+    """Return a score of the store by revisions that may be earlier ones, None where it isn't there any more.
+
+    Raises:
+        DamagedArtefact: Score or items are not as they were written.
+    """
+    return _under(store, _key(model_revision, task, task_revision, split, subset))
+
+
+def _under(store: Store, name: str) -> Score | None:
     if store.path(KIND, name).exists() and not store.has_manifest(KIND, name):
         adopt(store, name)
     folder = store.open(KIND, name, _SCORE, ITEMS)
-    if folder is None:
-        return None
-    # Two names may stand for equal weights (a copy); the board shows the name that was asked for.
-    return Score(_record(folder).model_copy(update={"model": model.name}), folder)
+    return None if folder is None else Score(_record(folder), folder)
 
 
 def adopt(store: Store, name: str) -> None:

@@ -14,6 +14,7 @@ from tcmbench import redaction
 from tcmbench.records.score import Provenance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _PACKAGES = (
@@ -60,9 +61,29 @@ def package_versions() -> dict[str, str]:
     return dict(_package_versions())
 
 
+def merged_versions(packages: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return package → version; where the versions of several results differ, all are listed."""
+    seen: dict[str, set[str]] = {}
+    for versions in packages:
+        for name, version in versions.items():
+            seen.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(seen.items())}
+
+
 @functools.cache
 def commit(root: Path) -> str:
     """Return the commit of the workspace, with `+dirty` when it has changes; empty outside git."""
+    return present_commit(root)
+
+
+def present_commit(root: Path, *, without: Sequence[str] = ()) -> str:
+    """Return the same, computed now.
+
+    Args:
+        root: Folder of the workspace.
+        without: Folders whose changes don't count, such as those of results.
+    """
+    counted = ["--", ".", *(f":(exclude){folder}" for folder in without)] if without else []
     try:
         head = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
@@ -71,7 +92,7 @@ def commit(root: Path) -> str:
             check=True,
         ).stdout.strip()
         changes = subprocess.run(
-            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"],
+            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no", *counted],
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
