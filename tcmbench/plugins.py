@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "miners", "augmentations", "trainers", "encoders", "sources", "task_types", "formats", "statistics", "columns",
-    "figures", "outputs", "executors", "cures",
+    "figures", "outputs", "executors", "cures", "exports",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -55,6 +55,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "outputs": "tcmbench.checks.outputs",
     "executors": "tcmbench.executors",
     "cures": "tcmbench.cures",
+    "exports": "tcmbench.publishing.exports",
 }
 
 

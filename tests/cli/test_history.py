@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcmbench.workspace import Workspace
-
 
 
 def git(place: Workspace, *arguments: str) -> str:
@@ -46,6 +46,8 @@ def forget(place: Workspace, name: str, *, share: float) -> None:
 @pytest.fixture(scope="module")
 def commits(whole: Workspace) -> list[str]:
     """Makes the workspace a repository; its first commit."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
     (whole.root / ".gitignore").write_text("store/\n", encoding="utf-8")
     git(whole, "init", "-q")
     return [commit(whole, "The models of the paper")]
@@ -110,8 +112,6 @@ def test_a_step_without_stored_items_says_so_and_is_not_green(
     whole: Workspace, in_whole: Callable[..., tuple[int, str, str]]
 ) -> None:
     """Where the store lost the items of a state, scores are shown without a paired change, and last-green refuses."""
-    import shutil
-
     good = log.read(log.path_of(whole, "small")).runs[0].models["tuned"].revisions[0]
     folder = next(
         path.parent

@@ -1,0 +1,50 @@
+"""MLflow: one run per row in an experiment named by the set, in a folder, or on the server of the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcmbench.publishing.exports._runs import TrackedRun, library, runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.publishing.exports import StoredBoard
+
+CAN_BE_ONLINE = True
+_LONGEST = 6000
+"""Characters of a parameter that MLflow stores."""
+
+
+def write(board: StoredBoard, folder: Path, *, is_online: bool) -> list[str]:
+    """Write the runs that are not there yet; online, to MLFLOW_TRACKING_URI."""
+    mlflow = library("mlflow", extra="mlflow")
+    place = mlflow.get_tracking_uri() if is_online else folder.resolve().as_uri()
+    client = mlflow.MlflowClient(tracking_uri=place)
+    name = f"tcmbench-{board.name}"
+    experiment = client.get_experiment_by_name(name)
+    number = client.create_experiment(name) if experiment is None else experiment.experiment_id
+    new = [run for run in runs(board.table) if not _is_there(client, number, run)]
+    for run in new:
+        _log(client, number, run)
+    return [f"{'the tracking server' if is_online else folder}: experiment {name}, {len(new)} new runs"]
+
+
+def _is_there(client: Any, experiment: str, run: TrackedRun) -> bool:
+    query = f"tags.`tcmbench.identity` = '{run.identity}' and attributes.status = 'FINISHED'"
+    return bool(client.search_runs([experiment], filter_string=query, max_results=1))
+
+
+def _log(client: Any, experiment: str, run: TrackedRun) -> None:
+    from mlflow.entities import Metric, Param
+
+    started = client.create_run(experiment, run_name=run.name, tags=dict(run.tags))
+    now = started.info.start_time
+    metrics = [Metric(name, value, now, 0) for name, value in run.metrics.items()]
+    metrics += [Metric(name, point.value, now, point.step) for name, curve in run.curves.items() for point in curve]
+    params = [Param(name, value[:_LONGEST]) for name, value in run.params.items()]
+    for start in range(0, len(metrics), 1000):
+        client.log_batch(started.info.run_id, metrics=metrics[start : start + 1000])
+    for start in range(0, len(params), 100):
+        client.log_batch(started.info.run_id, params=params[start : start + 100])
+    client.set_terminated(started.info.run_id)
