@@ -19,6 +19,7 @@ from tcmbench.checks import outputs
 from tcmbench.data import formats
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.models import sources
+from tcmbench.publishing import exports
 from tcmbench.specs.base import Ability, ModelKind, Weights
 from tcmbench.stats import statistics
 from tests.kinds import MAKERS
@@ -41,6 +42,7 @@ PROTOCOLS: dict[Kind, type] = {
     "outputs": outputs.Output,
     "executors": executors.Executor,
     "cures": cures.CureMethod,
+    "exports": exports.Export,
 }
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 ENCODERS = plugins.names("encoders")

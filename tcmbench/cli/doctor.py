@@ -38,6 +38,10 @@ _EXTRAS = {
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
+    "mlflow": (("mlflow-skinny", "mlflow"),),
+    "wandb": (("wandb", "wandb"),),
+    "swanlab": (("swanlab", "swanlab"),),
+    "tensorboard": (("tensorboard", "tensorboard"),),
     "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn"), ("prometheus-client", "prometheus_client")),
     "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
 }

@@ -51,6 +51,8 @@ reference = "hashed-chars"
 models = ["hashed-chars", "bm25"]
 """,
     ".gitignore": "data/\nreports/generated/\n",
+    # lines of two branches are both kept
+    ".gitattributes": "leaderboards/*/history.jsonl merge=union\n",
 }
 _EXAMPLE = "models/bases/my-model.toml"
 _FOLDERS = ("models/variants", "data", "leaderboards", "reports")

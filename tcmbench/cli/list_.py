@@ -53,6 +53,7 @@ class ListedKind(StrEnum):
     outputs = "outputs"
     executors = "executors"
     cures = "cures"
+    exports = "exports"
 
 
 def command(kind: Annotated[ListedKind, typer.Argument(help="Kind to list.")], data: DataOption = None) -> None:

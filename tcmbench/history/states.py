@@ -75,7 +75,7 @@ def state_of(
                 recipe=hashlib.sha256(canonical_json({**entry.recipe}).encode()).hexdigest()[:16],
                 trainsets=entry.provenance.get("training set", ""),
                 scores={
-                    column: LoggedScore(_points(scores), *ends.get(entry.name, {}).get(column, (None, None)))
+                    column: LoggedScore(_points(scores), *map(_rounded, ends.get(entry.name, {}).get(column, ())))
                     for column, scores in scored[entry.name].items()
                 },
             )
@@ -83,6 +83,10 @@ def state_of(
             if scored[entry.name]
         },
     )
+
+
+def _rounded(points: float | None) -> float | None:
+    return None if points is None else round(points, _DIGITS)
 
 
 def _points(scores: Sequence[Score]) -> float:

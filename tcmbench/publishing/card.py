@@ -16,7 +16,6 @@ from tcmbench.boards import publish
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.markdown import escape
 from tcmbench.boards.public import public
-from tcmbench.boards.texts import metric_title
 from tcmbench.errors import EvaluationError, ScoreMissing, SpecError
 from tcmbench.publishing import licences, usage
 from tcmbench.publishing.model_index import eval_results
@@ -24,12 +23,12 @@ from tcmbench.publishing.tuned import find_set, tuned_model
 from tcmbench.runs import gather
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import ROLES
-from tcmbench.store import is_free, placed, write_text
+from tcmbench.store import differences, is_free, placed, write_text
 from tcmbench.text.numbers import digits_of, signed
 from tcmbench.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from tcmbench.publishing.tuned import TunedModel
     from tcmbench.records.entry import Entry
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
 FILE = "README.md"
@@ -111,7 +111,8 @@ def write(
     if not is_free(folder) and not (folder / FILE).is_file():
         raise SpecError(f"{folder}: expected an empty folder, or one of an earlier card. Choose another: --output")
     with placed(folder) as part:
-        shutil.copytree(tuned.folder, part, dirs_exist_ok=True)
+        # without the modes of the files, which trainers write for their own user only
+        shutil.copytree(tuned.folder, part, dirs_exist_ok=True, copy_function=shutil.copyfile)
         write_text(part / FILE, text)
     return Card(folder, len(facts.results))
 
@@ -165,7 +166,7 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(md=escape, change=_change, metric=metric_title)
+    environment.filters.update(md=escape, change=_change)
     table, row, base = facts.table, facts.row, facts.tuned.model.base
     body = environment.get_template("card.md.j2").render(
         facts=facts,
@@ -176,6 +177,7 @@ def render(facts: Facts) -> str:
         roles=[(role, change) for role in ROLES if (change := row.aggregates.of(role)) is not None],
         use=usage.of(base, name=f"./{facts.name}"),
         fell=_columns(table, row, "regressed"),
+        recipe=_recipe(facts),
         absent=[column for column in table.columns if row.cells[column.name].score is None],
         several=len(facts.tuned.seeds) > 1,
         commit=str(facts.tuned.provenance.get("commit", "")),
@@ -232,6 +234,22 @@ def _identity(result: EvalResult) -> tuple[object, ...]:
         result.task_type, result.dataset_type, result.dataset_name, result.dataset_split, result.dataset_revision,
         result.metric_type, result.metric_value,
     )  # fmt: skip
+
+
+def _recipe(facts: Facts) -> Mapping[str, object]:
+    """Return the fields of the recipe that differ from their defaults, and the loss; of a cure all its fields."""
+    if [variant.name for variant in facts.tuned.trained_on] != [facts.name]:
+        return facts.row.recipe
+    own = {field for variant in facts.tuned.trained_on for field in _fields(differences(variant))}
+    return {field: value for field, value in facts.row.recipe.items() if field in own or field == "training.loss"}
+
+
+def _fields(value: Json, prefix: str = "") -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield prefix
+        return
+    for name, inner in value.items():
+        yield from _fields(inner, f"{prefix}.{name}" if prefix else name)
 
 
 def _columns(table: Table, row: BoardRow, verdict: str) -> list[str]:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMANDS = {
-    "board": ["demo"], "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
+    "board": ["demo"], "card": ["v"], "export": ["demo"], "history": ["demo"],
+    "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
     "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data queries": ["x", "--url", "http://localhost/v1", "--model", "m"],

@@ -23,7 +23,10 @@ from tcmbench.checks import outputs
 from tcmbench.data.convert import convert
 from tcmbench.data.tcm_sd import Syndrome
 from tcmbench.miners import Corpus, MiningContext, Queries
+from tcmbench.publishing import exports
+from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.base import Base
+from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.stats.resampling import Resampling
 from tcmbench.stats.statistics import load as load_statistic
 from tcmbench.trainers._runtime.job_file import work_of
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from tcmbench.plugins import Kind
 
 ROOT = Path(__file__).parents[2]
+SUITE_TASKS = (SuiteTask(task="ClinicQuestions", role="in_domain"),)
 
 
 class Example(NamedTuple):
@@ -111,7 +115,7 @@ def test_the_page_has_an_example_of_each_thing_it_lists() -> None:
         "tcmbench/models/sources/share.py", "tcmbench/cures/base_words.py", "tcmbench/data/formats/questions.py",
         "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
         "tcmbench/boards/figures/gains.py", "tcmbench/checks/outputs/tsv.py", "tcmbench/cli/where.py",
-        "tcmbench/executors/careful.py",
+        "tcmbench/executors/careful.py", "tcmbench/publishing/exports/gains.py",
     ]  # fmt: skip
     assert {named(path)[0] for path in PLUGINS} == set(plugins.KINDS) - {"trainers", "task_types"}
 
@@ -293,6 +297,15 @@ def test_output(mixed: Report, place: Callable[[str], None]) -> None:  # noqa: F
     lines = [line.split("\t") for line in outputs.load("tsv").render(mixed).splitlines()]
     assert [(outcome, name) for outcome, name, _ in lines] == [(m.outcome, m.name) for m in mixed.models]
     assert any(rules for _, _, rules in lines)
+
+
+def test_export(table: Table, place: Callable[[str], None], tmp_path: Path) -> None:
+    """It writes the gains of the board."""
+    place("tcmbench/publishing/exports/gains.py")
+    board = exports.StoredBoard(find(tmp_path), table, PlannedSuite(Suite(name="s", tasks=SUITE_TASKS), {}), ())
+    [path] = exports.export(board, "gains", folder=tmp_path)
+    gains = [row.name for row in table.rows if row.aggregates.gain is not None]
+    assert [line.partition(":")[0] for line in Path(path).read_text(encoding="utf-8").splitlines()] == gains
 
 
 @pytest.fixture
