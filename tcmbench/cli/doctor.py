@@ -38,7 +38,7 @@ _EXTRAS = {
     "vllm": (("vllm", "vllm"),),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
-    "mlflow": (("mlflow-skinny", "mlflow"),),
+    "mlflow": (("mlflow-skinny", "mlflow"), ("sqlalchemy", "sqlalchemy"), ("alembic", "alembic")),
     "wandb": (("wandb", "wandb"),),
     "swanlab": (("swanlab", "swanlab"),),
     "tensorboard": (("tensorboard", "tensorboard"),),

@@ -45,6 +45,7 @@ FILE = "README.md"
 _TEMPLATES = Path(__file__).parent
 _LANGUAGE = "zh"
 _LICENSE_NAME = "base-and-data-terms"
+_MARK = "<!-- tcmbench card -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,18 @@ def write(
     facts = _facts(workspace, model_set, planned, tuned, license_id=license_id)
     text = render(facts)
     folder = target or workspace.reports / f"{name}-card"
-    if not is_free(folder) and not (folder / FILE).is_file():
+    if not is_free(folder) and not _is_card(folder / FILE):
         raise SpecError(f"{folder}: expected an empty folder, or one of an earlier card. Choose another: --output")
     with placed(folder) as part:
         # without the modes of the files, which trainers write for their own user only
         shutil.copytree(tuned.folder, part, dirs_exist_ok=True, copy_function=shutil.copyfile)
         write_text(part / FILE, text)
     return Card(folder, len(facts.results))
+
+
+def _is_card(path: Path) -> bool:
+    """Return whether a file is a card of this program."""
+    return path.is_file() and _MARK in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _facts(
@@ -185,7 +191,7 @@ def render(facts: Facts) -> str:
         bibtex=to_bibtex(table),
         version=__version__,
     )
-    text = f"---\n{metadata(facts).to_yaml()}\n---\n{body}"
+    text = f"---\n{metadata(facts).to_yaml()}\n---\n{_MARK}\n{body}"
     _verify(text, facts.results)
     return text
 

@@ -86,6 +86,7 @@ def test_tensorboard_reads_the_scores_back(board: StoredBoard, tmp_path: Path) -
     assert values == {name: [pytest.approx(value, rel=1e-5)] for name, value in one.metrics.items()}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's use of SQLAlchemy
 def test_mlflow_reads_the_scores_back_and_no_run_is_written_twice(
     board: StoredBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,8 +95,8 @@ def test_mlflow_reads_the_scores_back_and_no_run_is_written_twice(
     monkeypatch.setenv("MLFLOW_ENABLE_TELEMETRY", "false")
     said = [exports.export(board, "mlflow", folder=tmp_path / "m")[0] for _ in range(2)]
     rows = runs(board.table)
-    assert [line.rpartition(", ")[2] for line in said] == [f"{len(rows)} new runs", "0 new runs"]
-    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "m").resolve().as_uri())
+    assert [line.partition(";")[0].rpartition(", ")[2] for line in said] == [f"{len(rows)} new runs", "0 new runs"]
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'm' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(f"tcmbench-{board.name}").experiment_id
     found = {run.info.run_name: run.data for run in client.search_runs([experiment])}
     assert {name: data.metrics for name, data in found.items()} == {

@@ -19,15 +19,24 @@ _LONGEST = 6000
 def write(board: StoredBoard, folder: Path, *, is_online: bool) -> list[str]:
     """Write the runs that are not there yet; online, to MLFLOW_TRACKING_URI."""
     mlflow = library("mlflow", extra="mlflow")
-    place = mlflow.get_tracking_uri() if is_online else folder.resolve().as_uri()
+    place = mlflow.get_tracking_uri() if is_online else _database(folder)
     client = mlflow.MlflowClient(tracking_uri=place)
     name = f"tcmbench-{board.name}"
     experiment = client.get_experiment_by_name(name)
-    number = client.create_experiment(name) if experiment is None else experiment.experiment_id
+    # a local run has no artefacts, but they would go beside the database, not to the current folder
+    artefacts = None if is_online else (folder / "artefacts").resolve().as_uri()
+    number = client.create_experiment(name, artefacts) if experiment is None else experiment.experiment_id
     new = [run for run in runs(board.table) if not _is_there(client, number, run)]
     for run in new:
         _log(client, number, run)
-    return [f"{'the tracking server' if is_online else folder}: experiment {name}, {len(new)} new runs"]
+    shown = "" if is_online else f"; to see them: mlflow ui --backend-store-uri {place}"
+    return [f"{'the tracking server' if is_online else folder}: experiment {name}, {len(new)} new runs{shown}"]
+
+
+def _database(folder: Path) -> str:
+    """Return the address of a local database; MLflow no longer takes a plain folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
 
 
 def _is_there(client: Any, experiment: str, run: TrackedRun) -> bool:
