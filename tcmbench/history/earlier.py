@@ -71,7 +71,7 @@ def _model(store: Store, state: RunState, name: str, readers: Mapping[str, Reade
             gone[column] = GONE
         else:
             scores[column] = tuple(score for score in each if score is not None)
-    entry = Entry(name=name, title=name, kind=logged.kind, scores=scores)
+    entry = Entry(name=name, title=name, kind=logged.kind, of=logged.of, scores=scores)
     return EarlierModel(measured(entry, readers=readers), gone)
 
 

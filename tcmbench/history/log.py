@@ -71,6 +71,9 @@ class LoggedModel(_LinePart):
     recipe: str
     """Hash of the fields of its file, without descriptions."""
 
+    of: tuple[str, ...] = ()
+    """Variants or cures that a cure is made from."""
+
     trainsets: str = ""
     """Keys of its training sets; empty for a model that was not trained here."""
 

@@ -73,6 +73,7 @@ def state_of(
                 kind=entry.kind,
                 revisions=_revisions(scored[entry.name]),
                 recipe=hashlib.sha256(canonical_json({**entry.recipe}).encode()).hexdigest()[:16],
+                of=entry.of,
                 trainsets=entry.provenance.get("training set", ""),
                 scores={
                     column: LoggedScore(_points(scores), *map(_rounded, ends.get(entry.name, {}).get(column, ())))

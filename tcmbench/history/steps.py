@@ -66,7 +66,7 @@ class ColumnStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HistoryStep:
     """A state of a set, with the change of a row since the state before."""
 
     state: RunState
@@ -131,7 +131,7 @@ def steps(
     row: str = BEST,
     policy: Policy,
     greens: Mapping[str, bool | None],
-) -> list[Step]:
+) -> list[HistoryStep]:
     """Return the states with the change of a row at each; the first has none.
 
     Args:
@@ -143,7 +143,7 @@ def steps(
         greens: Hash of a state's scores → whether the gate passed it.
     """
     place = _Place(workspace, model_set, policy)
-    made: list[Step] = []
+    made: list[HistoryStep] = []
     before: RunState | None = None
     for state in states:
         made.append(_step(place, before, state, row=row, is_green=greens.get(state.scores_sha256)))
@@ -170,19 +170,19 @@ def _means(state: RunState, name: str) -> dict[Role, float]:
     return means
 
 
-def _step(place: _Place, before: RunState | None, state: RunState, *, row: str, is_green: bool | None) -> Step:
+def _step(place: _Place, before: RunState | None, state: RunState, *, row: str, is_green: bool | None) -> HistoryStep:
     now = best_of(state) if row == BEST else row if row in state.models else ""
     then = "" if before is None else best_of(before) if row == BEST else row if row in before.models else ""
     scores = state.models[now].scores if now else {}
     if before is None or not now or not then:
         columns = {column: ColumnStep(None, score) for column, score in scores.items()}
-        return Step(state, now, _means(state, now), is_green, columns, {}, {})
+        return HistoryStep(state, now, _means(state, now), is_green, columns, {}, {})
     causes = _causes(before, state, then, now)
     is_changed = bool(causes) or before.models[then].scores != scores
     compared = _Compared.none()
     if is_changed:
         compared = _compared(place, (before, then), (state, now))
-    return Step(
+    return HistoryStep(
         state=state,
         row=now,
         means=_means(state, now),

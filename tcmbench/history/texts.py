@@ -13,7 +13,7 @@ from tcmbench.specs.suite import ROLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcmbench.history.steps import ColumnStep, Step
+    from tcmbench.history.steps import ColumnStep, HistoryStep
     from tcmbench.history.view import SetHistory
     from tcmbench.specs.suite import Role
     from tcmbench.stats.estimates import Estimate
@@ -43,18 +43,18 @@ def as_text(history: SetHistory) -> str:
     return "\n".join(lines) + "\n"
 
 
-def roles_of(steps: Sequence[Step]) -> tuple[Role, ...]:
+def roles_of(steps: Sequence[HistoryStep]) -> tuple[Role, ...]:
     """Return the roles of all states."""
     return tuple(role for role in ROLES if any(role in step.means for step in steps))
 
 
-def line(step: Step, roles: Sequence[Role]) -> tuple[str, ...]:
+def line(step: HistoryStep, roles: Sequence[Role]) -> tuple[str, ...]:
     """Return the cells of a state."""
     means = (f"{step.means[role]:.2f}" if role in step.means else NOTHING for role in roles)
     return (step.state.time, step.state.commit or NOTHING, GATE[step.is_green], step.row or NOTHING, *means, said(step))
 
 
-def said(step: Step) -> str:
+def said(step: HistoryStep) -> str:
     """Return the change of a step in a few words."""
     if not step.row:
         return "the row has no score"
@@ -70,7 +70,7 @@ def said(step: Step) -> str:
     return "; ".join(parts) or "changed, no significant difference"
 
 
-def culprit(step: Step) -> str:
+def culprit(step: HistoryStep) -> str:
     """Return which commits can have caused a step, and how to find the one that did."""
     now = step.state.commit
     also = ", or changes that were not committed" if is_dirty(now) else ""
@@ -99,7 +99,7 @@ def column_cells(name: str, column: ColumnStep) -> tuple[str, ...]:
     return name, before, after, change(column.change), p_value(column.p_value), column.verdict or ""
 
 
-def _details(step: Step) -> list[str]:
+def _details(step: HistoryStep) -> list[str]:
     lines = [f"{step.state.time}: {said(step)}"]
     lines += [f"  {role}: {change(estimate)}, {step.verdicts[role]}" for role, estimate in step.mean_changes.items()]
     changed = [
@@ -126,7 +126,7 @@ def as_json(history: SetHistory) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _step_json(step: Step) -> Json:
+def _step_json(step: HistoryStep) -> Json:
     return {
         "time": step.state.time,
         "commit": step.state.commit,

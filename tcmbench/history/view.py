@@ -11,7 +11,7 @@ from tcmbench.history.steps import BEST, steps
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
-    from tcmbench.history.steps import Step
+    from tcmbench.history.steps import HistoryStep
     from tcmbench.workspace import Workspace
 
 LAST = 20
@@ -29,7 +29,7 @@ class SetHistory:
     file: str
     """Path of the log."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[HistoryStep, ...]
     """By time."""
 
     omitted: int

@@ -226,7 +226,8 @@ def _verify(text: str, results: Sequence[EvalResult]) -> None:
     from huggingface_hub import ModelCard
 
     try:
-        read = ModelCard(text, ignore_metadata_errors=False).data.eval_results or []
+        data: Any = ModelCard(text, ignore_metadata_errors=False).data
+        read = data.eval_results or []
     except (ValueError, TypeError, KeyError) as error:
         raise EvaluationError(f"the metadata of the card can't be read by huggingface_hub: {error}") from error
     if [*map(_identity, read)] != [*map(_identity, results)]:

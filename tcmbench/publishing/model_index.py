@@ -23,7 +23,7 @@ RESULT = "task_result.json"
 
 _DIGITS = 6
 _EQUAL = 1e-5
-_SOURCE = {"source_name": "MTEB", "source_url": "https://github.com/embeddings-benchmark/mteb/"}
+_SOURCE = "https://github.com/embeddings-benchmark/mteb/"
 
 
 def eval_results(planned: PlannedSuite, scores: Mapping[str, Score]) -> list[EvalResult]:
@@ -72,7 +72,8 @@ def _of_column(planned: PlannedSuite, column: SuiteTask, score: Score) -> list[E
             metric_type=name,
             metric_name=name,
             metric_value=round(float(reported.get(name, score.record.metrics[name])), _DIGITS),
-            **_SOURCE,
+            source_name="MTEB",
+            source_url=_SOURCE,
         )
         for name in names
     ]

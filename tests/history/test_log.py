@@ -139,7 +139,7 @@ def test_a_line_has_no_fields_but_those_of_its_schema(place: Workspace) -> None:
         "format", "set", "time", "commit", "kind", "suite", "reference", "packages", "hardware", "tasks", "models",
         "sha256",
     }  # fmt: skip
-    assert set(line["models"]["m"]) == {"kind", "revisions", "recipe", "trainsets", "scores"}
+    assert set(line["models"]["m"]) == {"kind", "revisions", "recipe", "of", "trainsets", "scores"}
 
 
 def test_the_best_row_has_the_highest_mean_of_the_first_role() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _IDENTITY = 16
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """A value of a training curve."""
 
     step: int
@@ -43,7 +43,7 @@ class TrackedRun(NamedTuple):
     metrics: Mapping[str, float]
     """`score/COLUMN`, `change/COLUMN` and means, in points, each with `_low` and `_high` where it has an interval."""
 
-    curves: Mapping[str, Sequence[Point]]
+    curves: Mapping[str, Sequence[CurvePoint]]
     """`training/seed0/loss` and the like, by step."""
 
 
@@ -112,10 +112,10 @@ def _figure(name: str, estimate: ShownEstimate | None) -> Iterator[tuple[str, fl
             yield f"{name}_{end}", value
 
 
-def _curves(row: BoardRow) -> Iterator[tuple[str, list[Point]]]:
+def _curves(row: BoardRow) -> Iterator[tuple[str, list[CurvePoint]]]:
     for seed, points in row.training.items():
         for field in ("loss", "margin", "learning_rate"):
             values = [(point.step, getattr(point, field)) for point in points]
-            curve = [Point(step, value) for step, value in values if value is not None and math.isfinite(value)]
+            curve = [CurvePoint(step, value) for step, value in values if value is not None and math.isfinite(value)]
             if curve:
                 yield f"training/seed{seed}/{field}", curve
