@@ -37,14 +37,14 @@ def write(board: StoredBoard, folder: Path, *, is_online: bool) -> list[str]:
     from mteb.cache import ResultCache
 
     del is_online
-    cache, files, said = ResultCache(folder), 0, []
-    for one in _models(board):
+    cache, files, models = ResultCache(folder), 0, [*_models(board)]
+    for one in models:
         for name, scores in one.tasks.items():
             path = cache.get_task_result_path(name, one.meta)
             write_text(path, _text(_merged(scores)))
             write_text(path.parent / _META, json.dumps(one.meta.to_dict(), default=str, indent=4) + "\n")
             files += 1
-    said.append(f"{folder / 'results'}: {files} results of {len(board.entries)} models")
+    said = [f"{folder / 'results'}: {files} results of {len(models)} models, one per seed"]
     sampled = [column for column in board.planned.suite.tasks if board.planned.suite.limit_of(column) is not None]
     if sampled:
         names = ", ".join(column.column for column in sampled)
