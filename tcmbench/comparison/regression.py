@@ -21,12 +21,16 @@ from tcmbench.errors import NoInterval
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from tcmbench.comparison.baseline import Baseline
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.records.entry import Kind
     from tcmbench.specs.policy import Policies, Policy
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.stats.gate import Evidence
+
+    FloatArray = npt.NDArray[np.float64]
 
 _NEW = "it joined the set after the baseline was written and is not a variant: it has no row to be compared with"
 _GONE = "the baseline has a row for it, the set no longer has the model"
@@ -113,15 +117,9 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
             problems.append(Problem("not_comparable", name, reason, policy.requires(name)))
         elif name in model.items:
             before = then.baseline.row(model.name, name, where=then.where)
-            now = rounded(model.items[name].values, model.items[name].statistic)
-            same = before.shape == now.shape and bool((before == now).all())
-            changed |= not same
+            changed |= not _is_same(before, _values(model, column))
             try:
-                evidence.append(
-                    _unchanged(model, column, before, now, policy)
-                    if same
-                    else _changed(model, column, before, now, policy, then.trainings)
-                )
+                evidence.append(change(model, column, before, policy=policy, known=then.trainings))
             except NoInterval as error:
                 problems.append(Problem("unjudged", name, str(error), policy.requires(name)))
     columns = {column.column: column.role for column in measured.columns}
@@ -138,6 +136,34 @@ def _judge_one(measured: MeasuredSet, model: Measured, then: _Then, policy: Poli
         policy=policy,
         incomplete=frozenset(columns[problem.column] for problem in problems if problem.column in columns),
     )
+
+
+def change(model: Measured, column: SuiteTask, before: FloatArray, *, policy: Policy, known: Trainings) -> Evidence:
+    """Return the evidence of a model's change on a column; equal values differ by exactly zero.
+
+    Args:
+        model: The model.
+        column: A column with its items.
+        before: Earlier values of the same items, seeds × items, rounded as in a baseline.
+        policy: Rules and resamples.
+        known: The trainings of the set.
+
+    Raises:
+        NoInterval: The difference has no interval.
+    """
+    now = _values(model, column)
+    if _is_same(before, now):
+        return _unchanged(model, column, before, now, policy)
+    return _changed(model, column, before, now, policy, known)
+
+
+def _values(model: Measured, column: SuiteTask) -> FloatArray:
+    items = model.items[column.column]
+    return rounded(items.values, items.statistic)
+
+
+def _is_same(before: FloatArray, now: FloatArray) -> bool:
+    return before.shape == now.shape and bool((before == now).all())
 
 
 def _unchanged(model: Measured, column: SuiteTask, then: np.ndarray, now: np.ndarray, policy: Policy) -> Evidence:

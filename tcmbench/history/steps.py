@@ -6,27 +6,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tcmbench.comparison import pairs
+from tcmbench.comparison import regression
+from tcmbench.comparison.baseline import rounded
 from tcmbench.comparison.trainings import NO_TRAININGS, trainings
+from tcmbench.errors import NoInterval
 from tcmbench.history import commits
 from tcmbench.history.earlier import EarlierModel, models_of, suite_of
 from tcmbench.records.items import Reader
-from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.suite import ROLES, Role
+from tcmbench.stats import gate
 from tcmbench.stats.gate import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from tcmbench.comparison.pairs import Comparison
     from tcmbench.comparison.trainings import Trainings
     from tcmbench.history.commits import Commit
     from tcmbench.history.log import LoggedModel, LoggedScore, RunState
-    from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policy
     from tcmbench.stats.estimates import Estimate
-    from tcmbench.stats.gate import Verdict
+    from tcmbench.stats.gate import Evidence, GateResult, Verdict
     from tcmbench.workspace import Workspace
 
 BEST = "best"
@@ -119,13 +119,11 @@ class HistoryStep:
 @dataclass(frozen=True, slots=True)
 class _Place:
     workspace: Workspace
-    model_set: ModelSet
     policy: Policy
 
 
 def steps(
     workspace: Workspace,
-    model_set: ModelSet,
     states: Sequence[RunState],
     *,
     row: str = BEST,
@@ -136,13 +134,12 @@ def steps(
 
     Args:
         workspace: Where the store and the commits are.
-        model_set: The set.
-        states: Its states by time.
+        states: States of a set by time.
         row: Name of a row, or `best`.
         policy: Rules of the comparison with the reference: alpha, equivalence and resamples.
         greens: Hash of a state's scores → whether the gate passed it.
     """
-    place = _Place(workspace, model_set, policy)
+    place = _Place(workspace, policy)
     made: list[HistoryStep] = []
     before: RunState | None = None
     for state in states:
@@ -178,7 +175,7 @@ def _step(place: _Place, before: RunState | None, state: RunState, *, row: str, 
         columns = {column: ColumnStep(None, score) for column, score in scores.items()}
         return HistoryStep(state, now, _means(state, now), is_green, columns, {}, {})
     causes = _causes(before, state, then, now)
-    is_changed = bool(causes) or before.models[then].scores != scores
+    is_changed = bool(causes) or _points(before.models[then]) != _points(state.models[now])
     compared = _Compared.none()
     if is_changed:
         compared = _compared(place, (before, then), (state, now))
@@ -194,6 +191,10 @@ def _step(place: _Place, before: RunState | None, state: RunState, *, row: str, 
         causes=causes,
         commits=_commits(place.workspace.root, before, state) if is_changed else (),
     )
+
+
+def _points(model: LoggedModel) -> dict[str, float]:
+    return {column: score.value for column, score in model.scores.items()}
 
 
 def _commits(root: Path, before: RunState, after: RunState) -> tuple[Commit, ...] | None:
@@ -223,15 +224,15 @@ def _compared(place: _Place, before: tuple[RunState, str], after: tuple[RunState
     others = models_of(store, new, names=tuple(names), readers=readers)
     known = trainings(model.measured.entry for model in others.values()) if needs else NO_TRAININGS
     notes = _notes(old, new, first, others[now])
-    result = _paired(place, (old, then, first), (new, now, others[now]), notes=notes, known=known)
+    result = _paired(place, new, first, others[now], notes=notes, known=known)
     columns = {
         column: _column(column, old.models[then].scores.get(column), new.models[now].scores.get(column), notes, result)
         for column in dict.fromkeys([*new.models[now].scores, *old.models[then].scores])
     }
     means = {} if result is None else {
-        "in_domain": result.result.gain_in_domain,
-        "held_out": result.result.gain_held_out,
-        "general": result.result.backward_transfer,
+        "in_domain": result.gain_in_domain,
+        "held_out": result.gain_held_out,
+        "general": result.backward_transfer,
     }  # fmt: skip
     whole = [role for role in ROLES if _is_whole(role, (old, new), columns)]
     return _Compared(columns, {role: change for role in whole if (change := means.get(role)) is not None})
@@ -264,35 +265,27 @@ def _notes(old: RunState, new: RunState, first: EarlierModel, second: EarlierMod
 
 
 def _paired(
-    place: _Place,
-    before: tuple[RunState, str, EarlierModel],
-    after: tuple[RunState, str, EarlierModel],
-    *,
-    notes: Mapping[str, str],
-    known: Trainings,
-) -> Comparison | None:
-    (_, then, first), (new, now, second) = before, after
-    both = [c for c in new.tasks if c not in notes and c in first.measured.items and c in second.measured.items]
-    if not both:
-        return None
-    suite = suite_of(new)
-    suite = suite.model_copy(update={"tasks": tuple(task for task in suite.tasks if task.column in both)})
-    sides = [
-        pairs.Side(
-            label=label,
-            items={column: model.measured.items[column] for column in both},
-            metrics={column: new.tasks[column].metric for column in both},
-            reasons={},
-            missing=frozenset(),
-            hits={},
-            variant=name if model.measured.entry.kind == "variant" else "",
-        )
-        for label, name, model in (("before", then, first), ("after", now, second))
-    ]
-    pair = pairs.ComparedPair(
-        sides[0], sides[1], place.model_set, PlannedSuite(suite, {}), place.policy, trainings=known
-    )
-    return pairs.compare(pair)
+    place: _Place, new: RunState, first: EarlierModel, second: EarlierModel, *, notes: dict[str, str], known: Trainings
+) -> GateResult | None:
+    """Return the verdicts on all columns with the same items in both states; the reason of any other is noted.
+
+    It is the comparison of the gate with a baseline: values that are equal differ by exactly zero.
+    """
+    evidence: list[Evidence] = []
+    for column in suite_of(new).tasks:
+        name = column.column
+        before, now = first.measured.items.get(name), second.measured.items.get(name)
+        if name in notes or before is None or now is None:
+            continue
+        if before.ids != now.ids:
+            notes[name] = "not comparable: the items have other ids"
+            continue
+        values = rounded(before.values, before.statistic)
+        try:
+            evidence.append(regression.change(second.measured, column, values, policy=place.policy, known=known))
+        except NoInterval as error:
+            notes[name] = f"no interval: {error}"
+    return gate.judge(evidence, policy=place.policy) if evidence else None
 
 
 def _column(
@@ -300,17 +293,13 @@ def _column(
     before: LoggedScore | None,
     after: LoggedScore | None,
     notes: Mapping[str, str],
-    result: Comparison | None,
+    result: GateResult | None,
 ) -> ColumnStep:
     was = None if before is None else before.value
-    note = notes.get(name, "")
-    if not note and result is not None and name in result.skipped:
-        note = f"no interval: {result.skipped[name]}"
-    if not note and (before is None or after is None):
-        note = "only one of both states has a score"
-    if note or result is None or name not in result.columns:
-        return ColumnStep(was, after, note=note or "not paired")
-    verdict = result.columns[name].verdict
+    verdict = None if result is None else next((task for task in result.tasks if task.task == name), None)
+    if verdict is None:
+        note = "only one of both states has a score" if before is None or after is None else "not paired"
+        return ColumnStep(was, after, note=notes.get(name) or note)
     return ColumnStep(was, after, verdict.delta, verdict.p_holm, verdict.verdict)
 
 
@@ -332,10 +321,9 @@ def _causes(old: RunState, new: RunState, then: str, now: str) -> tuple[Cause, .
         for name in sorted(old.packages.keys() | new.packages.keys())
         if old.packages.get(name) != new.packages.get(name)
     ]
-    # Versions are those of all measurements: they matter where a score differs in spite of equal revisions.
-    has_other_scores = was.scores.keys() & is_.scores.keys() and any(
-        was.scores[column].value != is_.scores[column].value for column in was.scores.keys() & is_.scores.keys()
-    )
+    # Versions are those of all measurements: they matter only where a score differs.
+    points, earlier_points = _points(is_), _points(was)
+    has_other_scores = any(points[column] != earlier_points[column] for column in points.keys() & earlier_points.keys())
     if changed_packages and has_other_scores:
         causes.append(Cause("versions", f"versions: {', '.join(changed_packages)}"))
     if old.hardware != new.hardware and has_other_scores:
