@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.dataclasses import dataclass
 
-from tcmbench.boards.texts import Text
+from tcmbench.boards.texts import Text, same
 from tcmbench.stats.gate import Verdict
 from tcmbench.text.numbers import digits_of
 
 CellStatus = Literal["measured", "pending", "running", "failed", "not_measured", "not_applicable"]
 Rounded: TypeAlias = Annotated[float, PlainSerializer(lambda value: round(value, 6), return_type=float)]
-English: TypeAlias = Annotated[Text, PlainSerializer(lambda both: both.en, return_type=str)]
+English: TypeAlias = Annotated[
+    Text,
+    BeforeValidator(lambda text: same(text) if isinstance(text, str) else text),
+    PlainSerializer(lambda both: both.en, return_type=str),
+]
+"""A text in both languages, of which `scores.json` has the English; read from there, both are English."""
+
 
 STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 """Settings of all parts of a table."""

@@ -7,13 +7,11 @@ ones that stand in both languages.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards import answer, assets, cured, texts
+from tcmbench.boards import answer, assets, cured, markup, texts
 from tcmbench.boards import columns as summary
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
@@ -21,7 +19,7 @@ from tcmbench.boards.figures import pictures
 from tcmbench.boards.notes import MISSING, UNSUPPORTED, precisions, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.rules import rules
-from tcmbench.boards.texts import Text, clip, metric_name, named, slice_name
+from tcmbench.boards.texts import metric_name, named, slice_name
 from tcmbench.comparison.reference import FEWEST_CLUSTERS
 from tcmbench.text.numbers import digits_of, signed
 
@@ -43,7 +41,7 @@ _LARGEST_PAPER = "A2"
 _DATA = "<tcmbench-data>"
 """Placeholder of the data. Names are escaped, so no name in the page contains a `<` and none can equal it."""
 
-SCRIPTS = ("page.js", "state.js", "tip.js", "table.js", "panel.js", "download.js", "start.js")
+SCRIPTS = ("look.js", "page.js", "state.js", "tip.js", "table.js", "panel.js", "download.js", "start.js")
 """Scripts of the page, in the order in which they run."""
 
 LARGEST = 495_000
@@ -95,7 +93,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
     empty = {name for place, (name, _) in enumerate(summaries) if _is_empty(figures, place)}
     groups = [(role, [c for c in table.columns if c.role == role]) for role in _roles(table)]
     columns = _summary_columns(summaries, hidden=empty | _repeated(summaries, groups))
-    scripts = [_markup(assets.script(name)) for name in SCRIPTS]
+    scripts = [markup.own(assets.script(name)) for name in SCRIPTS]
     render = partial(
         environment.get_template("board.html.j2").render,
         table=table,
@@ -123,15 +121,15 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         missing=without_score(table, MISSING),
         unsupported=without_score(table, UNSUPPORTED),
         states=_states(table),
-        data=_markup(_DATA),
+        data=markup.own(_DATA),
         paper=next((paper for most, paper in _PAPERS if len(table.columns) + 5 <= most), _LARGEST_PAPER),
         reload_seconds=reload_seconds,
         fewest=FEWEST_CLUSTERS,
         unfinished=unfinished,
         shows_text=any(column.card and column.card.texts for column in table.columns),
-        css=_markup(assets.style("board.css")),
+        css=markup.own(assets.style("board.css")),
         scripts=scripts,
-        script_hashes=" ".join(map(_hash, scripts)),
+        script_hashes=markup.hashes(scripts),
         lead_picture=lead,
         pictures=[p for p in drawn if p is not lead],
         has_partial=any(row.aggregates.partial for row in table.rows),
@@ -161,46 +159,15 @@ def _fitting(render: Callable[[bool], str], data: Callable[..., str]) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    import jinja2
-    from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(assets.TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = markup.environment(assets.TEMPLATES)
     environment.globals.update(
-        t=_both, texts=texts.text, spans=_spans, label=_label, signed=signed, marks=_marks, side=_side,
-        slice_name=slice_name, named=named,  percents=lambda share: cured.interval(share).strip(),
+        texts=texts.text, signed=signed, marks=_marks, side=_side, slice_name=slice_name, named=named,
+        percents=lambda share: cured.interval(share).strip(),
     )  # fmt: skip
     environment.filters.update(
-        metric=metric_name, clip=clip, interval=_interval, points=lambda value: f"{value:.1f}", raw=Markup,
-        packed=_packed, change=_change,
+        metric=metric_name, interval=_interval, points=lambda value: f"{value:.1f}", packed=_packed, change=_change,
     )  # fmt: skip
     return environment
-
-
-def _both(key: str, **values: str) -> Markup:
-    """Return a string of the board in both languages; the style sheet displays one of them."""
-    return _spans(texts.text(key, **values))
-
-
-def _spans(both: Text) -> Markup:
-    from markupsafe import Markup
-
-    if both.en == both.zh:
-        return Markup("{}").format(both.en)
-    return Markup("<span lang=en>{}</span><span lang=zh-Hans>{}</span>").format(*both)
-
-
-def _label(key: str, attribute: str = "aria-label", **values: str) -> Markup:
-    """Return an attribute in English that the script swaps when the language changes."""
-    from markupsafe import Markup
-
-    both = texts.text(key, **values)
-    return Markup('{}="{}" data-{}-zh="{}"').format(attribute, both.en, attribute.removeprefix("data-"), both.zh)
 
 
 def _packed(section: Markup, whole: bool) -> Markup:
@@ -208,18 +175,6 @@ def _packed(section: Markup, whole: bool) -> Markup:
     from markupsafe import Markup
 
     return section if whole else Markup('<div data-packed="{}"></div>').format(packed(section))
-
-
-def _markup(own: str) -> Markup:
-    """Return text of the package as markup; never data."""
-    from markupsafe import Markup
-
-    return Markup(own)  # noqa: S704 - our own text, not data
-
-
-def _hash(script: str) -> str:
-    """Return the hash of a script for the page's policy, under which no other script, handler or link runs."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _summary_columns(summaries: list[tuple[str, Column]], *, hidden: set[str]) -> list[SummaryColumn]:

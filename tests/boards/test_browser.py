@@ -11,7 +11,7 @@ from tcmbench.boards import html
 from tcmbench.boards.build import build
 from tcmbench.boards.options import Options
 from tcmbench.boards.render import write
-from tcmbench.boards.texts import text
+from tcmbench.boards.texts import clip, text
 from tcmbench.records.entry import TaskCard
 
 from .browser import all_of, emulate, one, picture, resize, wait_for
@@ -106,7 +106,7 @@ def test_no_name_of_a_task_becomes_markup(chromium: Any, tmp_path: Path) -> None
     chromium.execute_script("document.querySelectorAll('button, input, a').forEach((e) => e.focus())")
     chromium.execute_script("document.querySelector('#rows .open').click()")
     titles = chromium.execute_script("return $$('th[data-better] bdi').map((name) => name.textContent)")
-    assert {html.clip(f"{name}{number}", 48) for number, name in enumerate(HOSTILE)} <= set(titles)
+    assert {clip(f"{name}{number}", 48) for number, name in enumerate(HOSTILE)} <= set(titles)
     assert chromium.title.startswith("Fake set")
     assert len(all_of(chromium, "script")) == 1 + len(html.SCRIPTS)
     assert all_of(chromium, "img, svg[onload], [onfocus], [onmouseover], [onerror]") == []

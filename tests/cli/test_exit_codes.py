@@ -31,7 +31,7 @@ COMMANDS = {
     "data views": ["x", "--url", "http://localhost/v1", "--model", "m", "--kind", "keywords", "--output", "y"],
     "data split": ["x", "y", "--shares", "60/20/20"],
     "data synth": ["x"], "data validate": ["x"], "doctor": [], "eval": ["bm25"], "init": ["x"], "list": ["tasks"],
-    "power": ["demo"], "run": ["demo"], "search": ["demo"], "serve": ["mini-zh"], "train": ["v"],
+    "power": ["demo"], "run": ["demo"], "search": ["demo"], "serve": ["mini-zh"], "site": [], "train": ["v"],
     "verify": ["http://localhost:1", "--model", "bm25"], "vocabulary": ["mini-zh"],
 }  # fmt: skip
 """Every command with arguments that it can be called with."""

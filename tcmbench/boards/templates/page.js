@@ -1,5 +1,5 @@
 "use strict";
-// Shared by the scripts below: the data, how it is read and shown, the language and the theme.
+// Shared by the scripts below: the data, and how it is read and shown.
 const board = JSON.parse(document.getElementById("data").textContent);
 // A row's figures are whole hundredths of a point, three digits to the base of 36 each, from half of their range on.
 // What has more decimals stands beside them.
@@ -9,9 +9,6 @@ for (const row of board.rows) {
   row.scores = figures(row.scores);
   row.deltas = Object.assign(figures(row.deltas), row.fine);
 }
-const root = document.documentElement;
-const $ = (selector, within = document) => within.querySelector(selector);
-const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 
 function make(tag, attributes = {}, ...children) {
   const svg = ["svg", "g", "line", "path", "circle", "rect", "polyline", "text", "title"].includes(tag);
@@ -21,11 +18,6 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const remembered = {
-  get(key) { try { return localStorage.getItem("tcmbench-" + key); } catch { return null; } },
-  set(key, value) { try { localStorage.setItem("tcmbench-" + key, value); } catch { /* file:// may forbid it */ } },
-};
-const chinese = () => root.lang === "zh-Hans";
 const text = (key, values = {}) => board.texts[key][chinese() ? 1 : 0].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const either = (both) => Array.isArray(both) ? both[chinese() ? 1 : 0] : both;
 const minus = (number, digits = 1) => {
@@ -63,28 +55,4 @@ async function details(place) {
 const verdicts = ["improved", "unchanged", "inconclusive", "regressed"];
 const titleOf = (column) => either(board.columns[column].title);
 const recipeOf = (row) => row.kind === "variant" ? { ...board.shared.recipe, ...row.recipe } : row.recipe;
-const languageListeners = [];
-
-function setLanguage(language) {
-  root.lang = language;
-  for (const name of ["aria-label", "placeholder", "title", "data-label"]) {
-    const bare = name.replace("data-", "");
-    for (const element of $$(`[data-${bare}-zh]`)) {
-      if (!element.hasAttribute(`data-${bare}-en`)) element.setAttribute(`data-${bare}-en`, element.getAttribute(name));
-      element.setAttribute(name, element.getAttribute(`data-${bare}-${chinese() ? "zh" : "en"}`));
-    }
-  }
-  for (const option of $$("option[data-label]")) option.textContent = option.getAttribute("data-label");
-  document.title = `${$("h1").innerText} · tcmbench`;
-  languageListeners.forEach((listener) => listener());
-}
-
-function setTheme(theme) {
-  root.dataset.theme = theme;
-  remembered.set("theme", theme);
-}
-
-const isDark = () => root.dataset.theme
-  ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-$("#theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 const say = (message) => { $("#status").textContent = message; };

@@ -3,8 +3,6 @@
 (() => {
   // The language of the address, else the reader's earlier choice, else the first of the browser's that the page has.
   let chosen = null;
-  const preferred = () => (navigator.languages ?? [navigator.language]).find((language) => /^(zh|en)\b/i.test(language)) ?? "en";
-  const spoken = (language) => language?.toLowerCase().startsWith("zh") ? "zh-Hans" : "en";
   shared.push({
     write: () => ({ lang: chosen ? [chosen.slice(0, 2)] : [] }),
     read(given) {
@@ -19,8 +17,6 @@
     setLanguage(chosen);
     remember();
   });
-  const theme = remembered.get("theme");
-  if (theme === "dark" || theme === "light") setTheme(theme);
 
   // A link within the page opens what it leads to, and leaves the rest of the address as it is.
   let at = null;
