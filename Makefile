@@ -6,7 +6,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo boards public-boards pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test clean
+.PHONY: demo boards public-boards pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -64,7 +64,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell README.md CHANGELOG.md docs tcmbench tests benchmarks
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs tcmbench tests benchmarks
 	$(BIN)/python tests/file_rules.py
 
 # All of them, and the report; some by name: make bench ONLY="encode stats"; only to see that they run: QUICK=--quick
@@ -78,12 +78,28 @@ gpu:
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -e '.[train,gpu,serve,ray,dev]'
 
+# The sdist, the wheel that is made from it, and a set that the wheel measures in an empty folder. Its environment has the
+# dependencies of $(VENV) by a path file, which leaves out the editable tcmbench there: nothing is downloaded twice.
+WHEEL := $(abspath $(VENV)-wheel)
 wheel-test: $(VENV)/.ready
-	rm -rf dist
-	$(BIN)/python -m build --wheel --outdir dist
-	$(PYTHON) -m venv $(VENV)-wheel
-	$(VENV)-wheel/bin/pip install -q -c constraints.txt dist/*.whl
-	cd dist && HF_HUB_OFFLINE=1 ../$(VENV)-wheel/bin/tcmbench list tasks && HF_HUB_OFFLINE=1 ../$(VENV)-wheel/bin/tcmbench doctor
+	rm -rf dist $(WHEEL)
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m venv --without-pip $(WHEEL)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $$(echo $(WHEEL)/lib/python3*/site-packages)/dependencies.pth
+	$(BIN)/python -m pip --python $(WHEEL)/bin/python install -q --no-deps --no-index dist/*.whl
+	set -e; cd "$$(mktemp -d)"; export TCMBENCH_CACHE="$$PWD/store" $(OFFLINE); \
+	  $(WHEEL)/bin/python -c "import tcmbench; assert tcmbench.__file__.startswith('$(WHEEL)'), tcmbench.__file__"; \
+	  $(WHEEL)/bin/tcmbench run demo --models random,mini-zh-static; \
+	  $(WHEEL)/bin/tcmbench site
+
+# The documentation in site/, with the published boards: every broken link, anchor and docstring is an error.
+docs: $(VENV)/.ready
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	rm -rf site
+	$(BIN)/tcmbench site docs/boards
+	$(BIN)/mkdocs build --strict
+	rm -rf site/boards
+	$(BIN)/tcmbench site docs/boards --public --output site/boards
 
 # Installed with the pins of constraints.txt; torch 2.13.0 is pinned so that no newer CUDA build is pulled in.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -92,4 +108,4 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel $(VLLM_VENV) dist build
+	rm -rf $(VENV) $(VENV)-wheel $(VLLM_VENV) dist build site docs/boards/index.html
