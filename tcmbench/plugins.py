@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "miners", "augmentations", "trainers", "encoders", "sources", "task_types", "formats", "statistics", "columns",
-    "figures", "outputs", "executors", "cures", "exports",
+    "figures", "outputs", "executors", "cures", "forms", "exports",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -56,6 +56,7 @@ _FOLDERS: Mapping[Kind, str] = {
     "executors": "tcmbench.executors",
     "cures": "tcmbench.cures",
     "exports": "tcmbench.publishing.exports",
+    "forms": "tcmbench.forms",
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KINDS = {
     "scores": "scores with their items",
     "models": "tuned models",
-    "cured": "models made by cures",
+    "cured": "models made by cures, and forms",
     "work": "checkpoints of unfinished trainings",
     "completed": "adapters merged into their base",
     "converted": "weights converted from packages",
@@ -39,6 +39,7 @@ KINDS = {
     "general_vectors": "vectors of general texts by the base",
     "synthetic": "generated data",
     "answers": "answers of chat models",
+    "serving": "costs of running models",
     "boards": "rendered leaderboards",
     "searches": "trials of searches",
     "failures": "reasons of failed work",

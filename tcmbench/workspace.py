@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcmbench.specs.cure import Cure
+    from tcmbench.specs.form import Form
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policies
     from tcmbench.specs.variant import Variant
@@ -165,6 +166,34 @@ class Workspace:
             known.append(cure.name)
             taken.add(cure.name)
         return [*named, *inline]
+
+    def forms(self, model_set: ModelSet) -> list[Form]:
+        """Return all forms of a set, in its order.
+
+        Raises:
+            UnknownName: A name that is used twice, or a form of something that the set doesn't have before it.
+        """
+        where = f"set {model_set.name}"
+        forms = [form for table in model_set.form for form in table.forms(where=where)]
+        if not forms:
+            return []
+        trained = (*self.variants(model_set), *self.cures(model_set))
+        known = [*model_set.models, *(each.name for each in trained)]
+        for form in forms:
+            if form.of not in known:
+                raise UnknownName.of("model or earlier form", form.of, known, where=f"{where}: form {form.name}: of")
+            if form.name in known:
+                raise UnknownName(f"{where}: {form.name!r} is used twice, by a form and another model. Rename one.")
+            known.append(form.name)
+        return forms
+
+    def treated(self, model_set: ModelSet) -> list[Cure | Form]:
+        """Return the cures of a set, then its forms: rows whose models are made from those of other rows.
+
+        Raises:
+            UnknownName: As of `cures` and `forms`.
+        """
+        return [*self.cures(model_set), *self.forms(model_set)]
 
     def specs(self, schema: type[SpecT]) -> Iterator[tuple[str, SpecT | TcmbenchError]]:
         """Yield the name of every spec of a kind with the spec, or with the error of its file."""

@@ -16,6 +16,7 @@ from tcmbench.models.revisions import revision
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.specs.base import Base
 from tcmbench.specs.cure import Cure
+from tcmbench.specs.form import Form
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.suite import Suite
 from tcmbench.specs.task import TaskSpec
@@ -42,6 +43,7 @@ TOUCHED: dict[Kind, set[str]] = {
     "augmentations": {"trainset", "tuned", "cured"},
     "trainers": {"tuned", "cured"},
     "cures": {"cured"},
+    "forms": {"form"},
     "encoders": {"model", "score"},
     "task_types": {"task", "score", "leaks"},
 }
@@ -67,6 +69,8 @@ BASES: dict[str, dict[str, Any]] = {
     "fusion": {"kind": "embedding", "path": "mini-zh-static"},
     "moved_documents": {"kind": "embedding", "path": "mini-zh-static"},
     "query_adapter": {"kind": "embedding", "path": "mini-zh-static"},
+    "stored_vectors": {"kind": "embedding", "path": "mini-zh-static"},
+    "product_codes": {"kind": "embedding", "path": "mini-zh-static"},
     "cross_encoder": {"kind": "reranker", "path": "mini-zh-reranker"},
 }
 """Encoder → fields of a base that it runs; a baseline where there are none."""
@@ -101,10 +105,11 @@ class Made(NamedTuple):
     base: Base
     task: TaskSpec
     cure: Cure
+    form: Form
 
 
 def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) -> Made:
-    """Return a variant, a base, a task and a cure, one of which uses the plug-in."""
+    """Return a variant, a base, a task, a cure and a form, one of which uses the plug-in."""
     given: dict[Kind, dict[str, Any]] = {kind: {"name": name, "options": options}}
     trainer = given.get("trainers", {"name": "sentence_transformers", "options": {}})
     miner = given.get("miners", {"name": "bm25", "options": {}})
@@ -123,11 +128,13 @@ def made_with(place: Workspace, kind: Kind, name: str, options: dict[str, Any]) 
     base = Base.model_validate({"name": "b", "encoder": encoder["name"], **fields})
     spec = place.spec(TaskSpec, TASKS[task["name"]])
     cure = given.get("cures", {"name": "merge", "options": {}})
+    form = given.get("forms", {"name": "vectors", "options": {}})
     return Made(
         variant,
         base,
         spec.model_copy(update={"options": {**spec.options, **task["options"]}}),
         Cure(name="c", of=("v",), cure=cure["name"], options=cure["options"]),
+        Form(name="f", of="b", form=form["name"], options=form["options"]),
     )
 
 
@@ -141,10 +148,15 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
     suite = Suite.model_validate({"name": "one", "tasks": [{"task": task.name, "role": "general"}]})
     method = plugins.use("cures", made.cure.cure, made.cure.options)
     treatment = Treatment(made.cure, method, base_model(place, recipe.base.name), recipe.base, (recipe,), (0,))
+    form = plugins.use("forms", made.form.form, made.form.options)
+    shipped = Treatment(
+        made.form, form, base_model(place, recipe.base.name), recipe.base, (base_model(place, "mini-zh-static"),), (0,)
+    )
     return {
         "trainset": key(build.STAGE, inputs),
         "tuned": tune.model_key(place, recipe, seed=0),
         "cured": treat.model_key(place, treatment, seed=0),
+        "form": treat.model_key(place, shipped, seed=0),
         "model": model,
         "task": task.revision,
         "score": score_key(model, task, split="test", subset="default"),

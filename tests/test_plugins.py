@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from tcmbench import augmentations, cures, encoders, executors, miners, plugins, task_types, trainers
+from tcmbench import augmentations, cures, encoders, executors, forms, miners, plugins, task_types, trainers
 from tcmbench.boards import columns, figures
 from tcmbench.checks import outputs
 from tcmbench.data import formats
@@ -43,6 +43,7 @@ PROTOCOLS: dict[Kind, type] = {
     "executors": executors.Executor,
     "cures": cures.CureMethod,
     "exports": exports.Export,
+    "forms": forms.FormMethod,
 }
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 ENCODERS = plugins.names("encoders")

@@ -12,8 +12,9 @@ ROOMS = (
     "version", "redaction", "terminal", "errors", "disk", "strict_json", "checksums", "manifests", "faults", "store",
     "store_inventory", "store_removal", "store_verification", "plugins", "processor", "text", "specs", "workspace",
     "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "generation", "miners",
-    "augmentations", "trainsets", "trainers", "tuning", "cures", "treatment", "evaluation", "comparison", "history",
-    "runs", "executors", "boards", "checks", "searches", "serving", "sites", "results", "publishing", "api", "cli",
+    "augmentations", "trainsets", "trainers", "tuning", "cures", "forms", "treatment", "evaluation", "comparison",
+    "history", "runs", "executors", "boards", "checks", "searches", "serving", "sites", "results", "publishing", "api",
+    "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tcmbench.boards import details
 from tcmbench.boards.cells import Cell, Difference, ShownEstimate
 from tcmbench.boards.cured import effect_of
+from tcmbench.boards.formed import with_forms
 from tcmbench.boards.options import Options
 from tcmbench.boards.order import in_order
 from tcmbench.boards.public import public
@@ -80,6 +81,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         replace(row, cure=effect_of(made_from[row.name], effects[row.name])) if row.name in effects else row
         for row in rows
     ]
+    rows = with_forms(rows, measured, policy=policies.form)
     answer = of_search(options.search) if options.search else _recommendation(rows, comparison, verdicts)
     advised = cures.advice(comparison, verdicts, effects)
     if advised is not None and suite.limit is None and options.search is None:
@@ -98,6 +100,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         recommendation=answer,
         policy=options.policies.reference,
         baseline_policy=options.policies.baseline,
+        form_policy=options.policies.form,
         policy_source=options.policies.source,
         baseline=options.baseline_file,
         gone=tuple(sorted(since.keys() - {model.name for model in measured.models})),

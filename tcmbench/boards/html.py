@@ -84,7 +84,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         unfinished: Progress of a run that hasn't ended, which the page states; None for a finished run.
     """
     environment = _environment()
-    summaries = summary.load_all()
+    summaries = summary.load_shown(table.rows)
     drawn = pictures(table)
     lead = next((picture for picture in drawn if picture.caption.leads), None)
     figures = {row.name: _figures(row, summaries) for row in table.rows}

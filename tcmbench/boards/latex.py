@@ -140,7 +140,7 @@ def _block(columns: Sequence[_Column], table: Table) -> list[str]:
 
 def _name(row: BoardRow) -> str:
     """Return a row's name; a cure's below that of its variant."""
-    return f"$\\hookrightarrow$ {_breakable(row.title)}" if row.cure else _breakable(row.title)
+    return f"$\\hookrightarrow$ {_breakable(row.title)}" if row.cure or row.form else _breakable(row.title)
 
 
 def _notes(table: Table) -> list[str]:

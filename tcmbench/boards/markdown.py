@@ -43,6 +43,8 @@ def to_markdown(table: Table) -> str:
         lines[-1] += " –: without tuning nothing is forgotten."
     if any(row.cure for row in table.rows):
         lines[-1] += f" ↳: {text('cure.below').en}"
+    if any(row.form for row in table.rows):
+        lines[-1] += f" ↳: {text('form.below').en}"
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
     unlike = precisions(table)
@@ -68,7 +70,7 @@ def escape(value: str) -> str:
 
 def _parts(row: BoardRow, table: Table, listed: Sequence[tuple[str, Column]]) -> list[str]:
     sums = row.aggregates
-    name = f"↳ {escape(row.title)}" if row.cure else escape(row.title)
+    name = f"↳ {escape(row.title)}" if row.cure or row.form else escape(row.title)
     parts = [name, *(_sum(sums.of(role), partial=role in sums.partial) for role in ROLES)]
     parts += [_cell(row.cells[column.name]) for column in table.columns]
     return parts + [escape(in_line(column.figure(row))) for _, column in listed]

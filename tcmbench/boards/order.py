@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 def in_order(rows: Sequence[BoardRow]) -> tuple[BoardRow, ...]:
     """Return the rows: the reference, variants by gain, others by mean score; rows without a figure are last.
 
-    Cures follow the first variant that they are made from, by gain, too; the place of such a group is that of the
-    largest gain in it. Of equal figures, the order is that of the names.
+    Cures follow the first variant that they are made from, and forms their model, by gain, too; the place of such a
+    group is that of the largest gain in it. Of equal figures, the order is that of the names.
     """
     _, means = common_means(rows)
     names = {row.name for row in rows}
     parents = {row.name: row.cure.untreated[0] for row in rows if row.cure and row.cure.untreated[0] in names}
+    models = {row.name: row.form.of for row in rows if row.form}
+    parents |= {name: parents.get(model, model) for name, model in models.items() if parents.get(model, model) in names}
     groups: dict[str, list[BoardRow]] = {}
     for row in rows:
         groups.setdefault(parents.get(row.name, row.name), []).append(row)

@@ -12,7 +12,7 @@ import math
 import zlib
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from tcmbench.boards import texts
+from tcmbench.boards import formed, texts
 from tcmbench.boards.cure_facts import facts
 from tcmbench.boards.digits import in_hundredths, short
 from tcmbench.boards.texts import clip, metric_name, named
@@ -253,7 +253,7 @@ def _details(
         "cost": {
             name: getattr(row.cost, name)
             for name in (row.cost.__slots__ if row.cost else ())
-            if getattr(row.cost, name) is not None
+            if name != "serving" and getattr(row.cost, name) is not None
         },
         "training": _training(row.training, limit=detail.points),
         # Field by field, because equal values side by side compress best.
@@ -269,6 +269,8 @@ def _details(
         found["since"] = [_both(reason.clipped(300)) for reason in row.since_baseline.reasons]
     if row.failure:
         found["failure"] = clip(row.failure, 600)
+    if said := formed.facts(row):
+        found["form"] = [[_both(name), _both(value.clipped(400))] for name, value in said]
     if row.cure:
         found["cure"] = [[_both(name), _both(value.clipped(400))] for name, value in facts(row, row.cure)]
     return found

@@ -19,7 +19,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.cells import ShownEstimate
-from tcmbench.boards.columns import NOT_TRAINED, OF_CURES, load_listed
+from tcmbench.boards.columns import NOT_TRAINED, OF_CURES, OF_FORMS, load_listed
 from tcmbench.boards.texts import text
 from tcmbench.text.numbers import digits_of
 
@@ -111,9 +111,18 @@ def _without(role: Role, row: BoardRow) -> tuple[CellStatus, str]:
     return "not_measured", "the role has no task, or one of its tasks has no score or interval"
 
 
+def _has(row: BoardRow, column: str) -> bool:
+    """Return whether a listed column is about a row: those of cures, of forms and of costs are about some only."""
+    if column in ("form_change", "form_gate"):
+        return row.form is not None
+    if column in OF_FORMS:
+        return bool(row.cost and row.cost.serving)
+    return column not in OF_CURES or row.cure is not None
+
+
 def _figures(row: BoardRow, listed: Sequence[tuple[str, Column]]) -> list[dict[str, str]]:
-    """Return the lines of the columns of cures, for cures, and of those that other packages add."""
-    figures = [(name, column.figure(row)) for name, column in listed if row.cure or name not in OF_CURES]
+    """Return the lines of columns of cures, forms and costs, where a row has them, and of those of other packages."""
+    figures = [(name, column.figure(row)) for name, column in listed if _has(row, name)]
     return [
         {
             **_who(row),

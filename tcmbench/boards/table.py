@@ -19,7 +19,7 @@ from tcmbench.boards.texts import Text, both
 from tcmbench.comparison.verdict import Outcome
 from tcmbench.records.entry import Cost, Kind, TaskCard, TrainingPoint
 from tcmbench.records.search import SearchOutcome
-from tcmbench.specs.policy import Policy
+from tcmbench.specs.policy import Policy, default
 from tcmbench.specs.suite import ROLES, Role
 
 FORMAT: Literal["tcmbench-board/3"] = "tcmbench-board/3"
@@ -185,6 +185,24 @@ class GateOutcome:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class FormFacts:
+    """A form compared with the model that it is a form of, paired over items and over all tasks."""
+
+    of: str
+    """That model."""
+
+    gate: GateOutcome
+    """Is it as good? The rules for forms."""
+
+    change: Difference | None = None
+    """Mean change over all tasks in points; None where a task has no score."""
+
+    recall: float | None = None
+    """Share of the ten exactly nearest documents that its search returns, mean over the tasks whose documents it
+    searches, 0–1; None where mteb's exact search is used."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class StepPoint:
     """Change of a variant from the reference after a step of its training, on a part of each task's items."""
 
@@ -245,6 +263,9 @@ class BoardRow:
     cure: CureEffect | None = None
     """Of a cure, what it does to the variants that it is made from; None for other rows."""
 
+    form: FormFacts | None = None
+    """Of a form, how it compares with the model that it is a form of; None for other rows."""
+
     trajectory: tuple[StepPoint, ...] = Field(default=(), exclude=True)
     """Measured checkpoints, by step; the last is the variant itself."""
 
@@ -283,7 +304,8 @@ class Table:
 
     columns: tuple[TaskColumn, ...]
     rows: tuple[BoardRow, ...]
-    """Reference first, then variants by gain, each followed by its cures; then the other models by their mean score."""
+    """Reference first, then variants by gain, each followed by its cures and forms; then the other models by their
+    mean score, each followed by its forms."""
 
     recommendation: Recommendation
     policy: Policy
@@ -318,6 +340,9 @@ class Table:
 
     search: SearchOutcome | None = Field(default=None, exclude=True)
     """The search whose trials these are; `search.json` beside the board has it."""
+
+    form_policy: Policy = Field(default_factory=lambda: default().form)
+    """Rules for forms."""
 
     format: Literal["tcmbench-board/3"] = FORMAT
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.checks import answers, state
 from tcmbench.checks.verdict import LookTaken, Report
 from tcmbench.comparison import baseline as baselines
-from tcmbench.comparison import best, conditions, cures, looks, regression
+from tcmbench.comparison import best, conditions, cures, forms, looks, regression
 from tcmbench.comparison.needed import needed
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import SpecError
@@ -84,6 +84,11 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     earlier, where = _earlier(workspace, measured, planned, options)
     against: Against = options.against or ("baseline" if earlier and not options.until_decided else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
+    has_forms = any(model.entry.form_of for model in measured.models)
+    if options.against == "source" and not has_forms:
+        raise SpecError(f"set {name} has no forms to compare with their models. Add a [[form]] table (docs/forms.md).")
+    if against == "reference" and not variants and has_forms and options.against is None:
+        against = "source"
     if against == "reference" and not variants:
         raise SpecError(
             f"set {name} has no variants to compare with {measured.model_set.reference}, and no baseline at "
@@ -100,6 +105,8 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     if comparison is not None:
         verdicts["reference"] = [comparison.judge(variant) for variant in variants]
         advised = _advice(measured, comparison, verdicts["reference"]) if is_declared else None
+    if against == "source":
+        verdicts["source"] = forms.judge(measured, policy=policies.form)
     if earlier is not None:
         verdicts["baseline"] = regression.judge(measured, earlier, policies=policies, where=where, reference=comparison)
     reports = {

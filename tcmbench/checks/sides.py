@@ -18,7 +18,7 @@ from tcmbench.evaluation import run
 from tcmbench.models.given import in_set
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs import gather
-from tcmbench.runs.cured import seed_of, stored_cure
+from tcmbench.runs.cured import seed_of, stored_treated
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 
@@ -110,7 +110,7 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
     """Return a model of the set by its name; a single seed is a separate model."""
     stem, _, seed = name.rpartition("/seed")
     variants = {variant.name: variant for variant in workspace.variants(model_set)}
-    cures = {cure.name: cure for cure in workspace.cures(model_set)}
+    treated = {each.name: each for each in workspace.treated(model_set)}
     if name in model_set.models:
         base = workspace.spec(Base, name, where=f"set {model_set.name}")
         model = models.base_model(workspace, base.name)
@@ -118,8 +118,8 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         return measured(board_entries.base_entry(model, cells, settings=settings))
     if name in variants:
         return measured(gather.stored_variant(workspace, variants[name], planned, model_set=model_set))
-    if name in cures:
-        return measured(stored_cure(workspace, cures[name], model_set, planned))
+    if name in treated:
+        return measured(stored_treated(workspace, treated[name], model_set, planned))
     if stem in variants:
         known = [f"{stem}/seed{number}" for number in variants[stem].seeds]
         if name not in known:
@@ -127,9 +127,9 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
         only = variants[stem].model_copy(update={"seeds": (int(seed),)})
         entry = gather.stored_variant(workspace, only, planned, model_set=model_set)
         return measured(replace(entry, name=name))
-    if stem in cures and (only_seed := seed_of(workspace, cures[stem], model_set, planned, seed)) is not None:
+    if stem in treated and (only_seed := seed_of(workspace, treated[stem], model_set, planned, seed)) is not None:
         return measured(replace(only_seed, name=name))
-    raise UnknownName.of("model", name, [*model_set.models, *variants, *cures], where=f"set {model_set.name}")
+    raise UnknownName.of("model", name, [*model_set.models, *variants, *treated], where=f"set {model_set.name}")
 
 
 def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
@@ -228,5 +228,5 @@ def _has(workspace: Workspace, model_set: ModelSet, name: str) -> bool:
 
 
 def _names(workspace: Workspace, model_set: ModelSet) -> list[str]:
-    tuned = (*workspace.variants(model_set), *workspace.cures(model_set))
+    tuned = (*workspace.variants(model_set), *workspace.treated(model_set))
     return [*model_set.models, *(each.name for each in tuned)]

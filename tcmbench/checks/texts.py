@@ -35,6 +35,8 @@ def counterpart(report: Report) -> str:
     """Return the models' counterpart, for a headline."""
     if report.against == "baseline":
         return f"each model against its own row in {report.baseline}"
+    if report.against == "source":
+        return "each form against the model in its `of`"
     return f"each variant against {report.reference}"
 
 
@@ -98,6 +100,8 @@ def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     level = _level(report.models)
     if report.against == "baseline":
         head: tuple[str, ...] = ("model", "verdict", "tasks", "changed", f"mean change [{level}interval]")
+    elif report.against == "source":
+        head = ("form", "verdict", "tasks", "compared with", f"mean change [{level}interval]")
     else:
         head = ("model", "verdict", f"gain in domain [{level}interval]", "held out", "forgetting (general)", "seeds")
     rows: list[tuple[str, ...]] = []
@@ -106,6 +110,9 @@ def summary(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             rows.append(
                 (model.name, outcome(model), *(change(model.mean_change(role)) for role in ROLES), _seeds(model))
             )
+        elif report.against == "source":
+            count = str(len(model.tasks))
+            rows.append((model.name, outcome(model), count, model.counterpart, change(model.result.kept)))
         elif model.against == "reference":
             gain = f"against {report.reference}: {change(model.mean_change('general'))}"
             rows.append((model.name, outcome(model), str(len(model.tasks)), "new", gain))

@@ -109,7 +109,11 @@ class Report:
     @property
     def question(self) -> str:
         """Question that the comparison answers."""
-        return "did anything get worse?" if self.against == "baseline" else "may it ship?"
+        return {
+            "baseline": "did anything get worse?",
+            "reference": "may it ship?",
+            "source": "is each form as good as its model?",
+        }[self.against]
 
     @property
     def headline(self) -> str:
@@ -133,7 +137,7 @@ class Report:
     def advice(self) -> str:
         """Next step; empty where all models pass."""
         first = next((model for model in self.models if not model.passed), None)
-        before = self.reference
+        before = first.counterpart if first is not None and first.counterpart else self.reference
         if first is not None and first.against == "baseline":
             before = f"{self.baseline}:{first.name}"
         if first is not None and self.outcome == "missing" and all(p.kind == "unjudged" for p in first.problems):

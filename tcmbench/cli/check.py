@@ -28,6 +28,7 @@ class Against(StrEnum):
 
     baseline = "baseline"
     reference = "reference"
+    source = "source"
 
 
 def _file(text: str) -> typer.models.OptionInfo:
@@ -69,7 +70,8 @@ def command(
         Against | None,
         typer.Option(
             help="baseline: each model against its own row there; reference: each variant against the "
-            "set's reference. Default: the baseline where there is one.",
+            "set's reference; source: each form against the model in its `of`. Default: the baseline where there is "
+            "one.",
             show_default=False,
         ),
     ] = None,

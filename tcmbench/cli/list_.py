@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.base import Base
     from tcmbench.specs.cure import Cure
+    from tcmbench.specs.form import Form
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.task import TaskSpec
     from tcmbench.workspace import Workspace
@@ -54,6 +55,7 @@ class ListedKind(StrEnum):
     executors = "executors"
     cures = "cures"
     exports = "exports"
+    forms = "forms"
 
 
 def command(kind: Annotated[ListedKind, typer.Argument(help="Kind to list.")], data: DataOption = None) -> None:
@@ -112,7 +114,7 @@ def _broken(name: str, error: TcmbenchError) -> _Row:
 
 
 def _variants(place: Workspace) -> list[_Row]:
-    """Return the variants with files, then variants and cures defined in sets, which need `--set`."""
+    """Return the variants with files, then variants, cures and forms defined in sets, which need `--set`."""
     from tcmbench.specs.variant import Variant
 
     def shown(variant: Variant, of_set: str = "") -> _Row:
@@ -126,12 +128,13 @@ def _variants(place: Workspace) -> list[_Row]:
     for model_set, variants in place.sets():
         rows += [shown(variant, f"set {model_set.name}, ") for variant in variants if variant.name not in filed]
         with contextlib.suppress(TcmbenchError):  # a set that can't be read is reported by `doctor` and `run`
-            rows += [_Row(cure.name, "cure", _of_cure(cure, model_set)) for cure in place.cures(model_set)]
+            rows += [_Row(cure.name, "cure", _made(cure, cure.of, model_set)) for cure in place.cures(model_set)]
+            rows += [_Row(form.name, "form", _made(form, (form.of,), model_set)) for form in place.forms(model_set)]
     return rows
 
 
-def _of_cure(cure: Cure, model_set: ModelSet) -> str:
-    return f"set {model_set.name}, {cure.cure} of {', '.join(cure.of)}: {cure.description}".rstrip(": ")
+def _made(one: Cure | Form, of: tuple[str, ...], model_set: ModelSet) -> str:
+    return f"set {model_set.name}, {one.method} of {', '.join(of)}: {one.description}".rstrip(": ")
 
 
 def _task(place: Workspace, spec: TaskSpec) -> _Row:

@@ -1,4 +1,4 @@
-"""`tcmbench train NAME`: the models of one variant, or of a cure of a set, without evaluating them."""
+"""`tcmbench train NAME`: the models of one variant, or of a cure or form of a set, without evaluating them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant, or of a cure of --set.")],
+    name: Annotated[str, typer.Argument(metavar="VARIANT", help="Name of a variant, or of a cure or form of --set.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the exact command and every file that it will create.")
     ] = False,
@@ -58,27 +58,27 @@ def command(
 
 
 def _treatment(place: Workspace, name: str, set_name: str) -> Treatment | None:
-    """Return the cure of a set by its name; None where the set has no such cure, or no set is named."""
+    """Return the cure or form of a set by its name; None where the set has no such one, or no set is named."""
     from tcmbench import tasks
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.treatment.treatment import resolve
 
     model_set = place.spec(ModelSet, set_name) if set_name else None
-    cure = next((each for each in (place.cures(model_set) if model_set else ()) if each.name == name), None)
-    if model_set is None or cure is None:
+    made = next((each for each in (place.treated(model_set) if model_set else ()) if each.name == name), None)
+    if model_set is None or made is None:
         return None
-    return resolve(place, cure, model_set, tasks.plan_set(place, model_set), download=True)
+    return resolve(place, made, model_set, tasks.plan_set(place, model_set), download=True)
 
 
 def _make(place: Workspace, treatment: Treatment, *, is_dry: bool) -> None:
-    """Make the missing models of a cure, with the trainings that they need; or print what they are made from."""
+    """Make the missing models of a cure or form, with the trainings they need; or print what they are made from."""
     from tcmbench.cli.progress import Progress
     from tcmbench.treatment import treat
 
     for seed in treatment.seeds:
-        label = f"{treatment.cure.name}/seed{seed}"
+        label = f"{treatment.spec.name}/seed{seed}"
         if is_dry:
-            say(f"# {label}: {treatment.cure.cure} of {', '.join(one.name for one in treatment.inputs(seed))}")
+            say(f"# {label}: {treatment.spec.method} of {', '.join(one.name for one in treatment.inputs(seed))}")
             say(f"#   {place.store.path(treat.KIND, treat.model_key(place, treatment, seed=seed))}")
             continue
         with Progress(total=1) as progress:

@@ -14,6 +14,7 @@ from tcmbench.comparison.trainings import trainings
 from tcmbench.comparison.verdict import ModelVerdict, Problem, because
 from tcmbench.errors import ScoreMissing
 from tcmbench.specs.suite import ROLES
+from tcmbench.stats.training_noise import SAME_TRAININGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tcmbench.comparison.measured import Measured, MeasuredSet
+    from tcmbench.comparison.verdict import Against
     from tcmbench.specs.policy import Policy
     from tcmbench.specs.suite import Role
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.estimates import Interval
     from tcmbench.stats.forgetting import Forgetting
     from tcmbench.stats.gate_evidence import Moved, Resampled
+    from tcmbench.stats.training_noise import TrainingNoise
 
 FEWEST_CLUSTERS = 20
 """Minimum number of independent items (patients) of a slice with an interval: with fewer, percentile intervals are too
@@ -41,26 +44,48 @@ class SliceChange(NamedTuple):
     """None for a slice of fewer than `FEWEST_CLUSTERS` clusters."""
 
 
+class Counterpart(NamedTuple):
+    """What models are compared with, where it isn't the reference of their set."""
+
+    name: str
+    """The model."""
+
+    against: Against
+    """What it is to them."""
+
+    shares_trainings: bool
+    """Whether the models have its trainings, whose noise then is on both sides."""
+
+
 class AgainstReference:
     """The models of a set, compared with its reference on the same resamples."""
 
-    def __init__(self, measured: MeasuredSet, *, policy: Policy, names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        measured: MeasuredSet,
+        *,
+        policy: Policy,
+        names: Sequence[str] | None = None,
+        counterpart: Counterpart | None = None,
+    ) -> None:
         """Resample every column.
 
         Args:
             measured: The set.
             policy: Rules, resamples and seed.
             names: Models to compare with the reference; None for all.
+            counterpart: What they are compared with instead of the set's reference.
 
         Raises:
             ScoreMissing: The reference is not among the models.
             NotComparable: Two models of a column were measured on different data, prompts, candidates or items.
         """
-        base = measured.model(measured.model_set.reference)
+        self._counterpart = counterpart or Counterpart(measured.model_set.reference, "reference", False)
+        base = measured.model(self._counterpart.name)
         if base is None:
             raise ScoreMissing(
-                f"set {measured.model_set.name}: no entry for the reference {measured.model_set.reference!r}. Run the "
-                "set first."
+                f"set {measured.model_set.name}: no entry for the {self._counterpart.against} "
+                f"{self._counterpart.name!r}. Run the set first."
             )
         self.base = base
         self.policy = policy
@@ -135,14 +160,15 @@ class AgainstReference:
         problems = [Problem("missing", c, because(gaps[c]), requires(c)) for c in missing]
         for column in without_base:
             gap = self.base.gap(column)
-            why = f"the reference {self.base.name} has no score: {because(gap) if gap else ''}"
+            why = f"the {self._counterpart.against} {self.base.name} has no score: {because(gap) if gap else ''}"
             problems.append(Problem("missing", column, why, requires(column)))
         problems += [Problem("unjudged", c, why, requires(c)) for c, why in unjudged.items()]
         incomplete = frozenset(self._roles[column] for column in (*missing, *without_base, *unjudged))
         return ModelVerdict(
             name=name,
             kind=model.entry.kind,
-            against="reference",
+            against=self._counterpart.against,
+            counterpart=self.base.name,
             seeds=model.seeds,
             changed=True,
             result=result,
@@ -211,8 +237,11 @@ class AgainstReference:
                 gold=items.gold,
             ),
             reference=self.base.name,
-            plan=replace(plan_of(self.policy), noise=self._trainings.on(column)),
+            plan=replace(plan_of(self.policy), noise=self._noise(column)),
         )
+
+    def _noise(self, column: str) -> TrainingNoise:
+        return SAME_TRAININGS if self._counterpart.shares_trainings else self._trainings.on(column)
 
     def _partial(self, able: Sequence[str]) -> frozenset[Role]:
         """Return the roles of which a model can do some tasks and not others."""

@@ -67,11 +67,12 @@ NO_TRAININGS = Trainings()
 def trainings(entries: Iterable[Entry]) -> Trainings:
     """Return the trainings of a set; bases and checkpoints that were not trained here are none.
 
-    Models of a cure lend their spread to no variant: a part of the tuned weights has only a part of their noise.
+    Models of a cure lend their spread to no variant: a part of the tuned weights has only a part of their noise. Forms
+    have that of the variant itself, which would count twice.
     """
     variants = [entry for entry in entries if entry.kind == "variant" and any(entry.scores.values())]
     seeds = {entry.name: max(map(len, entry.scores.values())) for entry in variants}
-    several = [entry for entry in variants if seeds[entry.name] > 1 and not entry.of]
+    several = [entry for entry in variants if seeds[entry.name] > 1 and not (entry.of or entry.form_of)]
     several.sort(key=lambda entry: entry.name)
     figures: dict[str, dict[str, FloatArray]] = {}
     for column in sorted({column for entry in several for column in entry.scores}):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tcmbench.stats.gate import GateResult, TaskVerdict, Verdict, Violation
 
 Outcome = Literal["pass", "inconclusive", "too_little_gain", "regression", "missing", "not_comparable"]
-Against = Literal["baseline", "reference"]
+Against = Literal["baseline", "reference", "source"]
 Level = Literal["error", "warning"]
 
 EXIT: Mapping[Outcome, int] = {
@@ -67,7 +67,7 @@ class ModelVerdict:
     name: str
     kind: Kind
     against: Against
-    """Its own row in the baseline, or the set's reference."""
+    """Its own row in the baseline, the set's reference, or the model that it is a form of."""
 
     seeds: int
     """Number of trainings; 0 for models that were not trained here."""
@@ -83,6 +83,9 @@ class ModelVerdict:
 
     policy: Policy
     """Rules of the verdict."""
+
+    counterpart: str = ""
+    """Name of the reference or source; empty against the baseline."""
 
     incomplete: frozenset[Role] = frozenset()
     """Roles with a task that could not be judged: they have no mean change."""

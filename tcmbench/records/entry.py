@@ -33,6 +33,50 @@ class CellState:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What a model costs to run, measured beside the other models of its set: medians over its turns."""
+
+    tokens_per_second: float
+    """Tokens of documents encoded per second."""
+
+    query_ms: float
+    """Milliseconds from the text of a query to its best documents, one query at a time: the median."""
+
+    query_ms_p95: float
+    """95th percentile of them."""
+
+    query_ms_range: tuple[float, float]
+    """Smallest and largest median of a turn."""
+
+    bytes_per_document: int
+    """Bytes stored of one document's vector, those for rescoring included."""
+
+    index_bytes: int
+    """Bytes of the index over the documents, with lists, graph and codebooks."""
+
+    weights_bytes: int
+    """Bytes of the files of weights."""
+
+    parameters: int
+    """Numbers in the weights; 0 where their format doesn't say."""
+
+    peak_memory_mib: float
+    """Largest memory of the process, or of the GPU."""
+
+    documents: int
+    """Documents of the index."""
+
+    column: str
+    """Column that queries and documents are of."""
+
+    repeats: int
+    """Turns."""
+
+    hardware: str
+    """The machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Costs of a model, as means over seeds; None where not recorded."""
 
@@ -53,6 +97,9 @@ class Cost:
 
     make_seconds: float | None = None
     """Wall time of the making of one model of a cure alone; None where none was made."""
+
+    serving: Serving | None = None
+    """What it costs to run; None where it wasn't measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +150,10 @@ class TaskCard:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Input of one row: a base, or a variant or cure with all its seeds."""
+    """Input of one row: a base, or a variant, cure or form with all its seeds."""
 
     name: str
-    """Name of the base, variant or cure."""
+    """Name of the base, variant, cure or form."""
 
     title: str
     """Name on the board."""
@@ -119,6 +166,9 @@ class Entry:
 
     of: tuple[str, ...] = ()
     """Variants or cures that a cure is made from; empty for other models."""
+
+    form_of: str = ""
+    """Model that a form is a form of; empty for other models."""
 
     description: str = ""
     """One sentence."""

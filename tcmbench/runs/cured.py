@@ -1,4 +1,4 @@
-"""Entries of cures from the store, without making or measuring."""
+"""Entries of cures and forms from the store, without making or measuring."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from tcmbench.evaluation import run
 from tcmbench.models.weights import is_absent_base
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState, Cost, Entry
+from tcmbench.records.model import Model
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.runs import entries as board_entries
 from tcmbench.specs.base import Base
+from tcmbench.specs.form import Form
 from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import Treatment, resolve
+from tcmbench.treatment.treatment import Treatment, kind_of, made_of, resolve
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import Recipe
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """The models of a cure that are in the store."""
+    """The models of a cure or form that are in the store."""
 
     cured: Sequence[Cured]
     """One per seed."""
@@ -44,14 +46,14 @@ class _Made:
     """Means over the seeds."""
 
 
-def stored_cure(workspace: Workspace, cure: Cure, model_set: ModelSet, planned: PlannedSuite) -> Entry:
-    """Return the entry of a cure; a column has scores if the models of all its seeds have one."""
+def stored_treated(workspace: Workspace, spec: Cure | Form, model_set: ModelSet, planned: PlannedSuite) -> Entry:
+    """Return the entry of a cure or form; a column has scores if the models of all its seeds have one."""
     treatment: Treatment | None = None
     cured: list[Cured] = []
     unmade: list[CellState] = []
     try:
-        with failures.explained(f"cure {cure.name}"):
-            treatment = resolve(workspace, cure, model_set, planned)
+        with failures.explained(f"{kind_of(spec)} {spec.name}"):
+            treatment = resolve(workspace, spec, model_set, planned)
             for seed in treatment.seeds:
                 one = _stored(workspace, treatment, seed)
                 if isinstance(one, CellState):
@@ -61,17 +63,24 @@ def stored_cure(workspace: Workspace, cure: Cure, model_set: ModelSet, planned: 
             cells = [run.read(workspace, one.model, planned) for one in cured]
             cost = _cost(workspace, treatment, cured, cells)
     except TcmbenchError as error:
-        unmade.append(_unresolved(workspace, _base_of(workspace, cure, model_set), error))
+        unmade.append(_unresolved(workspace, _base_of(workspace, spec, model_set), error))
         cured, cells, cost = [], [], Cost()
-    entry = _entry(cure, planned, made=_Made(cured, cells, cost), unmade=unmade)
+    entry = _entry(spec, planned, made=_Made(cured, cells, cost), unmade=unmade)
     leaks = treatment.leaks if treatment and cured else Reasons()
-    return replace(entry, base=_base_of(workspace, cure, model_set), leaks=leaks)
+    base = _base_of(workspace, spec, model_set)
+    if _root(workspace, spec, model_set) not in model_set.models:
+        return replace(entry, base=base, leaks=leaks)
+    # A form of a base was not trained here either: its row is of the same kind, and it lists the base as its source.
+    original = workspace.spec(Base, base)
+    return replace(entry, base=original.tuned_from, kind=board_entries.kind_of(original))
 
 
-def seed_of(workspace: Workspace, cure: Cure, model_set: ModelSet, planned: PlannedSuite, seed: str) -> Entry | None:
-    """Return the entry of one seed of a cure; None where it has no such seed."""
-    entry = stored_cure(workspace, cure, model_set, planned)
-    seeds = [str(each) for each in resolve(workspace, cure, model_set, planned).seeds]
+def seed_of(
+    workspace: Workspace, spec: Cure | Form, model_set: ModelSet, planned: PlannedSuite, seed: str
+) -> Entry | None:
+    """Return the entry of one seed of a cure or form; None where it has no such seed."""
+    entry = stored_treated(workspace, spec, model_set, planned)
+    seeds = [str(each) for each in resolve(workspace, spec, model_set, planned).seeds]
     if seed not in seeds:
         return None
     place = seeds.index(seed)
@@ -90,7 +99,7 @@ def _stored(workspace: Workspace, treatment: Treatment, seed: int) -> Cured | Ce
     if failed is None:
         return CellState("pending", Reason.of("unmade", seed=seed))
     model, reason = failed
-    own = model == f"{treatment.cure.name}/seed{seed}"
+    own = model == f"{treatment.spec.name}/seed{seed}"
     return CellState("failed", reason if own else Reason.of("input_failed", model=model, why=reason))
 
 
@@ -99,17 +108,23 @@ def _unresolved(workspace: Workspace, base: str, error: TcmbenchError) -> CellSt
     return CellState("not_measured" if is_absent else "failed", Reason.message(error))
 
 
-def _base_of(workspace: Workspace, cure: Cure, model_set: ModelSet) -> str:
-    """Return the name of the base that the first input of a cure was tuned from."""
+def _base_of(workspace: Workspace, spec: Cure | Form, model_set: ModelSet) -> str:
+    """Return the name of the base that the first input was tuned from, or that it is a form of."""
     bases = {variant.name: variant.base for variant in workspace.variants(model_set)}
-    cures = {each.name: each.of[0] for each in workspace.cures(model_set)}
-    name = cure.of[0]
-    while name in cures:
-        name = cures[name]
-    return bases[name]
+    root = _root(workspace, spec, model_set)
+    return bases.get(root, root)
 
 
-def _entry(cure: Cure, planned: PlannedSuite, *, made: _Made, unmade: Sequence[CellState]) -> Entry:
+def _root(workspace: Workspace, spec: Cure | Form, model_set: ModelSet) -> str:
+    """Return the variant or base that the first input is made from, through cures and forms."""
+    treated = {each.name: made_of(each)[0] for each in workspace.treated(model_set)}
+    name = made_of(spec)[0]
+    while name in treated:
+        name = treated[name]
+    return name
+
+
+def _entry(spec: Cure | Form, planned: PlannedSuite, *, made: _Made, unmade: Sequence[CellState]) -> Entry:
     failure = next((state for state in unmade if state.state != "pending"), None)
     columns = [column.column for column in planned.suite.tasks]
     states = {column: state for one in made.cells for column, state in one.states.items()}
@@ -117,24 +132,25 @@ def _entry(cure: Cure, planned: PlannedSuite, *, made: _Made, unmade: Sequence[C
         states |= dict.fromkeys(columns, failure or unmade[0])
     complete = [c for c in columns if made.cells and c not in states and all(c in one.scores for one in made.cells)]
     return Entry(
-        name=cure.name,
-        title=cure.name,
+        name=spec.name,
+        title=spec.name,
         kind="variant",
-        of=cure.of,
-        description=cure.description,
-        description_zh=cure.description_zh,
-        recipe=board_entries.recipe(cure),
+        of=() if isinstance(spec, Form) else spec.of,
+        form_of=spec.of if isinstance(spec, Form) else "",
+        description=spec.description,
+        description_zh=spec.description_zh,
+        recipe=board_entries.recipe(spec),
         scores={column: tuple(one.scores[column] for one in made.cells) for column in complete},
         states=states,
         cost=made.cost,
         precision=board_entries.precision(made.cured[0].model) if made.cured else "",
         failure=str(failure.reason) if failure else None,
-        provenance={**board_entries.provenance(made.cells), **_provenance(made.cured)},
+        provenance={**board_entries.provenance(made.cells), **_provenance(kind_of(spec), made.cured)},
     )
 
 
-def _provenance(cured: Sequence[Cured]) -> dict[str, str]:
-    """Return what the models were made from, and the facts of the cure, one value per seed where they differ."""
+def _provenance(kind: str, cured: Sequence[Cured]) -> dict[str, str]:
+    """Return what the models were made from, and the facts of the plug-in, one value per seed where they differ."""
     if not cured:
         return {}
     sources = [str(name) for one in cured for name in _list(one.outcome.get("made_from"))]
@@ -143,7 +159,7 @@ def _provenance(cured: Sequence[Cured]) -> dict[str, str]:
     values = {name: [str(each.get(name)) for each in facts if isinstance(each, dict)] for name in names}
     return {
         "made from": ", ".join(dict.fromkeys(sources)),
-        **{f"cure: {name}": ", ".join(dict.fromkeys(each)) for name, each in values.items()},
+        **{f"{kind}: {name}": ", ".join(dict.fromkeys(each)) for name, each in values.items()},
     }
 
 
@@ -152,6 +168,8 @@ def _cost(workspace: Workspace, treatment: Treatment, cured: Sequence[Cured], ce
     if not cured:
         return Cost()
     outcomes = [_trainings(workspace, treatment, one.model.seed) for one in cured]
+    if treatment.recipe is None:
+        return Cost(encode_tokens_per_second=board_entries.speed(cells))
     making = [_number(one.outcome, "seconds") or 0.0 for one in cured]
 
     def total(name: str) -> float | None:
@@ -183,6 +201,8 @@ def _trainings(workspace: Workspace, treatment: Treatment, seed: int) -> list[Ma
 
 def _leaves(workspace: Workspace, treatment: Treatment, seed: int) -> Iterator[tuple[str, Mapping[str, Json]]]:
     for one in treatment.inputs(seed):
+        if isinstance(one.source, Model):
+            continue
         if isinstance(one.source, Recipe):
             tuned = tune.stored(workspace, one.source, seed=one.seed)
             yield one.name, {} if tuned is None else tuned.outcome

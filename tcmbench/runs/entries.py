@@ -49,7 +49,7 @@ def base_entry(model: Model, cells: Cells, *, settings: Mapping[str, Json]) -> E
     return Entry(
         name=base.name,
         title=base.name,
-        kind=_kind(base),
+        kind=kind_of(base),
         base=base.tuned_from,
         description=base.description,
         description_zh=base.description_zh,
@@ -201,7 +201,7 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str, *, state: 
     return Entry(
         name=base.name,
         title=base.name,
-        kind=_kind(base),
+        kind=kind_of(base),
         base=base.tuned_from,
         description=base.description,
         description_zh=base.description_zh,
@@ -211,7 +211,8 @@ def failed_base_entry(base: Base, planned: PlannedSuite, reason: str, *, state: 
     )
 
 
-def _kind(base: Base) -> Kind:
+def kind_of(base: Base) -> Kind:
+    """Return the kind of a base's row."""
     if base.tuned_from is not None:
         return "variant"
     return "baseline" if base.kind == "baseline" else "base"

@@ -13,9 +13,9 @@ from tcmbench.models.weights import is_absent_base
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
-from tcmbench.runs import checkpoint_choice, trajectories
+from tcmbench.runs import checkpoint_choice, serving, trajectories
 from tcmbench.runs import entries as board_entries
-from tcmbench.runs.cured import stored_cure
+from tcmbench.runs.cured import stored_treated
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.tuning import tune
@@ -40,12 +40,13 @@ logger = logging.getLogger(__name__)
 def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> list[Entry]:
     """Return the entries of a set, one per model, in the set's order."""
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
-    variants, cures = workspace.variants(model_set), workspace.cures(model_set)
-    return [
+    variants, treated = workspace.variants(model_set), workspace.treated(model_set)
+    found = [
         *(stored_base(workspace, base, planned) for base in bases),
         *(stored_variant(workspace, variant, planned, model_set=model_set) for variant in variants),
-        *(stored_cure(workspace, cure, model_set, planned) for cure in cures),
+        *(stored_treated(workspace, spec, model_set, planned) for spec in treated),
     ]
+    return serving.attached(workspace, model_set, planned, found)
 
 
 def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entry:

@@ -15,13 +15,14 @@ from tcmbench import models
 from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
+from tcmbench.records.model import Model
 from tcmbench.runs import checkpoint_choice, trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
 from tcmbench.trainers import requirements
 from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import Input, resolve
+from tcmbench.treatment.treatment import Input, kind_of, resolve
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import Recipe, recipe_of
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.cure import Cure
+    from tcmbench.specs.form import Form
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.specs.variant import Variant
@@ -63,7 +64,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The training of one seed, the making of a model of a cure, or the measuring of a model or of its checkpoints."""
+    """The training of one seed, the making of a cure's or form's model, or the measuring of one or of checkpoints."""
 
     key: str
     """Hash of the work: equal jobs of two runs have equal keys. For a training or making, the key of the model."""
@@ -75,10 +76,10 @@ class Job:
     """Set of the job, with the suite."""
 
     name: str
-    """Name of the base, variant or cure."""
+    """Name of the base, variant, cure or form."""
 
     seed: int | None
-    """Seed of a variant or cure; None for a base."""
+    """Seed of a variant, cure or form; None for a base."""
 
     columns: tuple[str, ...]
     """Columns to measure; empty for a training or making."""
@@ -89,8 +90,8 @@ class Job:
     after: tuple[str, ...] = ()
     """Keys of the jobs that it depends on; empty if it can start immediately."""
 
-    is_cure: bool = False
-    """Whether the model is that of a cure."""
+    is_treated: bool = False
+    """Whether the model is that of a cure or form."""
 
     of_checkpoints: bool = False
     """Whether it measures the checkpoints of a training, on a part of each task."""
@@ -108,7 +109,7 @@ class Job:
     @property
     def kind(self) -> str:
         """Kind of the store that a training or making writes."""
-        return treat.KIND if self.is_cure else tune.KIND
+        return treat.KIND if self.is_treated else tune.KIND
 
     @property
     def model(self) -> str:
@@ -124,7 +125,7 @@ class PlannedRun:
     """In the order of the set; each comes after the jobs that it depends on."""
 
     refused: Mapping[str, str]
-    """Base, variant or cure → why no job can be planned for it."""
+    """Base, variant, cure or form → why no job can be planned for it."""
 
     @property
     def scores(self) -> int:
@@ -141,7 +142,7 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     """
     # All specs of the set are read before planning, so that a misspelt name fails immediately.
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
-    variants, cures = workspace.variants(model_set), workspace.cures(model_set)
+    variants, treated = workspace.variants(model_set), workspace.treated(model_set)
     planner = _Planner(workspace, model_set, planned, part)
     jobs: list[Job] = []
     refused: dict[str, str] = {}
@@ -152,10 +153,10 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
         with _refusing(refused, "variant", variant.name):
             jobs += planner.variant(variant)
     planner = replace(planner, trained=frozenset(job.key for job in jobs if job.is_building))
-    for cure in (cure for cure in cures if part.has_model(cure.name)):
-        with _refusing(refused, "cure", cure.name):
-            jobs += planner.cure(cure)
-    # A model that several cures are made from is trained once. Equal models under several names, such as servers, are
+    for spec in (spec for spec in treated if part.has_model(spec.name)):
+        with _refusing(refused, kind_of(spec), spec.name):
+            jobs += planner.treated(spec)
+    # A model that several rows are made from is trained once. Equal models under several names, such as servers, are
     # all measured: where one fails, the next may not.
     once = {job.key: job for job in reversed(jobs) if not job.is_measuring}
     return PlannedRun(tuple(job for job in jobs if job.is_measuring or once[job.key] is job), refused)
@@ -195,13 +196,13 @@ class _Planner:
         recipe = recipe_of(self.workspace, variant, self.planned, download=True)
         return [job for seed in variant.seeds for job in self._seed(recipe, seed)]
 
-    def cure(self, cure: Cure) -> list[Job]:
-        """Return the making of a cure's models, with the missing trainings that it depends on, and their measuring."""
-        treatment = resolve(self.workspace, cure, self.model_set, self.planned, download=True)
+    def treated(self, spec: Cure | Form) -> list[Job]:
+        """Return the making of the models of a cure or form, with the missing trainings, and their measuring."""
+        treatment = resolve(self.workspace, spec, self.model_set, self.planned, download=True)
         return [job for seed in treatment.seeds for job in self._treated(treatment, seed)]
 
     def _treated(self, treatment: Treatment, seed: int) -> list[Job]:
-        name = treatment.cure.name
+        name = treatment.spec.name
         if not self._is_renewed(Input(treatment, seed)):
             with contextlib.suppress(DamagedArtefact):
                 cured = treat.stored(self.workspace, treatment, seed=seed)
@@ -210,21 +211,25 @@ class _Planner:
             cured = treat.usable(self.workspace, treatment, seed=seed)
             if cured is not None:
                 model, columns = cured.model, self._missing(cured.model)
-                return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_cure=True)
+                return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_treated=True)
         *before, making = self._making(Input(treatment, seed))
         columns = self.part.of(run.measurable(treatment.treated, self.planned))
         weights, after = treatment.base.model_dir, (making.key,)
-        measuring = self._measuring(making.key, columns, weights, name=name, seed=seed, after=after, is_cure=True)
+        measuring = self._measuring(making.key, columns, weights, name=name, seed=seed, after=after, is_treated=True)
         return [*before, making, *measuring]
 
     def _is_renewed(self, one: Input) -> bool:
         """Return whether a model is trained in this run, or made from such a one, which may then be another model."""
+        if isinstance(one.source, Model):
+            return False
         if isinstance(one.source, Recipe):
             return treat.input_key(self.workspace, one) in self.trained
         return any(map(self._is_renewed, one.source.inputs(one.seed)))
 
     def _making(self, one: Input) -> list[Job]:
         """Return the job that trains or makes a missing model, after those that it depends on."""
+        if isinstance(one.source, Model):
+            return []
         if isinstance(one.source, Recipe):
             return [self._training(one.source, one.seed)]
         inputs = one.source.inputs(one.seed)
@@ -232,17 +237,17 @@ class _Planner:
         before = [job for each in missing for job in self._making(each)]
         after = tuple(treat.input_key(self.workspace, each) for each in missing)
         loads = bool(one.source.method.module.LOADS_MODEL)
-        weights = _mib(one.source.recipe.base_dir)
+        folder = one.source.base.model_dir
         making = Job(
             key=treat.input_key(self.workspace, one),
             workspace=self.workspace,
             set_name=self.model_set.name,
-            name=one.source.cure.name,
+            name=one.source.spec.name,
             seed=one.seed,
             columns=(),
-            needs=Needs(int(loads), weights, _MODEL_THREADS),
+            needs=Needs(int(loads), None if folder is None else _mib(folder), _MODEL_THREADS),
             after=after,
-            is_cure=True,
+            is_treated=True,
         )
         return [*before, making]
 
@@ -334,7 +339,7 @@ class _Planner:
         name: str,
         seed: int | None,
         after: tuple[str, ...] = (),
-        is_cure: bool = False,
+        is_treated: bool = False,
     ) -> list[Job]:
         """Return one job for all columns, so that the model is loaded once; none if there are no columns.
 
@@ -342,10 +347,10 @@ class _Planner:
             model: Revision of the model; for one that doesn't exist yet, the key of its training or making.
             columns: Columns to measure.
             weights: Folder of weights of its size; None for a model without weights.
-            name: Name of the base, variant or cure.
-            seed: Seed of a variant or cure.
+            name: Name of the base, variant, cure or form.
+            seed: Seed of a variant, cure or form.
             after: Key of its training or making.
-            is_cure: Whether it is the model of a cure.
+            is_treated: Whether it is the model of a cure or form.
         """
         if not columns:
             return []
@@ -361,7 +366,7 @@ class _Planner:
                 columns=tuple(column.column for column in columns),
                 needs=Needs(0, None, 1) if weights is None else Needs(1, _mib(weights), _MODEL_THREADS),
                 after=after,
-                is_cure=is_cure,
+                is_treated=is_treated,
             )
         ]
 

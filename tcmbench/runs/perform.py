@@ -80,8 +80,8 @@ def is_taken(job: Job) -> bool:
 
 
 def _build(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:
-    """Make the model of a cure, or train that of a variant."""
-    if job.is_cure:
+    """Make the model of a cure or form, or train that of a variant."""
+    if job.is_treated:
         emit(MakingStarted(job.model))
         cured = treat.make(job.workspace, _treatment(job, _planned(job)), seed=seed, device=device)
         emit(Note(f"{job.model}: made in {float(str(cured.outcome['seconds'])):.0f} s"))
@@ -132,7 +132,7 @@ def _planned(job: Job) -> PlannedSuite:
 def _model(job: Job, planned: PlannedSuite) -> Model:
     if job.seed is None:
         return models.base_model(job.workspace, job.name)
-    if job.is_cure:
+    if job.is_treated:
         made = treat.usable_input(job.workspace, Input(_treatment(job, planned), job.seed))
         if made is None:
             raise _gone(job)
@@ -160,8 +160,8 @@ def _gone(job: Job) -> StoreError:
 
 def _treatment(job: Job, planned: PlannedSuite) -> Treatment:
     model_set = job.workspace.spec(ModelSet, job.set_name)
-    cure = next(each for each in job.workspace.cures(model_set) if each.name == job.name)
-    return resolve(job.workspace, cure, model_set, planned)
+    spec = next(each for each in job.workspace.treated(model_set) if each.name == job.name)
+    return resolve(job.workspace, spec, model_set, planned)
 
 
 def _recipe(job: Job, planned: PlannedSuite) -> Recipe:

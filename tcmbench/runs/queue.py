@@ -56,4 +56,4 @@ def _consequence(dependent: Job, failed: Job, reason: str) -> str:
         return f"not measured, because no checkpoint of {failed.model} was chosen: {reason}"
     if dependent.is_building:
         return f"not made, because {failed.model} failed: {reason}"
-    return f"not measured, because its {'making' if failed.is_cure else 'training'} failed: {reason}"
+    return f"not measured, because its {'making' if failed.is_treated else 'training'} failed: {reason}"

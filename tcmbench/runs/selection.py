@@ -143,8 +143,8 @@ def _names(workspace: Workspace, model_set: ModelSet) -> frozenset[str]:
 
 
 def _tuned_names(workspace: Workspace, model_set: ModelSet) -> dict[str, None]:
-    """Return the names of a set's variants and cures, in its order."""
-    return dict.fromkeys(each.name for each in (*workspace.variants(model_set), *workspace.cures(model_set)))
+    """Return the names of a set's variants, cures and forms, in its order."""
+    return dict.fromkeys(each.name for each in (*workspace.variants(model_set), *workspace.treated(model_set)))
 
 
 def _columns(suite: Suite, names: Sequence[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ import math
 import re
 import string
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -15,8 +15,10 @@ from tcmbench.errors import SpecError
 from tcmbench.specs.names import FileName, Prose
 from tcmbench.specs.toml import Spec, parse
 
+SpecT = TypeVar("SpecT", bound=Spec)
+
 MOST_CURES = 2_000
-"""Limit of the number of cures in a set."""
+"""Limit of the number of cures in a set, and of its forms."""
 
 _OF = "of"
 _TEMPLATES = ("name", "description", "description_zh")
@@ -56,13 +58,17 @@ class Cure(Spec):
 
     @model_validator(mode="after")
     def _name_is_a_name(self) -> Cure:
-        if not re.fullmatch(r"\w[\w.+-]*", self.name):
-            raise ValueError(f"name {self.name!r}: expected letters, digits, and . _ + - between them")
+        require_name(self.name)
         return self
 
+    @property
+    def method(self) -> str:
+        """Name of its plug-in."""
+        return self.cure
 
-class CureTable(BaseModel):
-    """A `[[cure]]` table of a set: one cure, or one per combination of the values in `each`."""
+
+class RowTable(BaseModel):
+    """A table of a set: one row, or one per combination of the values in `each`."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -70,17 +76,25 @@ class CureTable(BaseModel):
     """Name → values: `of`, or an option of the plug-in. `{name}` in name and descriptions stands for the value."""
 
     @model_validator(mode="after")
-    def _product_is_small(self) -> CureTable:
-        size = math.prod(len(values) for values in self.each.values())
-        if size > MOST_CURES:
-            raise ValueError(f"each: expected at most {MOST_CURES:,} combinations, got {size:,}")
+    def _product_is_small(self) -> Self:
+        if self.size > MOST_CURES:
+            raise ValueError(f"each: expected at most {MOST_CURES:,} combinations, got {self.size:,}")
         return self
 
-    def cures(self, *, where: str) -> list[Cure]:
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return math.prod(len(values) for values in self.each.values())
+
+    def rows(self, schema: type[SpecT], *, where: str) -> list[SpecT]:
         """Return every combination, in the order written.
 
+        Args:
+            schema: What a row is.
+            where: The set, for messages.
+
         Raises:
-            SpecError: An invalid cure, or a name that isn't a template over `each`.
+            SpecError: An invalid row, or a name that isn't a template over `each`.
         """
         fields = dict(self.model_extra or {})
         found = []
@@ -91,8 +105,30 @@ class CureTable(BaseModel):
             options = {name: value for name, value in chosen.items() if name != _OF}
             if options:
                 row["options"] = {**_options(fields), **options}
-            found.append(parse(Cure, row, where=f"{where}: cure {row.get('name', '?')}"))
+            found.append(parse(schema, row, where=f"{where}: {schema.__name__.lower()} {row.get('name', '?')}"))
         return found
+
+
+class CureTable(RowTable):
+    """A `[[cure]]` table of a set: one cure, or one per combination of the values in `each`."""
+
+    def cures(self, *, where: str) -> list[Cure]:
+        """Return every combination, in the order written.
+
+        Raises:
+            SpecError: An invalid cure, or a name that isn't a template over `each`.
+        """
+        return self.rows(Cure, where=where)
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that can't be that of a folder and a row.
+
+    Raises:
+        ValueError: As a validator of pydantic expects.
+    """
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise ValueError(f"name {name!r}: expected letters, digits, and . _ + - between them")
 
 
 def _options(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tcmbench.specs import policy
-from tcmbench.specs.cure import MOST_CURES, CureTable
+from tcmbench.specs.cure import MOST_CURES, CureTable, RowTable
+from tcmbench.specs.form import FormTable
 from tcmbench.specs.names import FileName, Prose
 from tcmbench.specs.toml import Spec, parse
 from tcmbench.specs.variant import Variant
@@ -134,6 +135,9 @@ class ModelSet(Spec):
     cure: tuple[CureTable, ...] = ()
     """Cures defined inline, one or several per table."""
 
+    form: tuple[FormTable, ...] = ()
+    """Forms in which models of the set would be deployed, one or several per table."""
+
     policy: str | dict[str, Any] = Field(default_factory=dict)
     """Rules of the board and the gate: a table, or the path of a file from the workspace's root (docs/ci.md); empty
     for the default."""
@@ -147,9 +151,11 @@ class ModelSet(Spec):
 
     @model_validator(mode="after")
     def _cures_are_few(self) -> ModelSet:
-        count = sum(math.prod(len(values) for values in table.each.values()) for table in self.cure)
-        if count > MOST_CURES:
-            raise ValueError(f"expected at most {MOST_CURES:,} cures in all tables, got {count:,}")
+        tables: dict[str, tuple[RowTable, ...]] = {"cures": self.cure, "forms": self.form}
+        for kind, of_kind in tables.items():
+            count = sum(table.size for table in of_kind)
+            if count > MOST_CURES:
+                raise ValueError(f"expected at most {MOST_CURES:,} {kind} in all tables, got {count:,}")
         return self
 
     @model_validator(mode="after")

@@ -1,12 +1,14 @@
-"""Limits of loss and required gains of a variant that may ship: the rules of both comparisons, in TOML.
+"""Limits of loss and required gains of a variant that may ship: the rules of all comparisons, in TOML.
 
-margin = 1.5                    # for both comparisons
+margin = 1.5                    # for all comparisons
 required_tasks = ["SynthQA"]
 [caps]
 SynthQA = 3.0
 [reference]                     # variants against the set's reference
 required_gain = 2.0             # or "none"
 [baseline]                      # models against their own row in the baseline
+margin = 0.5
+[form]                          # forms against the model in their `of`
 margin = 0.5
 """
 
@@ -32,6 +34,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "reference": {},
     # No gain is required of a model compared with its own earlier scores.
     "baseline": {"keep": "all", "required_gain": None, "regressed_tasks": "fail"},
+    # Nor of a form, which is meant to cost less; a small loss on one task is subject to the margin and the caps.
+    "form": {"keep": "all", "required_gain": None},
 }
 
 
@@ -100,7 +104,7 @@ tasks."""
 
 
 class Policies(NamedTuple):
-    """The rules of both comparisons."""
+    """The rules of the comparisons."""
 
     reference: Policy
     """A variant against the set's reference: may it ship?"""
@@ -111,11 +115,16 @@ class Policies(NamedTuple):
     source: str = "default"
     """Source of the rules: default, a set, or the path of a file."""
 
+    form: Policy = Policy(keep="all", required_gain=None)
+    """A form against the model that it is a form of: is it as good?"""
+
     def with_resamples(self, count: int) -> Policies:
         """Return the same rules with another number of resamples."""
         update = {"n_resamples": count}
         return self._replace(
-            reference=self.reference.model_copy(update=update), baseline=self.baseline.model_copy(update=update)
+            reference=self.reference.model_copy(update=update),
+            baseline=self.baseline.model_copy(update=update),
+            form=self.form.model_copy(update=update),
         )
 
 
@@ -143,8 +152,8 @@ def read(path: Path, *, source: str = "") -> Policies:
 def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None = None) -> Policies:
     """Return the policies defined by a table of rules.
 
-    Fields at the top apply to both comparisons, except the required gain, which applies to the reference only;
-    the tables `reference` and `baseline` override them.
+    Fields at the top apply to all comparisons, except the required gain, which applies to the reference only;
+    the tables `reference`, `baseline` and `form` override them.
 
     Args:
         rules: The table.
@@ -161,7 +170,7 @@ def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None
         own = rules.get(comparison, {})
         if not isinstance(own, dict):
             raise SpecError(f"{_place(where, text, comparison)}: {comparison} is a table of rules, got {own!r}")
-        if comparison == "baseline" and "looks" in own:
+        if comparison != "reference" and "looks" in own:
             raise SpecError(f"{_place(where, text, 'looks')}: looks are planned for the reference only: move it there.")
         applied = {n: v for n, v in shared.items() if comparison == "reference" or n not in _REFERENCE_ONLY}
         merged = {**defaults, **applied, **own}
@@ -172,7 +181,7 @@ def parse(rules: Mapping[str, Any], *, where: str, source: str, text: str | None
         except ValidationError as error:
             raise SpecError(_complaint(error, where, text)) from error
         _require_resamples(policies[comparison], at=_place(where, text, "looks"))
-    return Policies(policies["reference"], policies["baseline"], source)
+    return Policies(policies["reference"], policies["baseline"], source, policies["form"])
 
 
 def require_valid(rules: str | Mapping[str, Any] | None, *, source: str, elsewhere: str) -> None:

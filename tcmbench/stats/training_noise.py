@@ -48,6 +48,9 @@ class TrainingNoise:
     prior: float = math.inf
     """Degrees of freedom of siblings as a source about one variant; see `prior_freedom`."""
 
+    is_shared: bool = False
+    """Whether all models have the same trainings, so that none of their noise is in a difference."""
+
     def residuals(self, name: str) -> FloatArray:
         """Return each seed less the mean of its variant, over all siblings with several seeds; NaN where missing."""
         own = self.variants[name]
@@ -76,6 +79,9 @@ class TrainingNoise:
 NO_SIBLINGS = TrainingNoise()
 """Nothing is known but a variant's own seeds."""
 
+SAME_TRAININGS = TrainingNoise(is_shared=True)
+"""The models that are compared have the same trainings."""
+
 
 def deviations(
     name: str, seeds: FloatArray, *, noise: TrainingNoise, random: np.random.Generator, resamples: int
@@ -89,6 +95,8 @@ def deviations(
         random: Generator of this model, the same on every task.
         resamples: Number of resamples.
     """
+    if noise.is_shared:
+        return None
     count = len(seeds)
     lent = noise.lent(name, seeds=count)
     freedom = lent + count - 1

@@ -1,4 +1,4 @@
-"""Making of one model of a cure: stored under the hash of all its inputs, with how it came about."""
+"""Making of one model of a cure or form: stored under the hash of all its inputs, with how it came about."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from tcmbench import manifests
 from tcmbench.cures import CureWork
 from tcmbench.encoders.runtime.batches import release
-from tcmbench.errors import DamagedArtefact, StorageError, StoreError, TcmbenchError
+from tcmbench.errors import DamagedArtefact, ModelAbsent, StorageError, StoreError, TcmbenchError
 from tcmbench.models import tuned_model
 from tcmbench.models.revisions import weights_hash
 from tcmbench.records import failures
 from tcmbench.records.events import TrainingStep
+from tcmbench.records.model import Model
 from tcmbench.records.provenance import provenance
 from tcmbench.records.reason import Reason
 from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
-from tcmbench.treatment.treatment import Input, Treatment
+from tcmbench.treatment.treatment import Input, Treatment, kind_of
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import Recipe
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.records.events import Emit
-    from tcmbench.records.model import Model
     from tcmbench.trainers import Step
     from tcmbench.workspace import Workspace
 
@@ -42,7 +42,7 @@ _STAGE = "cured 1"
 
 @dataclass(frozen=True, slots=True)
 class Cured:
-    """A model of a cure in the store."""
+    """A model of a cure or form in the store."""
 
     model: Model
     """The model for evaluation."""
@@ -51,26 +51,28 @@ class Cured:
     """model/ and outcome.json."""
 
     outcome: dict[str, Json]
-    """Inputs with their revisions, seconds, facts of the cure, provenance."""
+    """Inputs with their revisions, seconds, facts of the plug-in, provenance."""
 
 
 def model_key(workspace: Workspace, treatment: Treatment, *, seed: int) -> str:
-    """Return the key of a cure's model: cure, inputs, base and weights, seed, and data where it reads any."""
+    """Return the key of a model: cure or form, inputs, base and weights, seed, and data where it reads any."""
     recipe = treatment.recipe
     parts: dict[str, Json] = {
-        "cure": treatment.method.identity(),
+        kind_of(treatment.spec): treatment.method.identity(),
         "inputs": [input_key(workspace, each) for each in treatment.inputs(seed)],
         "base": differences(treatment.base.base, exclude=LABELS),
-        "weights": weights_hash(recipe.base_dir),
+        "weights": weights_hash(_folder(treatment.base)),
         "seed": seed,
     }
-    if treatment.method.module.READS_DATA:
+    if treatment.method.module.READS_DATA and recipe is not None:
         parts["data"] = {"sha256": recipe.data.sha256, "drop": [*sorted(recipe.drop)]}
     return key(_STAGE, parts)
 
 
 def input_key(workspace: Workspace, one: Input) -> str:
-    """Return the key of an input's model, which is that of the job that makes it."""
+    """Return the key of an input's model, which is that of the job that makes it; of a base its revision."""
+    if isinstance(one.source, Model):
+        return one.source.revision
     if isinstance(one.source, Recipe):
         return tune.model_key(workspace, one.source, seed=one.seed)
     return model_key(workspace, one.source, seed=one.seed)
@@ -98,7 +100,7 @@ def stored(workspace: Workspace, treatment: Treatment, *, seed: int) -> Cured | 
     prefix = f"{_MODEL}/"
     model = tuned_model(
         treatment.treated,
-        name=f"{treatment.cure.name}/seed{seed}",
+        name=f"{treatment.spec.name}/seed{seed}",
         model_dir=folder / _MODEL,
         seed=seed,
         files={file.removeprefix(prefix): sha256 for file, sha256 in files.items() if file.startswith(prefix)},
@@ -121,12 +123,16 @@ def _is_of_present_inputs(workspace: Workspace, treatment: Treatment, revisions:
 
 
 def _is_stale(workspace: Workspace, one: Input) -> bool:
-    """Return whether an input that `stored` doesn't return was made by a cure, from other inputs than the present."""
-    is_cure = isinstance(one.source, Treatment)
-    return is_cure and workspace.store.open(KIND, input_key(workspace, one), _OUTCOME) is not None
+    """Return whether an input that `stored` doesn't return was made here, from other inputs than the present."""
+    return (
+        isinstance(one.source, Treatment)
+        and workspace.store.open(KIND, input_key(workspace, one), _OUTCOME) is not None
+    )
 
 
 def _stored_input(workspace: Workspace, one: Input) -> Model | None:
+    if isinstance(one.source, Model):
+        return one.source
     if isinstance(one.source, Recipe):
         tuned = tune.stored(workspace, one.source, seed=one.seed)
         return None if tuned is None else tuned.model
@@ -151,6 +157,8 @@ def usable(workspace: Workspace, treatment: Treatment, *, seed: int) -> Cured | 
 
 def usable_input(workspace: Workspace, one: Input) -> Model | None:
     """Return an input whose files are all as they were written; None where it has to be trained or made first."""
+    if isinstance(one.source, Model):
+        return one.source
     if isinstance(one.source, Recipe):
         tuned = tune.usable(workspace, one.source, seed=one.seed)
         return None if tuned is None else tuned.model
@@ -161,6 +169,8 @@ def usable_input(workspace: Workspace, one: Input) -> Model | None:
 def failure(workspace: Workspace, treatment: Treatment, *, seed: int) -> tuple[str, Reason] | None:
     """Return the model whose training or making failed last, itself or an input, with the reason; None if none did."""
     for one in (*treatment.inputs(seed), Input(treatment, seed)):
+        if isinstance(one.source, Model):
+            continue
         if isinstance(one.source, Treatment) and one.source is not treatment:
             deeper = failure(workspace, one.source, seed=one.seed)
             if deeper is not None:
@@ -173,17 +183,17 @@ def failure(workspace: Workspace, treatment: Treatment, *, seed: int) -> tuple[s
 
 
 def make(workspace: Workspace, treatment: Treatment, *, seed: int, device: str | None = None) -> Cured:
-    """Return the model of a cure, made unless it is in the store as it was written.
+    """Return the model of a cure or form, made unless it is in the store as it was written.
 
     Args:
         workspace: Where the store is.
-        treatment: The cure with its inputs, which have to be in the store.
+        treatment: The cure or form with its inputs, which have to be in the store.
         seed: Seed of the model.
-        device: torch device of models that the cure loads; None for the default of their library.
+        device: torch device of models that the plug-in loads; None for the default of their library.
 
     Raises:
         StoreError: An input isn't in the store.
-        TcmbenchError: The cure can't be made of these inputs.
+        TcmbenchError: It can't be made of these inputs.
     """
     name, store = model_key(workspace, treatment, seed=seed), workspace.store
     with store.lock(KIND, name):
@@ -205,12 +215,14 @@ def make(workspace: Workspace, treatment: Treatment, *, seed: int, device: str |
 
 
 def make_with_inputs(workspace: Workspace, treatment: Treatment, *, seed: int, emit: Emit) -> Cured:
-    """Return the model of a cure; what it is made from is trained and made first, where it isn't in the store.
+    """Return the model of a cure or form; what it is made from is trained and made first, where it isn't in the store.
 
     Raises:
-        TcmbenchError: A training failed, or the cure can't be made.
+        TcmbenchError: A training failed, or the model can't be made.
     """
     for one in treatment.inputs(seed):
+        if isinstance(one.source, Model):
+            continue
         if isinstance(one.source, Recipe):
             show = functools.partial(_show_step, emit, one.name)
             tune.tune(workspace, one.source, seed=one.seed, progress=show)
@@ -224,17 +236,17 @@ def _show_step(emit: Emit, model: str, step: Step) -> None:
 
 
 def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, device: str | None) -> None:
-    method, recipe, label = treatment.method, treatment.recipe, f"{treatment.cure.name}/seed{seed}"
+    method, recipe, label = treatment.method, treatment.recipe, f"{treatment.spec.name}/seed{seed}"
     inputs = treatment.inputs(seed)
     tuned = tuple(_required(workspace, one, label) for one in inputs)
-    reads = bool(method.module.READS_DATA)
+    read = recipe if method.module.READS_DATA else None
     work = CureWork(
         name=label,
         base=treatment.base,
         tuned=tuned,
         seed=seed,
-        data=recipe.data if reads else None,
-        drop=recipe.drop if reads else frozenset(),
+        data=None if read is None else read.data,
+        drop=frozenset() if read is None else read.drop,
         cache=workspace.cache,
         device=device,
     )
@@ -242,7 +254,7 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
     began = time.monotonic()
     # A model that is in the store as it was written was made from other inputs.
     with workspace.store.build(KIND, name, replaces=True) as part:
-        with failures.explained(f"cure {label}", place=part):
+        with failures.explained(f"{kind_of(treatment.spec)} {label}", place=part):
             (part / _MODEL).mkdir()
             facts = method.module.make(work, part / _MODEL, options=method.options)
         seconds = time.monotonic() - began
@@ -258,6 +270,17 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
                 "provenance": provenance(workspace.root, seconds=seconds, seed=seed).model_dump(mode="json"),
             },
         )
+
+
+def _folder(base: Model) -> Path:
+    """Return the folder of a base's weights.
+
+    Raises:
+        ModelAbsent: It has none.
+    """
+    if base.model_dir is None:
+        raise ModelAbsent(f"base {base.name} has no folder of weights")
+    return base.model_dir
 
 
 def _required(workspace: Workspace, one: Input, label: str) -> Model:

@@ -124,7 +124,7 @@ def test_a_cure_alone_trains_what_it_needs(place: Workspace) -> None:
     """A part of the set without the variant has its trainings, but doesn't measure it."""
     model_set = write(place, SET + CURES)
     jobs = plan(place, model_set, tasks.plan_set(place, model_set), part=Part(frozenset({"soup"}))).jobs
-    assert [(job.model, job.is_measuring, job.is_cure) for job in jobs] == [
+    assert [(job.model, job.is_measuring, job.is_treated) for job in jobs] == [
         ("tuned/seed0", False, False),
         ("tuned/seed1", False, False),
         ("merged-0.5/seed0", False, True),

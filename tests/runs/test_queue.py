@@ -54,8 +54,8 @@ def test_what_is_made_of_several_models_waits_for_all_and_fails_once(tmp_path: P
     """A cure starts after its last training; with a failed one neither it nor what is made of it or measured starts."""
     events: list[Event] = []
     one, other = job(tmp_path, "one"), job(tmp_path, "other")
-    soup = replace(job(tmp_path, "soup"), after=("one", "other"), is_cure=True)
-    cured_again = replace(job(tmp_path, "again"), after=("one", "soup"), is_cure=True)
+    soup = replace(job(tmp_path, "soup"), after=("one", "other"), is_treated=True)
+    cured_again = replace(job(tmp_path, "again"), after=("one", "soup"), is_treated=True)
     queue = Queue([one, other, soup, cured_again, job(tmp_path, "its", after="soup")], emit=events.append)
     assert [queue.take(), queue.take(), queue.take()] == [one, other, None]
     queue.settle(other, None)

@@ -100,19 +100,27 @@ def load_all() -> list[tuple[str, Column]]:
     return _in_order((name, plugins.load("columns", name)) for name in plugins.names("columns"))
 
 
+def load_shown(rows: Iterable[BoardRow]) -> list[tuple[str, Column]]:
+    """Return the columns that the page has: all, without those of forms where there are none, and no costs."""
+    has_forms = any(row.form or (row.cost and row.cost.serving) for row in rows)
+    return [column for column in load_all() if has_forms or column[0] not in OF_FORMS]
+
+
 def load_added() -> list[tuple[str, Column]]:
     """Return the columns of other packages, which every table lists after its own, in the order of the board."""
     return _in_order((column.name, column.module) for column in plugins.of_other_packages("columns"))
 
 
 def load_listed(rows: Iterable[BoardRow]) -> list[tuple[str, Column]]:
-    """Return the columns that tables outside the page list beside gain and scores: those of cures, if there are any.
+    """Return the columns that tables outside the page list beside gain and scores.
 
-    Behind them are those of other packages.
+    Those of cures and of forms, if there are any; behind them are those of other packages.
     """
+    rows = list(rows)
     has_cures = any(row.cure for row in rows)
     of_cures = [(name, cast("Column", plugins.load("columns", name))) for name in OF_CURES if has_cures]
-    return of_cures + load_added()
+    of_forms = [column for column in load_shown(rows) if column[0] in OF_FORMS]
+    return of_cures + of_forms + load_added()
 
 
 def in_line(figure: ColumnFigure) -> str:
@@ -128,6 +136,9 @@ def _in_order(modules: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, Colu
 OF_CURES = ("gain_kept", "forgetting_undone")
 """Columns that compare a cure with the variant that it is made from."""
 
+OF_FORMS = ("form_change", "form_gate", "bytes_per_document", "query_time", "serving_speed", "index_size")
+"""Columns that compare a form with its model, and those of what models cost to run."""
+
 REFERENCE = Text("ref.", "参照")
 """Text in the reference's own row."""
 
@@ -136,6 +147,8 @@ DASH = same("–")
 
 NOT_TRAINED = Text("not trained here", "未在此训练")
 NOT_CURED = Text("not a cure", "非治疗所得")
+NOT_A_FORM = Text("not a form", "非部署形式")
+NOT_TIMED = Text("not measured: tcmbench cost", "未测量：tcmbench cost")
 NOT_RECORDED = Text("not recorded", "未记录")
 MISSING = Text("no such task in the suite, or one of them has no score", "任务集无此类任务，或其中有任务缺少分数")
 

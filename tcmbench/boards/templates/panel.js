@@ -108,6 +108,7 @@ const panels = (() => {
     if (row.failure) top.append(make("p", {}, make("span", { class: "chip failed" }, text("failed")), " ", make("bdi", {}, row.failure)));
     inside.append(top, make("section", { class: "wide" }, make("h4", {}, text("tasks")), tasks(row)));
     if (row.cure) inside.append(section(text("cure"), pairs(row.cure.map(([name, value]) => [either(name), either(value)]))));
+    if (row.form) inside.append(section(text("form"), pairs(row.form.map(([name, value]) => [either(name), either(value)]))));
     inside.append(section(text("recipe"), recipe(row)));
     const provenance = row.kind === "variant" ? { ...board.shared.provenance, ...row.provenance } : row.provenance;
     const right = make("div", {}, section(text("provenance"), pairs(Object.entries(provenance).map(([name, value]) => [field(name), either(value)]))));

@@ -147,29 +147,30 @@ def encoded(model: MTEBModels, texts: Collection[str], *, role: str) -> Vectors:
     return unit
 
 
-def require_unused(encoder: str, options: Mapping[str, Any], *, own: str, cure: str) -> None:
+def require_unused(encoder: str, options: Mapping[str, Any], *, own: str, cure: str, kind: str = "cure") -> None:
     """Refuse a model to which a cure was applied before, whose file it would replace, and one without vectors.
 
     Args:
         encoder: Encoder of the model.
         options: Its options.
         own: Encoder of the cure.
-        cure: Name of the cure.
+        cure: Name of the cure or form.
+        kind: Which of the two.
 
     Raises:
         SpecError: The encoder, or one within it, is the cure's own, fuses scores, or is that of a reranker.
     """
     while True:
         if encoder in {own, "fusion"}:
-            came = "scores that are fused already" if encoder == "fusion" else "a model of the same cure"
+            came = "scores that are fused already" if encoder == "fusion" else f"a model of the same {kind}"
             raise SpecError(
-                f"cure {cure}: expected a model with vectors of its own, got {came}. Name the model before that in "
+                f"{kind} {cure}: expected a model with vectors of its own, got {came}. Name the model before that in "
                 "`of`; fusion comes last."
             )
         if "texts" not in plugins.load("encoders", encoder).ABILITIES.get("embedding", ()):
             raise SpecError(
-                f"cure {cure}: expected an embedding model, got one that encoder {encoder} runs. Name a variant of an "
-                "embedding base in `of`."
+                f"{kind} {cure}: expected an embedding model, got one that encoder {encoder} runs. Name a variant of "
+                "an embedding base in `of`."
             )
         if "dense" not in options:
             return

@@ -268,6 +268,7 @@ def _search(task: FastRetrieval, model: MTEBModels, data_split: Any, split: dens
             ranked = dense_search.rerank(model, split, judged=judged, candidates=candidates, document_numbers=numbers)
     else:
         results = _run(model, split, top_ranked=data_split["top_ranked"])
+        recall = dict(getattr(model, "search_facts", {}))
         if not results or not set(results) <= set(qrels):
             raise NoParity("queries without judgements in the run", results=results)
         try:

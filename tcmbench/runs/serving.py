@@ -1,0 +1,232 @@
+"""What the models of a set cost to run: measured side by side in one run, and read for boards.
+
+Each measurement has a process of its own, so that memory is that of one model. The models take turns, and this several
+times: a slow phase of the machine hits all of them. The figures of a model are medians over its turns.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcmbench import models, tasks
+from tcmbench.errors import DamagedArtefact, EvaluationError, ModelAbsent, SpecError
+from tcmbench.evaluation import hub_data, serving
+from tcmbench.evaluation.serving import ServingFigures, ServingOrder
+from tcmbench.records.entry import Cost, Serving
+from tcmbench.records.provenance import hardware, package_versions
+from tcmbench.store import Json, key, read_json, write_json
+from tcmbench.treatment import treat
+from tcmbench.treatment.treatment import Input, resolve
+from tcmbench.tuning import tune
+from tcmbench.tuning.recipe import recipe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tcmbench.records.entry import Entry
+    from tcmbench.records.model import Model
+    from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import SuiteTask
+    from tcmbench.workspace import Workspace
+
+KIND = "serving"
+_STAGE = "serving 1"
+_FILE = "serving.json"
+
+
+def measure(
+    workspace: Workspace,
+    model_set: ModelSet,
+    planned: PlannedSuite,
+    *,
+    repeats: int,
+    most: tuple[int, int],
+    report: Callable[[str, ServingFigures], None],
+) -> dict[str, Serving]:
+    """Measure all models of a set that have vectors, store the figures, and return them by name.
+
+    Args:
+        workspace: Where specs, data and the store are.
+        model_set: The set; of models with several seeds the first is measured.
+        planned: Its suite; texts are those of its first task with documents.
+        repeats: Turns of each model.
+        most: Most queries and documents; the first of the task.
+        report: Receives the figures of every turn.
+
+    Raises:
+        SpecError: No task with documents, or no model with vectors.
+        StoreError: A model isn't in the store.
+        EvaluationError: A process died.
+    """
+    chosen = _models(workspace, model_set, planned)
+    if not chosen:
+        raise SpecError(f"set {model_set.name}: expected embedding models with weights in a folder, got none to time.")
+    column = _column(model_set, planned)
+    queries, documents = (texts[:count] for texts, count in zip(_texts(column, planned), most, strict=True))
+    turns: dict[str, list[ServingFigures]] = {name: [] for name in chosen}
+    names = list(chosen)
+    for turn in range(repeats):
+        for name in (*names[turn % len(names) :], *names[: turn % len(names)]):
+            figures = _apart(ServingOrder(chosen[name], tuple(queries), tuple(documents)))
+            turns[name].append(figures)
+            report(name, figures)
+    found = {name: _median(each, column=column.column, documents=len(documents)) for name, each in turns.items()}
+    rows: dict[str, Json] = {
+        chosen[name].revision: {"name": name, **{k: getattr(one, k) for k in Serving.__slots__}}
+        for name, one in found.items()
+    }
+    content: dict[str, Json] = {
+        "set": model_set.name,
+        "queries": len(queries),
+        "packages": dict(package_versions()),
+        "rows": rows,
+    }
+    with workspace.store.build(KIND, _key(model_set, planned), replaces=True) as part:
+        write_json(part / _FILE, content)
+    return found
+
+
+def attached(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries with what their models cost to run, where it was measured for this set and these weights."""
+    rows = _stored(workspace, model_set, planned)
+    return [_with(entry, rows) for entry in entries] if rows else list(entries)
+
+
+def _with(entry: Entry, rows: Mapping[str, Serving]) -> Entry:
+    revisions = [score.record.model_revision for scores in entry.scores.values() for score in scores[:1]]
+    known = next((rows[revision] for revision in revisions if revision in rows), None)
+    return entry if known is None else replace(entry, cost=replace(entry.cost or Cost(), serving=known))
+
+
+def _stored(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> dict[str, Serving]:
+    try:
+        folder = workspace.store.open(KIND, _key(model_set, planned), _FILE)
+    except (DamagedArtefact, SpecError):
+        return {}
+    content = {} if folder is None else read_json(folder / _FILE)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    found: dict[str, Serving] = {}
+    for revision, row in (rows or {}).items() if isinstance(rows, dict) else ():
+        if isinstance(row, dict) and row.keys() >= set(Serving.__slots__):
+            fields = {name: row[name] for name in Serving.__slots__}
+            found[revision] = Serving(**{**fields, "query_ms_range": tuple(fields["query_ms_range"])})
+    return found
+
+
+def _key(model_set: ModelSet, planned: PlannedSuite) -> str:
+    """Return the key of a set's figures: those of another machine replace them, and say on which they were taken."""
+    column = _column(model_set, planned)
+    revision = planned.tasks[column.task].measured_revision
+    return key(_STAGE, {"set": model_set.name, "column": column.column, "task": revision})
+
+
+def _column(model_set: ModelSet, planned: PlannedSuite) -> SuiteTask:
+    """Return the first column whose documents are searched.
+
+    Raises:
+        SpecError: The suite has none.
+    """
+    for column in planned.suite.tasks:
+        if column.task in planned.tasks and planned.tasks[column.task].needs == "documents":
+            return column
+    raise SpecError(
+        f"set {model_set.name}: suite {planned.suite.name} has no task whose documents are searched, so a query has "
+        "nothing to be timed on. Name a suite with one."
+    )
+
+
+def _texts(column: SuiteTask, planned: PlannedSuite) -> tuple[list[str], list[str]]:
+    """Return the texts of the queries and documents of a column."""
+    task = planned.tasks[column.task]
+    instance = tasks.instantiate(task, column.split, subset=column.subset)
+    if task.spec is None:
+        hub_data.load(instance)
+    else:
+        instance.load_data()
+    split = instance.dataset[column.subset][column.split]  # type: ignore[index]
+    corpus = split["corpus"]
+    titles = corpus["title"][:] if "title" in corpus.column_names else [""] * len(corpus)
+    documents = [f"{title} {text}".strip() for title, text in zip(titles, corpus["text"][:], strict=True)]
+    return [str(text) for text in split["queries"]["text"][:]], documents
+
+
+def _models(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> dict[str, Model]:
+    """Return the models of a set that map texts to vectors, the first seed of each, by the name of their row.
+
+    Raises:
+        StoreError: One isn't in the store.
+    """
+    found: dict[str, Model | None] = {}
+    for name in model_set.models:
+        try:
+            found[name] = models.base_model(workspace, name)
+        except ModelAbsent:
+            continue
+    for variant in workspace.variants(model_set):
+        tuned = tune.usable(workspace, recipe_of(workspace, variant, planned), seed=variant.seeds[0])
+        found[variant.name] = None if tuned is None else tuned.model
+    for spec in workspace.treated(model_set):
+        treatment = resolve(workspace, spec, model_set, planned)
+        found[spec.name] = treat.usable_input(workspace, Input(treatment, treatment.seeds[0]))
+    missing = [name for name, model in found.items() if model is None]
+    if missing:
+        raise SpecError(
+            f"set {model_set.name}: not made yet: {', '.join(missing)}. Run the set first: tcmbench run "
+            f"{model_set.name}"
+        )
+    return {
+        name: model
+        for name, model in found.items()
+        if model is not None and model.model_dir is not None and _has_vectors(model)
+    }
+
+
+def _has_vectors(model: Model) -> bool:
+    is_embedding = model.base.kind == "embedding"
+    return is_embedding and model.base.encoder != "fusion"
+
+
+def _apart(order: ServingOrder) -> ServingFigures:
+    """Return the figures of a model, measured in a new process.
+
+    Raises:
+        EvaluationError: The process died, such as for lack of memory.
+    """
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(serving.measure, order).result()
+    except BrokenProcessPool as error:
+        raise EvaluationError(
+            f"{order.model.name}: its process died while it was timed; the system may have run out of memory. Lower "
+            "--documents."
+        ) from error
+
+
+def _median(turns: Sequence[ServingFigures], *, column: str, documents: int) -> Serving:
+    """Return the medians over the turns; memory is the largest."""
+    middle = {name: float(np.median([getattr(turn, name) for turn in turns])) for name in ServingFigures._fields}
+    first = turns[0]
+    speeds = [turn.query_ms for turn in turns]
+    return Serving(
+        tokens_per_second=middle["tokens_per_second"],
+        query_ms=middle["query_ms"],
+        query_ms_p95=middle["query_ms_p95"],
+        query_ms_range=(min(speeds), max(speeds)),
+        bytes_per_document=first.bytes_per_document,
+        index_bytes=first.index_bytes,
+        weights_bytes=first.weights_bytes,
+        parameters=first.parameters,
+        peak_memory_mib=max(turn.peak_memory_mib for turn in turns),
+        documents=documents,
+        column=column,
+        repeats=len(turns),
+        hardware=hardware(),
+    )
