@@ -128,7 +128,7 @@ def _rescored(top: TopK, queries: Vectors, second: _Second, *, count: int) -> To
     return TopK(scores, numbers)
 
 
-class Candidates:
+class StoredCandidates:
     """Documents of which the candidates of a query are compared one by one, whatever the index of the form is."""
 
     def __init__(self, stored: Vectors, documents: Vectors, *, storage: Storage) -> None:

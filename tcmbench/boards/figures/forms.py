@@ -31,7 +31,7 @@ CAPTION = Caption(
 _FEWEST = 2
 
 
-class _Point(NamedTuple):
+class _FormPoint(NamedTuple):
     row: BoardRow
 
     change: Difference
@@ -42,7 +42,7 @@ class _Point(NamedTuple):
 def draw(table: Table, canvas: Canvas) -> Drawing | None:
     """Return the picture, or None when fewer than two forms have a change and measured costs."""
     points = [
-        _Point(row, row.form.change, row.cost.serving)
+        _FormPoint(row, row.form.change, row.cost.serving)
         for row in table.rows
         if row.form is not None
         and row.form.change is not None
@@ -64,7 +64,7 @@ def draw(table: Table, canvas: Canvas) -> Drawing | None:
 
 
 def _scatter(
-    axes: Any, points: Sequence[_Point], place: Callable[[_Point], float], table: Table, canvas: Canvas
+    axes: Any, points: Sequence[_FormPoint], place: Callable[[_FormPoint], float], table: Table, canvas: Canvas
 ) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 

@@ -157,7 +157,7 @@ class StoredSearch(Composed):
         self.search_facts = {}
         kept = vector_index.shortened(work.documents, self._storage.dimensions, name=self._name)
         queries = vector_index.shortened(work.queries, self._storage.dimensions, name=self._name)
-        ranking = vector_index.Candidates(self._decoded(kept), kept, storage=self._storage)
+        ranking = vector_index.StoredCandidates(self._decoded(kept), kept, storage=self._storage)
         position = {doc_id: place for place, doc_id in enumerate(work.ids)}
         results: dict[str, dict[str, float]] = {}
         for query, vector in zip(work.query_ids, queries, strict=True):

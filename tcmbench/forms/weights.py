@@ -1,0 +1,54 @@
+"""Weights in half precision: the same model, loaded in bfloat16 or float16."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from tcmbench.cures import copy_model, one_input
+from tcmbench.errors import SpecError
+from tcmbench.plugins import PluginOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tcmbench.cures import CureWork
+    from tcmbench.specs.base import Base
+    from tcmbench.store import Json
+
+REVISION = "1"
+READS_DATA = False
+LOADS_MODEL = False
+
+
+class Options(PluginOptions):
+    """The precision."""
+
+    dtype: Literal["bfloat16", "float16"] = "bfloat16"
+    """Precision in which weights are loaded and texts are encoded."""
+
+
+def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
+    """Return the precision.
+
+    Raises:
+        SpecError: Several models, one that is in this precision already, or a table of token vectors.
+    """
+    one_input(count, cure="weights")
+    if base.architecture == "static":
+        raise SpecError(
+            "form weights: expected a model with layers, got a table of token vectors, which is always read in float32."
+        )
+    if base.dtype == options.dtype:
+        raise SpecError(f"form weights: expected a model in another precision, got one in {base.dtype} already.")
+    return {"dtype": options.dtype}
+
+
+def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
+    """Write the model; its files stay in their precision, and are rounded when they are loaded."""
+    del options
+    (model,) = work.tuned
+    if model.model_dir is None:
+        raise ValueError(f"{model.name} has no folder")
+    copy_model(model.model_dir, out)
+    return {}
