@@ -23,7 +23,7 @@ boards: $(VENV)/.ready
 	git --no-pager diff --stat docs/boards
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
-PUBLIC := local-rates tbosd pictures-static cures-search e5-cures
+PUBLIC := local-rates tbosd pictures-static cures-search e5-cures forms-pictures
 public-boards: $(VENV)/.ready
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \

@@ -25,7 +25,7 @@ REVISION = "1"
 READS_DATA = False
 LOADS_MODEL = False
 
-_ENCODERS = ("stored_vectors", "product_codes")
+_ENCODERS = ("product_codes", "stored_vectors")
 Options = stored_vectors.StorageOptions
 
 

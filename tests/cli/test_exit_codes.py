@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "board": ["demo"], "card": ["v"], "export": ["demo"], "history": ["demo"],
     "cache delete": ["bm25"], "cache prune": [], "cache show": [], "cache verify": [],
-    "check": ["demo"], "compare": ["bm25", "tfidf"], "data build": ["v"], "data get": ["x"],
+    "check": ["demo"], "compare": ["bm25", "tfidf"], "cost": ["demo"], "data build": ["v"], "data get": ["x"],
     "data convert": ["a", "b", "--from", "beir", "--to", "pos_neg"],
     "data queries": ["x", "--url", "http://localhost/v1", "--model", "m"],
     "data views": ["x", "--url", "http://localhost/v1", "--model", "m", "--kind", "keywords", "--output", "y"],

@@ -112,8 +112,8 @@ def test_the_page_has_an_example_of_each_thing_it_lists() -> None:
         "tasks/ClinicQuestions.toml", "models/bases/clinic-zh.toml", "tcmbench/miners/length.py",
         "tcmbench/augmentations/without_diseases.py", "tcmbench/trainers/_swift/options.py",
         "tcmbench/trainers/_sentence_transformers/losses.py", "tcmbench/encoders/principles.py",
-        "tcmbench/models/sources/share.py", "tcmbench/cures/base_words.py", "tcmbench/data/formats/questions.py",
-        "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
+        "tcmbench/models/sources/share.py", "tcmbench/cures/base_words.py", "tcmbench/forms/short_texts.py",
+        "tcmbench/data/formats/questions.py", "tcmbench/stats/statistics/solved.py", "tcmbench/boards/columns/items.py",
         "tcmbench/boards/figures/gains.py", "tcmbench/checks/outputs/tsv.py", "tcmbench/cli/where.py",
         "tcmbench/executors/careful.py", "tcmbench/publishing/exports/gains.py",
     ]  # fmt: skip
@@ -233,6 +233,17 @@ def test_cure(place: Callable[[str], None], tmp_path: Path) -> None:
     made = cured("base_words", work(model(tmp_path, "base", base), model(tmp_path, "tuned", tuned)), tmp_path / "out")
     assert torch.equal(made["embed.weight"], base["embed.weight"])
     assert torch.equal(made["layer.weight"], tuned["layer.weight"])
+
+
+def test_form(place: Callable[[str], None], tmp_path: Path) -> None:
+    """The model is the same, and its texts are cut earlier."""
+    place("tcmbench/forms/short_texts.py")
+    form = plugins.use("forms", "short_texts", {"tokens": 64})
+    tuned = model(tmp_path, "tuned", tensors(1))
+    assert form.module.settings(tuned.base, count=1, options=form.options) == {"max_length": 64}
+    (tmp_path / "out").mkdir()
+    form.module.make(work(tuned, tuned), tmp_path / "out", options=form.options)
+    assert (tmp_path / "out/model.safetensors").read_bytes() == (tuned.model_dir / "model.safetensors").read_bytes()
 
 
 def test_augmentation(place: Callable[[str], None]) -> None:

@@ -11,9 +11,9 @@ from tcmbench.errors import SpecError
 from tcmbench.specs.base import Base
 
 
-def settings(form: str, options: dict[str, Any], **base: Any) -> dict[str, Any]:
+def settings(form: str, given: dict[str, Any], **base: Any) -> dict[str, Any]:
     """Return the settings of a form of a base."""
-    plugin = plugins.use("forms", form, options)
+    plugin = plugins.use("forms", form, given)
     fields = {"name": "base", "kind": "embedding", "path": "base", "architecture": "bert", **base}
     return dict(plugin.module.settings(Base.model_validate(fields), count=1, options=plugin.options))
 
