@@ -7,12 +7,14 @@ times: a slow phase of the machine hits all of them. The figures of a model are 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.context
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from tcmbench import models, tasks
 from tcmbench.errors import DamagedArtefact, EvaluationError, ModelAbsent, SpecError
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 KIND = "serving"
 _STAGE = "serving 1"
 _FILE = "serving.json"
+_LIBRARIES = ("torch", "mteb", "sentence_transformers", "faiss")
 
 
 def measure(
@@ -79,7 +82,7 @@ def measure(
             report(name, figures)
     found = {name: _median(each, column=column.column, documents=len(documents)) for name, each in turns.items()}
     rows: dict[str, Json] = {
-        chosen[name].revision: {"name": name, **{k: getattr(one, k) for k in Serving.__slots__}}
+        chosen[name].revision: {field: getattr(one, field) for field in Serving.__slots__}
         for name, one in found.items()
     }
     content: dict[str, Json] = {
@@ -112,12 +115,8 @@ def _stored(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
         return {}
     content = {} if folder is None else read_json(folder / _FILE)
     rows = content.get("rows") if isinstance(content, dict) else None
-    found: dict[str, Serving] = {}
-    for revision, row in (rows or {}).items() if isinstance(rows, dict) else ():
-        if isinstance(row, dict) and row.keys() >= set(Serving.__slots__):
-            fields = {name: row[name] for name in Serving.__slots__}
-            found[revision] = Serving(**{**fields, "query_ms_range": tuple(fields["query_ms_range"])})
-    return found
+    known = TypeAdapter(dict[str, Serving])
+    return known.validate_python(rows) if isinstance(rows, dict) else {}
 
 
 def _key(model_set: ModelSet, planned: PlannedSuite) -> str:
@@ -150,7 +149,7 @@ def _texts(column: SuiteTask, planned: PlannedSuite) -> tuple[list[str], list[st
         hub_data.load(instance)
     else:
         instance.load_data()
-    split = instance.dataset[column.subset][column.split]  # type: ignore[index]
+    split = instance.dataset[column.subset][column.split]
     corpus = split["corpus"]
     titles = corpus["title"][:] if "title" in corpus.column_names else [""] * len(corpus)
     documents = [f"{title} {text}".strip() for title, text in zip(titles, corpus["text"][:], strict=True)]
@@ -199,15 +198,23 @@ def _apart(order: ServingOrder) -> ServingFigures:
     Raises:
         EvaluationError: The process died, such as for lack of memory.
     """
-    context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, mp_context=_context()) as pool:
             return pool.submit(serving.measure, order).result()
     except BrokenProcessPool as error:
         raise EvaluationError(
             f"{order.model.name}: its process died while it was timed; the system may have run out of memory. Lower "
             "--documents."
         ) from error
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return how processes start: from one that has imported the libraries and loaded nothing, where the system can."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*_LIBRARIES, serving.__name__])
+    return context
 
 
 def _median(turns: Sequence[ServingFigures], *, column: str, documents: int) -> Serving:
