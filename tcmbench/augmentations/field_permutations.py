@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from tcmbench.augmentations import FieldOptions, render
 
 if TYPE_CHECKING:
@@ -17,14 +19,18 @@ REVISION = "1"
 
 
 class Options(FieldOptions):
-    """The fields that are used."""
+    """The fields that are used, and the number of orders."""
+
+    count: int | None = Field(default=None, ge=1)
+    """Most orders, the usual one first: of orders that agree in their first fields, that with the next field in its
+    usual place comes first; None: all."""
 
 
 def texts(syndrome: Syndrome, *, options: Options, seed: int) -> tuple[str | None, ...]:
-    """Return the document with its fields in every order, the usual one first.
+    """Return the document with its fields in every order, or the first `count`, the usual one first.
 
     Raises:
         DataError: The document lacks a field and `missing` is "error".
     """
-    orders = itertools.permutations(options.fields)
+    orders = itertools.islice(itertools.permutations(options.fields), options.count)
     return tuple(render(syndrome, fields, options=options) for fields in orders)

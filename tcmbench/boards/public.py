@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PROVENANCE = (
     "model revision", "commit", "hardware", "packages", "trained seeds", "training set", "training data",
+    "sources of training data",
     "training commit", "training hardware", "training packages", "parity", "leaks",
 )  # fmt: skip
 """Provenance that is published: revisions, versions and counts."""

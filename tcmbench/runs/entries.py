@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tcmbench import redaction
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason, Reasons
+from tcmbench.specs.variant import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.trajectory import Trajectory
     from tcmbench.specs.base import Base
-    from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
     from tcmbench.tuning.tune import Tuned
 
@@ -221,7 +221,8 @@ def kind_of(base: Base) -> Kind:
 def recipe(spec: BaseModel) -> dict[str, Json]:
     """Return a spec's fields without secrets, with tables flattened by dots, without fields that are None or empty.
 
-    Sources of weights are left out: the one that was used is in the provenance.
+    The sources of training data are numbered, each with the fields that its table has: `data.1.path`. Sources of
+    weights are left out: the one that was used is in the provenance.
     """
     flat: dict[str, Json] = {}
 
@@ -233,6 +234,9 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
             flat[prefix] = value
 
     shown = spec.model_dump(mode="json", exclude={"description", "description_zh", "sources"})
+    if isinstance(spec, Variant) and not isinstance(spec.data, str):
+        given = (source.model_dump(mode="json", exclude_defaults=True) for source in spec.data)
+        shown["data"] = {str(number): source for number, source in enumerate(given, start=1)}
     walk("", redaction.record(shown))
     return flat
 

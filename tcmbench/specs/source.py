@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -65,6 +66,11 @@ class DataSource(_SourcePart):
 
     outside_data_root: bool = False
     """Whether `path` may lead out of the data root."""
+
+    @property
+    def title(self) -> str:
+        """Its path as reports and boards show it: without folders of this machine."""
+        return PurePath(self.path).name if leads_outside(self.path) else self.path
 
     @model_validator(mode="after")
     def _path_stays_inside(self) -> DataSource:

@@ -109,7 +109,7 @@ def build_mixture(
             if dev is not None:
                 (part / "dev.jsonl").write_bytes(dev.read_bytes())
             parts = [
-                PartOfMixture(each.source.path, each.source.role, one.statistics, lines)
+                PartOfMixture(each.source.title, each.source.role, one.statistics, lines)
                 for (each, one, _), lines in zip(made, written.lines, strict=True)
             ]
             stats = of_sources(parts, block_size=block, batch_rule="label_unique" if is_safe else "plain")
@@ -139,7 +139,14 @@ def _sets(
         own = variant_of(variant, each)
         changed = {"epochs": own.training.epochs * part.passes, "batch_size": count}
         own = own.model_copy(update={"training": own.training.model_copy(update=changed)})
-        made.append((each, build_one(own, base, each, seed=seed, context=alone), count))
+        try:
+            one = build_one(own, base, each, seed=seed, context=alone)
+        except SpecError as error:
+            raise SpecError(
+                f"{where}, source {each.source.path}, of which a batch has {count} examples: {error} With "
+                'mixing.batches = "mixed" a batch has as many of a source as its share says.'
+            ) from error
+        made.append((each, one, count))
     _refuse_unequal_negatives(made, where=where)
     return made
 

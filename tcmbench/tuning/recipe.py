@@ -144,9 +144,9 @@ def recipe_of(
         report = leaks.find(workspace, part.data, planned)
         drop = report.records if variant.drop_leaks else frozenset()
         parts.append(replace(part, drop=drop))
-        source = [Reason.of("leaks_of_source", source=part.source.path)] if variant.is_mixture else []
+        source = [Reason.of("leaks_of_source", source=part.source.title)] if variant.is_mixture else []
         dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
-        summary += [*source, *report.summary, *dropped, *generated.said_of(part.data, part.source.path, planned)]
+        summary += [*source, *report.summary, *dropped, *generated.said_of(part.data, part.source.title, planned)]
     general = general_texts.find(workspace, variant, planned)
     said = Reasons([*summary, *(general.leaks if general is not None else ())])
     return resolve(workspace, variant, parts=parts, leaks=said, general=general, download=download)

@@ -41,3 +41,19 @@ def test_repeated_fields_are_refused() -> None:
     """The same field twice is a mistake."""
     with pytest.raises(ValueError, match="fields must differ"):
         field_combinations.Options(fields=("name", "name"))
+
+
+def test_named_combinations_take_the_place_of_all(syndrome: Syndrome) -> None:
+    """In their order, single fields too; `fields` beside them would have no effect."""
+    named = (("definition",), ("name", "diseases"))
+    texts = field_combinations.texts(syndrome, options=field_combinations.Options(combinations=named), seed=0)
+    assert texts == tuple(syndrome.document(fields) for fields in named)
+    with pytest.raises(ValueError, match="no effect beside combinations"):
+        field_combinations.Options(combinations=named, fields=("name", "definition"))
+
+
+@pytest.mark.parametrize("named", [((),), (("name", "name"),), (("name",), ("name",))])
+def test_combinations_that_repeat_or_are_empty_are_refused(named: tuple[tuple[str, ...], ...]) -> None:
+    """Each of them is a mistake."""
+    with pytest.raises(ValueError, match="differ from one another"):
+        field_combinations.Options.model_validate({"combinations": named})

@@ -29,3 +29,12 @@ def test_three_fields_have_six_orders(syndrome: Syndrome) -> None:
     """A knowledge base without diseases names the other three."""
     options = field_permutations.Options(fields=("name", "definition", "manifestations"))
     assert len(set(field_permutations.texts(syndrome, options=options, seed=0))) == 6
+
+
+def test_count_limits_the_orders_the_usual_first(syndrome: Syndrome) -> None:
+    """The first five of four fields all begin with the name; more than there are is all of them."""
+    every = field_permutations.texts(syndrome, options=field_permutations.Options(), seed=0)
+    first = field_permutations.texts(syndrome, options=field_permutations.Options(count=5), seed=0)
+    assert first == every[:5]
+    assert all(text is not None and text.startswith("名称：") for text in first)
+    assert field_permutations.texts(syndrome, options=field_permutations.Options(count=100), seed=0) == every

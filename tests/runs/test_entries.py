@@ -68,3 +68,25 @@ def test_a_row_tells_where_its_weights_come_from() -> None:
     entries = [base_entry(model, Cells({}, {}), settings={}) for model in models]
     assert [entry.provenance.get("weights") for entry in entries] == [None, "acme 1.0 (model.bin)"]
     assert "sources" not in entries[0].recipe
+
+
+def test_the_sources_of_a_mixture_are_shown_without_folders_of_the_machine() -> None:
+    """Each with the fields that its table has, and with its examples and share of the lines in the provenance."""
+    given = [{"path": "records", "share": 0.75}, {"path": "/opt/pairs.csv", "share": 0.25, "role": "replay",
+             "outside_data_root": True}]  # fmt: skip
+    variant = Variant.model_validate({"name": "v", "base": "mini-zh", "data": given})
+    used = [
+        {"path": source.title, "role": source.role, "examples": 9, "share": source.share} for source in variant.sources
+    ]
+    one = tuned(0)
+    one.outcome["statistics"] = {"lines": 18, "sources": used}
+    trained = Trained([one], Reasons())
+    entry = variant_entry(variant, PlannedSuite(SUITE, {}), trained=trained, cells=[], states={}, failure=None)
+    shown = {name: value for name, value in entry.recipe.items() if name.startswith("data")}
+    assert shown == {
+        "data.1.path": "records", "data.1.share": 0.75, "data.2.path": "/opt/pairs.csv", "data.2.share": 0.25,
+        "data.2.role": "replay", "data.2.outside_data_root": True,
+    }  # fmt: skip
+    assert entry.provenance["sources of training data"] == (
+        "records: 9 examples, 75.0% of lines; pairs.csv (replay): 9 examples, 25.0% of lines"
+    )

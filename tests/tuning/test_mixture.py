@@ -373,3 +373,12 @@ def test_blank_rows_are_left_out_row_by_row(place: Workspace, caplog: pytest.Log
     made = _made(place, _variant([{"path": "many.jsonl", "streamed": True}], batch_rule="plain"))
     assert made.statistics.lines == 20
     assert "many.jsonl: 1 rows with a blank text are left out" in caplog.text
+
+
+def test_a_batch_that_a_source_can_not_fill_names_the_source(place: Workspace) -> None:
+    """With the number of its examples in a batch, and the way out of batches of one source."""
+    few: list[dict[str, object]] = [{"query": f"甲{n}", "positive": f"段落{n % 5}"} for n in range(60)]
+    write_table(place.data_root / "few.csv", few)
+    complaint = r"source few\.csv, of which a batch has 8 examples: .*5 different labels.*batches = \"mixed\""
+    with pytest.raises(SpecError, match=complaint):
+        _made(place, _variant([{"path": "tcm-synth"}, {"path": "few.csv"}]))
