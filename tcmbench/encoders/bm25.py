@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tcmbench.encoders import SEARCHES
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
+from tcmbench.text.ngrams import shared_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +51,7 @@ class BM25Search:
         documents = [(str(row["id"]), document_text(row)) for row in corpus]
         self._ids = [doc_id for doc_id, _ in documents]
         self._index = build_index(
-            [self._tokenize(text) for _, text in documents], k1=self._options.k1, b=self._options.b
+            shared_terms((text for _, text in documents), self._tokenize), k1=self._options.k1, b=self._options.b
         )
 
     def search(

@@ -31,9 +31,9 @@ def by_terms(
         DataError: No document has a term.
     """
     from tcmbench.encoders.bm25 import build_index, term_scores
-    from tcmbench.text.ngrams import char_bigrams
+    from tcmbench.text.ngrams import char_bigrams, shared_terms
 
-    index = build_index([char_bigrams(text) for text in corpus])
+    index = build_index(shared_terms(corpus))
     is_found: list[bool] = []
     for query, its in zip(queries, targets, strict=True):
         scores = term_scores(index, char_bigrams(query), documents=len(corpus))

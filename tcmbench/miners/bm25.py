@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tcmbench.miners import Corpus, MiningContext, Negatives, Queries, RankedOptions
 from tcmbench.miners.selection import Candidates, Selection, negatives, select
-from tcmbench.text.ngrams import Terms, char_bigrams
+from tcmbench.text.ngrams import Terms, shared_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _index(corpus: Corpus, options: Options) -> _TermIndex:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    terms = [char_bigrams(text) for text in corpus.texts]
+    terms = shared_terms(corpus.texts)
     if not any(terms):
         # bm25s divides by the mean length, which is zero here.
         nothing = np.zeros((0, len(corpus.ids)), dtype=np.float32)

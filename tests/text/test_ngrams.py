@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcmbench.text.ngrams import Terms, char_bigrams, normalise
+from tcmbench.text.ngrams import Terms, char_bigrams, normalise, shared_terms
 
 TEXTS = st.text(alphabet="气血虚实寒热，。；： \nAZaz09Ａ９ｚ𠀀㐀é", max_size=30)
 
@@ -54,3 +54,12 @@ def test_terms_dont_reach_across_texts_or_blocks(monkeypatch: pytest.MonkeyPatch
 def test_normalise_makes_copies_equal() -> None:
     """Width, case and white space don't make two texts differ."""
     assert normalise("Ａ　型\n 证 ") == normalise("a 型 证")
+
+
+def test_occurrences_of_a_term_are_one_object() -> None:
+    """Equal to the terms of each text by itself."""
+    texts = ["气虚血瘀", "血瘀 BM25", ""]
+    terms = shared_terms(texts)
+    assert terms == [char_bigrams(text) for text in texts]
+    assert terms[0][terms[0].index("血瘀")] is terms[1][terms[1].index("血瘀")]
+    assert shared_terms(["a b a"], str.split) == [["a", "b", "a"]]
