@@ -6,7 +6,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo boards public-boards pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
+.PHONY: demo boards public-boards recipe-data recipes pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -22,9 +22,19 @@ boards: $(VENV)/.ready
 	done
 	git --no-pager diff --stat docs/boards
 
+# The files in other formats that sets of docs/recipes read, from the folders of the data root.
+recipe-data: data/recipes/weighted
+data/recipes/weighted: | $(VENV)/.ready
+	$(OFFLINE) $(BIN)/python -m models.recipes.seed_formats --data "$(DATA)"
+
+RECIPES := recipe-mixture recipe-rag recipe-weighted recipe-in-batch recipe-lora recipe-tcm-conversions recipe-ranking \
+  recipe-tcm-embedding recipe-tcm-reranker
+recipes: recipe-data
+	for set in $(RECIPES); do $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" || exit; done
+
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
-PUBLIC := local-rates tbosd pictures-static cures-search e5-cures forms-pictures
-public-boards: $(VENV)/.ready
+PUBLIC := local-rates tbosd pictures-static cures-search e5-cures forms-pictures $(RECIPES)
+public-boards: $(VENV)/.ready recipe-data
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
 	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
