@@ -234,11 +234,19 @@ def recipe(spec: BaseModel) -> dict[str, Json]:
             flat[prefix] = value
 
     shown = spec.model_dump(mode="json", exclude={"description", "description_zh", "sources"})
-    if isinstance(spec, Variant) and not isinstance(spec.data, str):
-        given = (source.model_dump(mode="json", exclude_defaults=True) for source in spec.data)
-        shown["data"] = {str(number): source for number, source in enumerate(given, start=1)}
+    if isinstance(spec, Variant):
+        shown |= _data(spec)
     walk("", redaction.record(shown))
     return flat
+
+
+def _data(variant: Variant) -> dict[str, Json]:
+    """Return the fields about the data of a variant, as they are shown: of one source, no mixing."""
+    if isinstance(variant.data, str):
+        return {"mixing": None}
+    given = [source.model_dump(mode="json", exclude_defaults=True) for source in variant.data]
+    mixing: Json = variant.mixing.model_dump(mode="json") if variant.is_mixture else None
+    return {"data": {str(number): source for number, source in enumerate(given, start=1)}, "mixing": mixing}
 
 
 def speed(seeds: Sequence[Cells]) -> float | None:

@@ -30,6 +30,10 @@ def table(board: str) -> str:
     return "\n".join([_HEAD, *(_row(row) for row in scores["rows"])])
 
 
+def _written(found: re.Match[str]) -> str:
+    return f"<!-- docs/boards/{found[1]} -->\n{table(found[1])}"
+
+
 def _row(row: dict[str, Any]) -> str:
     sums = row["aggregates"]
     gate = "reference" if row["is_reference"] else row["gate"]["outcome"].replace("_", " ") if row["gate"] else ""
@@ -58,7 +62,7 @@ def main() -> None:
     """Write every table anew."""
     for path in sorted(PAGES.glob("*.md")):
         page = path.read_text(encoding="utf-8")
-        new = _TABLE.sub(lambda found: f"<!-- docs/boards/{found[1]} -->\n{table(found[1])}", page)
+        new = _TABLE.sub(_written, page)
         path.write_text(new, encoding="utf-8")
 
 

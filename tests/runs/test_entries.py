@@ -54,6 +54,7 @@ def test_a_row_tells_how_its_models_were_trained() -> None:
     assert told["training environment"] == "INFONCE_TEMPERATURE=0.05"
     assert str(entry.leaks) == "2 of 9 records; 2 dropped"
     assert entry.recipe["training.loss"] == "infonce"
+    assert not any(name.startswith("mixing") for name in entry.recipe)
     assert "/opt" not in " ".join(told.values())
     assert entry.cost is not None
     assert (entry.cost.train_seconds, entry.cost.trained_parameters) == (12.0, 7)
@@ -87,6 +88,7 @@ def test_the_sources_of_a_mixture_are_shown_without_folders_of_the_machine() -> 
         "data.1.path": "records", "data.1.share": 0.75, "data.2.path": "/opt/pairs.csv", "data.2.share": 0.25,
         "data.2.role": "replay", "data.2.outside_data_root": True,
     }  # fmt: skip
+    assert entry.recipe["mixing.batches"] == "by_source"
     assert entry.provenance["sources of training data"] == (
         "records: 9 examples, 75.0% of lines; pairs.csv (replay): 9 examples, 25.0% of lines"
     )
