@@ -58,7 +58,7 @@ def search(name: str, documents: int) -> Cost:
         return bm25.mine(asked, Corpus(ids, texts), options=bm25.Options(), seed=0, context=MiningContext())
 
     def measure() -> object:
-        model = base.BM25Search(options=base.Options(), meta=None)  # type: ignore[arg-type]
+        model = base.BM25Search(options=base.Options(), meta=None)
         model.index({"id": doc_id, "text": text} for doc_id, text in zip(ids, texts, strict=True))
         queries = [{"id": doc_id, "text": text} for doc_id, text in zip(asked.ids, asked.texts, strict=True)]
         return model.search(queries, top_k=100)
