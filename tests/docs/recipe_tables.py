@@ -1,6 +1,6 @@
 """The tables of docs/recipes, from the published boards: ``python -m tests.docs.recipe_tables`` writes them anew.
 
-A table follows the line ``<!-- docs/boards/NAME -->`` and ends at the next empty line.
+A table is the lines that begin with ``|`` after the line ``<!-- docs/boards/NAME -->``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tcmbench import strict_json
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "recipes"
-_TABLE = re.compile(r"<!-- docs/boards/([\w-]+) -->\n(.*?)(?=\n\n|\Z)", re.DOTALL)
+_TABLE = re.compile(r"<!-- docs/boards/([\w-]+) -->\n((?:\|[^\n]*\n)*)")
 _HEAD = (
     "| model | mean in domain | gain in domain | gain held out | forgetting (BWT) | gate |\n|:--|--:|--:|--:|--:|:--|"
 )
@@ -21,7 +21,7 @@ _HEAD = (
 
 def boards_of(page: str) -> list[tuple[str, str]]:
     """Return the boards that a page quotes, each with its table."""
-    return [(found[1], found[2]) for found in _TABLE.finditer(page)]
+    return [(found[1], found[2].rstrip("\n")) for found in _TABLE.finditer(page)]
 
 
 def table(board: str) -> str:
@@ -31,7 +31,7 @@ def table(board: str) -> str:
 
 
 def _written(found: re.Match[str]) -> str:
-    return f"<!-- docs/boards/{found[1]} -->\n{table(found[1])}"
+    return f"<!-- docs/boards/{found[1]} -->\n{table(found[1])}\n"
 
 
 def _row(row: dict[str, Any]) -> str:
