@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Emit, Event
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
+    from tcmbench.runs.run_set import Execute
     from tcmbench.workspace import Workspace
 
 
@@ -37,7 +38,15 @@ class Run(NamedTuple):
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
-def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emit: Emit = lambda _: None) -> Run:
+def run(
+    workspace: Workspace,
+    name: str,
+    *,
+    jobs: int = 1,
+    retries: int = 2,
+    emit: Emit = lambda _: None,
+    execute: Execute | None = None,
+) -> Run:
     """Run a set.
 
     Args:
@@ -46,6 +55,7 @@ def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emi
         jobs: Number of parallel jobs.
         retries: How often a job is started again whose process died.
         emit: Receives the events of the run.
+        execute: Performs the jobs; None for the executor of this machine, with `jobs` and `retries`.
     """
     events: list[Event] = []
 
@@ -56,8 +66,8 @@ def run(workspace: Workspace, name: str, *, jobs: int = 1, retries: int = 2, emi
     model_set = workspace.spec(ModelSet, name)
     planned = tasks.plan_set(workspace, model_set)
     missing = plan(workspace, model_set, planned)
-    execute = partial(local.run, options=local.Options(jobs=jobs, retries=retries))
-    run_set.run(workspace.store, missing, execute=execute, emit=keep)
+    here = partial(local.run, options=local.Options(jobs=jobs, retries=retries))
+    run_set.run(workspace.store, missing, execute=execute or here, emit=keep)
     return Run(gather.entries(workspace, model_set, planned), events)
 
 

@@ -51,7 +51,7 @@ class Diagnosis(NamedTuple):
     """Result of one check."""
 
     area: str
-    """packages, extras, hardware, hub, data or models."""
+    """packages, extras, hardware, hub, store, data or models."""
 
     name: str
     """Name of the checked item."""
@@ -75,7 +75,7 @@ def command(
     Exits with 2 where a core package is missing.
     """
     place = workspace(data)
-    findings = [*_packages(), *_extras(), *_hardware(), *_hub(), *_data(place), *_models(place)]
+    findings = [*_packages(), *_extras(), *_hardware(), *_hub(), *_store(place), *_data(place), *_models(place)]
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -170,6 +170,28 @@ def _hub() -> Iterator[Diagnosis]:
     else:
         used_for = "models named by their hub id and data of mteb's tasks are downloaded where they are missing"
         yield Diagnosis("hub", "network", "note", used_for)
+
+
+def _store(place: Workspace) -> Iterator[Diagnosis]:
+    """Yield whether several processes, also of several machines, can share the store."""
+    from tcmbench import shared_folder
+
+    folder = place.cache
+    mounted = shared_folder.mount(folder)
+    where = f"{folder} ({mounted.kind})" if mounted.kind else str(folder)
+    if not folder.is_dir():
+        yield Diagnosis("store", "folder", "note", f"{where} doesn't exist yet; its locks are checked once it does")
+        return
+    yield Diagnosis("store", "folder", "ok", where)
+    try:
+        obstacle = shared_folder.trial(folder / "running") or mounted.weakness
+    except TcmbenchError as error:
+        obstacle = str(error)
+    if obstacle:
+        remedy = "run one process at a time, or set $TCMBENCH_CACHE to a folder with locks (docs/cluster.md)"
+        yield Diagnosis("store", "sharing", "note", " ".join(obstacle.split()), remedy)
+    else:
+        yield Diagnosis("store", "sharing", "ok", "locks and renames of one process hold for others")
 
 
 def _data(place: Workspace) -> Iterator[Diagnosis]:

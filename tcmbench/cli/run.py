@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli._executor import AddressOption, ExecutorOption, chosen
 from tcmbench.cli._names import BaseOption, LimitOption, separated
 from tcmbench.cli.place import DataOption, workspace
 
@@ -35,11 +36,17 @@ def command(
     limit: LimitOption = None,
     base: BaseOption = "",
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, metavar="N", help="Parallel jobs: train or measure N models at a time.")
-    ] = 1,
-    executor: Annotated[
-        str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")
-    ] = "local",
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            metavar="N",
+            help="Parallel jobs: train or measure N models at a time; default: 1, on a cluster as many as have room.",
+            show_default=False,
+        ),
+    ] = None,
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
     data: DataOption = None,
 ) -> None:
     """Train and evaluate the missing models of a set and write its leaderboard.
@@ -49,14 +56,13 @@ def command(
     """
     from functools import partial
 
-    from tcmbench import plugins
     from tcmbench.boards import whole_run
     from tcmbench.cli.progress import Progress
     from tcmbench.cli.report import report
     from tcmbench.runs.jobs import plan
     from tcmbench.runs.selection import select
 
-    performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
+    performing = chosen(executor, jobs=jobs, address=address)
     selection = select(
         workspace(data), name, models=separated(models), columns=separated(tasks), limit=limit, base=base
     )

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tcmbench.cli import _executor
+from tcmbench.cli._executor import AddressOption, ExecutorOption
 from tcmbench.cli._output import say
 from tcmbench.cli.place import DataOption, workspace
 
@@ -21,9 +23,8 @@ def command(
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, metavar="N", help="Parallel jobs: N recipes are chosen at a time.")
     ] = 1,
-    executor: Annotated[
-        str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")
-    ] = "local",
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
     write: Annotated[
         bool, typer.Option("--write", help="Write a confirmed recipe to models/variants/ of the workspace.")
     ] = False,
@@ -38,13 +39,12 @@ def command(
     """
     from functools import partial
 
-    from tcmbench import plugins
     from tcmbench.cli.progress import Progress
     from tcmbench.searches import publish, report
     from tcmbench.searches.search import search
     from tcmbench.searches.spaces import named, scores
 
-    performing = plugins.use("executors", executor, {"jobs": jobs}, where="--executor")
+    performing = _executor.chosen(executor, jobs=jobs, address=address)
     execute = partial(performing.module.run, options=performing.options)
     place, chosen = named(workspace(data), space, trials=trials)
     with Progress(total=scores(place, chosen)) as progress:

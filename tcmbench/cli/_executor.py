@@ -1,0 +1,37 @@
+"""Options of the commands that perform jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tcmbench.plugins import Plugin
+
+ExecutorOption = Annotated[
+    str, typer.Option("--executor", help="Plug-in that performs the jobs; see `tcmbench list executors`.")
+]
+
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Cluster of --executor ray; default: that of $RAY_ADDRESS or of this machine; `local` starts one.",
+    ),
+]
+
+
+def chosen(executor: str, *, jobs: int | None, address: str) -> Plugin:
+    """Return the executor with the options that were given; others keep its defaults.
+
+    Raises:
+        UnknownName: No such executor.
+        SpecError: It has no such option.
+    """
+    from tcmbench import plugins
+
+    options = {"jobs": jobs, "address": address or None}
+    given = {name: value for name, value in options.items() if value is not None}
+    return plugins.use("executors", executor, given, where="--executor")

@@ -1,0 +1,227 @@
+"""Jobs on a Ray cluster of two nodes, both on this machine: the same board, restarts, and requests that can't be met."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tcmbench import tasks
+from tcmbench.boards import publish
+from tcmbench.errors import MissingExtra, SpecError
+from tcmbench.executors import ray as on_ray
+from tcmbench.records import failures
+from tcmbench.records.events import JobFailed, JobFinished, Note, ScoreMeasured, TrainingStep
+from tcmbench.runs import gather
+from tcmbench.runs.jobs import Needs
+from tcmbench.specs.model_set import ModelSet
+from tcmbench.workspace import find
+from tests.executors.conftest import MODELS
+from tests.processes import is_gone
+from tests.running import run
+from tests.runs.test_queue import job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tcmbench.records.events import Event
+    from tcmbench.workspace import Workspace
+
+ray = pytest.importorskip("ray", reason="needs the extra ray: pip install 'tcmbench[ray]'")
+
+ROOT = Path(__file__).parents[2]
+WORKER = "tcmbench.trainers._sentence_transformers.worker"
+SET = """
+suite = "tuned"
+reference = "mini-zh-static"
+models = ["mini-zh-static"]
+[[variant]]
+name = "tuned"
+base = "mini-zh-static"
+data = "tcm-synth"
+seeds = [0, 1]
+trainer = "sentence_transformers"
+[variant.training]
+batch_size = 16
+epochs = 8
+learning_rate = 2e-2
+max_length = 64
+"""
+SUITE = """
+[[tasks]]
+task = "Tuned"
+role = "in_domain"
+[[tasks]]
+task = "TunedSTS"
+role = "general"
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head with one core, to which tests add nodes."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        try:
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+
+
+@pytest.fixture
+def tuned(workspace_dir: Path, synthetic_root: Path) -> Workspace:
+    """A static model, measured, and two seeds of a variant to train."""
+    for name, text in {
+        "tasks/Tuned.toml": 'type = "syndrome_retrieval"\npath = "tcm-synth"\n',
+        "tasks/TunedSTS.toml": 'type = "sts"\npath = "general-synth/sts.jsonl"\n',
+        "tasks/suites/tuned.toml": SUITE,
+        "models/sets/base.toml": SET.partition("[[variant]]")[0],
+        "models/sets/tuned.toml": SET,
+        "models/bases/mini-zh-static.toml": (ROOT / "models/bases/mini-zh-static.toml").read_text(encoding="utf-8"),
+    }.items():
+        (workspace_dir / name).write_text(text, encoding="utf-8")
+    (workspace_dir / "models/mini-zh-static").symlink_to(ROOT / "models/mini-zh-static")
+    place = find(workspace_dir, data=synthetic_root, cache=workspace_dir / "store")
+    run(place, "base")
+    return place
+
+
+def on(cluster: Any, **options: Any) -> Callable[..., None]:
+    """Return the executor on the cluster."""
+    return partial(on_ray.run, options=on_ray.Options(address=cluster.address, **options))
+
+
+def board(place: Workspace, name: str) -> dict[str, bytes]:
+    """Return the files of the board of what the store has, but for measured speed."""
+    model_set = place.spec(ModelSet, name)
+    planned = tasks.plan_set(place, model_set)
+    entries = [replace(entry, cost=None) for entry in gather.entries(place, model_set, planned)]
+    files = publish.write_board(place, model_set, planned, entries).files
+    return {path.name: path.read_bytes() for path in files if path.suffix in {".csv", ".html"}}
+
+
+def trainings() -> list[psutil.Process]:
+    """Return the processes of trainings that Ray's workers have started."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if WORKER in process.cmdline() and process.parent().name().startswith("ray::"):
+                found.append(process)
+    return found
+
+
+@pytest.mark.slow
+def test_one_node_and_two_give_the_board_of_one_process(small: Workspace, cluster: Any) -> None:
+    """Files are the same to the byte, and the events of all nodes arrive."""
+    boards = []
+    for name in ("here", "one", "two"):
+        place = replace(small, cache=small.root / f"store-{name}")
+        second = cluster.add_node(num_cpus=1) if name == "two" else None
+        done = run(place, "small", execute=None if name == "here" else on(cluster))
+        if second is not None:
+            cluster.remove_node(second)
+        boards.append(board(place, "small"))
+        assert done.notes == []
+        assert {event.model for event in done.events if isinstance(event, JobFinished)} == set(MODELS)
+        assert len([event for event in done.events if isinstance(event, ScoreMeasured)]) == 4
+    assert set(boards[0]) == {"index.html", "scores.csv"}
+    assert boards[0] == boards[1] == boards[2]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_lost_node_cost_no_score(tuned: Workspace, cluster: Any) -> None:
+    """SIGKILL of a worker amid a training, then of a whole node amid another: both trainings are done again."""
+    node = cluster.add_node(num_cpus=1)
+    raylet = node.all_processes["raylet"][0].process.pid
+    killed: list[int] = []
+
+    def kill(event: Event) -> None:
+        if not isinstance(event, TrainingStep):
+            return
+        running = trainings()
+        if not killed and running:
+            killed.append(running[0].pid)
+            running[0].parent().kill()
+        there = [one for one in running if one.pid not in killed and raylet in {up.pid for up in one.parents()}]
+        if len(killed) == 1 and there:
+            killed.append(there[0].pid)
+            cluster.remove_node(node, allow_graceful=False)
+
+    done = run(tuned, "tuned", execute=on(cluster), emit=kill)
+    assert len(killed) == 2
+    assert all(map(is_gone, killed))
+    print(done.notes)
+    assert len([note for note in done.notes if note.endswith("died; restarted")]) == 2
+    assert [entry.states for entry in done.entries] == [{}, {}]
+    assert len(done.entries[1].seeds) == 2
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_leaves_no_process(tuned: Workspace, cluster: Any) -> None:
+    """Ctrl-C amid a training ends it on its node, and the mailbox."""
+    running: list[psutil.Process] = []
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, TrainingStep):
+            running.extend(trainings())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tuned, "tuned", execute=on(cluster), emit=interrupt)
+    assert running
+    assert all(is_gone(process.pid) for process in running)
+    assert not ray.is_initialized()
+
+
+@pytest.mark.slow
+def test_what_no_node_has_is_refused_at_once(tmp_path: Path, cluster: Any) -> None:
+    """The message names what is needed and what nodes have; what depends on the job fails with it."""
+    large = replace(job(tmp_path, "large"), needs=Needs(0, 1 << 40, 1))
+    events: list[Event] = []
+    start = time.monotonic()
+    on(cluster)([large, job(tmp_path, "its", after="large")], emit=events.append)
+    assert time.monotonic() - start < 300
+    reasons = [event.reason for event in events if isinstance(event, JobFailed)]
+    assert "large/seed0: needs 1 core and 1,099,511,627,776 MiB of memory on one node, which no node" in reasons[0]
+    assert reasons[1].startswith("not measured, because its training failed: large/seed0: needs")
+    kept = failures.last(large.workspace.store, "large")
+    assert kept is not None
+    assert str(kept.reason) == reasons[0]
+
+
+@pytest.mark.slow
+def test_a_node_without_the_folders_of_the_run_is_refused(tmp_path: Path, cluster: Any) -> None:
+    """A worker with other code would store scores under wrong keys: the message names node and difference."""
+    from tcmbench.executors import _ray_nodes
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ray_nodes, "code", lambda: "other")
+        with pytest.raises(SpecError, match=r"Nodes of the cluster .*\n.*tcmbench is another version, or has other files"):
+            on(cluster)([job(tmp_path, "one")], emit=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "expected a Ray cluster, but: .*refused.*ray start --head"),
+        ("ray://head:10001", "start it on a node of the cluster"),
+        ("nonsense:port", "expected a Ray cluster, but: invalid literal"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused(tmp_path: Path, address: str, said: str) -> None:
+    """Before Ray waits for it; the message says how to start one."""
+    with pytest.raises(SpecError, match=said):
+        on_ray.run([job(tmp_path, "one")], options=on_ray.Options(address=address), emit=lambda _: None)
