@@ -84,6 +84,8 @@ def _locks(store: Store, artefact: Artefact, *, trainings: Sequence[str]) -> Ite
     """Yield the locks that a process holds while it writes an artefact."""
     if artefact.kind not in {"mteb", "leftovers", "failures"}:
         yield artefact.path.with_name(f".{artefact.key}.lock")
+    if artefact.kind == "embeddings":  # each process that writes vectors holds the lock of its segment
+        yield from sorted(artefact.path.parent.glob(f".{artefact.key}.*.lock"))
     for key in [*trainings, *([artefact.key] if artefact.kind == "work" else [])]:
         model = store.path("models", key)
         yield model.with_name(f".{key}.lock")

@@ -44,8 +44,17 @@ def test_a_file_system_without_flock_is_named(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(shared_folder, "_CHILD", f"import errno, fcntl\n{_REFUSING}{shared_folder._CHILD}")
     monkeypatch.setattr(shared_folder, "mount", lambda _: shared_folder.Mount("nfs", ()))
     assert shared_folder.trial(tmp_path) == "nfs has no flock: a killed process leaves its locks behind"
+
+
+_REFUSING = """
+def refused(*_):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+fcntl.flock = refused
+"""
+"""The same in the second process."""
 
 
 @pytest.mark.parametrize(

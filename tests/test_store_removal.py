@@ -87,11 +87,15 @@ def test_what_is_being_made_stays(store: Store, kind: str, key: str) -> None:
 
 
 def test_vectors_stay_while_a_process_adds_to_them(store: Store) -> None:
-    """The lock of the embedding cache is respected."""
+    """The locks of the embedding cache are respected: that of the space, and those of its segments."""
     from tcmbench.encoders.runtime.embedding_cache import _locked
+    from tcmbench.encoders.runtime.embedding_segment import own
 
     with _locked(store.root / "embeddings/ee1"):
         assert remove(store, artefacts(store, kinds=["embeddings"])).removed == ()
+    place = own(store.root / "embeddings/ee1")
+    assert remove(store, artefacts(store, kinds=["embeddings"])).removed == ()
+    place.lock.release()
     assert len(remove(store, artefacts(store, kinds=["embeddings"])).removed) == 1
 
 

@@ -149,6 +149,7 @@ def test_a_killed_worker_and_a_lost_node_cost_no_score(tuned: Workspace, cluster
     killed: list[int] = []
 
     def kill(event: Event) -> None:
+        print(time.strftime("%X"), event, flush=True)
         if not isinstance(event, TrainingStep):
             return
         running = trainings()

@@ -1,13 +1,9 @@
 """Cache of vectors on disk, so that no text is encoded twice by the same model.
 
-One folder (a *space*) per model revision, max length and precision, two append-only files in it:
-
-    vectors.f32   one row of single-precision numbers per text
-    index.bin     one record per text: 16 bytes digest of the text with its prompt, 4 bytes CRC-32 of digest and row
-
-A row is valid once its record exists. Records are written after rows, so a killed process leaves an incomplete tail,
-which readers ignore and the next writer truncates. A row that fails its checksum is treated as absent. Writers take a
-lock per space; readers need none, since valid rows never change.
+One folder (a *space*) per model revision, max length and precision, with a card that describes it and one or more
+segments (`embedding_segment.py`), each with one writer. A row is valid once its record exists. Records are written
+after rows, so a killed process leaves an incomplete tail, which readers ignore and the next writer truncates. A row that
+fails its checksum is treated as absent. Readers need no lock, since valid rows never change.
 """
 
 from __future__ import annotations
@@ -17,15 +13,13 @@ import hashlib
 import logging
 import tempfile
 import time
-import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tcmbench import disk, strict_json
-from tcmbench.encoders.runtime.file_rows import exactly, runs
+from tcmbench.encoders.runtime.embedding_segment import DIGEST, Place, Segment, numbers, own
 from tcmbench.errors import DamagedArtefact, StoreError
 from tcmbench.store import key, locked, without_sha256, write_checked
 
@@ -36,15 +30,12 @@ except ImportError:  # Windows has no locks on bytes of a file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
-_DIGEST = 16
-_RECORD = _DIGEST + 4
-_BUFFER = 1 << 20
-"""Bytes that are read at once, small enough for the processor's cache."""
 _STAGE = "embeddings 1"
 _LOCK_SECONDS = 600.0
 _CLAIM_PAUSE = 0.05
@@ -74,7 +65,7 @@ class SpaceCard(BaseModel):
 
 def digest(text: str) -> bytes:
     """Return the digest of a text (with its prompt)."""
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST).digest()
 
 
 class Space:
@@ -92,8 +83,8 @@ class Space:
         """
         self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype)
         self._identity = (model, revision, max_length, dtype)
-        self._rows: dict[bytes, int] = {}
-        self._records = 0
+        self._segments: dict[int, Segment] = {}
+        self._place: Place | None = None
         self._file: tuple[int, int] | None = None
         self._dimensions: int | None = None
         self.refresh()
@@ -106,98 +97,74 @@ class Space:
         """Length of the vectors; None if there are none."""
         return self._dimensions
 
-    @property
-    def records(self) -> int:
-        """Number of vectors in the files, those of damaged records included."""
-        return self._records
-
     def __len__(self) -> int:
         """Return the number of texts with a vector."""
-        return len(self._rows)
+        return len(set().union(*(segment.rows for segment in self._segments.values())))
 
     def digests(self) -> list[bytes]:
-        """Return the digests of all texts with a vector, in the order in which they were added."""
-        return list(self._rows)
+        """Return the digests of all texts with a vector, segment by segment, in the order in which they were added."""
+        return list(dict.fromkeys(name for segment in self._segments.values() for name in segment.rows))
+
+    @property
+    def records(self) -> int:
+        """Number of vectors in the segment of this process, those of damaged records included."""
+        segment = self._own_segment()
+        return 0 if segment is None else segment.records
 
     def refresh(self) -> None:
         """Take notice of what other processes have added or removed."""
         try:
-            status = self._index_path.stat()
+            status = self._card_path.stat()
         except FileNotFoundError:
-            self._rows, self._records, self._file, self._dimensions = {}, 0, None, None
+            self._segments, self._file, self._dimensions = {}, None, None
             return
         identity = (status.st_dev, status.st_ino)
         if identity != self._file or self._dimensions is None:
-            self._rows, self._records, self._file = {}, 0, identity
+            self._segments, self._file = {}, identity
             card = _read_card(self._card_path)
             self._dimensions = None if card is None else card.dimensions
-        whole = self._whole_records()
-        if whole <= self._records:
+        if self._dimensions is None:
             return
-        with self._index_path.open("rb") as file:
-            file.seek(self._records * _RECORD)
-            data = file.read((whole - self._records) * _RECORD)
-        for place in range(len(data) // _RECORD):
-            start = place * _RECORD
-            self._rows[data[start : start + _DIGEST]] = self._records + place
-        self._records += len(data) // _RECORD
+        here = numbers(self.folder)
+        self._segments = {number: self._segment(number, self._dimensions) for number in here}
+        for segment in self._segments.values():
+            segment.refresh()
+
+    def _own_segment(self) -> Segment | None:
+        """Return the segment that this process writes to; None where it has none yet."""
+        self._place = own(self.folder)
+        return self._segments.get(self._place.number)
+
+    def _segment(self, number: int, dimensions: int) -> Segment:
+        return self._segments.get(number) or Segment(self.folder, number, dimensions=dimensions)
 
     def get(self, digests: Sequence[bytes]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Return which texts have a valid vector, and these vectors, in the order of the digests."""
-        found = np.array([self._rows.get(name, -1) for name in digests], dtype=np.int64)
-        asked = np.flatnonzero(found >= 0)
-        if not asked.size or self._dimensions is None:
-            return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, self._dimensions or 0), dtype=np.float32)
-        rows = found[asked]
-        vectors = np.empty((asked.size, self._dimensions), dtype=np.float32)
-        try:
-            stated = self._stated(rows)
-            sound = self._read(rows, [digests[place] for place in asked.tolist()], stated, vectors)
-        except (FileNotFoundError, ValueError):  # another process has removed the space, or begun a shorter one
-            self.refresh()
-            return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, vectors.shape[1]), dtype=np.float32)
         present = np.zeros(len(digests), dtype=np.bool_)
-        present[asked[sound]] = True
-        if sound.all():
-            return present, vectors
-        logger.error("%s: %d damaged vectors are encoded again", self.folder, np.count_nonzero(~sound))
-        for place in asked[~sound].tolist():
-            del self._rows[digests[place]]
-        return present, vectors[sound]
-
-    def _stated(self, rows: NDArray[np.int64]) -> list[int]:
-        """Return the checksums in the records of some rows.
-
-        Raises:
-            ValueError: The file has fewer records than it had.
-        """
-        table = np.memmap(self._index_path, dtype=np.uint8, mode="r", shape=(self._records, _RECORD))
-        stated: list[int] = np.ascontiguousarray(table[rows, _DIGEST:]).view("<u4")[:, 0].tolist()
-        return stated
-
-    def _read(
-        self, rows: NDArray[np.int64], names: Sequence[bytes], stated: Sequence[int], vectors: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
-        """Read rows into `vectors` and return which of them agree with their checksums.
-
-        In the order of the file, through a small buffer: each number is copied once, while the processor's cache
-        still holds it from the comparison, and no page of the file stays resident as with a memory map.
-
-        Raises:
-            ValueError: The file has fewer rows than it had.
-        """
-        size = 4 * vectors.shape[1]
-        sound = np.zeros(len(rows), dtype=np.bool_)
-        with self._vectors_path.open("rb", buffering=0) as file:
-            for run in runs(rows, most=max(1, _BUFFER // size)):
-                first, last = int(rows[run[0]]), int(rows[run[-1]])
-                file.seek(first * size)
-                buffer = exactly(file, (last + 1 - first) * size)
-                starts = (rows[run] - first) * size
-                for place, start in zip(run.tolist(), starts.tolist(), strict=True):
-                    sound[place] = zlib.crc32(buffer[start : start + size], zlib.crc32(names[place])) == stated[place]
-                vectors[run] = np.frombuffer(buffer, dtype="<f4").reshape(-1, vectors.shape[1])[rows[run] - first]
-        return sound
+        vectors = np.empty((0, self._dimensions or 0), dtype=np.float32)
+        damaged = 0
+        for segment in tuple(self._segments.values()):
+            rows = np.array(
+                [-1 if known else segment.rows.get(name, -1) for name, known in zip(digests, present.tolist(), strict=True)],
+                dtype=np.int64,
+            )
+            asked = np.flatnonzero(rows >= 0)
+            if not asked.size:
+                continue
+            more = np.empty((asked.size, vectors.shape[1]), dtype=np.float32)
+            try:
+                sound = segment.read([digests[place] for place in asked.tolist()], rows[asked], more)
+            except (FileNotFoundError, ValueError):  # another process has removed the space, or begun a shorter one
+                self.refresh()
+                return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, more.shape[1]), dtype=np.float32)
+            damaged += np.count_nonzero(~sound)
+            for place in asked[~sound].tolist():
+                del segment.rows[digests[place]]
+            vectors = _merged(present, vectors, asked[sound], more if sound.all() else more[sound])
+            present[asked[sound]] = True
+        if damaged:
+            logger.error("%s: %d damaged vectors are encoded again", self.folder, damaged)
+        return present, vectors
 
     def add(self, digests: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Append the vectors of new texts; those that another process has added meanwhile are skipped.
@@ -207,7 +174,8 @@ class Space:
         """
         if not len(digests):
             return
-        with _locked(self.folder), disk.writing(self.folder / _CARD):
+        self._place = own(self.folder)
+        with disk.writing(self.folder / _CARD):
             self._make(int(vectors.shape[1]))
             self.refresh()
             if vectors.shape != (len(digests), self._dimensions):
@@ -216,37 +184,25 @@ class Space:
                     f"{vectors.shape} for {len(digests)} texts. Its revision must change when its output does; "
                     "delete the folder if this one is a leftover."
                 )
-            new = {name: place for place, name in enumerate(digests) if name not in self._rows}
-            rows = np.ascontiguousarray(vectors[list(new.values())], dtype="<f4")
-            records = b"".join(
-                name + _checksum(name, row).to_bytes(4, "little") for name, row in zip(new, rows, strict=True)
-            )
-            self._append(rows, records)
-            self.refresh()
+            known = [segment.rows for segment in self._segments.values()]
+            new = {name: row for row, name in enumerate(digests) if not any(name in rows for rows in known)}
+            number = self._place.number
+            segment = self._segments[number] = self._segment(number, int(vectors.shape[1]))
+            segment.append(list(new), vectors[list(new.values())])
 
     def cut_back(self, records: int) -> None:
-        """Remove all vectors after the first ones: those of a server that turned out to serve another model.
-
-        Vectors that other processes have added meanwhile go with them.
+        """Remove vectors of this process: those of a server that turned out to serve another model.
 
         Args:
-            records: Number of vectors that stay, as `records` was.
+            records: Number of vectors of its segment that stay, as `records` was.
         """
-        with _locked(self.folder), disk.writing(self.folder / _CARD):
-            self.refresh()
-            if self._dimensions is None or self._records <= records:
-                return
-            with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".removed.", suffix=".part") as name:
-                # Another folder, not a shorter file: readers then notice that rows have moved.
-                part = Path(name) / "part"
-                part.mkdir()
-                (part / _CARD).write_bytes(self._card_path.read_bytes())
-                for path, size in ((self._vectors_path, 4 * self._dimensions), (self._index_path, _RECORD)):
-                    with path.open("rb") as source:
-                        (part / path.name).write_bytes(source.read(records * size))
-                self.folder.rename(f"{name}/{self.folder.name}")
-                part.rename(self.folder)
-            self.refresh()
+        self.refresh()
+        segment = self._own_segment()
+        if segment is None or segment.records <= records:
+            return
+        with disk.writing(self.folder / _CARD):
+            segment.cut_back(records)
+        self.refresh()
 
     @contextlib.contextmanager
     def claim(self, name: bytes, *, seconds: float) -> Iterator[bool]:
@@ -270,32 +226,18 @@ class Space:
             yield mine
 
     @property
-    def _index_path(self) -> Path:
-        return self.folder / "index.bin"
-
-    @property
-    def _vectors_path(self) -> Path:
-        return self.folder / "vectors.f32"
-
-    @property
     def _card_path(self) -> Path:
         return self.folder / _CARD
 
-    def _whole_records(self) -> int:
-        """Return the number of records whose rows are complete."""
-        if not self._dimensions:
-            return 0
-        try:
-            rows = self._vectors_path.stat().st_size // (4 * self._dimensions)
-            return int(min(self._index_path.stat().st_size // _RECORD, rows))
-        except FileNotFoundError:
-            return 0
-
     def _make(self, dimensions: int) -> None:
-        """Make the folder if it is not there (any more); one that lacks a file, or whose card is damaged, gives way."""
-        has_files = self._index_path.is_file() and self._vectors_path.is_file()
-        if has_files and _read_card(self._card_path) is not None:
+        """Make the folder if it is not there (any more); one whose card is missing or damaged gives way."""
+        if self._card_path.is_file() and _read_card(self._card_path) is not None:
             return
+        with _locked(self.folder):
+            if not (self._card_path.is_file() and _read_card(self._card_path) is not None):
+                self._make_anew(dimensions)
+
+    def _make_anew(self, dimensions: int) -> None:
         if self.folder.exists():
             with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".removed.", suffix=".part") as grave:
                 self.folder.rename(f"{grave}/{self.folder.name}")
@@ -303,19 +245,16 @@ class Space:
         model, revision, max_length, dtype = self._identity
         card = SpaceCard(model=model, revision=revision, max_length=max_length, dtype=dtype, dimensions=dimensions)
         write_checked(self._card_path, card.model_dump(mode="json"))
-        self._vectors_path.touch()
-        self._index_path.touch()
 
-    def _append(self, rows: NDArray[np.float32], records: bytes) -> None:
-        """Write rows, then records, over an incomplete tail of a killed process."""
-        with self._vectors_path.open("r+b") as file:
-            file.truncate(self._records * rows.shape[1] * 4)
-            file.seek(0, 2)
-            file.write(rows.tobytes())
-        with self._index_path.open("r+b") as file:
-            file.truncate(self._records * _RECORD)
-            file.seek(0, 2)
-            file.write(records)
+
+def _merged(
+    present: NDArray[np.bool_], vectors: NDArray[np.float32], places: NDArray[np.intp], more: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the vectors of present texts and those of further places together, in the order of the texts."""
+    if not len(vectors):
+        return more
+    order = np.argsort(np.concatenate([np.flatnonzero(present), places]), kind="stable")
+    return np.concatenate([vectors, more])[order]
 
 
 @contextlib.contextmanager
@@ -337,11 +276,6 @@ def _byte_locked(descriptor: int, place: int) -> bool:
     return True
 
 
-def _checksum(name: bytes, row: NDArray[np.float32]) -> int:
-    """Return the CRC-32 of a record and its row."""
-    return zlib.crc32(row.tobytes(), zlib.crc32(name))
-
-
 def _name(*, revision: str, max_length: int, dtype: str) -> str:
     return key(_STAGE, {"revision": revision, "max_length": max_length, "dtype": dtype})
 
@@ -352,18 +286,16 @@ def damaged(folder: Path) -> dict[Path, DamagedArtefact]:
         dimensions = _card(folder / "space.json").dimensions
     except DamagedArtefact as error:
         return {folder: error}
-    index, vectors = folder / "index.bin", folder / "vectors.f32"
-    for path in (index, vectors):
-        if not path.is_file():
-            return {folder: DamagedArtefact(path, what="it is missing")}
-    count = min(index.stat().st_size // _RECORD, vectors.stat().st_size // (4 * dimensions))
-    wrong = 0
-    with index.open("rb") as records, vectors.open("rb") as rows:
-        for _ in range(count):
-            record, row = records.read(_RECORD), rows.read(4 * dimensions)
-            wrong += zlib.crc32(row, zlib.crc32(record[:_DIGEST])) != int.from_bytes(record[_DIGEST:], "little")
-    what = f"{wrong} of {count} vectors differ from their checksums"
-    return {folder: DamagedArtefact(vectors, what=what)} if wrong else {}
+    wrong: dict[Path, DamagedArtefact] = {}
+    for number in numbers(folder):
+        segment = Segment(folder, number, dimensions=dimensions)
+        if not segment.vectors.is_file():
+            return {folder: DamagedArtefact(segment.vectors, what="it is missing")}
+        differing, count = segment.damaged()
+        if differing:
+            what = f"{differing} of {count} vectors differ from their checksums"
+            wrong[folder] = DamagedArtefact(segment.vectors, what=what)
+    return wrong
 
 
 def _read_card(path: Path) -> SpaceCard | None:

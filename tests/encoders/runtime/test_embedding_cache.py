@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcmbench.encoders.runtime import embedding_cache
+from tcmbench.encoders.runtime import embedding_cache, embedding_segment
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.errors import StoreError
 from tcmbench.store import read_checked, write_json
@@ -174,7 +175,7 @@ def write_many(root: Path, first: int, count: int) -> None:
 
 
 def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
-    """Two writers with half of their texts in common lose nothing and store nothing twice."""
+    """Two writers with half of their texts in common lose nothing; each has files of its own."""
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=write_many, args=(tmp_path, first, 60)) for first in (0, 30)]
     for worker in workers:
@@ -184,7 +185,65 @@ def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
     texts = [f"text {number}" for number in range(90)]
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert get(open_space(tmp_path), texts) == expected(texts)
-    assert (open_space(tmp_path).folder / "vectors.f32").stat().st_size == 90 * 4 * 4
+    assert len(open_space(tmp_path)) == 90
+
+
+def test_a_writer_never_appends_to_the_files_of_another(tmp_path: Path) -> None:
+    """Its own segment is the first that is free; what others have is read, and isn't stored again."""
+    writers = [multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path, name)) for name in "ab"]
+    space = open_space(tmp_path)
+    add(space, ["here"])
+    for number, writer in enumerate(writers, start=1):
+        writer.start()
+        while not (space.folder / f"index-{number}.bin").is_file():
+            time.sleep(0.01)
+    before = {path.name: path.stat().st_size for path in space.folder.glob("vectors*.f32")}
+    add(space, ["a", "b", "more"])
+    after = {path.name: path.stat().st_size for path in space.folder.glob("vectors*.f32")}
+    (tmp_path / "done").touch()
+    for writer in writers:
+        writer.join()
+    assert before == {"vectors.f32": 16, "vectors-1.f32": 16, "vectors-2.f32": 16}
+    assert after == {**before, "vectors.f32": 32}
+    texts = ["here", "a", "b", "more"]
+    assert get(open_space(tmp_path), texts) == expected(texts)
+    assert [get(open_space(tmp_path), [text]) for text in reversed(texts)] == [expected([t]) for t in reversed(texts)]
+
+
+def hold(root: Path, text: str) -> None:
+    """Add a text and keep the segment until the test is done."""
+    space = open_space(root)
+    add(space, [text])
+    while not (root / "done").is_file():
+        time.sleep(0.01)
+
+
+def test_a_segment_whose_writer_is_gone_is_continued(tmp_path: Path) -> None:
+    """Their number is that of processes that write at the same time, not of all that ever did."""
+    for text in "abc":
+        process = multiprocessing.get_context("fork").Process(target=add, args=(open_space(tmp_path), [text]))
+        process.start()
+        process.join()
+    assert [path.name for path in open_space(tmp_path).folder.glob("vectors*")] == ["vectors.f32"]
+    assert get(open_space(tmp_path), ["a", "b", "c"]) == expected(["a", "b", "c"])
+
+
+def test_a_text_whose_vector_is_damaged_in_one_segment_is_found_in_another(tmp_path: Path) -> None:
+    """It may be in both, where two processes encoded it at once."""
+    space = open_space(tmp_path)
+    add(space, ["a", "b"])
+    path = space.folder / "vectors.f32"
+    shutil.copy(path, space.folder / "vectors-1.f32")
+    shutil.copy(space.folder / "index.bin", space.folder / "index-1.bin")
+    data = bytearray(path.read_bytes())
+    data[1] ^= 4
+    path.write_bytes(bytes(data))
+    again = open_space(tmp_path)
+    assert len(again) == 2
+    assert get(again, ["b", "a"]) == expected(["b", "a"])
+    assert [error.what for error in embedding_cache.damaged(space.folder).values()] == [
+        "1 of 2 vectors differ from their checksums"
+    ]
 
 
 def test_a_reader_sees_what_another_adds(tmp_path: Path) -> None:
@@ -233,7 +292,7 @@ def test_any_part_is_read_in_any_order_through_any_buffer(
     asked = [texts[number] for number in wanted]
     sound = [texts[number] for number in wanted if number not in damaged]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(embedding_cache, "_BUFFER", buffer)
+        patched.setattr(embedding_segment, "_BUFFER", buffer)
         assert get(open_space(space.folder.parent), asked) == expected(sound)
 
 
