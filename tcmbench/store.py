@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 _KEY_LENGTH = 32
 _SHA256 = "sha256"
+_LEVELS = 4
+"""Folders of the store above a file of an artefact: root, kind, first two digits, artefact."""
 
 
 def canonical_json(value: Json) -> str:
@@ -175,6 +177,20 @@ def read_json(path: Path) -> Json:
     return value
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a file or folder exists, also where another machine has just made it.
+
+    A client of NFS remembers for up to a minute that a name didn't exist, so that a score of another node would be missing
+    on the board. When a folder is opened, the client compares it with the server and forgets such names.
+    """
+    if path.exists():
+        return True
+    for folder in reversed(path.parents[:_LEVELS]):
+        with contextlib.suppress(OSError):
+            os.close(os.open(folder, os.O_RDONLY))
+    return path.exists()
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, timeout: float = -1, taken: str) -> Iterator[None]:
     """Hold the lock of a file, which is created with its folder.
@@ -233,6 +249,8 @@ def read_checked(path: Path) -> dict[str, Json]:
         DamagedArtefact: It has changed since it was written.
     """
     try:
+        if not is_there(path):
+            raise FileNotFoundError(path)
         return without_sha256(strict_json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:
         raise DamagedArtefact(path, what=str(error)) from error
@@ -273,14 +291,14 @@ class Store:
             DamagedArtefact: A file has changed since it was written, or the folder is another artefact's.
         """
         folder = self.path(kind, key)
-        if not folder.exists():
+        if not is_there(folder):
             return None
         manifests.verify(folder, kind=kind, key=key, names=names)
         return folder
 
     def has_manifest(self, kind: str, key: str) -> bool:
         """Return whether an artefact has a manifest; those of earlier versions don't."""
-        return (self.path(kind, key) / manifests.NAME).exists()
+        return is_there(self.path(kind, key) / manifests.NAME)
 
     def adopt(self, kind: str, key: str) -> None:
         """Write the manifest of an artefact of an earlier version, as it is now; a read-only store stays unchanged."""

@@ -61,7 +61,10 @@ fcntl.flock = refused
     ("line", "weakness"),
     [
         ("server:/x {} nfs4 rw,local_lock=none,vers=4.2 0 0", ""),
-        ("server:/x {} nfs rw,nolock,local_lock=all 0 0", "nfs is mounted with nolock, local_lock=all: locks are valid"),
+        (
+            "server:/x {} nfs rw,nolock,local_lock=all 0 0",
+            "nfs is mounted with nolock, local_lock=all: locks are valid",
+        ),
         ("x@tcp:/y {} lustre rw,localflock 0 0", "lustre is mounted with localflock: locks are valid"),
         ("/dev/sda1 {} ext4 rw,nolock 0 0", ""),
     ],

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from tcmbench.checksums import file_sha256, tree_sha256
 from tcmbench.errors import StorageError, StoreError
-from tcmbench.store import Store, atomic_write, canonical_json, key, read_json, write_json, write_text
+from tcmbench.store import Store, atomic_write, canonical_json, key, read_checked, read_json, write_json, write_text
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -169,3 +172,49 @@ def test_names_that_are_no_text_are_hashed(tmp_path: Path) -> None:
         path.write_bytes(b"x")
 
     assert tree_sha256(paths[:1], root=tmp_path) != tree_sha256(paths[1:], root=tmp_path)
+
+
+class RememberedAbsence:
+    """A client of NFS: a name that didn't exist once doesn't exist until its folder is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._absent: set[Path] = set()
+        exists, opened = Path.exists, os.open
+
+        def remembered(path: Path, **more: bool) -> bool:
+            if self._absent & {path, *path.parents}:
+                return False
+            if not exists(path, **more):
+                self._absent.add(path)
+                return False
+            return True
+
+        def refreshing(path: Any, *flags: Any, **more: Any) -> int:
+            if self._absent & {Path(path), *Path(path).parents}:
+                raise FileNotFoundError(path)
+            self._absent = {absent for absent in self._absent if absent.parent != Path(path)}
+            return opened(path, *flags, **more)
+
+        monkeypatch.setattr(Path, "exists", remembered)
+        monkeypatch.setattr(os, "open", refreshing)
+
+
+def test_what_another_machine_has_made_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though this one has looked before, and its network file system remembers that there was nothing."""
+    store, note = Store(tmp_path / "store"), tmp_path / "store/failures/ab/ab1.json"
+    with monkeypatch.context() as patch:
+        RememberedAbsence(patch)
+        assert not store.has("scores", "ab1")
+        assert store.open("scores", "ab1") is None
+        with pytest.raises(FileNotFoundError):
+            read_checked(note)
+        code = (
+            "import pathlib, sys; from tcmbench.store import Store, write_checked\n"
+            "with Store(pathlib.Path(sys.argv[1])).build('scores', 'ab1') as folder: (folder / 'a').touch()\n"
+            "write_checked(pathlib.Path(sys.argv[2]), {'key': 'ab1'})"
+        )
+        subprocess.run([sys.executable, "-c", code, str(store.root), str(note)], check=True)
+        assert not Path.exists(store.path("scores", "ab1"))
+        assert store.has("scores", "ab1")
+        assert store.open("scores", "ab1") is not None
+        assert read_checked(note) == {"key": "ab1"}

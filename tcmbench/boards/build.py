@@ -214,6 +214,7 @@ def _row(
         since_baseline=_gate(since) if since else None,
         seeds=model.seeds,
         precision=entry.precision,
+        device=entry.device,
         is_pooled=verdict is not None and verdict.is_pooled,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,

@@ -16,7 +16,7 @@ from tcmbench.boards import columns as summary
 from tcmbench.boards.cells import Difference
 from tcmbench.boards.citation import to_bibtex
 from tcmbench.boards.figures import pictures
-from tcmbench.boards.notes import MISSING, UNSUPPORTED, precisions, without_score
+from tcmbench.boards.notes import MISSING, UNSUPPORTED, unlike_conditions, without_score
 from tcmbench.boards.payload import DETAILS, packed, payload
 from tcmbench.boards.rules import rules
 from tcmbench.boards.texts import metric_name, named, slice_name
@@ -104,7 +104,7 @@ def to_html(table: Table, *, reload_seconds: int | None = None, unfinished: RunP
         advised=answer.cure_advice(table),
         cure_block=answer.cure_block(table),
         sees=answer.sees(table),
-        precisions=precisions(table),
+        unlike_conditions=unlike_conditions(table),
         of_bases=all(row.kind != "variant" for row in table.rows),
         chosen=chosen,
         reach=_reach(chosen) if chosen else 1.0,

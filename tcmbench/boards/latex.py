@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.columns import in_line, load_listed
-from tcmbench.boards.notes import precisions, without_interval, without_score
+from tcmbench.boards.notes import unlike_conditions, without_interval, without_score
 from tcmbench.boards.texts import clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
@@ -145,7 +145,7 @@ def _name(row: BoardRow) -> str:
 
 def _notes(table: Table) -> list[str]:
     """Return the reasons of figures without an interval and of cells without a score as a paragraph below the table."""
-    unlike = precisions(table)
+    unlike = unlike_conditions(table)
     said = [] if unlike is None else [_line(unlike.en)]
     bare = [f"{_line(row)} on {_line(column)}: {_line(why)}" for row, column, why in without_interval(table)]
     if bare:

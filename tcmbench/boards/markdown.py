@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.columns import in_line, load_listed
-from tcmbench.boards.notes import precisions, without_interval, without_score
+from tcmbench.boards.notes import unlike_conditions, without_interval, without_score
 from tcmbench.boards.texts import MARKS, clip, metric_title, quick_look, text
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
@@ -47,7 +47,7 @@ def to_markdown(table: Table) -> str:
         lines[-1] += f" ↳: {text('form.below').en}"
     if any(row.aggregates.partial for row in table.rows):
         lines[-1] += f" \\* {text('table.partial').en}."
-    unlike = precisions(table)
+    unlike = unlike_conditions(table)
     if unlike is not None:
         lines += ["", escape(unlike.en)]
     bare = [f"- {escape(row)} on {escape(column)}: {escape(why)}" for row, column, why in without_interval(table)]

@@ -1,18 +1,17 @@
-"""What stands below a table: cells without a score, figures without an interval, and models of another precision."""
+"""What stands below a table: cells without a score, figures without an interval, and models of another precision or device."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench.boards.texts import clip, text
-from tcmbench.comparison.conditions import unlike_precisions
+from tcmbench.boards.texts import Text, clip, text
+from tcmbench.comparison.conditions import unlike
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from tcmbench.boards.cells import Cell, CellStatus
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
-    from tcmbench.boards.texts import Text
 
 UNSUPPORTED: frozenset[CellStatus] = frozenset({"not_applicable"})
 """Cells that can't have a score: the model doesn't support the task."""
@@ -65,11 +64,21 @@ def without_interval(table: Table) -> list[WithoutInterval]:
     ]
 
 
-def precisions(table: Table) -> Text | None:
-    """Return a sentence on the models that were measured in another precision than the reference; None without any."""
+def unlike_conditions(table: Table) -> Text | None:
+    """Return sentences on models of another precision or device than the reference; None without any."""
     reference = table.row(table.reference)
-    unlike = unlike_precisions({row.name: row.precision for row in table.rows}, reference=reference.name)
-    if not unlike:
+    precisions = _unlike(
+        table, "table.precisions", {row.name: row.precision for row in table.rows}, reference.precision
+    )
+    devices = _unlike(table, "table.devices", {row.name: row.device for row in table.rows}, reference.device)
+    said = [each for each in (precisions, devices) if each is not None]
+    return Text(" ".join(each.en for each in said), "".join(each.zh for each in said)) if said else None
+
+
+def _unlike(table: Table, key: str, values: Mapping[str, str], own: str) -> Text | None:
+    reference = table.row(table.reference)
+    others = unlike(values, reference=reference.name)
+    if not others:
         return None
-    models = ", ".join(f"{clip(table.row(name).title, 60)} ({precision})" for name, precision in unlike.items())
-    return text("table.precisions", models=models, reference=clip(reference.title, 60), precision=reference.precision)
+    models = ", ".join(f"{clip(table.row(name).title, 60)} ({value})" for name, value in others.items())
+    return text(key, models=models, reference=clip(reference.title, 60), own=own)

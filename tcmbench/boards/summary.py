@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from tcmbench.boards.answer import as_text, cure_block
-from tcmbench.boards.notes import precisions
+from tcmbench.boards.notes import unlike_conditions
 from tcmbench.boards.texts import MARKS, quick_look
 from tcmbench.specs.suite import ROLES
 from tcmbench.text.numbers import signed
@@ -35,7 +35,7 @@ def to_text(table: Table) -> str:
         scores = [_score(row, column.name) for column in shown]
         lines.append([row.name, *parts, row.gate.outcome.replace("_", " ") if row.gate else _NOTHING, *scores])
     said = [] if table.limit is None else [quick_look(table.limit)]
-    unlike = precisions(table)
+    unlike = unlike_conditions(table)
     said += [*_aligned(lines), *([] if unlike is None else [unlike.en]), as_text(table).en]
     said += filter(None, [cure_block(table)])
     return "\n".join(said) + "\n"

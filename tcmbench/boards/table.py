@@ -259,6 +259,9 @@ class BoardRow:
     precision: str = Field(default="", exclude=True)
     """Precision in which its weights were evaluated; empty for a model without weights."""
 
+    device: str = Field(default="", exclude=True)
+    """Device that it was evaluated on; empty for a model without weights."""
+
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
     cure: CureEffect | None = None
     """Of a cure, what it does to the variants that it is made from; None for other rows."""

@@ -85,6 +85,7 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
         "before": pair.before.label,
         "after": pair.after.label,
         "precisions": [pair.before.precision, pair.after.precision],
+        "devices": [pair.before.device, pair.after.device],
         "means": {
             "in_domain": _figure(comparison.result.gain_in_domain),
             "held_out": _figure(comparison.result.gain_held_out),
@@ -97,12 +98,21 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
 
 
 def _conditions(pair: ComparedPair, comparison: Comparison) -> list[str]:
-    """Return the lines on samples and precisions."""
+    """Return the lines on samples, precisions and devices."""
     sampled = {name: count for name, count in pair.planned.suite.samples.items() if name in comparison.columns}
     precisions = {side.label: side.precision for side in (pair.before, pair.after)}
-    unlike = conditions.unlike_precisions(precisions, reference=pair.before.label)
-    said = conditions.precisions_line(unlike, reference=pair.before.label, precision=pair.before.precision)
-    return [line for line in (conditions.samples_line(sampled), said) if line]
+    devices = {side.label: side.device for side in (pair.before, pair.after)}
+    before = pair.before.label
+    said = (
+        conditions.samples_line(sampled),
+        conditions.precisions_line(
+            conditions.unlike(precisions, reference=before), reference=before, precision=pair.before.precision
+        ),
+        conditions.devices_line(
+            conditions.unlike(devices, reference=before), reference=before, device=pair.before.device
+        ),
+    )
+    return [line for line in said if line]
 
 
 def query_texts(pair: ComparedPair, comparison: Comparison, *, limit: int) -> Texts:

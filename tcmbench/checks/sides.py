@@ -102,6 +102,7 @@ def of_measured(model: Measured, *, label: str, variant: str = "") -> Side:
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
         precision=model.entry.precision,
+        device=model.entry.device,
         variant=variant,
     )
 

@@ -1,4 +1,4 @@
-"""What a comparison's figures depend on beside the models: unlike precisions, and samples of tasks."""
+"""What a comparison's figures depend on beside the models: unlike precisions and devices, and samples of tasks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import MeasuredSet
 
 
-def unlike_precisions(precisions: Mapping[str, str], *, reference: str) -> dict[str, str]:
-    """Return name → precision of the models that were measured in another precision than the reference.
+def unlike(values: Mapping[str, str], *, reference: str) -> dict[str, str]:
+    """Return name → precision, or device, of the models whose own is another than that of the reference.
 
     Args:
-        precisions: Model → precision of its evaluation; "" where it has none, such as BM25.
-        reference: Name of the reference; without a precision of its own nothing is unlike it.
+        values: Model → precision or device of its evaluation; "" where it has none, such as BM25.
+        reference: Name of the reference; without a value of its own nothing is unlike it.
     """
-    own = precisions.get(reference, "")
-    return {name: precision for name, precision in precisions.items() if own and precision and precision != own}
+    own = values.get(reference, "")
+    return {name: value for name, value in values.items() if own and value and value != own}
 
 
 def samples_line(samples: Mapping[str, int]) -> str:
@@ -37,13 +37,24 @@ def precisions_line(unlike: Mapping[str, str], *, reference: str, precision: str
     return f"Unlike precisions: {said}, {reference} in {precision}. A part of their difference may be rounding."
 
 
+def devices_line(unlike: Mapping[str, str], *, reference: str, device: str) -> str:
+    """Return a sentence on models of another device than the reference's; "" without any."""
+    if not unlike:
+        return ""
+    said = ", ".join(f"{name} on {of_model}" for name, of_model in unlike.items())
+    return f"Unlike devices: {said}, {reference} on {device}. A part of their difference may be rounding."
+
+
 def lines(measured: MeasuredSet) -> tuple[str, ...]:
     """Return the sentences on a set against its reference."""
     reference = measured.model_set.reference
     precisions = {model.name: model.entry.precision for model in measured.models}
-    unlike = unlike_precisions(precisions, reference=reference)
+    devices = {model.name: model.entry.device for model in measured.models}
     said = (
         samples_line(measured.suite.samples),
-        precisions_line(unlike, reference=reference, precision=precisions.get(reference, "")),
+        precisions_line(
+            unlike(precisions, reference=reference), reference=reference, precision=precisions.get(reference, "")
+        ),
+        devices_line(unlike(devices, reference=reference), reference=reference, device=devices.get(reference, "")),
     )
     return tuple(line for line in said if line)

@@ -55,6 +55,9 @@ class Side:
     precision: str = ""
     """Precision in which its weights were evaluated; empty where that isn't known, or there are none."""
 
+    device: str = ""
+    """Device that it was evaluated on; empty where that isn't known, or it has no weights."""
+
     variant: str = ""
     """Variant that all its seeds are of; empty for a base, and for a single seed of several, which is a checkpoint and
     not a recipe."""

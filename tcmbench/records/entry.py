@@ -208,3 +208,11 @@ class Entry:
 
     leaks: Reasons = field(default_factory=Reasons)
     """Overlap of its training records with the tasks of the suite; empty where nothing was trained."""
+
+    @property
+    def device(self) -> str:
+        """Devices that its scores were measured on, such as NVIDIA H200; "" for a model without weights of its own."""
+        if not self.precision:
+            return ""
+        devices = {score.record.provenance.device for scores in self.scores.values() for score in scores}
+        return ", ".join(sorted(devices))

@@ -52,6 +52,11 @@ class Provenance(BaseModel):
     encoded_tokens: int = 0
     """Tokens that were encoded for it."""
 
+    @property
+    def device(self) -> str:
+        """Processor or GPU without the number of cores or GPUs, which `hardware` has."""
+        return self.hardware.rpartition(" × ")[2].partition(", ")[0]
+
 
 class ScoreRecord(BaseModel):
     """Content of `score.json`."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcmbench.boards.table import Table
+    from tcmbench.records.score import Provenance, Score
 
 SAID = "Measured in another precision than base (float32): half (bfloat16). A part of their difference may be rounding."
 
@@ -48,20 +49,58 @@ def test_unlike_precisions_are_named_in_every_format(tmp_path: Path) -> None:
     assert "计算精度不同" in page
 
 
+def test_unlike_devices_are_named_in_every_format(tmp_path: Path) -> None:
+    """The number of GPUs or cores doesn't matter; a model without weights has no device."""
+    table = _table(tmp_path, reference="float32", other="bfloat16")
+    base, half = (
+        replace(row, device=device) for row, device in zip(table.rows, ("NVIDIA H200", "x86_64 CPU"), strict=True)
+    )
+    table = replace(table, rows=(base, half))
+    said = "Measured on another device than base (NVIDIA H200): half (x86_64 CPU). A part of their difference may be"
+    assert f"{SAID} {said}" in to_text(table)
+    assert "Measured on another device than base" in to_latex(table)
+    assert "计算精度不同" in to_html(table)
+    assert "计算设备不同" in to_html(table)
+    same = replace(table, rows=(base, replace(half, device="NVIDIA H200")))
+    assert "device" not in to_text(same)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "device"),
+    [("8 × NVIDIA H200", "NVIDIA H200"), ("x86_64 CPU, 64 cores", "x86_64 CPU"), ("two cores", "two cores")],
+)
+def test_the_device_of_a_score_is_its_hardware_without_numbers(tmp_path: Path, hardware: str, device: str) -> None:
+    """Of all scores of a model with weights; other models have none."""
+    plain = entry(tmp_path, "base", kind="base")
+    scores = {
+        name: tuple(replace(s, record=s.record.model_copy(update={"provenance": _on(s, hardware)})) for s in each)
+        for name, each in plain.scores.items()
+    }
+    assert replace(plain, scores=scores, precision="float32").device == device
+    assert replace(plain, scores=scores, precision="").device == ""
+
+
+def _on(score: Score, hardware: str) -> Provenance:
+    return score.record.provenance.model_copy(update={"hardware": hardware})
+
+
 @pytest.mark.parametrize(("reference", "other"), [("float32", "float32"), ("", "bfloat16"), ("bfloat16", "")])
 def test_equal_and_unknown_precisions_are_not(tmp_path: Path, reference: str, other: str) -> None:
     """A model without weights, such as BM25, has none."""
-    assert notes.precisions(_table(tmp_path, reference=reference, other=other)) is None
-    assert notes.precisions(built(tmp_path / "plain", entry(tmp_path, "other"))) is None
+    assert notes.unlike_conditions(_table(tmp_path, reference=reference, other=other)) is None
+    assert notes.unlike_conditions(built(tmp_path / "plain", entry(tmp_path, "other"))) is None
 
 
 def test_the_gate_says_what_its_figures_depend_on() -> None:
-    """One sentence on samples, one on precisions, none without either."""
-    unlike = conditions.unlike_precisions({"a": "float32", "b": "bfloat16", "c": "", "d": "float32"}, reference="a")
+    """One sentence on samples, one on precisions, one on devices, none without any."""
+    unlike = conditions.unlike({"a": "float32", "b": "bfloat16", "c": "", "d": "float32"}, reference="a")
     assert unlike == {"b": "bfloat16"}
     said = conditions.precisions_line(unlike, reference="a", precision="float32")
     assert said == "Unlike precisions: b in bfloat16, a in float32. A part of their difference may be rounding."
     assert conditions.precisions_line({}, reference="a", precision="float32") == ""
+    said = conditions.devices_line({"b": "x86_64 CPU"}, reference="a", device="NVIDIA H200")
+    assert said == "Unlike devices: b on x86_64 CPU, a on NVIDIA H200. A part of their difference may be rounding."
+    assert conditions.devices_line({}, reference="a", device="NVIDIA H200") == ""
     assert conditions.samples_line({"LCQMC": 2000}).endswith("texts: LCQMC (2,000).")
     assert conditions.samples_line({}) == ""
 

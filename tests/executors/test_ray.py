@@ -210,7 +210,9 @@ def test_a_node_without_the_folders_of_the_run_is_refused(tmp_path: Path, cluste
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_ray_nodes, "code", lambda: "other")
-        with pytest.raises(SpecError, match=r"Nodes of the cluster .*\n.*tcmbench is another version, or has other files"):
+        with pytest.raises(
+            SpecError, match=r"Nodes of the cluster .*\n.*tcmbench is another version, or has other files"
+        ):
             on(cluster)([job(tmp_path, "one")], emit=lambda _: None)
 
 

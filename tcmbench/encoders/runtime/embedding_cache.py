@@ -145,7 +145,10 @@ class Space:
         damaged = 0
         for segment in tuple(self._segments.values()):
             rows = np.array(
-                [-1 if known else segment.rows.get(name, -1) for name, known in zip(digests, present.tolist(), strict=True)],
+                [
+                    -1 if known else segment.rows.get(name, -1)
+                    for name, known in zip(digests, present.tolist(), strict=True)
+                ],
                 dtype=np.int64,
             )
             asked = np.flatnonzero(rows >= 0)

@@ -65,9 +65,7 @@ class Segment:
             # Sizes of opened files: those of their names may be out of date on a network file system.
             with self.index.open("rb") as index, self.vectors.open("rb") as vectors:
                 status = os.fstat(index.fileno())
-                whole = min(
-                    status.st_size // _RECORD, os.fstat(vectors.fileno()).st_size // (4 * self._dimensions)
-                )
+                whole = min(status.st_size // _RECORD, os.fstat(vectors.fileno()).st_size // (4 * self._dimensions))
                 if (status.st_dev, status.st_ino) != self._file:
                     self.rows, self._records = {}, 0
                     self._file = (status.st_dev, status.st_ino)
@@ -81,9 +79,7 @@ class Segment:
             self.rows[data[start : start + DIGEST]] = self._records + place
         self._records += len(data) // _RECORD
 
-    def read(
-        self, names: Sequence[bytes], rows: NDArray[np.int64], vectors: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
+    def read(self, names: Sequence[bytes], rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Read rows into `vectors` and return which of them agree with their checksums.
 
         In the order of the file, through a small buffer: each number is copied once, while the processor's cache
