@@ -180,8 +180,8 @@ def read_json(path: Path) -> Json:
 def is_there(path: Path) -> bool:
     """Return whether a file or folder exists, also where another machine has just made it.
 
-    A client of NFS remembers for up to a minute that a name didn't exist, so that a score of another node would be missing
-    on the board. When a folder is opened, the client compares it with the server and forgets such names.
+    A client of NFS remembers for up to a minute that a name didn't exist, so that a score of another node would be
+    missing on the board. When a folder is opened, the client compares it with the server and forgets such names.
     """
     if path.exists():
         return True

@@ -1,4 +1,4 @@
-"""What stands below a table: cells without a score, figures without an interval, and models of another precision or device."""
+"""What stands below a table: cells without a score, figures without an interval, unlike precisions and devices."""
 
 from __future__ import annotations
 
@@ -66,19 +66,16 @@ def without_interval(table: Table) -> list[WithoutInterval]:
 
 def unlike_conditions(table: Table) -> Text | None:
     """Return sentences on models of another precision or device than the reference; None without any."""
-    reference = table.row(table.reference)
-    precisions = _unlike(
-        table, "table.precisions", {row.name: row.precision for row in table.rows}, reference.precision
-    )
-    devices = _unlike(table, "table.devices", {row.name: row.device for row in table.rows}, reference.device)
+    precisions = _unlike(table, {row.name: row.precision for row in table.rows}, "table.precisions")
+    devices = _unlike(table, {row.name: row.device for row in table.rows}, "table.devices")
     said = [each for each in (precisions, devices) if each is not None]
     return Text(" ".join(each.en for each in said), "".join(each.zh for each in said)) if said else None
 
 
-def _unlike(table: Table, key: str, values: Mapping[str, str], own: str) -> Text | None:
+def _unlike(table: Table, values: Mapping[str, str], key: str) -> Text | None:
     reference = table.row(table.reference)
     others = unlike(values, reference=reference.name)
     if not others:
         return None
     models = ", ".join(f"{clip(table.row(name).title, 60)} ({value})" for name, value in others.items())
-    return text(key, models=models, reference=clip(reference.title, 60), own=own)
+    return text(key, models=models, reference=clip(reference.title, 60), own=values[reference.name])

@@ -56,8 +56,8 @@ def _refuse_unreachable(address: str) -> None:
     """Refuse an address where nobody listens: Ray would try for a minute and end this process."""
     if "://" in address:
         raise SpecError(
-            f"--address {address}: expected host:port of a cluster. The run has to see the store, so start it on a node "
-            "of the cluster (docs/cluster.md), not through a client or a job of Ray."
+            f"--address {address}: expected host:port of a cluster. The run has to see the store, so start it on a "
+            "node of the cluster, not through a client of Ray (docs/cluster.md)."
         )
     given = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
     host, _, port = given.rpartition(":")

@@ -194,8 +194,8 @@ class Tasks:
 def _given_up(one: _Try, error: BaseException) -> str:
     """Record in the store that a job's process died at every attempt, and return the reason."""
     failure = EvaluationError(
-        f"{one.job.model}: {_how(error)}, {one.attempt} times. Most often a node has too little memory: run again with a "
-        "smaller --jobs, or on larger nodes."
+        f"{one.job.model}: {_how(error)}, {one.attempt} times. Most often a node has too little memory: run again with "
+        "a smaller --jobs, or on larger nodes."
     )
     note_failure(one.job, failure)
     return str(failure)

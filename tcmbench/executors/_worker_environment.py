@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _NAMES = frozenset(
     {
         "PYTHONPATH", "PYTHONHASHSEED", "XDG_CACHE_HOME", "TORCH_HOME", "MODELSCOPE_CACHE", "CUBLAS_WORKSPACE_CONFIG",
-        "CUDA_DEVICE_ORDER", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LANG", "LC_ALL", "TZ", "HTTP_PROXY", "HTTPS_PROXY",
-        "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", processor.THREADS,
+        "CUDA_DEVICE_ORDER", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LANG", "LC_ALL", "TZ", "HTTP_PROXY",
+        "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", processor.THREADS,
     }
 )  # fmt: skip
 _BEGINNINGS = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TOKENIZERS_", "MTEB_", "TCMBENCH_", "OMP_", "KMP_", "VLLM_")

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster of two nodes, both on this machine: the same board, restarts, and requests that can't be met."""
+"""Jobs on a Ray cluster of two nodes of this machine: the same board, restarts, and requests that can't be met."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 
 from tcmbench import tasks
 from tcmbench.boards import publish
-from tcmbench.errors import MissingExtra, SpecError
+from tcmbench.errors import SpecError
 from tcmbench.executors import ray as on_ray
 from tcmbench.records import failures
-from tcmbench.records.events import JobFailed, JobFinished, Note, ScoreMeasured, TrainingStep
+from tcmbench.records.events import JobFailed, JobFinished, ScoreMeasured, TrainingStep
 from tcmbench.runs import gather
 from tcmbench.runs.jobs import Needs
 from tcmbench.specs.model_set import ModelSet
@@ -71,6 +71,7 @@ def cluster() -> Iterator[Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
