@@ -35,3 +35,10 @@ def chosen(executor: str, *, jobs: int | None, address: str) -> Plugin:
     options = {"jobs": jobs, "address": address or None}
     given = {name: value for name, value in options.items() if value is not None}
     return plugins.use("executors", executor, given, where="--executor")
+
+
+def is_parallel(executor: Plugin) -> bool:
+    """Return whether an executor performs several jobs at a time."""
+    from tcmbench.executors import ExecutorOptions
+
+    return isinstance(executor.options, ExecutorOptions) and executor.options.jobs > 1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tcmbench.cli._executor import AddressOption, ExecutorOption, chosen
+from tcmbench.cli._executor import AddressOption, ExecutorOption, chosen, is_parallel
 from tcmbench.cli._names import BaseOption, LimitOption, separated
 from tcmbench.cli.place import DataOption, workspace
 
@@ -66,7 +66,13 @@ def command(
     selection = select(
         workspace(data), name, models=separated(models), columns=separated(tasks), limit=limit, base=base
     )
-    missing = plan(selection.workspace, selection.model_set, selection.planned, part=selection.part)
+    missing = plan(
+        selection.workspace,
+        selection.model_set,
+        selection.planned,
+        part=selection.part,
+        in_parallel=is_parallel(performing),
+    )
     execute = partial(performing.module.run, options=performing.options)
     with Progress(total=missing.scores) as progress:
         result = whole_run.run(selection, missing, execute=execute, emit=progress.show)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tcmbench import models
 from tcmbench.encoders.runtime.batches import Counted
 from tcmbench.errors import DamagedArtefact, DataError, StorageError, TcmbenchError
-from tcmbench.evaluation import evaluate
+from tcmbench.evaluation import corpus_part, evaluate
 from tcmbench.records import failures
 from tcmbench.records.cells import Cells
 from tcmbench.records.entry import CellState
@@ -120,6 +120,40 @@ def measure(
         with _reporting(loaded, model.name, column.column, emit=emit):
             value = _measure(workspace, model, loaded, column, planned)
         emit(ScoreMeasured(model.name, column.column, value))
+
+
+def encode(
+    workspace: Workspace,
+    model: Model,
+    column: SuiteTask,
+    planned: PlannedSuite,
+    *,
+    part: tuple[int, int],
+    emit: Emit,
+    device: str | None = None,
+) -> None:
+    """Encode a part of a column's corpus into the cache of vectors, unless the column is measured.
+
+    Args:
+        workspace: Where data and the store are.
+        model: The model; it is loaded.
+        column: A retrieval task.
+        planned: The suite.
+        part: First document, and the one after the last.
+        emit: Receives the events.
+        device: Device of the model; None for the default of its library.
+
+    Raises:
+        TcmbenchError: The model can't be loaded, or the documents can't be encoded.
+    """
+    if _is_stored(workspace.store, model, column, planned):
+        return
+    with failures.explained(f"{model.name} can't be loaded", place=model.model_dir):
+        loaded = models.load(model, cache=workspace.cache, device=device)
+    emit(MeasuringStarted(model.name, column.column))
+    with _reporting(loaded, model.name, f"{column.column}, documents from {part[0]:,}", emit=emit):
+        task = planned.tasks[column.task]
+        corpus_part.encode(loaded, task, split=column.split, subset=column.subset, part=part)
 
 
 @contextlib.contextmanager

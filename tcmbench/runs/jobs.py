@@ -16,7 +16,7 @@ from tcmbench.errors import DamagedArtefact, TcmbenchError
 from tcmbench.evaluation import run
 from tcmbench.records import failures
 from tcmbench.records.model import Model
-from tcmbench.runs import checkpoint_choice, trajectories
+from tcmbench.runs import checkpoint_choice, corpus_parts, trajectories
 from tcmbench.runs.part import WHOLE, Part
 from tcmbench.specs.base import Base
 from tcmbench.store import Json, key
@@ -82,7 +82,7 @@ class Job:
     """Seed of a variant, cure or form; None for a base."""
 
     columns: tuple[str, ...]
-    """Columns to measure; empty for a training or making."""
+    """Columns to measure, or the one to encode; empty for a training or making."""
 
     needs: Needs
     """Resources that it needs."""
@@ -96,15 +96,18 @@ class Job:
     of_checkpoints: bool = False
     """Whether it measures the checkpoints of a training, on a part of each task."""
 
+    part: tuple[int, int] | None = None
+    """Documents of its only column that it encodes and doesn't measure: the first, and the one after the last."""
+
     @property
     def is_measuring(self) -> bool:
         """Whether it measures a model on columns of the suite."""
-        return bool(self.columns)
+        return bool(self.columns) and self.part is None
 
     @property
     def is_building(self) -> bool:
         """Whether it trains or makes a model."""
-        return not self.is_measuring and not self.of_checkpoints
+        return not self.columns and not self.of_checkpoints
 
     @property
     def kind(self) -> str:
@@ -130,11 +133,20 @@ class PlannedRun:
     @property
     def scores(self) -> int:
         """Number of scores to measure."""
-        return sum(len(job.columns) for job in self.jobs)
+        return sum(len(job.columns) for job in self.jobs if job.is_measuring)
 
 
-def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, part: Part = WHOLE) -> PlannedRun:
+def plan(
+    workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, part: Part = WHOLE, in_parallel: bool = False
+) -> PlannedRun:
     """Return the jobs that a set, or a part of it, needs; a model that can't be planned doesn't stop the others.
+
+    Args:
+        workspace: Folders.
+        model_set: The set.
+        planned: Its suite.
+        part: Models and columns.
+        in_parallel: Whether several jobs run at a time, which then encode large corpora together.
 
     Raises:
         UnknownName: The set names a base or variant that doesn't exist.
@@ -143,7 +155,7 @@ def plan(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, *, pa
     # All specs of the set are read before planning, so that a misspelt name fails immediately.
     bases = [workspace.spec(Base, name, where=f"set {model_set.name}") for name in model_set.models]
     variants, treated = workspace.variants(model_set), workspace.treated(model_set)
-    planner = _Planner(workspace, model_set, planned, part)
+    planner = _Planner(workspace, model_set, planned, part, in_parallel)
     jobs: list[Job] = []
     refused: dict[str, str] = {}
     for base in (base for base in bases if part.has_model(base.name)):
@@ -182,6 +194,8 @@ class _Planner:
 
     part: Part
 
+    in_parallel: bool
+
     trained: frozenset[str] = frozenset()
     """Keys of the trainings that are planned for the variants."""
 
@@ -189,7 +203,7 @@ class _Planner:
         """Return the measuring of a base."""
         model = models.base_model(self.workspace, base.name, download=True)
         columns = self._missing(model)
-        return self._measuring(model.revision, columns, model.model_dir, name=base.name, seed=None)
+        return self._measuring(model.revision, columns, base, model.model_dir, name=base.name, seed=None)
 
     def variant(self, variant: Variant) -> list[Job]:
         """Return the trainings of a variant and the measuring of its models."""
@@ -210,12 +224,16 @@ class _Planner:
                     return []
             cured = treat.usable(self.workspace, treatment, seed=seed)
             if cured is not None:
-                model, columns = cured.model, self._missing(cured.model)
-                return self._measuring(model.revision, columns, model.model_dir, name=name, seed=seed, is_treated=True)
+                model, columns, base = cured.model, self._missing(cured.model), treatment.treated
+                return self._measuring(
+                    model.revision, columns, base, model.model_dir, name=name, seed=seed, is_treated=True
+                )
         *before, making = self._making(Input(treatment, seed))
         columns = self.part.of(run.measurable(treatment.treated, self.planned))
         weights, after = treatment.base.model_dir, (making.key,)
-        measuring = self._measuring(making.key, columns, weights, name=name, seed=seed, after=after, is_treated=True)
+        measuring = self._measuring(
+            making.key, columns, treatment.treated, weights, name=name, seed=seed, after=after, is_treated=True
+        )
         return [*before, making, *measuring]
 
     def _is_renewed(self, one: Input) -> bool:
@@ -259,14 +277,15 @@ class _Planner:
         checkpoints = self._trajectory(recipe, seed, tuned=tuned)
         model = None if tuned is None else self._chosen(recipe, tuned)
         if model is not None:
-            measuring = self._measuring(model.revision, self._missing(model), model.model_dir, name=name, seed=seed)
+            missing, base = self._missing(model), recipe.base
+            measuring = self._measuring(model.revision, missing, base, model.model_dir, name=name, seed=seed)
             return [*measuring, *checkpoints]
         training = [] if tuned is not None else [self._training(recipe, seed)]
         # The model that is measured is the trained one, or is chosen after its checkpoints were measured.
         is_chosen = recipe.variant.select == "gate"
         after = (checkpoints if is_chosen else training)[0].key
         columns = self.part.of(run.measurable(recipe.base, self.planned))
-        measuring = self._measuring(after, columns, recipe.base_dir, name=name, seed=seed, after=(after,))
+        measuring = self._measuring(after, columns, recipe.base, recipe.base_dir, name=name, seed=seed, after=(after,))
         return [*training, *checkpoints, *measuring] if is_chosen else [*training, *measuring, *checkpoints]
 
     def _chosen(self, recipe: Recipe, tuned: Tuned) -> Model | None:
@@ -334,6 +353,7 @@ class _Planner:
         self,
         model: str,
         columns: Sequence[SuiteTask],
+        base: Base,
         weights: Path | None,
         *,
         name: str,
@@ -341,11 +361,12 @@ class _Planner:
         after: tuple[str, ...] = (),
         is_treated: bool = False,
     ) -> list[Job]:
-        """Return one job for all columns, so that the model is loaded once; none if there are no columns.
+        """Return one job for all columns, so that the model is loaded once, after those that encode large corpora.
 
         Args:
             model: Revision of the model; for one that doesn't exist yet, the key of its training or making.
-            columns: Columns to measure.
+            columns: Columns to measure; without any there is no job.
+            base: Base with its encoder.
             weights: Folder of weights of its size; None for a model without weights.
             name: Name of the base, variant, cure or form.
             seed: Seed of a variant, cure or form.
@@ -356,7 +377,7 @@ class _Planner:
             return []
         tasks = self.planned.tasks
         measured: list[Json] = [[tasks[c.task].measured_revision, c.task, c.split, c.subset] for c in columns]
-        return [
+        jobs = [
             Job(
                 key=key("measuring 1", {"model": model, "columns": measured}),
                 workspace=self.workspace,
@@ -369,6 +390,7 @@ class _Planner:
                 is_treated=is_treated,
             )
         ]
+        return corpus_parts.split(jobs, base, self.planned) if self.in_parallel else jobs
 
 
 def _mib(folder: Path) -> int:

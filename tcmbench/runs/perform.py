@@ -44,7 +44,9 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
     """
     try:
         with failures.explained(job.model):
-            if job.seed is not None and job.of_checkpoints:
+            if job.part is not None:
+                _encode(job, job.part, emit=emit, device=device)
+            elif job.seed is not None and job.of_checkpoints:
                 _measure_checkpoints(job, job.seed, emit=emit, device=device)
             elif job.seed is not None and not job.is_measuring:
                 _build(job, job.seed, emit=emit, device=device)
@@ -61,6 +63,8 @@ def perform(job: Job, *, emit: Emit, device: str | None = None) -> str | None:
 def note_failure(job: Job, error: TcmbenchError) -> None:
     """Store why a job failed, for each of its missing scores, or for its training or making."""
     store = job.workspace.store
+    if job.part is not None:  # the measuring, which needs the same vectors, has its own reason
+        return
     if not job.is_measuring:
         failures.note(store, job.key, error)
         return
@@ -100,6 +104,12 @@ def _measure(job: Job, *, emit: Emit, device: str | None) -> None:
     model = _model(job, planned)
     columns = [c for c in run.missing(job.workspace, model, planned) if c.column in job.columns]
     run.measure(job.workspace, model, columns, planned, emit=emit, device=device)
+
+
+def _encode(job: Job, part: tuple[int, int], *, emit: Emit, device: str | None) -> None:
+    planned = _planned(job)
+    column = next(column for column in planned.suite.tasks if column.column == job.columns[0])
+    run.encode(job.workspace, _model(job, planned), column, planned, part=part, emit=emit, device=device)
 
 
 def _measure_checkpoints(job: Job, seed: int, *, emit: Emit, device: str | None) -> None:

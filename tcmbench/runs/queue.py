@@ -39,12 +39,17 @@ class Queue:
         return job
 
     def settle(self, job: Job, reason: str | None) -> None:
-        """Report the end of a job; with a reason it has failed, and so have the jobs that depend on it."""
+        """Report the end of a job; with a reason it has failed, and so have the jobs that depend on it.
+
+        A part of a corpus that could not be encoded only costs time: the measuring encodes it, or says why it can't.
+        """
         self._open.discard(job.key)
         if reason is None:
             self._emit(JobFinished(job.key, job.model))
             return
         self._emit(JobFailed(job.key, job.model, reason))
+        if job.part is not None:
+            return
         while (dependent := next((other for other in self._waiting if job.key in other.after), None)) is not None:
             self._waiting.remove(dependent)
             self.settle(dependent, _consequence(dependent, job, reason))

@@ -63,9 +63,11 @@ class Status:
         self._path = path
         self._doing: dict[str, Doing] = {}
         self._noted: dict[str, float] = {}
+        self._jobs: dict[str, set[str]] = {}
 
     def show(self, event: Event) -> None:
         """Write the changes by an event; steps of a training at most every two seconds."""
+        self._count(event)
         match event:
             case JobStarted(model=model, columns=()):
                 self._note(Doing(model, "", Reason.of("starting")))
@@ -79,8 +81,20 @@ class Status:
             case MeasuringStarted(model=model, column=column):
                 self._note(Doing(model, column, Reason.of("measuring")))
             case ScoreMeasured(model=model) | JobFinished(model=model) | JobFailed(model=model):
-                if self._doing.pop(model, None) is not None:
-                    self._write()
+                if not self._jobs.get(model) or isinstance(event, ScoreMeasured):
+                    self._end(model)
+
+    def _count(self, event: Event) -> None:
+        """Count the jobs of a model: several encode its corpus together."""
+        match event:
+            case JobStarted(key=key, model=model):
+                self._jobs.setdefault(model, set()).add(key)
+            case JobFinished(key=key, model=model) | JobFailed(key=key, model=model):
+                self._jobs.get(model, set()).discard(key)
+
+    def _end(self, model: str) -> None:
+        if self._doing.pop(model, None) is not None:
+            self._write()
 
     def _note(self, doing: Doing) -> None:
         self._doing[doing.model] = doing

@@ -17,6 +17,7 @@ from tcmbench.errors import EvaluationError
 from tcmbench.ranking import index_search
 from tcmbench.ranking.outcome import Collector, Judgements, NoParity, Ranked
 from tcmbench.ranking.topk import TopK, merge, row_blocks, settle_ties, top_k
+from tcmbench.task_types.scoring import CORPUS_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from tcmbench.ranking.index_options import IndexOptions
     from tcmbench.ranking.index_search import IndexSearch
     from tcmbench.ranking.topk import Floats
-
-CORPUS_CHUNK = 50_000
-"""Documents that mteb encodes and scores at once."""
 
 _BLOCK_BYTES = 64 << 20
 _SORT_ROWS = 512
@@ -78,7 +76,7 @@ def search_corpus(model: EncoderProtocol, split: Split, *, judged: Judgements) -
     with split.timer("Searching corpus", split=split.split, subset=split.subset):
         for start in range(0, count, CORPUS_CHUNK):
             stop = min(start + CORPUS_CHUNK, count)
-            documents = prepared.documents(_encode_documents(model, split, start=start, stop=stop))
+            documents = prepared.documents(encode_documents(model, split, start=start, stop=stop))
             order = judged.order[start:stop]
             for block, scores in _score_blocks(prepared, documents, rows=rows, columns=stop - start):
                 top = top_k(scores, k=split.top_k, order=order)
@@ -124,7 +122,7 @@ def search_index(model: EncoderProtocol, split: Split, *, judged: Judgements, op
     queries = vectors(_encode_queries(model, split))
     count = len(split.corpus)
     chunks = (
-        vectors(_encode_documents(model, split, start=start, stop=min(start + CORPUS_CHUNK, count)))
+        vectors(encode_documents(model, split, start=start, stop=min(start + CORPUS_CHUNK, count)))
         for start in range(0, count, CORPUS_CHUNK)
     )
     with split.timer("Searching corpus", split=split.split, subset=split.subset):
@@ -148,7 +146,7 @@ def rerank(
     prepared = _prepare(model, _encode_queries(model, split), as_tensors=True)
     collector = Collector(judged, width=min(split.top_k, max(map(len, pools), default=0)))
     with split.timer("Encoding corpus", split=split.split, subset=split.subset):
-        embeddings = _encode_documents(model, split, start=0, stop=len(split.corpus))
+        embeddings = encode_documents(model, split, start=0, stop=len(split.corpus))
     documents = prepared.documents(embeddings)
     with split.timer("Computing similarity", split=split.split, subset=split.subset):
         by_size: dict[int, list[int]] = defaultdict(list)
@@ -161,6 +159,21 @@ def rerank(
                 settle_ties(top.scores, top.documents, order=judged.order)
                 collector.add(rows, top)
     return collector.ranked()
+
+
+def encode_documents(model: EncoderProtocol, split: Split, *, start: int, stop: int) -> Array:
+    """Return the embeddings of some documents."""
+    from mteb.types import PromptType
+
+    whole = start == 0 and stop == len(split.corpus)
+    loader = text_loader(
+        split.corpus if whole else split.corpus.select(range(start, stop)),
+        task_metadata=split.task_metadata,
+        prompt_type=PromptType.document,
+        num_proc=split.num_proc,
+        options={"batch_size": split.encode_kwargs.get("batch_size", 32)},
+    )
+    return _encode(model, loader, split, prompt_type=PromptType.document)
 
 
 def _pool(query_id: str, ids: Sequence[str], numbers: Mapping[str, int]) -> np.ndarray[Any, Any]:
@@ -292,21 +305,6 @@ def _encode_queries(model: EncoderProtocol, split: Split) -> Array:
     )
     with split.timer("Encoding queries", split=split.split, subset=split.subset):
         return _encode(model, loader, split, prompt_type=PromptType.query)
-
-
-def _encode_documents(model: EncoderProtocol, split: Split, *, start: int, stop: int) -> Array:
-    """Return the embeddings of some documents."""
-    from mteb.types import PromptType
-
-    whole = start == 0 and stop == len(split.corpus)
-    loader = text_loader(
-        split.corpus if whole else split.corpus.select(range(start, stop)),
-        task_metadata=split.task_metadata,
-        prompt_type=PromptType.document,
-        num_proc=split.num_proc,
-        options={"batch_size": split.encode_kwargs.get("batch_size", 32)},
-    )
-    return _encode(model, loader, split, prompt_type=PromptType.document)
 
 
 def _encode(model: EncoderProtocol, loader: Any, split: Split, *, prompt_type: PromptType) -> Array:
