@@ -50,7 +50,7 @@ seeds = [0, 1]
 trainer = "sentence_transformers"
 [variant.training]
 batch_size = 16
-epochs = 8
+epochs = 3
 learning_rate = 2e-2
 max_length = 64
 """
@@ -150,7 +150,6 @@ def test_a_killed_worker_and_a_lost_node_cost_no_score(tuned: Workspace, cluster
     killed: list[int] = []
 
     def kill(event: Event) -> None:
-        print(time.strftime("%X"), event, flush=True)
         if not isinstance(event, TrainingStep):
             return
         running = trainings()
@@ -165,7 +164,6 @@ def test_a_killed_worker_and_a_lost_node_cost_no_score(tuned: Workspace, cluster
     done = run(tuned, "tuned", execute=on(cluster), emit=kill)
     assert len(killed) == 2
     assert all(map(is_gone, killed))
-    print(done.notes)
     assert len([note for note in done.notes if note.endswith("died; restarted")]) == 2
     assert [entry.states for entry in done.entries] == [{}, {}]
     assert len(done.entries[1].seeds) == 2
