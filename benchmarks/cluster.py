@@ -68,7 +68,8 @@ def figures(given: argparse.Namespace) -> list[Row | LeftOut]:
         return [LeftOut(case=case, reason=f"needs {given.jobs} cores, this machine has {processor.cores()}")]
     import ray
 
-    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"})
+    # the same priority as processes without Ray, and no job ended for the memory of others
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_memory_monitor_refresh_ms": "0"}
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     with tempfile.TemporaryDirectory() as folder:
         place = _workspace(Path(folder), epochs=1 if given.quick else given.epochs, quick=given.quick)

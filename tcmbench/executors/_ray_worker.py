@@ -54,7 +54,7 @@ class RayOrder(NamedTuple):
     """What the node must have in common with the run."""
 
 
-class Outcome(NamedTuple):
+class JobOutcome(NamedTuple):
     """How a job ended."""
 
     reason: str | None
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
     """Whether the store can't be written to, which ends the run."""
 
 
-def perform_order(order: RayOrder, mailbox: Any) -> Outcome:
+def perform_order(order: RayOrder, mailbox: Any) -> JobOutcome:
     """Perform a job; its events go to the mailbox, and all are there when this returns."""
     os.environ.update(order.keys)
     redaction.learn(*order.keys.values())
@@ -78,12 +78,12 @@ def perform_order(order: RayOrder, mailbox: Any) -> Outcome:
         reason = f"{job.model}: {platform.node()} can't perform jobs of this run: {what}. See docs/cluster.md."
         with contextlib.suppress(StorageError):
             note_failure(job, EvaluationError(reason))
-        return Outcome(reason)
+        return JobOutcome(reason)
     post.send(JobStarted(job.key, job.model, job.columns))
     try:
-        outcome = Outcome(reason_of(job, emit=post.send))
+        outcome = JobOutcome(reason_of(job, emit=post.send))
     except StorageError as error:
-        outcome = Outcome(str(error), is_final=True)
+        outcome = JobOutcome(str(error), is_final=True)
     post.flush()
     return outcome
 

@@ -7,12 +7,10 @@ that measures finds them in the cache.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - an argument of a cached function
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench import tasks
-from tcmbench.store import key
 from tcmbench.task_types.scoring import CORPUS_CHUNK
 
 if TYPE_CHECKING:
@@ -20,32 +18,34 @@ if TYPE_CHECKING:
 
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.task import Task
-    from tcmbench.runs.jobs import Job
     from tcmbench.specs.base import Base
 
 _LEAST_BYTES = 10
 """Of a document in a file; a file with fewer bytes per part isn't read for its number of documents."""
 
 
-def split(measuring: Sequence[Job], base: Base, planned: PlannedSuite) -> list[Job]:
-    """Return jobs that encode the parts of large corpora, followed by the measuring, which then depends on them.
+class CorpusPart(NamedTuple):
+    """Documents of one column."""
+
+    column: str
+    first: int
+    """First document."""
+
+    end: int
+    """The one after the last."""
+
+
+def of(columns: Sequence[str], base: Base, planned: PlannedSuite) -> list[CorpusPart]:
+    """Return the parts of all large corpora; none for a model without weights, or whose vectors aren't cached as such.
 
     Args:
-        measuring: Jobs that measure a model.
-        base: The base, whose encoder they use.
+        columns: Columns to measure.
+        base: The base, whose encoder the model uses.
         planned: The suite.
     """
     if not base.has_weights or "vectors" not in base.abilities:
-        return list(measuring)
-    jobs: list[Job] = []
-    for job in measuring:
-        encodings = [
-            replace(job, key=key("encoding 1", [job.key, column, *part]), columns=(column,), part=part)
-            for column in job.columns
-            for part in _parts(column, planned)
-        ]
-        jobs += [*encodings, replace(job, after=(*job.after, *(each.key for each in encodings)))]
-    return jobs
+        return []
+    return [CorpusPart(column, *part) for column in columns for part in _parts(column, planned)]
 
 
 def _parts(name: str, planned: PlannedSuite) -> list[tuple[int, int]]:

@@ -97,7 +97,7 @@ class Job:
     """Whether it measures the checkpoints of a training, on a part of each task."""
 
     part: tuple[int, int] | None = None
-    """Documents of its only column that it encodes and doesn't measure: the first, and the one after the last."""
+    """Documents of its only column that it encodes, and doesn't measure: first, and the one after the last."""
 
     @property
     def is_measuring(self) -> bool:
@@ -377,20 +377,26 @@ class _Planner:
             return []
         tasks = self.planned.tasks
         measured: list[Json] = [[tasks[c.task].measured_revision, c.task, c.split, c.subset] for c in columns]
-        jobs = [
-            Job(
-                key=key("measuring 1", {"model": model, "columns": measured}),
-                workspace=self.workspace,
-                set_name=self.model_set.name,
-                name=name,
-                seed=seed,
-                columns=tuple(column.column for column in columns),
-                needs=Needs(0, None, 1) if weights is None else Needs(1, _mib(weights), _MODEL_THREADS),
-                after=after,
-                is_treated=is_treated,
-            )
+        job = Job(
+            key=key("measuring 1", {"model": model, "columns": measured}),
+            workspace=self.workspace,
+            set_name=self.model_set.name,
+            name=name,
+            seed=seed,
+            columns=tuple(column.column for column in columns),
+            needs=Needs(0, None, 1) if weights is None else Needs(1, _mib(weights), _MODEL_THREADS),
+            after=after,
+            is_treated=is_treated,
+        )
+        return self._in_parts(job, base) if self.in_parallel else [job]
+
+    def _in_parts(self, job: Job, base: Base) -> list[Job]:
+        """Return jobs that encode large corpora, and the measuring after them."""
+        encodings = [
+            replace(job, key=key("encoding 1", [job.key, *part]), columns=(part.column,), part=(part.first, part.end))
+            for part in corpus_parts.of(job.columns, base, self.planned)
         ]
-        return corpus_parts.split(jobs, base, self.planned) if self.in_parallel else jobs
+        return [*encodings, replace(job, after=(*job.after, *(each.key for each in encodings)))]
 
 
 def _mib(folder: Path) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tcmbench import disk, strict_json
-from tcmbench.encoders.runtime.embedding_segment import DIGEST, Place, Segment, numbers, own
+from tcmbench.encoders.runtime.embedding_segment import DIGEST, Segment, WritingRight, numbers, own
 from tcmbench.errors import DamagedArtefact, StoreError
 from tcmbench.store import key, locked, without_sha256, write_checked
 
@@ -84,7 +84,7 @@ class Space:
         self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype)
         self._identity = (model, revision, max_length, dtype)
         self._segments: dict[int, Segment] = {}
-        self._place: Place | None = None
+        self._place: WritingRight | None = None
         self._file: tuple[int, int] | None = None
         self._dimensions: int | None = None
         self.refresh()

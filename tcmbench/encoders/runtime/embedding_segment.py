@@ -175,7 +175,7 @@ def numbers(folder: Path) -> list[int]:
     return sorted(int(name[1] or 0) for name in names if name)
 
 
-class Place(NamedTuple):
+class WritingRight(NamedTuple):
     """The right to append to a segment; it ends with the last reference to its lock, or with the process."""
 
     number: int
@@ -190,7 +190,7 @@ _numbers: dict[tuple[int, Path], int] = {}
 """Segments of this process, by its id, since a forked one inherits them, and by space."""
 
 
-def own(folder: Path) -> Place:
+def own(folder: Path) -> WritingRight:
     """Return the segment that this process writes to, the first that no other does.
 
     Raises:
@@ -201,7 +201,7 @@ def own(folder: Path) -> Place:
     mine = (os.getpid(), folder)
     held = _locks.get(mine)
     if held is not None:
-        return Place(_numbers[mine], held)
+        return WritingRight(_numbers[mine], held)
     number = 0
     with disk.writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -213,5 +213,5 @@ def own(folder: Path) -> Place:
                 number += 1
                 continue
             _locks[mine], _numbers[mine] = lock, number
-            return Place(number, lock)
+            return WritingRight(number, lock)
 
