@@ -67,20 +67,30 @@ role = "general"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head with one core, to which tests add nodes."""
-    from ray.cluster_utils import Cluster
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other processes of the machine may fill its memory
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        cluster = started()
         try:
             yield cluster
         finally:
             ray.shutdown()
             cluster.shutdown()
+
+
+def started(tries: int = 3) -> Any:
+    """Return a new cluster; Ray gives a node half a minute to start, which a busy machine exceeds."""
+    from ray.cluster_utils import Cluster
+
+    try:
+        return Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    except Exception:
+        if tries == 1:
+            raise
+        return started(tries - 1)
 
 
 @pytest.fixture

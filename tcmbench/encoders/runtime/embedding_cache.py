@@ -160,7 +160,7 @@ class Space:
             except (FileNotFoundError, ValueError):  # another process has removed the space, or begun a shorter one
                 self.refresh()
                 return np.zeros(len(digests), dtype=np.bool_), np.zeros((0, more.shape[1]), dtype=np.float32)
-            damaged += np.count_nonzero(~sound)
+            damaged += int(np.count_nonzero(~sound))
             for place in asked[~sound].tolist():
                 del segment.rows[digests[place]]
             vectors = _merged(present, vectors, asked[sound], more if sound.all() else more[sound])
@@ -179,7 +179,8 @@ class Space:
             return
         self._place = own(self.folder)
         with disk.writing(self.folder / _CARD):
-            self._make(int(vectors.shape[1]))
+            dimensions = int(vectors.shape[1])
+            self._make(dimensions)
             self.refresh()
             if vectors.shape != (len(digests), self._dimensions):
                 raise StoreError(
@@ -190,7 +191,7 @@ class Space:
             known = [segment.rows for segment in self._segments.values()]
             new = {name: row for row, name in enumerate(digests) if not any(name in rows for rows in known)}
             number = self._place.number
-            segment = self._segments[number] = self._segment(number, int(vectors.shape[1]))
+            segment = self._segments[number] = self._segment(number, dimensions)
             segment.append(list(new), vectors[list(new.values())])
 
     def cut_back(self, records: int) -> None:
