@@ -81,7 +81,7 @@ def cluster() -> Iterator[Any]:
             cluster.shutdown()
 
 
-def started(tries: int = 3) -> Any:
+def started(tries: int = 8) -> Any:
     """Return a new cluster; Ray gives a node half a minute to start, which a busy machine exceeds."""
     from ray.cluster_utils import Cluster
 
