@@ -21,7 +21,7 @@ from tcmbench.trainers._runtime import gpus as machine_gpus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcmbench.executors._ray_cluster import Cluster
+    from tcmbench.executors._ray_cluster import Cluster, Room
     from tcmbench.executors._ray_nodes import Common
     from tcmbench.records.events import Emit
     from tcmbench.runs.jobs import Job
@@ -133,13 +133,10 @@ class Tasks:
         if self._is_refused(job):
             return
         room = self._cluster.room(job)
-        variables = {**self._environment, processor.THREADS: str(room.cpus)}
-        if not room.gpus:
-            variables[machine_gpus.VARIABLE] = ""
         task = _PERFORM.options(
             name=f"{'measure' if job.is_measuring else 'train'} {job.model}",
             scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": variables},
+            runtime_env={"env_vars": variables_of(room, self._environment)},
             **room.resources,
         ).remote(order, self._mailbox)
         self._tries[task] = _Try(job, attempt)
@@ -189,6 +186,15 @@ class Tasks:
                 raise StorageError(outcome.reason)
             self._queue.settle(one.job, outcome.reason)
         return None
+
+
+def variables_of(room: Room, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a task: threads for its cores, and no GPU in view where it has none.
+
+    Ray sets the GPUs of a task that has some, and leaves all visible to one that has none.
+    """
+    hidden = {} if room.gpus else {machine_gpus.VARIABLE: ""}
+    return {**environment, processor.THREADS: str(room.cpus), **hidden}
 
 
 def _given_up(one: _Try, error: BaseException) -> str:

@@ -238,3 +238,58 @@ def test_an_address_without_a_cluster_is_refused(tmp_path: Path, address: str, s
     """Before Ray waits for it; the message says how to start one."""
     with pytest.raises(SpecError, match=said):
         on_ray.run([job(tmp_path, "one")], options=on_ray.Options(address=address), emit=lambda _: None)
+
+
+def nodes_of(monkeypatch: pytest.MonkeyPatch, *rooms: tuple[int, int, int]) -> Any:
+    """Return the module of clusters, for which nodes have these cores, GPUs and memory."""
+    from tcmbench.executors import _ray_cluster
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    found = [_ray_cluster.Node(str(i), f"node{i}", _ray_cluster.Room(*room)) for i, room in enumerate(rooms)]
+    monkeypatch.setattr(_ray_cluster, "nodes", lambda: found)
+    return _ray_cluster
+
+
+@pytest.mark.parametrize(
+    ("needs", "jobs", "room"),
+    [
+        (Needs(1, 9_000, 4), None, (4, 1, None)),
+        (Needs(0, 9_000, 4), None, (4, 0, 9_000)),
+        (Needs(0, None, 1), None, (1, 0, None)),
+        (Needs(0, None, 4), 12, (2, 0, None)),
+        (Needs(8, 9_000, 64), None, (16, 8, None)),
+    ],
+)
+def test_a_job_takes_what_it_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs: Needs, jobs: int | None, room: tuple[int, int, int | None]
+) -> None:
+    """Weights on a GPU take no memory of the node; with --jobs the cores are shared; no more than a node has."""
+    cluster = nodes_of(monkeypatch, (16, 2, 64_000), (8, 0, 32_000)).Cluster(jobs)
+    assert tuple(cluster.room(replace(job(tmp_path, "a"), needs=needs))) == room
+
+
+def test_a_training_on_more_gpus_than_a_node_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two nodes with two each don't make four; without any GPU it runs on a processor, as on one machine."""
+    four = replace(job(tmp_path, "a"), needs=Needs(4, 9_000, 4))
+    cluster = nodes_of(monkeypatch, (16, 2, 64_000), (16, 2, 64_000)).Cluster(None)
+    assert cluster.refusal(four) == (
+        "a/seed0: needs 4 cores, 4 GPUs on one node, which no node of the cluster has (node0 has 16 cores, 2 GPUs and "
+        "64,000 MiB of memory; node1 has 16 cores, 2 GPUs and 64,000 MiB of memory). Add such a node, or lower "
+        "training.options.devices."
+    )
+    assert cluster.refusal(replace(four, needs=Needs(2, 9_000, 4))) is None
+    plain = nodes_of(monkeypatch, (16, 0, 64_000)).Cluster(None)
+    assert plain.refusal(four) is None
+    nodes_of(monkeypatch, (16, 0, 64_000))
+    lost = cluster.refusal(replace(four, needs=Needs(1, 9_000, 4)))
+    assert lost is not None  # its GPU has gone with its node: it isn't measured on a processor instead
+
+
+def test_a_task_without_gpus_sees_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray sets the GPUs of others itself; each has as many threads as cores."""
+    from tcmbench.executors._ray_tasks import variables_of
+
+    room = nodes_of(monkeypatch, (16, 2, 64_000)).Room
+    sent = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "9"}
+    assert variables_of(room(2, 0, None), sent) == {**sent, "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": ""}
+    assert variables_of(room(4, 1, None), sent) == {**sent, "OMP_NUM_THREADS": "4"}
