@@ -82,19 +82,8 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     measured = state.read(workspace, name)
     planned = workspace.policies(measured.model_set, override=options.policy)
     earlier, where = _earlier(workspace, measured, planned, options)
-    against: Against = options.against or ("baseline" if earlier and not options.until_decided else "reference")
     variants = [model.name for model in measured.models if model.entry.kind == "variant"]
-    has_forms = any(model.entry.form_of for model in measured.models)
-    if options.against == "source" and not has_forms:
-        raise SpecError(f"set {name} has no forms to compare with their models. Add a [[form]] table (docs/forms.md).")
-    if against == "reference" and not variants and has_forms and options.against is None:
-        against = "source"
-    if against == "reference" and not variants:
-        raise SpecError(
-            f"set {name} has no variants to compare with {measured.model_set.reference}, and no baseline at "
-            f"{where}, so there is nothing to check. To guard its models against later changes: "
-            f"tcmbench check {name} --update-baseline"
-        )
+    against = _against(measured, options, variants, has_baseline=earlier is not None, where=where)
     seen = looks.path_of(workspace, name)
     look = looks.take(measured, planned, earlier=looks.read(seen), where=workspace.shown(seen))
     policies = look.policies
@@ -144,6 +133,30 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     if is_declared and options.policy is None:
         answers.append(workspace, measured, report)
     return report
+
+
+def _against(
+    measured: MeasuredSet, options: Options, variants: list[str], *, has_baseline: bool, where: str
+) -> Against:
+    """Return what the models of a set are compared with: as asked, else what there is.
+
+    Raises:
+        SpecError: There is nothing to compare with.
+    """
+    name = measured.model_set.name
+    has_forms = any(model.entry.form_of for model in measured.models)
+    against: Against = options.against or ("baseline" if has_baseline and not options.until_decided else "reference")
+    if against == "source" and not has_forms:
+        raise SpecError(f"set {name} has no forms to compare with their models. Add a [[form]] table (docs/forms.md).")
+    if against != "reference" or variants:
+        return against
+    if has_forms and options.against is None:
+        return "source"
+    raise SpecError(
+        f"set {name} has no variants to compare with {measured.model_set.reference}, and no baseline at "
+        f"{where}, so there is nothing to check. To guard its models against later changes: "
+        f"tcmbench check {name} --update-baseline"
+    )
 
 
 def _earlier(

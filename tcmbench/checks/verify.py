@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -82,7 +82,8 @@ class Question:
     """Environment variable with the key of the server at a URL."""
 
 
-class TextDifferences(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TextDifferences:
     """The vectors of all texts of the tasks."""
 
     count: int

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.events import Emit
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
 
 
 class ExecutorOptions(PluginOptions):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.events import Emit
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
 
 _POLL_SECONDS = 1.0
 _EXIT_SECONDS = 10.0

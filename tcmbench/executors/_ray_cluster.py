@@ -15,7 +15,7 @@ from tcmbench.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
 
 _SECONDS = 10.0
 _MIB = 1 << 20

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.executors._ray_cluster import Cluster, Room
     from tcmbench.executors._ray_nodes import Common
     from tcmbench.records.events import Emit
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
 
 _POLL_SECONDS = 0.5
 _LOOK_SECONDS = 10.0

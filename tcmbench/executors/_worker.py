@@ -15,7 +15,7 @@ from tcmbench.terminal import log_handler
 
 if TYPE_CHECKING:
     from tcmbench.records.events import Emit, Event
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
 
 
 class WorkOrder(NamedTuple):

@@ -155,8 +155,8 @@ def load(model: Model, *, cache: Path | None, device: str | None = None) -> MTEB
     if model.base.weights == "server":
         if cache is None:
             raise SpecError(
-                f"base {model.base.name}: expected a model with weights on this machine, got one behind a server, whose "
-                "canaries need a store. Use its server's address."
+                f"base {model.base.name}: expected a model with weights on this machine, got one behind a server. "
+                "Use its server's address."
             )
         loaded = served.prepared(loaded, model, cache=cache, find=base_model, load=load)
     if "vectors" not in model.base.abilities:

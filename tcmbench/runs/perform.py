@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Emit, Event
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
     from tcmbench.trainers import Step
     from tcmbench.treatment.treatment import Treatment
     from tcmbench.tuning.recipe import Recipe

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.events import Emit, Event
-    from tcmbench.runs.jobs import Job, PlannedRun
+    from tcmbench.runs.job import Job
+    from tcmbench.runs.jobs import PlannedRun
     from tcmbench.store import Store
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.records.events import Emit
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.records.search import HalfFigures
-    from tcmbench.runs.jobs import Job
+    from tcmbench.runs.job import Job
     from tcmbench.runs.run_set import Execute
     from tcmbench.searches.study import Asked, Study
     from tcmbench.specs.policy import Policy

@@ -20,7 +20,7 @@ from tcmbench.executors import ray as on_ray
 from tcmbench.records import failures
 from tcmbench.records.events import JobFailed, JobFinished, ScoreMeasured, TrainingStep
 from tcmbench.runs import gather
-from tcmbench.runs.jobs import Needs
+from tcmbench.runs.job import Needs
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import find
 from tests.executors.conftest import MODELS

@@ -13,7 +13,8 @@ from tcmbench.errors import EvaluationError
 from tcmbench.evaluation import run as columns
 from tcmbench.records.events import JobFailed, JobFinished, MeasuringStarted
 from tcmbench.runs import corpus_parts
-from tcmbench.runs.jobs import Job, plan
+from tcmbench.runs.job import Job
+from tcmbench.runs.jobs import plan
 from tcmbench.runs.perform import note_failure, perform
 from tcmbench.runs.queue import Queue
 from tcmbench.specs.model_set import ModelSet

@@ -54,8 +54,8 @@ def test_names_that_mean_nothing_or_several_models(place: Workspace) -> None:
         named.find(place, "tuned")
     with pytest.raises(UnknownName, match="no seed named 'tuned/seed7'"):
         named.find(place, "tuned/seed7")
-    with pytest.raises(UnknownName, match=r"set tiny: no model named 'tunned'. Did you mean 'tuned'"):
-        named.find(place, "tunned", set_name="tiny")
+    with pytest.raises(UnknownName, match=r"set tiny: no model named 'tune'. Did you mean 'tuned'"):
+        named.find(place, "tune", set_name="tiny")
     with pytest.raises(UnknownName, match="no model named 'nothing'"):
         named.find(place, "nothing")
     (place.root / "models/sets/other.toml").write_text(SET, encoding="utf-8")

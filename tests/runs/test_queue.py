@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.records.events import JobFailed, JobFinished
-from tcmbench.runs.jobs import Job, Needs
+from tcmbench.runs.job import Job, Needs
 from tcmbench.runs.queue import Queue
 from tcmbench.tuning import tune
 from tcmbench.workspace import Workspace

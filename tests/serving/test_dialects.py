@@ -176,7 +176,7 @@ def test_an_embedding_model_scores_by_cosine(vectors: TestClient) -> None:
         ("/v1/embeddings", {"input": "a", "instruction": "b"}, 400, "instruction: unknown field"),
         ("/v1/embeddings", {"input": "a", "model": "other"}, 404, "no model 'other' here"),
         ("/v1/embeddings", {"input": "a", "model": "fake-querty"}, 404, "no model 'fake-querty' here"),
-        ("/v1/embeddings", {"input": "a", "input_type": "querry"}, 400, "input_type: expected one of query"),
+        ("/v1/embeddings", {"input": "a", "input_type": "queries"}, 400, "input_type: expected one of query"),
         ("/v1/embeddings", {"input": "a", "input_type": "text", "model": "fake-query"}, 400, "send one"),
         ("/v1/embeddings", {"input": "a", "truncate_prompt_tokens": 8}, 400, "texts are cut at 20 tokens"),
         ("/embed", {"inputs": "a", "normalize": False}, 400, "unit length"),

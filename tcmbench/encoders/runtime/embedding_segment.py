@@ -214,4 +214,3 @@ def own(folder: Path) -> WritingRight:
                 continue
             _locks[mine], _numbers[mine] = lock, number
             return WritingRight(number, lock)
-
