@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tcmbench.checks import texts as figures
@@ -60,7 +61,7 @@ def as_json(found: Verification) -> str:
             "cosine": found.canaries.cosine,
             "detail": found.canaries.detail,
         },
-        "texts": None if found.texts is None else dict(found.texts._asdict()),
+        "texts": None if found.texts is None else asdict(found.texts),
         "tasks": {name: _json(found, name, column) for name, column in found.comparison.columns.items()},
         "not_compared": dict(found.unmeasured),
     }
