@@ -84,7 +84,7 @@ REQUIRED = {
 VALUES = (
     False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"),
     ("history",), (16,), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
-    {"batch_tokens": 512}, "vllm", "bm25",
+    {"batch_tokens": 512}, "vllm", "bm25", 5,
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 

@@ -115,6 +115,10 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
 def _recommendation(
     rows: Sequence[BoardRow], comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict]
 ) -> Recommendation:
+    # A form is a model again: which one to train is asked of the others.
+    rows = [row for row in rows if row.form is None]
+    names = {row.name for row in rows}
+    verdicts = {name: verdict for name, verdict in verdicts.items() if name in names}
     answer = recommend(
         rows,
         gain_tied=lambda best, other: ranks.gain_tied(comparison, best, other),

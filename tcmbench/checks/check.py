@@ -82,7 +82,8 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     measured = state.read(workspace, name)
     planned = workspace.policies(measured.model_set, override=options.policy)
     earlier, where = _earlier(workspace, measured, planned, options)
-    variants = [model.name for model in measured.models if model.entry.kind == "variant"]
+    # Of forms another question is asked: are they as good as their model?
+    variants = [m.name for m in measured.models if m.entry.kind == "variant" and not m.entry.form_of]
     against = _against(measured, options, variants, has_baseline=earlier is not None, where=where)
     seen = looks.path_of(workspace, name)
     look = looks.take(measured, planned, earlier=looks.read(seen), where=workspace.shown(seen))

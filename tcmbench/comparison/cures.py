@@ -122,9 +122,10 @@ def advice(
     if worked:
         return max(worked, key=lambda one: (gain(str(one.cure)), str(one.cure)))
     tried = {variant for effect in effects.values() for variant in effect.untreated}
+    forms = {model.name for model in comparison.models if model.entry.form_of}
     forgetting = [
         name
-        for name in gaining - tried - effects.keys() - comparison.untrained
+        for name in gaining - tried - effects.keys() - comparison.untrained - forms
         if verdicts[name].kind == "variant"
         and not verdicts[name].passed
         and verdicts[name].mean_verdict("general") == "regressed"

@@ -124,7 +124,7 @@ def test_a_form_of_a_form_is_compared_with_the_first_model() -> None:
 def test_a_set_without_forms_has_none_to_check(place: Workspace) -> None:
     """The question is refused, with the way to ask it."""
     write(place, SET[: SET.index("[policy.form]")])
-    with pytest.raises(SpecError, match=r"has no forms to compare .* docs/forms\.md"):
+    with pytest.raises(SpecError, match=r"has no forms to compare .*docs/forms\.md"):
         check.check(place, "tiny", Options(against="source"))
 
 
