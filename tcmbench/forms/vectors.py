@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcmbench.cures import copy_model, one_input
 from tcmbench.cures.vectors.training_data import require_unused, wrapping
-from tcmbench.encoders import stored_vectors
+from tcmbench.encoders._storage_options import StorageOptions
 from tcmbench.store import differences
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ REVISION = "1"
 READS_DATA = False
 LOADS_MODEL = False
 
+Options = StorageOptions
 _ENCODERS = ("product_codes", "stored_vectors")
-Options = stored_vectors.StorageOptions
 
 
-def settings(base: Base, *, count: int, options: stored_vectors.StorageOptions) -> Mapping[str, Any]:
+def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     """Return the encoder that stores and searches vectors so.
 
     Raises:
@@ -42,7 +42,7 @@ def settings(base: Base, *, count: int, options: stored_vectors.StorageOptions) 
     return {"encoder": encoder, "options": {**wrapping(base.encoder, base.options), **differences(options)}}
 
 
-def make(work: CureWork, out: Path, *, options: stored_vectors.StorageOptions) -> dict[str, Json]:
+def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model; ranges, codes and lists are learned on the documents of each index when it is built."""
     del options
     (model,) = work.tuned

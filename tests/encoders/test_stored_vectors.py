@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch.utils.data import DataLoader
 
 from tcmbench import models
-from tcmbench.encoders.stored_vectors import StorageOptions
+from tcmbench.encoders._storage_options import StorageOptions
 from tcmbench.errors import SpecError
 from tcmbench.models.revisions import revision
 from tcmbench.ranking.vector_index import decoded, signs, unit
