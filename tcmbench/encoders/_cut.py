@@ -44,7 +44,7 @@ class TextCutter:
             raise ModelAbsent(f"{folder}: expected a tokenizer, to cut texts with: {error}") from error
         if not self._tokenizer.is_fast:
             raise ModelAbsent(f"{folder}: expected a tokenizer.json, as only such tokenizers say where a token ends.")
-        self._tokenizer.truncation_side = "right"
+        self._tokenizer.model_max_length = 1 << 30  # no warning of texts that are cut here
         self._max_length = max_length
         self._around = self._tokens_around(instruction)
 
