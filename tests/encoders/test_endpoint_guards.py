@@ -209,7 +209,8 @@ def local(place: Workspace) -> Callable[[list[str]], list[Any]]:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("", ""), ("noise", "a little: half precision"), ("strips", "outer white space"), ("turn", "another model"),
+        ("", ""), ("noise", "a little, about alike: half precision"), ("strips", "outer white space"),
+        ("turn", "another model"),
         ("reads", "at most the first 100 characters"), ("empty", "only the empty text differs"),
     ],
 )  # fmt: skip
