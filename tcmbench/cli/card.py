@@ -35,7 +35,7 @@ def command(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Write the folder of a tuned model with a card: scores, gain and forgetting, training, leaks, licences, limits.
+    """Write the folder of a tuned model with its card, ready for a hub.
 
     It reads stored scores, and sends nothing anywhere: upload the folder with the tools of your hub.
     """

@@ -29,7 +29,7 @@ def command(
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Export the results of a set: mteb's results repository, tables, experiment trackers.
+    """Write the results of a set for mteb, tables or experiment trackers.
 
     It reads stored scores. Trackers write into the folder, without a network, unless --online is given.
     """

@@ -31,7 +31,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Show the scores of a set over time, the paired change at each step, and what changed.
+    """Show the scores of a set over time, and what changed them.
 
     Each `tcmbench run SET` appends its results to leaderboards/SET/history.jsonl. Items are compared where the store
     still holds them. Nothing is measured.

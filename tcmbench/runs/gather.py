@@ -13,7 +13,7 @@ from tcmbench.models.weights import is_absent_base
 from tcmbench.records import failures
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason, Reasons
-from tcmbench.runs import checkpoint_choice, serving, trajectories
+from tcmbench.runs import checkpoint_choice, serving_figures, trajectories
 from tcmbench.runs import entries as board_entries
 from tcmbench.runs.cured import stored_treated
 from tcmbench.runs.part import WHOLE, Part
@@ -46,7 +46,7 @@ def entries(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
         *(stored_variant(workspace, variant, planned, model_set=model_set) for variant in variants),
         *(stored_treated(workspace, spec, model_set, planned) for spec in treated),
     ]
-    return serving.attached(workspace, model_set, planned, found)
+    return serving_figures.attached(workspace, model_set, planned, found)
 
 
 def stored_base(workspace: Workspace, base: Base, planned: PlannedSuite) -> Entry:

@@ -1,4 +1,4 @@
-"""What the models of a set cost to run: measured side by side in one run, and read for boards.
+"""What the models of a set cost to run, measured side by side in one run.
 
 Each measurement has a process of its own, so that memory is that of one model. The models take turns, and this several
 times: a slow phase of the machine hits all of them. The figures of a model are medians over its turns.
@@ -10,37 +10,31 @@ import multiprocessing
 import multiprocessing.context
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from statistics import median
 from typing import TYPE_CHECKING
 
-import numpy as np
-from pydantic import TypeAdapter
-
 from tcmbench import models, tasks
-from tcmbench.errors import DamagedArtefact, EvaluationError, ModelAbsent, SpecError
+from tcmbench.errors import EvaluationError, ModelAbsent, SpecError
 from tcmbench.evaluation import hub_data, serving
 from tcmbench.evaluation.serving import ServingFigures, ServingOrder
-from tcmbench.records.entry import Cost, Serving
+from tcmbench.records.entry import Serving
 from tcmbench.records.provenance import hardware, package_versions
-from tcmbench.store import Json, key, read_json, write_json
+from tcmbench.runs import serving_figures
+from tcmbench.store import Json, write_json
 from tcmbench.treatment import treat
 from tcmbench.treatment.treatment import Input, resolve
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from tcmbench.records.entry import Entry
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.suite import SuiteTask
     from tcmbench.workspace import Workspace
 
-KIND = "serving"
-_STAGE = "serving 1"
-_FILE = "serving.json"
 _LIBRARIES = ("torch", "mteb", "sentence_transformers", "faiss")
 
 
@@ -71,7 +65,7 @@ def measure(
     chosen = _models(workspace, model_set, planned)
     if not chosen:
         raise SpecError(f"set {model_set.name}: expected embedding models with weights in a folder, got none to time.")
-    column = _column(model_set, planned)
+    column = serving_figures.column_of(model_set, planned)
     queries, documents = (texts[:count] for texts, count in zip(_texts(column, planned), most, strict=True))
     turns: dict[str, list[ServingFigures]] = {name: [] for name in chosen}
     names = list(chosen)
@@ -91,54 +85,9 @@ def measure(
         "packages": dict(package_versions()),
         "rows": rows,
     }
-    with workspace.store.build(KIND, _key(model_set, planned), replaces=True) as part:
-        write_json(part / _FILE, content)
+    with workspace.store.build(serving_figures.KIND, serving_figures.key_of(model_set, planned), replaces=True) as part:
+        write_json(part / serving_figures.FILE, content)
     return found
-
-
-def attached(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, entries: Sequence[Entry]) -> list[Entry]:
-    """Return entries with what their models cost to run, where it was measured for this set and these weights."""
-    rows = _stored(workspace, model_set, planned)
-    return [_with(entry, rows) for entry in entries] if rows else list(entries)
-
-
-def _with(entry: Entry, rows: Mapping[str, Serving]) -> Entry:
-    revisions = [score.record.model_revision for scores in entry.scores.values() for score in scores[:1]]
-    known = next((rows[revision] for revision in revisions if revision in rows), None)
-    return entry if known is None else replace(entry, cost=replace(entry.cost or Cost(), serving=known))
-
-
-def _stored(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> dict[str, Serving]:
-    try:
-        folder = workspace.store.open(KIND, _key(model_set, planned), _FILE)
-    except (DamagedArtefact, SpecError):
-        return {}
-    content = {} if folder is None else read_json(folder / _FILE)
-    rows = content.get("rows") if isinstance(content, dict) else None
-    known = TypeAdapter(dict[str, Serving])
-    return known.validate_python(rows) if isinstance(rows, dict) else {}
-
-
-def _key(model_set: ModelSet, planned: PlannedSuite) -> str:
-    """Return the key of a set's figures: those of another machine replace them, and say on which they were taken."""
-    column = _column(model_set, planned)
-    revision = planned.tasks[column.task].measured_revision
-    return key(_STAGE, {"set": model_set.name, "column": column.column, "task": revision})
-
-
-def _column(model_set: ModelSet, planned: PlannedSuite) -> SuiteTask:
-    """Return the first column whose documents are searched.
-
-    Raises:
-        SpecError: The suite has none.
-    """
-    for column in planned.suite.tasks:
-        if column.task in planned.tasks and planned.tasks[column.task].needs == "documents":
-            return column
-    raise SpecError(
-        f"set {model_set.name}: suite {planned.suite.name} has no task whose documents are searched, so a query has "
-        "nothing to be timed on. Name a suite with one."
-    )
 
 
 def _texts(column: SuiteTask, planned: PlannedSuite) -> tuple[list[str], list[str]]:
@@ -219,7 +168,7 @@ def _context() -> multiprocessing.context.BaseContext:
 
 def _median(turns: Sequence[ServingFigures], *, column: str, documents: int) -> Serving:
     """Return the medians over the turns; memory is the largest."""
-    middle = {name: float(np.median([getattr(turn, name) for turn in turns])) for name in ServingFigures._fields}
+    middle = {name: float(median(getattr(turn, name) for turn in turns)) for name in ServingFigures._fields}
     first = turns[0]
     speeds = [turn.query_ms for turn in turns]
     return Serving(

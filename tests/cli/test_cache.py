@@ -137,7 +137,9 @@ def test_kinds_with_checksums_of_their_own_are_verified_too(store: Store) -> Non
     note.write_text(note.read_text(encoding="utf-8").replace("broke", "brake"), encoding="utf-8")
     space = Space(store.root / "embeddings", model="m", revision="r", max_length=8, dtype="float32")
     space.add([digest("a"), digest("b")], np.ones((2, 4), dtype=np.float32))
-    vectors = space.folder / "vectors.f32"
+    folder = space.folder
+    del space  # what a process writes to isn't deleted under it
+    vectors = folder / "vectors.f32"
     vectors.write_bytes(bytes([vectors.read_bytes()[0] ^ 1]) + vectors.read_bytes()[1:])
     run = store.path("work", "ff1") / "run"
     for step in (1, 2):
@@ -153,5 +155,5 @@ def test_kinds_with_checksums_of_their_own_are_verified_too(store: Store) -> Non
     assert "checkpoint-2/trainer_state.json: its content doesn't match" in result.output
     cache(*words, "--delete", "--yes")
     assert not note.exists()
-    assert not space.folder.exists()
+    assert not folder.exists()
     assert [path.name for path in run.iterdir()] == ["checkpoint-1"]

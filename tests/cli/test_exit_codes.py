@@ -64,6 +64,7 @@ _SOURCES = {
     "tcmbench.cli.search": ["typer.Exit(found.outcome.exit_code)"],
     "tcmbench.cli.verify": ["typer.Exit(found.exit_code)"],
     # processes of our own, whose exit code is read by their parent alone
+    "tcmbench.encoders._vllm_worker": ["sys.exit(0)"],
     "tcmbench.executors._worker": ["SystemExit(1)"],
     "tcmbench.trainers._runtime.leash": ["sys.exit(128 + signal.SIGTERM)"],
 }

@@ -16,7 +16,7 @@ from tcmbench.comparison import forms
 from tcmbench.comparison.measured import measured_set
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import serving as one_model
-from tcmbench.runs import serving
+from tcmbench.runs import serving, serving_figures
 from tcmbench.specs import policy
 from tcmbench.specs.model_set import ModelSet
 from tests.running import run
@@ -82,7 +82,7 @@ def test_forms_of_a_base_are_rows_that_are_judged_against_it(place: Workspace, m
     found = serving.measure(place, model_set, planned, repeats=2, most=(4, 30), report=lambda *_: None)
     assert [found[name].bytes_per_document for name in rows] == [1536, 768, 48, 32]
     assert found["static-8"].parameters == 6_160_000
-    entries = serving.attached(place, model_set, planned, done.entries)
+    entries = serving_figures.attached(place, model_set, planned, done.entries)
     assert all(entry.cost and entry.cost.serving == found[entry.name] for entry in entries)
 
     table = build(model_set, planned.suite, entries)
