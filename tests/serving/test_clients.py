@@ -185,4 +185,4 @@ def test_served_texts_leave_nothing_on_disk(tmp_path: Path) -> None:
     loaded: Any = models.load(model, cache=None)
     assert loaded.encode_list(["咳嗽", "头痛"]).shape[0] == 2
     assert list(tmp_path.iterdir()) == []
-    assert loaded._space.get([b"0" * 16])[0].tolist() == [False]
+    assert loaded.space.get([b"0" * 16])[0].tolist() == [False]
