@@ -6,7 +6,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo boards public-boards recipe-data recipes pictures test test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
+.PHONY: demo boards public-boards recipe-data recipes pictures test test-all test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -50,8 +50,11 @@ pictures: $(VENV)/.ready
 	$(PICTURE) docs/boards/demo-cures/index.html docs/images/cures-light.png --height 1180
 	$(PICTURE) docs/boards/demo-cures/index.html docs/images/cures-dark.png --height 1180 --scheme dark
 
-test: $(VENV)/.ready
-	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+# Tests that train or evaluate for long are marked slow; test-all runs them too.
+TESTS := -m "not slow"
+test-all: TESTS :=
+test test-all: $(VENV)/.ready
+	$(OFFLINE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
 # Against vLLM itself, in an environment of its own (about 3 GB); minutes per model on a CPU.
 VLLM_PYTHON := $(abspath $(VLLM_VENV))/bin/python

@@ -84,7 +84,6 @@ def start(place: Workspace, *arguments: str, code: str = CLI) -> subprocess.Pope
     return subprocess.Popen(command, cwd=place.root, env={**os.environ, "TCMBENCH_CACHE": str(place.cache)})
 
 
-@pytest.mark.slow
 def test_side_by_side_gives_the_same_board_as_one_by_one(small: Workspace) -> None:
     """But for the speed that was measured the files are the same to the byte; events of the workers arrive here."""
     model_set = small.spec(ModelSet, "small")

@@ -139,6 +139,7 @@ def test_a_cure_alone_trains_what_it_needs(place: Workspace) -> None:
     assert jobs[4].needs.gpus == 0
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_the_reason_of_its_cures(
     place: Workspace, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_failed_training_is_the_reason_of_its_cures(
     assert [entry.failure for entry in run(place, "tiny").entries] == [None] * 4
 
 
+@pytest.mark.slow
 def test_a_model_is_made_again_when_its_inputs_are_others(place: Workspace, trained: list[int]) -> None:
     """A training that was repeated may differ; the cure of the first isn't shown beside the second."""
     model_set = write(place, SET + CURES)
@@ -182,6 +184,7 @@ def test_a_model_is_made_again_when_its_inputs_are_others(place: Workspace, trai
     assert after.model.revision != before.model.revision
 
 
+@pytest.mark.slow
 def test_one_run_trains_again_and_makes_what_follows(
     place: Workspace, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +203,7 @@ def test_one_run_trains_again_and_makes_what_follows(
     assert plan(place, model_set, tasks.plan_set(place, model_set)).jobs == ()
 
 
+@pytest.mark.slow
 def test_a_cure_of_a_stale_cure_is_stale(place: Workspace, trained: list[int]) -> None:
     """It is planned with it, not one run later."""
     twice = CURES.replace('["tuned", "merged-0.5"]', '"merged-0.5"')
@@ -215,6 +219,7 @@ def test_a_cure_of_a_stale_cure_is_stale(place: Workspace, trained: list[int]) -
     assert treat.stored(place, treatment, seed=0) is None
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_made_again(place: Workspace, trained: list[int]) -> None:
     """What was flipped on the disk is neither loaded nor trained again: it is made from the inputs."""
     model_set = write(place, SET + CURES)

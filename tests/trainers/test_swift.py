@@ -66,7 +66,6 @@ def lora(lora_job: TrainingJob) -> tuple[Outcome, list[Step]]:
     return train(lora_job, progress=steps.append), steps
 
 
-@pytest.mark.slow
 def test_lora_reports_and_keeps_what_happened(lora_job: TrainingJob, lora: tuple[Outcome, list[Step]]) -> None:
     """Progress is reported, the curves have every step and the dev margin, the costs are recorded."""
     outcome, steps = lora
@@ -83,7 +82,6 @@ def test_lora_reports_and_keeps_what_happened(lora_job: TrainingJob, lora: tuple
     assert all(path.exists() for path in plan(lora_job).files)
 
 
-@pytest.mark.slow
 def test_lora_is_merged_and_the_same_every_way(lora: tuple[Outcome, list[Step]]) -> None:
     """Adapter, merged weights, ms-swift and evaluation agree in float32, and differ from the base."""
     parity = dict(lora[0].parity)
@@ -93,7 +91,6 @@ def test_lora_is_merged_and_the_same_every_way(lora: tuple[Outcome, list[Step]])
     assert max(parity.values()) < 1e-5
 
 
-@pytest.mark.slow
 def test_the_folder_is_complete_and_free_of_code(lora: tuple[Outcome, list[Step]], embedding_dir: Path) -> None:
     """The base's files with other weights: safetensors and text only, no adapter left."""
     files = {p.relative_to(lora[0].model_dir).as_posix() for p in lora[0].model_dir.rglob("*") if p.is_file()}
@@ -101,7 +98,6 @@ def test_the_folder_is_complete_and_free_of_code(lora: tuple[Outcome, list[Step]
     assert expected == files
 
 
-@pytest.mark.slow
 def test_batches_are_those_of_the_file(
     lora: tuple[Outcome, list[Step]], embedding_base: Base, embedding_dir: Path
 ) -> None:
