@@ -86,8 +86,8 @@ FORM_OF_BASE: dict[tuple[Kind, str], set[str]] = {("encoders", "sentence_transfo
 
 VALUES = (
     False, True, 1, 2, 3, 0.5, "hashed-chars", "http://other", "zero1", ("definition",), ("name", "definition"),
-    ("history",), (16,), (("definition",),), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"}, {},
-    {"batch_tokens": 512}, "vllm", "bm25", 5,
+    ("history",), (16,), (("definition",),), {"a": "b"}, {"text": "other"}, {"sentence1": "other"}, {"query": "other"},
+    {}, {"batch_tokens": 512}, "vllm", "bm25", 5,
 )  # fmt: skip
 """What options are set to, each to the first value that it takes and that isn't its default."""
 

@@ -112,7 +112,7 @@ def test_a_busy_server_is_asked_when_it_says(server: Model, store: Store) -> Non
     """Retry-After comes before the pause that doubles."""
     server.failures, server.retry_after = [429, 429], "1"
     begin = time.monotonic()
-    asked = chat(server, store, parallel=1, pause=30.0)
+    asked = chat(server, store, parallel=1, pause=30.0, patience=20.0)
     asked.answers(["问"])
     assert 2.0 <= time.monotonic() - begin < 20.0
     assert (len(server.seen), asked.costs["requests"]) == (3, 1)
