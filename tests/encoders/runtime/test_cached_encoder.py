@@ -297,7 +297,7 @@ def test_what_another_process_is_encoding_comes_last(tmp_path: Path, monkeypatch
     model = CachedEncoder(inner, cache_dir=tmp_path)
     texts = ["最长的四个", "四个字哦", "三个字", "二字", "一"]
     model.space.folder.mkdir(parents=True)
-    claims = model.space.folder.with_name(f".{model._space.folder.name}.claims")
+    claims = model.space.folder.with_name(f".{model.space.folder.name}.claims")
     place = int.from_bytes(digest(texts[0])[:4], "little") >> 1
     command = [sys.executable, "-c", HOLDER, str(claims), str(place)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
