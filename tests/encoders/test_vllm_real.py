@@ -191,18 +191,3 @@ def test_two_engines_give_the_vectors_of_one(both: Any, tmp_path: Path) -> None:
     here, there = both(bundled("mini-zh", tmp_path), engine={"data_parallel_size": 2})
     some = texts(9)
     np.testing.assert_allclose(there.inner.encode_texts(some), here.inner.encode_texts(some), atol=CLOSE)
-
-
-def test_weights_that_are_missing_are_an_error(both: Any, tmp_path: Path) -> None:
-    """Random numbers in their place would be the scores of no model."""
-    from safetensors.torch import load_file, save_file
-
-    write_bert(tmp_path / "bert", "BertModel")
-    file = tmp_path / "bert" / "model.safetensors"
-    weights = load_file(file)
-    left_out = "encoder.layer.1.output.dense.weight"
-    model = of_folder(tmp_path / "bert", kind="embedding", architecture="bert", pooling="mean")
-    _, there = both(model)
-    save_file({name: weight for name, weight in weights.items() if name != left_out}, file, metadata={"format": "pt"})
-    with pytest.raises(EvaluationError, match="could not start"):
-        there.inner.encode_texts(["咳嗽"])
