@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -36,6 +37,7 @@ WORKER = Path(__file__).with_name("_vllm_worker.py")
 
 _ENCODER = "vllm"
 _END_SECONDS = 20.0
+_POLL_SECONDS = 0.02
 _TAIL_BYTES = 65_536
 _TAIL_LINES = 4
 _LONGEST_LINE = 300
@@ -243,7 +245,8 @@ class Engine:
         except BrokenPipeError:
             line = ""
         if not line.endswith("\n"):
-            raise EvaluationError(self._obituary(process.wait()))
+            self.close()
+            raise EvaluationError(self._obituary(process.returncode))
         try:
             answer: dict[str, Any] = strict_json.loads(line)
         except ValueError as error:
@@ -292,10 +295,20 @@ def _end(process: subprocess.Popen[str], owner: int) -> None:
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=_END_SECONDS)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    until = time.monotonic() + _END_SECONDS
+    while not _has_ended(process) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+    if process.returncode is None:
+        # It is not reaped yet, so its id can't have become that of another group.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _has_ended(process: subprocess.Popen[str]) -> bool:
+    """Return whether a process has ended, without reaping it."""
+    if process.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
