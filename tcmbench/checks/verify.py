@@ -24,13 +24,12 @@ from tcmbench.errors import SpecError
 from tcmbench.evaluation import run
 from tcmbench.evaluation.given import Measurement, suite_for
 from tcmbench.models import served
+from tcmbench.ranking.unit_vectors import unit
 from tcmbench.runs import entries, named
 from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
     from tcmbench.comparison.pairs import ComparedColumn, Comparison, Side
     from tcmbench.encoders.runtime.canaries import Values
@@ -298,12 +297,7 @@ def _texts(workspace: Workspace, model: Model, loaded: object) -> TextDifference
         if not its.all() or (now.size and now.shape[1] != before.shape[1]):
             return None
         if now.size:
-            largest += np.abs(_unit(before) - _unit(now)).max(axis=1).tolist()
+            largest += np.abs(unit(before) - unit(now)).max(axis=1).tolist()
     if not largest:
         return None
     return TextDifferences(len(largest), sum(number > drift.EQUAL for number in largest), max(largest))
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

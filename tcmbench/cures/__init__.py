@@ -108,12 +108,18 @@ def one_input(count: int, *, cure: str) -> None:
         raise SpecError(f'cure {cure}: expected one model, got {count}. Name one in `of`, with seeds = "each".')
 
 
-def copy_model(source: Path, out: Path) -> None:
+def copy_model(model: Model, out: Path) -> None:
     """Give a folder the files of a model.
 
     Weights are hard links where the file system has them, which take no space: replace such a file, but never write
     into it.
+
+    Raises:
+        ValueError: The model has no folder; what cures and forms are made from has one.
     """
+    source = model.model_dir
+    if source is None:
+        raise ValueError(f"{model.name} has no folder")
     for path in sorted(source.rglob("*")):
         target = out / path.relative_to(source)
         if path.is_dir():

@@ -71,9 +71,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     from tcmbench.ranking.fusion import choose_weight
 
     (tuned,) = work.tuned
-    if tuned.model_dir is None:
-        raise ValueError(f"{tuned.name} has no folder")
-    copy_model(tuned.model_dir, out)
+    copy_model(tuned, out)
     if options.weight is not None:
         return {"weight": options.weight}
     texts = training_texts(work, cure="fusion")

@@ -74,8 +74,6 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     from tcmbench.encoders.runtime.changed_vectors import text_digest, write_table
 
     (tuned,) = work.tuned
-    if tuned.model_dir is None:
-        raise ValueError(f"{tuned.name} has no folder")
     texts = training_texts(work, cure="nudge")
     model = models.load(tuned, cache=work.cache, device=work.device)
     documents = encoded(model, texts.documents, role="document")
@@ -95,7 +93,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     bound = chosen.bound if options.bound is None else options.bound
     after = nudge.moved(documents, towards, bound=bound, norm=options.norm)
     rows = np.flatnonzero((after != documents).any(axis=1))
-    copy_model(tuned.model_dir, out)
+    copy_model(tuned, out)
     write_table(out / TABLE_FILE, digests=[digests[row] for row in rows.tolist()], vectors=after[rows])
     curve = dict(chosen.curve)
     return {

@@ -74,11 +74,9 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     from tcmbench.encoders.runtime.changed_vectors import write_matrix
 
     (tuned,) = work.tuned
-    if tuned.model_dir is None:
-        raise ValueError(f"{tuned.name} has no folder")
     texts = training_texts(work, cure="query_adapter")
     chosen = _fitted(work, texts, options)
-    copy_model(tuned.model_dir, out)
+    copy_model(tuned, out)
     write_matrix(out / MATRIX_FILE, chosen.matrix)
     curve = dict(chosen.curve)
     is_ridge = options.fit == "ridge"

@@ -175,15 +175,12 @@ class VllmEncoder(SentenceTransformersEncoder):
         Raises:
             TcmbenchError: vLLM can't be started, or gave no vectors.
         """
-        import numpy as np
+        from tcmbench.ranking.unit_vectors import unit
 
         # Prompts are part of the text; a default prompt of the model's folder must not be added.
         tokens = _tokens(self.model.preprocess(list(texts), prompt=""), name=self._base.name)
         vectors = self._engines.numbers(tokens, is_pairs=False, adapter=self._adapter)
-        if self._base.normalize:
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            np.divide(vectors, norms, out=vectors, where=norms > 0)
-        return vectors
+        return unit(vectors) if self._base.normalize else vectors
 
 
 class VllmReranker(Reranker):

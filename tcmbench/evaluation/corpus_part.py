@@ -34,10 +34,7 @@ def encode(loaded: MTEBModels, task: Task, *, split: str, subset: str, part: tup
 
     instance = tasks.instantiate(task, split, subset=subset)
     with failures.explained(f"{task.name}/{split}: its documents {part[0]:,} to {part[1]:,}"):
-        if task.spec is None:
-            hub_data.load(instance)
-        else:
-            instance.load_data()
+        hub_data.load_data(instance, task)
         instance.convert_v1_dataset_format_to_v2(num_proc=None)
         data = instance.dataset[subset][split]
         searched = dense_search.Split(

@@ -151,10 +151,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
     start = time.monotonic()
     where = f"{model.name} on {task.name}/{split}"
     with failures.explained(where, place=workspace.cache):
-        if task.spec is None:
-            hub_data.load(instance)
-        else:
-            instance.load_data()
+        hub_data.load_data(instance, task)
         sample = None if task.limit is None else sampling.restrict(instance, task.limit, split=split, subset=subset)
         # mteb's tools must not take a sample's result for the task's
         cache = workspace.cache / "mteb" / ("" if task.limit is None else f"limit-{task.limit}")

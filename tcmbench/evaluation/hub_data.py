@@ -19,11 +19,25 @@ if TYPE_CHECKING:
 
     from mteb.abstasks import AbsTask
 
+    from tcmbench.records.task import Task
+
 logger = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _SECONDS = 10.0
 """Time for the first answer of the hub."""
+
+
+def load_data(instance: AbsTask, task: Task) -> None:
+    """Load the data of a task: its files, or, of a task of mteb, what the hub's cache or the hub has.
+
+    Raises:
+        DataError: They can't be read, or are neither in the cache nor to be had.
+    """
+    if task.spec is None:
+        load(instance)
+    else:
+        instance.load_data()
 
 
 def load(instance: AbsTask) -> None:

@@ -99,7 +99,8 @@ def measure(order: ServingOrder) -> ServingFigures:
         EvaluationError: It has no vectors of single texts.
         TcmbenchError: It can't be loaded.
     """
-    from tcmbench.ranking.vector_index import VectorIndex, unit
+    from tcmbench.ranking.unit_vectors import unit
+    from tcmbench.ranking.vector_index import VectorIndex
 
     model = order.model
     with tempfile.TemporaryDirectory() as folder:

@@ -46,7 +46,5 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model; ranges, codes and lists are learned on the documents of each index when it is built."""
     del options
     (model,) = work.tuned
-    if model.model_dir is None:
-        raise ValueError(f"{model.name} has no folder")
-    copy_model(model.model_dir, out)
+    copy_model(model, out)
     return {}

@@ -48,7 +48,5 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model; its files stay in their precision, and are rounded when they are loaded."""
     del options
     (model,) = work.tuned
-    if model.model_dir is None:
-        raise ValueError(f"{model.name} has no folder")
-    copy_model(model.model_dir, out)
+    copy_model(model, out)
     return {}

@@ -157,18 +157,12 @@ def _watched(watch: Callable[[str, int, int], None] | None, what: str) -> Callab
     return None if watch is None else lambda done, total: watch(what, done, total)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    import numpy as np
-
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-    return unit
-
-
 def _embedded(kept: Sequence[Candidate], embedder: QueryEmbedder) -> list[_Kept]:
+    from tcmbench.ranking.unit_vectors import unit
+
     if not kept:
         return []
-    vectors = _unit(embedder.embed([candidate.query for candidate in kept], kind="query"))
+    vectors = unit(embedder.embed([candidate.query for candidate in kept], kind="query"))
     return [_Kept(candidate, vector) for candidate, vector in zip(kept, vectors, strict=True)]
 
 
@@ -178,13 +172,15 @@ def _retrieved(
     """Return the queries whose document both retrievers find."""
     import numpy as np
 
+    from tcmbench.ranking.unit_vectors import unit
+
     if not remaining:
         return []
     texts = list(source.corpus.values())
     positions = {doc_id: position for position, doc_id in enumerate(source.corpus)}
     targets = [[positions[doc_id] for doc_id in each.candidate.order.origin.documents] for each in remaining]
     queries = [each.candidate.query for each in remaining]
-    corpus = _unit(embedder.embed(texts, kind="document"))
+    corpus = unit(embedder.embed(texts, kind="document"))
     vectors = np.stack([each.vector for each in remaining])
     terms = retrieved.by_terms(queries, targets, texts, top_k=options.top_k)
     dense = retrieved.by_vectors(vectors, targets, corpus, top_k=options.top_k)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcmbench.errors import ModelAbsent, UnknownName
-from tcmbench.runs import checkpoint_choice
-from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import resolve
-from tcmbench.tuning import tune
-from tcmbench.tuning.recipe import recipe_of
+from tcmbench.errors import ModelAbsent, SpecError, UnknownName
+from tcmbench.runs import named, row_models
+from tcmbench.specs.form import Form
+from tcmbench.specs.variant import Variant
+from tcmbench.treatment.treatment import made_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.records.planned_suite import PlannedSuite
     from tcmbench.specs.model_set import ModelSet
-    from tcmbench.specs.variant import Variant
     from tcmbench.store import Json
     from tcmbench.workspace import Workspace
 
@@ -56,18 +54,11 @@ def find_set(workspace: Workspace, name: str) -> ModelSet:
     Raises:
         UnknownName: None has it, or several have.
     """
-    having = [
-        model_set
-        for model_set, variants in workspace.sets()
-        if name in {each.name for each in (*variants, *workspace.cures(model_set))}
-    ]
-    if len(having) == 1:
-        return having[0]
-    if having:
-        listed = ", ".join(one.name for one in having)
-        raise UnknownName(f"{name!r} is in the sets {listed}. Choose one: --set {having[0].name}")
-    known = {each.name for model_set, variants in workspace.sets() for each in variants}
-    raise UnknownName.of("variant or cure", name, known, where="all sets")
+    found = named.set_of(workspace, name)
+    if found is None:
+        known = {each.name for model_set, variants in workspace.sets() for each in variants}
+        raise UnknownName.of("variant or cure", name, known, where="all sets")
+    return found
 
 
 def tuned_model(
@@ -84,32 +75,37 @@ def tuned_model(
 
     Raises:
         UnknownName: The set has no such variant or cure, or it has no such seed.
+        SpecError: It is a form, whose files are its model's.
         ModelAbsent: It isn't in the store.
     """
-    variants = {each.name: each for each in workspace.variants(model_set)}
-    cures = {each.name: each for each in workspace.cures(model_set)}
-    if name in variants:
-        variant = variants[name]
-        seed = _seed(name, variant.seeds, seed)
-        recipe = recipe_of(workspace, variant, planned)
-        one = tune.usable(workspace, recipe, seed=seed)
-        if one is not None:
-            one = checkpoint_choice.chosen(workspace, model_set, recipe, one, planned)
-        if one is None or one.model.model_dir is None:
-            raise _absent(model_set, name, seed)
-        return TunedModel(name, one.model, one.model.model_dir, variant.seeds, (variant,), _origin(one.outcome))
-    if name not in cures:
-        raise UnknownName.of("variant or cure", name, [*variants, *cures], where=f"set {model_set.name}")
-    treatment = resolve(workspace, cures[name], model_set, planned)
-    seed = _seed(name, tuple(treatment.seeds), seed)
-    cured = treat.usable(workspace, treatment, seed=seed)
-    if cured is None or cured.model.model_dir is None:
+    rows = row_models.rows(workspace, model_set)
+    if name not in rows:
+        raise UnknownName.of("variant or cure", name, rows, where=f"set {model_set.name}")
+    row = rows[name]
+    if isinstance(row, Form):
+        raise SpecError(
+            f"form {name}: expected a variant or cure, whose files give its scores to whoever loads them. A form's are "
+            f"those of {row.of}: write that card (tcmbench card {row.of}), and how vectors are stored in its text."
+        )
+    seeds = row_models.seeds(workspace, model_set, planned, row)
+    seed = _seed(name, seeds, seed)
+    found = row_models.usable(workspace, model_set, planned, row, seed=seed)
+    if found is None or found.model.model_dir is None:
         raise _absent(model_set, name, seed)
-    names = _leaves(name, {each.name: each.of for each in cures.values()})
-    trained_on = tuple(variants[each] for each in names)
-    return TunedModel(
-        name, cured.model, cured.model.model_dir, tuple(treatment.seeds), trained_on, _origin(cured.outcome)
-    )
+    trained_on = leaves(workspace, model_set, name)
+    return TunedModel(name, found.model, found.model.model_dir, seeds, trained_on, _origin(found.outcome))
+
+
+def leaves(workspace: Workspace, model_set: ModelSet, name: str) -> tuple[Variant, ...]:
+    """Return the variants that a row is, or is made from through other rows; none for a form of a base."""
+    rows, found, waiting = row_models.rows(workspace, model_set), dict[str, Variant](), [name]
+    while waiting:
+        row = rows.get(waiting.pop(0))
+        if isinstance(row, Variant):
+            found[row.name] = row
+        elif row is not None:
+            waiting.extend(made_of(row))
+    return tuple(found.values())
 
 
 def _origin(outcome: dict[str, Json]) -> dict[str, Json]:
@@ -123,13 +119,6 @@ def _seed(name: str, seeds: tuple[int, ...], seed: int | None) -> int:
     if seed not in seeds:
         raise UnknownName.of("seed", str(seed), map(str, seeds), where=name)
     return seed
-
-
-def _leaves(name: str, made_from: dict[str, tuple[str, ...]]) -> list[str]:
-    """Return the variants that a cure is made from, through other cures too."""
-    if name not in made_from:
-        return [name]
-    return list(dict.fromkeys(leaf for each in made_from[name] for leaf in _leaves(each, made_from)))
 
 
 def _absent(model_set: ModelSet, name: str, seed: int) -> ModelAbsent:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tcmbench.errors import EvaluationError
 from tcmbench.ranking.topk import TopK
+from tcmbench.ranking.unit_vectors import unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,14 +180,6 @@ def shortened(vectors: Vectors, dimensions: int | None, *, name: str) -> Vectors
             "Lower `dimensions` of the form."
         )
     return unit(vectors[:, :dimensions])
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Return vectors of unit length; a vector of zeros stays as it is."""
-    wide = np.asarray(vectors, dtype=np.float32)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    result: Vectors = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
-    return result
 
 
 def signs(vectors: Vectors) -> Vectors:

@@ -114,7 +114,7 @@ def chosen(
     if loads and workspace.store.open(trajectory.CHECKPOINTS, name, step) is None:
         raise EvaluationError(
             f"{tuned.model.name}: the checkpoint that was chosen, {step}, is no longer in {workspace.cache}. Remove "
-            f"the model to train it again: tcmbench cache remove {recipe.variant.name}"
+            f"the model to train it again: tcmbench cache delete {recipe.variant.name}"
         )
     folder = workspace.store.path(trajectory.CHECKPOINTS, name) / step
     return replace(tuned, model=replace(tuned.model, model_dir=folder, revision=revision))

@@ -1,4 +1,4 @@
-"""A model as users name it, to be loaded: any model of `models.given`, or `variant/seed0` and cures of a set."""
+"""A model as users name it, to be loaded: any model of `models.given`, or a variant, cure or form of a set."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from tcmbench import models, tasks
 from tcmbench.errors import StoreError, UnknownName
 from tcmbench.models import given
 from tcmbench.models.given import in_set
-from tcmbench.runs import checkpoint_choice
+from tcmbench.runs import row_models
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.specs.variant import Variant
-from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import resolve
 from tcmbench.tuning import tune
 from tcmbench.tuning.recipe import recipe_of
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcmbench.records.model import Model
-    from tcmbench.specs.cure import Cure
     from tcmbench.workspace import Workspace
 
 _SEED = "/seed"
@@ -37,7 +34,7 @@ class NamedModel(NamedTuple):
     """The model, whose files are as they were written."""
 
     row: str = ""
-    """Name of its variant or cure; empty for a base."""
+    """Name of its variant, cure or form; empty for a base."""
 
     set_name: str = ""
     """The set that the row is of; empty for a base, and for a variant with a file that no set lists."""
@@ -48,22 +45,22 @@ def find(workspace: Workspace, name: str, *, set_name: str = "", base: str = "")
 
     Args:
         workspace: Where bases, variants, sets and the store are.
-        name: A base, a folder, an adapter, a model of the hub; `variant/seed0`, or a variant or cure with one seed.
-        set_name: Set of the variant or cure; empty takes the only one that has it.
+        name: A base, a folder, an adapter, a model of the hub; `variant/seed0`, or a row of a set with one seed.
+        set_name: Set of the row; empty takes the only one that has it.
         base: Base of an adapter or checkpoint that doesn't name one.
 
     Raises:
-        UnknownName: No such model, or several sets have the variant or cure.
+        UnknownName: No such model, or several sets have the row.
         StoreError: It was not trained yet, or its files have changed.
         TcmbenchError: It can't be resolved.
     """
     row, _, seed = name.rpartition(_SEED) if _SEED in name else (name, "", "")
     if set_name or not _is_other(workspace, name):
-        model_set = _set_of(workspace, row, set_name=set_name)
+        model_set = set_of(workspace, row, set_name=set_name)
         if model_set is not None:
             return _of_set(workspace, model_set, row, seed)
         if row in workspace.names(Variant):
-            return NamedModel(workspace, _tuned(workspace, workspace.spec(Variant, row), None, seed), row)
+            return _of_no_set(workspace, row, seed)
     workspace, called = given.register(workspace, [name], tuned_from=base or None)
     return NamedModel(workspace, models.base_model(workspace, called[name], download=True))
 
@@ -73,57 +70,50 @@ def _is_other(workspace: Workspace, name: str) -> bool:
     return name in workspace.names(Base) or "://" in name
 
 
-def _set_of(workspace: Workspace, row: str, *, set_name: str) -> ModelSet | None:
-    """Return the set that has a variant or cure; None where none has it.
+def set_of(workspace: Workspace, row: str, *, set_name: str = "") -> ModelSet | None:
+    """Return the set that has a variant, cure or form; None where none has it, or it is a base of the named set.
+
+    Args:
+        workspace: Where sets are.
+        row: Name of the variant, cure or form.
+        set_name: The set; empty takes the only one that has it.
 
     Raises:
         UnknownName: The named set doesn't have it, nor such a base, or several sets have it.
     """
     if set_name:
         chosen = workspace.spec(ModelSet, set_name)
-        rows = _rows(workspace, chosen)
+        rows = row_models.rows(workspace, chosen)
         if row in rows:
             return chosen
         if row in chosen.models:
             return None
         raise UnknownName.of("model", row, [*chosen.models, *rows], where=f"set {set_name}")
-    having = [one for one, _ in workspace.sets() if row in _rows(workspace, one)]
+    having = [one for one, _ in workspace.sets() if row in row_models.rows(workspace, one)]
     if len(having) > 1:
         listed = ", ".join(one.name for one in having)
         raise UnknownName(f"{row!r} is in the sets {listed}. Choose one: --set {having[0].name}")
     return having[0] if having else None
 
 
-def _rows(workspace: Workspace, model_set: ModelSet) -> dict[str, Variant | Cure]:
-    rows: list[Variant | Cure] = [*workspace.variants(model_set), *workspace.cures(model_set)]
-    return {row.name: row for row in rows}
-
-
 def _of_set(workspace: Workspace, model_set: ModelSet, name: str, seed: str) -> NamedModel:
     workspace, model_set = in_set(workspace, model_set)
-    row = _rows(workspace, model_set)[name]
-    if isinstance(row, Variant):
-        return NamedModel(workspace, _tuned(workspace, row, model_set, seed), name, model_set.name)
-    treatment = resolve(workspace, row, model_set, tasks.plan_set(workspace, model_set))
-    cured = treat.usable(workspace, treatment, seed=_seed(name, treatment.seeds, seed))
-    if cured is None:
-        raise _untrained(name, f"tcmbench train {name} --set {model_set.name}")
-    return NamedModel(workspace, cured.model, name, model_set.name)
+    row, planned = row_models.rows(workspace, model_set)[name], tasks.plan_set(workspace, model_set)
+    known = row_models.seeds(workspace, model_set, planned, row)
+    found = row_models.usable(workspace, model_set, planned, row, seed=_seed(name, known, seed))
+    if found is None:
+        is_trained_alone = not isinstance(row, Variant) or row.select == "last"
+        how = f"train {name} --set {model_set.name}" if is_trained_alone else f"run {model_set.name} --models {name}"
+        raise _untrained(name, f"tcmbench {how}")
+    return NamedModel(workspace, found.model, name, model_set.name)
 
 
-def _tuned(workspace: Workspace, variant: Variant, model_set: ModelSet | None, seed: str) -> Model:
-    planned = tasks.plan_set(workspace, model_set) if model_set is not None else None
-    recipe = recipe_of(workspace, variant, planned)
-    tuned = tune.usable(workspace, recipe, seed=_seed(variant.name, variant.seeds, seed))
+def _of_no_set(workspace: Workspace, name: str, seed: str) -> NamedModel:
+    variant = workspace.spec(Variant, name)
+    tuned = tune.usable(workspace, recipe_of(workspace, variant, None), seed=_seed(name, variant.seeds, seed))
     if tuned is None:
-        option = "" if model_set is None else f" --set {model_set.name}"
-        raise _untrained(variant.name, f"tcmbench train {variant.name}{option}")
-    if model_set is None or planned is None:
-        return tuned.model
-    chosen = checkpoint_choice.chosen(workspace, model_set, recipe, tuned, planned, loads=True)
-    if chosen is None:
-        raise StoreError(f"{tuned.model.name}: no checkpoint was chosen yet. Run: tcmbench run {model_set.name}")
-    return chosen.model
+        raise _untrained(name, f"tcmbench train {name}")
+    return NamedModel(workspace, tuned.model, name)
 
 
 def _seed(name: str, seeds: Sequence[int], written: str) -> int:

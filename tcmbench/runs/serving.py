@@ -19,12 +19,8 @@ from tcmbench.evaluation import hub_data, serving
 from tcmbench.evaluation.serving import ServingFigures, ServingOrder
 from tcmbench.records.entry import Serving
 from tcmbench.records.provenance import hardware, package_versions
-from tcmbench.runs import serving_figures
+from tcmbench.runs import row_models, serving_figures
 from tcmbench.store import Json, write_json
-from tcmbench.treatment import treat
-from tcmbench.treatment.treatment import Input, resolve
-from tcmbench.tuning import tune
-from tcmbench.tuning.recipe import recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,8 +54,7 @@ def measure(
         report: Receives the figures of every turn.
 
     Raises:
-        SpecError: No task with documents, or no model with vectors.
-        StoreError: A model isn't in the store.
+        SpecError: No task with documents, no model with vectors, or one that isn't made yet.
         EvaluationError: A process died.
     """
     chosen = _models(workspace, model_set, planned)
@@ -94,10 +89,7 @@ def _texts(column: SuiteTask, planned: PlannedSuite) -> tuple[list[str], list[st
     """Return the texts of the queries and documents of a column."""
     task = planned.tasks[column.task]
     instance = tasks.instantiate(task, column.split, subset=column.subset)
-    if task.spec is None:
-        hub_data.load(instance)
-    else:
-        instance.load_data()
+    hub_data.load_data(instance, task)
     split = instance.dataset[column.subset][column.split]
     corpus = split["corpus"]
     titles = corpus["title"][:] if "title" in corpus.column_names else [""] * len(corpus)
@@ -109,7 +101,7 @@ def _models(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
     """Return the models of a set that map texts to vectors, the first seed of each, by the name of their row.
 
     Raises:
-        StoreError: One isn't in the store.
+        SpecError: One isn't in the store.
     """
     found: dict[str, Model | None] = {}
     for name in model_set.models:
@@ -117,12 +109,10 @@ def _models(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) ->
             found[name] = models.base_model(workspace, name)
         except ModelAbsent:
             continue
-    for variant in workspace.variants(model_set):
-        tuned = tune.usable(workspace, recipe_of(workspace, variant, planned), seed=variant.seeds[0])
-        found[variant.name] = None if tuned is None else tuned.model
-    for spec in workspace.treated(model_set):
-        treatment = resolve(workspace, spec, model_set, planned)
-        found[spec.name] = treat.usable_input(workspace, Input(treatment, treatment.seeds[0]))
+    for row in row_models.rows(workspace, model_set).values():
+        seed = row_models.seeds(workspace, model_set, planned, row)[0]
+        made = row_models.usable(workspace, model_set, planned, row, seed=seed)
+        found[row.name] = None if made is None else made.model
     missing = [name for name, model in found.items() if model is None]
     if missing:
         raise SpecError(

@@ -103,7 +103,7 @@ def measure(
         if recorded is not None and len(points) < len(recorded.points):
             raise StoreError(
                 f"{tuned.model.name}: its checkpoints were removed after they were measured on other data. Remove the "
-                f"model to train it again: tcmbench cache remove {recipe.variant.name}"
+                f"model to train it again: tcmbench cache delete {recipe.variant.name}"
             )
         for model in (models.base_model(workspace, reference), *(point.model for point in points)):
             run.measure(workspace, model, run.missing(workspace, model, probe), probe, emit=emit, device=device)

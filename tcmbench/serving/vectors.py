@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcmbench.ranking.unit_vectors import unit
 from tcmbench.serving.refusals import bad_request
 
 if TYPE_CHECKING:
@@ -27,9 +28,3 @@ def shortened(vectors: Vectors, dimensions: int | None) -> Vectors:
         raise bad_request(f"dimensions: expected 1 to {own}, got {dimensions}")
     first = vectors[:, :dimensions]
     return unit(first) * np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Return the vectors with unit length; zero vectors stay zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

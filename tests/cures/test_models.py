@@ -119,6 +119,6 @@ def test_a_copied_model_is_loaded_alike(tmp_path: Path) -> None:
     """A cure that wraps the untreated model has all its files, and so its hash; a link isn't written through."""
     base = MODELS / "mini-zh-static"
     (tmp_path / "out").mkdir()
-    copy_model(base, tmp_path / "out")
+    copy_model(inputs(base, base).tuned[0], tmp_path / "out")
     assert weights_hash(tmp_path / "out") == weights_hash(base)
     assert folders.is_model(tmp_path / "out")

@@ -35,6 +35,12 @@ suite = "tiny"
 reference = "mini-zh-static"
 models = ["mini-zh-static"]
 
+[[form]]
+name = "small"
+of = "tuned"
+form = "vectors"
+options = { precision = "int8" }
+
 [[variant]]
 name = "tuned"
 description = "For | tests."
@@ -242,6 +248,13 @@ def test_a_folder_that_is_in_use_is_left_alone(place: Workspace, tmp_path: Path)
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_form_has_no_card_of_its_own(place: Workspace, tmp_path: Path) -> None:
+    """Its files are its model's, and would give whoever loads them other scores than its row has."""
+    with pytest.raises(SpecError, match="tcmbench card tuned"):
+        card.write(place, "small", target=tmp_path / "card")
+    assert not (tmp_path / "card").exists()
+
+
 def test_data_without_a_stated_licence_is_unknown(place: Workspace) -> None:
     """It is said, not guessed."""
     from tcmbench.publishing import licences
@@ -269,7 +282,8 @@ def test_mtebs_leaderboard_code_reads_the_exported_results(place: Workspace, tmp
     exports.export(exports.stored_board(place, "tiny"), "mteb", folder=tmp_path)
     results = ResultCache(tmp_path).load_results(include_remote=False)
     names = {one.model_name for one in results.model_results}
-    assert names == {"tcmbench/mini-zh-static", "tcmbench/tuned-seed3", "tcmbench/tuned-seed1"}
+    tuned_names = {f"tcmbench/{row}-seed{seed}" for row in ("tuned", "small") for seed in (1, 3)}
+    assert names == {"tcmbench/mini-zh-static", *tuned_names}
     tuned = next(one for one in results.model_results if one.model_name == "tcmbench/tuned-seed1")
     read = {
         (result.task_name, split): rows[0]["main_score"]
@@ -285,3 +299,5 @@ def test_mtebs_leaderboard_code_reads_the_exported_results(place: Workspace, tmp
     assert results.to_dataframe().shape[0] == 2
     meta = json.loads(next(tmp_path.glob("results/tcmbench__tuned-seed1/*/model_meta.json")).read_text("utf-8"))
     assert (meta["adapted_from"], meta["training_datasets"]) == ("tcmbench/mini-zh-static", ["Tiny"])
+    form = json.loads(next(tmp_path.glob("results/tcmbench__small-seed1/*/model_meta.json")).read_text("utf-8"))
+    assert form["training_datasets"] == ["Tiny"]

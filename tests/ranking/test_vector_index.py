@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import EvaluationError
-from tcmbench.ranking.vector_index import StoredCandidates, VectorIndex, decoded, shortened, signs, unit
+from tcmbench.ranking.unit_vectors import unit
+from tcmbench.ranking.vector_index import StoredCandidates, VectorIndex, decoded, shortened, signs
 from tcmbench.ranking.vector_storage import Storage
 
 RANDOM = np.random.default_rng(0)

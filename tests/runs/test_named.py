@@ -1,4 +1,4 @@
-"""A model by the name that users give it: bases, variants and cures with their seeds."""
+"""A model by the name that users give it: bases, variants, cures and forms with their seeds."""
 
 from __future__ import annotations
 
@@ -28,21 +28,30 @@ options = { alpha = 0.5 }
 seeds = "together"
 """
 
+FORM = """
+[[form]]
+name = "small"
+of = "one-of-both"
+form = "vectors"
+options = { precision = "int8" }
+"""
+
 
 def test_every_row_of_a_set_is_found(place: Workspace, trained: list[int]) -> None:
     """With its seed, or without one where it has only one; the set need not be named where it is the only one."""
-    model_set = write(place, SET + CURE)
+    model_set = write(place, SET + CURE + FORM)
     with pytest.raises(StoreError, match=r"tuned: .* Run: tcmbench train tuned --set tiny"):
         named.find(place, "tuned/seed1")
     with pytest.raises(StoreError, match=r"one-of-both: .* Run: tcmbench train one-of-both --set tiny"):
         named.find(place, "one-of-both")
-    (cure,) = place.cures(model_set)
-    treatment = resolve(place, cure, model_set, tasks.plan_set(place, model_set))
+    (form,) = place.forms(model_set)
+    treatment = resolve(place, form, model_set, tasks.plan_set(place, model_set))
     treat.make_with_inputs(place, treatment, seed=0, emit=lambda _: None)
     found = named.find(place, "tuned/seed1")
     assert (found.model.name, found.model.seed, found.row, found.set_name) == ("tuned/seed1", 1, "tuned", "tiny")
     assert found.model.revision != named.find(place, "tuned/seed0", set_name="tiny").model.revision
     assert named.find(place, "one-of-both").model.name == "one-of-both/seed0"
+    assert named.find(place, "small").model.base.encoder == "stored_vectors"
     base = named.find(place, "mini-zh-static", set_name="tiny")
     assert (base.model.name, base.row, base.set_name) == ("mini-zh-static", "", "")
 

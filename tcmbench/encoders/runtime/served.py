@@ -22,6 +22,7 @@ from tcmbench.encoders._prompts import prompt_for
 from tcmbench.encoders.runtime import drift
 from tcmbench.encoders.runtime.canaries import DOCUMENTS, QUERY, SHORT, TEXTS, Values, may_be_refused
 from tcmbench.errors import EvaluationError
+from tcmbench.ranking.unit_vectors import unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +107,7 @@ class Endpoint:
             # The first alone, as a server counts the tokens of a whole request.
             vectors, tokens = self._send(texts[:1])
             return ProbeAnswer(
-                np.concatenate([_unit(vectors), *[_unit(self._send([text])[0]) for text in texts[1:]]]), tokens
+                np.concatenate([unit(vectors), *[unit(self._send([text])[0]) for text in texts[1:]]]), tokens
             )
 
         require_length(read, max_length=self.max_length, cutter=self.cutter, where=self._where)
@@ -178,7 +179,7 @@ class Endpoint:
         return self._normalized(np.concatenate([blocks[place] for place in sorted(blocks)]))
 
     def _normalized(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return _unit(vectors) if self._base.normalize else vectors
+        return unit(vectors) if self._base.normalize else vectors
 
 
 class EndpointReranker:
@@ -296,9 +297,3 @@ class EndpointReranker:
                 f"{self._where}: expected `index` and `{name}` for each of {len(sent)} documents (dialect "
                 f"{given.dialect!r}), got {_answers.shape(answer)}"
             ) from error
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    with np.errstate(invalid="ignore", over="ignore"):  # such vectors are refused where they are used
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, norms, out=vectors.copy(), where=norms > 0)

@@ -12,6 +12,7 @@ import numpy as np
 from tcmbench.encoders.runtime.composed import Composed, role_of
 from tcmbench.encoders.runtime.loaders import text_loader
 from tcmbench.ranking import vector_index
+from tcmbench.ranking.unit_vectors import unit
 from tcmbench.ranking.vector_index import VectorIndex
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class StoredSearch(Composed):
             EvaluationError: The dense model's vectors don't fit the form.
         """
         kept = vector_index.shortened(
-            vector_index.unit(super().encode(inputs, **arguments)), self._storage.dimensions, name=self._name
+            unit(super().encode(inputs, **arguments)), self._storage.dimensions, name=self._name
         )
         role = role_of(arguments["task_metadata"], arguments.get("prompt_type"))
         if role == "query" and self._storage.precision != "binary":
@@ -118,7 +119,7 @@ class StoredSearch(Composed):
             loader = text_loader(
                 texts, task_metadata=task_metadata, prompt_type=role, num_proc=num_proc, options=dict(encode_kwargs)
             )
-            return vector_index.unit(
+            return unit(
                 super(StoredSearch, self).encode(
                     loader, task_metadata=task_metadata, hf_split=hf_split, hf_subset=hf_subset, prompt_type=role
                 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.encoders import model_meta
 from tcmbench.errors import EvaluationError, TcmbenchError
+from tcmbench.publishing import tuned
 from tcmbench.publishing.model_index import RESULT
 from tcmbench.specs.base import Base
 from tcmbench.specs.task import TaskSpec
@@ -88,13 +89,7 @@ def _trained_on(board: StoredBoard, entry: Entry) -> set[str] | None:
 
     None where that isn't known, as for models that were tuned elsewhere.
     """
-    variants = {each.name: each for each in board.workspace.variants(_set_of(board))}
-    cures = {each.name: each.of for each in board.workspace.cures(_set_of(board))}
-    names, leaves = [entry.name], []
-    while names:
-        name = names.pop()
-        names.extend(cures.get(name, ()))
-        leaves.extend([variants[name]] if name in variants else [])
+    leaves = tuned.leaves(board.workspace, _set_of(board), entry.name)
     if not leaves:
         return None
     paths = {source.path for variant in leaves for source in variant.sources}

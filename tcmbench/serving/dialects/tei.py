@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from tcmbench.ranking.unit_vectors import unit
 from tcmbench.serving.dialects import Operation, RequestBody
 from tcmbench.serving.refusals import bad_request
-from tcmbench.serving.vectors import shortened, unit
+from tcmbench.serving.vectors import shortened
 
 if TYPE_CHECKING:
     from tcmbench.serving.service import Service

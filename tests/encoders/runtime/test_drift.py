@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -99,3 +100,33 @@ def test_labels_that_one_side_lacks_are_left_out() -> None:
     before = vectors()
     now = {label: each for label, each in before.items() if label not in {EMPTY, *LONG}}
     assert not drift.of_vectors(before, now, tolerance=EQUAL).is_drift
+
+
+@pytest.mark.parametrize(
+    ("change", "low", "high"), [("float16", 3e-4, 3e-3), ("bfloat16", 3e-3, 3e-2), ("8 bits", 0.03, 0.3)]
+)
+def test_what_precision_changes_of_mini_zh(change: str, low: float, high: float) -> None:
+    """About 0.1%, 1% and 10% of a vector, alike for all texts: so docs/verifying.md and the message say."""
+    import torch
+
+    from tcmbench import models
+    from tcmbench.workspace import find
+
+    model = models.base_model(find(Path(__file__).parent), "mini-zh")
+    loaded: Any = models.load(model, cache=None)
+    texts = list(TEXTS.values())
+    before = loaded.encode_list(texts)
+    network = loaded.model.model[0].auto_model
+    if change == "8 bits":
+        with torch.no_grad():
+            for weights in network.parameters():
+                step = weights.abs().amax(dim=-1, keepdim=True).clamp(min=1e-12) / 127
+                weights.copy_((weights / step).round() * step)
+    else:
+        network.to(getattr(torch, change))
+    now = loaded.encode_list(texts).astype(np.float32)
+    found = drift.of_vectors(
+        dict(zip(TEXTS, before, strict=True)), dict(zip(TEXTS, now, strict=True)), tolerance=drift.EQUAL
+    )
+    assert found.kinds == ("rounding",)
+    assert low < float(np.median(np.linalg.norm(before - now, axis=1))) < high
