@@ -38,11 +38,12 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            help="A base, a folder, an adapter, a model of the hub; or variant/seed0, also of a cure, from the store."
+            help="A base, a folder, an adapter, a model of the hub; or variant/seed0 of the store, also of a cure or "
+            "form."
         ),
     ],
     set_name: Annotated[
-        str, typer.Option("--set", help="Set of the variant or cure; default: the only one that has it.")
+        str, typer.Option("--set", help="Set of the variant, cure or form; default: the only one that has it.")
     ] = "",
     base: BaseOption = "",
     host: Annotated[str, typer.Option("--host", help="Address to listen on; others need a key.")] = "127.0.0.1",

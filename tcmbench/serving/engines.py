@@ -141,5 +141,6 @@ def load(model: Model, *, device: str | None = None) -> VectorEngine | PairEngin
             return VectorEngine(loaded)
     raise SpecError(
         f"{model.name}: its scores depend on all documents of a collection (encoder {base.encoder}), so there is no "
-        "vector or score to answer with. Serve its dense model and search with both, as docs/cures.md describes."
+        "vector or score to answer with. Serve the model that it is made from, and search as docs/cures.md and "
+        "docs/forms.md describe."
     )
