@@ -24,6 +24,7 @@ from tcmbench.specs.base import Base
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mteb.models.models_protocols import MTEBModels
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 NAME = "served"
 """Name of the model in scores, which are removed with its store."""
 
-_WITH_LOGITS = {"use_activation": False, "raw_scores": True}
-"""Fields that have vLLM and TEI return logits: probabilities near 0 and 1 are rounded into ties."""
+_LOGITS: tuple[dict[str, bool], ...] = ({"use_activation": False, "raw_scores": True}, {"use_activation": False}, {})
+"""Fields that have vLLM and infinity return logits, where a server takes them: probabilities near 0 and 1 are rounded
+into ties."""
 
 
 class ServerPlace(NamedTuple):
@@ -112,8 +114,8 @@ def opened(place: ServerPlace, model: Model, *, cache: Path) -> ServedModel:
     """
     kind = _kind(model)
     refused: EvaluationError | None = None
-    for given in _ways(place, kind):
-        served = _model(model, kind, {**place.options, **given})
+    for given, instruction in _ways(place, model.base, kind):
+        served = _model(model, kind, {**place.options, **given}, instruction=instruction)
         try:
             return _opened(served, cache=cache)
         except EvaluationError as error:
@@ -132,15 +134,23 @@ def _kind(model: Model) -> str:
     )
 
 
-def _ways(place: ServerPlace, kind: str) -> list[dict[str, Any]]:
-    """Return the options to try: of rerankers both dialects, with logits where the server takes the fields."""
+def _ways(place: ServerPlace, base: Base, kind: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield what to try: options, and the instruction that is sent.
+
+    Rerankers are asked in both dialects, for logits and with the instruction where the server takes these fields. Many
+    servers have the instruction in their template and refuse the field.
+    """
     if kind == "embedding" or place.is_declared:
-        return [{}]
-    texts = {"dialect": "texts"}
-    return [{"body": _WITH_LOGITS}, {}, {**texts, "body": {"raw_scores": True}}, texts]
+        yield {}, "" if place.options.get("dialect") == "texts" else base.instruction
+        return
+    for instruction in dict.fromkeys([base.instruction, ""]):
+        for body in _LOGITS:
+            yield {"body": body}, instruction
+    yield {"dialect": "texts", "body": {"raw_scores": True}}, ""
+    yield {"dialect": "texts"}, ""
 
 
-def _model(model: Model, kind: str, options: dict[str, Any]) -> Model:
+def _model(model: Model, kind: str, options: dict[str, Any], *, instruction: str) -> Model:
     base = model.base
     fields = {
         "name": NAME,
@@ -153,7 +163,7 @@ def _model(model: Model, kind: str, options: dict[str, Any]) -> Model:
         "query_prompt": base.query_prompt,
         "document_prompt": base.document_prompt,
         "symmetric_prompt": base.symmetric_prompt,
-        "instruction": "" if options.get("dialect") == "texts" else base.instruction,
+        "instruction": instruction,
     }
     served = Base.model_validate(fields)
     return Model(NAME, served, None, str(served.options["revision"]))

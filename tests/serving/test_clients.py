@@ -179,6 +179,21 @@ def test_rerankers_get_the_scores_of_evaluation(tmp_path: Path) -> None:
         np.testing.assert_allclose(shares, 1 / (1 + np.exp(-want[:4])), atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "limit"), [("mini-zh", "SynthSTS", 40), ("mini-zh-reranker", "SynthReranking", 3)]
+)
+def test_verify_finds_what_is_served_to_be_what_was_measured(name: str, task: str, limit: int, tmp_path: Path) -> None:
+    """Of a vector model, and of a reranker, whose instruction is a field that `serve` takes."""
+    from tcmbench.checks import verify, verify_texts
+
+    with listening(_service(name)) as url:
+        question = verify.Question(f"{url}/v1", name, tasks=(task,), limit=limit)
+        found = verify.prepare(find(Path(__file__).parent, cache=tmp_path), question).verify(emit=lambda _: None)
+    assert found.outcome == "same", verify_texts.as_text(found)
+    assert found.canaries is not None
+    assert found.canaries.largest < (1e-5 if "reranker" in name else TOLERANCE)  # logits of up to 18
+
+
 def test_served_texts_leave_nothing_on_disk(tmp_path: Path) -> None:
     """No vector and no digest: texts of users are not a cache's business."""
     model = models.base_model(find(Path(__file__).parent), "hashed-chars")

@@ -142,6 +142,17 @@ def test_rerankers_answer_in_every_dialect(scores: TestClient) -> None:
     assert answer(scores, "/score", query=QUERY, doc=DOCUMENTS[0]) == {"score": 2.0}
 
 
+def test_only_the_measured_instruction_is_taken(scores: TestClient, vectors: TestClient) -> None:
+    """Clients of vLLM send it with every request; another one would change scores that nobody measured."""
+    pair = {"query": QUERY, "documents": DOCUMENTS}
+    told = answer(scores, "/v1/rerank", **pair, instruction="检索")["results"]
+    assert told == answer(scores, "/v1/rerank", **pair)["results"]
+    refused = refusal(scores, "/v1/rerank", **pair, instruction="判断")
+    assert refused == (400, "instruction: expected '检索', with which the model was measured, or no such field.")
+    refused = refusal(vectors, "/v1/rerank", **pair, instruction="检索")
+    assert refused == (400, "instruction: the model was measured without one. Leave it out.")
+
+
 def test_documents_may_be_objects_and_come_back(scores: TestClient) -> None:
     """As in Cohere's API."""
     rows = answer(scores, "/v1/rerank", query="a", documents=[{"text": "b"}, "a"], return_documents=True)["results"]

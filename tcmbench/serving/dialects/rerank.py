@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from tcmbench.serving.dialects import Operation, RequestBody
+from tcmbench.serving.refusals import bad_request
 
 if TYPE_CHECKING:
     from tcmbench.serving.service import Service
@@ -37,12 +38,22 @@ class RerankRequest(RequestBody):
     use_activation: bool = True
     """Of vLLM: whether scores of a reranker are from 0 to 1; else they are evaluation's logits."""
 
+    instruction: str | None = None
+    """Of vLLM: the instruction of the model, which is used without the field too; no other was measured."""
+
     user: str | None = None
     """Ignored."""
 
 
 async def _rerank(service: Service, request: RerankRequest) -> Json:
     service.type_of(None, model=request.model)
+    own = service.served.model.base.instruction
+    if request.instruction not in {None, own}:
+        raise bad_request(
+            f"instruction: expected {own!r}, with which the model was measured, or no such field."
+            if own
+            else "instruction: the model was measured without one. Leave it out."
+        )
     texts = [document if isinstance(document, str) else document["text"] for document in request.documents]
     answers = await service.scores(request.query, texts, field="documents")
     scores = service.probabilities(answers.values) if request.use_activation else answers.values
