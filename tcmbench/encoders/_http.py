@@ -47,6 +47,11 @@ _LARGEST = 1 << 29
 class RefusedRequest(EvaluationError):
     """A server refuses a request for what it contains, such as an empty text or one that is too long."""
 
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
+        """The body of the refusal without secrets, whole; the message has its beginning."""
+
 
 class _Answer(NamedTuple):
     """What a server answered, as JSON."""
@@ -200,14 +205,15 @@ class Server:
                 "there, as the key would go with it. If that is your server, write its address as `url`."
             ) from error
         # Before it is cut: half of a key would not be found.
-        said = " ".join(redaction.text(_read(error).decode("utf-8", errors="replace")).split())[:_SHOWN]
+        body = " ".join(redaction.text(_read(error).decode("utf-8", errors="replace")).split())
+        said = body[:_SHOWN]
         if error.code in _REFUSED:
             key = (
                 f"the key in ${self.key_name}" if self.key else "a request without a key (name one with `api_key_env`)"
             )
             raise ModelAbsent(f"{where}: the server refuses {key}: {error.code} {said}") from error
         if error.code not in _AGAIN:
-            raise RefusedRequest(f"{where}: the server refuses the request: {error.code} {said}") from error
+            raise RefusedRequest(f"{where}: the server refuses the request: {error.code} {said}", body) from error
         return f"answer {error.code} {said}"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcmbench.encoders._http import RefusedRequest
 from tcmbench.errors import EvaluationError, SpecError
 from tcmbench.generation.pace import Pace
 from tcmbench.store import differences, key, read_json, write_json
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 
 KIND = "answers"
 """Kind of the store's artefacts."""
+
+_FILTERED = (
+    "content_filter",  # Azure OpenAI, Moonshot
+    "content_policy_violation",  # OpenAI
+    "data_inspection_failed",  # Model Studio (DashScope), by either of its interfaces
+    "datainspectionfailed",
+    "content exists risk",  # DeepSeek
+    '"1301"',  # Zhipu
+)
+"""What a refusal contains where a filter refuses the prompt, in lower case: an answer to this prompt like any other
+refusal, which asking again doesn't change, and no reason to end a run."""
 
 _STAGE = "answer 1"
 _FILE = "answer.json"
@@ -142,7 +154,8 @@ class Chat:
 
         Raises:
             ModelAbsent: The server can't be reached, is too busy until patience ends, or refuses the key.
-            EvaluationError: It refuses a request or answers with something else. Answers that came before are stored.
+            EvaluationError: It refuses a request, other than by a filter of contents, or answers with something else.
+                Answers that came before are stored.
         """
         distinct = list(dict.fromkeys(prompts))
         answer_of: dict[str, ChatAnswer] = {}
@@ -185,11 +198,19 @@ class Chat:
                 "seed": self.model.seed,
                 **({"max_tokens": self.model.max_tokens} if self.model.max_tokens else {}),
             }
-            said = self._server.post(_PATH, body, texts=1)
-            answer = _read(said, model=self.model.name, where=f"{self._server.shown}{_PATH}")
+            answer = self._asked(body)
             with self._store.build(KIND, its) as folder:
                 write_json(folder / _FILE, answer.model_dump(mode="json"))
         return answer, True
+
+    def _asked(self, body: dict[str, Any]) -> ChatAnswer:
+        try:
+            said = self._server.post(_PATH, body, texts=1)
+        except RefusedRequest as error:
+            if not any(mark in error.said.lower() for mark in _FILTERED):
+                raise
+            return ChatAnswer(model=self.model.name, text="", ending="refused")
+        return _read(said, model=self.model.name, where=f"{self._server.shown}{_PATH}")
 
     def _count(self, answer: ChatAnswer, *, is_new: bool) -> None:
         prefix = "" if is_new else "cached_"

@@ -136,6 +136,26 @@ def test_an_error_ends_the_run_and_keeps_the_answers(server: Model, store: Store
     assert [body["messages"][0]["content"] for body in server.seen] == PROMPTS[3:]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"message": "%s", "code": "content_filter"}}' % ("filtered " * 60),
+        '{"error": {"code": "data_inspection_failed", "message": "Input data may contain inappropriate content."}}',
+        '{"error": {"message": "Content Exists Risk", "type": "invalid_request_error"}}',
+        '{"error": {"code": "1301", "message": "系统检测到输入或生成内容可能包含不安全或敏感内容"}}',
+    ],
+)
+def test_a_filter_of_contents_is_a_refusal_to_answer(server: Model, store: Store, body: str) -> None:
+    """It concerns one prompt: the run goes on, and the prompt isn't sent again."""
+    server.failures, server.raw = [400], body.encode()
+    (answer,) = chat(server, store).answers(["问"])
+    assert (answer.ending, answer.text) == ("refused", "")
+    server.raw = b""
+    (again, other) = chat(server, store).answers(["问", "再问"])
+    assert (again, other.ending) == (answer, "whole")
+    assert len(server.seen) == 2
+
+
 def test_two_runs_at_once_ask_once(server: Model, store: Store) -> None:
     """The second waits for the answer of the first."""
     begun, go_on = threading.Event(), threading.Event()
