@@ -111,6 +111,12 @@ class Engines:
         return numbers
 
     @property
+    def packages(self) -> dict[str, str]:
+        """The version of vLLM, where one has started."""
+        versions = {engine.version for engine in self._engines} - {""}
+        return {_ENCODER: ", ".join(sorted(versions))} if versions else {}
+
+    @property
     def has_failed(self) -> bool:
         """Whether one of them has ended, and won't be started again."""
         return any(engine.has_failed for engine in self._engines)
@@ -157,6 +163,8 @@ class Engine:
         self._end: weakref.finalize[..., Any] | None = None
         self._output: IO[bytes] | None = None
         self._failure: TcmbenchError | None = None
+        self.version = ""
+        """Of vLLM; "" until it has started."""
 
     def ask(self, request: Mapping[str, Any], *, is_pairs: bool) -> NDArray[np.float32]:
         """Return one row per text or pair.
@@ -217,7 +225,8 @@ class Engine:
         self._end = weakref.finalize(self, _end, process, os.getpid())
         answer = self._exchange({"engine": dict(launch.arguments)})
         if "ready" in answer:
-            logger.info("%s: vLLM %s is ready", launch.name, answer["ready"])
+            self.version = str(answer["ready"])
+            logger.info("%s: vLLM %s is ready", launch.name, self.version)
             return
         if answer.get("is_absent"):
             raise MissingExtra(

@@ -169,6 +169,11 @@ class VllmEncoder(SentenceTransformersEncoder):
         self._engines = engines
         self._adapter = adapter
 
+    @property
+    def packages(self) -> dict[str, str]:
+        """What the other process computed with, for the provenance of scores."""
+        return self._engines.packages
+
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, float32, shape (len(texts), dimensions); prompts are in the text.
 
@@ -192,6 +197,11 @@ class VllmReranker(Reranker):
         self._name = base.name
         self._engines = engines
         self._adapter = adapter
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """What the other process computed with, for the provenance of scores."""
+        return self._engines.packages
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return one logit per pair, in order.

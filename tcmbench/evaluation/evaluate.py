@@ -188,6 +188,7 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
             seed=model.seed,
             encoded_texts=getattr(loaded, "encoded_texts", 0) - before[0],
             encoded_tokens=getattr(loaded, "encoded_tokens", 0) - before[1],
+            others=_packages(loaded),
         ),
     )
     store = workspace.store
@@ -197,6 +198,15 @@ def _measured(workspace: Workspace, model: Model, loaded: MTEBModels, task: Task
         write_text(part / "task_result.json", result.model_dump_json(indent=1))
         write_json(part / _SCORE, record.model_dump(mode="json"))
     return Score(record, store.path(KIND, name))
+
+
+def _packages(loaded: Any) -> dict[str, str]:
+    """Return what a model computes with beside the packages of this process: package → version."""
+    found: dict[str, str] = {}
+    while loaded is not None:
+        found |= getattr(loaded, "packages", {})
+        loaded = getattr(loaded, "inner", None)
+    return found
 
 
 def _through_mteb(

@@ -24,12 +24,27 @@ _PACKAGES = (
 
 
 def provenance(
-    root: Path, *, seconds: float, seed: int = 0, encoded_texts: int = 0, encoded_tokens: int = 0
+    root: Path,
+    *,
+    seconds: float,
+    seed: int = 0,
+    encoded_texts: int = 0,
+    encoded_tokens: int = 0,
+    others: Mapping[str, str] | None = None,
 ) -> Provenance:
-    """Return the provenance of a result that this process just computed."""
+    """Return the provenance of a result that this process just computed.
+
+    Args:
+        root: Folder of the workspace.
+        seconds: Wall time.
+        seed: Of the training.
+        encoded_texts: Texts that were encoded for it.
+        encoded_tokens: Their tokens.
+        others: Package → version of what a process in another environment computed with.
+    """
     return Provenance(
         command=command(),
-        packages=package_versions(),
+        packages={**package_versions(), **(others or {})},
         commit=commit(root),
         hardware=hardware(),
         seconds=round(seconds, 3),

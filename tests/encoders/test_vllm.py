@@ -16,6 +16,8 @@ from tcmbench.encoders import model_meta, vllm
 from tcmbench.encoders.runtime import resident
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import EvaluationError, MissingExtra, ModelAbsent, SpecError
+from tcmbench.evaluation import evaluate
+from tcmbench.records.provenance import provenance
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
 from tests.encoders.vllm_signatures import bind
@@ -123,6 +125,19 @@ def test_variables_that_change_numbers_come_from_the_base(
     served().encode_list(TEXTS[:1])
     assert "VLLM_FLOAT32" not in starts(tmp_path)[0]
     assert "'VLLM_CPU_KVCACHE_SPACE': '7'" in starts(tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["mini-zh", "mini-zh-reranker"])
+def test_the_version_of_vllm_is_in_the_provenance(served: Any, tmp_path: Path, name: str) -> None:
+    """The other environment's, once it has computed something."""
+    model = served(name)
+    assert evaluate._packages(model) == {}
+    if name == "mini-zh":
+        model.encode_list(TEXTS[:1])
+    else:
+        model.predict(batches(["咳嗽"]), batches(["肺"]))
+    others = evaluate._packages(model)
+    assert provenance(tmp_path, seconds=1.0, others=others).packages["vllm"] == "stand-in"
 
 
 def test_one_engine_serves_all_requests(served: Any, tmp_path: Path) -> None:
