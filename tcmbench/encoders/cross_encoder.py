@@ -1,16 +1,19 @@
 """Rerankers: query and document read together, through sentence-transformers' CrossEncoder.
 
 A decoder in the manner of Qwen3-Reranker (the logits of yes against no) and a one-label head are both loaded from
-their hub layout; the chat template and the instruction come with the model's files and its base.
+their hub layout; the chat template and the instruction come with the model's files and its base. The candidates of a
+query share its forward where the architecture allows it.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from tcmbench.encoders import ORDERS
+from tcmbench.encoders.runtime import shared_prefix
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.encoders.runtime.vocabulary import require_vocabulary
@@ -43,13 +46,16 @@ class Reranker(Counted):
     """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
     unit = "pairs"
+    portion_tokens = math.inf
+    """Tokens of the queries whose pairs are arranged by length together."""
 
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self.model = model
         self.max_length = base.max_length
         self._instruction = base.instruction
-        self._batches = Batches(options.batch_tokens or _tokens(model, base))
+        self._prefix = self._shared_prefix()
+        self._batches = Batches(options.batch_tokens or _tokens(model, base, keeps_cache=self._prefix is not None))
 
     def predict(
         self, inputs1: Iterable[dict[str, Any]], inputs2: Iterable[dict[str, Any]], **_: object
@@ -69,16 +75,54 @@ class Reranker(Counted):
             return np.zeros(0, dtype=np.float32)
         pairs = list(places)
         lengths = self.token_lengths(pairs)
-        order = np.argsort(-lengths, kind="stable")
-        arranged = [pairs[place] for place in order]
-
-        def compute(start: int, stop: int) -> NDArray[np.float32]:
-            return self.logits(arranged[start:stop])
-
         self._batches.begin(lengths)
         scores = np.empty(len(pairs), dtype=np.float32)
-        scores[order] = np.concatenate(list(self._batches.run(lengths[order], compute)))
+        alone = []
+        for of_query in _by_query(pairs, lengths):
+            found = self._from_prefix([pairs[place] for place in of_query], lengths[of_query])
+            if found is None:
+                alone.append(of_query)
+            else:
+                scores[of_query] = found
+        for portion in self._portions(alone, lengths):
+            order = portion[np.argsort(-lengths[portion], kind="stable")]
+            scores[order] = self._one_by_one([pairs[place] for place in order], lengths[order])
         return scores[inverse]
+
+    def _shared_prefix(self) -> shared_prefix.SharedPrefix | None:
+        return shared_prefix.of(self.model, prompt=self._instruction or None)
+
+    def _portions(self, queries: list[NDArray[np.int64]], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return the places of pairs that are arranged by length together, at about `portion_tokens`."""
+        import numpy as np
+
+        ends = np.cumsum([lengths[places].sum() for places in queries])
+        portions: dict[float, list[NDArray[np.int64]]] = {}
+        for places, end in zip(queries, ends.tolist(), strict=True):
+            portions.setdefault(end // self.portion_tokens, []).append(places)
+        return [np.concatenate(some) for some in portions.values()]
+
+    def _one_by_one(self, pairs: Sequence[tuple[str, str]], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the logits of pairs, longest first, each computed as a whole."""
+        import numpy as np
+
+        return np.concatenate(list(self._batches.run(lengths, lambda start, stop: self.logits(pairs[start:stop]))))
+
+    def _from_prefix(self, pairs: Sequence[tuple[str, str]], lengths: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """Return the logits of a query's candidates, longest first; None where nothing is gained by their prefix."""
+        import numpy as np
+
+        if self._prefix is None or len(pairs) == 1:
+            return None
+        prefix, candidates = self._prefix, self._prefix.read(pairs)
+        if not prefix.pays(candidates):
+            return None
+        cache = prefix.begin(candidates)
+
+        def compute(start: int, stop: int) -> NDArray[np.float32]:
+            return prefix.logits(candidates._replace(inputs=candidates.inputs[start:stop]), cache)
+
+        return np.concatenate(list(self._batches.run(lengths, compute, shared=candidates.shared)))
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return one logit per pair, in order, computed as one batch."""
@@ -131,8 +175,21 @@ def load(
     return Reranker(model, base=base, options=options, meta=meta)
 
 
-def _tokens(model: Any, base: Base) -> int:
+def _by_query(pairs: Sequence[tuple[str, str]], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the places of each query's pairs, longest first; the query with the longest pair first."""
+    import numpy as np
+
+    places: dict[str, list[int]] = {}
+    for place in np.argsort(-lengths, kind="stable").tolist():
+        places.setdefault(pairs[place][0], []).append(place)
+    return [np.array(found, dtype=np.int64) for found in places.values()]
+
+
+def _tokens(model: Any, base: Base, *, keeps_cache: bool) -> int:
     """Return the tokens per batch for the model's device."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    needed = bytes_per_token(config, bytes_per_number=4 if base.dtype == "float32" else 2)
+    size = 4 if base.dtype == "float32" else 2
+    needed = bytes_per_token(config, bytes_per_number=size)
+    if keeps_cache:
+        needed += shared_prefix.cache_bytes(model, bytes_per_number=size)
     return automatic_tokens(str(model.device), bytes_per_token=needed)

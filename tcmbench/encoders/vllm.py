@@ -191,6 +191,8 @@ class VllmEncoder(SentenceTransformersEncoder):
 class VllmReranker(Reranker):
     """A reranker whose pairs are tokenised here and scored in another process."""
 
+    portion_tokens = BATCH_TOKENS
+
     def __init__(self, model: Any, *, base: Base, engines: Engines, adapter: Adapter | None, meta: ModelMeta) -> None:
         """Wrap an engine; the arguments are those of `VllmEncoder`, with a CrossEncoder for a model."""
         super().__init__(model, base=base, options=cross_encoder.Options(batch_tokens=BATCH_TOKENS), meta=meta)
@@ -209,12 +211,20 @@ class VllmReranker(Reranker):
         Raises:
             TcmbenchError: vLLM can't be started, or gave no logits.
         """
-        features = self.model.preprocess(list(pairs), prompt=self._instruction or None)
+        import numpy as np
+
+        # vLLM keeps a query's keys and values for its next candidate, unless others push them out before.
+        of_query = {query: number for number, query in enumerate(dict.fromkeys(query for query, _ in pairs))}
+        order = np.argsort([of_query[query] for query, _ in pairs], kind="stable")
+        features = self.model.preprocess([pairs[place] for place in order], prompt=self._instruction or None)
         tokens = _tokens(features, name=self._name)
         rows = self._engines.numbers(tokens, is_pairs=True, adapter=self._adapter)
         if rows.shape[1] != 1:
             raise EvaluationError(f"base {self._name}: expected one logit per pair, got {rows.shape[1]}")
-        return rows[:, 0]
+        return rows[np.argsort(order), 0]
+
+    def _shared_prefix(self) -> None:
+        """Return nothing: the prefix cache is vLLM's own."""
 
 
 def load(

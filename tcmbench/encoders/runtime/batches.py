@@ -70,7 +70,7 @@ class Batches:
         self.tokens = 0
         """Tokens of the texts."""
         self.padded = 0
-        """Tokens computed, padding included."""
+        """Tokens computed, padding included; a shared beginning once."""
 
     def begin(self, lengths: NDArray[np.int64]) -> None:
         """Start a list, whose parts `run` gets one after the other, for the reports."""
@@ -78,18 +78,21 @@ class Batches:
         self._started = self._reported = time.monotonic()
 
     def run(
-        self, lengths: NDArray[np.int64], compute: Callable[[int, int], NDArray[np.float32]]
+        self, lengths: NDArray[np.int64], compute: Callable[[int, int], NDArray[np.float32]], *, shared: int = 0
     ) -> Iterator[NDArray[np.float32]]:
         """Yield the results of `compute(start, stop)`, batch by batch.
 
         Args:
             lengths: Tokens of each text, in the order of the texts, longest first.
             compute: Returns the vectors or scores of texts `start` to `stop`.
+            shared: Tokens that all texts begin with and that were computed once. They count towards the budget, as
+                every text of a batch attends to them.
 
         Raises:
             torch.OutOfMemoryError: One text alone doesn't fit into memory.
         """
         start = 0
+        self.padded += shared
         while start < len(lengths):
             longest = max(int(lengths[start]), 1)
             stop = min(start + max(self.budget // longest, 1), len(lengths))
@@ -101,7 +104,7 @@ class Batches:
                 self._back_off(longest * (stop - start))
                 continue
             self.record(lengths[start:stop])
-            self.padded += longest * (stop - start)
+            self.padded += max(longest - shared, 1) * (stop - start)
             start = stop
             yield part
 
@@ -161,7 +164,7 @@ class Counted:
 
     @property
     def padded_tokens(self) -> int:
-        """Tokens computed for them, padding included."""
+        """Tokens computed for them, padding included; fewer than their own where they share a beginning."""
         return self._batches.padded
 
 
