@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tcmbench.encoders import ORDERS
-from tcmbench.encoders.runtime import shared_prefix
+from tcmbench.encoders.runtime import attention, shared_prefix
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.encoders.runtime.vocabulary import require_vocabulary
@@ -156,20 +156,26 @@ class Reranker(Counted):
 def load(
     base: Base, *, options: Options, model_dir: Path | None, meta: ModelMeta, seed: int, device: str | None
 ) -> Reranker:
-    """Return the reranker, in the base's precision; without a device on the GPU where there is one."""
+    """Return the reranker, in the base's precision; without a device on the GPU where there is one.
+
+    Raises:
+        SpecError, MissingExtra: The base's attention can't be computed.
+    """
     import torch
     from sentence_transformers import CrossEncoder
 
     if model_dir is None:
         raise ModelAbsent(f"base {base.name}: a reranker needs a folder of weights")
-    with strict_weights(model_dir):
+    weights = {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
+    weights |= attention.attention_arguments(base, device=device)
+    with strict_weights(model_dir), attention.explained(base):
         model = CrossEncoder(
             str(model_dir),
             device=device,
             max_length=base.max_length,
             trust_remote_code=base.trust_remote_code,
             local_files_only=True,
-            model_kwargs={"dtype": getattr(torch, base.dtype), "use_safetensors": True},
+            model_kwargs=weights,
         )
     require_vocabulary(model.tokenizer, model_dir)
     return Reranker(model, base=base, options=options, meta=meta)

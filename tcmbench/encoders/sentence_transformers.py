@@ -50,6 +50,8 @@ class SentenceTransformersEncoder:
         self.max_length = base.max_length
         self.dtype: str = base.dtype
         self.batch_tokens = options.batch_tokens or _tokens(model, base)
+        # With flash attention sentence-transformers joins the texts of a batch into one row.
+        self.are_padded = not getattr(model[0], "can_flatten_inputs", False)
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:

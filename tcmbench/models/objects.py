@@ -29,7 +29,7 @@ _STAGE = "loaded model 2"
 _PROTOCOL_STAGE = "model of mteb's protocol 1"
 _KINDS = {"SentenceTransformer": "embedding", "CrossEncoder": "reranker"}
 _FALLBACK_LENGTH = 512
-_LATER = {"sources", "derive", "symmetric_prompt"}
+_LATER = {"sources", "derive", "symmetric_prompt", "attention"}
 _NAMES_AND_VERSIONS = frozenset(
     {
         "_name_or_path", "base_model_name_or_path", "transformers_version", "peft_version", "dtype", "torch_dtype",

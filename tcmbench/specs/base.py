@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Pooling = Literal["last", "cls", "mean"]
 Dtype = Literal["float32", "bfloat16", "float16"]
+Attention = Literal["eager", "sdpa", "flash_attention_2"]
 Architecture = Literal["qwen3", "qwen2", "bert", "xlm-roberta", "static"]
 ModelKind = Literal["embedding", "reranker", "baseline"]
 
@@ -123,6 +124,10 @@ class Base(Spec):
     dtype: Dtype = "float32"
     """Precision of the weights in evaluation."""
 
+    attention: Attention | None = None
+    """Implementation of attention in transformers; None for its default. With `flash_attention_2`, which needs a GPU
+    and half precision, texts are computed without padding."""
+
     query_prompt: str = ""
     """Prefix of every query of a retrieval or reranking task."""
 
@@ -166,6 +171,16 @@ class Base(Spec):
         if isinstance(given, dict) and given.get("kind") == "reranker":
             return {"encoder": "cross_encoder", **given}
         return given
+
+    @model_validator(mode="after")
+    def _flash_attention_is_in_half_precision(self) -> Base:
+        if self.attention == "flash_attention_2" and self.dtype == "float32":
+            raise ValueError('attention = "flash_attention_2" has no float32: set dtype = "bfloat16" (or "float16")')
+        return self
+
+    def in_full_precision(self) -> Base:
+        """Return the same base in float32, in which tuned models are trained and compared."""
+        return self.model_copy(update={"dtype": "float32", "attention": None})
 
     @property
     def weights(self) -> Weights:

@@ -59,9 +59,15 @@ class Computed(NamedTuple):
 class Batches:
     """A budget of tokens per batch, with counters of what was computed."""
 
-    def __init__(self, tokens: int) -> None:
-        """Start with a budget of tokens per batch, padding included."""
+    def __init__(self, tokens: int, *, are_padded: bool = True) -> None:
+        """Start with a budget of tokens per batch.
+
+        Args:
+            tokens: The budget, padding included.
+            are_padded: Whether the texts of a batch are padded to the longest; without, they are computed as one row.
+        """
         self.budget = tokens
+        self._are_padded = are_padded
         self.report: Callable[[Computed], None] | None = None
         """Receives the progress on a list, at most twice a second."""
         self._list = Computed(0, 0, 0, 0, 0.0)
@@ -94,17 +100,17 @@ class Batches:
         start = 0
         self.padded += shared
         while start < len(lengths):
-            longest = max(int(lengths[start]), 1)
-            stop = min(start + max(self.budget // longest, 1), len(lengths))
+            stop = start + self._fitting(lengths[start:])
+            computed = self._computed(lengths[start:stop])
             try:
                 part = compute(start, stop)
             except RuntimeError as error:
                 if stop - start == 1 or not out_of_memory(error):
                     raise
-                self._back_off(longest * (stop - start))
+                self._back_off(computed)
                 continue
             self.record(lengths[start:stop])
-            self.padded += max(longest - shared, 1) * (stop - start)
+            self.padded += max(computed - shared * (stop - start), stop - start)
             start = stop
             yield part
 
@@ -121,6 +127,18 @@ class Batches:
         if self.report is not None and now - self._reported >= _REPORT_SECONDS:
             self._reported = now
             self.report(self._list)
+
+    def _fitting(self, lengths: NDArray[np.int64]) -> int:
+        """Return how many of the texts fit into the budget, one at least."""
+        if self._are_padded:
+            return min(max(self.budget // max(int(lengths[0]), 1), 1), len(lengths))
+        return max(int(lengths.cumsum().searchsorted(self.budget, side="right")), 1)
+
+    def _computed(self, lengths: NDArray[np.int64]) -> int:
+        """Return the tokens of a batch as it is computed."""
+        if self._are_padded:
+            return max(int(lengths[0]), 1) * len(lengths)
+        return max(int(lengths.sum()), 1)
 
     def _back_off(self, failed: int) -> None:
         import torch

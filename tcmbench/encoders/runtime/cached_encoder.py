@@ -54,7 +54,9 @@ class CachedEncoder(Counted, AbsEncoder):
         self._name = str(inner.mteb_model_meta.name).removeprefix("tcmbench/")
         self._watch: Watch | None = getattr(inner, "watch", None)
         self._confirmed = 0
-        self._batches = Batches(int(getattr(inner, "batch_tokens", FREE_TOKENS)))
+        self._batches = Batches(
+            int(getattr(inner, "batch_tokens", FREE_TOKENS)), are_padded=bool(getattr(inner, "are_padded", True))
+        )
         self.space = Unstored() if cache_dir is None else _space(inner, cache_dir)
 
     def encode(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.encoders.runtime import vocabulary
+from tcmbench.encoders.runtime import attention, vocabulary
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.errors import SpecError
 
@@ -22,6 +22,7 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
     Raises:
         SpecError: The folder has no modules.json and the base doesn't declare `pooling`.
         ModelAbsent: It has no vocabulary, or weights that don't fit.
+        SpecError, MissingExtra: The base's attention can't be computed.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -34,8 +35,11 @@ def open_model(model_dir: Path, base: Base, *, device: str | None = None) -> Sen
     static = base.architecture == "static"
     if static and next(model_dir.rglob("tokenizer.json"), None) is None:
         raise vocabulary.absent(model_dir)
-    weights = {} if static else {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
-    with strict_weights(model_dir):
+    weights: dict[str, Any] = {}
+    if not static:
+        weights = {"dtype": getattr(torch, base.dtype), "use_safetensors": True}
+        weights |= attention.attention_arguments(base, device=device)
+    with strict_weights(model_dir), attention.explained(base):
         if (model_dir / "modules.json").is_file():
             model = SentenceTransformer(str(model_dir), model_kwargs=weights, **arguments)
         else:

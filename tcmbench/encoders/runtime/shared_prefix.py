@@ -22,6 +22,7 @@ _ARGUMENTS = {"attention_mask", "position_ids", "past_key_values", "use_cache", 
 _SAME_AT_ANY_LENGTH = {"default", "linear", "llama3", "yarn"}
 """Rotary embeddings that depend on distances alone; `dynamic` and `longrope` depend on the length of the input too."""
 
+_TESTED_ATTENTION = {"eager", "sdpa"}
 _LEAST_SHARE = 1 / 3
 """Share of the tokens from which on it is faster on a core (`python -m benchmarks.rerank_prefix`)."""
 
@@ -147,6 +148,7 @@ def _continues_from_a_cache(network: Any) -> bool:
     layers = DynamicCache(config=config).layers
     return (
         inspect.signature(network.forward).parameters.keys() >= _ARGUMENTS
+        and config._attn_implementation in _TESTED_ATTENTION
         and rotary.get("rope_type", "default") in _SAME_AT_ANY_LENGTH
         and not reads_both_ways
         and len(layers) == config.num_hidden_layers

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class TextEncoder(Protocol):
     """A model that maps texts to vectors, without batching, ordering or caching.
 
-    An optional attribute `batch_tokens` (int) sets the tokens per batch, padding included.
+    An optional attribute `batch_tokens` (int) sets the tokens per batch, padding included; `are_padded` (bool) is false
+    where a batch is computed without padding.
     """
 
     mteb_model_meta: ModelMeta

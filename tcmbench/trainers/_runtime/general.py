@@ -121,7 +121,7 @@ def base_vectors(
 
     from tcmbench.encoders.runtime.opening import open_model
 
-    model = open_model(base_dir, base.model_copy(update={"dtype": "float32"}), device=device)
+    model = open_model(base_dir, base.in_full_precision(), device=device)
     if base.architecture != "static":
         model.max_seq_length = max_length
     vectors = np.asarray(model.encode(list(texts), prompt="", batch_size=32), dtype=np.float32)

@@ -99,7 +99,7 @@ def evaluation_numbers(folder: Path, base: Base) -> NDArray[np.float32]:
     import numpy as np
     import torch
 
-    in_full = base.model_copy(update={"dtype": "float32"})
+    in_full = base.in_full_precision()
     if base.kind == "embedding":
         from tcmbench.encoders.runtime.opening import open_model
 

@@ -22,16 +22,21 @@ def numbers(start: int, stop: int) -> NDArray[np.float32]:
     return np.arange(start, stop, dtype=np.float32)
 
 
-@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 100), st.integers(1, 300))
-def test_every_text_is_computed_once_whatever_fits(lengths: list[int], budget: int, memory: int) -> None:
+@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 100), st.integers(1, 300), st.booleans())
+def test_every_text_is_computed_once_whatever_fits(
+    lengths: list[int], budget: int, memory: int, are_padded: bool
+) -> None:
     """However often memory runs out, all texts come, in order; a batch that fits is never above the budget."""
     ordered = np.array(sorted(lengths, reverse=True), dtype=np.int64)
-    batches = Batches(budget)
+    batches = Batches(budget, are_padded=are_padded)
+
+    def size(start: int, stop: int) -> int:
+        return int((stop - start) * max(ordered[start], 1) if are_padded else ordered[start:stop].sum())
 
     def compute(start: int, stop: int) -> NDArray[np.float32]:
-        if stop - start > 1 and (stop - start) * max(ordered[start], 1) > memory:
+        if stop - start > 1 and size(start, stop) > memory:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        assert stop - start == 1 or (stop - start) * max(ordered[start], 1) <= batches.budget
+        assert stop - start == 1 or size(start, stop) <= batches.budget
         return numbers(start, stop)
 
     parts = list(batches.run(ordered, compute))
