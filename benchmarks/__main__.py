@@ -4,9 +4,10 @@
     python -m benchmarks encode stats        some: figures are printed, the report is unchanged
     python -m benchmarks --quick             small sizes, to check that all run; the report is unchanged
 
-Every file of this folder is a benchmark, except those that begin with an underscore and those that check error rates
-and not speed (`few_seeds`, `coverage` and the simulations). One that fails, or exceeds its time limit, doesn't stop the
-others: the report states it. Exits 1 when a goal is missed, 2 when a benchmark failed.
+Every file of this folder is a benchmark, except those that begin with an underscore, those that check error rates and
+not speed (`few_seeds`, `coverage` and the simulations), and `gpu`, which has a report of its own (`make bench-gpu`).
+One that fails, or exceeds its time limit, doesn't stop the others: the report states it. Exits 1 when a goal is missed,
+2 when a benchmark failed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "reports" / "benchmarks.md"
 MOST_SECONDS = 600
 """A benchmark takes a minute or two on an idle machine."""
-_NOT_SPEED = ("_simulation", "few_seeds", "coverage")
+_NOT_SPEED = ("_simulation", "few_seeds", "coverage", "gpu")
 
 
 def names() -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +60,10 @@ def write(workspace: Path, *, kind: str, size: str, shape: Shape) -> Path:
     """Write the weights (bfloat16, seed 0) and the base's file of one kind; return the base's file."""
     name = f"qwen3-{kind}-{size}"
     folder = workspace / "models" / name
-    _write_weights(folder, kind=kind, shape=shape)
     bundled = (_MODELS / "bases" / f"{name}.toml").read_text(encoding="utf-8")
+    _write_weights(folder, kind=kind, shape=shape)
+    if kind == "embedding":
+        _write_settings(folder, tomllib.loads(bundled), shape=shape)
     lines = [line for line in bundled.splitlines() if not line.startswith(("hub_id", "description", "license"))]
     lines += [
         f'path = "{name}"',
@@ -88,10 +91,20 @@ def _write_weights(folder: Path, *, kind: str, shape: Shape) -> None:
         torch.set_default_dtype(before)
     network.save_pretrained(folder)
     (folder / "generation_config.json").unlink()
-    pooling = folder / "1_Pooling" / "config.json"
-    if pooling.is_file():
-        settings = json.loads(pooling.read_text(encoding="utf-8"))
-        pooling.write_text(json.dumps({**settings, "word_embedding_dimension": shape.hidden}), encoding="utf-8")
+
+
+def _write_settings(folder: Path, base: Mapping[str, Any], *, shape: Shape) -> None:
+    """Write the width, and what the base's file says of prompts and length, where the copied files say otherwise."""
+    prompts = {"query": base["query_prompt"], "document": base["document_prompt"]}
+    changes: Mapping[str, dict[str, Any]] = {
+        "1_Pooling/config.json": {"word_embedding_dimension": shape.hidden},
+        "config_sentence_transformers.json": {"prompts": prompts},
+        "sentence_bert_config.json": {"max_seq_length": base["max_length"]},
+    }
+    for name, changed in changes.items():
+        path = folder / name
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**settings, **changed}, ensure_ascii=False), encoding="utf-8")
 
 
 def _configuration(source: Path, *, shape: Shape) -> Qwen3Config:

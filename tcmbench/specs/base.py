@@ -172,12 +172,6 @@ class Base(Spec):
             return {"encoder": "cross_encoder", **given}
         return given
 
-    @model_validator(mode="after")
-    def _flash_attention_is_in_half_precision(self) -> Base:
-        if self.attention == "flash_attention_2" and self.dtype == "float32":
-            raise ValueError('attention = "flash_attention_2" has no float32: set dtype = "bfloat16" (or "float16")')
-        return self
-
     def in_full_precision(self) -> Base:
         """Return the same base in float32, in which tuned models are trained and compared."""
         return self.model_copy(update={"dtype": "float32", "attention": None})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.recipes.qwen3_shape import SHAPES, Shape, write
+from tcmbench import models
 from tcmbench.models import weights
 from tcmbench.specs.base import Base
 from tcmbench.specs.toml import read
@@ -31,6 +32,7 @@ def test_the_base_is_found_under_the_name_that_recipes_use(tmp_path: Path, kind:
     same = {"path", "hub_id", "license", "description", "description_zh"}
     assert base.model_dump(exclude=same) == bundled.model_dump(exclude=same)
     assert weights.state(place, base) == "here"
+    assert models.base_model(place, name).base == base  # its folder says nothing else
 
 
 def test_the_embedding_model_gives_vectors_of_its_width(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def attention_arguments(base: Base, *, device: str | None) -> dict[str, str]:
         device: Device of the model; `meta` for a model that is computed elsewhere. None: the GPU where there is one.
 
     Raises:
-        SpecError: Flash attention without a GPU.
+        SpecError: Flash attention in float32, or without a GPU.
         MissingExtra: Flash attention that isn't installed.
     """
     if base.attention is None or device == "meta":
@@ -53,6 +53,11 @@ def explained(base: Base) -> Iterator[None]:
 def _require_flash_attention(base: Base, *, device: str | None) -> None:
     import torch
 
+    # Here, as a derived base has the precision of another, which its own file doesn't name.
+    if base.dtype == "float32":
+        raise SpecError(
+            f'base {base.name}: attention = "flash_attention_2" has no float32. Set dtype = "bfloat16" (or "float16").'
+        )
     on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
     if not on_gpu:
         raise SpecError(

@@ -23,7 +23,7 @@ _SAME_AT_ANY_LENGTH = {"default", "linear", "llama3", "yarn"}
 """Rotary embeddings that depend on distances alone; `dynamic` and `longrope` depend on the length of the input too."""
 
 _TESTED_ATTENTION = {"eager", "sdpa"}
-_LEAST_SHARE = 1 / 3
+_LEAST_SHARE = 1 / 4
 """Share of the tokens from which on it is faster on a core (`python -m benchmarks.rerank_prefix`)."""
 
 
@@ -48,9 +48,9 @@ class SharedPrefix:
     def pays(self, candidates: Candidates) -> bool:
         """Return whether a forward of the prefix takes less time than repeating it.
 
-        Where it leaves out a third of all tokens: batches of one query have more padding and fewer tokens than those of
-        all queries. On a GPU, whose forwards take about as long for few tokens as for many, also as many tokens as fill
-        a batch.
+        Where it leaves out a quarter of all tokens: batches of one query have more padding and fewer tokens than those
+        of all queries. On a GPU, whose forwards take about as long for few tokens as for many, also as many tokens as
+        fill a batch.
         """
         saved = (len(candidates.inputs) - 1) * candidates.shared
         least = 1 if self._model.device.type == "cpu" else GPU_TOKENS

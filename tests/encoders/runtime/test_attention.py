@@ -74,8 +74,9 @@ def test_flash_attention_that_is_not_installed_is_refused(monkeypatch: pytest.Mo
 
 def test_flash_attention_in_full_precision_is_refused() -> None:
     """It has no float32; a training, which has it, leaves the attention to transformers."""
+    full = parse(Base, {**FIELDS, "attention": "flash_attention_2"}, where="test")
     with pytest.raises(SpecError, match="has no float32"):
-        parse(Base, {**FIELDS, "attention": "flash_attention_2"}, where="test")
+        attention_arguments(full, device="cuda")
     half = parse(Base, {**FIELDS, "attention": "flash_attention_2", "dtype": "float16"}, where="test")
     assert half.in_full_precision() == parse(Base, FIELDS, where="test")
 
