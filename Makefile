@@ -6,7 +6,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo boards public-boards recipe-data recipes pictures test test-all test-vllm vllm-signatures check bench mini-zh gpu wheel-test docs clean
+.PHONY: demo boards public-boards recipe-data recipes pictures test test-all test-vllm vllm-signatures check bench bench-gpu mini-zh gpu wheel-test docs clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -83,6 +83,11 @@ check: $(VENV)/.ready
 # All of them, and the report; some by name: make bench ONLY="encode stats"; only to see that they run: QUICK=--quick
 bench: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/python -m benchmarks $(QUICK) $(ONLY)
+
+# On a GPU, in ten minutes at most: tokens per second, memory and MFU, into reports/gpu-DATE.md. To see that it runs
+# without one: python -m benchmarks.gpu --device cpu --quick --out FILE
+bench-gpu:
+	$(OFFLINE) $(BIN)/python -m benchmarks.gpu $(if $(wildcard $(VLLM_PYTHON)),--vllm $(VLLM_PYTHON))
 
 mini-zh: $(VENV)/.ready
 	$(OFFLINE) $(BIN)/python -m models.recipes --data "$(DATA)"

@@ -213,7 +213,9 @@ def train(root: Path, variant: str) -> Speed:
     def note(step: Step) -> None:
         times.setdefault(step.step, time.monotonic())
 
-    tuned = tune.tune(place, resolve(place, place.spec(Variant, variant)), seed=0, progress=note)
+    recipe = resolve(place, place.spec(Variant, variant))
+    per_row = _texts_per_row(tune.training_set(place, recipe, seed=0).train, is_pairs=recipe.base.kind == "reranker")
+    tuned = tune.tune(place, recipe, seed=0, progress=note)
     facts: dict[str, Any] = tuned.outcome
     steps, first, last = int(facts["steps"]), min(times), max(times)
     share, seconds = (last - first) / steps, times[last] - times[first]
@@ -223,7 +225,17 @@ def train(root: Path, variant: str) -> Speed:
         share, seconds, whole = 1.0, float(facts["seconds"]), f"{whole}; start-up included, as one step was logged"
     read = int(facts["rows"]["read"])
     mib = float(facts["peak_gpu_memory_mib"] or facts["peak_memory_mib"])
-    return Speed(round(facts["tokens"] * share), max(round(read * share), 1), seconds, mib, whole)
+    return Speed(round(facts["tokens"] * share), max(round(read * per_row * share), 1), seconds, mib, whole)
+
+
+def _texts_per_row(path: Path, *, is_pairs: bool) -> int:
+    """Return how many texts, or pairs, a row of a training file has; all have as many."""
+    from tcmbench import strict_json
+
+    with path.open(encoding="utf-8") as file:
+        row = strict_json.loads(next(file))
+    documents = len(row["positive_messages"]) + len(row.get("negative_messages", ()))
+    return documents + (not is_pairs)
 
 
 def _judged(root: Path, name: str, end: float) -> Line | LeftOut:

@@ -1,6 +1,6 @@
 """How much faster are candidates scored that share the forward of their query? Against CrossEncoder.predict.
 
-    python -m benchmarks.rerank_prefix [--queries 12] [--reranker mini-zh-reranker]
+    python -m benchmarks.rerank_prefix [--queries 6] [--reranker mini-zh-reranker]
 
 Queries of three lengths: a question, a clinical record (300 characters) and a long one (600), each with 20 candidates
 of about 150 characters; and a question with two candidates. Both sides in one process and in turns, the faster of two
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_QUERIES, _QUICK_QUERIES = 12, 2
+_QUERIES, _QUICK_QUERIES = 6, 2
 _DOCUMENT = 150
 _TOLERANCE = {"float32": 5e-5, "bfloat16": 0.5, "float16": 0.1}
 """Of logits between about -10 and 20."""

@@ -101,6 +101,22 @@ def test_a_reranker_gets_the_tokens_of_its_template(served: Any, local_models: d
     assert lengths[-1] == local.max_length
 
 
+def test_candidates_of_a_query_reach_vllm_together(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its prefix cache has the tokens of a query while they follow each other; scores are in the order of the pairs."""
+    reranker = served("mini-zh-reranker")
+    queries, documents = ["头痛", "咳嗽"] * 4, ["肺" * length for length in range(1, 9)]
+    expected = reranker.predict(batches(queries), batches(documents)).tolist()
+    requests: list[Any] = []
+    numbers = reranker._engines.numbers
+    monkeypatch.setattr(
+        reranker._engines, "numbers", lambda tokens, **rest: requests.append(tokens.ids) or numbers(tokens, **rest)
+    )
+    pairs = list(zip(queries, documents, strict=True))
+    assert reranker.logits(pairs).tolist() == expected
+    about_headache = ["头痛" in reranker.model.tokenizer.decode(ids) for ids in requests[0]]
+    assert about_headache == [True] * 4 + [False] * 4
+
+
 def test_the_engine_is_what_the_base_says(served: Any, tmp_path: Path) -> None:
     """Precision, length, pooling and head; further arguments pass through, and variables of the user's shell don't."""
     served(engine={"enforce_eager": True, "quantization": "fp8"}).encode_list(TEXTS)

@@ -27,7 +27,7 @@ _LEAST_SHARE = 1 / 4
 """Share of the tokens from which on it is faster on a core (`python -m benchmarks.rerank_prefix`)."""
 
 
-class Candidates(NamedTuple):
+class QueryInputs(NamedTuple):
     """Inputs of one query's candidates."""
 
     inputs: Sequence[Any]
@@ -45,7 +45,7 @@ class SharedPrefix:
         self._network = model[0].auto_model
         self._prompt = prompt
 
-    def pays(self, candidates: Candidates) -> bool:
+    def pays(self, candidates: QueryInputs) -> bool:
         """Return whether a forward of the prefix takes less time than repeating it.
 
         Where it leaves out a quarter of all tokens: batches of one query have more padding and fewer tokens than those
@@ -56,7 +56,7 @@ class SharedPrefix:
         least = 1 if self._model.device.type == "cpu" else GPU_TOKENS
         return saved >= max(_LEAST_SHARE * sum(map(len, candidates.inputs)), least)
 
-    def read(self, pairs: Sequence[tuple[str, str]]) -> Candidates:
+    def read(self, pairs: Sequence[tuple[str, str]]) -> QueryInputs:
         """Return the inputs of pairs of one query."""
         import torch
 
@@ -66,9 +66,9 @@ class SharedPrefix:
         shortest = min(len(row) for row in inputs)
         starts = torch.stack([row[:shortest] for row in inputs])
         shared = int((starts == starts[0]).all(dim=0).long().cumprod(dim=0).sum())
-        return Candidates(inputs, min(shared, shortest - 1))
+        return QueryInputs(inputs, min(shared, shortest - 1))
 
-    def begin(self, candidates: Candidates) -> Any:
+    def begin(self, candidates: QueryInputs) -> Any:
         """Return the keys and values of what the candidates have in common, a cache of transformers."""
         import torch
 
@@ -77,7 +77,7 @@ class SharedPrefix:
         with torch.inference_mode():
             return self._network(input_ids=start, use_cache=True, logits_to_keep=1).past_key_values
 
-    def logits(self, candidates: Candidates, cache: Any) -> NDArray[np.float32]:
+    def logits(self, candidates: QueryInputs, cache: Any) -> NDArray[np.float32]:
         """Return one logit per candidate, in order, as one batch; the cache stays as it is."""
         import numpy as np
         import torch

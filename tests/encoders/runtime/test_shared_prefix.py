@@ -150,7 +150,7 @@ def test_a_prefix_is_shared_where_that_pays(monkeypatch: pytest.MonkeyPatch) -> 
     assert prefix is not None
 
     def pays(count: int, length: int) -> bool:
-        return prefix.pays(shared_prefix.Candidates([[0] * length] * count, 500))
+        return prefix.pays(shared_prefix.QueryInputs([[0] * length] * count, 500))
 
     assert [pays(2, 1000), pays(2, 1001), pays(20, 1900), pays(20, 1901)] == [True, False, True, False]
     monkeypatch.setattr(type(model.model), "device", torch.device("cuda"))
