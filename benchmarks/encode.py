@@ -68,9 +68,9 @@ class Counter:
 
     def __call__(self, module: object, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Count one batch; of inputs that continue from a cache their own tokens."""
-        del module, inputs
-        ids = named["input_ids"]
-        mask = named.get("attention_mask")
+        del module
+        given = {**named, **(inputs[0] if inputs else {})}
+        ids, mask = given["input_ids"], given.get("attention_mask")
         self.tokens += ids.numel() if mask is None else int(mask[:, -ids.shape[1] :].sum())
         self.padded += ids.numel()
 
@@ -209,9 +209,11 @@ def counted(model: Any, work: Any) -> Encoded:
     import numpy as np
 
     counter = Counter()
-    hook = model[0].auto_model.register_forward_pre_hook(counter, with_kwargs=True)
+    # sentence-transformers calls the network's `forward`, past its hooks; what continues from a cache doesn't.
+    hooks = [part.register_forward_pre_hook(counter, with_kwargs=True) for part in (model[0], model[0].auto_model)]
     found, cost = _cost.of(work)
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     on_gpu = str(model.device).startswith("cuda")
     return Encoded(cost, np.asarray(found, dtype=np.float32), counter.tokens, counter.padded, on_gpu, dtype)
