@@ -55,5 +55,7 @@ def _counterpart(report: Report) -> str:
         return green.LAST_GREEN
     if report.against == "reference":
         return report.reference
+    if report.against == "source":
+        return "source"
     # a file outside of the workspace is named without its folders
     return PurePath(report.baseline).name if PurePath(report.baseline).is_absolute() else report.baseline

@@ -130,11 +130,12 @@ class CheckLine(_Line):
     scores_sha256: str
     """The state."""
 
-    question: Literal["reference", "baseline"]
-    """reference: may it ship? baseline: did anything get worse, since a baseline or the last state that passed?"""
+    question: Literal["reference", "baseline", "source"]
+    """reference: may it ship? baseline: did anything get worse, since a baseline or the last state that passed?
+    source: is each form as good as its model?"""
 
     against: str
-    """The counterpart: the name of the reference, the path of the baseline, or last-green."""
+    """The counterpart: the name of the reference, the path of the baseline, last-green, or source."""
 
     outcome: str
     passed: bool

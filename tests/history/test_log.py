@@ -60,6 +60,19 @@ def test_what_is_appended_is_read(place: Workspace) -> None:
     assert log.read(log.path_of(place, "s")) == log.Log((first, second), (answer,), ())
 
 
+def test_the_answer_on_forms_says_nothing_of_the_state(place: Workspace) -> None:
+    """A form that lost too much is logged, and the state is as green as the gate said of its models."""
+    state_of_forms = state(1.0)
+    answers = (
+        check(state_of_forms, "reference", passed=True),
+        check(state_of_forms, "source", passed=False, time="2026-01-03T00:00:00Z"),
+    )
+    assert [log.append(place, line) for line in (state_of_forms, *answers)] == [True, True, True]
+    read = log.read(log.path_of(place, "s"))
+    assert read.checks == answers
+    assert read.is_green(state_of_forms) is True
+
+
 def test_a_run_without_news_adds_no_line(place: Workspace) -> None:
     """The same scores at the same commit are one state; at another commit they are two."""
     log.append(place, state(1.0))
