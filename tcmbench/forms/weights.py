@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.cures import copy_model, one_input
+from tcmbench.encoders._exported import ExportedOptions
 from tcmbench.errors import SpecError
+from tcmbench.models.revisions import dense_base, encoder_of
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -32,12 +34,18 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     """Return the precision.
 
     Raises:
-        SpecError: Several models, one that is in this precision already, or a table of token vectors.
+        SpecError: Several models, one that is in this precision already, a table of token vectors, or a network that
+            another engine runs.
     """
     one_input(count, cure="weights")
     if base.architecture == "static":
         raise SpecError(
             "form weights: expected a model with layers, got a table of token vectors, which is always read in float32."
+        )
+    if isinstance(encoder_of(dense_base(base)).options, ExportedOptions):
+        raise SpecError(
+            "form weights: expected a model that torch runs, got one for another engine, whose precision is an option "
+            "of its own form. Set it there, or name the model before that form in `of`."
         )
     if base.dtype == options.dtype:
         raise SpecError(f"form weights: expected a model in another precision, got one in {base.dtype} already.")

@@ -25,9 +25,12 @@ _NEVER_READ = (
 """Model cards, images, logs and the state of a training."""
 
 _NEVER_READ_FOLDERS = frozenset({"runs", "images", "onnx", "openvino", ".cache", "__pycache__"})
-"""Logs, and weights in formats that no encoder here loads."""
+"""Logs, and folders of weights in other formats, which no encoder here looks into."""
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_NO_PICKLE = "openvino_model.bin"
+"""Plain numbers beside openvino_model.xml, which encoder openvino reads."""
+
 _LFS = b"version https://git-lfs"
 _LENGTH = 8
 _LONGEST_HEADER = 100 << 20
@@ -46,7 +49,7 @@ def relevant(model_dir: Path) -> dict[str, Path]:
             "first: python -c \"from peft import AutoPeftModel as M; M.from_pretrained('ADAPTER').merge_and_unload()"
             ".save_pretrained('MERGED')\", and copy the base's tokenizer and modules.json beside it."
         )
-    pickles = sorted(name for name, path in files.items() if any(fnmatch.fnmatch(path.name, p) for p in _PICKLES))
+    pickles = sorted(name for name, path in files.items() if _is_pickle(path.name))
     tensors = {name: path for name, path in files.items() if path.suffix == ".safetensors"}
     if not tensors:
         came = f"only pickles ({', '.join(pickles)}), which could run code" if pickles else "no weights"
@@ -66,9 +69,12 @@ def relevant(model_dir: Path) -> dict[str, Path]:
 def may_be_read(name: str) -> bool:
     """Return whether a loader may read a file of this name, relative to the folder of the model."""
     *folders, last = name.split("/")
-    return _NEVER_READ_FOLDERS.isdisjoint(folders) and not any(
-        fnmatch.fnmatch(last, pattern) for pattern in (*_NEVER_READ, *_PICKLES)
-    )
+    is_irrelevant = any(fnmatch.fnmatch(last, pattern) for pattern in _NEVER_READ)
+    return _NEVER_READ_FOLDERS.isdisjoint(folders) and not is_irrelevant and not _is_pickle(last)
+
+
+def _is_pickle(name: str) -> bool:
+    return name != _NO_PICKLE and any(fnmatch.fnmatch(name, pattern) for pattern in _PICKLES)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -57,12 +57,18 @@ def revision_of_dense(base: Base, model_dir: Path | None) -> str:
     The files that such encoders add to a folder are left out, so that vectors of the model that the folder was made
     from are found.
     """
-    while isinstance(options := encoder_of(base).options, DenseOptions):
-        base = base.model_copy(update={"encoder": options.dense, "options": options.dense_options})
+    base = dense_base(base)
     if model_dir is None:
         return revision(base, None)
     files = {name: path for name, path in model_files.relevant(model_dir).items() if name not in ADDED_FILES}
     return revision_of(base, hash_of({name: _sha256(path) for name, path in files.items()}))
+
+
+def dense_base(base: Base) -> Base:
+    """Return how the dense model within a model of an encoder that has one is run; other bases as they are."""
+    while isinstance(options := encoder_of(base).options, DenseOptions):
+        base = base.model_copy(update={"encoder": options.dense, "options": options.dense_options})
+    return base
 
 
 def encoder_of(base: Base) -> Plugin:

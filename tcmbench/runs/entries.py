@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import redaction
+from tcmbench.encoders._exported import ExportedOptions
+from tcmbench.models.revisions import dense_base, encoder_of
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason, Reasons
 from tcmbench.specs.variant import Variant
@@ -109,6 +111,9 @@ def precision(model: Model) -> str:
     """Return the precision of a model's evaluation; a table of token vectors is always read in float32."""
     if model.model_dir is None:
         return ""
+    options = encoder_of(dense_base(model.base)).options
+    if isinstance(options, ExportedOptions):
+        return options.dtype
     return "float32" if model.base.architecture == "static" else model.base.dtype
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tcmbench import plugins
 from tcmbench.errors import SpecError
+from tcmbench.records.model import Model
+from tcmbench.runs import entries
 from tcmbench.specs.base import Base
 
 
@@ -37,6 +40,16 @@ def test_vectors_are_stored_by_an_encoder_around_the_model() -> None:
         ("vectors", {}, {"kind": "reranker"}, "form vectors: expected an embedding model"),
         ("weights", {}, {"architecture": "static"}, "a table of token vectors"),
         ("weights", {"dtype": "float16"}, {"dtype": "float16"}, "one in float16 already"),
+        ("weights", {}, {"encoder": "onnx"}, "one for another engine"),
+        ("weights", {}, {"encoder": "stored_vectors", "options": {"dense": "openvino"}}, "one for another engine"),
+        ("onnx", {}, {"architecture": "static"}, "form onnx: expected a model with layers"),
+        ("onnx", {}, {"kind": "reranker"}, "kind reranker and encoder cross_encoder"),
+        ("onnx", {}, {"encoder": "onnx"}, "encoder sentence_transformers runs"),
+        ("openvino", {}, {"encoder": "stored_vectors"}, "forms of its vectors come after this one"),
+        ("openvino", {}, {"dtype": "bfloat16"}, "expected a model in float32, got one in bfloat16"),
+        ("model2vec", {}, {"architecture": "static"}, "form model2vec: expected a model with layers"),
+        ("model2vec", {}, {}, r"says its pooling \(last, cls or mean\), got None"),
+        ("model2vec", {"pca_dims": 0}, {"pooling": "mean"}, "expected a number from 1 on, auto or none, got 0"),
     ],
 )
 def test_models_that_have_no_such_form_are_refused(
@@ -50,3 +63,46 @@ def test_models_that_have_no_such_form_are_refused(
 def test_weights_are_loaded_in_half_precision() -> None:
     """The precision is in the revision of the model."""
     assert settings("weights", {}) == {"dtype": "bfloat16"}
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("onnx", {"precision": "bf16"}), ("openvino", {"precision": "float32"}), ("model2vec", {"a": 1})],
+)
+def test_precisions_are_those_of_the_engine(form: str, options: dict[str, Any]) -> None:
+    """Each engine names them in its own way; a misspelt one is refused."""
+    with pytest.raises(SpecError, match=f"{form}"):
+        settings(form, options)
+
+
+def test_an_exported_network_is_run_by_the_encoder_of_its_engine() -> None:
+    """With the batches of the base; the precision is stated where it isn't the default. Its vectors can be stored."""
+    assert settings("onnx", {}, options={"batch_tokens": 64}) == {"encoder": "onnx", "options": {"batch_tokens": 64}}
+    made = settings("openvino", {"precision": "bf16"})
+    assert made == {"encoder": "openvino", "options": {"precision": "bf16"}}
+    assert settings("vectors", {"dimensions": 8}, **made) == {
+        "encoder": "stored_vectors",
+        "options": {"dense": "openvino", "dense_options": {"precision": "bf16"}, "dimensions": 8},
+    }
+
+
+def test_boards_name_the_precision_of_the_engine() -> None:
+    """In the words of other models, also where the vectors are stored in another form."""
+    for encoder, options, expected in (
+        ("onnx", {"precision": "int8"}, "int8"),
+        ("openvino", {}, "float32"),
+        ("stored_vectors", {"dense": "openvino", "dense_options": {"precision": "bf16"}}, "bfloat16"),
+    ):
+        base = Base.model_validate(
+            {"name": "b", "kind": "embedding", "path": "b", "encoder": encoder, "options": options}
+        )
+        assert entries.precision(Model("b", base, Path(), revision="r")) == expected
+
+
+def test_a_distilled_table_is_loaded_as_a_table_without_prompts() -> None:
+    """A constant beginning would move all means alike."""
+    made = settings(
+        "model2vec", {}, pooling="cls", query_prompt="query: ", symmetric_prompt="query: ", dtype="bfloat16"
+    )
+    assert (made["architecture"], made["dtype"]) == ("static", "float32")
+    assert (made["query_prompt"], made["document_prompt"], made["symmetric_prompt"]) == ("", "", None)
