@@ -6,14 +6,13 @@ engine gets token ids and returns token vectors.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.encoders import sentence_transformers
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.encoders.runtime.without_weights import without_weights
 from tcmbench.encoders.sentence_transformers import SentenceTransformersEncoder
-from tcmbench.errors import MissingExtra, ModelAbsent
+from tcmbench.errors import ModelAbsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from mteb.models import ModelMeta
     from numpy.typing import NDArray
 
+    from tcmbench.encoders._exported_options import ExportedOptions
     from tcmbench.specs.base import Base
 
     Network = Callable[[Mapping[str, NDArray[np.int64]]], NDArray[np.float32]]
@@ -32,24 +32,13 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 """Inputs of networks, in the names of transformers; not every network has the last."""
 
 
-class ExportedOptions(sentence_transformers.Options):
-    """Options of an encoder that runs an exported network."""
-
-    precision: str
-    """Precision of the weights, or of the computation, in the words of the engine."""
-
-    @property
-    def dtype(self) -> str:
-        """The precision in the words of boards."""
-        return {"f32": "float32", "bf16": "bfloat16"}.get(self.precision, self.precision)
-
-
 class ExportedEncoder(SentenceTransformersEncoder):
     """An embedding model that is tokenised and pooled here and computed by another engine."""
 
     def __init__(self, model: Any, network: Network, *, base: Base, options: ExportedOptions, meta: ModelMeta) -> None:
         """Wrap a network; `model` is that of sentence-transformers, without its weights."""
-        super().__init__(model, base=base, options=options, meta=meta)
+        plain = sentence_transformers.Options(batch_tokens=options.batch_tokens)
+        super().__init__(model, base=base, options=plain, meta=meta)
         self.dtype = options.dtype
         self._network = network
 
@@ -98,14 +87,3 @@ def opened(base: Base, model_dir: Path) -> Any:
     """Return the model of sentence-transformers, without its weights."""
     with without_weights():
         return open_model(model_dir, base, device="meta")
-
-
-def require_packages(*packages: str, extra: str, purpose: str) -> None:
-    """Check that packages are installed.
-
-    Raises:
-        MissingExtra: One isn't.
-    """
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtra.of(package, extra, purpose=purpose)

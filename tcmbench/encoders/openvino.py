@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._exported import ExportedEncoder, ExportedOptions, network_file, opened, require_packages
+from tcmbench.encoders._exported import ExportedEncoder, network_file, opened
+from tcmbench.encoders._exported_options import ExportedOptions
+from tcmbench.encoders._packages import require_packages
 from tcmbench.errors import EvaluationError
 
 if TYPE_CHECKING:

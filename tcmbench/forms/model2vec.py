@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from tcmbench.encoders._exported import require_packages
+from tcmbench.encoders._packages import require_packages
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError
 from tcmbench.forms._exportable import require_transformer

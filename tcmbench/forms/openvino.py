@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.cures import copy_model
 from tcmbench.encoders import openvino
-from tcmbench.encoders._exported import require_packages
+from tcmbench.encoders._packages import require_packages
 from tcmbench.forms._exportable import exported_settings
 from tcmbench.plugins import PluginOptions
 

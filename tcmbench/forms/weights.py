@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.cures import copy_model, one_input
-from tcmbench.encoders._exported import ExportedOptions
+from tcmbench.encoders._exported_options import ExportedOptions
 from tcmbench.errors import SpecError
 from tcmbench.models.revisions import dense_base, encoder_of
 from tcmbench.plugins import PluginOptions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import redaction
-from tcmbench.encoders._exported import ExportedOptions
+from tcmbench.encoders._exported_options import ExportedOptions
 from tcmbench.models.revisions import dense_base, encoder_of
 from tcmbench.records.entry import CellState, Cost, Entry, TrainingPoint
 from tcmbench.records.reason import Reason, Reasons
