@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench.checks import state
-from tcmbench.comparison import looks
+from tcmbench.comparison import forms, looks
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import TcmbenchError
 
 if TYPE_CHECKING:
+    from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.records.model import Model
     from tcmbench.runs.named import NamedModel
     from tcmbench.store import Json
@@ -31,8 +32,8 @@ class Served:
     """The set of the row."""
 
     gate: dict[str, Json] | None = None
-    """Verdict of the gate on the row against the set's reference: outcome, whether it may ship, findings; or the reason
-    why there is none. None for models that are no row of a set."""
+    """Verdict of the gate on the row against the set's reference, of a form against its model: outcome, whether it may
+    ship, findings; or the reason why there is none. None for models that are no row of a set."""
 
 
 def served(named: NamedModel) -> Served:
@@ -42,10 +43,16 @@ def served(named: NamedModel) -> Served:
 
 
 def verdict(workspace: Workspace, set_name: str, row: str) -> dict[str, Json]:
-    """Return the gate's verdict on a variant or cure against the reference, from stored scores."""
+    """Return the gate's verdict on a variant or cure against the reference, or on a form against its model.
+
+    It is from stored scores.
+    """
     try:
         measured = state.read(workspace, set_name)
         policies = workspace.policies(measured.model_set)
+        if row in forms.sources(measured):
+            judged = next(each for each in forms.judge(measured, policy=policies.form) if each.name == row)
+            return _said(judged, reference=judged.counterpart, policy=policies.source)
         path = looks.path_of(workspace, set_name)
         look = looks.take(measured, policies, earlier=looks.read(path), where=workspace.shown(path))
         if look.record is not None:
@@ -54,12 +61,16 @@ def verdict(workspace: Workspace, set_name: str, row: str) -> dict[str, Json]:
         judged = AgainstReference(measured, policy=look.policies.reference, names=variants).judge(row)
     except TcmbenchError as error:
         return _none(str(error))
+    return _said(judged, reference=measured.model_set.reference, policy=policies.source)
+
+
+def _said(judged: ModelVerdict, *, reference: str, policy: str) -> dict[str, Json]:
     findings = [f"{finding.rule} {finding.column}".strip() for finding in judged.findings]
     return {
         "outcome": judged.outcome,
         "passed": judged.passed,
-        "reference": measured.model_set.reference,
-        "policy": policies.source,
+        "reference": reference,
+        "policy": policy,
         "seeds": judged.seeds,
         "findings": [*findings],
     }

@@ -17,6 +17,7 @@ from tcmbench.comparison.measured import measured_set
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.evaluation import serving as one_model
 from tcmbench.runs import serving, serving_figures
+from tcmbench.serving import served
 from tcmbench.specs import policy
 from tcmbench.specs.model_set import ModelSet
 from tests.running import run
@@ -77,6 +78,8 @@ def test_forms_of_a_base_are_rows_that_are_judged_against_it(place: Workspace, m
     report = check.check(place, "tiny", Options())
     assert (report.against, report.exit_code) == ("source", 1)
     assert {model.name for model in report.models} == set(verdicts)
+    said = served.verdict(place, "tiny", "static-8")
+    assert (said["outcome"], said["reference"]) == ("regression", "mini-zh-static")
 
     monkeypatch.setattr(serving, "_apart", _timed)
     found = serving.measure(place, model_set, planned, repeats=2, most=(4, 30), report=lambda *_: None)
