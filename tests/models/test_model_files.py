@@ -74,6 +74,18 @@ def test_pickles_beside_safetensors_are_left_alone(folder: Path) -> None:
     assert before == weights_hash(folder)
 
 
+def test_networks_of_other_engines_count(folder: Path) -> None:
+    """Those that an encoder reads; OpenVINO's file of numbers has the ending of pickles, and is none."""
+    before = weights_hash(folder)
+    for name in ("model.onnx", "openvino_model.xml", "openvino_model.bin"):
+        (folder / name).write_bytes(b"one")
+        assert weights_hash(folder) != before
+        before = weights_hash(folder)
+    (folder / "onnx").mkdir()
+    (folder / "onnx/model.onnx").write_bytes(b"of a hub")
+    assert weights_hash(folder) == before
+
+
 def test_an_adapter_is_refused(folder: Path) -> None:
     """Its base is another folder, which can change under it."""
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "x"}', encoding="utf-8")
