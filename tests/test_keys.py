@@ -66,6 +66,8 @@ BASES: dict[str, dict[str, Any]] = {
     "endpoint": {"kind": "embedding"},
     "sentence_transformers": {"kind": "embedding", "path": "mini-zh-static"},
     "vllm": {"kind": "embedding", "path": "mini-zh-static"},
+    "onnx": {"kind": "embedding", "path": "mini-zh-static"},
+    "openvino": {"kind": "embedding", "path": "mini-zh-static"},
     "fusion": {"kind": "embedding", "path": "mini-zh-static"},
     "moved_documents": {"kind": "embedding", "path": "mini-zh-static"},
     "query_adapter": {"kind": "embedding", "path": "mini-zh-static"},
