@@ -101,7 +101,8 @@ def figures(given: argparse.Namespace) -> Iterator[Row | LeftOut]:
     if given.infinity:
         infinity = given.infinity_model or folder
         commands["infinity"] = [
-            str(given.infinity), "-m", "infinity_emb", "v2", "--model-id", infinity, "--served-model-name", given.base,
+            str(given.infinity), "-c", "from infinity_emb.cli import cli; cli()", "v2", "--model-id", infinity,
+            "--served-model-name", given.base, "--engine", "torch",
             "--url-prefix", "/v1", "--device", "cpu", "--dtype", "float32", "--port", "{port}",
         ]  # fmt: skip
     if given.vllm:

@@ -8,10 +8,18 @@ export TCMBENCH_CACHE=${TCMBENCH_CACHE:?set it to a folder that all machines sha
 export RAY_USAGE_STATS_ENABLED=0
 # Ray gives its workers a low priority; on machines of their own they need none.
 export RAY_worker_niceness=${RAY_worker_niceness:-0}
+# Whoever reaches Ray's ports without a token can run code as you. The head makes one, ~/.ray/auth_token: copy it to the
+# other machines, readable by you alone, unless all share the home. A node without it is refused (InvalidAuthToken).
+export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
 port=${PORT:-6379}
 
 case "${1:-}" in
-head) ray start --head --port "$port" --include-dashboard=false "${@:2}" ;;
+head)
+    if [ "$RAY_AUTH_MODE" = token ]; then
+        (umask 077 && ray get-auth-token --generate >/dev/null)
+    fi
+    ray start --head --port "$port" --include-dashboard=false "${@:2}"
+    ;;
 join) ray start --address "${2:?the name of the first machine}:$port" "${@:3}" ;;
 stop) ray stop ;;
 *)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 _MIB = 1 << 20
 _START = "Start one with `ray start --head`, or pass --address local for one on this machine alone."
+_IF_SECURED = (
+    "If it has a token, copy ~/.ray/auth_token from its first machine, set RAY_AUTH_MODE=token, and run again "
+    "(docs/cluster.md)."
+)
 
 
 @contextlib.contextmanager
@@ -27,7 +31,7 @@ def connected(address: str) -> Iterator[None]:
     """Connect this process to a cluster; one that it is connected to already, as in a notebook, stays connected.
 
     Raises:
-        SpecError: No cluster answers, or it has another version of Ray or Python.
+        SpecError: No cluster answers, it has another version of Ray or Python, or it wants a token.
     """
     if ray.is_initialized():
         yield
@@ -43,9 +47,11 @@ def connected(address: str) -> Iterator[None]:
             configure_logging=False,
             **({"include_dashboard": False, "num_cpus": processor.cores()} if address == "local" else {}),
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise SpecError(f"--address {address}: expected a Ray cluster, but: {first} {_START}") from error
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        first = str(error).strip().partition("\n")[0].rstrip(".")
+        # Ray's message is the same where a token is missing.
+        advice = _START if os.environ.get("RAY_AUTH_MODE") == "token" else f"{_START} {_IF_SECURED}"
+        raise SpecError(f"--address {address}: expected a Ray cluster, but: {first}. {advice}") from error
     try:
         yield
     finally:

@@ -227,6 +227,23 @@ def test_a_node_without_the_folders_of_the_run_is_refused(tmp_path: Path, cluste
             on(cluster)([job(tmp_path, "one")], emit=lambda _: None)
 
 
+@pytest.mark.parametrize("mode", ["", "token"])
+def test_a_cluster_that_refuses_may_want_a_token(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's message doesn't say so; whoever has set the variable knows."""
+
+    def refuse(**_: Any) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at head:6379")
+
+    from tcmbench.executors import _ray_cluster
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(SpecError, match="but: Failed to connect") as caught, _ray_cluster.connected("auto"):
+        pass
+    assert ("RAY_AUTH_MODE=token" in str(caught.value)) == (mode == "")
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
