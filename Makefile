@@ -6,7 +6,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo boards public-boards recipe-data recipes pictures test test-all test-vllm vllm-signatures check bench bench-gpu mini-zh gpu wheel-test docs clean
+.PHONY: demo boards public-boards recipe-data recipes pictures test test-all test-vllm test-engines vllm-signatures check bench bench-gpu mini-zh gpu wheel-test docs clean
 
 # Two boards: a table of token vectors, complete within a minute; then a transformer through ms-swift.
 demo: $(VENV)/.ready
@@ -60,6 +60,11 @@ test test-all: $(VENV)/.ready
 VLLM_PYTHON := $(abspath $(VLLM_VENV))/bin/python
 test-vllm: $(VENV)/.ready $(VLLM_VENV)/.ready
 	$(OFFLINE) OMP_NUM_THREADS=1 TCMBENCH_VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest -m vllm tests/encoders
+
+# The forms for other engines, with the packages that they need.
+test-engines: $(VENV)/.ready
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,train,onnx,openvino,model2vec]'
+	$(OFFLINE) OMP_NUM_THREADS=1 TCMBENCH_TEST_ENGINES=1 $(BIN)/python -m pytest tests/forms
 
 # What the tests take for vLLM's signatures; after a change of tests/encoders/vllm_requirements*.txt.
 vllm-signatures: $(VLLM_VENV)/.ready

@@ -8,6 +8,7 @@ of weights), LoRA twice; what gradient checkpointing computes again doesn't coun
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ PEAKS: Mapping[str, float] = {
     "A40": 150, "A30": 165, "A10": 125, "L40S": 362, "L40": 181, "L4": 121, "RTX 4090": 165, "RTX 3090": 71,
     "V100": 125,
 }  # fmt: skip
-"""Part of a device's name → dense TFLOP/s in bfloat16 (V100: float16), tensor cores with float32 sums, of data sheets.
+"""Words of a device's name → dense TFLOP/s in bfloat16 (V100: float16), tensor cores with float32 sums, of data sheets.
 The first that fits counts."""
 
 
@@ -38,4 +39,4 @@ def flops(shape: Shape, *, tokens: int, texts: int, work: Work) -> float:
 
 def peak(device: str) -> float | None:
     """Return the TFLOP/s of a named device; None for one that isn't listed."""
-    return next((value for name, value in PEAKS.items() if name in device), None)
+    return next((value for name, value in PEAKS.items() if re.search(rf"\b{name}\b", device)), None)

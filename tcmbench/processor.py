@@ -63,6 +63,16 @@ def computes_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def multiplies_bytes() -> bool:
+    """Return whether it has instructions that multiply bytes and add the products in 32 bits (AVX512-VNNI).
+
+    Engines compute int8 in another way without them: with sums of 16 bits, which may overflow, or in float32.
+    """
+    import torch
+
+    return bool(torch.cpu._is_vnni_supported())
+
+
 def warn_of_emulation(dtype: str, *, where: str) -> None:
     """Log a warning where numbers in half precision are emulated, which is slower than float32.
 

@@ -285,7 +285,7 @@ def _texts(workspace: Workspace, model: Model, loaded: object) -> TextDifference
         model=model.name,
         revision=model.revision,
         max_length=base.max_length,
-        dtype=base.dtype,
+        dtype=entries.precision(model),
     )
     loaded.space.refresh()
     largest: list[float] = []

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcmbench import processor
 from tcmbench.encoders import sentence_transformers
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.encoders.runtime.without_weights import without_weights
 from tcmbench.encoders.sentence_transformers import SentenceTransformersEncoder
-from tcmbench.errors import ModelAbsent
+from tcmbench.errors import EvaluationError, ModelAbsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,6 +82,19 @@ def network_file(base: Base, model_dir: Path | None, name: str) -> Path:
             f'a [[form]] with form = "{base.encoder}" makes (docs/forms.md).'
         )
     return model_dir / name
+
+
+def require_int8(base: Base, precision: str) -> None:
+    """Refuse int8 where the engine would compute it in another way, to other numbers under the same revision.
+
+    Raises:
+        EvaluationError: The processor doesn't multiply bytes.
+    """
+    if precision == "int8" and not processor.multiplies_bytes():
+        raise EvaluationError(
+            f"base {base.name}: expected a processor with AVX512-VNNI, on which int8 is the same everywhere; this one "
+            "has none, and its vectors would be others. Measure it elsewhere, or take another precision."
+        )
 
 
 def opened(base: Base, model_dir: Path) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._exported import ExportedEncoder, network_file, opened
+from tcmbench.encoders._exported import ExportedEncoder, network_file, opened, require_int8
 from tcmbench.encoders._exported_options import ExportedOptions
 from tcmbench.encoders._packages import require_packages
 
@@ -48,9 +48,11 @@ def load(
 
     Raises:
         MissingExtra: ONNX Runtime isn't installed. ModelAbsent: The folder has no exported network.
+        EvaluationError: The processor would compute int8 in another way.
     """
     require_packages("onnxruntime", extra="onnx", purpose=f"base {base.name}: encoder onnx")
     path = network_file(base, model_dir, FILE)
+    require_int8(base, options.precision)
     if options.precision == "int8":
         options = options.model_copy(update={"batch_tokens": 1})
     return ExportedEncoder(opened(base, path.parent), network(path), base=base, options=options, meta=meta)

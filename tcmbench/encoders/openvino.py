@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcmbench.encoders import EMBEDS
-from tcmbench.encoders._exported import ExportedEncoder, network_file, opened
+from tcmbench.encoders._exported import ExportedEncoder, network_file, opened, require_int8
 from tcmbench.encoders._exported_options import ExportedOptions
 from tcmbench.encoders._packages import require_packages
 from tcmbench.errors import EvaluationError
@@ -29,6 +29,9 @@ WEIGHTS = "folder"
 FILE = "openvino_model.xml"
 WEIGHTS_FILE = "openvino_model.bin"
 
+_GROUP = {"f32": 0, "bf16": 0, "int8": 32}
+"""Precision → values of activations that are rounded together; 0 for none."""
+
 _COMPUTED = {"f32": "f32", "bf16": "bf16", "int8": "f32"}
 """Precision → INFERENCE_PRECISION_HINT; without one, OpenVINO takes what is fastest on the processor."""
 
@@ -37,8 +40,8 @@ class Options(ExportedOptions):
     """The precision, and batching of texts."""
 
     precision: Literal["f32", "bf16", "int8"] = "f32"
-    """f32, bf16: precision of the computation. int8: weights in one byte; where the processor multiplies bytes,
-    OpenVINO rounds activations, too, in groups of 32 values of a token."""
+    """f32, bf16: precision of the computation. int8: weights in one byte, and activations rounded to bytes in groups of
+    32 values of a token."""
 
 
 def weight_files(model_dir: Path) -> list[Path]:
@@ -59,6 +62,7 @@ def load(
     import openvino
 
     path = network_file(base, model_dir, FILE)
+    require_int8(base, options.precision)
     compiled = network(openvino.Core().read_model(path), options.precision)
     return ExportedEncoder(opened(base, path.parent), compiled, base=base, options=options, meta=meta)
 
@@ -75,6 +79,7 @@ def network(model: Any, precision: str) -> Network:
     hint = _COMPUTED[precision]
     settings = {
         "INFERENCE_PRECISION_HINT": hint,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }

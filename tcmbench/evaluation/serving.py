@@ -173,7 +173,9 @@ def _encoded(encoder: TextEncoder, texts: Sequence[str]) -> tuple[NDArray[np.flo
     lengths = np.array(encoder.token_lengths(texts), dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     ordered = [texts[place] for place in order]
-    batches = Batches(int(getattr(encoder, "batch_tokens", FREE_TOKENS)))
+    batches = Batches(
+        int(getattr(encoder, "batch_tokens", FREE_TOKENS)), are_padded=getattr(encoder, "are_padded", True)
+    )
 
     def compute(start: int, stop: int) -> NDArray[np.float32]:
         return np.asarray(encoder.encode_texts(ordered[start:stop]), dtype=np.float32)

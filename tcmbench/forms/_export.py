@@ -63,6 +63,8 @@ def export(model: Model, path: Path, *, form: str) -> Any:
     others = sorted({type(module).__name__ for module in opened} - _RUN_AS_THEY_ARE)
     if others:
         raise _refusal(form, model, f"expected transformer, pooling and normalisation, got also {', '.join(others)}")
+    if opened.truncate_dim is not None:
+        raise _refusal(form, model, f"expected whole vectors, got the first {opened.truncate_dim} dimensions")
     network = opened[0].auto_model.eval()
     features = opened.preprocess(list(_TEXTS), prompt="")
     inputs = {name: features[name] for name in INPUTS if name in features}

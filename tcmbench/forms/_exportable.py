@@ -27,7 +27,7 @@ def exported_settings(base: Base, *, count: int, options: PluginOptions, form: s
             f"form {form}: expected a model in float32, got one in {base.dtype}, whose rounding would remain. Name the "
             "model in float32 in `of`, and the precision in the form's options."
         )
-    return {"encoder": form, "options": {**base.options, **differences(options)}}
+    return {"encoder": form, "attention": None, "options": {**base.options, **differences(options)}}
 
 
 def require_transformer(base: Base, *, count: int, form: str) -> None:

@@ -63,6 +63,7 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
         "architecture": "static",
         "pooling": "mean",
         "dtype": "float32",
+        "attention": None,
         "padding_side": "right",
         "options": {},
         "query_prompt": "",
@@ -76,7 +77,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
 
     Raises:
         MissingExtra: Model2Vec isn't installed.
-        SpecError: It can't read the tokenizer of the model.
+        SpecError: It can't read the tokenizer of the model, would leave out a part of it, or keeps fewer dimensions.
     """
     require_packages("model2vec", "skeletoken", extra="model2vec", purpose="form model2vec")
     from model2vec.distill import distill_from_model
@@ -86,7 +87,13 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     (model,) = work.tuned
     if model.model_dir is None:
         raise ValueError(f"{model.name} has no folder")
-    opened = open_model(model.model_dir, model.base, device=work.device)
+    opened = open_model(model.model_dir, model.base.in_full_precision(), device=work.device)
+    others = sorted({type(module).__name__ for module in opened} - {"Transformer", "Pooling", "Normalize"})
+    if others:
+        raise SpecError(
+            f"form model2vec: {model.name}: expected transformer, pooling and normalisation, got also "
+            f"{', '.join(others)}, which Model2Vec would leave out. Use another form."
+        )
     logging.getLogger("skeletoken").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # a bar of progress
@@ -104,6 +111,12 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
             f"form model2vec: {model.name}: Model2Vec can't distil it: {error}. Tried were tokenizers of BPE "
             "and Unigram."
         ) from error
+    wanted, got = options.pca_dims, distilled.embedding.shape[1]
+    if isinstance(wanted, int) and got != wanted:
+        raise SpecError(
+            f"form model2vec: {model.name}: pca_dims: expected {wanted} dimensions, but Model2Vec keeps {got}, "
+            "as the model has no more, or its tokenizer no more tokens. Set a smaller number."
+        )
     table = StaticEmbedding(distilled.tokenizer, embedding_weights=distilled.embedding)
     modules = [table, *([Normalize()] if model.base.normalize else [])]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(out), create_model_card=False)

@@ -24,6 +24,9 @@ Ability = Literal["documents", "candidates", "texts", "vectors"]
 """An ability of a model, required by tasks: search all documents of a task, order the candidates of a query,
 encode a task's texts, or encode a text to the same vector in every task, so that it can be stored and reused."""
 
+_OTHER_ENGINES = frozenset({"vllm", "onnx", "openvino"})
+"""Encoders with weights that transformers doesn't compute."""
+
 Weights = Literal["folder", "server", "built in"]
 """Location of a model's weights: files on this machine, a URL, or none, as the model consists of code only."""
 
@@ -199,6 +202,17 @@ class Base(Spec):
             fitting = [name for name in plugins.names("encoders") if self.kind in _abilities(name)]
             raise ValueError(
                 f"encoder {self.encoder} doesn't run models of kind {self.kind!r}; these do: {', '.join(fitting)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _attention_is_computed_by_transformers(self) -> Base:
+        if self.attention is not None and (
+            not self.has_weights or self.encoder in _OTHER_ENGINES or self.architecture == "static"
+        ):
+            raise ValueError(
+                f"attention: a model of encoder {self.encoder} and architecture {self.architecture} is not computed by "
+                "transformers, which alone reads it. Remove it; vLLM has options of its own (docs/gpu.md)"
             )
         return self
 

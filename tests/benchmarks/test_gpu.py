@@ -74,7 +74,8 @@ def test_operations_are_twice_the_weights_per_token_and_the_attention() -> None:
 def test_a_device_is_known_by_its_name(name: str, tera: float) -> None:
     """As nvidia-smi writes it; an unknown one has no peak, so no utilisation."""
     assert _mfu.peak(name) == tera
-    assert _mfu.peak("NVIDIA GeForce GT 710") is None
+    for other in ("NVIDIA GeForce GT 710", "NVIDIA RTX A4000", "NVIDIA RTX A1000", "NVIDIA A10G"):
+        assert _mfu.peak(other) is None
 
 
 def test_the_report_names_what_is_missing() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tcmbench import plugins
-from tcmbench.errors import SpecError
+from tcmbench import plugins, processor
+from tcmbench.encoders import _exported
+from tcmbench.errors import EvaluationError, SpecError
 from tcmbench.records.model import Model
 from tcmbench.runs import entries
 from tcmbench.specs.base import Base
@@ -71,15 +72,17 @@ def test_weights_are_loaded_in_half_precision() -> None:
 )
 def test_precisions_are_those_of_the_engine(form: str, options: dict[str, Any]) -> None:
     """Each engine names them in its own way; a misspelt one is refused."""
-    with pytest.raises(SpecError, match=f"{form}"):
+    (option,) = options
+    with pytest.raises(SpecError, match=rf"{form}.*\b{option}\b"):
         settings(form, options)
 
 
 def test_an_exported_network_is_run_by_the_encoder_of_its_engine() -> None:
     """With the batches of the base; the precision is stated where it isn't the default. Its vectors can be stored."""
-    assert settings("onnx", {}, options={"batch_tokens": 64}) == {"encoder": "onnx", "options": {"batch_tokens": 64}}
+    made = settings("onnx", {}, options={"batch_tokens": 64}, attention="eager")
+    assert made == {"encoder": "onnx", "attention": None, "options": {"batch_tokens": 64}}
     made = settings("openvino", {"precision": "bf16"})
-    assert made == {"encoder": "openvino", "options": {"precision": "bf16"}}
+    assert made == {"encoder": "openvino", "attention": None, "options": {"precision": "bf16"}}
     assert settings("vectors", {"dimensions": 8}, **made) == {
         "encoder": "stored_vectors",
         "options": {"dense": "openvino", "dense_options": {"precision": "bf16"}, "dimensions": 8},
@@ -106,3 +109,14 @@ def test_a_distilled_table_is_loaded_as_a_table_without_prompts() -> None:
     )
     assert (made["architecture"], made["dtype"]) == ("static", "float32")
     assert (made["query_prompt"], made["document_prompt"], made["symmetric_prompt"]) == ("", "", None)
+
+
+def test_int8_is_refused_where_it_would_give_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without instructions for it, engines compute it in another way; other precisions are the same everywhere."""
+    base = Base(name="some", kind="embedding", path="some")
+    monkeypatch.setattr(processor, "multiplies_bytes", lambda: False)
+    _exported.require_int8(base, "float32")
+    with pytest.raises(EvaluationError, match="base some: expected a processor with AVX512-VNNI"):
+        _exported.require_int8(base, "int8")
+    monkeypatch.setattr(processor, "multiplies_bytes", lambda: True)
+    _exported.require_int8(base, "int8")

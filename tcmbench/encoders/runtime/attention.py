@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.base import Base
 
+_REFUSALS = ("does not support", "attn_implementation", "FlashAttention", "Flash Attention", "flash_attn")
+"""Words of transformers' messages about an implementation of attention."""
+
 
 def attention_arguments(base: Base, *, device: str | None) -> dict[str, str]:
     """Return the argument of `from_pretrained` for a base's attention; nothing where the base names none.
@@ -34,19 +37,20 @@ def attention_arguments(base: Base, *, device: str | None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def explained(base: Base) -> Iterator[None]:
-    """Translate the refusal of a network that has no such attention.
+    """Translate the refusal of a network that has no such attention, or of a library that can't compute it here.
 
     Raises:
-        SpecError: It has none.
+        SpecError: It has none. MissingExtra: Library or GPU don't suffice.
     """
     try:
         yield
-    except ValueError as error:
-        if base.attention is None or "attention" not in str(error).lower():
+    except (ValueError, ImportError) as error:
+        if base.attention is None or not any(word in str(error) for word in _REFUSALS):
             raise
-        raise SpecError(
+        kind = MissingExtra if isinstance(error, ImportError) else SpecError
+        raise kind(
             f'base {base.name}: its network can\'t be computed with attention = "{base.attention}": '
-            f"{str(error).splitlines()[0]} Remove `attention`, or set another."
+            f"{str(error).splitlines()[0].rstrip('.')}. Remove `attention`, or set another."
         ) from error
 
 

@@ -12,7 +12,7 @@ import torch
 
 from tcmbench import models
 from tcmbench.encoders import cross_encoder, model_meta, sentence_transformers
-from tcmbench.encoders.runtime.attention import attention_arguments
+from tcmbench.encoders.runtime.attention import attention_arguments, explained
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.errors import MissingExtra, SpecError
 from tcmbench.specs.base import Base
@@ -79,6 +79,27 @@ def test_flash_attention_in_full_precision_is_refused() -> None:
         attention_arguments(full, device="cuda")
     half = parse(Base, {**FIELDS, "attention": "flash_attention_2", "dtype": "float16"}, where="test")
     assert half.in_full_precision() == parse(Base, FIELDS, where="test")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"encoder": "vllm"}, {"encoder": "onnx"}, {"encoder": "openvino"}, {"architecture": "static"}], ids=str
+)
+def test_attention_that_nothing_reads_is_refused(fields: dict[str, str]) -> None:
+    """It would give one computation two revisions."""
+    with pytest.raises(SpecError, match="is not computed by transformers"):
+        parse(Base, {**FIELDS, **fields, "attention": "sdpa"}, where="test")
+
+
+def test_only_errors_about_attention_are_explained_by_it() -> None:
+    """A library that is too old for it is one; a network whose sizes don't fit isn't."""
+    base = parse(Base, {**FIELDS, "attention": "sdpa"}, where="test")
+    with (
+        pytest.raises(MissingExtra, match=r"requires at least version `2\.3\.3`\. Remove `attention`"),
+        explained(base),
+    ):
+        raise ImportError("FlashAttention2 has been toggled on, but FlashAttention2 requires at least version `2.3.3`.")
+    with pytest.raises(ValueError, match="multiple of the number of attention heads"), explained(base):
+        raise ValueError("The hidden size (32) is not a multiple of the number of attention heads (5)")
 
 
 def test_a_network_without_that_attention_is_refused(tmp_path: Path) -> None:
