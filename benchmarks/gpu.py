@@ -79,12 +79,12 @@ def main() -> int:
         _gpu_recipes.write(
             root, size=_SIZE, shape=shape, steps=steps, records=records, queries=queries, vllm=given.vllm
         )
-        found = list(_parts(root, given, end))
-    text = report(found, shape=shape, given=given)
+        parts = list(_parts(root, given, end))
+    text = report(parts, shape=shape, given=given)
     print(text)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(text, encoding="utf-8")
-    return 2 if any(isinstance(part, LeftOut) and part.reason.startswith("failed") for part in found) else 0
+    return 2 if any(isinstance(part, LeftOut) and part.reason.startswith("failed") for part in parts) else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -315,7 +315,8 @@ def report(found: list[Line | LeftOut], *, shape: Shape, given: argparse.Namespa
             f"- {described(machine)}",
             f"- {', '.join(f'{name} {version}' for name, version in machine.packages.items())}",
             f"- random weights, bfloat16: {shape}",
-            f"- MFU: operations needed / (seconds × peak), peak {against}; formula in `benchmarks/_mfu.py`\n",
+            f"- MFU: operations needed / (seconds × peak), peak {against}; formula in `benchmarks/_mfu.py`. Of",
+            "  rerankers, those of whole pairs: what is saved by sharing a query counts as done\n",
             "| what | tokens/s | tokens | seconds | MiB | MFU | |\n|---|---:|---:|---:|---:|---:|---|",
             *rows,
             *(f"\nNot measured: {part.case}: {part.reason}" for part in left),

@@ -125,8 +125,8 @@ def pairs_of(shape: Shape, count: int) -> list[tuple[str, str]]:
 
 def ours(model: Any, pairs: list[tuple[str, str]]) -> NDArray[np.float32]:
     """Score with tcmbench."""
-    found: NDArray[np.float32] = model.predict([{"text": [q for q, _ in pairs]}], [{"text": [d for _, d in pairs]}])
-    return found
+    logits: NDArray[np.float32] = model.predict([{"text": [q for q, _ in pairs]}], [{"text": [d for _, d in pairs]}])
+    return logits
 
 
 def whole(model: Any, pairs: list[tuple[str, str]]) -> NDArray[np.float32]:
@@ -143,10 +143,10 @@ def theirs(model: Any, pairs: list[tuple[str, str]]) -> NDArray[np.float32]:
     import numpy as np
     from torch.nn import Identity
 
-    found = model.model.predict(
+    logits = model.model.predict(
         pairs, prompt=model._instruction, batch_size=32, activation_fn=Identity(), show_progress_bar=False
     )
-    return np.asarray(found, dtype=np.float32)
+    return np.asarray(logits, dtype=np.float32)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -30,8 +30,10 @@ def model_arguments(base: Base, model: Any, *, model_dir: Path, engine: Mapping[
         SpecError: The model has a part, a pooling or a head that vLLM would leave out or compute in another way.
     """
     unknown = sorted({type(module).__name__ for module in model} - _KNOWN[base.kind])
+    if cut := getattr(model, "truncate_dim", None):
+        unknown.append(f"a cut to {cut} dimensions")
     if unknown:
-        raise _refusal(base, f"{model_dir} has modules that vLLM doesn't run as they are ({', '.join(unknown)})")
+        raise _refusal(base, f"{model_dir} has parts that vLLM doesn't run as they are ({', '.join(unknown)})")
     common = {
         "model": str(model_dir),
         "runner": "pooling",

@@ -44,7 +44,7 @@ def main() -> None:
     while (request := requests.get()) is not None:
         try:
             answer = _answer(vllm, model, request)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - as above; the next request may succeed
             answer = {"error": _words(error)}
         _say(answers, answer)
 

@@ -79,11 +79,11 @@ class Reranker(Counted):
         scores = np.empty(len(pairs), dtype=np.float32)
         alone = []
         for of_query in _by_query(pairs, lengths):
-            found = self._from_prefix([pairs[place] for place in of_query], lengths[of_query])
-            if found is None:
+            logits = self._from_prefix([pairs[place] for place in of_query], lengths[of_query])
+            if logits is None:
                 alone.append(of_query)
             else:
-                scores[of_query] = found
+                scores[of_query] = logits
         for portion in self._portions(alone, lengths):
             order = portion[np.argsort(-lengths[portion], kind="stable")]
             scores[order] = self._one_by_one([pairs[place] for place in order], lengths[order])
@@ -188,7 +188,7 @@ def _by_query(pairs: Sequence[tuple[str, str]], lengths: NDArray[np.int64]) -> l
     places: dict[str, list[int]] = {}
     for place in np.argsort(-lengths, kind="stable").tolist():
         places.setdefault(pairs[place][0], []).append(place)
-    return [np.array(found, dtype=np.int64) for found in places.values()]
+    return [np.array(of_query, dtype=np.int64) for of_query in places.values()]
 
 
 def _tokens(model: Any, base: Base, *, keeps_cache: bool) -> int:

@@ -48,7 +48,8 @@ class SentenceTransformersEncoder:
         self.model = model
         self.revision = str(meta.revision)
         self.max_length = base.max_length
-        self.dtype: str = base.dtype
+        # A table of token vectors is always read in single precision.
+        self.dtype: str = "float32" if base.architecture == "static" else base.dtype
         self.batch_tokens = options.batch_tokens or _tokens(model, base)
         # With flash attention sentence-transformers joins the texts of a batch into one row.
         self.are_padded = not getattr(model[0], "can_flatten_inputs", False)

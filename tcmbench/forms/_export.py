@@ -15,6 +15,7 @@ import torch
 from tcmbench.encoders._exported import INPUTS, vectors
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError
+from tcmbench.forms._exportable import require_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +31,6 @@ _CHECKED = ("腰膝酸软", "胃脘隐痛，喜温喜按，食少便溏，" * 8,
 
 _TOLERANCE = 1e-4
 """Largest difference of a vector's value from torch's, as a share of the largest value; rounding leaves about 1e-6."""
-
-_RUN_AS_THEY_ARE = {"Transformer", "Pooling", "Normalize"}
 
 
 class _TokenVectors(torch.nn.Module):
@@ -60,11 +59,7 @@ def export(model: Model, path: Path, *, form: str) -> Any:
     if model.model_dir is None:
         raise ValueError(f"{model.name} has no folder")
     opened = open_model(model.model_dir, model.base, device="cpu")
-    others = sorted({type(module).__name__ for module in opened} - _RUN_AS_THEY_ARE)
-    if others:
-        raise _refusal(form, model, f"expected transformer, pooling and normalisation, got also {', '.join(others)}")
-    if opened.truncate_dim is not None:
-        raise _refusal(form, model, f"expected whole vectors, got the first {opened.truncate_dim} dimensions")
+    require_whole(opened, model, form=form)
     network = opened[0].auto_model.eval()
     features = opened.preprocess(list(_TEXTS), prompt="")
     inputs = {name: features[name] for name in INPUTS if name in features}

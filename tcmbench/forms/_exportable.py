@@ -1,4 +1,4 @@
-"""Which models can be exported for another engine, and how they are then loaded."""
+"""Which models can be exported for another engine or distilled, and how they are then loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcmbench.plugins import PluginOptions
+    from tcmbench.records.model import Model
     from tcmbench.specs.base import Base
+
+_PARTS = {"Transformer", "Pooling", "Normalize"}
 
 
 def exported_settings(base: Base, *, count: int, options: PluginOptions, form: str) -> Mapping[str, Any]:
@@ -28,6 +31,22 @@ def exported_settings(base: Base, *, count: int, options: PluginOptions, form: s
             "model in float32 in `of`, and the precision in the form's options."
         )
     return {"encoder": form, "attention": None, "options": {**base.options, **differences(options)}}
+
+
+def require_whole(opened: Any, model: Model, *, form: str) -> None:
+    """Refuse a model of sentence-transformers that has parts which a form would leave out.
+
+    Raises:
+        SpecError: A module beside transformer, pooling and normalisation, or vectors that are cut.
+    """
+    others = sorted({type(module).__name__ for module in opened} - _PARTS)
+    if opened.truncate_dim is not None:
+        others.append(f"a cut to {opened.truncate_dim} dimensions")
+    if others:
+        raise SpecError(
+            f"form {form}: {model.name}: expected transformer, pooling and normalisation, got also "
+            f"{', '.join(others)}, which the form would leave out. Use form weights or vectors."
+        )
 
 
 def require_transformer(base: Base, *, count: int, form: str) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field
 from tcmbench.encoders._packages import require_packages
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import SpecError
-from tcmbench.forms._exportable import require_transformer
+from tcmbench.forms._exportable import require_transformer, require_whole
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -88,12 +88,7 @@ def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     if model.model_dir is None:
         raise ValueError(f"{model.name} has no folder")
     opened = open_model(model.model_dir, model.base.in_full_precision(), device=work.device)
-    others = sorted({type(module).__name__ for module in opened} - {"Transformer", "Pooling", "Normalize"})
-    if others:
-        raise SpecError(
-            f"form model2vec: {model.name}: expected transformer, pooling and normalisation, got also "
-            f"{', '.join(others)}, which Model2Vec would leave out. Use another form."
-        )
+    require_whole(opened, model, form="model2vec")
     logging.getLogger("skeletoken").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # a bar of progress

@@ -54,11 +54,11 @@ def find_set(workspace: Workspace, name: str) -> ModelSet:
     Raises:
         UnknownName: None has it, or several have.
     """
-    found = named.set_of(workspace, name)
-    if found is None:
-        known = {each.name for model_set, variants in workspace.sets() for each in variants}
+    model_set = named.set_of(workspace, name)
+    if model_set is None:
+        known = {each.name for _, variants in workspace.sets() for each in variants}
         raise UnknownName.of("variant or cure", name, known, where="all sets")
-    return found
+    return model_set
 
 
 def tuned_model(
@@ -89,11 +89,11 @@ def tuned_model(
         )
     seeds = row_models.seeds(workspace, model_set, planned, row)
     seed = _seed(name, seeds, seed)
-    found = row_models.usable(workspace, model_set, planned, row, seed=seed)
-    if found is None or found.model.model_dir is None:
+    usable = row_models.usable(workspace, model_set, planned, row, seed=seed)
+    if usable is None or usable.model.model_dir is None:
         raise _absent(model_set, name, seed)
     trained_on = leaves(workspace, model_set, name)
-    return TunedModel(name, found.model, found.model.model_dir, seeds, trained_on, _origin(found.outcome))
+    return TunedModel(name, usable.model, usable.model.model_dir, seeds, trained_on, _origin(usable.outcome))
 
 
 def leaves(workspace: Workspace, model_set: ModelSet, name: str) -> tuple[Variant, ...]:

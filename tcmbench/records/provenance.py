@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "tcmbench", "mteb", "sentence-transformers", "transformers", "tokenizers", "torch", "numpy", "bm25s", "jieba",
-    "scikit-learn", "faiss-cpu", "ms-swift", "peft", "onnx", "onnxscript", "onnxruntime", "openvino", "nncf",
-    "model2vec",
+    "scikit-learn", "faiss-cpu", "ms-swift", "peft", "flash-attn", "onnx", "onnxscript", "onnxruntime", "openvino",
+    "nncf", "model2vec", "skeletoken",
 )  # fmt: skip
 
 

@@ -100,12 +100,12 @@ def _of_set(workspace: Workspace, model_set: ModelSet, name: str, seed: str) -> 
     workspace, model_set = in_set(workspace, model_set)
     row, planned = row_models.rows(workspace, model_set)[name], tasks.plan_set(workspace, model_set)
     known = row_models.seeds(workspace, model_set, planned, row)
-    found = row_models.usable(workspace, model_set, planned, row, seed=_seed(name, known, seed))
-    if found is None:
+    usable = row_models.usable(workspace, model_set, planned, row, seed=_seed(name, known, seed))
+    if usable is None:
         is_trained_alone = not isinstance(row, Variant) or row.select == "last"
         how = f"train {name} --set {model_set.name}" if is_trained_alone else f"run {model_set.name} --models {name}"
         raise _untrained(name, f"tcmbench {how}")
-    return NamedModel(workspace, found.model, name, model_set.name)
+    return NamedModel(workspace, usable.model, name, model_set.name)
 
 
 def _of_no_set(workspace: Workspace, name: str, seed: str) -> NamedModel:

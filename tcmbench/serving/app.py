@@ -112,7 +112,7 @@ def _answering(service: Service, operations: Mapping[str, Operation]) -> Callabl
             return _response(refused, request.url.path)
         except TcmbenchError as error:
             return _response(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)), request.url.path)
-        except Exception as error:
+        except Exception as error:  # a request gets an answer, whatever the model raises
             # Its message may contain a text.
             logger.error("%s: %s", request.url.path, type(error).__name__)
             logger.debug("%s", request.url.path, exc_info=error)

@@ -81,9 +81,9 @@ def test_a_device_is_known_by_its_name(name: str, tera: float) -> None:
 def test_the_report_names_what_is_missing() -> None:
     """Utilisation is that of the stated peak; a part that didn't run has its reason."""
     speed = gpu.Speed(tokens=1000, texts=1000, seconds=1.0, mib=2048, note="as it is")
-    found = [gpu.Line("evaluation", "forward", speed), LeftOut(case="vLLM", reason="no environment")]
+    parts = [gpu.Line("evaluation", "forward", speed), LeftOut(case="vLLM", reason="no environment")]
     given = argparse.Namespace(peak=2 * 440.4e6 * 1000 / 1e12 * 4, quick=True)
-    text = gpu.report(list(found), shape=SHAPES["0.6b"], given=given)
+    text = gpu.report(list(parts), shape=SHAPES["0.6b"], given=given)
     assert "| evaluation | 1,000 | 1,000 | 1 | 2,048 | 25.0% | as it is |" in text
     assert "Not measured: vLLM: no environment" in text
     assert "no measurement" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,8 +251,17 @@ def test_what_vllm_cannot_do_is_said_before_it_starts(
         base = model.base.model_copy(update=fields)
         with pytest.raises(SpecError, match=words):
             vllm.load(base, options=vllm.Options(), model_dir=model.model_dir, meta=meta, seed=0, device=None)
+    cut = tmp_path / "cut"
+    assert model.model_dir is not None
+    shutil.copytree(model.model_dir, cut)
+    settings = json.loads((cut / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    (cut / "config_sentence_transformers.json").write_text(
+        json.dumps({**settings, "truncate_dim": 64}), encoding="utf-8"
+    )
+    with pytest.raises(SpecError, match="a cut to 64 dimensions"):
+        vllm.load(model.base, options=vllm.Options(), model_dir=cut, meta=meta, seed=0, device=None)
     monkeypatch.setattr("tcmbench.encoders._vllm_model._KNOWN", {"embedding": {"Transformer", "Pooling"}})
-    with pytest.raises(SpecError, match=r"modules that vLLM doesn't run as they are \(Normalize\)"):
+    with pytest.raises(SpecError, match=r"parts that vLLM doesn't run as they are \(Normalize\)"):
         served()
 
 

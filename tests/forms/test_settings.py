@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sentence_transformers.sentence_transformer.modules import Dropout
 
-from tcmbench import plugins, processor
+from tcmbench import models, plugins, processor
 from tcmbench.encoders import _exported
+from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import EvaluationError, SpecError
+from tcmbench.forms import _exportable
 from tcmbench.records.model import Model
 from tcmbench.runs import entries
 from tcmbench.specs.base import Base
+from tcmbench.workspace import bundled_content, find
+from tests.forms import tiny_bert
 
 
 def settings(form: str, given: dict[str, Any], **base: Any) -> dict[str, Any]:
@@ -109,6 +115,28 @@ def test_a_distilled_table_is_loaded_as_a_table_without_prompts() -> None:
     )
     assert (made["architecture"], made["dtype"]) == ("static", "float32")
     assert (made["query_prompt"], made["document_prompt"], made["symmetric_prompt"]) == ("", "", None)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("mini-zh", "bfloat16"), ("mini-zh-static", "float32")])
+def test_cached_vectors_have_the_precision_of_boards(name: str, expected: str, tmp_path: Path) -> None:
+    """`verify` looks for them by it: a table is read in single precision, whatever its base says."""
+    bundled = models.base_model(find(bundled_content()), name)
+    base = bundled.base.model_copy(update={"dtype": "bfloat16"})
+    model = replace(bundled, base=base, revision=models.revision(base, bundled.model_dir))
+    loaded: Any = models.load(model, cache=tmp_path, device="cpu")
+    assert loaded.inner.dtype == entries.precision(model) == expected
+
+
+@pytest.mark.parametrize("form", ["onnx", "model2vec"])
+def test_what_a_form_would_leave_out_is_refused(form: str, tmp_path: Path) -> None:
+    """Whole vectors of transformer, pooling and normalisation are all that is exported or distilled."""
+    model = tiny_bert.write(tmp_path)
+    opened = open_model(tmp_path, model.base, device="cpu")
+    _exportable.require_whole(opened, model, form=form)
+    opened.truncate_dim = 8
+    opened.append(Dropout(0.1))
+    with pytest.raises(SpecError, match=f"form {form}: tiny: .* got also Dropout, a cut to 8 dimensions"):
+        _exportable.require_whole(opened, model, form=form)
 
 
 def test_int8_is_refused_where_it_would_give_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,9 +123,9 @@ def of(model: Any, *, prompt: str | None) -> SharedPrefix | None:
         return None
     if not _continues_from_a_cache(model[0].auto_model):
         return None
-    found = SharedPrefix(model, prompt=prompt)
-    one_query, two_queries = found.read([("甲", "乙"), ("甲", "丙")]), found.read([("甲", "乙"), ("丙", "乙")])
-    return found if one_query.shared > two_queries.shared else None
+    prefix = SharedPrefix(model, prompt=prompt)
+    one_query, two_queries = prefix.read([("甲", "乙"), ("甲", "丙")]), prefix.read([("甲", "乙"), ("丙", "乙")])
+    return prefix if one_query.shared > two_queries.shared else None
 
 
 def cache_bytes(model: Any, *, bytes_per_number: int) -> int:
