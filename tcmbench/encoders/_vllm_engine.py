@@ -18,6 +18,7 @@ import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing import connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -250,6 +251,9 @@ class Engine:
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
+            # Reading goes on after Ctrl-C where a library (polars, which mteb loads) has asked the system for that;
+            # this wait never does.
+            connection.wait([process.stdout])
             line = process.stdout.readline()
         except BrokenPipeError:
             line = ""
