@@ -69,6 +69,17 @@ def command(
     batch_tokens: Annotated[
         int | None, typer.Option("--batch-tokens", min=1, help="Tokens per batch; default: by device and free memory.")
     ] = None,
+    parallel_batches: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel-batches",
+            min=1,
+            metavar="N",
+            show_default=False,
+            help="Batches computed at the same time, each by its share of the cores; default: 1, or as many as fill "
+            "the cores with $OMP_NUM_THREADS threads each.",
+        ),
+    ] = None,
     wait_ms: Annotated[
         float, typer.Option("--wait-ms", min=0, max=1000, help="Most milliseconds that a batch waits for requests.")
     ] = 4.0,
@@ -111,6 +122,7 @@ def command(
         name=name,
         input_type=InputType(input_type.value),
         batching=Batching(tokens=batch_tokens, wait=wait_ms / 1000, waiting_tokens=queue_tokens),
+        parallel_batches=parallel_batches,
         limits=Limits(body_bytes=max_body_mib << 20, texts=max_texts, characters=max_characters),
     )
     default = server.PORTS[found.model.base.kind]

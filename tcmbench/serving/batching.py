@@ -1,9 +1,10 @@
-"""The queue of concurrent requests: their items share batches of a budget of tokens, computed by one thread.
+"""The queue of concurrent requests: their items share batches of a budget of tokens, computed by one thread or more.
 
 A request that finds the model idle is computed at once. While the model computes, others gather and form the next
-batch; it waits for a few milliseconds where the last one had more requests than are there yet, since clients that were
-answered together come back together. Large requests and small ones take turns within a batch, so that nobody waits for
-thousands of texts of somebody else. Sorting by length, and batches that fit the memory, are the encoder's own.
+batch; it waits for a few milliseconds for those that were just answered, since their clients often come back at once.
+Large requests and small ones take turns within a batch, so that nobody waits for thousands of texts of somebody else.
+Several threads share what is asked for, where each share is worth a call of its own. Sorting by length, and batches
+that fit the memory, are the encoder's own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _TURNS = 4
 """A request takes at most this part of a batch before it is the turn of the next."""
+
+_JOINING = 0.1
+"""Most seconds that a batch which isn't worth a call of its own waits for the one that is being computed."""
 
 _LONGEST_RETRY = 60
 _FADING = 0.8
@@ -94,7 +98,18 @@ class _Queued(Generic[Item]):
     taken: int = 0
     """Items that were put into a batch."""
 
-    done: list[Answers] = field(default_factory=list)
+    done: dict[int, Answers] = field(default_factory=dict)
+    """Place of the first item of a part → its answers; parts that are computed side by side end in any order."""
+
+    left: int = field(init=False)
+    """Items without an answer."""
+
+    def __post_init__(self) -> None:
+        self.left = len(self.items)
+
+    def answers(self) -> list[Answers]:
+        """Return the parts in the order of `items`."""
+        return [self.done[start] for start in sorted(self.done)]
 
 
 class _Share(NamedTuple, Generic[Item]):
@@ -104,51 +119,64 @@ class _Share(NamedTuple, Generic[Item]):
     start: int
     stop: int
 
+    @property
+    def cost(self) -> int:
+        """Estimated tokens."""
+        return sum(self.request.costs[self.start : self.stop])
+
 
 class BatchQueue(Generic[Item]):
     """Computes the items of concurrent requests in common batches."""
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Item]], Answers],
+        computes: Sequence[Callable[[Sequence[Item]], Answers]],
         *,
         cost: Callable[[Item], int],
         options: Batching,
+        worth: float = 1.0,
         report: Callable[[Batch], None] = lambda _: None,
     ) -> None:
-        """Set what is computed; `start` starts the thread.
+        """Set what is computed; `start` starts the threads.
 
         Args:
-            compute: Returns the answers of items, in order; called in one thread only.
+            computes: One for each thread, called in that one only: returns the answers of items, in order.
             cost: Estimated tokens of an item, at least 1; cheap.
             options: How requests become batches.
-            report: Receives every batch, in the thread.
+            worth: Tokens from which on a batch beside another one is worth its call; at least 1.
+            report: Receives every batch, in the thread that computed it.
         """
-        self._compute = compute
         self._cost = cost
         self._options = options
+        self._worth = worth
         self._budget = options.tokens or CPU_TOKENS
         self._report = report
         self._changed = threading.Condition()
         self._queue: deque[_Queued[Item]] = deque()
         self._tokens = 0
+        self._computing = 0
         self._expected = 1
         self._speed = 0.0
         self._failures = 0
         self._is_closed = False
-        self._thread = threading.Thread(target=self._work, name="tcmbench-model", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._work, args=(compute,), name=f"tcmbench-model-{number}", daemon=True)
+            for number, compute in enumerate(computes)
+        ]
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """End the thread after the current batch; waiting requests are refused."""
+        """End the threads after their current batches; waiting requests are refused."""
         with self._changed:
             self._is_closed = True
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
     @property
     def waiting_tokens(self) -> int:
@@ -157,8 +185,8 @@ class BatchQueue(Generic[Item]):
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the thread runs and its last three batches didn't all fail."""
-        return self._thread.is_alive() and self._failures < 3
+        """Whether all threads run and the last three batches didn't all fail."""
+        return all(thread.is_alive() for thread in self._threads) and self._failures < 3
 
     async def submit(self, items: Sequence[Item]) -> Answers:
         """Return the answers of items, in order.
@@ -174,7 +202,8 @@ class BatchQueue(Generic[Item]):
         with self._changed:
             self._admit(sum(costs))
             self._queue.append(request)
-            self._changed.notify()
+            # Threads differ in how many requests they wait for.
+            self._changed.notify_all()
         parts = await future
         values = np.concatenate([part.values for part in parts])
         tokens = np.concatenate([part.tokens for part in parts])
@@ -200,10 +229,10 @@ class BatchQueue(Generic[Item]):
             )
         self._tokens += tokens
 
-    def _work(self) -> None:
+    def _work(self, compute: Callable[[Sequence[Item]], Answers]) -> None:
         while (shares := self._next()) is not None:
             if shares:
-                self._perform(shares)
+                self._perform(shares, compute)
         with self._changed:
             left = list(self._queue)
             self._queue.clear()
@@ -216,22 +245,30 @@ class BatchQueue(Generic[Item]):
                 if self._is_closed:
                     return None
                 self._changed.wait()
-            until = time.monotonic() + self._options.wait
-            while not self._is_closed and len(self._queue) < self._expected and self._tokens < self._budget:
-                left = until - time.monotonic()
+            began = time.monotonic()
+            while self._queue and not self._is_closed:
+                left = began + self._patience() - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
-            if self._is_closed:
-                return None
-            return self._take()
+            return None if self._is_closed else self._take()
+
+    def _patience(self) -> float:
+        """Return how many seconds a batch of what is there waits for more."""
+        if self._computing and self._tokens < self._worth:
+            return _JOINING
+        if len(self._queue) < self._expected and self._tokens < min(2 * self._worth, self._budget):
+            return self._options.wait
+        return 0.0
 
     def _take(self) -> list[_Share[Item]]:
         """Return shares of the waiting requests, in turns, up to the budget; requests without a client are dropped."""
         shares: dict[int, _Share[Item]] = {}
         too_large: list[_Queued[Item]] = []
-        budget = self._budget
-        turn = max(1, budget // _TURNS)
+        asked = self._tokens + self._computing
+        parts = max(1, min(len(self._threads), int(asked / self._worth)))
+        budget = min(self._budget, math.ceil(asked / parts))
+        turn = max(1, self._budget // _TURNS)
         while self._queue and (budget > 0 or not shares):
             request = self._queue.popleft()
             if request.future.cancelled():
@@ -249,54 +286,70 @@ class BatchQueue(Generic[Item]):
             request.taken = stop
             budget -= spent
             self._tokens -= spent
+            self._computing += spent
             if stop < len(request.items):
                 self._queue.append(request)
         self._queue.extendleft(reversed(too_large))
-        self._expected = max(1, len(shares))
+        if self._queue:
+            self._changed.notify()
         return list(shares.values())
 
-    def _perform(self, shares: list[_Share[Item]]) -> None:
+    def _perform(self, shares: list[_Share[Item]], compute: Callable[[Sequence[Item]], Answers]) -> None:
         """Compute a batch; where it fails, each request alone, so that only those that fail get an error."""
         try:
-            self._run(shares)
+            self._run(shares, compute)
         except Exception as error:
             # A failure is its request's, and the thread has to compute the next.
             if len(shares) > 1:
                 for share in shares:
-                    self._perform([share])
+                    self._perform([share], compute)
                 return
-            self._failures += 1
             if not isinstance(error, TcmbenchError):
                 logger.error("a batch failed: %s", type(error).__name__)
                 logger.debug("a batch failed", exc_info=error)
-            self._drop(shares[0].request)
+            self._fail(shares[0])
             _resolve([(shares[0].request, error)])
 
-    def _run(self, shares: list[_Share[Item]]) -> None:
+    def _run(self, shares: list[_Share[Item]], compute: Callable[[Sequence[Item]], Answers]) -> None:
         items = [item for share in shares for item in share.request.items[share.start : share.stop]]
         began = time.monotonic()
-        answers = self._compute(items)
+        answers = compute(items)
         seconds = time.monotonic() - began
         if len(answers.values) != len(items) or len(answers.tokens) != len(items):
             raise ValueError(f"expected answers for {len(items)} items, got {len(answers.values)}")
-        self._failures = 0
-        tokens = int(answers.tokens.sum())
-        speed = sum(cost for share in shares for cost in share.request.costs[share.start : share.stop]) / seconds
-        self._speed = speed if not self._speed else _FADING * self._speed + (1 - _FADING) * speed
-        finished: list[tuple[_Queued[Item], Exception | None]] = []
-        start = 0
-        for request, first, last in shares:
-            stop = start + last - first
-            request.done.append(Answers(answers.values[start:stop], answers.tokens[start:stop]))
-            start = stop
-            if last == len(request.items):
-                finished.append((request, None))
-        self._report(Batch(len(shares), len(items), tokens, seconds))
-        _resolve(finished)
+        self._report(Batch(len(shares), len(items), int(answers.tokens.sum()), seconds))
+        _resolve(self._keep(shares, answers, seconds))
 
-    def _drop(self, request: _Queued[Item]) -> None:
-        """Remove the rest of a request from the queue."""
+    def _keep(
+        self, shares: Sequence[_Share[Item]], answers: Answers, seconds: float
+    ) -> list[tuple[_Queued[Item], None]]:
+        """Keep the answers of a batch, and return the requests that are complete now."""
+        finished: list[tuple[_Queued[Item], None]] = []
         with self._changed:
+            cost = sum(share.cost for share in shares)
+            self._computing -= cost
+            self._changed.notify_all()
+            self._failures = 0
+            speed = len(self._threads) * cost / seconds
+            self._speed = speed if not self._speed else _FADING * self._speed + (1 - _FADING) * speed
+            start = 0
+            for request, first, last in shares:
+                stop = start + last - first
+                request.done[first] = Answers(answers.values[start:stop], answers.tokens[start:stop])
+                request.left -= last - first
+                start = stop
+                if not request.left:
+                    finished.append((request, None))
+            self._expected = len(self._queue) + len(finished)
+        return finished
+
+    def _fail(self, share: _Share[Item]) -> None:
+        """Count a failure, and remove the rest of its request from the queue."""
+        request = share.request
+        with self._changed:
+            self._failures += 1
+            self._computing -= share.cost
+            self._changed.notify_all()
             if request in self._queue:
                 self._queue.remove(request)
                 self._tokens -= sum(request.costs[request.taken :])
@@ -314,7 +367,7 @@ def _resolve(finished: Sequence[tuple[_Queued[Item], Exception | None]]) -> None
             if request.future.done():
                 continue
             if error is None:
-                request.future.set_result(request.done)
+                request.future.set_result(request.answers())
             else:
                 request.future.set_exception(error)
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tcmbench import models
+from tcmbench.encoders.cross_encoder import Reranker
 from tcmbench.encoders.runtime.batches import CPU_TOKENS
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.encoders.runtime.changed_vectors import MappedQueries, MovedDocuments
 from tcmbench.encoders.runtime.soundness import check_vectors
+from tcmbench.encoders.sentence_transformers import SentenceTransformersEncoder
 from tcmbench.errors import SpecError
 from tcmbench.serving.batching import Answers
 from tcmbench.serving.grouping import groups, measured_call
@@ -21,6 +23,7 @@ from tcmbench.serving.input_types import InputType, TypedText
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from tcmbench.encoders.runtime.composed import Composed
@@ -61,9 +64,19 @@ class VectorEngine:
         """Whether its vectors differ by type beyond the prompt, so that a complete text doesn't say enough."""
         self.dtype = str(self._dense.dtype)
         self.batch_tokens = int(getattr(self._dense, "batch_tokens", CPU_TOKENS))
-        self._call_tokens = math.inf
+        self.call_tokens = math.inf
         self.dimensions = self([TypedText(InputType.TEXT, "虚")]).values.shape[1]
-        self._call_tokens = measured_call(lambda text: int(self([TypedText(InputType.TEXT, text)]).tokens[0]))
+        self.call_tokens = measured_call(lambda text: int(self([TypedText(InputType.TEXT, text)]).tokens[0]))
+
+    @property
+    def module(self) -> torch.nn.Module | None:
+        """What computes its vectors; None where that isn't torch in this process."""
+        return self._dense.model if isinstance(self._dense, SentenceTransformersEncoder) else None
+
+    @property
+    def arrays(self) -> list[NDArray[np.float32]]:
+        """What is read beside the module."""
+        return [value for value in vars(self._encoder).values() if isinstance(value, np.ndarray)]
 
     def prompt(self, kind: InputType) -> str:
         """Return the prompt of a type of text."""
@@ -79,7 +92,7 @@ class VectorEngine:
         arranged, lengths = [texts[place] for place in order], tokens[order]
         parts = [
             self._encoder.encode_sorted(arranged[group], lengths[group])
-            for group in groups(lengths, call_tokens=self._call_tokens)
+            for group in groups(lengths, call_tokens=self.call_tokens)
         ]
         vectors = np.concatenate(parts)[np.argsort(order)]
         check_vectors(vectors, texts, name=str(self._encoder.mteb_model_meta.name))
@@ -108,15 +121,25 @@ class PairEngine:
         self._model = model
         self.dtype = dtype
         self.batch_tokens = int(model._batches.budget)
-        self._call_tokens = math.inf
-        self._call_tokens = measured_call(lambda text: int(self([QueryAndDocument("虚", text)]).tokens[0]))
+        self.call_tokens = math.inf
+        self.call_tokens = measured_call(lambda text: int(self([QueryAndDocument("虚", text)]).tokens[0]))
+
+    @property
+    def module(self) -> torch.nn.Module | None:
+        """What computes its scores; None where that isn't torch in this process."""
+        return self._model.model if type(self._model) is Reranker else None
+
+    @property
+    def arrays(self) -> list[NDArray[np.float32]]:
+        """What is read beside the module."""
+        return []
 
     def __call__(self, items: Sequence[QueryAndDocument]) -> Answers:
         """Return one logit per pair, float32, (pairs,)."""
         tokens = np.asarray(self._model.token_lengths(items), dtype=np.int64)
         order = np.argsort(-tokens, kind="stable")
         scores = np.empty(len(items), dtype=np.float32)
-        for group in groups(tokens[order], call_tokens=self._call_tokens):
+        for group in groups(tokens[order], call_tokens=self.call_tokens):
             places = order[group]
             queries, documents = ([items[place][side] for place in places] for side in (0, 1))
             scores[places] = self._model.predict([{"text": queries}], [{"text": documents}])

@@ -40,21 +40,25 @@ def run(
     computer: Computer,
     use: Callable[[BatchQueue[int]], Awaitable[None]],
     *,
+    beside: Sequence[Computer] = (),
+    worth: float = 1.0,
     report: Callable[[Batch], None] = lambda _: None,
     **options: float,
 ) -> None:
     """Use a queue whose items cost what they are."""
     queue: BatchQueue[int] = BatchQueue(
-        computer,
+        [computer, *beside],
         cost=lambda item: max(abs(item), 1),
         options=Batching(**{"tokens": 100, "wait": 0.0, **options}),  # type: ignore[arg-type]
+        worth=worth,
         report=report,
     )
     queue.start()
     try:
         asyncio.run(asyncio.wait_for(use(queue), 60))
     finally:
-        computer.free.set()
+        for each in (computer, *beside):
+            each.free.set()
         queue.close()
 
 
@@ -134,7 +138,7 @@ def test_a_small_request_does_not_wait_for_all_of_a_large_one() -> None:
     assert sum(map(len, computer.calls)) == 52
 
 
-def test_a_batch_waits_for_as_many_requests_as_the_last_one_had() -> None:
+def test_a_batch_waits_for_those_that_were_just_answered() -> None:
     """Clients that were answered together come back together; a lone request is computed at once."""
     computer = Computer()
 
@@ -143,14 +147,108 @@ def test_a_batch_waits_for_as_many_requests_as_the_last_one_had() -> None:
         pair = [asyncio.create_task(queue.submit([2])) for _ in range(2)]
         await _waiting(queue, 4)
         computer.free.set()
-        await asyncio.gather(first, *pair)
-        again = asyncio.create_task(queue.submit([3]))
+        await first
+        third = asyncio.create_task(queue.submit([3]))
+        await asyncio.gather(*pair, third)
+        again = asyncio.create_task(queue.submit([4]))
         await asyncio.sleep(0.05)
-        assert computer.calls == [[1], [2, 2]]
-        await asyncio.gather(again, queue.submit([4]))
+        assert computer.calls == [[1], [2, 2, 3]]
+        await asyncio.gather(again, queue.submit([5]), queue.submit([6]))
 
-    run(computer, use, wait=30.0)
-    assert computer.calls == [[1], [2, 2], [3, 4]]
+    run(computer, use, wait=30.0, worth=100.0)
+    assert computer.calls == [[1], [2, 2, 3], [4, 5, 6]]
+
+
+def test_what_is_worth_a_call_waits_for_nobody() -> None:
+    """Two calls' worth of tokens is computed at once, though another client was just answered."""
+    computer = Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        first = await _held(computer, queue)
+        second = asyncio.create_task(queue.submit([20]))
+        await _waiting(queue, 20)
+        computer.free.set()
+        await asyncio.gather(first, second)
+
+    run(computer, use, wait=30.0, worth=10.0)
+    assert computer.calls == [[1], [20]]
+
+
+def test_threads_share_what_is_worth_a_call_of_its_own() -> None:
+    """A request is computed by both at the same time, and its answers come in its order."""
+    both = Computer(), Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        for computer in both:
+            computer.free.clear()
+        request = asyncio.create_task(queue.submit([9, 10, 8, 7]))
+        await asyncio.gather(*map(_begun, both))
+        # The part that comes first in the order of lengths ends last.
+        late, early = both if 10 in both[0].calls[0] else both[::-1]
+        early.free.set()
+        await asyncio.sleep(0.02)
+        assert not request.done()
+        late.free.set()
+        answers = await request
+        assert answers.values.tolist() == [18, 20, 16, 14]
+        assert answers.tokens.tolist() == [9, 10, 8, 7]
+
+    run(both[0], use, beside=both[1:], worth=10.0)
+    assert sorted(computer.calls[0] for computer in both) == [[9, 8], [10]]
+
+
+def test_what_is_not_worth_a_call_joins_the_next_batch() -> None:
+    """A thread that is free leaves it to the one that computes, so that few calls are made."""
+    both = Computer(), Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        for computer in both:
+            computer.free.clear()
+        first = asyncio.create_task(queue.submit([5]))
+        while not (both[0].calls or both[1].calls):
+            await asyncio.sleep(0.001)
+        others = [asyncio.create_task(queue.submit([number])) for number in (6, 7)]
+        await _waiting(queue, 13)
+        for computer in both:
+            computer.free.set()
+        await asyncio.gather(first, *others)
+
+    run(both[0], use, beside=both[1:], worth=1000.0)
+    assert sorted(both[0].calls + both[1].calls) == [[5], [6, 7]]
+
+
+def test_a_small_request_does_not_wait_for_a_long_batch() -> None:
+    """What a batch beside the other would cost is less than the wait."""
+    both = Computer(), Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        for computer in both:
+            computer.free.clear()
+        long = asyncio.create_task(queue.submit([90]))
+        while not (both[0].calls or both[1].calls):
+            await asyncio.sleep(0.001)
+        idle = both[1] if both[0].calls else both[0]
+        idle.free.set()
+        assert (await queue.submit([3])).values.tolist() == [6]
+        assert not long.done()
+        for computer in both:
+            computer.free.set()
+        await long
+
+    run(both[0], use, beside=both[1:], worth=1000.0)
+
+
+def test_a_request_of_which_a_part_fails_gets_the_error() -> None:
+    """The part that another thread computes changes nothing, and the queue goes on."""
+    both = Computer(), Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        with pytest.raises(EvaluationError, match="negative"):
+            await queue.submit([12, 11, -10, 9])
+        assert (await queue.submit([1])).values.tolist() == [2]
+        assert queue.waiting_tokens == 0
+
+    run(both[0], use, beside=both[1:], worth=10.0)
 
 
 def test_a_full_queue_refuses_with_the_time_to_wait() -> None:

@@ -284,7 +284,7 @@ def test_groups_of_similar_length_are_put_back_in_order() -> None:
     encoder = fake.FakeEncoder()
     service = fake.embedding(encoder)
     assert isinstance(service.engine, VectorEngine)
-    service.engine._call_tokens = 0.0
+    service.engine.call_tokens = 0.0
     encoder.calls.clear()
     texts = ["咳嗽", "头", "咳嗽痰多", "痰", "咳嗽三日"]
     with fake.client(service) as client:
