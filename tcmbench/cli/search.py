@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,14 @@ def command(
     write: Annotated[
         bool, typer.Option("--write", help="Write a confirmed recipe to models/variants/ of the workspace.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Folder of the board, instead of leaderboards/search-SPACE.", show_default=False),
+    ] = None,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="For publication: aggregates only, without ids, labels and texts of the data."),
+    ] = False,
     data: DataOption = None,
 ) -> None:
     """Find the recipe with the largest gain that passes the gate.
@@ -49,7 +58,7 @@ def command(
     place, chosen = named(workspace(data), space, trials=trials)
     with Progress(total=scores(place, chosen)) as progress:
         found = search(place, chosen, execute=execute, emit=progress.show, together=jobs)
-    written = publish.write(found)
+    written = publish.write(found, public=public, target=output)
     say(report.to_text(found.outcome), nl=False)
     say(f"leaderboard: {written.board}")
     if written.recipe is not None:

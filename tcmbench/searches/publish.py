@@ -11,7 +11,7 @@ from tcmbench.boards import publish
 from tcmbench.errors import SpecError
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason
-from tcmbench.records.search import SearchOutcome
+from tcmbench.records.search import SearchOutcome, TriedRecipe
 from tcmbench.searches.trials import name_of, set_of
 from tcmbench.specs.toml_text import to_toml
 from tcmbench.store import write_json, write_text
@@ -30,6 +30,9 @@ _JSON = "search.json"
 RECIPE, CURE = "recipe", "cure"
 """Names of the files of a recipe."""
 
+_INCOMPLETE = ("stopped", "failed")
+"""States of trials without all scores."""
+
 
 class WrittenSearch(NamedTuple):
     """Written files of a search."""
@@ -41,12 +44,26 @@ class WrittenSearch(NamedTuple):
     """The winner's recipe; None without a winner."""
 
 
-def write(found: Searched) -> WrittenSearch:
-    """Write the board of all trials, `search.json` and the winner's recipe to `leaderboards/search-NAME/`."""
+def write(found: Searched, *, public: bool = False, target: Path | None = None) -> WrittenSearch:
+    """Write the board of all trials, `search.json` and the winner's recipe.
+
+    Args:
+        found: The search.
+        public: Whether they are for publication (`boards.public`): trials without all scores then have no row on the
+            board, and failed ones no reason, which may quote the data; figure, table and `search.json` count them.
+        target: Folder; None for `leaderboards/search-NAME`, that of a public board beside it.
+
+    Raises:
+        SpecError: For publication, a task has too few items for that.
+    """
     bench, outcome = found.bench, found.outcome
+    if public:
+        outcome = replace(outcome, trials=tuple(_without_words(trial) for trial in outcome.trials))
     space = bench.space
     proposals = [found.recipe] if found.recipe is not None and outcome.retrained else []
     for trial in outcome.trials:
+        if public and trial.state in _INCOMPLETE:
+            continue
         try:
             proposals.append(space.proposal(dict(trial.parameters), name=name_of(space, trial.number)))
         except SpecError:
@@ -60,8 +77,10 @@ def write(found: Searched) -> WrittenSearch:
         for entry in bench.entries(model_set)
         if entry.name in rows  # models that a cure is made of are not measured
     ]
-    target = place.leaderboards / model_set.name
-    files = publish.write_board(place, model_set, bench.planned, entries, target=target, search=outcome).files
+    target = target or place.leaderboards / (f"{model_set.name}-public" if public else model_set.name)
+    files = publish.write_board(
+        place, model_set, bench.planned, entries, public=public, target=target, search=outcome
+    ).files
     write_json(target / _JSON, as_json(outcome))
     recipe = None
     if found.recipe is not None:
@@ -124,6 +143,10 @@ def recipe_files(outcome: SearchOutcome, recipe: Proposal) -> dict[str, str]:
         cure["of"] = [f"{outcome.space}-best-tuned"]
         files[CURE] = "\n".join([*lines, to_toml(cure)])
     return files
+
+
+def _without_words(trial: TriedRecipe) -> TriedRecipe:
+    return replace(trial, reason="") if trial.state == "failed" else trial
 
 
 def _stopped(entry: Entry) -> Entry:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 
+from tcmbench.boards.publish import Result
 from tcmbench.errors import SpecError
 from tcmbench.records.entry import CellState, Entry
 from tcmbench.searches import publish
@@ -16,6 +19,9 @@ from tcmbench.specs.variant import Variant
 from tests.searches.simulated import run, simulated
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.space import SearchSpace
     from tcmbench.workspace import Workspace
 
@@ -64,6 +70,33 @@ def test_the_data_begins_with_the_answer(place: Workspace, space: SearchSpace) -
     assert data["outcome"] == "confirmed"
     assert isinstance(data["trials"], list)
     assert len(data["trials"]) == 14
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_a_public_search_quotes_nothing(place: Workspace, space: SearchSpace, tmp_path: Path, public: bool) -> None:
+    """A trial without scores has no row, and no reason that may name a record; it still counts as tried."""
+    with simulated():
+        found = run(place, space)
+    first, second, *others = found.outcome.trials
+    assert found.outcome.winner not in {first.number, second.number}
+    failed = replace(first, state="failed", reason="records.jsonl:3: 咳嗽")
+    stopped = replace(second, state="stopped", reason="the probe's mean change is low")
+    found = replace(found, outcome=replace(found.outcome, trials=(failed, stopped, *others)))
+    written: dict[str, Any] = {}
+
+    def board(place: Workspace, model_set: ModelSet, *_: object, **options: Any) -> Result:
+        written.update(options, rows=[variant.name for variant in place.variants(model_set)])
+        return Result((), (tmp_path / "index.html",), ())
+
+    with mock.patch("tcmbench.boards.publish.write_board", board):
+        publish.write(found, public=public, target=tmp_path / "out")
+    text = (tmp_path / "out/search.json").read_text("utf-8")
+    assert written["public"] == public
+    assert written["target"] == tmp_path / "out"
+    assert ({failed.name, stopped.name} & {*written["rows"]} == set()) == public
+    assert ("records.jsonl" not in text) == public
+    assert "the probe's mean change" in text
+    assert len(json.loads(text)["trials"]) == 14
 
 
 def test_cells_of_a_stopped_trial_say_so() -> None:
