@@ -87,6 +87,7 @@ class Server:
 def figures(given: argparse.Namespace) -> Iterator[Row | LeftOut]:
     """Yield costs of every load, against every rival."""
     from tcmbench import models
+    from tcmbench.processor import cores
     from tcmbench.workspace import from_environment
 
     model = models.base_model(from_environment(Path.cwd()), given.base)
@@ -95,7 +96,17 @@ def figures(given: argparse.Namespace) -> Iterator[Row | LeftOut]:
     folder = str(model.model_dir)
     python = sys.executable
     commands = {
-        "tcmbench": [python, "-m", "tcmbench", "serve", given.base, "--port", "{port}"],
+        "tcmbench": [
+            python,
+            "-m",
+            "tcmbench",
+            "serve",
+            given.base,
+            "--port",
+            "{port}",
+            "--parallel-batches",
+            str(cores()),
+        ],
         _RIVAL: [python, "-m", "benchmarks._plain_server", folder, "{port}"],
     }
     if given.infinity:

@@ -70,18 +70,19 @@ def command(
         int | None, typer.Option("--batch-tokens", min=1, help="Tokens per batch; default: by device and free memory.")
     ] = None,
     parallel_batches: Annotated[
-        int | None,
+        int,
         typer.Option(
             "--parallel-batches",
             min=1,
             metavar="N",
-            show_default=False,
-            help="Batches computed at the same time, each by its share of the cores; default: 1, or as many as fill "
-            "the cores with $OMP_NUM_THREADS threads each.",
+            help="Batches computed at the same time, each by its share of the cores.",
         ),
-    ] = None,
+    ] = 1,
     wait_ms: Annotated[
-        float, typer.Option("--wait-ms", min=0, max=1000, help="Most milliseconds that a batch waits for requests.")
+        float,
+        typer.Option(
+            "--wait-ms", min=0, max=1000, help="Milliseconds that a batch waits for the next request of a client."
+        ),
     ] = 4.0,
     queue_tokens: Annotated[
         int, typer.Option("--queue-tokens", min=1, help="Waiting tokens above which requests are refused with 429.")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
 
+_WAIT_SECONDS = 0.5
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -35,7 +37,8 @@ def results(
             for place, item in itertools.islice(waiting, connections):
                 running[pool.submit(function, item)] = place
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                # In pieces: where a library has the system resume what Ctrl-C interrupts, it is noticed between them.
+                done, _ = wait(running, timeout=_WAIT_SECONDS, return_when=FIRST_COMPLETED)
                 arrived = [(running.pop(future), future) for future in done]
                 for _, future in arrived:
                     error = error or future.exception()

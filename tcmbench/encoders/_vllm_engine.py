@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from multiprocessing import connection
 from pathlib import Path
@@ -39,6 +39,7 @@ WORKER = Path(__file__).with_name("_vllm_worker.py")
 _ENCODER = "vllm"
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.02
+_WAIT_SECONDS = 0.5
 _TAIL_BYTES = 65_536
 _TAIL_LINES = 4
 _LONGEST_LINE = 300
@@ -104,12 +105,29 @@ class Engines:
             {"ids": list(tokens.ids[start::count]), "segments": list(tokens.segments[start::count]), **extra}
             for start in range(count)
         ]
-        with ThreadPoolExecutor(count) as pool:
-            parts = list(pool.map(lambda one, share: one.ask(share, is_pairs=is_pairs), self._engines, shares))
+        parts = self._answers(shares, is_pairs=is_pairs)
         numbers = np.empty((len(tokens.ids), parts[0].shape[1]), dtype=np.float32)
         for start, part in enumerate(parts):
             numbers[start::count] = part
         return numbers
+
+    def _answers(self, shares: Sequence[Mapping[str, Any]], *, is_pairs: bool) -> list[NDArray[np.float32]]:
+        """Return the numbers of each share; Ctrl-C ends the processes, whose answers nobody waits for then."""
+        if len(shares) == 1:
+            return [self._engines[0].ask(shares[0], is_pairs=is_pairs)]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            asked = [
+                pool.submit(one.ask, share, is_pairs=is_pairs)
+                for one, share in zip(self._engines, shares, strict=False)
+            ]
+            try:
+                # In pieces, as in `Engine._exchange`.
+                while wait(asked, timeout=_WAIT_SECONDS).not_done:
+                    pass
+            except BaseException:
+                self.close()
+                raise
+        return [one.result() for one in asked]
 
     @property
     def packages(self) -> dict[str, str]:
@@ -251,9 +269,9 @@ class Engine:
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            # Reading goes on after Ctrl-C where a library (polars, which mteb loads) has asked the system for that;
-            # this wait never does.
-            connection.wait([process.stdout])
+            # polars, which mteb loads, has the system resume what Ctrl-C interrupts, so Python doesn't notice it. A
+            # read is resumed, this wait isn't.
+            connection.wait([process.stdout.fileno()])
             line = process.stdout.readline()
         except BrokenPipeError:
             line = ""

@@ -1,10 +1,10 @@
 """The queue of concurrent requests: their items share batches of a budget of tokens, computed by one thread or more.
 
 A request that finds the model idle is computed at once. While the model computes, others gather and form the next
-batch; it waits for a few milliseconds for those that were just answered, since their clients often come back at once.
-Large requests and small ones take turns within a batch, so that nobody waits for thousands of texts of somebody else.
-Several threads share what is asked for, where each share is worth a call of its own. Sorting by length, and batches
-that fit the memory, are the encoder's own.
+batch. As long as it is small, a batch waits for clients that were just answered, which often come back at once, until
+none has come for a few milliseconds. Large requests and small ones take turns within a batch, so that nobody waits for
+thousands of texts of somebody else. Several threads share what is asked for, where each share is worth a call of its
+own. Sorting by length, and batches that fit the memory, are the encoder's own.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _TURNS = 4
 
 _JOINING = 0.1
 """Most seconds that a batch which isn't worth a call of its own waits for the one that is being computed."""
+
+_RETURNING = 0.1
+"""Seconds after an answer within which requests are taken for those of clients that were answered."""
 
 _LONGEST_RETRY = 60
 _FADING = 0.8
@@ -76,7 +79,7 @@ class Batching:
     """Tokens per batch, estimated from characters; None takes the encoder's own budget."""
 
     wait: float = 0.004
-    """Most seconds that a batch waits for further requests."""
+    """Seconds without a further request after which a batch no longer waits for clients that were just answered."""
 
     waiting_tokens: int = 131_072
     """Tokens of waiting requests above which further ones are refused."""
@@ -103,6 +106,9 @@ class _Queued(Generic[Item]):
 
     left: int = field(init=False)
     """Items without an answer."""
+
+    has_failed: bool = False
+    """Whether a part of it has failed, so that nobody needs the others."""
 
     def __post_init__(self) -> None:
         self.left = len(self.items)
@@ -156,6 +162,7 @@ class BatchQueue(Generic[Item]):
         self._tokens = 0
         self._computing = 0
         self._expected = 1
+        self._answered = self._arrived = -math.inf
         self._speed = 0.0
         self._failures = 0
         self._is_closed = False
@@ -202,6 +209,7 @@ class BatchQueue(Generic[Item]):
         with self._changed:
             self._admit(sum(costs))
             self._queue.append(request)
+            self._arrived = time.monotonic()
             # Threads differ in how many requests they wait for.
             self._changed.notify_all()
         parts = await future
@@ -236,6 +244,7 @@ class BatchQueue(Generic[Item]):
         with self._changed:
             left = list(self._queue)
             self._queue.clear()
+            self._tokens = 0
         _resolve([(request, _ending()) for request in left])
 
     def _next(self) -> list[_Share[Item]] | None:
@@ -247,19 +256,20 @@ class BatchQueue(Generic[Item]):
                 self._changed.wait()
             began = time.monotonic()
             while self._queue and not self._is_closed:
-                left = began + self._patience() - time.monotonic()
+                left = self._starts(began) - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             return None if self._is_closed else self._take()
 
-    def _patience(self) -> float:
-        """Return how many seconds a batch of what is there waits for more."""
-        if self._computing and self._tokens < self._worth:
-            return _JOINING
-        if len(self._queue) < self._expected and self._tokens < min(2 * self._worth, self._budget):
-            return self._options.wait
-        return 0.0
+    def _starts(self, began: float) -> float:
+        """Return when a batch of what is there starts, for a thread that has been waiting since `began`."""
+        if self._computing and self._tokens < min(self._worth, self._budget):
+            return began + _JOINING
+        is_return = self._arrived - self._answered < _RETURNING
+        if is_return and len(self._queue) < self._expected and self._tokens < min(2 * self._worth, self._budget):
+            return max(self._arrived, self._answered) + self._options.wait
+        return began
 
     def _take(self) -> list[_Share[Item]]:
         """Return shares of the waiting requests, in turns, up to the budget; requests without a client are dropped."""
@@ -267,9 +277,10 @@ class BatchQueue(Generic[Item]):
         too_large: list[_Queued[Item]] = []
         asked = self._tokens + self._computing
         parts = max(1, min(len(self._threads), int(asked / self._worth)))
-        budget = min(self._budget, math.ceil(asked / parts))
-        turn = max(1, self._budget // _TURNS)
-        while self._queue and (budget > 0 or not shares):
+        # The item that crosses the share is taken: a rest of one or two texts would cost a call.
+        budget, share = self._budget, math.ceil(asked / parts)
+        turn = max(1, min(budget, share) // _TURNS)
+        while self._queue and (min(budget, share) > 0 or not shares):
             request = self._queue.popleft()
             if request.future.cancelled():
                 self._tokens -= sum(request.costs[request.taken :])
@@ -285,19 +296,18 @@ class BatchQueue(Generic[Item]):
             shares[id(request)] = _Share(request, start if before is None else before.start, stop)
             request.taken = stop
             budget -= spent
+            share -= spent
             self._tokens -= spent
             self._computing += spent
             if stop < len(request.items):
                 self._queue.append(request)
         self._queue.extendleft(reversed(too_large))
-        if self._queue:
-            self._changed.notify()
         return list(shares.values())
 
     def _perform(self, shares: list[_Share[Item]], compute: Callable[[Sequence[Item]], Answers]) -> None:
         """Compute a batch; where it fails, each request alone, so that only those that fail get an error."""
         try:
-            self._run(shares, compute)
+            finished = self._run(shares, compute)
         except Exception as error:
             # A failure is its request's, and the thread has to compute the next.
             if len(shares) > 1:
@@ -309,22 +319,23 @@ class BatchQueue(Generic[Item]):
                 logger.debug("a batch failed", exc_info=error)
             self._fail(shares[0])
             _resolve([(shares[0].request, error)])
+        else:
+            _resolve([(request, None) for request in finished])
 
-    def _run(self, shares: list[_Share[Item]], compute: Callable[[Sequence[Item]], Answers]) -> None:
+    def _run(self, shares: list[_Share[Item]], compute: Callable[[Sequence[Item]], Answers]) -> list[_Queued[Item]]:
+        """Compute a batch and return the requests that are complete now."""
         items = [item for share in shares for item in share.request.items[share.start : share.stop]]
         began = time.monotonic()
         answers = compute(items)
-        seconds = time.monotonic() - began
+        seconds = max(time.monotonic() - began, 1e-9)
         if len(answers.values) != len(items) or len(answers.tokens) != len(items):
             raise ValueError(f"expected answers for {len(items)} items, got {len(answers.values)}")
         self._report(Batch(len(shares), len(items), int(answers.tokens.sum()), seconds))
-        _resolve(self._keep(shares, answers, seconds))
+        return self._keep(shares, answers, seconds)
 
-    def _keep(
-        self, shares: Sequence[_Share[Item]], answers: Answers, seconds: float
-    ) -> list[tuple[_Queued[Item], None]]:
+    def _keep(self, shares: Sequence[_Share[Item]], answers: Answers, seconds: float) -> list[_Queued[Item]]:
         """Keep the answers of a batch, and return the requests that are complete now."""
-        finished: list[tuple[_Queued[Item], None]] = []
+        finished: list[_Queued[Item]] = []
         with self._changed:
             cost = sum(share.cost for share in shares)
             self._computing -= cost
@@ -339,15 +350,17 @@ class BatchQueue(Generic[Item]):
                 request.left -= last - first
                 start = stop
                 if not request.left:
-                    finished.append((request, None))
-            self._expected = len(self._queue) + len(finished)
+                    finished.append(request)
+            self._expected, self._answered = len(self._queue) + len(finished), time.monotonic()
         return finished
 
     def _fail(self, share: _Share[Item]) -> None:
         """Count a failure, and remove the rest of its request from the queue."""
         request = share.request
         with self._changed:
-            self._failures += 1
+            # One request is one failure, whatever it was divided into.
+            self._failures += not request.has_failed
+            request.has_failed = True
             self._computing -= share.cost
             self._changed.notify_all()
             if request in self._queue:

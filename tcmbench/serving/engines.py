@@ -13,6 +13,7 @@ from tcmbench.encoders.cross_encoder import Reranker
 from tcmbench.encoders.runtime.batches import CPU_TOKENS
 from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
 from tcmbench.encoders.runtime.changed_vectors import MappedQueries, MovedDocuments
+from tcmbench.encoders.runtime.composed import Composed
 from tcmbench.encoders.runtime.soundness import check_vectors
 from tcmbench.encoders.sentence_transformers import SentenceTransformersEncoder
 from tcmbench.errors import SpecError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from tcmbench.encoders.runtime.composed import Composed
     from tcmbench.records.model import Model
 
 _TASKS = {
@@ -66,17 +66,28 @@ class VectorEngine:
         self.batch_tokens = int(getattr(self._dense, "batch_tokens", CPU_TOKENS))
         self.call_tokens = math.inf
         self.dimensions = self([TypedText(InputType.TEXT, "虚")]).values.shape[1]
-        self.call_tokens = measured_call(lambda text: int(self([TypedText(InputType.TEXT, text)]).tokens[0]))
+        self.measure_call()
 
     @property
     def module(self) -> torch.nn.Module | None:
         """What computes its vectors; None where that isn't torch in this process."""
-        return self._dense.model if isinstance(self._dense, SentenceTransformersEncoder) else None
+        # Its subclasses compute in another runtime.
+        return self._dense.model if type(self._dense) is SentenceTransformersEncoder else None
 
     @property
-    def arrays(self) -> list[NDArray[np.float32]]:
-        """What is read beside the module."""
-        return [value for value in vars(self._encoder).values() if isinstance(value, np.ndarray)]
+    def tables(self) -> list[object]:
+        """What is read beside the module: matrices, vectors of documents and their places."""
+        found: list[object] = []
+        part: Any = self._encoder
+        while isinstance(part, Composed):
+            found += [value for value in vars(part).values() if isinstance(value, np.ndarray | dict)]
+            part = part.dense
+        return found
+
+    def measure_call(self) -> None:
+        """Measure how many tokens cost as much as a call, with torch's present number of threads."""
+        self.call_tokens = math.inf
+        self.call_tokens = measured_call(lambda text: int(self([TypedText(InputType.TEXT, text)]).tokens[0]))
 
     def prompt(self, kind: InputType) -> str:
         """Return the prompt of a type of text."""
@@ -121,8 +132,7 @@ class PairEngine:
         self._model = model
         self.dtype = dtype
         self.batch_tokens = int(model._batches.budget)
-        self.call_tokens = math.inf
-        self.call_tokens = measured_call(lambda text: int(self([QueryAndDocument("虚", text)]).tokens[0]))
+        self.measure_call()
 
     @property
     def module(self) -> torch.nn.Module | None:
@@ -130,9 +140,14 @@ class PairEngine:
         return self._model.model if type(self._model) is Reranker else None
 
     @property
-    def arrays(self) -> list[NDArray[np.float32]]:
-        """What is read beside the module."""
+    def tables(self) -> list[object]:
+        """What is read beside the module: nothing."""
         return []
+
+    def measure_call(self) -> None:
+        """Measure how many tokens cost as much as a call, with torch's present number of threads."""
+        self.call_tokens = math.inf
+        self.call_tokens = measured_call(lambda text: int(self([QueryAndDocument("虚", text)]).tokens[0]))
 
     def __call__(self, items: Sequence[QueryAndDocument]) -> Answers:
         """Return one logit per pair, float32, (pairs,)."""

@@ -43,8 +43,8 @@ class ServiceOptions:
     batching: Batching = field(default_factory=Batching)
     """How requests become batches."""
 
-    parallel_batches: int | None = None
-    """Batches computed at the same time; None: as many as fill the cores where the user sets the threads of each."""
+    parallel_batches: int = 1
+    """Batches computed at the same time, each with its share of the cores."""
 
     limits: Limits = field(default_factory=Limits)
     """Bounds of one request."""
@@ -63,7 +63,7 @@ class Service:
 
         Raises:
             SpecError: Texts without a type, of a model whose vectors depend on it; several batches at the same time
-                of one whose runtime computes one.
+                of a model that computes one.
         """
         self.served = served
         self.name = options.name or served.model.name

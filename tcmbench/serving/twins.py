@@ -18,32 +18,29 @@ if TYPE_CHECKING:
 Engine = TypeVar("Engine", bound="VectorEngine | PairEngine")
 
 
-def side_by_side(engine: Engine, wanted: int | None, *, name: str) -> list[Engine]:
+def side_by_side(engine: Engine, count: int, *, name: str) -> list[Engine]:
     """Return the engine and copies of it, one for each batch that is computed at the same time.
 
-    On a processor each gets its share of the cores. Without a number there are as many as fill the cores where
-    $OMP_NUM_THREADS sets the threads of a batch; else one, with all cores.
+    Each gets its share of the cores.
 
     Args:
         engine: The loaded model.
-        wanted: How many.
+        count: How many.
         name: The model, for messages.
 
     Raises:
-        SpecError: Several of a model that isn't computed by torch.
+        SpecError: Several of a model that isn't computed by torch on the processor.
     """
+    if count == 1:
+        return [engine]
     import torch
 
     module = engine.module
-    if module is None:
-        if wanted and wanted > 1:
-            raise SpecError(f"{name}: its runtime computes one batch at a time. Leave out --parallel-batches.")
-        return [engine]
-    is_on_processor = next(module.parameters()).device.type == "cpu"
-    threads = processor.threads_set()
-    count = wanted or (max(1, processor.cores() // threads) if threads and is_on_processor else 1)
-    if count > 1 and is_on_processor:
-        torch.set_num_threads(processor.share(count))
-    weights = [*module.parameters(), *module.buffers(), *engine.arrays]
+    if module is None or next(module.parameters()).device.type != "cpu":
+        where = "its runtime" if module is None else "a GPU"
+        raise SpecError(f"{name}: {where} computes one batch at a time. Leave out --parallel-batches.")
+    torch.set_num_threads(processor.share(count))
+    engine.measure_call()
+    shared = [*module.parameters(), *module.buffers(), *engine.tables]
     # What has its copy noted already isn't copied.
-    return [engine, *(copy.deepcopy(engine, {id(each): each for each in weights}) for _ in range(count - 1))]
+    return [engine, *(copy.deepcopy(engine, {id(each): each for each in shared}) for _ in range(count - 1))]

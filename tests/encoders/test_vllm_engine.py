@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tcmbench.encoders._vllm_engine import Engine, Launch
+from tcmbench.encoders._vllm_engine import Engine, Engines, Launch, Tokens
 from tcmbench.errors import EvaluationError
 
 STAND_IN = Path(__file__).with_name("vllm_stand_in")
@@ -98,27 +98,33 @@ def test_a_killed_parent_leaves_no_process(wrong: str, tmp_path: Path) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-def test_an_interrupted_request_is_not_answered_by_the_next(tmp_path: Path) -> None:
-    """Ctrl-C ends the process, whose answer would be taken for that of the next request."""
-    engine = Engine(launch(tmp_path, "hang"))
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_ends_the_processes(tmp_path: Path, count: int) -> None:
+    """Their answers would be taken for those of the next request, and nobody waits for them."""
+    engines = Engines([launch(tmp_path, "hang")] * count)
+    tokens = Tokens([[1, 2], [3]], [None, None])
     main = threading.get_ident()
 
     def interrupt() -> None:
-        started(tmp_path, lines=2)
+        started(tmp_path, lines=2 * count)
         # Python notices a signal that comes just before it begins to wait only after the wait.
         time.sleep(0.5)
         signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    # As polars sets it, which mteb loads: calls that a signal interrupts go on.
+    # As polars sets it, which mteb loads: the system resumes what a signal interrupts.
     signal.siginterrupt(signal.SIGINT, False)
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            engine.ask(REQUEST, is_pairs=False)
+            engines.numbers(tokens, is_pairs=False)
     finally:
         signal.siginterrupt(signal.SIGINT, True)
     thread.join()
-    assert ends(started(tmp_path))
-    with pytest.raises(EvaluationError, match="was interrupted"):
-        engine.ask(REQUEST, is_pairs=False)
+    words = (tmp_path / "starts").read_text(encoding="utf-8").split()
+    pids = [int(word) for word in words if word.isdigit()]
+    assert len(pids) == count
+    assert all(map(ends, pids))
+    with pytest.raises(EvaluationError, match=r"was interrupted|was killed|ended with"):
+        engines.numbers(tokens, is_pairs=False)
+    assert (tmp_path / "starts").read_text(encoding="utf-8").split() == words

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -60,6 +63,8 @@ def run(
         for each in (computer, *beside):
             each.free.set()
         queue.close()
+    # What drifts here would make every small request wait.
+    assert (queue._computing, queue.waiting_tokens) == (0, 0)
 
 
 async def _begun(computer: Computer) -> None:
@@ -170,7 +175,7 @@ def test_what_is_worth_a_call_waits_for_nobody() -> None:
         computer.free.set()
         await asyncio.gather(first, second)
 
-    run(computer, use, wait=30.0, worth=10.0)
+    run(computer, use, wait=1000.0, worth=10.0)
     assert computer.calls == [[1], [20]]
 
 
@@ -183,7 +188,7 @@ def test_threads_share_what_is_worth_a_call_of_its_own() -> None:
             computer.free.clear()
         request = asyncio.create_task(queue.submit([9, 10, 8, 7]))
         await asyncio.gather(*map(_begun, both))
-        # The part that comes first in the order of lengths ends last.
+        # The part with the longest ends last.
         late, early = both if 10 in both[0].calls[0] else both[::-1]
         early.free.set()
         await asyncio.sleep(0.02)
@@ -194,7 +199,7 @@ def test_threads_share_what_is_worth_a_call_of_its_own() -> None:
         assert answers.tokens.tolist() == [9, 10, 8, 7]
 
     run(both[0], use, beside=both[1:], worth=10.0)
-    assert sorted(computer.calls[0] for computer in both) == [[9, 8], [10]]
+    assert sorted(computer.calls[0] for computer in both) == [[8, 7], [10, 9]]
 
 
 def test_what_is_not_worth_a_call_joins_the_next_batch() -> None:
@@ -220,6 +225,7 @@ def test_what_is_not_worth_a_call_joins_the_next_batch() -> None:
 def test_a_small_request_does_not_wait_for_a_long_batch() -> None:
     """What a batch beside the other would cost is less than the wait."""
     both = Computer(), Computer()
+    seconds = []
 
     async def use(queue: BatchQueue[int]) -> None:
         for computer in both:
@@ -229,13 +235,55 @@ def test_a_small_request_does_not_wait_for_a_long_batch() -> None:
             await asyncio.sleep(0.001)
         idle = both[1] if both[0].calls else both[0]
         idle.free.set()
+        began = time.monotonic()
         assert (await queue.submit([3])).values.tolist() == [6]
+        seconds.append(time.monotonic() - began)
         assert not long.done()
         for computer in both:
             computer.free.set()
         await long
 
     run(both[0], use, beside=both[1:], worth=1000.0)
+    assert 0.1 <= seconds[0] < 10
+
+
+def test_a_full_batch_does_not_wait_for_another() -> None:
+    """Whatever a batch has to be worth: it can't become larger."""
+    both = Computer(), Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        for computer in both:
+            computer.free.clear()
+        long = asyncio.create_task(queue.submit([90]))
+        while not (both[0].calls or both[1].calls):
+            await asyncio.sleep(0.001)
+        (both[1] if both[0].calls else both[0]).free.set()
+        assert (await queue.submit([60, 40])).values.tolist() == [120, 80]
+        assert not long.done()
+        for computer in both:
+            computer.free.set()
+        await long
+
+    with mock.patch("tcmbench.serving.batching._JOINING", 1000.0):
+        run(both[0], use, beside=both[1:], worth=math.inf)
+
+
+def test_a_request_that_finds_the_model_idle_is_computed_at_once() -> None:
+    """Also after a batch of many requests: their clients had their time to come back."""
+    computer = Computer()
+
+    async def use(queue: BatchQueue[int]) -> None:
+        first = await _held(computer, queue)
+        others = [asyncio.create_task(queue.submit([2])) for _ in range(7)]
+        await _waiting(queue, 14)
+        computer.free.set()
+        await asyncio.gather(first, *others)
+        await asyncio.sleep(0.6)
+        began = time.monotonic()
+        await queue.submit([1])
+        assert time.monotonic() - began < 0.4
+
+    run(computer, use, wait=0.5, worth=1000.0)
 
 
 def test_a_request_of_which_a_part_fails_gets_the_error() -> None:
@@ -243,8 +291,15 @@ def test_a_request_of_which_a_part_fails_gets_the_error() -> None:
     both = Computer(), Computer()
 
     async def use(queue: BatchQueue[int]) -> None:
+        for computer in both:
+            computer.free.clear()
+        request = asyncio.create_task(queue.submit([-12, 11, -10, -9]))
+        await asyncio.gather(*map(_begun, both))
+        for computer in both:
+            computer.free.set()
         with pytest.raises(EvaluationError, match="negative"):
-            await queue.submit([12, 11, -10, 9])
+            await request
+        assert queue._failures == 1
         assert (await queue.submit([1])).values.tolist() == [2]
         assert queue.waiting_tokens == 0
 

@@ -6,7 +6,8 @@ has a cosine of 0 to everything, which is a valid score.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MethodType
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -86,16 +87,25 @@ def guard(model: MTEBModels, *, name: str) -> MTEBModels:
 
     An encoder with `zero_means_unknown` may return zero vectors, for texts without a known term.
     """
-    # On the instance: works for models of any package, and isinstance checks of mteb's protocols still hold.
+    # On the instance: works for models of any package, and isinstance checks of mteb's protocols still hold. As a
+    # method, which a deep copy of the model binds to the copy; a function would go on computing with the original.
     for method, checked in (("encode", _checked_encode), ("predict", _checked_predict)):
         if hasattr(model, method):
-            setattr(model, method, checked(getattr(model, method), model, name))
+            setattr(model, method, MethodType(checked(_unbound(model, method), name), model))
     return model
 
 
-def _checked_encode(encode: Callable[..., Any], model: Any, name: str) -> Callable[..., Any]:
-    def checked(inputs: Any, **arguments: Any) -> Any:
-        vectors = encode(inputs, **arguments)
+def _unbound(model: Any, method: str) -> Callable[..., Any]:
+    """Return a method as a function of the model; what is no method of this one is called without it."""
+    own = getattr(model, method)
+    if getattr(own, "__self__", None) is model:
+        return cast("Callable[..., Any]", own.__func__)
+    return lambda _, *inputs, **arguments: own(*inputs, **arguments)
+
+
+def _checked_encode(encode: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def checked(model: Any, inputs: Any, **arguments: Any) -> Any:
+        vectors = encode(model, inputs, **arguments)
         as_array = np.asarray(vectors.cpu() if hasattr(vectors, "cpu") else vectors, dtype=np.float32)
         texts = [""] * len(as_array) if getattr(model, "zero_means_unknown", False) else _texts(inputs)
         check_vectors(as_array, texts, name=name)
@@ -104,9 +114,9 @@ def _checked_encode(encode: Callable[..., Any], model: Any, name: str) -> Callab
     return checked
 
 
-def _checked_predict(predict: Callable[..., Any], _model: Any, name: str) -> Callable[..., Any]:
-    def checked(inputs1: Any, inputs2: Any, **arguments: Any) -> Any:
-        scores = predict(inputs1, inputs2, **arguments)
+def _checked_predict(predict: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def checked(model: Any, inputs1: Any, inputs2: Any, **arguments: Any) -> Any:
+        scores = predict(model, inputs1, inputs2, **arguments)
         as_array = np.asarray(scores.cpu() if hasattr(scores, "cpu") else scores, dtype=np.float64)
         check_pair_scores(as_array, list(zip(_texts(inputs1), _texts(inputs2), strict=True)), name=name)
         return scores
