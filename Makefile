@@ -33,7 +33,7 @@ recipes: recipe-data
 	for set in $(RECIPES); do $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" || exit; done
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
-PUBLIC := local-rates tbosd pictures-static cures-search cures-static cures-training e5 e5-cures e5-seeds forms-pictures forms-engines $(RECIPES)
+PUBLIC := local-rates tbosd pictures-static cures-search cures-static cures-static-tbosd cures-training e5 e5-cures e5-seeds forms-pictures forms-engines $(RECIPES)
 public-boards: $(VENV)/.ready recipe-data
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
