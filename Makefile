@@ -39,6 +39,8 @@ public-boards: $(VENV)/.ready recipe-data
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
 	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
 	done
+	# 1: the selected recipe isn't confirmed, which is a result
+	$(OFFLINE) $(BIN)/tcmbench search pictures-static --data "$(DATA)" --public --output docs/boards/search-pictures-static || [ $$? = 1 ]
 	git --no-pager diff --stat docs/boards
 
 # The pictures of the README, of the published boards; needs Chromium and chromedriver.
