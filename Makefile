@@ -33,13 +33,13 @@ recipes: recipe-data
 	for set in $(RECIPES); do $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" || exit; done
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
+# A search ends with 1 where the selected recipe isn't confirmed, which is a result.
 PUBLIC := local-rates tbosd pictures-static cures-search cures-static cures-static-tbosd cures-training e5 e5-cures e5-seeds forms-pictures forms-engines $(RECIPES)
 public-boards: $(VENV)/.ready recipe-data
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
 	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
 	done
-	# 1: the selected recipe isn't confirmed, which is a result
 	$(OFFLINE) $(BIN)/tcmbench search pictures-static --data "$(DATA)" --public --output docs/boards/search-pictures-static || [ $$? = 1 ]
 	git --no-pager diff --stat docs/boards
 

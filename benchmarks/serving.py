@@ -95,18 +95,9 @@ def figures(given: argparse.Namespace) -> Iterator[Row | LeftOut]:
         _result.fail(f"{given.base}: expected a base with weights")
     folder = str(model.model_dir)
     python = sys.executable
+    serve = [python, "-m", "tcmbench", "serve", given.base]
     commands = {
-        "tcmbench": [
-            python,
-            "-m",
-            "tcmbench",
-            "serve",
-            given.base,
-            "--port",
-            "{port}",
-            "--parallel-batches",
-            str(cores()),
-        ],
+        "tcmbench": [*serve, "--port", "{port}", "--parallel-batches", str(cores())],
         _RIVAL: [python, "-m", "benchmarks._plain_server", folder, "{port}"],
     }
     if given.infinity:

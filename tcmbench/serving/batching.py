@@ -35,6 +35,10 @@ logger = logging.getLogger(__name__)
 _TURNS = 4
 """A request takes at most this part of a batch before it is the turn of the next."""
 
+_WORTH = 6
+"""Calls that a batch beside another one has to be worth: parallel batches then cost at most about a tenth more than
+one in processor time."""
+
 _JOINING = 0.1
 """Most seconds that a batch which isn't worth a call of its own waits for the one that is being computed."""
 
@@ -140,7 +144,7 @@ class BatchQueue(Generic[Item]):
         *,
         cost: Callable[[Item], int],
         options: Batching,
-        worth: float = 1.0,
+        call_tokens: float = 0.0,
         report: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         """Set what is computed; `start` starts the threads.
@@ -149,12 +153,12 @@ class BatchQueue(Generic[Item]):
             computes: One for each thread, called in that one only: returns the answers of items, in order.
             cost: Estimated tokens of an item, at least 1; cheap.
             options: How requests become batches.
-            worth: Tokens from which on a batch beside another one is worth its call; at least 1.
+            call_tokens: Tokens that cost as much as a call of `computes`.
             report: Receives every batch, in the thread that computed it.
         """
         self._cost = cost
         self._options = options
-        self._worth = worth
+        self._worth = max(1.0, _WORTH * call_tokens)
         self._budget = options.tokens or CPU_TOKENS
         self._report = report
         self._changed = threading.Condition()
@@ -308,8 +312,7 @@ class BatchQueue(Generic[Item]):
         """Compute a batch; where it fails, each request alone, so that only those that fail get an error."""
         try:
             finished = self._run(shares, compute)
-        except Exception as error:
-            # A failure is its request's, and the thread has to compute the next.
+        except Exception as error:  # it is its request's, and the thread has to compute the next
             if len(shares) > 1:
                 for share in shares:
                     self._perform([share], compute)

@@ -77,12 +77,12 @@ class VectorEngine:
     @property
     def tables(self) -> list[object]:
         """What is read beside the module: matrices, vectors of documents and their places."""
-        found: list[object] = []
+        tables: list[object] = []
         part: Any = self._encoder
         while isinstance(part, Composed):
-            found += [value for value in vars(part).values() if isinstance(value, np.ndarray | dict)]
+            tables += [value for value in vars(part).values() if isinstance(value, np.ndarray | dict)]
             part = part.dense
-        return found
+        return tables
 
     def measure_call(self) -> None:
         """Measure how many tokens cost as much as a call, with torch's present number of threads."""

@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from tcmbench.serving.served import Served
 
 
-_WORTH = 6
-"""Calls that the texts of a batch have to be worth beside another batch: parallel batches then cost at most about a
-tenth more processor time than one."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
     """How a model is served."""
@@ -82,7 +77,7 @@ class Service:
                 side_by_side(engine, options.parallel_batches, name=served.model.name),
                 cost=lambda item: min(max(costs[item.type] + len(item.text), 1), longest),
                 options=self.batching,
-                worth=max(1.0, _WORTH * engine.call_tokens),
+                call_tokens=engine.call_tokens,
                 report=report,
             )
         else:
@@ -90,7 +85,7 @@ class Service:
                 side_by_side(engine, options.parallel_batches, name=served.model.name),
                 cost=lambda item: min(max(len(item.query) + len(item.document), 1), longest),
                 options=self.batching,
-                worth=max(1.0, _WORTH * engine.call_tokens),
+                call_tokens=engine.call_tokens,
                 report=report,
             )
         self.metrics.describe(

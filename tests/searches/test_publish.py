@@ -76,12 +76,12 @@ def test_the_data_begins_with_the_answer(place: Workspace, space: SearchSpace) -
 def test_a_public_search_quotes_nothing(place: Workspace, space: SearchSpace, tmp_path: Path, public: bool) -> None:
     """A trial without scores has no row, and no reason that may name a record; it still counts as tried."""
     with simulated():
-        found = run(place, space)
-    first, second, *others = found.outcome.trials
-    assert found.outcome.winner not in {first.number, second.number}
+        searched = run(place, space)
+    first, second, *others = searched.outcome.trials
+    assert searched.outcome.winner not in {first.number, second.number}
     failed = replace(first, state="failed", reason="records.jsonl:3: 咳嗽")
     stopped = replace(second, state="stopped", reason="the probe's mean change is low")
-    found = replace(found, outcome=replace(found.outcome, trials=(failed, stopped, *others)))
+    searched = replace(searched, outcome=replace(searched.outcome, trials=(failed, stopped, *others)))
     written: dict[str, Any] = {}
 
     def board(place: Workspace, model_set: ModelSet, *_: object, **options: Any) -> Result:
@@ -89,7 +89,7 @@ def test_a_public_search_quotes_nothing(place: Workspace, space: SearchSpace, tm
         return Result((), (tmp_path / "index.html",), ())
 
     with mock.patch("tcmbench.boards.publish.write_board", board):
-        publish.write(found, public=public, target=tmp_path / "out")
+        publish.write(searched, public=public, target=tmp_path / "out")
     text = (tmp_path / "out/search.json").read_text("utf-8")
     assert written["public"] == public
     assert written["target"] == tmp_path / "out"

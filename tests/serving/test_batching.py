@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tcmbench.errors import EvaluationError
-from tcmbench.serving.batching import Answers, Batch, Batching, BatchQueue
+from tcmbench.serving.batching import _WORTH, Answers, Batch, Batching, BatchQueue
 from tcmbench.serving.refusals import Refused
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(
         [computer, *beside],
         cost=lambda item: max(abs(item), 1),
         options=Batching(**{"tokens": 100, "wait": 0.0, **options}),  # type: ignore[arg-type]
-        worth=worth,
+        call_tokens=worth / _WORTH,
         report=report,
     )
     queue.start()
