@@ -52,14 +52,14 @@ def _inputs(bench: Bench) -> list[Json]:
     """
     found: dict[str, Json] = {}
     for chosen in bench.space.corners():
-        variant, cure, _ = bench.space.proposal(chosen, name="trial")
+        variant, cures, _ = bench.space.proposal(chosen, name="trial")
         try:
             recipe = recipe_of(bench.workspace, variant, bench.planned, download=True)
             name = tune.model_key(bench.workspace, recipe, seed=0)
         except SpecError:
             continue  # such a trial fails, and the others are searched
         found[name] = name
-        if cure is not None:
+        for cure in cures:
             method = plugins.use("cures", cure.cure, cure.options, where="cure").identity()
             found[canonical_json(method)] = method
     return [*found.values()]

@@ -13,6 +13,7 @@ from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason
 from tcmbench.records.search import SearchOutcome, TriedRecipe
 from tcmbench.searches.trials import name_of, set_of
+from tcmbench.specs.space import stage_names
 from tcmbench.specs.toml_text import to_toml
 from tcmbench.store import write_json, write_text
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 FORMAT = "tcmbench-search/1"
 
 _JSON = "search.json"
-RECIPE, CURE = "recipe", "cure"
-"""Names of the files of a recipe."""
+RECIPE = "recipe"
+"""Name of the file of a tuned model's recipe."""
 
 _INCOMPLETE = ("stopped", "failed")
 """States of trials without all scores."""
@@ -110,15 +111,11 @@ def write_recipe(found: Searched) -> tuple[Path, ...]:
         raise SpecError(
             f"{place.root}: expected a workspace, with tasks/ and models/. To create one: tcmbench init DIR"
         )
-    best = f"{outcome.space}-best"
-    texts = recipe_files(outcome, found.recipe)
     folder = place.root / "models"
-    paths = {folder / "variants" / f"{best}.toml": texts[RECIPE]}
-    if CURE in texts:
-        paths = {
-            folder / "variants" / f"{best}-tuned.toml": texts[RECIPE],
-            folder / "cures" / f"{best}.toml": texts[CURE],
-        }
+    names = stage_names(f"{outcome.space}-best", len(found.recipe.cures))
+    kinds = ("variants", *("cures" for _ in found.recipe.cures))
+    texts = recipe_files(outcome, found.recipe).values()
+    paths = {folder / kind / f"{name}.toml": text for kind, name, text in zip(kinds, names, texts, strict=True)}
     for path, text in paths.items():
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise SpecError(f"{path}: another recipe of this name exists. Rename it, and search again with --write.")
@@ -128,7 +125,7 @@ def write_recipe(found: Searched) -> tuple[Path, ...]:
 
 
 def recipe_files(outcome: SearchOutcome, recipe: Proposal) -> dict[str, str]:
-    """Return the winner's variant, and its cure where it has one, as files; comments say what is known about it."""
+    """Return the winner's variant and each of its cures in turn as files; comments say what is known about it."""
     lines = [
         f"# Found by tcmbench search {outcome.space}: selected of {len(outcome.trials)} recipes, {outcome.outcome}."
     ]
@@ -138,10 +135,10 @@ def recipe_files(outcome: SearchOutcome, recipe: Proposal) -> dict[str, str]:
         lines.append(f"# Gain in domain on the confirmation half: {value:+.2f} [{low:+.2f}, {high:+.2f}].")
     variant = recipe.variant.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
     files = {RECIPE: "\n".join([*lines, to_toml(variant)])}
-    if recipe.cure is not None:
-        cure = recipe.cure.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-        cure["of"] = [f"{outcome.space}-best-tuned"]
-        files[CURE] = "\n".join([*lines, to_toml(cure)])
+    names = stage_names(f"{outcome.space}-best", len(recipe.cures))
+    for count, (cure, treated) in enumerate(zip(recipe.cures, names, strict=False), start=1):
+        fields = cure.model_dump(mode="json", exclude_defaults=True, exclude={"name"}) | {"of": [treated]}
+        files["cure" if count == 1 else f"cure-{count}"] = "\n".join([*lines, to_toml(fields)])
     return files
 
 

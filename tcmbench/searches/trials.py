@@ -35,7 +35,7 @@ _RELEVANT = 3.0
 def set_of(space: SearchSpace, proposals: Iterable[Proposal] = ()) -> ModelSet:
     """Return a set of the reference of a space and some of its recipes."""
     proposals = list(proposals)
-    cures = [proposal.cure for proposal in proposals if proposal.cure is not None]
+    cures = [cure for proposal in proposals for cure in proposal.cures]
     return ModelSet(
         name=f"search-{space.name}",
         title=space.title or space.name,

@@ -21,7 +21,9 @@ MOST_TRIALS = 2_000
 _MOST_PARAMETERS = 50
 _MOST_CHOICES = 1_000
 _LONGEST_PATH = 200
-_CURE = "cure"
+_CURE, _THEN = "cure", "then"
+_NAMES = re.compile(r"name|seeds|cure(\.then)*\.(name|of)")
+"""Fields that a search sets itself."""
 
 
 class _SpacePart(BaseModel):
@@ -113,8 +115,8 @@ class Proposal(NamedTuple):
     variant: Variant
     """What is trained."""
 
-    cure: Cure | None
-    """What is made of it and measured in its place; None where the tuned model itself is measured."""
+    cures: tuple[Cure, ...]
+    """What is made of it, each of the one before: the last is measured. Empty: the tuned model itself is measured."""
 
     parameters: dict[str, Chosen]
     """Parameters that apply → their values."""
@@ -122,7 +124,7 @@ class Proposal(NamedTuple):
     @property
     def row(self) -> str:
         """Name of the row whose models are measured."""
-        return self.variant.name if self.cure is None else self.cure.name
+        return self.cures[-1].name if self.cures else self.variant.name
 
 
 class SearchSpace(Spec):
@@ -153,7 +155,8 @@ class SearchSpace(Spec):
     """Fields that all trials share."""
 
     cure: dict[str, Any] = Field(default_factory=dict)
-    """Fields of a cure that is made of every tuned model and measured in its place; empty for none."""
+    """Fields of a cure that is made of every tuned model and measured in its place; empty for none. `then` in it has the
+    fields of another one, made of the cured model and measured in place of that, and so on."""
 
     parameters: dict[Annotated[str, Field(max_length=_LONGEST_PATH)], Parameter] = Field(
         min_length=1, max_length=_MOST_PARAMETERS
@@ -215,8 +218,8 @@ class SearchSpace(Spec):
 
     @model_validator(mode="after")
     def _fixed_fields_are_not_chosen(self) -> SearchSpace:
-        taken: list[str] = [name for name in ("name", "seeds", "cure.name", "cure.of") if name in self.parameters]
-        taken += [name for name in ("name", "of") if name in self.cure]
+        taken = [path for path in self.parameters if _NAMES.fullmatch(path)]
+        taken += [name for stage in _stages(self.cure) for name in ("name", "of") if name in stage]
         taken += ["name"] if "name" in self.variant else []
         if taken:
             raise ValueError(f"{taken[0]!r} is no field of a space: trials have numbers for names, and seeds are fixed")
@@ -263,12 +266,17 @@ class SearchSpace(Spec):
                     value = parameter.choices[str(value)]
                 fields = _with(fields, path.split("."), value)
         where = f"space {self.name}: {', '.join(f'{path} = {value}' for path, value in chosen.items())}"
-        made = fields.pop(_CURE)
-        if not made:
-            return Proposal(parse(Variant, {**fields, "name": name}, where=where), None, dict(chosen))
-        variant = parse(Variant, {**fields, "name": f"{name}-tuned"}, where=where)
-        cure = parse(Cure, {**made, "name": name, "of": [variant.name]}, where=where)
-        return Proposal(variant, cure, dict(chosen))
+        try:
+            stages = _stages(fields.pop(_CURE))
+        except ValueError as error:
+            raise SpecError(f"{where}: {error}") from error
+        names = stage_names(name, len(stages))
+        variant = parse(Variant, {**fields, "name": names[0]}, where=where)
+        cures = (
+            parse(Cure, {**made, "name": own, "of": [treated]}, where=where)
+            for made, treated, own in zip(stages, names, names[1:], strict=False)
+        )
+        return Proposal(variant, tuple(cures), dict(chosen))
 
     def corners(self) -> list[dict[str, Chosen]]:
         """Return values that show every choice and both ends of every range: first all first ones, then one other.
@@ -296,6 +304,29 @@ class SearchSpace(Spec):
                 first = next(iter(parameter.choices)) if isinstance(parameter, Choices) else parameter.low
                 chosen[name] = fixed.get(name, first)
         return chosen
+
+
+def stage_names(name: str, cures: int) -> list[str]:
+    """Return the names of a tuned model and of each cure made in turn; the last, which is measured, has the name."""
+    before = [f"{name}-tuned", f"{name}-cured", *(f"{name}-cured-{count}" for count in range(2, cures))]
+    return [*before[:cures], name]
+
+
+def _stages(made: Any) -> list[dict[str, Any]]:
+    """Return the fields of each cure, without `then`.
+
+    Raises:
+        ValueError: A cure isn't a table, or the one before it is absent.
+    """
+    stages: list[dict[str, Any]] = []
+    while made:
+        if not isinstance(made, dict):
+            raise ValueError(f"cure: expected a table of fields, got {made!r}")
+        stages.append({name: value for name, value in made.items() if name != _THEN})
+        made = made.get(_THEN)
+        if made and not stages[-1]:
+            raise ValueError("cure.then: expected a cure before it, got none. Move its fields to cure")
+    return stages
 
 
 def _with(fields: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:

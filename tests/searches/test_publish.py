@@ -41,15 +41,18 @@ def test_a_confirmed_recipe_becomes_a_variant(place: Workspace, space: SearchSpa
     assert path.read_text("utf-8").startswith('base = "mine"')
 
 
-def test_a_cured_recipe_becomes_a_variant_and_a_cure_of_it(place: Workspace, space: SearchSpace) -> None:
-    """Both are written, and the cure names the variant beside it."""
+def test_a_cured_recipe_becomes_a_variant_and_the_cures_of_it(place: Workspace, space: SearchSpace) -> None:
+    """All are written, and each cure names the file that it is made of."""
+    cure = {"cure": "merge", "options": {"alpha": 0.75}, "then": {"cure": "merge", "options": {"alpha": 0.5}}}
     with simulated():
-        found = run(place, space.model_copy(update={"cure": {"cure": "merge", "options": {"alpha": 0.75}}, "seeds": 2}))
-    variant, cure = publish.write_recipe(found)
+        found = run(place, space.model_copy(update={"cure": cure, "seeds": 2}))
+    variant, first, second = publish.write_recipe(found)
     assert found.recipe is not None
     assert toml.read(Variant, variant) == found.recipe.variant
-    assert toml.read(Cure, cure) == found.recipe.cure
-    assert (variant.stem, cure.stem, found.outcome.row) == ("small-best-tuned", "small-best", "small-best")
+    assert (toml.read(Cure, first), toml.read(Cure, second)) == found.recipe.cures
+    assert (variant.stem, first.stem, second.stem) == ("small-best-tuned", "small-best-cured", "small-best")
+    assert found.outcome.row == "small-best"
+    assert [*publish.recipe_files(found.outcome, found.recipe)] == ["recipe", "cure", "cure-2"]
 
 
 def test_only_a_confirmed_recipe_is_written(place: Workspace, space: SearchSpace) -> None:

@@ -50,12 +50,27 @@ def test_a_cure_is_made_of_the_tuned_model_and_takes_its_name() -> None:
     """Its fields are parameters like the variant's; without fields there is none."""
     alpha = {"cure.options.alpha": {"low": 0.0, "high": 1.0}}
     proposal = space(alpha, cure={"cure": "merge"}).proposal({"cure.options.alpha": 0.25}, name="t")
-    assert proposal.cure is not None
-    assert (proposal.row, proposal.variant.name, proposal.cure.of) == ("t", "t-tuned", ("t-tuned",))
-    assert (proposal.cure.cure, proposal.cure.options) == ("merge", {"alpha": 0.25})
+    (cure,) = proposal.cures
+    assert (proposal.row, proposal.variant.name, cure.of) == ("t", "t-tuned", ("t-tuned",))
+    assert (cure.cure, cure.options) == ("merge", {"alpha": 0.25})
     made = space({"cure": {"choices": {"none": {}, "half": {"cure": "merge", "options": {"alpha": 0.5}}}}})
-    assert made.proposal({"cure": "none"}, name="t").cure is None
+    assert made.proposal({"cure": "none"}, name="t").cures == ()
     assert made.proposal({"cure": "half"}, name="t").row == "t"
+
+
+def test_a_cure_of_the_cure_is_measured_in_its_place() -> None:
+    """Each is made of the one before, and every stage has a name of its own."""
+    chain = {"cure": "merge", "then": {"cure": "fusion", "options": {"with": "bm25"}}}
+    made = space({"cure.options.alpha": {"low": 0.0, "high": 1.0}}, cure=chain)
+    proposal = made.proposal({"cure.options.alpha": 0.25}, name="t")
+    assert [(cure.name, cure.of, cure.cure) for cure in proposal.cures] == [
+        ("t-cured", ("t-tuned",), "merge"),
+        ("t", ("t-cured",), "fusion"),
+    ]
+    assert proposal.row == "t"
+    longer = space({"training.learning_rate": RATE}, cure={**chain, "then": {**chain["then"], "then": chain}})
+    names = [cure.name for cure in longer.proposal({"training.learning_rate": 0.1}, name="t").cures]
+    assert names == ["t-cured", "t-cured-2", "t-cured-3", "t"]
 
 
 def test_a_range_of_whole_numbers_has_whole_values() -> None:
@@ -78,6 +93,12 @@ def test_a_range_of_whole_numbers_has_whole_values() -> None:
         ({"training.learning_rate": {**RATE, "when": {"negatives": ["none"]}}}, "no earlier parameter"),
         ({"name": {"choices": ["a", "b"]}}, "no field of a space"),
         ({"cure.of": {"choices": ["a", "b"]}}, "no field of a space"),
+        ({"cure.then.of": {"choices": ["a", "b"]}}, "no field of a space"),
+        ({"cure.then.cure": {"choices": ["fusion", "merge"]}}, "expected a cure before it"),
+        (
+            {"cure": {"choices": {"half": {"cure": "merge", "then": "fusion"}, "none": {}}}},
+            "expected a table of fields",
+        ),
         ({}, "at least 1"),
     ],
 )
