@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcmbench.boards.recommendation import Recommendation
+    from tcmbench.comparison.cures import Effect
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.records.entry import Entry
@@ -73,19 +74,10 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
         for model in measured.models
     ]
-    rows = with_trajectories(rows, measured, policy=options.policies.reference)
-    rows = with_slices(rows, columns, comparison, options.cards)
-    rows = _mark_best(rows, columns, comparison)
-    rows = _rank(rows, comparison, verdicts)
     rows = [
         replace(row, cure=effect_of(made_from[row.name], effects[row.name])) if row.name in effects else row
-        for row in rows
+        for row in _with_details(rows, measured, columns, comparison, verdicts, options)
     ]
-    rows = with_forms(rows, measured, policy=policies.form)
-    answer = of_search(options.search) if options.search else _recommendation(rows, comparison, verdicts)
-    advised = cures.advice(comparison, verdicts, effects)
-    if advised is not None and suite.limit is None and options.search is None:
-        answer = replace(answer, treated=advised.variant, cure=advised.cure)
     table = Table(
         name=model_set.name,
         title=both(model_set.title, model_set.title_zh) if model_set.title else same(model_set.name),
@@ -97,7 +89,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         reference=model_set.reference,
         columns=columns,
         rows=in_order(rows),
-        recommendation=answer,
+        recommendation=_answer(rows, measured, comparison, verdicts, effects, options),
         policy=options.policies.reference,
         baseline_policy=options.policies.baseline,
         form_policy=options.policies.form,
@@ -110,6 +102,40 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
         search=options.search,
     )
     return public(table) if options.public else table
+
+
+def _with_details(
+    rows: list[BoardRow],
+    measured: MeasuredSet,
+    columns: Sequence[TaskColumn],
+    comparison: AgainstReference,
+    verdicts: Mapping[str, ModelVerdict],
+    options: Options,
+) -> list[BoardRow]:
+    """Return the rows with what follows from all of them together, and what a row unfolds to."""
+    rows = with_trajectories(rows, measured, policy=options.policies.reference)
+    rows = with_slices(rows, columns, comparison, options.cards)
+    rows = _mark_best(rows, columns, comparison)
+    rows = _rank(rows, comparison, verdicts)
+    return with_forms(rows, measured, policy=options.policies.form)
+
+
+def _answer(
+    rows: Sequence[BoardRow],
+    measured: MeasuredSet,
+    comparison: AgainstReference,
+    verdicts: Mapping[str, ModelVerdict],
+    effects: Mapping[str, Effect],
+    options: Options,
+) -> Recommendation:
+    """Return which row to take, with the cure to try: what a search found, or what the rows say."""
+    if options.search is not None:
+        return of_search(options.search)
+    answer = _recommendation(rows, comparison, verdicts)
+    advised = cures.advice(comparison, verdicts, effects)
+    if advised is None or measured.suite.limit is not None:
+        return answer
+    return replace(answer, treated=advised.variant, cure=advised.cure)
 
 
 def _recommendation(

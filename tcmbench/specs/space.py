@@ -155,8 +155,8 @@ class SearchSpace(Spec):
     """Fields that all trials share."""
 
     cure: dict[str, Any] = Field(default_factory=dict)
-    """Fields of a cure that is made of every tuned model and measured in its place; empty for none. `then` in it has the
-    fields of another one, made of the cured model and measured in place of that, and so on."""
+    """Fields of a cure that is made of every tuned model and measured in its place; empty for none. `then` in it has
+    the fields of another one, made of the cured model and measured in place of that, and so on."""
 
     parameters: dict[Annotated[str, Field(max_length=_LONGEST_PATH)], Parameter] = Field(
         min_length=1, max_length=_MOST_PARAMETERS
@@ -268,7 +268,7 @@ class SearchSpace(Spec):
         where = f"space {self.name}: {', '.join(f'{path} = {value}' for path, value in chosen.items())}"
         try:
             stages = _stages(fields.pop(_CURE))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise SpecError(f"{where}: {error}") from error
         names = stage_names(name, len(stages))
         variant = parse(Variant, {**fields, "name": names[0]}, where=where)
@@ -316,12 +316,13 @@ def _stages(made: Any) -> list[dict[str, Any]]:
     """Return the fields of each cure, without `then`.
 
     Raises:
-        ValueError: A cure isn't a table, or the one before it is absent.
+        TypeError: A cure isn't a table.
+        ValueError: The cure before one is absent.
     """
     stages: list[dict[str, Any]] = []
     while made:
         if not isinstance(made, dict):
-            raise ValueError(f"cure: expected a table of fields, got {made!r}")
+            raise TypeError(f"cure: expected a table of fields, got {made!r}")
         stages.append({name: value for name, value in made.items() if name != _THEN})
         made = made.get(_THEN)
         if made and not stages[-1]:
