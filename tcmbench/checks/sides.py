@@ -82,7 +82,7 @@ def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name
     if file is not None:
         return _baseline(workspace, model_set, planned, file, label=name)
     model = _measured(workspace, model_set, planned, name)
-    is_whole = model.entry.kind == "variant" and "/seed" not in name
+    is_whole = model.entry.kind == "variant" and "/seed" not in name and name not in model_set.models
     return of_measured(model, label=name, variant=name if is_whole else "")
 
 

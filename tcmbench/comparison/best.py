@@ -49,7 +49,7 @@ def adjusted(comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict],
     """Return a chosen variant's gain, adjusted; None where there was no choice, or its gain leaves out tasks.
 
     It was chosen from the variants that would have been chosen with a larger gain: where it passes the gate, from those
-    that break none of its rules except the one on gain; where none passes, from all.
+    that pass it or break none of its rules except the one on gain; where none passes, from all.
 
     Args:
         comparison: The comparison that the verdicts are of.
@@ -70,8 +70,7 @@ def adjusted(comparison: AgainstReference, verdicts: Mapping[str, ModelVerdict],
     rivals = [
         one
         for one, verdict in able.items()
-        if _gain(verdict, role) <= most
-        and (not able[name].passed or all(violation.rule == "gain" for violation in verdict.result.violations))
+        if _gain(verdict, role) <= most and (not able[name].passed or verdict.passed or _fails_by_gain_alone(verdict))
     ]
     names = [name, *(one for one in rivals if one != name)]
     if len(names) == 1:
@@ -109,6 +108,10 @@ def _able(
         and not model.entry.failure
         and all((gap := model.gap(c.column)) is None or gap.state == "not_applicable" for c in comparison.columns)
     }
+
+
+def _fails_by_gain_alone(verdict: ModelVerdict) -> bool:
+    return all(violation.rule == "gain" for violation in verdict.result.violations)
 
 
 def _gain(verdict: ModelVerdict, role: Role | None) -> float:

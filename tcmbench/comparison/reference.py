@@ -93,7 +93,7 @@ class AgainstReference:
         # bases, and variants that were tuned elsewhere
         self.untrained = frozenset(measured.model_set.models)
         self._models = {m.name: m for m in measured.models if m is base or names is None or m.name in names}
-        self._trainings = trainings(m.entry for m in measured.models)
+        self._trainings = trainings((m.entry for m in measured.models), elsewhere=self.untrained)
         self._roles: dict[str, Role] = {column.column: column.role for column in measured.columns}
         self._resampled = {name: each for name in self._roles if (each := self._resample(name)) is not None}
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     FloatArray = npt.NDArray[np.float64]
 
-_NEW = "it joined the set after the baseline was written and is not a variant: it has no row to be compared with"
+_NEW = "it joined the set after the baseline was written and is a base or a form: it has no row to be compared with"
 _GONE = "the baseline has a row for it, the set no longer has the model"
 
 
@@ -61,9 +61,10 @@ def judge(
         SpecError: The baseline's values are damaged.
     """
     comparability.require_same_set(measured, baseline, where=where)
-    known = trainings(model.entry for model in measured.models)
+    known = trainings((model.entry for model in measured.models), elsewhere=measured.model_set.models)
     then = _Then(baseline, comparability.differences(measured, baseline), where, known)
-    new = [m.name for m in measured.models if m.name not in baseline.models and m.entry.kind == "variant"]
+    joined = [m for m in measured.models if m.name not in baseline.models]
+    new = [m.name for m in joined if m.entry.kind == "variant" and not m.entry.form_of]
     if new and reference is None:
         reference = AgainstReference(measured, policy=policies.reference, names=new)
     verdicts = []

@@ -10,7 +10,7 @@ import numpy as np
 from tcmbench.stats.training_noise import TrainingNoise, prior_freedom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -25,7 +25,7 @@ class Trainings:
     """The trained variants of a set."""
 
     names: tuple[str, ...] = ()
-    """All variants with a score."""
+    """All variants with a score, cures and forms among them."""
 
     figures: Mapping[str, Mapping[str, FloatArray]] | None = None
     """Column → variant with several seeds → points of each seed; NaN where it has none on this column."""
@@ -56,7 +56,8 @@ class Trainings:
         Args:
             values: Model → seeds × items of the part, in points.
         """
-        several = {name: rows.mean(axis=1) for name, rows in values.items() if name in self.names and len(rows) > 1}
+        siblings = {name for figures in (self.figures or {}).values() for name in figures}
+        several = {name: rows.mean(axis=1) for name, rows in values.items() if name in siblings}
         return TrainingNoise(several, {name: name for name in self.names}, self.prior)
 
 
@@ -64,13 +65,22 @@ NO_TRAININGS = Trainings()
 """Those of a set without variants."""
 
 
-def trainings(entries: Iterable[Entry]) -> Trainings:
-    """Return the trainings of a set; bases and checkpoints that were not trained here are none.
+def trainings(entries: Iterable[Entry], *, elsewhere: Collection[str] = ()) -> Trainings:
+    """Return the trainings of a set.
 
     Models of a cure lend their spread to no variant: a part of the tuned weights has only a part of their noise. Forms
     have that of the variant itself, which would count twice.
+
+    Args:
+        entries: The rows.
+        elsewhere: Rows that were not trained here, as the set declares them among its bases: they are checkpoints, with
+            no noise of training.
     """
-    variants = [entry for entry in entries if entry.kind == "variant" and any(entry.scores.values())]
+    variants = [
+        entry
+        for entry in entries
+        if entry.kind == "variant" and entry.name not in elsewhere and any(entry.scores.values())
+    ]
     seeds = {entry.name: max(map(len, entry.scores.values())) for entry in variants}
     several = [entry for entry in variants if seeds[entry.name] > 1 and not (entry.of or entry.form_of)]
     several.sort(key=lambda entry: entry.name)

@@ -55,7 +55,8 @@ def changes(
     )
     names = {step.step: f"{name} after {step.step} steps" for step in trajectory.steps}
     steps = [
-        Entry(name=names[step.step], title=names[step.step], kind="variant", scores=step.scores)
+        # steps of one training, and no siblings that know of its noise what its own seeds don't
+        Entry(name=names[step.step], title=names[step.step], kind="variant", of=(name,), scores=step.scores)
         for step in trajectory.steps
     ]
     measured = measured_set(model_set, suite.model_copy(update={"tasks": columns}), [reference, *steps])

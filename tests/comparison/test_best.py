@@ -72,6 +72,17 @@ def test_a_variant_that_may_not_ship_is_no_rival_of_one_that_may(several: Measur
     assert after.of == before.of - 1
 
 
+def test_a_policy_that_passes_the_undecided_has_more_rivals(several: MeasuredSet) -> None:
+    """Whoever passes could have been chosen."""
+    lenient = POLICY.model_copy(update={"inconclusive_passes": True})
+    comparison, adjusted = found(several, policy=lenient)
+    assert adjusted is not None
+    verdicts = [comparison.judge(model.name) for model in comparison.models if model.entry.kind == "variant"]
+    passing = [verdict for verdict in verdicts if verdict.passed]
+    assert any(verdict.outcome == "inconclusive" for verdict in passing)
+    assert adjusted.of >= len(passing)
+
+
 def test_one_variant_was_not_chosen(tmp_path: Path) -> None:
     """Its gain needs no adjustment, and none is stated."""
     assert found(state(tmp_path, variants=1))[1] is None

@@ -10,6 +10,7 @@ import pytest
 
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
+from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import NotComparable
 from tcmbench.records.entry import CellState
 from tcmbench.records.reason import Reason
@@ -146,7 +147,19 @@ def test_a_new_variant_is_held_against_the_reference(whole: MeasuredSet, kept: B
     found = judge(whole, older)
     assert (found[VARIANT].against, found["mini-zh"].against) == ("reference", "baseline")
     assert found["bm25-words"].exit_code == 3
-    assert "is not a variant" in found["bm25-words"].findings[0].message
+    assert "is a base or a form" in found["bm25-words"].findings[0].message
+
+
+def test_a_new_form_has_nothing_to_be_held_against(whole: MeasuredSet, kept: Baseline) -> None:
+    """Whether it is as good as its model is another question; a comparison of the variants doesn't have it."""
+    (model,) = (model for model in whole.models if model.name == VARIANT)
+    form = replace(model, entry=replace(model.entry, name=f"{VARIANT}-int8", form_of=VARIANT))
+    joined = replace(whole, models=(*whole.models, form))
+    reference = AgainstReference(joined, policy=POLICY, names=[VARIANT])
+    for comparison in (None, reference):
+        found = regression.judge(joined, kept, policies=POLICIES, where="b.json", reference=comparison)
+        (new,) = (verdict for verdict in found if verdict.name == form.name)
+        assert (new.exit_code, "is a base or a form" in new.findings[0].message) == (3, True)
 
 
 def test_a_model_that_is_gone_is_not_comparable(whole: MeasuredSet, kept: Baseline) -> None:

@@ -145,6 +145,28 @@ def test_the_pool_has_the_seeds_of_variants_only(fake: Fake) -> None:
     assert trainings([]) == replace(NO_TRAININGS, figures={})
 
 
+def test_a_slice_has_the_noise_of_the_trainings_of_its_column(fake: Fake) -> None:
+    """A cure or a form of a variant is no sibling there either: its models hardly differ."""
+    first, second = _variants(fake)
+    entries = _with_single(fake, first)
+    tuned = next(entry for entry in entries if entry.name == second)
+    cure = replace(tuned, name="cure", of=(second,))
+    form = replace(tuned, name="form", form_of=second)
+    rows = {second: np.array([[1.0, 2.0], [3.0, 4.0]])} | {name: np.ones((2, 2)) for name in ("cure", "form", first)}
+    noise = trainings((*entries, cure, form)).over(rows)
+    assert {name: figures.tolist() for name, figures in noise.siblings.items()} == {second: [1.5, 3.5]}
+
+
+def test_a_model_that_was_tuned_elsewhere_has_no_noise_of_training(fake: Fake) -> None:
+    """It is a file, whatever is trained beside it: a set lists it among its bases."""
+    first, _ = _variants(fake)
+    entries = _with_single(fake, first)
+    given = fake.model_set.model_copy(update={"models": (*fake.model_set.models, first)})
+    beside = AgainstReference(measured_set(given, fake.suite, entries), policy=POLICY).judge(first)
+    alone = AgainstReference(_set(fake, _with_single(fake, *_variants(fake))), policy=POLICY).judge(first)
+    assert (beside.is_pooled, beside.tasks) == (False, alone.tasks)
+
+
 def test_compare_with_a_row_of_the_baseline_has_the_interval_of_check(fake: Fake) -> None:
     """The earlier seeds of a variant are siblings of its current ones in both."""
     first, second = _variants(fake)

@@ -103,6 +103,8 @@ def test_checkpoints_are_measured_once_and_drawn(trained: Workspace) -> None:
     assert last.in_domain is not None
     assert row.aggregates.in_domain is not None
     assert last.in_domain.value == pytest.approx(row.aggregates.in_domain.value, abs=1e-9)
+    width, of_row = (one.high - one.low for one in (last.in_domain, row.aggregates.in_domain))
+    assert width == pytest.approx(of_row, rel=0.3), "steps of one training lend each other nothing"
     assert len({point.general.value for point in row.trajectory if point.general is not None}) == 5
     with Canvas.for_page("trajectory").settings():
         assert figure.draw(table, Canvas.for_page("trajectory")) is not None
