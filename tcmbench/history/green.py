@@ -39,7 +39,7 @@ def last_green(workspace: Workspace, model_set: ModelSet, *, policy: Policy) -> 
     name = model_set.name
     path = logs.path_of(workspace, name)
     log = logs.read(path)
-    state = next((state for state in reversed(log.runs) if log.is_green(state)), None)
+    state = log.last_green
     if state is None:
         damaged = f" {len(log.damaged)} of its lines are damaged ({log.damaged[0]})." if log.damaged else ""
         raise SpecError(

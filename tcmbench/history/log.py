@@ -157,14 +157,31 @@ class Log:
     damaged: tuple[str, ...] = ()
     """Line number and defect of every other line."""
 
+    @property
+    def last_green(self) -> RunState | None:
+        """The last state that passed the gate; None where there is none.
+
+        Only the first one can be green by its answer to *may it ship?*: a later one, which may have lost against it and
+        still beat the reference, has to answer *did anything get worse?*
+        """
+        green: RunState | None = None
+        for state in self.runs:
+            answers = self._answers(state)
+            if answers.get("baseline", answers.get("reference", False) and green is None):
+                green = state
+        return green
+
     def is_green(self, state: RunState) -> bool | None:
         """Return whether the gate passed a state; None where it was never asked.
 
         Its last answer to *did anything get worse?* counts; where that was never asked, that to *may it ship?*
         """
-        own = [check for check in self.checks if check.scores_sha256 == state.scores_sha256]
-        answers = {check.question: check.passed for check in own}
+        answers = self._answers(state)
         return answers.get("baseline", answers.get("reference"))
+
+    def _answers(self, state: RunState) -> dict[str, bool]:
+        own = [check for check in self.checks if check.scores_sha256 == state.scores_sha256]
+        return {check.question: check.passed for check in own}
 
 
 def path_of(workspace: Workspace, name: str) -> Path:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.comparison.trainings import Trainings
     from tcmbench.history.commits import Commit
     from tcmbench.history.log import LoggedModel, LoggedScore, RunState
+    from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policy
     from tcmbench.stats.estimates import Estimate
     from tcmbench.stats.gate import Evidence, GateResult, Verdict
@@ -119,11 +120,13 @@ class HistoryStep:
 @dataclass(frozen=True, slots=True)
 class _Place:
     workspace: Workspace
+    model_set: ModelSet
     policy: Policy
 
 
 def steps(
     workspace: Workspace,
+    model_set: ModelSet,
     states: Sequence[RunState],
     *,
     row: str = BEST,
@@ -134,12 +137,13 @@ def steps(
 
     Args:
         workspace: Where the store and the commits are.
-        states: States of a set by time.
+        model_set: The set as it is now.
+        states: Its states by time.
         row: Name of a row, or `best`.
         policy: Rules of the comparison with the reference: alpha, equivalence and resamples.
         greens: Hash of a state's scores → whether the gate passed it.
     """
-    place = _Place(workspace, policy)
+    place = _Place(workspace, model_set, policy)
     made: list[HistoryStep] = []
     before: RunState | None = None
     for state in states:
@@ -222,7 +226,8 @@ def _compared(place: _Place, before: tuple[RunState, str], after: tuple[RunState
     needs = new.models[now].kind == "variant" and bool(several)
     names = dict.fromkeys([now, *([n for n, m in new.models.items() if m.kind == "variant"] if needs else [])])
     others = models_of(store, new, names=tuple(names), readers=readers)
-    known = trainings(model.measured.entry for model in others.values()) if needs else NO_TRAININGS
+    entries = (model.measured.entry for model in others.values())
+    known = trainings(entries, elsewhere=place.model_set.models) if needs else NO_TRAININGS
     notes = _notes(old, new, first, others[now])
     result = _paired(place, new, first, others[now], notes=notes, known=known)
     columns = {

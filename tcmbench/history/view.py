@@ -70,7 +70,7 @@ def of_set(workspace: Workspace, name: str, *, row: str = BEST, last: int = LAST
     states = log.runs[-last - 1 :]
     policy = workspace.policies(model_set).reference
     greens = {state.scores_sha256: log.is_green(state) for state in states}
-    made = steps(workspace, states, row=row, policy=policy, greens=greens)
+    made = steps(workspace, model_set, states, row=row, policy=policy, greens=greens)
     shown = made[-last:]
     return SetHistory(
         set_name=name,

@@ -137,6 +137,18 @@ def test_the_answer_to_did_anything_get_worse_comes_before_may_it_ship(place: Wo
     assert log.Log((one,), (worse, ships, accepted)).is_green(one) is True
 
 
+def test_only_the_first_state_is_the_last_green_by_may_it_ship() -> None:
+    """A later one that lost against it still may ship, and would be compared with itself."""
+    first, second = state(80.0), state(60.0, time="2026-01-02T00:00:00Z")
+    ships = tuple(check(one, "reference", passed=True) for one in (first, second))
+    assert log.Log((first, second), ships[1:]).last_green is second
+    assert log.Log((first, second), ships).last_green is first
+    accepted = check(second, "baseline", passed=True)
+    assert log.Log((first, second), (*ships, accepted)).last_green is second
+    worse = check(first, "baseline", passed=False)
+    assert log.Log((first,), (ships[0], worse)).last_green is None
+
+
 def test_a_folder_in_its_place_is_an_error(place: Workspace) -> None:
     """Nothing but a file is read."""
     log.path_of(place, "s").mkdir(parents=True)

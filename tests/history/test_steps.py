@@ -66,7 +66,7 @@ def state(commit: str, rows: dict[str, tuple[dict[str, Score], ...]], *, recipe:
 
 def last(place: Workspace, before: RunState, after: RunState, *, row: str) -> HistoryStep:
     """Return the second of two steps."""
-    return steps(place, [before, after], row=row, policy=POLICIES.reference, greens={})[1]
+    return steps(place, SET, [before, after], row=row, policy=POLICIES.reference, greens={})[1]
 
 
 def test_a_loss_is_significant_and_has_its_causes(place: Workspace) -> None:
