@@ -49,8 +49,8 @@ def to_text(outcome: SearchOutcome) -> str:
         )
     if outcome.looks > 1:
         lines.append(
-            f"the confirmation half has now judged {outcome.looks} recipes of this space: its interval holds for the "
-            "first of them. For a new one, new items are needed"
+            f"the confirmation half has now judged {outcome.looks} recipes or trainings of this space: its interval "
+            "holds for the first of them. For another one, new items are needed"
         )
     lines.append("CONFIRMED" if outcome.confirmation.passed else "NOT CONFIRMED")
     lines += [f"  {reason}" for reason in outcome.confirmation.reasons]

@@ -100,7 +100,7 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
         raise ScoreMissing(
             f"space {space.name}: the winner {winner.name} can't be confirmed: {'; '.join(refused.values())}"
         )
-    looks = study.look(winner.number)
+    looks = study.look(winner.number, recipe.variant.seeds)
     outcome = replace(
         outcome,
         winner=winner.number,

@@ -17,7 +17,7 @@ from tcmbench.searches.figures import from_json, to_json
 from tcmbench.specs.space import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tcmbench.records.search import HalfFigures
@@ -28,7 +28,7 @@ KIND = "searches"
 
 _FILE = "study.sqlite3"
 _NAME = "search"
-_FIGURES, _REASON, _LOOKS, _SHORTFALL = "figures", "reason", "confirmed", "shortfall"
+_FIGURES, _REASON, _LOOKS, _SHORTFALL = "figures", "reason", "looks", "shortfall"
 
 
 class Asked(NamedTuple):
@@ -136,12 +136,15 @@ class Study:
         self._note(number, {_REASON: reason})
         self._end(number, state="FAIL")
 
-    def look(self, number: int) -> int:
-        """Note that a trial is compared on the confirmation half; return how many different ones were so far."""
+    def look(self, number: int, seeds: Sequence[int]) -> int:
+        """Note that a trial's models are compared on the confirmation half; return how many different ones were so far.
+
+        New trainings of the same recipe are other models: one of several draws of them may pass by luck.
+        """
         with self._explained():
-            looks = [int(each) for each in self._study.user_attrs.get(_LOOKS, [])]
-            if number not in looks:
-                looks.append(number)
+            looks: list[list[int]] = list(self._study.user_attrs.get(_LOOKS, []))
+            if [number, *seeds] not in looks:
+                looks.append([number, *seeds])
                 self._study.set_user_attr(_LOOKS, looks)
         return len(looks)
 

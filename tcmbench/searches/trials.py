@@ -113,7 +113,8 @@ class Bench:
         model_set, suite = set_of(self.space, [proposal]), self.planned.suite
         if columns is not None:
             suite = suite.model_copy(update={"tasks": tuple(c for c in suite.tasks if c.column in columns)})
-        entries = self.entries(model_set)
+        # What a cure is made of has no part in its figures, whether or not it was measured.
+        entries = [entry for entry in self.entries(model_set) if entry.name in {model_set.reference, proposal.row}]
         lost = gather.missing(entries, part=Part(frozenset({proposal.row}), columns))
         if lost:
             raise ScoreMissing("; ".join(dict.fromkeys(line.partition(" · ")[2] for line in lost)))

@@ -226,6 +226,15 @@ class SearchSpace(Spec):
         return self
 
     @model_validator(mode="after")
+    def _parameters_have_an_effect(self) -> SearchSpace:
+        names = list(self.parameters)
+        for place, name in enumerate(names):
+            later = next((other for other in names[place + 1 :] if name.startswith(f"{other}.")), None)
+            if later is not None and not self.parameters[later].when:
+                raise ValueError(f"{name}: {later} comes later and replaces it in every recipe. Move it after {later}")
+        return self
+
+    @model_validator(mode="after")
     def _policy_is_known(self) -> SearchSpace:
         policy.require_valid(self.policy, source=self.name, elsewhere="Copy the file into it")
         return self
@@ -234,9 +243,14 @@ class SearchSpace(Spec):
     def _recipes_are_valid(self) -> SearchSpace:
         for chosen in self.corners():
             try:
-                variant = self.proposal(chosen, name="trial").variant
+                variant, cures, _ = self.proposal(chosen, name="trial")
             except SpecError as error:
                 raise ValueError(str(error)) from error
+            if self.seeds not in {0, len(variant.seeds)} and any(cure.seeds == "together" for cure in cures):
+                raise ValueError(
+                    f'a cure with seeds = "together" is one model of {len(variant.seeds)} trainings. Confirmed with '
+                    f"another number it would be another recipe: set seeds = {len(variant.seeds)}, or 0"
+                )
             if variant.select == "gate":
                 raise ValueError(
                     'select = "gate" chooses a checkpoint on items of both halves, so none would be left to confirm '

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcmbench.specs import toml
+from tcmbench.specs.cure import Cure
 from tcmbench.specs.variant import Variant
 
 if TYPE_CHECKING:
@@ -36,9 +37,25 @@ training = { batch_size = 16, max_length = 64 }
 [parameters]
 "training.learning_rate" = { low = 1e-3, high = 3e-2, log = true }
 """
+CHAIN = """
+"cure.options.alpha" = { low = 0.3, high = 1.0 }
+
+[cure]
+cure = "merge"
+
+[cure.then]
+cure = "fusion"
+"""
 PATIENCE = 1_200.0
 
 pytestmark = pytest.mark.slow
+
+
+def write_space(place: Workspace, text: str) -> None:
+    """Write the workspace's space."""
+    path = place.root / "models/spaces/real.toml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
 
 
 def start(place: Workspace, *options: str) -> subprocess.Popen[str]:
@@ -66,9 +83,7 @@ def models(place: Workspace) -> dict[str, int]:
 
 def test_a_search_survives_a_kill(place: Workspace) -> None:
     """It ends as one that wasn't killed, trains nothing twice, and writes a recipe that is a variant."""
-    path = place.root / "models/spaces/real.toml"
-    path.parent.mkdir()
-    path.write_text(SPACE, encoding="utf-8")
+    write_space(place, SPACE)
     process = start(place)
     ends = time.monotonic() + PATIENCE
     while not models(place) and process.poll() is None and time.monotonic() < ends:
@@ -98,3 +113,17 @@ def test_a_search_survives_a_kill(place: Workspace) -> None:
     assert whole.returncode == 0, errors
     assert models(other).keys() == after.keys()
     assert json.loads((board / "search.json").read_text("utf-8")) == killed
+
+
+def test_recipes_may_be_averages_that_are_fused(place: Workspace) -> None:
+    """The fused average is what is measured, and its three files name one another."""
+    write_space(place, SPACE + CHAIN)
+    process = start(place, "--write")
+    said, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert "CONFIRMED" in said
+    folder = place.root / "models"
+    average, fused = (toml.read(Cure, folder / f"cures/{name}.toml") for name in ("real-best-cured", "real-best"))
+    assert (average.cure, average.of) == ("merge", ("real-best-tuned",))
+    assert (fused.cure, fused.of) == ("fusion", ("real-best-cured",))
+    assert (folder / "variants/real-best-tuned.toml").is_file()

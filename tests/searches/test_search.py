@@ -8,7 +8,9 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -16,6 +18,7 @@ from tcmbench.errors import MissingExtra, ScoreMissing, SpecError, StoreError
 from tcmbench.records.search import Change, HalfFigures
 from tcmbench.searches import study as studies
 from tcmbench.searches.report import to_text
+from tcmbench.searches.trials import Bench
 from tcmbench.specs.space import SearchSpace
 from tests.searches.simulated import figures_of, run, simulated
 
@@ -164,6 +167,33 @@ def test_a_winner_that_fails_on_new_items_is_not_replaced(place: Workspace, spac
     assert to_text(outcome).endswith("NOT CONFIRMED\n  unsure\n")
     # a second recipe on the same half is told
     assert again.looks == (1 if again.winner == outcome.winner else 2)
+
+
+def test_new_trainings_of_the_winner_are_another_look(place: Workspace, space: SearchSpace) -> None:
+    """Trying seeds until some pass is a selection on the confirmation half, and told."""
+    with simulated():
+        looks = [run(place, space.model_copy(update={"seeds": seeds})).outcome for seeds in (2, 2, 3, 2)]
+    assert [outcome.looks for outcome in looks] == [1, 1, 2, 2]
+    assert "has now judged 2 recipes or trainings" in to_text(looks[-1])
+
+
+def test_what_a_cure_is_made_of_has_no_part_in_its_figures(place: Workspace, space: SearchSpace) -> None:
+    """Its seeds would narrow or widen the intervals, depending on whether somebody measured it."""
+    cured = space.model_copy(update={"cure": {"cure": "merge", "options": {"alpha": 0.5}}})
+    proposal = cured.proposal({"training.learning_rate": 1e-3, "training.epochs": 1, "negatives": "none"}, name="t")
+    score = SimpleNamespace()
+    entries = [
+        SimpleNamespace(name=name, scores={"x": (score,)}, states={}, failure=None)
+        for name in ("mini-zh-static", "t-tuned", "t")
+    ]
+    planned = SimpleNamespace(suite=SimpleNamespace(tasks=()))
+    bench = Bench(place, cured, planned, None, None, None)  # type: ignore[arg-type]
+    with (
+        mock.patch.object(Bench, "entries", return_value=entries),
+        mock.patch("tcmbench.searches.figures.on") as judged,
+    ):
+        bench.figures(proposal, "selection")
+    assert [entry.name for entry in judged.call_args.args[4]] == ["mini-zh-static", "t"]
 
 
 def test_a_trial_whose_probe_lost_too_much_is_stopped(place: Workspace, space: SearchSpace) -> None:

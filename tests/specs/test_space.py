@@ -73,6 +73,15 @@ def test_a_cure_of_the_cure_is_measured_in_its_place() -> None:
     assert names == ["t-cured", "t-cured-2", "t-cured-3", "t"]
 
 
+def test_a_soup_is_confirmed_with_as_many_trainings() -> None:
+    """Of another number it would be another recipe."""
+    soup = {"cure": "merge", "seeds": "together"}
+    several = {**FIXED, "seeds": [0, 1]}
+    assert space({"training.learning_rate": RATE}, cure=soup, variant=several, seeds=2).seeds == 2
+    with pytest.raises(SpecError, match="set seeds = 2, or 0"):
+        space({"training.learning_rate": RATE}, cure=soup, variant=several, seeds=3)
+
+
 def test_a_range_of_whole_numbers_has_whole_values() -> None:
     """Both ends decide."""
     assert Range(low=1, high=4).is_whole
@@ -99,6 +108,7 @@ def test_a_range_of_whole_numbers_has_whole_values() -> None:
             {"cure": {"choices": {"half": {"cure": "merge", "then": "fusion"}, "none": {}}}},
             "expected a table of fields",
         ),
+        ({"cure.options.alpha": RATE, "cure": {"choices": {"none": {}, "half": {"cure": "merge"}}}}, "Move it after"),
         ({}, "at least 1"),
     ],
 )
