@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _POLL_SECONDS = 0.5
+_PAUSE_PER_LOOK = 20
+"""A look at memory is followed by so many times its duration without one: it halts the processes that it looks at."""
+
 _GRACE_SECONDS = 10.0
 _TAIL_BYTES = 65_536
 _MIB = 1024 * 1024
@@ -48,9 +51,8 @@ class Finished(NamedTuple):
     seconds: float
 
     peak_memory_mib: float
-    """Peak memory of the process group, sampled twice a second. Each page counts once: forked helpers share nearly all
-    of
-    theirs with their parent."""
+    """Peak memory of the process group, sampled at most twice a second. Each page counts once: forked helpers share
+    nearly all of theirs with their parent."""
 
 
 def run(
@@ -81,7 +83,7 @@ def run(
     with disk.writing(console):
         console.parent.mkdir(parents=True, exist_ok=True)
         opened = console.open("ab")
-    start, peak = time.monotonic(), 0.0
+    start, peak, next_look = time.monotonic(), 0.0, 0.0
     with opened as output:
         begin = output.tell()
         process = subprocess.Popen(
@@ -94,7 +96,9 @@ def run(
         )
         try:
             while process.poll() is None:
-                peak = max(peak, _memory_mib(process.pid))
+                if (now := time.monotonic()) >= next_look:
+                    peak = max(peak, _memory_mib(process.pid))
+                    next_look = now + _PAUSE_PER_LOOK * (time.monotonic() - now)
                 watch()
                 sample(Finished(time.monotonic() - start, peak))
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -219,9 +223,12 @@ def _memory_mib(pid: int) -> float:
     total = 0
     with contextlib.suppress(psutil.Error):
         main = psutil.Process(pid)
-        for process in (main, *main.children(recursive=True)):
+        children = main.children(recursive=True)
+        for process in (main, *children):
             with contextlib.suppress(psutil.Error):
-                total += _share_bytes(process.pid) or process.memory_info().rss
+                # One process shares no page, and its share costs a walk over all of its pages that halts it meanwhile.
+                shared = _share_bytes(process.pid) if children else None
+                total += shared or process.memory_info().rss
     return total / _MIB
 
 
