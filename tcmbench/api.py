@@ -40,7 +40,7 @@ def evaluate(
     Args:
         model: A base's name, a folder, an adapter, a checkpoint of ms-swift, a model of the hub, the URL of a server
             (docs/models.md); or a loaded SentenceTransformer, CrossEncoder or (with a revision) encoder of mteb.
-        suite: Name of a suite; without tasks the workspace's own, where it has one.
+        suite: Name of a suite; without tasks the workspace's own, where it has exactly one, else `local`.
         tasks: Instead of a suite: names of tasks, files of pairs, folders in the layout of BEIR or TCM-SD.
         limit: A quick look: most queries, pairs or texts per task, a fixed sample with scores of its own.
         base: Base of an adapter or checkpoint that doesn't name one.

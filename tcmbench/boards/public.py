@@ -57,7 +57,7 @@ def public(table: Table) -> Table:
 
 def _require_complete(table: Table) -> None:
     missing = [
-        f"{row.name} · {name}"
+        f"{row.name} · {name}: {cell.reason.en or cell.status}"
         for row in table.rows
         for name, cell in row.cells.items()
         if cell.status not in {"measured", "not_applicable"}
@@ -65,7 +65,7 @@ def _require_complete(table: Table) -> None:
     if missing:
         raise ScoreMissing(
             f"set {table.name}: a public board has all its scores, {len(missing)} are missing, such as {missing[0]}. "
-            f"Run the set first: tcmbench run {table.name}"
+            f"Mend that, then: tcmbench run {table.name}"
         )
 
 

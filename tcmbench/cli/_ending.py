@@ -83,6 +83,7 @@ def _fault(error: BaseException) -> int:
 
 
 def _said_by_click(error: Any) -> int:
+    error.message = str(error.message).replace("Value error, ", "")  # a word of pydantic, which checks options
     with contextlib.suppress(OSError):
         error.show()
     return int(getattr(error, "exit_code", _USAGE))

@@ -34,7 +34,7 @@ class Format(StrEnum):
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+        str, typer.Argument(metavar="SET", help="Name of a model set; default: the only one of the workspace.")
     ] = "",
     data: DataOption = None,
     form: Annotated[

@@ -38,7 +38,7 @@ def _file(text: str) -> typer.models.OptionInfo:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+        str, typer.Argument(metavar="SET", help="Name of a model set; default: the only one of the workspace.")
     ] = "",
     model: Annotated[
         str,

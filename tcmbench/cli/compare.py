@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def command(
     before: Annotated[
-        str, typer.Argument(metavar="[A]", help="Model to start from; default: the base that B was tuned from.")
+        str, typer.Argument(metavar="A", help="Model to start from. Alone, it is compared with its base.")
     ],
     after: Annotated[str, typer.Argument(metavar="B", help="Model that is compared with it.")] = "",
     task: Annotated[

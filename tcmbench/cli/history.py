@@ -13,7 +13,7 @@ from tcmbench.cli.place import DataOption, workspace
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+        str, typer.Argument(metavar="SET", help="Name of a model set; default: the only one of the workspace.")
     ] = "",
     model: Annotated[
         str,

@@ -25,8 +25,8 @@ Files here take precedence over those bundled with tcmbench. Run `tcmbench list 
 type = "retrieval"
 path = "my-retrieval"
 description = "What the task measures, in one sentence."
-license = "who may use the data"
-source = "How to get the data."
+license = "unknown"
+source = "Put it into data/my-retrieval."
 """,
     "tasks/suites/mine.toml": """description = "My task beside generated ones."
 
@@ -44,6 +44,14 @@ kind = "embedding"
 hub_id = "BAAI/bge-small-zh-v1.5"
 description = "Description for the leaderboard."
 """,
+    "models/variants/my-recipe.toml": """# A recipe: name it in `variants` of a set.
+base = "my-model"
+data = "my-data"                 # data/my-data: records and knowledge base, see `tcmbench data --help`
+trainer = "sentence_transformers"
+seeds = [0, 1, 2]
+negatives = { miner = "bm25", options = { count = 2 } }
+training = { learning_rate = 1e-4, batch_size = 32, max_length = 256 }
+""",
     "models/sets/mine.toml": """title = "My models"
 # author = "Your Name"          # for the citation on the board
 suite = "mine"
@@ -55,7 +63,7 @@ models = ["hashed-chars", "bm25"]
     ".gitattributes": "leaderboards/*/history.jsonl merge=union\n",
 }
 _EXAMPLE = "models/bases/my-model.toml"
-_FOLDERS = ("models/variants", "data", "leaderboards", "reports")
+_FOLDERS = ("data", "leaderboards", "reports")
 
 
 def command(

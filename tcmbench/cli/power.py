@@ -22,7 +22,7 @@ class PowerFormat(StrEnum):
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[SET]", help="Name of a model set; default: the only one of the workspace.")
+        str, typer.Argument(metavar="SET", help="Name of a model set; default: the only one of the workspace.")
     ] = "",
     margin: Annotated[
         list[float] | None,

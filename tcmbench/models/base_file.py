@@ -38,6 +38,7 @@ def text(workspace: Workspace, model_dir: Path) -> str:
     if whole is None:
         raise ModelAbsent(f"{model_dir}: expected the folder of a model, but there is none. Correct the path.")
     checkpoint = swift_output.checkpoint(whole)
+    folder.require_model(checkpoint)
     unfinished = completion.unfinished(checkpoint)
     said: dict[str, object] = {"path": str(checkpoint)}
     said |= {field: statement.value for field, statement in folder.facts(checkpoint).items()}
