@@ -191,7 +191,9 @@ def _contradicted(row: TrainingRow, number: int, judged: dict[bytes, tuple[float
     found = None
     for text, grade in zip((*row.positives, *row.negatives), grades, strict=True):
         # hashes, because a file may be larger than memory
-        pair = hashlib.blake2b(repr((row.query_id or row.query, text)).encode(), digest_size=16).digest()
+        pair = hashlib.blake2b(
+            repr((row.query_id or row.query.strip(), text.strip())).encode(), digest_size=16
+        ).digest()
         earlier, line = judged.setdefault(pair, (grade, number))
         if earlier != grade and found is None:
             found = line

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tcmbench.encoders import SEARCHES
 from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
+from tcmbench.text.documents import document_text
 from tcmbench.text.ngrams import shared_terms
 
 if TYPE_CHECKING:
@@ -128,9 +129,3 @@ def term_scores(index: bm25s.BM25, terms: list[str], *, documents: int) -> Any:
     if not known:
         return np.zeros(documents, dtype=np.float32)
     return index.get_scores(known)
-
-
-def document_text(row: dict[str, Any]) -> str:
-    """Return a corpus row as one text; title and text are joined as in mteb."""
-    title = str(row.get("title") or "")
-    return f"{title} {row['text']}".strip() if title else str(row["text"]).strip()

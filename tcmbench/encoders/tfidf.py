@@ -1,7 +1,8 @@
 """TF-IDF over characters and bigrams, fitted on each task: a lexical baseline.
 
-The weights are fitted on the first texts of a task that are encoded (the documents of a retrieval task), so the vector
-of a text depends on the task and must not be shared between tasks: this encoder bypasses the cache.
+The weights are fitted on the documents of a search, which its queries have no part in; in a task without queries on the
+first texts that are encoded (the training texts of a classification). So the vector of a text depends on the task and
+must not be shared between tasks: this encoder bypasses the cache.
 
 Vectors are the same on all processors. Therefore scikit-learn's `max_features` is not used: which of the equally
 frequent terms it keeps depends on an unstable sort, which numpy implements differently per processor.
@@ -14,20 +15,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from tcmbench.encoders import EMBEDS
+from tcmbench.errors import DataError
 from tcmbench.plugins import PluginOptions
+from tcmbench.text.documents import document_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from mteb.models import ModelMeta
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     from tcmbench.specs.base import Base
 
-REVISION = "2"
+REVISION = "3"
 ABILITIES = {"baseline": EMBEDS - {"vectors"}}
 WEIGHTS = "built in"
 
@@ -47,9 +51,27 @@ class _Fitted(NamedTuple):
 
     weights: TfidfTransformer
 
+    def vectors(self, texts: Sequence[str]) -> csr_matrix:
+        """Return unit vectors in double precision: the last digit of a logarithm depends on the processor."""
+        return self.weights.transform(self.counter.transform(texts))
+
+
+_NO_TASK = ("", "", "")
+
+
+class _Searched(NamedTuple):
+    """A corpus."""
+
+    ids: list[str]
+
+    fitted: _Fitted
+
+    vectors: csr_matrix
+    """Unit vectors of the documents, (documents, terms)."""
+
 
 class TfidfEncoder:
-    """An encoder in mteb's interface (EncoderProtocol)."""
+    """An encoder in mteb's interface (EncoderProtocol) that searches by itself (SearchProtocol)."""
 
     zero_means_unknown = True
     """A text without any term of the vocabulary has the zero vector, by definition of TF-IDF."""
@@ -58,6 +80,47 @@ class TfidfEncoder:
         self.mteb_model_meta = meta
         self._options = options
         self._fitted: _Fitted | None = None
+        self._searched: _Searched | None = None
+
+    def index(self, corpus: Iterable[dict[str, Any]], **_: object) -> None:
+        """Fit the weights on the documents of a corpus, title and text.
+
+        Raises:
+            DataError: No document has a term.
+        """
+        documents = [(str(row["id"]), document_text(row)) for row in corpus]
+        texts = [text for _, text in documents]
+        fitted = _fit(texts, _NO_TASK, max_features=self._options.max_features)
+        self._searched = _Searched([doc_id for doc_id, _ in documents], fitted, fitted.vectors(texts))
+
+    def search(
+        self,
+        queries: Iterable[dict[str, Any]],
+        *,
+        top_k: int,
+        top_ranked: Mapping[str, Sequence[str]] | None = None,
+        **_: object,
+    ) -> dict[str, dict[str, float]]:
+        """Return query id → document id → cosine similarity, for the best `top_k` or for the candidates given."""
+        import numpy as np
+
+        if self._searched is None:
+            raise ValueError("search was called before index")
+        ids, fitted, documents = self._searched
+        position = {doc_id: place for place, doc_id in enumerate(ids)}
+        rows = [(str(row["id"]), str(row["text"])) for row in queries]
+        vectors = fitted.vectors([text for _, text in rows])
+        results: dict[str, dict[str, float]] = {}
+        for place, (query_id, _text) in enumerate(rows):
+            # In single precision like the vectors: the last digits of double precision depend on the order of sums.
+            scores = (documents @ vectors[place].T).toarray()[:, 0].astype(np.float32)
+            if top_ranked is not None:
+                chosen = np.array([position[doc_id] for doc_id in top_ranked[query_id]], dtype=np.int64)
+            else:
+                # Stable on the negated array: among equal scores the earlier document comes first.
+                chosen = np.argsort(-scores, kind="stable")[:top_k]
+            results[query_id] = {ids[i]: float(scores[i]) for i in chosen}
+        return results
 
     def encode(
         self,
@@ -80,9 +143,7 @@ class TfidfEncoder:
         )
         if self._fitted is None or self._fitted.task != task:
             self._fitted = _fit(texts, task, max_features=self._options.max_features)
-        counts = self._fitted.counter.transform(texts)
-        # Weights are computed in double precision, since the last digit of a logarithm depends on the processor.
-        return np.asarray(self._fitted.weights.transform(counts).astype(np.float32).todense())
+        return np.asarray(self._fitted.vectors(texts).astype(np.float32).todense())
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Return cosine similarities, shape (n, m)."""
@@ -104,6 +165,11 @@ def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int)
     from tcmbench.text.ngrams import char_bigrams
 
     counter = CountVectorizer(analyzer=char_bigrams)
+    if not any(map(char_bigrams, texts)):
+        raise DataError(
+            f"TF-IDF: expected a letter, digit or Chinese character in some text, got none in {len(texts)}. Are they "
+            "the right texts, in the right encoding?"
+        )
     counts = counter.fit_transform(texts)
     frequencies = np.asarray(counts.sum(axis=0))[0]
     kept = np.sort(np.argsort(-frequencies, kind="stable")[:max_features])

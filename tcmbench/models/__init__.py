@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.models import completion, given, served, swift_output, weights
 from tcmbench.models.agreement import require_head, settled
+from tcmbench.models.derived_settings import as_its_origin
 from tcmbench.models.revisions import encoder_of, hash_of, revision, revision_of, revision_of_dense
 from tcmbench.records.model import Model
-from tcmbench.specs.base import LABELS, Base
+from tcmbench.specs.base import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ def base_model(workspace: Workspace, name: str, *, where: str = "", download: bo
     if completion.unfinished(found.folder) is not None:
         workspace, base = _with_origin(workspace, base, found.folder)
         found = weights.completed(base, found.folder, _search(workspace, download=download))
-    base = settled(_as_its_origin(workspace, base), found.folder)
+    base = settled(as_its_origin(workspace, base), found.folder)
     its = revision(base, found.folder)
     return Model(name=name, base=base, model_dir=found.folder, revision=its, weights_from=found.origin)
 
@@ -67,24 +68,6 @@ def trained_elsewhere(workspace: Workspace, base: Base) -> dict[str, Json]:
     recorded = swift_output.arguments(weights.source(workspace, base)) if has_folder else {}
     settings: dict[str, Json] = {f"args.{name}": recorded[name] for name in swift_output.SETTINGS if recorded.get(name)}
     return {"trained": "elsewhere", **settings}
-
-
-def _as_its_origin(workspace: Workspace, base: Base) -> Base:
-    """Return a derived base with the prompts, pooling and other settings of the base that it is derived from.
-
-    Those in its own file come first; a base of another kind has none in common.
-    """
-    if base.derive is None:
-        return base
-    origin = _as_its_origin(workspace, workspace.spec(Base, base.derive.base, where=f"base {base.name}: derive"))
-    if origin.kind != base.kind:
-        return base
-    taken = origin.model_fields_set - base.model_fields_set - _OF_ONE_BASE
-    return base.model_copy(update={field: getattr(origin, field) for field in taken})
-
-
-_OF_ONE_BASE = (LABELS - {"own_prompts"}) | {"kind", "encoder", "options", "trust_remote_code"}
-"""Fields that a derived base doesn't take over."""
 
 
 def _with_origin(workspace: Workspace, base: Base, folder: Path) -> tuple[Workspace, Base]:

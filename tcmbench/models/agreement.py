@@ -39,7 +39,12 @@ def settled(base: Base, model_dir: Path) -> Base:
         facts = {field: fact for field, fact in facts.items() if field in _OF_TEXTS}
         contradictions = [*_contradictions(base, facts), *_length(base, model_dir)]
     else:
-        contradictions = [*_contradictions(base, facts), *_similarity(model_dir, facts), *_length(base, model_dir)]
+        contradictions = [
+            *_contradictions(base, facts),
+            *_similarity(model_dir, facts),
+            *_pooled_prompts(base, facts, model_dir),
+            *_length(base, model_dir),
+        ]
     contradictions += _code(base, model_dir)
     if contradictions:
         raise SpecError(f"base {base.name}: " + "; ".join(contradictions))
@@ -102,6 +107,20 @@ def _similarity(model_dir: Path, facts: Mapping[str, Statement]) -> Iterator[str
         yield (
             f'{said.source} has similarity_fn_name = "{said.value}", but tcmbench supports only cosine. '
             "Add a Normalize module if the model was trained for that"
+        )
+
+
+def _pooled_prompts(base: Base, facts: Mapping[str, Statement], model_dir: Path) -> Iterator[str]:
+    said = folder.pools_prompts(model_dir)
+    if said is None or said.value is not False:
+        return
+    of_folder = {field for field in _PROMPTS & facts.keys() if not base.own_prompts and facts[field].value}
+    prompts = sorted(of_folder | {field for field in _PROMPTS if getattr(base, field)})
+    if prompts:
+        yield (
+            f"{said.source} has include_prompt = false, but tcmbench pools over the tokens of a prompt, and the base "
+            f"has {', '.join(prompts)}. Such models can't be measured with prompts: remove them, with own_prompts = "
+            "true, to measure it without"
         )
 
 

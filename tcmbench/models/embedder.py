@@ -31,8 +31,9 @@ class BaseEmbedder:
         return self._model.revision
 
     def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> NDArray[np.float32]:
-        """Return one vector per text [texts, dimensions], with the prompt of the kind applied."""
+        """Return one unit vector per text [texts, dimensions], with the prompt of the kind applied."""
         from tcmbench.encoders.runtime.cached_encoder import CachedEncoder
+        from tcmbench.ranking.unit_vectors import unit
 
         if self._encoder is None:
             loaded = models.load(self._model, cache=self._cache)
@@ -41,4 +42,4 @@ class BaseEmbedder:
             self._encoder = loaded
         base = self._model.base
         prompt = base.query_prompt if kind == "query" else base.document_prompt
-        return self._encoder.encode_list([prompt + text for text in texts])
+        return unit(self._encoder.encode_list([prompt + text for text in texts]))

@@ -60,6 +60,19 @@ def is_model(model_dir: Path) -> bool:
     return any((model_dir / name).is_file() for name in MARKS)
 
 
+def require_model(model_dir: Path) -> None:
+    """Check that a folder holds a model, or an adapter.
+
+    Raises:
+        ModelAbsent: It doesn't.
+    """
+    if not is_model(model_dir):
+        raise ModelAbsent(
+            f"{model_dir}: expected the folder of a model, with one of {', '.join(MARKS)}; it has none. Correct the "
+            "path."
+        )
+
+
 def facts(model_dir: Path) -> dict[str, Statement]:
     """Return field of a `Base` → setting in the folder; fields without a setting are left out.
 
@@ -129,6 +142,16 @@ def _vectors(model_dir: Path, modules: list[tuple[str, str]]) -> dict[str, State
         normalises = any(kind.endswith("Normalize") for _, kind in modules)
         settings["normalize"] = Statement(normalises, model_dir / "modules.json")
     return settings
+
+
+def pools_prompts(model_dir: Path) -> Statement | None:
+    """Return whether the vector of a text is pooled over the tokens of its prompt too; None where no file says it."""
+    for path in (path for path, kind in module_types(model_dir) if kind.endswith("Pooling")):
+        source = (at(model_dir / path) or model_dir) / "config.json"
+        said = json_object(source).get("include_prompt")
+        if isinstance(said, bool):
+            return Statement(said, source)
+    return None
 
 
 def _prompts(path: Path) -> dict[str, Statement]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError, UnknownName
 from tcmbench.models import completion, folder, servers, swift_output, weights
+from tcmbench.models.derived_settings import as_its_origin
 from tcmbench.specs.base import Base
 from tcmbench.specs.names import is_name
 from tcmbench.specs.toml import parse
@@ -120,11 +121,7 @@ def _of_folder(
     workspace: Workspace, path: Path, *, tuned_from: str | None, known: Sequence[str]
 ) -> tuple[Workspace, Base]:
     checkpoint = swift_output.checkpoint(path)
-    if not folder.is_model(checkpoint):
-        raise ModelAbsent(
-            f"{checkpoint}: expected the folder of a model, with one of {', '.join(folder.MARKS)}; it has none. "
-            "Correct the path."
-        )
+    folder.require_model(checkpoint)
     same = _registered(workspace, checkpoint, tuned_from=tuned_from)
     if same is not None:
         return workspace, same
@@ -185,7 +182,8 @@ def _completed(
     """Return the base of an adapter or checkpoint, with the settings of the base that it was tuned from."""
     if tuned_from is None:
         workspace, tuned_from = origin(workspace, unfinished)
-    said = workspace.spec(Base, tuned_from).model_dump(exclude_unset=True, exclude={*_OF_FILES})
+    base = as_its_origin(workspace, workspace.spec(Base, tuned_from))
+    said = base.model_dump(exclude_unset=True, exclude={*_OF_FILES})
     what = "An adapter" if unfinished.is_adapter else "A checkpoint"
     description = f"{what} tuned from {tuned_from} elsewhere."
     fields = {**said, "name": name, "tuned_from": tuned_from, "description": description, **place}

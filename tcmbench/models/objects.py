@@ -111,11 +111,21 @@ def _of_protocol(loaded: Any, *, revision: str) -> Model:
     return Model(name=base.name, base=base, model_dir=None, revision=key(_PROTOCOL_STAGE, identity))
 
 
+def _require_pooled_prompts(loaded: Any) -> None:
+    leaves_out = any(getattr(module, "include_prompt", True) is False for module in loaded)
+    if leaves_out and any((getattr(loaded, "prompts", None) or {}).values()):
+        raise SpecError(
+            "model: its pooling has include_prompt = False, but tcmbench pools over the tokens of a prompt, and it has "
+            "prompts. Such a model can be measured without them only: model.prompts = {}"
+        )
+
+
 def _base(loaded: Any, kind: str) -> Base:
     """Return the base of a loaded model, with its own prompts, length and precision.
 
     Raises:
-        SpecError: Its similarity is another than the cosine, by which it would be scored.
+        SpecError: Its similarity is another than the cosine, by which it would be scored, or it leaves prompts out of
+            its pooling.
     """
     similarity = str(getattr(loaded, "similarity_fn_name", None) or "cosine").rpartition(".")[2].lower()
     if similarity not in {"cosine", "dot"} or (similarity == "dot" and "Normalize" not in repr(loaded)):
@@ -123,6 +133,8 @@ def _base(loaded: Any, kind: str) -> Base:
             f'model: its similarity_fn_name is "{similarity}", but tcmbench supports only cosine. Add a Normalize '
             "module if the model was trained for that."
         )
+    if kind == "embedding":
+        _require_pooled_prompts(loaded)
     prompts, default_name = getattr(loaded, "prompts", None) or {}, str(getattr(loaded, "default_prompt_name", None))
     query, document = folder.prompts_of(prompts, default_name)
     length = getattr(loaded, "max_seq_length", None) or getattr(loaded, "max_length", None)

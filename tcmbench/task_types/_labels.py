@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tcmbench.data import values
+from tcmbench.data.fields import FieldProblem
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -15,7 +16,11 @@ _SHOWN = 5
 
 
 class Labels:
-    """Reads labels in normalised spelling: NFKC (full-width becomes half-width), without surrounding space."""
+    """Reads labels in normalised spelling.
+
+    That is NFKC (full-width becomes half-width), without invisible characters, such as U+200B and U+FEFF, and without
+    surrounding space.
+    """
 
     def __init__(self) -> None:
         self._spellings: dict[str, set[str]] = defaultdict(set)
@@ -26,7 +31,14 @@ class Labels:
         Raises:
             FieldProblem: It is neither.
         """
-        label = unicodedata.normalize("NFKC", values.identifier(row, name))
+        visible = "".join(
+            character
+            for character in unicodedata.normalize("NFKC", values.identifier(row, name))
+            if unicodedata.category(character) != "Cf"
+        )
+        label = visible.strip()
+        if not label:
+            raise FieldProblem(f"{name}: expected text or a whole number, got invisible characters alone")
         written = row[name]
         self._spellings[label].add(written if isinstance(written, str) else label)
         return label

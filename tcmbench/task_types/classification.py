@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "2"
+REVISION = "3"
 METRIC = "accuracy"
 STATISTIC = "mean"
 SCORES = "texts"

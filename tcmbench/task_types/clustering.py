@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "2"
+REVISION = "3"
 METRIC = "v_measure"
 STATISTIC = "mean"
 SCORES = "texts"

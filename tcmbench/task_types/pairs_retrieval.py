@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "documents"

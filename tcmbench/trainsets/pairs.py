@@ -9,6 +9,7 @@ import tcmbench.plugins as plugins
 from tcmbench.errors import DataError
 from tcmbench.miners import Corpus, MiningContext, Negatives, Queries
 from tcmbench.miners.selection import copies_of
+from tcmbench.text.ngrams import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +48,7 @@ class Pairs:
     pairs: tuple[Pair, ...]
 
     labels: tuple[frozenset[str], ...]
-    """Per record: its syndromes, each named by its family (see `families`), and its groups."""
+    """Per record: the syndromes of its query, each named by its family (see `families`), and its groups."""
 
     filled: int
     """Negatives that are fill-ins (see `tcmbench.miners.Negatives`)."""
@@ -76,7 +77,8 @@ def make_pairs(
         _check(split, records, folder, known=at.keys())
     everything = [record for records in splits.values() for record in records]
     forms = forms_of(variant, folder.knowledge, seed=seed)
-    negatives = _mine(variant, splits, folder, forms=forms, seed=seed, context=context)
+    positives = positives_of(everything)
+    negatives = _mine(variant, splits, folder, positives=positives, forms=forms, seed=seed, context=context)
     family = families(folder.knowledge, folder.label_map, forms=forms)
     pairs = {}
     start = 0
@@ -91,7 +93,8 @@ def make_pairs(
                 for label in record.labels
             ),
             tuple(
-                frozenset({*(family[label] for label in record.labels), *record.batch_labels()}) for record in records
+                frozenset({*(family[label] for label in right), *record.batch_labels()})
+                for record, right in zip(records, positives[start:], strict=False)
             ),
             sum(negatives.filled[start : start + len(records)]),
             forms,
@@ -166,12 +169,24 @@ def corpus_of(knowledge: Sequence[Syndrome], label_map: LabelMap | None, *, form
     return Corpus(tuple(s.doc_id for s in knowledge), tuple(s.document() for s in knowledge), merged, forms)
 
 
+def positives_of(records: Sequence[Record]) -> tuple[frozenset[str], ...]:
+    """Return the labels of each record and of all others of the same text, normalised.
+
+    A document that is right for a text in one record is right for it in every other: it must be no negative there.
+    """
+    texts = [normalise(record.query()) for record in records]
+    right: dict[str, frozenset[str]] = {}
+    for text, record in zip(texts, records, strict=True):
+        right[text] = right.get(text, frozenset()).union(record.labels)
+    return tuple(right[text] for text in texts)
+
+
 def queries_of(records: Sequence[Record], *, split: str) -> Queries:
-    """Return records as the queries of a miner."""
+    """Return records as the queries of a miner, each with the positives of `positives_of`."""
     return Queries(
         tuple(f"{split}/{record.record_id}" for record in records),
         tuple(record.query() for record in records),
-        tuple(frozenset(record.labels) for record in records),
+        positives_of(records),
         tuple(record.known_negatives() for record in records),
     )
 
@@ -196,6 +211,7 @@ def _mine(
     splits: Mapping[str, Sequence[Record]],
     folder: Folder,
     *,
+    positives: tuple[frozenset[str], ...],
     forms: Forms,
     seed: int,
     context: MiningContext,
@@ -205,7 +221,7 @@ def _mine(
     queries = Queries(
         tuple(i for part in parts for i in part.ids),
         tuple(text for part in parts for text in part.texts),
-        tuple(positives for part in parts for positives in part.positives),
+        positives,
         tuple(negatives for part in parts for negatives in part.negatives),
     )
     corpus = corpus_of(folder.knowledge, folder.label_map, forms=forms)

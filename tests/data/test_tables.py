@@ -38,6 +38,13 @@ def answers(collection: Collection) -> dict[str, list[str]]:
     }
 
 
+def test_texts_that_differ_in_outer_white_space_are_one(tmp_path: Path) -> None:
+    """A padded cell is no other document, nor another query: models don't read the padding."""
+    collection = read(tmp_path, "padded.csv", "query,positive\n气虚,黄芪\n气虚 ,黄芪　\n血虚, 黄芪\n")
+    assert [document.text for document in collection.corpus.values()] == ["黄芪"]
+    assert answers(collection) == {"气虚": ["黄芪"], "血虚": ["黄芪"]}
+
+
 def parquet(**columns: object) -> bytes:
     """Return a Parquet file."""
     file = io.BytesIO()

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tcmbench.encoders.tfidf import Options, TfidfEncoder
+from tcmbench.errors import DataError
 from tcmbench.text.ngrams import char_bigrams
 
 if TYPE_CHECKING:
@@ -29,6 +31,44 @@ def encode(texts: list[str], *, max_features: int = 8192) -> NDArray[np.float32]
     encoder = TfidfEncoder(options=Options(max_features=max_features), meta=meta)
     task = SimpleNamespace(name="Task", type="Clustering")
     return encoder.encode([{"text": texts}], task_metadata=task, hf_split="test", hf_subset="default")
+
+
+def search(queries: list[str], documents: list[str]) -> dict[str, dict[str, float]]:
+    """Return the scores of all documents for every query."""
+    meta: Any = None
+    encoder = TfidfEncoder(options=Options(), meta=meta)
+    encoder.index([{"id": f"d{place}", "title": "", "text": text} for place, text in enumerate(documents)])
+    rows = [{"id": f"q{place}", "text": text} for place, text in enumerate(queries)]
+    return encoder.search(rows, top_k=len(documents))
+
+
+def test_a_search_is_fitted_on_the_documents() -> None:
+    """The score of a query doesn't depend on what else is asked."""
+    documents, queries = TEXTS[:40], TEXTS[40:]
+    vectorizer = TfidfVectorizer(analyzer=char_bigrams, sublinear_tf=True).fit(documents)
+    expected = (vectorizer.transform(queries) @ vectorizer.transform(documents).T).toarray()
+    found = search(queries, documents)
+    for place, scores in enumerate(expected):
+        ours = [found[f"q{place}"][f"d{document}"] for document in range(len(documents))]
+        np.testing.assert_allclose(ours, scores, atol=1e-6)
+    assert search(queries[:1], documents)["q0"] == found["q0"]
+
+
+def test_candidates_have_the_scores_of_the_whole_search() -> None:
+    """Reranking is a part of the search."""
+    meta: Any = None
+    encoder = TfidfEncoder(options=Options(), meta=meta)
+    encoder.index([{"id": f"d{place}", "title": "证", "text": text} for place, text in enumerate(TEXTS)])
+    rows = [{"id": "q", "text": TEXTS[5]}]
+    whole = encoder.search(rows, top_k=len(TEXTS))["q"]
+    some = encoder.search(rows, top_k=2, top_ranked={"q": ["d7", "d5", "d1"]})["q"]
+    assert some == {name: whole[name] for name in ("d7", "d5", "d1")}
+
+
+def test_documents_without_a_term_are_refused() -> None:
+    """By name, and not with an error of the library."""
+    with pytest.raises(DataError, match="TF-IDF: expected a letter"):
+        search(["气虚"], ["？？", "……"])
 
 
 def test_weights_are_those_of_scikit_learn() -> None:

@@ -70,6 +70,17 @@ def test_another_similarity_than_cosine_is_refused(tmp_path: Path) -> None:
         settled(Base(name="own", kind="embedding", path="own"), folder)
 
 
+def test_prompts_that_are_left_out_of_the_pooling_are_refused(tmp_path: Path) -> None:
+    """Tcmbench pools over all tokens, so vectors of queries would be others than in sentence-transformers."""
+    folder = _copy("mini-zh", tmp_path)
+    config = folder / "1_Pooling/config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "include_prompt": False}), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"include_prompt = false.*query_prompt"):
+        settled(_base("mini-zh"), folder)
+    bare = {"query_prompt": "", "document_prompt": "", "symmetric_prompt": "", "own_prompts": True}
+    settled(_base("mini-zh", **bare), folder)
+
+
 @pytest.mark.parametrize("content", ["not JSON", "[1]", "{}", "[" * 100_000])
 def test_damaged_configurations_are_named(tmp_path: Path, content: str) -> None:
     """No traceback of a library."""

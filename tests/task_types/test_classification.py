@@ -9,9 +9,21 @@ import pytest
 from datasets import Dataset
 from mteb.abstasks import AbsTaskClassification
 
+from tcmbench.data.fields import FieldProblem
 from tcmbench.task_types._classification import linear_probe
+from tcmbench.task_types._labels import Labels
 
 ROWS = {"text": [f"第{n}句" for n in range(60)], "label": [n * n % 4 for n in range(60)]}
+
+
+def test_invisible_characters_make_no_label_of_their_own() -> None:
+    """They are noted as another spelling; a label of nothing else is refused."""
+    known = Labels()
+    read = {known.read({"label": label}, "label") for label in ("热", "热\u200b", "\ufeff热", " 热 ")}
+    assert read == {"热"}
+    assert "labels written in several ways" in known.notes()[0]
+    with pytest.raises(FieldProblem, match="invisible characters alone"):
+        known.read({"label": "\u200b"}, "label")
 
 
 def probe() -> Any:

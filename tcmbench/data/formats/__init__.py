@@ -169,9 +169,24 @@ def collect(rows: Iterable[TrainingRow], *, split: str = "train") -> Collection:
     return gather(rows, split=split).collection
 
 
+class _Documents:
+    """The documents of a collection, with generated ids."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+
+    def id_of(self, text: str) -> str:
+        """Return the id of a text, which is added when it is new."""
+        doc_id = self._ids.setdefault(text.strip(), f"d{len(self._ids)}")
+        self.texts.setdefault(doc_id, text)
+        return doc_id
+
+
 def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     """Return the rows as a collection: equal texts become one document, rows of one query one query.
 
+    Texts are equal that differ in outer white space only, as models don't read it; the first spelling is kept.
     Rows of one query are those of one id and, among those without, of one text; their ids are generated in order
     (q0, q1 …; d0, d1 …). Grades are rounded to whole numbers, at least 1; a document judged twice for one query
     has the higher grade, and counts as positive where it is positive and negative.
@@ -181,15 +196,15 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
     """
     queries: dict[str, str] = {}
     made_up: dict[str, str] = {}
-    ids: dict[str, str] = {}
+    documents = _Documents()
     qrels: dict[str, dict[str, int]] = {}
     where: dict[str, str] = {}
     groups: dict[str, tuple[str, ...]] = {}
     merged = rounded = 0
     for row in rows:
-        query_id = row.query_id or made_up.setdefault(row.query, f"q{len(queries)}")
+        query_id = row.query_id or made_up.setdefault(row.query.strip(), f"q{len(queries)}")
         merged += query_id in queries
-        if queries.setdefault(query_id, row.query) != row.query:
+        if queries.setdefault(query_id, row.query).strip() != row.query.strip():
             raise DataError(f"query id {query_id}: two rows give it different texts. Ids must be unique.")
         where.setdefault(query_id, row.where)
         if row.group and row.group not in groups.get(query_id, ()):
@@ -198,11 +213,11 @@ def gather(rows: Iterable[TrainingRow], *, split: str = "train") -> Gathered:
         grades = row.grades or (1.0,) * len(row.positives)
         rounded += sum(grade != max(1, round(grade)) for grade in grades)
         for text, grade in zip(row.positives, grades, strict=True):
-            doc_id = ids.setdefault(text, f"d{len(ids)}")
+            doc_id = documents.id_of(text)
             judged[doc_id] = max(1, judged.get(doc_id, 0), round(grade))
         for text in row.negatives:
-            judged.setdefault(ids.setdefault(text, f"d{len(ids)}"), 0)
-    corpus = {doc_id: Document(text) for text, doc_id in ids.items()}
+            judged.setdefault(documents.id_of(text), 0)
+    corpus = {doc_id: Document(text) for doc_id, text in documents.texts.items()}
     return Gathered(Collection(queries, corpus, {split: qrels}, where=where, groups=groups), merged, rounded)
 
 

@@ -16,6 +16,7 @@ from tcmbench.encoders.runtime.loaders import text_loader
 from tcmbench.errors import EvaluationError
 from tcmbench.ranking.fusion import Method, fuse
 from tcmbench.ranking.topk import row_blocks
+from tcmbench.text.documents import document_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +81,7 @@ class FusedSearch(Composed):
         Raises:
             DataError: No document has a term.
         """
-        terms = [self._tokenize(bm25.document_text(row)) for row in corpus]
+        terms = [self._tokenize(document_text(row)) for row in corpus]
         lexical = bm25.build_index(terms, k1=self._options.k1, b=self._options.b)
         self._index = _Corpus(corpus, [str(name) for name in corpus["id"][:]], lexical)
 

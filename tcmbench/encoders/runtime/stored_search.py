@@ -162,7 +162,7 @@ class StoredSearch(Composed):
         position = {doc_id: place for place, doc_id in enumerate(work.ids)}
         results: dict[str, dict[str, float]] = {}
         for query, vector in zip(work.query_ids, queries, strict=True):
-            pool = candidates.get(query, ())
+            pool = [*dict.fromkeys(candidates.get(query, ()))]  # one listed twice is one candidate
             places = np.array([position[doc_id] for doc_id in pool], dtype=np.int64)
             scores = ranking.scores(vector, places)
             best = np.argsort(-scores, kind="stable")[:top_k]
