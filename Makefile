@@ -40,7 +40,9 @@ public-boards: $(VENV)/.ready recipe-data
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
 	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
 	done
-	$(OFFLINE) $(BIN)/tcmbench search pictures-static --data "$(DATA)" --public --output docs/boards/search-pictures-static || [ $$? = 1 ]
+	for space in pictures-static e5-pictures; do \
+	  $(OFFLINE) $(BIN)/tcmbench search $$space --data "$(DATA)" --public --output docs/boards/search-$$space || [ $$? = 1 ] || exit; \
+	done
 	git --no-pager diff --stat docs/boards
 
 # The pictures of the README, of the published boards; needs Chromium and chromedriver.

@@ -158,7 +158,7 @@ def use(kind: Kind, name: str, options: Mapping[str, Any] | None = None, *, wher
         )
         known = ", ".join(schema.model_fields) or "none"
         prefix = f"{where}: " if where else ""
-        raise SpecError(f"{prefix}options of {name}: {complaints}. Known options: {known}.") from error
+        raise SpecError(f"{prefix}options of {name}: {complaints.rstrip('.')}. Known options: {known}.") from error
 
 
 def of_other_packages(kind: Kind) -> list[Plugin]:

@@ -49,5 +49,6 @@ def require_complete(missing: Sequence[str], *, remedy: str = "") -> None:
         grouped = [f"  {', '.join(names)} · {what}" for what, names in models.items()]
         more = len(grouped) - _SHOWN
         lines = grouped[:_SHOWN] + ([f"  and {more} more"] if more > 0 else [])
-        head = f"{len(missing)} scores are missing; the board shows the reasons in their cells:"
+        count = "1 score is" if len(missing) == 1 else f"{len(missing)} scores are"
+        head = f"{count} missing; the board shows the reasons in their cells:"
         raise ScoreMissing("\n".join([head, *lines, *([remedy] if remedy else [])]))

@@ -57,10 +57,10 @@ def _lines(path: Path) -> list[str]:
 
     try:
         return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: expected a text file in UTF-8, but: {error}. Convert it, or correct the path."
-        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: expected a text file, but: {error.strerror}. Correct the path.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a text file in UTF-8, but: {error}. Convert it.") from error
 
 
 def _print(changes: Changes, path: Path) -> None:
