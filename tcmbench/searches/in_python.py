@@ -50,7 +50,13 @@ class SearchResult:
 
 
 def search(
-    space: str | os.PathLike[str], *, trials: int | None = None, jobs: int = 1, workspace: Workspace | None = None
+    space: str | os.PathLike[str],
+    *,
+    trials: int | None = None,
+    jobs: int = 1,
+    public: bool = False,
+    output: str | os.PathLike[str] | None = None,
+    workspace: Workspace | None = None,
 ) -> SearchResult:
     """Find the recipe of a space with the largest gain that passes the gate, confirm it, and write the board.
 
@@ -58,6 +64,8 @@ def search(
         space: Name of a file under `models/spaces/`, or the path of one.
         trials: Recipes to try; None for the space's own number.
         jobs: Number of parallel jobs, and of recipes that are chosen at a time.
+        public: Whether the board is for publication: aggregates only, without ids, labels and texts of the data.
+        output: Folder of the board; None for `leaderboards/search-SPACE`.
         workspace: The workspace; None finds it like the command line.
 
     Raises:
@@ -72,4 +80,5 @@ def search(
     execute = functools.partial(performing.module.run, options=performing.options)
     place, chosen = spaces.named(workspace or from_environment(Path()), os.fspath(space), trials=trials)
     ended = searched(place, chosen, execute=execute, emit=lambda _: None, together=jobs)
-    return SearchResult(ended.outcome, *publish.write(ended))
+    written = publish.write(ended, public=public, target=None if output is None else Path(output))
+    return SearchResult(ended.outcome, *written)

@@ -1,9 +1,9 @@
 """The trials of a search in Optuna's storage: none is repeated, and an interrupted search continues.
 
 A trial is stored with its parameters in one step, as running, and in a second one with its figures. What is running
-when a search starts was interrupted, and is done again with the same parameters. The sampler of each trial has its own
-seed, so its parameters depend only on its number and the trials that had ended when it was chosen, and not on how often
-the search was interrupted.
+when a search starts was interrupted or has failed, and is done again with the same parameters. The sampler of each
+trial has its own seed, so its parameters depend only on its number and the trials that had ended when it was chosen,
+and not on how often the search was interrupted.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Study:
         self._space = space
         self._optuna = optuna
         self._path = path
+        self._failed: dict[int, str] = {}
         with self._explained():
             storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
             # this sampler is never used: `ask` has one per trial
@@ -70,25 +71,29 @@ class Study:
 
     @property
     def running(self) -> list[Asked]:
-        """Trials whose parameters are chosen and that haven't ended."""
+        """Trials whose parameters are chosen and that haven't ended, nor failed since the study was opened."""
         state = self._optuna.trial.TrialState.RUNNING
-        return [Asked(trial.number, self._ordered(trial.params)) for trial in self._trials() if trial.state == state]
+        return [
+            Asked(trial.number, self._ordered(trial.params))
+            for trial in self._trials()
+            if trial.state == state and trial.number not in self._failed
+        ]
 
     @property
     def ended(self) -> list[Told]:
         """Trials that have ended, in their order."""
         states = self._optuna.trial.TrialState
-        names = {states.COMPLETE: "complete", states.PRUNED: "stopped", states.FAIL: "failed"}
+        names = {states.COMPLETE: "complete", states.PRUNED: "stopped"}
         return [
             Told(
                 trial.number,
                 self._ordered(trial.params),
-                names[trial.state],
+                names.get(trial.state, "failed"),
                 from_json(trial.user_attrs.get(_FIGURES)),
-                str(trial.user_attrs.get(_REASON, "")),
+                self._failed.get(trial.number) or str(trial.user_attrs.get(_REASON, "")),
             )
             for trial in self._trials()
-            if trial.state in names
+            if trial.state in names or trial.number in self._failed
         ]
 
     @property
@@ -132,9 +137,8 @@ class Study:
         self._end(number, state="PRUNED")
 
     def fail(self, number: int, reason: str) -> None:
-        """Store a trial that has no figures."""
-        self._note(number, {_REASON: reason})
-        self._end(number, state="FAIL")
+        """Note that a trial has no figures. It stays running in the storage, so that the next search tries it again."""
+        self._failed[number] = reason
 
     def look(self, number: int, seeds: Sequence[int]) -> int:
         """Note that a trial's models are compared on the confirmation half; return how many different ones were so far.

@@ -88,12 +88,17 @@ class Draws:
         return self._widened(name, reference)
 
     def ratio(self, name: str, reference: str, *, level: float = LEVEL) -> Estimate | None:
-        """Return the ratio of two figures with its interval; None unless the reference is above zero in all draws."""
+        """Return the ratio of two figures with its interval; None unless the reference is above zero in all draws.
+
+        A drawn ratio less the observed one, r, is (figure − r · reference) / reference. Its numerator is a difference,
+        and as wide as few items require.
+        """
         over = self.resampled[:, self._column(reference)]
         if self.value(reference) <= 0 or float(defined(over, tasks=self.tasks).min()) <= 0:
             return None
-        ratios = self.resampled[:, self._column(name)] / over
-        return Estimate(self.value(name) / self.value(reference), self._interval(ratios, level))
+        ratio = self.value(name) / self.value(reference)
+        changes = self._widened(name, reference, times=ratio) / over
+        return Estimate(ratio, self._interval(ratio + changes, level))
 
     def chance_at_least(self, name: str, reference: str, *, at: float) -> float:
         """Return the one-sided p value against "the difference is at least `at`": (1 + #{draws ≥ at}) / (1 + R).
@@ -129,40 +134,40 @@ class Draws:
             means=tuple(task.only(renamed) for task in self.means),
         )
 
-    def spread(self, name: str, reference: str | None = None) -> Spread:
-        """Return what is known of the variance over items of a figure or a difference."""
+    def spread(self, name: str, reference: str | None = None, *, times: float = 1.0) -> Spread:
+        """Return what is known of the variance over items of a figure, less a multiple of the reference's."""
         spreads = []
         together: dict[tuple[str, int], FloatArray] = {}
         for task in self.means or (self,):
-            parts = task._parts(name, reference)
+            parts = task._parts(name, reference, times)
             if parts is None:
-                spreads.append(few_items.of_draws(task._over_items(name, reference), clusters=task.n_clusters))
+                spreads.append(few_items.of_draws(task._over_items(name, reference, times), clusters=task.n_clusters))
             else:  # of tasks over the same clusters it is the sum over tasks that varies from cluster to cluster
                 key = (task.stream, task.n_clusters)
                 together[key] = together[key] + parts if key in together else parts
         return few_items.of_sum([*spreads, *map(few_items.of_parts, together.values())])
 
-    def _parts(self, name: str, reference: str | None) -> FloatArray | None:
+    def _parts(self, name: str, reference: str | None, times: float) -> FloatArray | None:
         if self.contributions is None:
             return None
         parts = np.asarray(self.contributions[self._column(name)], dtype=np.float64)
-        return parts if reference is None else parts - self.contributions[self._column(reference)]
+        return parts if reference is None else parts - times * self.contributions[self._column(reference)]
 
-    def _widened(self, name: str, reference: str | None = None) -> FloatArray:
-        drawn = self._widened_over_items(name, reference)
-        return drawn + self._training(name) - (0.0 if reference is None else self._training(reference))
+    def _widened(self, name: str, reference: str | None = None, *, times: float = 1.0) -> FloatArray:
+        drawn = self._widened_over_items(name, reference, times)
+        return drawn + self._training(name) - (0.0 if reference is None else times * self._training(reference))
 
-    def _widened_over_items(self, name: str, reference: str | None) -> FloatArray:
-        around = self.value(name) - (0.0 if reference is None else self.value(reference))
-        spread = self.spread(name, reference)
-        return few_items.widened(self._over_items(name, reference), around=around, spread=spread)
+    def _widened_over_items(self, name: str, reference: str | None, times: float = 1.0) -> FloatArray:
+        around = self.value(name) - (0.0 if reference is None else times * self.value(reference))
+        spread = self.spread(name, reference, times=times)
+        return few_items.widened(self._over_items(name, reference, times), around=around, spread=spread)
 
-    def _over_items(self, name: str, reference: str | None) -> FloatArray:
+    def _over_items(self, name: str, reference: str | None, times: float) -> FloatArray:
         """Return the draws without the noise of training."""
         drawn = self.resampled[:, self._column(name)] - self._training(name)
         if reference is None:
             return drawn
-        return drawn - (self.resampled[:, self._column(reference)] - self._training(reference))
+        return drawn - times * (self.resampled[:, self._column(reference)] - self._training(reference))
 
     def _training(self, name: str) -> FloatArray | float:
         return self.training.get(name, 0.0)

@@ -223,6 +223,12 @@ def test_a_failed_trial_does_not_end_the_search(place: Workspace, space: SearchS
         outcome = run(place, space).outcome
     assert (outcome.trials[1].state, outcome.trials[1].reason) == ("failed", "failed: the loss was not finite")
     assert len(outcome.trials) == 14
+    # the next search tries it again, and no other
+    with simulated() as measured:
+        again = run(place, space).outcome
+    assert measured == ["small-t001"]
+    assert again.trials[1].state != "failed"
+    assert [t.parameters for t in again.trials] == [t.parameters for t in outcome.trials]
 
 
 def test_one_process_searches_a_space(place: Workspace, space: SearchSpace) -> None:
