@@ -168,7 +168,7 @@ def test_identity_is_what_changes_the_output() -> None:
     assert plugins.use("miners", "hybrid").identity() == {
         "name": "hybrid",
         "revision": "1",
-        "uses": {"miners/random": "1", "miners/bm25": "1", "miners/embedding": "1"},
+        "uses": {"miners/random": "1", "miners/bm25": "1", "miners/embedding": "2"},
     }
 
 

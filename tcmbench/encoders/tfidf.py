@@ -59,7 +59,7 @@ class _Fitted(NamedTuple):
 _NO_TASK = ("", "", "")
 
 
-class _Searched(NamedTuple):
+class _FittedCorpus(NamedTuple):
     """A corpus."""
 
     ids: list[str]
@@ -80,7 +80,7 @@ class TfidfEncoder:
         self.mteb_model_meta = meta
         self._options = options
         self._fitted: _Fitted | None = None
-        self._searched: _Searched | None = None
+        self._searched: _FittedCorpus | None = None
 
     def index(self, corpus: Iterable[dict[str, Any]], **_: object) -> None:
         """Fit the weights on the documents of a corpus, title and text.
@@ -91,7 +91,7 @@ class TfidfEncoder:
         documents = [(str(row["id"]), document_text(row)) for row in corpus]
         texts = [text for _, text in documents]
         fitted = _fit(texts, _NO_TASK, max_features=self._options.max_features)
-        self._searched = _Searched([doc_id for doc_id, _ in documents], fitted, fitted.vectors(texts))
+        self._searched = _FittedCorpus([doc_id for doc_id, _ in documents], fitted, fitted.vectors(texts))
 
     def search(
         self,

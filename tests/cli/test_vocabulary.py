@@ -49,7 +49,7 @@ def test_a_base_need_not_be_declared_first(model: str, capsys: pytest.CaptureFix
     ("arguments", "message"),
     [
         (("bm25",), "base bm25: it has no weights"),
-        (("small", "--text", "nowhere.txt"), r"nowhere.txt: expected a text file in UTF-8"),
+        (("small", "--text", "nowhere.txt"), r"nowhere.txt: expected a text file, but: No such file"),
         (("small", "--text", "latin.txt"), r"latin.txt: expected a text file in UTF-8"),
     ],
 )
