@@ -36,7 +36,7 @@ from benchmarks import _cost, _made_up, _result
 from benchmarks._result import Row
 from tcmbench.miners import MiningContext, Queries, bm25, embedding, hybrid
 from tcmbench.text.ngrams import char_bigrams
-from tcmbench.trainsets.pairs import corpus_of, queries_of
+from tcmbench.trainsets.pairs import corpus_of, positives_of, queries_of
 
 if TYPE_CHECKING:
     import argparse
@@ -207,7 +207,8 @@ def measure(records: int, sample: int, client: Client) -> list[Row]:
     jieba.setLogLevel(logging.ERROR)
     jieba.initialize()
     folder = _made_up.folder(records=records)
-    queries = queries_of(folder.splits["train"], split="train")
+    train = folder.splits["train"]
+    queries = queries_of({"train": train}, positives_of(train))
     corpus = corpus_of(folder.knowledge, None)
     context = MiningContext(embedder=lambda _: client)
     before = _cost.peak_mib(reset=True)

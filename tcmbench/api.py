@@ -149,7 +149,7 @@ def compare(
             any model, as in `evaluate`; empty takes the base that `after` was tuned from.
         after: The same.
         set_name: Set of both; empty takes the one with both.
-        suite: Suite that both are measured on; without a set and tasks the workspace's own.
+        suite: Suite that both are measured on; without a set and tasks the workspace's own, else `local`.
         tasks: Instead of a suite: what both are measured on, as in `evaluate`.
         base: Base of adapters and checkpoints that don't name one.
         workspace: The workspace; None finds it like the command line.
@@ -182,7 +182,7 @@ def check_model(
     Args:
         model: The model, as in `evaluate`.
         base: Its base; empty takes the one that its folder names.
-        suite: Suite that both are measured on; without tasks the workspace's own.
+        suite: Suite that both are measured on; without tasks the workspace's own, else `local`.
         tasks: Instead of a suite: what both are measured on, as in `evaluate`.
         policy: File of the policy instead of the default.
         workspace: The workspace; None finds it like the command line.
@@ -215,7 +215,7 @@ def verify(
     Args:
         served: URL of the server (`URL#MODEL` where it has several models), or a base behind one.
         model: What it should serve: a base, `variant/seed0`, a folder or a model of the hub.
-        suite: Suite of the items; without tasks the workspace's own.
+        suite: Suite of the items; without tasks the workspace's own, else `local`.
         tasks: Instead of a suite: as in `evaluate`.
         limit: Most queries, pairs or texts per task, a fixed sample.
         within: Points that every task may differ by, with its whole interval; None: nothing may differ.

@@ -22,7 +22,6 @@ TcmbenchError                 the command line prints it without a traceback and
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,8 +52,6 @@ class UnknownName(TcmbenchError):
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
-        if re.fullmatch(r"[\w.-]+:\d+(/.*)?", name):
-            hint += " A server is named by its URL, which begins with http:// or https://."
         listed = ", ".join(names) if names else "none"
         prefix = f"{where}: " if where else ""
         return cls(f"{prefix}no {kind} named {name!r}.{hint} Known: {listed}.")

@@ -114,6 +114,22 @@ def test_a_loaded_model_of_another_similarity_is_refused() -> None:
         objects.model_of(model, revision="")
 
 
+def test_a_loaded_model_that_leaves_prompts_out_of_its_pooling_is_refused() -> None:
+    """Pooling is over all tokens here, so the vectors of its queries would be other ones."""
+    from sentence_transformers import SentenceTransformer
+
+    from tcmbench.models import objects
+
+    prompts = {"query": "问：", "document": ""}
+    model = SentenceTransformer(str(MINI), device="cpu", local_files_only=True, prompts=prompts)
+    objects.model_of(model, revision="")
+    model[1].include_prompt = False
+    with pytest.raises(SpecError, match="include_prompt = False"):
+        objects.model_of(model, revision="")
+    model.prompts = {}
+    objects.model_of(model, revision="")
+
+
 @pytest.mark.parametrize("name", ["mini-zh-static", "mini-zh-reranker"])
 def test_a_loaded_model_of_any_kind_is_evaluated_as_if_from_its_folder(pairs: Path, name: str) -> None:
     """A table without a longest input; a reranker that was left in the mode of training, which is random."""

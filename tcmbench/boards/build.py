@@ -19,7 +19,8 @@ from tcmbench.boards.public import public
 from tcmbench.boards.recommend import of_search, recommend
 from tcmbench.boards.slices import with_slices
 from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, Table, TaskColumn
-from tcmbench.boards.texts import Text, both, gate_reason, same, text
+from tcmbench.boards.task_columns import task_columns
+from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.boards.trajectory import with_trajectories
 from tcmbench.comparison import cures, looks, ranks
 from tcmbench.comparison.best import adjusted
@@ -27,7 +28,6 @@ from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.errors import NoInterval
 from tcmbench.records.reason import Reason
-from tcmbench.specs.suite import ROLES
 from tcmbench.store import canonical_json
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     policies = looks.shown(measured, options.policies, earlier=options.looks, where=looks.FILE)
     options = replace(options, policies=policies)
     comparison = AgainstReference(measured, policy=policies.reference)
-    columns = _columns(measured, options)
+    columns = task_columns(measured, options.cards)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
     since = _since_baseline(measured, comparison, options)
     made_from = {entry.name: entry.of for entry in entries if entry.of}
@@ -152,55 +152,6 @@ def _recommendation(
     )
     best = adjusted(comparison, verdicts, answer.row)
     return answer if best is None else replace(answer, chosen_from=best.of, adjusted_gain=_estimate(best.gain))
-
-
-def _columns(measured: MeasuredSet, options: Options) -> tuple[TaskColumn, ...]:
-    columns = []
-    for task in sorted(measured.columns, key=lambda task: ROLES.index(task.role)):
-        name = task.column
-        card = options.cards.get(name)
-        column = TaskColumn(
-            name=name,
-            title=task.title or name,
-            title_zh=task.title_zh,
-            limit=task.limit and measured.suite.limit_of(task),
-            task=task.task,
-            split=task.split,
-            role=task.role,
-            synthetic=measured.suite.synthetic or bool(card and card.synthetic),
-            card=card,
-            description=both(card.description, card.description_zh) if card else same(""),
-            source=card.source if card else "",
-            license=card.license if card else "unknown",
-        )
-        model = next((model for model in measured.models if name in model.items), None)
-        if model is not None:
-            record, items = model.entry.scores[name][0].record, model.items[name]
-            column = replace(
-                column,
-                metric=record.metric,
-                task_type=record.task_type,
-                revision=record.task_revision,
-                items=len(items.ids),
-                clusters=len(set(items.clusters)),
-                slice_sizes=details.slice_sizes(items, card),
-            )
-        columns.append(_sampled(column, record.sampled_from if model else None))
-    return tuple(columns)
-
-
-def _sampled(column: TaskColumn, of: int | None) -> TaskColumn:
-    """Return a column whose title names the size of its sample.
-
-    Args:
-        column: The column.
-        of: Queries, pairs or texts of the whole task; None where that isn't known.
-    """
-    if column.limit is None or (of is not None and of <= column.limit):
-        return column
-    key, sizes = ("tasks.limited", {}) if of is None else ("tasks.sampled", {"of": f"{of:,}"})
-    en, zh = (text(key, title=title, kept=f"{column.limit:,}", **sizes) for title in column.titles)
-    return replace(column, title=en.en, title_zh=zh.zh)
 
 
 def _since_baseline(measured: MeasuredSet, comparison: AgainstReference, options: Options) -> dict[str, ModelVerdict]:

@@ -75,12 +75,12 @@ def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> Server
     """Return how the server is asked that a user names.
 
     Args:
-        workspace: ServerPlace bases are.
+        workspace: Where bases are.
         served: Its URL (`#model` names one of several models), or a base with `encoder = "endpoint"`.
         api_key_env: Environment variable with the key of a URL.
 
     Raises:
-        SpecError: A base with weights of its own, or the key of a base.
+        SpecError: An address without http, a base with weights of its own, or the key of a base.
         ModelAbsent: The server can't be reached, or names no model.
     """
     if "://" in served:
@@ -89,6 +89,8 @@ def where(workspace: Workspace, served: str, *, api_key_env: str = "") -> Server
         return ServerPlace(
             address, {"url": address, "model": said.model, "api_key_env": api_key_env}, is_declared=False
         )
+    if ":" in served:
+        raise SpecError(f"{served}: expected the URL of a server, which begins with http:// or https://, or a base.")
     base = workspace.spec(Base, served)
     options = encoder_of(base).options
     if not isinstance(options, endpoint.Options):

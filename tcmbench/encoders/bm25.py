@@ -64,21 +64,15 @@ class BM25Search:
         **_: object,
     ) -> dict[str, dict[str, float]]:
         """Return query id → document id → score, for the best `top_k` or for the candidates given."""
-        import numpy as np
+        from tcmbench.encoders._lexical import Kept
 
         if self._index is None:
             raise ValueError("search was called before index")
-        position = {doc_id: i for i, doc_id in enumerate(self._ids)}
+        kept = Kept(self._ids, top_k=top_k, candidates=top_ranked)
         results: dict[str, dict[str, float]] = {}
         for row in queries:
-            query_id = str(row["id"])
             scores = term_scores(self._index, self._tokenize(str(row["text"])), documents=len(self._ids))
-            if top_ranked is not None:
-                chosen = np.array([position[doc_id] for doc_id in top_ranked[query_id]], dtype=np.int64)
-            else:
-                # Stable on the negated array: among equal scores the earlier document comes first.
-                chosen = np.argsort(-scores, kind="stable")[:top_k]
-            results[query_id] = {self._ids[i]: float(scores[i]) for i in chosen}
+            results[str(row["id"])] = kept.of(str(row["id"]), scores)
         return results
 
 

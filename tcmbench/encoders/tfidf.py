@@ -45,8 +45,6 @@ class Options(PluginOptions):
 
 
 class _Fitted(NamedTuple):
-    task: tuple[str, str, str]
-
     counter: CountVectorizer
 
     weights: TfidfTransformer
@@ -56,11 +54,8 @@ class _Fitted(NamedTuple):
         return self.weights.transform(self.counter.transform(texts))
 
 
-_NO_TASK = ("", "", "")
-
-
 class _FittedCorpus(NamedTuple):
-    """A corpus."""
+    """The documents of a search, and the weights that were fitted on them."""
 
     ids: list[str]
 
@@ -79,6 +74,7 @@ class TfidfEncoder:
     def __init__(self, *, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
         self._options = options
+        self._task: tuple[str, str, str] | None = None
         self._fitted: _Fitted | None = None
         self._searched: _FittedCorpus | None = None
 
@@ -90,7 +86,7 @@ class TfidfEncoder:
         """
         documents = [(str(row["id"]), document_text(row)) for row in corpus]
         texts = [text for _, text in documents]
-        fitted = _fit(texts, _NO_TASK, max_features=self._options.max_features)
+        fitted = _fit(texts, max_features=self._options.max_features)
         self._searched = _FittedCorpus([doc_id for doc_id, _ in documents], fitted, fitted.vectors(texts))
 
     def search(
@@ -104,22 +100,19 @@ class TfidfEncoder:
         """Return query id → document id → cosine similarity, for the best `top_k` or for the candidates given."""
         import numpy as np
 
+        from tcmbench.encoders._lexical import Kept
+
         if self._searched is None:
             raise ValueError("search was called before index")
         ids, fitted, documents = self._searched
-        position = {doc_id: place for place, doc_id in enumerate(ids)}
+        kept = Kept(ids, top_k=top_k, candidates=top_ranked)
         rows = [(str(row["id"]), str(row["text"])) for row in queries]
         vectors = fitted.vectors([text for _, text in rows])
         results: dict[str, dict[str, float]] = {}
         for place, (query_id, _text) in enumerate(rows):
             # In single precision like the vectors: the last digits of double precision depend on the order of sums.
             scores = (documents @ vectors[place].T).toarray()[:, 0].astype(np.float32)
-            if top_ranked is not None:
-                chosen = np.array([position[doc_id] for doc_id in top_ranked[query_id]], dtype=np.int64)
-            else:
-                # Stable on the negated array: among equal scores the earlier document comes first.
-                chosen = np.argsort(-scores, kind="stable")[:top_k]
-            results[query_id] = {ids[i]: float(scores[i]) for i in chosen}
+            results[query_id] = kept.of(query_id, scores)
         return results
 
     def encode(
@@ -141,8 +134,8 @@ class TfidfEncoder:
             hf_subset,
             "" if "Classification" in task_metadata.type else hf_split,
         )
-        if self._fitted is None or self._fitted.task != task:
-            self._fitted = _fit(texts, task, max_features=self._options.max_features)
+        if self._fitted is None or self._task != task:
+            self._fitted, self._task = _fit(texts, max_features=self._options.max_features), task
         return np.asarray(self._fitted.vectors(texts).astype(np.float32).todense())
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
@@ -158,7 +151,7 @@ class TfidfEncoder:
         return pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int) -> _Fitted:
+def _fit(texts: Sequence[str], *, max_features: int) -> _Fitted:
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
@@ -175,7 +168,6 @@ def _fit(texts: Sequence[str], task: tuple[str, str, str], *, max_features: int)
     kept = np.sort(np.argsort(-frequencies, kind="stable")[:max_features])
     vocabulary = counter.get_feature_names_out()[kept]
     return _Fitted(
-        task,
         CountVectorizer(analyzer=char_bigrams, vocabulary=vocabulary),
         TfidfTransformer(sublinear_tf=True).fit(counts[:, kept]),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tcmbench.searches.trials import Bench
     from tcmbench.store import Json
 
-STAGE = "search 1"
+STAGE = "search 2"
 
 _FREE = frozenset({"title", "title_zh", "description", "description_zh", "policy", "trials", "hours", "seeds"})
 """Fields of a space under which a search continues: labels, the budget, and how the winner is confirmed."""

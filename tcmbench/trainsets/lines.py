@@ -98,7 +98,7 @@ class _Replacer:
 
     def __init__(self, pairs: Pairs, texts: Texts, label_map: LabelMap | None, *, seed: int, counted: Replaced) -> None:
         self._forbidden = Forbidden.of(
-            queries_of(pairs.records, split=""),
+            queries_of({"": pairs.records}, pairs.positives),
             corpus_of(pairs.knowledge, label_map, forms=pairs.forms),
             exclude_merged_labels=True,
         )

@@ -47,8 +47,11 @@ class Pairs:
 
     pairs: tuple[Pair, ...]
 
+    positives: tuple[frozenset[str], ...]
+    """Per record: see `positives_of`."""
+
     labels: tuple[frozenset[str], ...]
-    """Per record: the syndromes of its query, each named by its family (see `families`), and its groups."""
+    """Per record: its positives, each named by its family (see `families`), and its groups."""
 
     filled: int
     """Negatives that are fill-ins (see `tcmbench.miners.Negatives`)."""
@@ -84,6 +87,7 @@ def make_pairs(
     start = 0
     for split, records in splits.items():
         mined = negatives.ids[start : start + len(records)]
+        right = positives[start : start + len(records)]
         pairs[split] = Pairs(
             tuple(everything[start : start + len(records)]),
             folder.knowledge,
@@ -92,9 +96,10 @@ def make_pairs(
                 for position, record in enumerate(records)
                 for label in record.labels
             ),
+            right,
             tuple(
-                frozenset({*(family[label] for label in right), *record.batch_labels()})
-                for record, right in zip(records, positives[start:], strict=False)
+                frozenset({*(family[label] for label in of_record), *record.batch_labels()})
+                for record, of_record in zip(records, right, strict=True)
             ),
             sum(negatives.filled[start : start + len(records)]),
             forms,
@@ -181,13 +186,22 @@ def positives_of(records: Sequence[Record]) -> tuple[frozenset[str], ...]:
     return tuple(right[text] for text in texts)
 
 
-def queries_of(records: Sequence[Record], *, split: str) -> Queries:
-    """Return records as the queries of a miner, each with the positives of `positives_of`."""
+def queries_of(splits: Mapping[str, Sequence[Record]], positives: tuple[frozenset[str], ...]) -> Queries:
+    """Return the records of some splits as the queries of a miner.
+
+    Args:
+        splits: Split → its records.
+        positives: Those of each record, see `positives_of`; a negative that the data gives and that is one is left out.
+    """
+    named = [(split, record) for split, records in splits.items() for record in records]
     return Queries(
-        tuple(f"{split}/{record.record_id}" for record in records),
-        tuple(record.query() for record in records),
-        positives_of(records),
-        tuple(record.known_negatives() for record in records),
+        tuple(f"{split}/{record.record_id}" for split, record in named),
+        tuple(record.query() for _, record in named),
+        positives,
+        tuple(
+            tuple(document for document in record.known_negatives() if document not in right)
+            for (_, record), right in zip(named, positives, strict=True)
+        ),
     )
 
 
@@ -217,13 +231,7 @@ def _mine(
     context: MiningContext,
 ) -> Negatives:
     miner = miner_of(variant)
-    parts = [queries_of(records, split=split) for split, records in splits.items()]
-    queries = Queries(
-        tuple(i for part in parts for i in part.ids),
-        tuple(text for part in parts for text in part.texts),
-        positives,
-        tuple(negatives for part in parts for negatives in part.negatives),
-    )
+    queries = queries_of(splits, positives)
     corpus = corpus_of(folder.knowledge, folder.label_map, forms=forms)
     negatives: Negatives = miner.module.mine(queries, corpus, options=miner.options, seed=seed, context=context)
     return negatives

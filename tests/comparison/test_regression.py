@@ -157,8 +157,8 @@ def test_a_new_form_has_nothing_to_be_held_against(whole: MeasuredSet, kept: Bas
     joined = replace(whole, models=(*whole.models, form))
     reference = AgainstReference(joined, policy=POLICY, names=[VARIANT])
     for comparison in (None, reference):
-        found = regression.judge(joined, kept, policies=POLICIES, where="b.json", reference=comparison)
-        (new,) = (verdict for verdict in found if verdict.name == form.name)
+        verdicts = regression.judge(joined, kept, policies=POLICIES, where="baseline.json", reference=comparison)
+        (new,) = (verdict for verdict in verdicts if verdict.name == form.name)
         assert (new.exit_code, "is a base or a form" in new.findings[0].message) == (3, True)
 
 

@@ -127,12 +127,12 @@ def test_a_candidate_that_is_listed_twice_is_one(place: Workspace) -> None:
     loaded: StoredSearch = model(place, precision="int8", rescore=2)
     corpus = Dataset.from_dict({"id": ["d0", "d1"], "text": TEXTS[:2]})
     queries = Dataset.from_dict({"id": ["q"], "text": [TEXTS[0]]})
-    found = []
+    results = []
     for pool in (["d0", "d1"], ["d0", "d1", "d0"]):
         where: Any = {"task_metadata": fakes.FastTask.metadata, "hf_split": "test", "hf_subset": "default"}
         loaded.index(corpus, **where, encode_kwargs={})
-        found.append(loaded.search(queries, **where, top_k=2, encode_kwargs={}, top_ranked={"q": pool}))
-    assert found[0] == found[1]
+        results.append(loaded.search(queries, **where, top_k=2, encode_kwargs={}, top_ranked={"q": pool}))
+    assert results[0] == results[1]
 
 
 def test_product_codes_are_for_documents_alone(place: Workspace) -> None:

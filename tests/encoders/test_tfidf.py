@@ -47,11 +47,11 @@ def test_a_search_is_fitted_on_the_documents() -> None:
     documents, queries = TEXTS[:40], TEXTS[40:]
     vectorizer = TfidfVectorizer(analyzer=char_bigrams, sublinear_tf=True).fit(documents)
     expected = (vectorizer.transform(queries) @ vectorizer.transform(documents).T).toarray()
-    found = search(queries, documents)
-    for place, scores in enumerate(expected):
-        ours = [found[f"q{place}"][f"d{document}"] for document in range(len(documents))]
-        np.testing.assert_allclose(ours, scores, atol=1e-6)
-    assert search(queries[:1], documents)["q0"] == found["q0"]
+    scores_of = search(queries, documents)
+    for place, theirs in enumerate(expected):
+        ours = [scores_of[f"q{place}"][f"d{document}"] for document in range(len(documents))]
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert search(queries[:1], documents)["q0"] == scores_of["q0"]
 
 
 def test_candidates_have_the_scores_of_the_whole_search() -> None:

@@ -111,24 +111,6 @@ def test_the_base_of_an_adapter_can_be_named(place: Workspace, tmp_path: Path) -
     assert _model(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
 
 
-def test_an_adapter_over_a_derived_base_has_the_settings_of_its_origin(tmp_path: Path) -> None:
-    """As the derived base itself has: length, instruction, precision."""
-    bases = tmp_path / "models/bases"
-    bases.mkdir(parents=True)
-    (tmp_path / "tasks").mkdir()
-    path = MINI.parent / "mini-zh-reranker"
-    settings = 'instruction = "判断病历与证候是否相符"\nmax_length = 256\ndtype = "bfloat16"\n'
-    (bases / "whole.toml").write_text(f'kind = "reranker"\npath = "{path}"\n{settings}', encoding="utf-8")
-    (bases / "part.toml").write_text('kind = "reranker"\nderive = { base = "whole" }\n', encoding="utf-8")
-    (tmp_path / "tuned").mkdir()
-    (tmp_path / "tuned/adapter_config.json").write_text('{"base_model_name_or_path": "x"}', encoding="utf-8")
-    place = find(tmp_path, cache=tmp_path / "store")
-    where, called = given.register(place, [str(tmp_path / "tuned")], tuned_from="part")
-    base = where.spec(Base, called[str(tmp_path / "tuned")])
-    assert (base.tuned_from, base.max_length, base.dtype) == ("part", 256, "bfloat16")
-    assert base.instruction == "判断病历与证候是否相符"
-
-
 def test_an_adapter_of_another_model_is_refused(place: Workspace, tmp_path: Path) -> None:
     """PEFT would leave out what has no place, and only warn."""
     folder = adapters.adapter(tmp_path / "odd", kind="AutoModel")

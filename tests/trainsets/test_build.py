@@ -64,34 +64,6 @@ def test_rows_say_where_each_line_comes_from(made: TrainSet, folder: Folder) -> 
         assert row["view"] == -1
 
 
-def test_what_is_right_for_a_text_in_one_record_is_wrong_for_it_in_none(
-    base: Base, folder: Folder, context: Context
-) -> None:
-    """Two records of one text, spelt in two ways, with other labels: no negatives of each other, nor in one batch."""
-    first, *rest = folder.splits["train"]
-    other = next(record for record in rest if not {*record.labels} & {*first.labels})
-    at = rest.index(other)
-    rest[at] = replace(
-        other,
-        chief_complaint=f"{first.chief_complaint} ",
-        history=first.history,
-        examination=first.examination,
-        disease=first.disease,
-    )
-    whole = dataclasses.replace(folder, splits={**folder.splits, "train": (first, *rest)})
-    several = NegativesSpec(miner="bm25", options={"count": 16})
-    made = build(recipe(negatives=several), base, whole, seed=0, context=context)
-    rows = pq.read_table(made.rows).to_pylist()
-    both = {first.record_id: {*first.labels}, other.record_id: {*other.labels}}
-    union = set().union(*both.values())
-    mine = [row for row in rows if row["record_id"] in both]
-    assert mine
-    assert not any(union & {*row["negatives"]} for row in mine)
-    for start in range(0, len(rows), 4):
-        block = {row["record_id"] for row in rows[start : start + 4]}
-        assert not block >= both.keys()
-
-
 def test_no_text_in_a_batch_is_right_for_another_line(made: TrainSet, folder: Folder) -> None:
     """Neither another line's positive nor its negatives are right for a line, merged labels included."""
     assert folder.label_map is not None
