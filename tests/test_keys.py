@@ -147,7 +147,9 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
     """Return the key of every artefact."""
     recipe = resolve(place, made.variant)
     context = build_context(place, recipe)
-    inputs = build.recipe(made.variant, recipe.base, recipe.data.sha256, seed=0, context=context, drop=frozenset())
+    inputs = build.recipe(
+        made.variant, recipe.base, recipe.first.data.sha256, seed=0, context=context, drop=frozenset()
+    )
     task = tasks._local(place, made.task)
     model = revision(made.base, weights.source(place, made.base) if made.base.has_weights else None)
     suite = Suite.model_validate({"name": "one", "tasks": [{"task": task.name, "role": "general"}]})
@@ -165,7 +167,7 @@ def keys(place: Workspace, made: Made) -> dict[str, str]:
         "model": model,
         "task": task.revision,
         "score": score_key(model, task, split="test", subset="default"),
-        "leaks": leaks._key(recipe.data, PlannedSuite(suite, {task.name: task})),
+        "leaks": leaks._key(recipe.first.data, PlannedSuite(suite, {task.name: task})),
     }
 
 

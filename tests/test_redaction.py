@@ -102,6 +102,15 @@ def test_what_was_sent_is_hidden_however_it_comes_back() -> None:
     assert redaction.text("a") == "a"
 
 
+def test_a_secret_that_is_a_word_hides_no_part_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records keep the names of encoders and commands, and so their hashes."""
+    monkeypatch.setattr(redaction, "_learned", set())
+    redaction.learn("sentence", *redaction.in_address("http://bench:sentence@host/"))
+    said = "tcmbench run demo with sentence_transformers"
+    assert redaction.text(said) == said
+    assert redaction.text("by sentence, 密码sentence，bench:sentence@") == f"by {HIDDEN}, 密码{HIDDEN}，{HIDDEN}@"
+
+
 def test_records_have_no_secrets() -> None:
     """Fields named like secrets are hidden with all that is in them; an address ends where its path does."""
     value: dict[str, Any] = {

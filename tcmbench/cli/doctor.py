@@ -212,7 +212,8 @@ def _data(place: Workspace) -> Iterator[Diagnosis]:
             continue
         absent = tasks.missing_files(place, spec)
         if absent:
-            yield Diagnosis("data", spec.name, "note", f"missing {absent[0]}", spec.source)
+            how = f"{spec.source}{tasks.command(place, spec)}"
+            yield Diagnosis("data", spec.name, "note", f"missing {absent[0]}", how)
         else:
             yield Diagnosis("data", spec.name, "ok", spec.path)
 

@@ -110,4 +110,5 @@ def _report(cells: Cells, suite: Suite) -> None:
         for note in cells.scores[name].record.notes if name in cells.scores else ():
             say(f"{'':<{width}}  note: {note}")
     if lost:
-        raise ScoreMissing(f"{len(lost)} of {len(suite.tasks)} columns have no score: {', '.join(lost)}")
+        have = "column has" if len(suite.tasks) == 1 else "columns have"
+        raise ScoreMissing(f"{len(lost)} of {len(suite.tasks)} {have} no score: {', '.join(lost)}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.cure import Cure
     from tcmbench.specs.form import Form
     from tcmbench.specs.model_set import ModelSet
+    from tcmbench.specs.suite import Suite
     from tcmbench.specs.task import TaskSpec
     from tcmbench.workspace import Workspace
 
@@ -80,7 +81,7 @@ def _rows(place: Workspace, kind: ListedKind) -> list[_Row]:
         case ListedKind.suites:
             from tcmbench.specs.suite import Suite
 
-            return _filed(place, Suite, lambda s: _Row(s.name, f"{len(s.tasks)} columns", s.description))
+            return _filed(place, Suite, lambda s: _Row(s.name, _columns(s), s.description))
         case ListedKind.sets:
             from tcmbench.specs.model_set import ModelSet
 
@@ -144,6 +145,10 @@ def _task(place: Workspace, spec: TaskSpec) -> _Row:
     if spec.path.startswith(SYNTHETIC):
         return _Row(spec.name, "generated", spec.description)
     return _Row(spec.name, "data absent" if tasks.missing_files(place, spec) else "data present", spec.description)
+
+
+def _columns(suite: Suite) -> str:
+    return "1 column" if len(suite.tasks) == 1 else f"{len(suite.tasks)} columns"
 
 
 def _base(place: Workspace, base: Base) -> _Row:

@@ -176,7 +176,8 @@ def _alpha(looks: Sequence[Look], policy: Policy) -> float:
 
     shares = [_share(before, after) for before, after in itertools.pairwise(looks)]
     alpha = level_of_look(len(looks), planned=policy.looks, alpha=policy.alpha, shares=shares)
-    return math.floor(alpha * 10**_ALPHA_DIGITS) / 10**_ALPHA_DIGITS
+    digits = max(_ALPHA_DIGITS, 1 - math.floor(math.log10(alpha)))
+    return math.floor(alpha * 10**digits) / 10**digits
 
 
 def _share(before: Look, after: Look) -> float:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcmbench.records.model import Model
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
-    from tcmbench.tuning.training_data import TrainingData
+    from tcmbench.tuning.learned_data import LearnedData
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,8 @@ class CureWork:
     seed: int
     """Seed of anything random."""
 
-    data: TrainingData | None
-    """Training data of the first variant, with its dev split where it has one; None unless the cure reads data."""
-
-    drop: frozenset[str]
-    """Ids of training records that the variant left out because they leak into the suite; a cure skips them, too."""
+    data: LearnedData | None
+    """What the first variant learned from, with its dev split where it has one; None unless the cure reads data."""
 
     cache: Path
     """The store, where `models.load` keeps the vectors of texts."""

@@ -110,7 +110,6 @@ def _examples(work: CureWork, options: Options) -> tuple[list[str], list[str]]:
 
     folder = work.data.read() if work.data else None
     records = folder.splits.get(options.split, ()) if folder else ()
-    records = tuple(record for record in records if options.split != "train" or record.record_id not in work.drop)
     documents = {syndrome.doc_id: syndrome.document() for syndrome in folder.knowledge} if folder else {}
     chosen: dict[str, str] = {}
     used: set[str] = set()

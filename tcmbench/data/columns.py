@@ -38,6 +38,17 @@ class Names(NamedTuple):
         return filled[0] if filled else next((name for name in names if name in row), "")
 
 
+def require_known(known: Iterable[str], mapped: Mapping[str, str]) -> None:
+    """Check that a user names columns that there are.
+
+    Raises:
+        SpecError: There is none of such a name.
+    """
+    unknown = sorted(mapped.keys() - set(known))
+    if unknown:
+        raise SpecError(f"columns: expected some of {', '.join(known)}, got {', '.join(unknown)}.")
+
+
 def names(known: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str]) -> Names:
     """Return the names of columns: the mapped name alone where there is one, else the common ones.
 
@@ -46,9 +57,7 @@ def names(known: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str]) -> Na
     Raises:
         SpecError: A column that isn't known, or two columns of one name, which would be compared with themselves.
     """
-    unknown = sorted(mapped.keys() - known.keys())
-    if unknown:
-        raise SpecError(f"columns: expected some of {', '.join(known)}, got {', '.join(unknown)}.")
+    require_known(known, mapped)
     taken = {name: column for column, name in mapped.items()}
     if len(taken) < len(mapped):
         raise SpecError(f"columns: expected a different name for each column, got {', '.join(mapped.values())}.")

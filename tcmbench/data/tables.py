@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 _OF_PAIRS = frozenset({"sentence1", "text1"})
 """Names that files of similar pairs use, whose scores are no grades."""
 
+_NUMBERED = re.compile(r"(?:hard_)?neg(?:ative)?_?\d+")
+"""Columns of one negative each, as sentence-transformers writes mined ones."""
+
 _WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"].*['"]\s*)?\]\s*""", re.DOTALL)
 
 
@@ -133,7 +136,9 @@ def _row(row: Mapping[str, object], names: Names, group: str) -> TrainingRow:
     texts = _documents(row, _require(row, found["positive"], names.of["positive"]))
     if not texts:
         raise FieldProblem(f"{found['positive']}: expected text, got none")
-    negatives = _documents(row, found["negative"])
+    numbered = [] if "negative" in names.mapped else [name for name in row if _NUMBERED.fullmatch(name)]
+    filled = [found["negative"], *(name for name in numbered if not values.is_missing(row[name]))]
+    negatives = tuple(text for name in filled for text in _documents(row, name))
     query_id = _query_id(row, found["query_id"])
     own_group = values.identifier(row, group) if group else ""
     grade = _grade(row, found["grade"])
@@ -153,7 +158,7 @@ def _require(row: Mapping[str, object], name: str, known: tuple[str, ...]) -> st
     if not name:
         raise FieldProblem(
             f"expected {' or '.join(known)}; {values.keys(row)}. Rename the column, or name it in `columns` in the "
-            "TOML of a task (options) or variant"
+            "TOML of a task (options) or variant, or with `tcmbench eval` by --columns"
         )
     return name
 

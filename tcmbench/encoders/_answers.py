@@ -38,7 +38,10 @@ def vector(value: object) -> NDArray[np.float32]:
     if isinstance(value, str):
         numbers = np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
     else:
-        numbers = np.asarray(value, dtype=np.float32)
+        listed = np.asarray(value)
+        if listed.dtype.kind not in "iuf":
+            raise ValueError(f"expected a list of numbers, got one of {listed.dtype}")
+        numbers = listed.astype(np.float32)
     if numbers.ndim != 1 or not numbers.size:
         raise ValueError(f"expected a list of numbers, got the shape {numbers.shape}")
     return numbers

@@ -146,7 +146,7 @@ class Server:
             outcome = self._attempt(request, largest, where=where, seconds=min(self.seconds, left))
             if not isinstance(outcome, _Refusal):
                 return outcome.value
-            wait = min(pause, _LONGEST_PAUSE) if outcome.wait is None else outcome.wait
+            wait = outcome.wait or min(pause, _LONGEST_PAUSE)  # 0 is no pause that a busy server can mean
             patience = self.patience if self.answered.is_set() else min(self.patience, _UNKNOWN_PATIENCE)
             left = start + patience - time.monotonic() - wait
             if left <= 0 or self.ended.is_set():

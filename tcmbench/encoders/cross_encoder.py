@@ -17,7 +17,7 @@ from tcmbench.encoders.runtime import attention, shared_prefix
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.encoders.runtime.vocabulary import require_vocabulary
-from tcmbench.errors import ModelAbsent
+from tcmbench.errors import ModelAbsent, SpecError
 from tcmbench.plugins import PluginOptions
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class Options(PluginOptions):
     """Tokens per batch, padding included; pairs of similar length share one. None: by device and free memory."""
 
 
+def _require_one_label(model: Any, base: Base) -> None:
+    labels = int(getattr(model, "num_labels", 1))
+    if labels != 1:
+        raise SpecError(
+            f"{base.name}: expected a reranker, whose head has one label, got a classifier with {labels}. Tune it with "
+            "num_labels = 1."
+        )
+
+
 class Reranker(Counted):
     """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
@@ -50,6 +59,7 @@ class Reranker(Counted):
     """Tokens of the queries whose pairs are arranged by length together."""
 
     def __init__(self, model: Any, *, base: Base, options: Options, meta: ModelMeta) -> None:
+        _require_one_label(model, base)
         self.mteb_model_meta = meta
         self.model = model
         self.max_length = base.max_length

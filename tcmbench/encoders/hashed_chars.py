@@ -52,4 +52,5 @@ def load(
             buckets[digest % dimensions] += sign * (1.0 + np.log(count))
         return buckets
 
-    return StatelessEncoder(vector, dimensions=dimensions, meta=meta)
+    # A text of punctuation has no characters that count.
+    return StatelessEncoder(vector, dimensions=dimensions, meta=meta, zero_means_unknown=True)

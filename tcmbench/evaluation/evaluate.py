@@ -205,7 +205,7 @@ def _packages(loaded: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     while loaded is not None:
         found |= getattr(loaded, "packages", {})
-        loaded = getattr(loaded, "inner", None)
+        loaded = getattr(loaded, "inner", None) or getattr(loaded, "dense", None)
     return found
 
 

@@ -45,10 +45,12 @@ def settled(base: Base, model_dir: Path) -> Base:
             *_pooled_prompts(base, facts, model_dir),
             *_length(base, model_dir),
         ]
-    contradictions += _code(base, model_dir)
+    contradictions += [*_routes(model_dir), *_code(base, model_dir)]
     if contradictions:
         raise SpecError(f"base {base.name}: " + "; ".join(contradictions))
-    return base.model_copy(update=_open_fields(base, facts))
+    fields = _open_fields(base, facts)
+    length = None if "max_length" in base.model_fields_set | facts.keys() else folder.default_length(model_dir)
+    return base.model_copy(update=fields if length is None else {**fields, "max_length": length})
 
 
 def require_head(base: Base, model_dir: Path) -> None:
@@ -126,6 +128,8 @@ def _pooled_prompts(base: Base, facts: Mapping[str, Statement], model_dir: Path)
 
 def _length(base: Base, model_dir: Path) -> Iterator[str]:
     limit = folder.positions(model_dir)
+    if "max_length" not in base.model_fields_set:
+        return
     if base.architecture == "static" or limit is None or not isinstance(limit.value, int):
         return
     if base.max_length > limit.value:
@@ -133,6 +137,12 @@ def _length(base: Base, model_dir: Path) -> Iterator[str]:
             f"its file has max_length = {base.max_length}, {limit.source} has {limit.value} positions. "
             f"Set max_length to {limit.value} or less"
         )
+
+
+def _routes(model_dir: Path) -> Iterator[str]:
+    routing = sorted(kind for _, kind in folder.module_types(model_dir) if kind.endswith(folder.ROUTING))
+    if routing:
+        yield f"{model_dir}/modules.json has {', '.join(routing)}. {folder.NO_ROUTES}"
 
 
 def _code(base: Base, model_dir: Path) -> Iterator[str]:

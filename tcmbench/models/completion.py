@@ -15,7 +15,7 @@ from tcmbench import faults
 from tcmbench.checksums import tree_sha256
 from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
 from tcmbench.models import canaries, hub_layout, swift_output
-from tcmbench.models.folder import json_object
+from tcmbench.models.folder import json_object, module_types
 from tcmbench.models.model_files import require_whole
 from tcmbench.store import key
 
@@ -62,6 +62,11 @@ class Unfinished:
 
     is_adapter: bool
     """Whether it contains only an adapter."""
+
+    @property
+    def has_modules(self) -> bool:
+        """Whether it has pooling, prompts and length of its own, as an adapter that sentence-transformers has saved."""
+        return (self.folder / "modules.json").is_file()
 
 
 def unfinished(folder: Path) -> Unfinished | None:
@@ -122,7 +127,10 @@ def _build(source: Unfinished, origin: Model, target: Path) -> None:
         own, target, dirs_exist_ok=True
     )  # a tokenizer that was trained with the weights replaces the base's
     shutil.rmtree(own)
-    _write_modules(source, origin, target)
+    if source.has_modules:
+        hub_layout.copy_modules(source.folder, target)
+    else:
+        _write_modules(source, origin, target)
 
 
 def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
@@ -286,7 +294,10 @@ def _files(source: Unfinished) -> set[Path]:
     folder = source.folder
     suffixes = {".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken"}
     own = {path for path in folder.iterdir() if path.is_file() and path.suffix in suffixes}
-    return own if source.is_adapter else own | set(_copied(folder))
+    if not source.is_adapter:
+        return own | set(_copied(folder))
+    places = [folder / path for path, _ in module_types(folder) if path]
+    return own | {path for place in places for path in place.rglob("*") if path.is_file()}
 
 
 def _copied(folder: Path) -> Iterator[Path]:

@@ -27,6 +27,17 @@ _POOLING_NAMES = {"lasttoken": "last"}
 _OFFSET_OF_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
 """Families whose positions start after the padding index."""
 
+ROUTING = ("Router", "Asym")
+"""Ends of the types of modules that encode queries and documents by different weights."""
+
+NO_ROUTES = (
+    "Such a model has two vectors of one text, one as a query and one as a document, and tcmbench keeps one. Save each "
+    "route as a model of its own."
+)
+
+_NO_LIMIT = 10**9
+"""Tokenizers without a limit state a number above this."""
+
 _KINDS = {"CrossEncoder": "reranker", "SentenceTransformer": "embedding", "SparseEncoder": "embedding"}
 SYMMETRIC = "symmetric"
 """Name of the prompt of tasks without queries in config_sentence_transformers.json; it is tcmbench's own."""
@@ -109,6 +120,21 @@ def positions(model_dir: Path) -> Statement | None:
     return Statement(count, path)
 
 
+def default_length(model_dir: Path) -> int | None:
+    """Return the longest input that sentence-transformers reads where no file of its own states one.
+
+    It is the tokenizer's, which is where sentence-transformers 6 writes it, and at most the number of positions. None
+    where neither is known, and for a table of token vectors, which reads all of a text.
+    """
+    modules = module_types(model_dir)
+    if _architecture(model_dir, modules) is not None:
+        return None
+    stated = _value(_transformer(model_dir, modules) / "tokenizer_config.json", "model_max_length")
+    places = positions(model_dir)
+    limits = [said.value for said in (stated, places) if said is not None]
+    return min((limit for limit in limits if isinstance(limit, int) and 0 < limit < _NO_LIMIT), default=None)
+
+
 def _kind(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
     declared = _value(model_dir / "config_sentence_transformers.json", "model_type")
     if declared is not None and str(declared.value) in _KINDS:
@@ -182,9 +208,14 @@ def symmetric_prompt_of(prompts: Mapping[str, object]) -> str | None:
 
 
 def _max_length(model_dir: Path, modules: list[tuple[str, str]]) -> Statement | None:
-    folder = next((path for path, kind in modules if kind.endswith("Transformer")), "")
-    said = _value((at(model_dir / folder) or model_dir) / "sentence_bert_config.json", "max_seq_length")
+    said = _value(_transformer(model_dir, modules) / "sentence_bert_config.json", "max_seq_length")
     return said if said is not None and isinstance(said.value, int) and not isinstance(said.value, bool) else None
+
+
+def _transformer(model_dir: Path, modules: list[tuple[str, str]]) -> Path:
+    """Return the folder of the network."""
+    folder = next((path for path, kind in modules if kind.endswith("Transformer")), "")
+    return at(model_dir / folder) or model_dir
 
 
 def module_types(model_dir: Path) -> list[tuple[str, str]]:

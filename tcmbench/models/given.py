@@ -37,6 +37,13 @@ _OF_FILES = (
 )  # fmt: skip
 
 
+_OF_MODULES = (
+    "pooling", "normalize", "max_length", "padding_side", "query_prompt", "document_prompt", "symmetric_prompt",
+    "own_prompts",
+)  # fmt: skip
+"""Settings that sentence-transformers writes beside an adapter."""
+
+
 def register(
     workspace: Workspace,
     names: Iterable[str],
@@ -105,7 +112,8 @@ def _base(
         return _of_hub(workspace, given, tuned_from=tuned_from, known=known)
     if os.sep in given or given.startswith(("~", ".")):
         raise ModelAbsent(f"{given}: expected the folder of a model, but there is no such folder. Correct the path.")
-    raise UnknownName.of("model", given, known, where=where)
+    unknown = UnknownName.of("model", given, known, where=where)
+    raise UnknownName(f"{unknown} A folder, a model of the hub (org/name) and the URL of a server are models, too.")
 
 
 def _of_server(workspace: Workspace, url: str, *, known: Sequence[str]) -> Base:
@@ -179,11 +187,15 @@ def _completed(
     tuned_from: str | None,
     place: dict[str, str],
 ) -> tuple[Workspace, Base]:
-    """Return the base of an adapter or checkpoint, with the settings of the base that it was tuned from."""
+    """Return the base of an adapter or checkpoint, with the settings of the base that it was tuned from.
+
+    Those that its own folder states come first.
+    """
     if tuned_from is None:
         workspace, tuned_from = origin(workspace, unfinished)
     base = as_its_origin(workspace, workspace.spec(Base, tuned_from))
-    said = base.model_dump(exclude_unset=True, exclude={*_OF_FILES})
+    own = _OF_MODULES if unfinished.has_modules else ()
+    said = base.model_dump(exclude_unset=True, exclude={*_OF_FILES, *own})
     what = "An adapter" if unfinished.is_adapter else "A checkpoint"
     description = f"{what} tuned from {tuned_from} elsewhere."
     fields = {**said, "name": name, "tuned_from": tuned_from, "description": description, **place}

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", ".index.json")
 _LEFT_OUT = ("README.md", "LICENSE", ".gitattributes", "training_args.bin", "onnx", "openvino", ".cache", ".git")
 
+_OF_MODULES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
+
 _SYSTEM = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
     'Note that the answer can only be "yes" or "no".'
@@ -95,8 +97,20 @@ def remove_modules(target: Path) -> None:
     for path, _ in module_types(target):
         if path:
             shutil.rmtree(target / path, ignore_errors=True)
-    for name in ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
+    for name in _OF_MODULES:
         (target / name).unlink(missing_ok=True)
+
+
+def copy_modules(source: Path, target: Path) -> None:
+    """Replace the files of sentence-transformers by those of another folder: modules, prompts and longest input."""
+    remove_modules(target)
+    for name in _OF_MODULES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+    for path, _ in module_types(source):
+        if path and (source / path).is_dir():  # one without settings may have no folder
+            ignored = shutil.ignore_patterns("*.bin", "*.pt", "*.py", "*.pkl")
+            shutil.copytree(source / path, target / path, ignore=ignored, dirs_exist_ok=True)
 
 
 def write_reranker_modules(target: Path, *, base: Base, tokenizer: PreTrainedTokenizerBase, head: str) -> None:

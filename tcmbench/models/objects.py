@@ -124,8 +124,8 @@ def _base(loaded: Any, kind: str) -> Base:
     """Return the base of a loaded model, with its own prompts, length and precision.
 
     Raises:
-        SpecError: Its similarity is another than the cosine, by which it would be scored, or it leaves prompts out of
-            its pooling.
+        SpecError: Its similarity is another than the cosine, by which it would be scored, it leaves prompts out of
+            its pooling, or it has other weights for queries than for documents.
     """
     similarity = str(getattr(loaded, "similarity_fn_name", None) or "cosine").rpartition(".")[2].lower()
     if similarity not in {"cosine", "dot"} or (similarity == "dot" and "Normalize" not in repr(loaded)):
@@ -133,6 +133,9 @@ def _base(loaded: Any, kind: str) -> Base:
             f'model: its similarity_fn_name is "{similarity}", but tcmbench supports only cosine. Add a Normalize '
             "module if the model was trained for that."
         )
+    routing = sorted({name for module in loaded.modules() if (name := type(module).__name__).endswith(folder.ROUTING)})
+    if routing:
+        raise SpecError(f"model: it has a module {routing[0]}. {folder.NO_ROUTES}")
     if kind == "embedding":
         _require_pooled_prompts(loaded)
     prompts, default_name = getattr(loaded, "prompts", None) or {}, str(getattr(loaded, "default_prompt_name", None))

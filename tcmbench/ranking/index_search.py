@@ -75,7 +75,7 @@ def search(
     recall = {
         f"search_recall_at_{cut}": _recall(exact.documents[:, :cut], numbers[sampled, :cut])
         for cut in _CUTS
-        if exact is not None and exact.documents.shape[1] >= cut
+        if exact is not None and min(exact.documents.shape[1], k) >= cut
     }
     return IndexSearch(collector.ranked(), recall)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -107,7 +108,7 @@ def _answering(service: Service, operations: Mapping[str, Operation]) -> Callabl
         try:
             body = await service.limits.body(request)
             operation, parsed = _parsed(body, operations)
-            return _json(await operation.answer(service, parsed))
+            return _json(await _while_connected(request, operation.answer(service, parsed)))
         except Refused as refused:
             return _response(refused, request.url.path)
         except TcmbenchError as error:
@@ -120,6 +121,24 @@ def _answering(service: Service, operations: Mapping[str, Operation]) -> Callabl
             return _response(told, request.url.path)
 
     return answer
+
+
+async def _while_connected(request: Request, answer: Awaitable[Json]) -> Json:
+    """Return an answer, which is given up when its client hangs up: nobody computes what nobody reads.
+
+    Raises:
+        Refused: The client has closed the connection.
+    """
+    # The body was read, so the only message left to come is that of the end.
+    computing, ending = asyncio.ensure_future(answer), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({computing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if computing.done():
+            return computing.result()
+        raise Refused(HTTPStatus.BAD_REQUEST, "the client has closed the connection")
+    finally:
+        computing.cancel()
+        ending.cancel()
 
 
 def _parsed(body: bytes, operations: Mapping[str, Operation]) -> tuple[Operation, RequestBody]:

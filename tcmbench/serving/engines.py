@@ -106,7 +106,12 @@ class VectorEngine:
             for group in groups(lengths, call_tokens=self.call_tokens)
         ]
         vectors = np.concatenate(parts)[np.argsort(order)]
-        check_vectors(vectors, texts, name=str(self._encoder.mteb_model_meta.name))
+        check_vectors(
+            vectors,
+            texts,
+            name=str(self._encoder.mteb_model_meta.name),
+            may_be_zero=self._encoder.zero_means_unknown,
+        )
         return Answers(vectors, tokens)
 
     def _by_type(self, items: Sequence[TypedText]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _BODY_SECONDS = 60.0
 """A client that sends its body more slowly is cut off."""
 
@@ -34,7 +36,7 @@ class Limits:
         """Check the texts of a request.
 
         Raises:
-            Refused: There are none, too many, or one is too long.
+            Refused: There are none, too many, one is too long, or one has half of a character.
         """
         if not texts:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{field}: expected at least one text, got none")
@@ -42,6 +44,11 @@ class Limits:
             raise Refused(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"{field}: expected at most {self.texts} texts per request, got {len(texts)}. Send several requests.",
+            )
+        if any(_HALF_CHARACTER.search(text) for text in texts):
+            raise Refused(
+                HTTPStatus.BAD_REQUEST,
+                f"{field}: expected whole characters, got half of one (a surrogate). Cut texts between characters.",
             )
         longest = max(map(len, texts))
         if longest > self.characters:

@@ -73,13 +73,15 @@ def same_items(count: int, expected: int, *, what: str) -> None:
         )
 
 
-def clusters(ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: int, what: str = "clusters") -> Clusters:
+def clusters(
+    ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: int, what: str = "clusters", least: int = 2
+) -> Clusters:
     """Return the clusters of items; without ids each item is one.
 
     Raises:
         EvaluationError: Not one id an item.
-        NoInterval: Fewer than two clusters: the spread between one patient and no other cannot be known, and an
-            interval would claim it is zero.
+        NoInterval: Fewer clusters than `least`, two or more: the spread between one patient and no other cannot be
+            known, and an interval would claim it is zero.
     """
     if ids is None:
         codes, count = np.arange(items, dtype=np.int64), items
@@ -89,9 +91,9 @@ def clusters(ids: Sequence[object] | npt.NDArray[np.generic] | None, *, items: i
         listed = ids.tolist() if isinstance(ids, np.ndarray) else ids
         codes = np.fromiter((numbers.setdefault(i, len(numbers)) for i in listed), dtype=np.int64, count=items)
         count = len(numbers)
-    if count < 2:
+    if count < least:
         raise NoInterval(
-            f"{what}: {items} item(s) in {count} cluster(s); an interval needs at least two independent clusters. "
+            f"{what}: {items} item(s) in {count} cluster(s); an interval needs at least {least} independent clusters. "
             "Measure on more items."
         )
     return Clusters(codes, count)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tcmbench.stats.drawn import ItemStatistic
     from tcmbench.stats.inputs import FloatArray
 
+LEAST_CLUSTERS = 6
+"""Clusters that an interval needs: with n of them the exact sign-flip test has no p below 2 / 2ⁿ, so five can't show a
+difference at 5%, and where all of them changed alike resamples would have no spread at all."""
+
 _DEFAULT = Resampling()
 
 
@@ -82,7 +86,7 @@ def bootstrap_statistic(
     Raises:
         EvaluationError: A statistic does not exist over all items (a constant array has no correlation).
     """
-    groups = inputs.clusters(clusters, items=items)
+    groups = inputs.clusters(clusters, items=items, least=LEAST_CLUSTERS)
     once = Drawn(np.ones((items, 1)))
     observed = {name: scale * np.array([float(seed(once)[0]) for seed in seeds]) for name, seeds in models.items()}
     for name, values in observed.items():
@@ -109,7 +113,7 @@ def _checked(
     items = next(iter(values.values())).shape[1]
     for name, array in values.items():
         inputs.same_items(array.shape[1], items, what=name)
-    return values, inputs.clusters(ids, items=items)
+    return values, inputs.clusters(ids, items=items, least=LEAST_CLUSTERS)
 
 
 def _over_seeds(

@@ -26,8 +26,8 @@ class ColumnOptions(PluginOptions):
     They are part of the key of the data: another column is other data, though the file's bytes are the same.
     """
 
-    COLUMNS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Column → its common names."""
+    FILES: ClassVar[tuple[Mapping[str, tuple[str, ...]], ...]] = ()
+    """For each file: column → its common names."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Column → its name in the files, where it has another one."""
@@ -35,7 +35,9 @@ class ColumnOptions(PluginOptions):
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
         try:
-            columns.names(self.COLUMNS, self.columns)
+            columns.require_known([column for file in self.FILES for column in file], self.columns)
+            for file in self.FILES:
+                columns.names(file, {column: name for column, name in self.columns.items() if column in file})
         except SpecError as error:
             raise ValueError(str(error)) from error
         return self

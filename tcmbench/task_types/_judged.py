@@ -18,7 +18,7 @@ Copies = Literal["as_judged", "relevant"]
 class JudgedOptions(ColumnOptions):
     """How the files of a folder are read."""
 
-    COLUMNS = beir.COLUMNS
+    FILES = beir.COLUMNS
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""

@@ -28,7 +28,7 @@ LAYOUT = Rows(("text",), item="text")
 class Options(ColumnOptions):
     """mteb's protocol: probes on small balanced samples of the train split."""
 
-    COLUMNS = usual("text", "label")
+    FILES = (usual("text", "label"),)
 
     samples_per_label: int = Field(default=8, ge=1, le=100_000)
     """Training texts per label in each experiment."""

@@ -35,7 +35,7 @@ files = one_file
 class Options(ColumnOptions):
     """mteb's protocol: k-means on samples drawn with replacement."""
 
-    COLUMNS = usual("text", "label")
+    FILES = (usual("text", "label"),)
 
     experiments: int = Field(default=10, ge=1, le=1000)
     """Samples that are clustered; the score is their mean."""

@@ -34,7 +34,7 @@ files = one_file
 class Options(ColumnOptions):
     """Names of columns."""
 
-    COLUMNS = usual("sentence1", "sentence2", "label")
+    FILES = (usual("sentence1", "sentence2", "label"),)
 
 
 def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsTask]:

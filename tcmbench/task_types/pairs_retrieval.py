@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "2"
+REVISION = "3"
 METRIC = "ndcg_at_10"
 STATISTIC = "mean"
 SCORES = "documents"
@@ -31,7 +31,7 @@ LAYOUT = PairsFile()
 class Options(ColumnOptions):
     """How the columns are called, and what mteb should know of the data."""
 
-    COLUMNS = tables.COLUMNS
+    FILES = (tables.COLUMNS,)
 
     domains: tuple[str, ...] = ("Written",)
     """mteb's domains of the texts."""

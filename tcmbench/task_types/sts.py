@@ -36,7 +36,7 @@ files = one_file
 class Options(ColumnOptions):
     """Scale of the scores, and names of columns."""
 
-    COLUMNS = usual("sentence1", "sentence2", "score")
+    FILES = (usual("sentence1", "sentence2", "score"),)
 
     low: int = 0
     """Lowest possible score."""

@@ -23,6 +23,7 @@ from tcmbench.specs.base import LABELS
 from tcmbench.store import Json, differences, key, read_json, write_json
 from tcmbench.treatment.treatment import Input, Treatment, kind_of
 from tcmbench.tuning import tune
+from tcmbench.tuning.learned_data import learned_data
 from tcmbench.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def model_key(workspace: Workspace, treatment: Treatment, *, seed: int) -> str:
         "seed": seed,
     }
     if treatment.method.module.READS_DATA and recipe is not None:
-        parts["data"] = {"sha256": recipe.data.sha256, "drop": [*sorted(recipe.drop)]}
+        parts["data"] = learned_data(recipe, seed=seed).identity()
     return key(_STAGE, parts)
 
 
@@ -239,14 +240,12 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
     method, recipe, label = treatment.method, treatment.recipe, f"{treatment.spec.name}/seed{seed}"
     inputs = treatment.inputs(seed)
     tuned = tuple(_required(workspace, one, label) for one in inputs)
-    read = recipe if method.module.READS_DATA else None
     work = CureWork(
         name=label,
         base=treatment.base,
         tuned=tuned,
         seed=seed,
-        data=None if read is None else read.data,
-        drop=frozenset() if read is None else read.drop,
+        data=learned_data(recipe, seed=seed) if recipe is not None and method.module.READS_DATA else None,
         cache=workspace.cache,
         device=device,
     )

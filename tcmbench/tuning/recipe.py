@@ -59,17 +59,8 @@ class Recipe:
     """General texts that the training keeps the base's ability on; None where it reads none."""
 
     @property
-    def data(self) -> TrainingData:
+    def first(self) -> LocatedSource:
         """The training data; of a mixture the first source with role train."""
-        return self._first.data
-
-    @property
-    def drop(self) -> frozenset[str]:
-        """Records of `data` that are left out because they leak."""
-        return self._first.drop
-
-    @property
-    def _first(self) -> LocatedSource:
         return next(part for part in self.parts if part.source.role == "train")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tcmbench import models, strict_json
 from tcmbench.errors import SpecError
 from tcmbench.models import base_model
+from tcmbench.ranking.unit_vectors import unit
 from tcmbench.store import key, write_json
 from tcmbench.trainsets import build
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.tuning.recipe import Recipe
     from tcmbench.workspace import Workspace
 
-_STAGE = "taught 1"
+_STAGE = "taught 2"
 """Raised whenever the same rows and teacher give other scores."""
 
 _FILES = ("train.jsonl", "dev.jsonl")
@@ -128,7 +129,7 @@ def _scores(teacher: Model, pairs: Sequence[Text], *, cache: Path) -> dict[Text,
         base = teacher.base
         of_queries = loaded.encode_list([base.query_prompt + text for text in queries])
         of_documents = loaded.encode_list([base.document_prompt + text for text in documents])
-        scores = (of_queries * of_documents).sum(axis=1).tolist()
+        scores = (unit(of_queries) * unit(of_documents)).sum(axis=1).tolist()
     else:
         raise SpecError(f"teacher {teacher.name}: expected a reranker or a model with vectors, which score pairs.")
     return dict(zip(pairs, scores, strict=True))

@@ -161,11 +161,11 @@ def test_one_replica_of_several_is_noticed(place: Workspace, serve: Callable[...
 def test_prompts_are_sent(place: Workspace, serve: Callable[..., Model]) -> None:
     """Those of the model that is named, as its clients send them; texts are whole."""
     model = serve()
-    found = found_of(place, model, "prompted", limit=5)
+    found = found_of(place, model, "prompted", limit=6)
     assert found.outcome == "same"
     assert any(text.startswith("问：") for body in model.seen for text in body["input"])
-    assert found.pair.planned.suite.limit == 5
-    assert json.loads(verify_texts.as_json(found))["limit"] == 5
+    assert found.pair.planned.suite.limit == 6
+    assert json.loads(verify_texts.as_json(found))["limit"] == 6
 
 
 def test_what_cannot_be_judged_has_a_code_of_its_own(place: Workspace, serve: Callable[..., Model]) -> None:
@@ -250,7 +250,7 @@ def test_rerankers_are_verified_in_every_dialect(
         return list(1 / (1 + np.exp(-given)) if fault == "probabilities" else given)
 
     server.scores = scores
-    question = verify.Question(server.url, "mini-zh-reranker", tasks=("TinyReranking",), limit=3)
+    question = verify.Question(server.url, "mini-zh-reranker", tasks=("TinyReranking",), limit=8)
     found = verify.prepare(reranked, question).verify(emit=lambda _: None)
     assert found.canaries is not None
     outcome = "different" if fault == "other" else "same"

@@ -59,6 +59,13 @@ def test_new_scores_are_a_new_look_and_seen_ones_the_same(sets: list[MeasuredSet
     assert again.policies.baseline.alpha == 0.05
 
 
+def test_a_small_alpha_is_not_rounded_to_zero(sets: list[MeasuredSet]) -> None:
+    """An alpha of 0 would have no interval."""
+    policies = parse({"alpha": 0.005, "looks": 8, "n_resamples": 200_000}, where="", source="default")
+    taken = looks.take(sets[0], policies, earlier=None, where=WHERE)
+    assert taken.policies.reference.alpha == 0.000078
+
+
 def test_more_seeds_at_once_have_a_smaller_alpha_than_a_few(sets: list[MeasuredSet]) -> None:
     """The looks have less data in common."""
     few, many = looked([sets[0], sets[1]]), looked([sets[0], sets[4]])

@@ -37,7 +37,7 @@ def model(folder: Path, name: str, content: dict[str, torch.Tensor]) -> Model:
 
 def work(base: Model, *tuned: Model, seed: int = 0) -> CureWork:
     """Return the inputs of a cure."""
-    return CureWork(name="cure/seed0", base=base, tuned=tuned, seed=seed, data=None, drop=frozenset(), cache=Path())
+    return CureWork(name="cure/seed0", base=base, tuned=tuned, seed=seed, data=None, cache=Path())
 
 
 def cured(name: str, inputs: CureWork, out: Path, **options: Any) -> dict[str, torch.Tensor]:

@@ -45,6 +45,23 @@ def test_texts_that_differ_in_outer_white_space_are_one(tmp_path: Path) -> None:
     assert answers(collection) == {"气虚": ["黄芪"], "血虚": ["黄芪"]}
 
 
+def test_negatives_may_have_a_column_each(tmp_path: Path) -> None:
+    """As sentence-transformers mines them; an empty cell is none."""
+    text = "query,positive,negative_1,negative_2\n气虚,黄芪,当归,\n血虚,当归,黄芪,人参\n"
+    (tmp_path / "mined.csv").write_text(text, encoding="utf-8")
+    assert [row.negatives for row in training_rows(tmp_path / "mined.csv")] == [("当归",), ("黄芪", "人参")]
+
+
+def test_a_stray_quote_does_not_swallow_rows(tmp_path: Path) -> None:
+    """Unquoted tables may begin a cell with a quotation mark, and a later one would end it."""
+    rows = ["query\tpositive", '头痛\t"引号开头', "咳嗽\t润肺", '失眠\t结尾引号"', "腹泻\t健脾"]
+    (tmp_path / "pairs.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"pairs\.tsv:2: expected a row, got a cell of several lines with tabs"):
+        list(training_rows(tmp_path / "pairs.tsv"))
+    (tmp_path / "lines.tsv").write_text('query\tpositive\n头痛\t"两\n行"\n', encoding="utf-8")
+    assert [row.positives for row in training_rows(tmp_path / "lines.tsv")] == [("两\n行",)]
+
+
 def parquet(**columns: object) -> bytes:
     """Return a Parquet file."""
     file = io.BytesIO()

@@ -110,6 +110,7 @@ def rows(*vectors: Any, first: Any = 0) -> dict[str, Any]:
         rows(*[[]] * 4), rows(*[1.0] * 4), rows(*[[[1.0], [2.0]]] * 4), rows(*["!"] * 4), rows(*["AAAA"] * 4),
         {"data": [{"index": 0, "embedding": [1.0]}] * 4}, {"data": [{"index": "0", "embedding": [1.0]}] * 4},
         {"data": [{"index": [], "embedding": [1.0]}] * 4}, rows(*[[1.0], [1.0], [1.0]], {"a": 1}),
+        rows(*[["1", "2"]] * 4), rows(*[[True, False]] * 4), rows(*[[1.0, None]] * 4),
     ],
 )  # fmt: skip
 def test_answers_of_another_shape_are_refused(server: Model, tmp_path: Path, answer: Any) -> None:

@@ -87,10 +87,16 @@ def answer(body: bytes, *, code: str = "200 OK", head: str = "") -> Callable[[so
 
 
 def server(
-    port: int, *, url: str = "http://127.0.0.1:{}/v1", key: str = "", seconds: float = 5, patience: float = 0
+    port: int,
+    *,
+    url: str = "http://127.0.0.1:{}/v1",
+    key: str = "",
+    seconds: float = 5,
+    patience: float = 0,
+    pause: float = 0.0,
 ) -> Server:
     """Return the server as the endpoint has it."""
-    return Server(url.format(port), key, "SOME_KEY", seconds, patience, 0.0)
+    return Server(url.format(port), key, "SOME_KEY", seconds, patience, pause)
 
 
 def test_an_answer_is_json() -> None:
@@ -290,6 +296,16 @@ def test_retry_after_may_be_a_date() -> None:
         pytest.raises(ModelAbsent, match=r"asks to wait for 7[12]\d\d seconds, more than `patience` \(30\)"),
     ):
         server(heard.port, patience=30).post("/embeddings", {}, texts=1)
+
+
+@pytest.mark.parametrize("stated", ["0", email.utils.formatdate(0, usegmt=True)])
+def test_retry_after_that_names_no_pause_leaves_the_own_one(stated: str) -> None:
+    """A busy server, or one whose clock is late, isn't asked in a loop."""
+    busy = answer(b"", code="503 Busy", head=f"Retry-After: {stated}\r\n")
+    begin = time.monotonic()
+    with listening(_in_turn(busy, busy, answer(b"[1]"))) as heard:
+        assert server(heard.port, patience=30, pause=0.2).post("/embeddings", {}, texts=1) == [1]
+    assert time.monotonic() - begin > 0.2 + 0.4
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])

@@ -61,6 +61,40 @@ def test_what_the_file_leaves_open_is_no_contradiction() -> None:
     settled(base, bundled_content() / "models/mini-zh")
 
 
+@pytest.mark.parametrize(
+    ("model_max_length", "positions", "expected"),
+    [(16, 512, 16), (256, 512, 256), (int(1e30), 64, 64), (None, 64, 64), (1500, 2048, 1500), (int(1e30), None, 512)],
+)
+def test_the_longest_input_is_the_tokenizer_s_where_no_file_states_it(
+    tmp_path: Path, model_max_length: int | None, positions: int | None, expected: int
+) -> None:
+    """As sentence-transformers 6 saves and reads it; a file of its own, or of the base, comes first."""
+    folder = _copy("mini-zh", tmp_path)
+    for name, field, value in (
+        ("tokenizer_config.json", "model_max_length", model_max_length),
+        ("config.json", "max_position_embeddings", positions),
+    ):
+        settings = json.loads((folder / name).read_text(encoding="utf-8"))
+        settings.pop(field, None)
+        (folder / name).write_text(json.dumps(settings | ({} if value is None else {field: value})), encoding="utf-8")
+    (folder / "sentence_bert_config.json").write_text('{"transformer_task": "feature-extraction"}', encoding="utf-8")
+    base = Base(name="own", kind="embedding", path="own")
+    assert settled(base, folder).max_length == expected
+    assert settled(Base(name="own", kind="embedding", path="own", max_length=8), folder).max_length == 8
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32}', encoding="utf-8")
+    assert settled(base, folder).max_length == 32
+
+
+@pytest.mark.parametrize("kind", ["sentence_transformers.models.Router", "sentence_transformers.models.Asym"])
+def test_a_model_with_a_route_for_queries_is_refused(tmp_path: Path, kind: str) -> None:
+    """Its queries would be encoded as documents."""
+    folder = _copy("mini-zh", tmp_path)
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    (folder / "modules.json").write_text(json.dumps([*modules, {"path": "9", "type": kind}]), encoding="utf-8")
+    with pytest.raises(SpecError, match="two vectors of one text"):
+        settled(Base(name="own", kind="embedding", path="own"), folder)
+
+
 def test_another_similarity_than_cosine_is_refused(tmp_path: Path) -> None:
     """Scores by cosine would be those of another model."""
     folder = _copy("mini-zh", tmp_path)

@@ -96,6 +96,26 @@ def test_an_adapter_is_merged_onto_its_base(place: Workspace, tmp_path: Path, ki
     assert (again.model_dir, again.revision) == (model.model_dir, model.revision)
 
 
+def test_an_adapter_has_the_settings_of_its_own_folder(place: Workspace, tmp_path: Path) -> None:
+    """sentence-transformers writes pooling, prompts and length beside an adapter; those of the base are others."""
+    folder = adapters.adapter(tmp_path / "own", kind="AutoModel")
+    for name in ("modules.json", "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"):
+        shutil.copyfile(MINI / name, folder / name)
+    shutil.copytree(MINI / "1_Pooling", folder / "1_Pooling")
+    pooling = json.loads((folder / "1_Pooling/config.json").read_text(encoding="utf-8"))
+    pooling = {name: value for name, value in pooling.items() if not name.startswith("pooling_mode")}
+    (folder / "1_Pooling/config.json").write_text(json.dumps(pooling | {"pooling_mode": "mean"}), encoding="utf-8")
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32}', encoding="utf-8")
+    settings = {"prompts": {"query": "问：", "document": ""}}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), encoding="utf-8")
+    base = _model(place, str(folder)).base
+    assert (base.pooling, base.query_prompt, base.max_length) == ("mean", "问：", 32)
+    bare = _model(place, str(adapters.adapter(tmp_path / "bare", kind="AutoModel"))).base
+    assert (bare.pooling, bare.query_prompt) == ("last", "Instruct: 检索\nQuery:")
+    (folder / "1_Pooling/config.json").write_text(json.dumps(pooling | {"pooling_mode": "cls"}), encoding="utf-8")
+    assert _model(place, str(folder)).base.pooling == "cls"
+
+
 def test_another_adapter_is_another_model(place: Workspace, tmp_path: Path) -> None:
     """Weights that change change the revision."""
     first = _model(place, str(adapters.adapter(tmp_path / "one", kind="AutoModel", seed=0)))

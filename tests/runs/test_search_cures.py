@@ -158,15 +158,16 @@ def test_leaking_records_are_not_learned_from(place: Workspace) -> None:
     """What the variant left out, the cure leaves out; without a dev split a tenth of the records is held out."""
     rows(place, cure("moved", "nudge", bound=0.3))
     source = treatment(place, "moved")
-    data = source.recipe.data
+    data = source.recipe.first.data
     records = data.read().splits["train"]
     inputs = treat.usable_input(place, source.inputs(0)[0])
     assert inputs is not None
 
     def texts(drop: frozenset[str]) -> Any:
         from tcmbench.cures import CureWork
+        from tcmbench.tuning.learned_data import LearnedData
 
-        work = CureWork("moved/seed0", source.base, (inputs,), 0, data, drop, place.cache)
+        work = CureWork("moved/seed0", source.base, (inputs,), 0, LearnedData(data, drop), place.cache)
         return training_texts(work, cure="nudge")
 
     everything, less = texts(frozenset()), texts(frozenset({records[0].record_id}))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tcmbench.errors import ModelAbsent, SpecError, TcmbenchError
-from tcmbench.serving import access, server
+from tcmbench.serving import access, app, server
 from tcmbench.serving.batching import Batching
 from tcmbench.serving.limits import Limits
+from tcmbench.serving.refusals import Refused
 from tests.serving import fake
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 fake.require()
 
+JSON = {"Content-Type": "application/json"}
 KEY = "sk-0123456789abcdef0123"
 
 
@@ -39,6 +42,35 @@ def test_a_key_is_required_everywhere_but_for_health() -> None:
         assert post(client, headers={"Authorization": f"Bearer {KEY}"}).status_code == 200
         metrics = client.get("/metrics", headers={"Authorization": f"Bearer {KEY}"}).text
     assert KEY not in metrics
+
+
+def test_what_nobody_waits_for_is_given_up() -> None:
+    """A client that hangs up takes its request out of the queue."""
+
+    class Hanging:
+        """A request whose client closes the connection once its body was read."""
+
+        async def receive(self) -> dict[str, str]:
+            return {"type": "http.disconnect"}
+
+    async def hang_up() -> bool:
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        request: Any = Hanging()
+        with pytest.raises(Refused, match="closed the connection"):
+            await app._while_connected(request, waiting)
+        return waiting.cancelled()
+
+    assert asyncio.run(hang_up())
+
+
+def test_half_of_a_character_is_the_request_s_fault() -> None:
+    """A cut through an emoji is no failure of the model, which stays healthy."""
+    with fake.client(fake.embedding()) as client:
+        for _ in range(3):
+            sent = client.post("/v1/embeddings", content=b'{"input": "\\ud83d"}', headers=JSON)
+            assert sent.status_code == 400
+            assert "half of one" in sent.json()["error"]["message"]
+        assert client.get("/health").status_code == 200
 
 
 def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

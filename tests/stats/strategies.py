@@ -10,7 +10,7 @@ points = st.one_of(st.sampled_from([0.0, 100.0, 63.0929753571, 50.0, 38.68528072
 
 
 @st.composite
-def pairs(draw: st.DrawFn, *, least: int = 2, most: int = 40) -> tuple[np.ndarray, np.ndarray]:
+def pairs(draw: st.DrawFn, *, least: int = 6, most: int = 40) -> tuple[np.ndarray, np.ndarray]:
     """Two models over the same items."""
     count = draw(st.integers(least, most))
     row = hnp.arrays(np.float64, count, elements=points)

@@ -57,7 +57,7 @@ def test_retention_is_the_share_of_the_base_that_is_kept() -> None:
 
 def test_a_base_that_scores_nothing_has_no_retention() -> None:
     """Nothing is divided by zero."""
-    draws = {"x": bootstrap({"v": [1.0, 2.0, 3.0], "base": [0.0, 0.0, 0.0]})}
+    draws = {"x": bootstrap({"v": [1.0, 2.0, 3.0] * 2, "base": [0.0] * 6})}
     assert forgetting(draws, "v", base="base").retention is None
 
 

@@ -11,7 +11,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import kurtosis, norm
 from scipy.stats import t as student
 
-from tcmbench.errors import EvaluationError, ScoreMissing
+from tcmbench.errors import EvaluationError, NoInterval, ScoreMissing
 from tcmbench.stats import inputs
 from tcmbench.stats.draws import mean_over_tasks
 from tcmbench.stats.estimates import Interval, percentile
@@ -92,14 +92,22 @@ def test_draws_are_the_means_of_the_items_drawn() -> None:
 
 def test_clusters_are_drawn_whole() -> None:
     """A resample's mean is over all items of the clusters drawn, so its denominator varies with their sizes."""
-    ids = ["a", "b", "b", "c", "c", "c"]
-    values = np.array([60.0, 10.0, 20.0, 1.0, 2.0, 3.0])
+    ids = ["a", "b", "b", "c", "c", "c", "d", "e", "f"]
+    values = np.array([60.0, 10.0, 20.0, 1.0, 2.0, 3.0, 40.0, 50.0, 70.0])
     draws = bootstrap({"m": values}, clusters=ids, plan=PLAN)
     random = PLAN.generator("items", PLAN.stream)
-    members = [np.flatnonzero(np.array(ids) == name) for name in "abc"]
-    expected = [values[np.concatenate([members[c] for c in random.integers(0, 3, 3)])].mean() for _ in range(200)]
+    members = [np.flatnonzero(np.array(ids) == name) for name in "abcdef"]
+    expected = [values[np.concatenate([members[c] for c in random.integers(0, 6, 6)])].mean() for _ in range(200)]
     np.testing.assert_allclose(draws.resampled[:, 0], expected, atol=1e-9)
-    assert draws.n_clusters == 3
+    assert draws.n_clusters == 6
+
+
+@pytest.mark.parametrize("items", [2, 5])
+def test_items_that_no_test_can_judge_have_no_interval(items: int) -> None:
+    """All of five changed alike: resamples have no spread, and the exact sign-flip test says p = 0.06."""
+    with pytest.raises(NoInterval, match="at least 6 independent clusters"):
+        compare(np.full(items, 100.0), np.zeros(items), plan=PLAN)
+    assert compare(np.full(6, 100.0), np.zeros(6), plan=PLAN).delta == 100
 
 
 @given(pairs())

@@ -9,6 +9,7 @@ import pytest
 
 from tcmbench import tasks
 from tcmbench.errors import DataError, SpecError
+from tcmbench.task_types._judged import JudgedOptions
 from tcmbench.tasks import resolve
 from tests.task_types.folders import DOCUMENTS, QRELS, QUERIES, workspace_of, write_table
 
@@ -140,6 +141,13 @@ def test_a_mapping_that_would_measure_something_else_is_refused(tmp_path: Path, 
     """A misspelt column, an unknown one, and two that would be compared with themselves."""
     with pytest.raises((DataError, SpecError), match=said):
         content(task(tmp_path, "sts", "csv", options=f"[options.columns]\n{columns}\n"))
+
+
+def test_columns_of_different_files_may_have_one_name() -> None:
+    """The id of a document in the corpus and in the judgements, for example; within a file it can't be."""
+    JudgedOptions(columns={"document_id": "pid", "judged_document": "pid", "document": "contents", "query": "contents"})
+    with pytest.raises(ValueError, match="expected a different name for each column, got pid, pid"):
+        JudgedOptions(columns={"document_id": "pid", "document": "pid"})
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

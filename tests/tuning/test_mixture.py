@@ -264,7 +264,7 @@ def test_leaks_are_looked_for_row_by_row(place: Workspace, monkeypatch: pytest.M
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     variant = _variant([{"path": "many.jsonl", "streamed": True}], drop_leaks=True)
     recipe = recipe_of(place, variant, planned)
-    assert recipe.drop == {"20"}
+    assert recipe.first.drop == {"20"}
     assert "1 of 21 training rows leak into TinySTS; 1 dropped" in str(recipe.leaks)
     assert text not in tune.training_set(place, recipe, seed=0).train.read_text(encoding="utf-8")
 
@@ -319,7 +319,7 @@ def test_leaks_are_looked_for_in_scored_pairs(place: Workspace) -> None:
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     variant = _variant([{"path": "scored.csv"}], trainer="swift", training={"loss": "cosent"}, drop_leaks=True)
     recipe = recipe_of(place, variant, planned)
-    assert recipe.drop == {"16"}
+    assert recipe.first.drop == {"16"}
     lines = tune.training_set(place, recipe, seed=0).train.read_text(encoding="utf-8").splitlines()
     assert sorted(json.loads(line)["label"] for line in lines) == [n / 16 for n in range(16)]
 

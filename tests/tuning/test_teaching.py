@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,23 @@ def test_a_model_with_vectors_teaches_its_cosines(place: Workspace, taught: Vari
         np.testing.assert_allclose(line.pop("teacher"), np.array(documents) @ query, atol=1e-6)
         assert line == other
     assert all(len(line["teacher"]) == 3 for line in _lines(made.dev))
+
+
+def test_a_teacher_without_unit_vectors_teaches_cosines_too(place: Workspace, taught: Variant) -> None:
+    """Its scores are those of the same weights with a normalisation."""
+    folder = shutil.copytree(MODELS / "mini-zh-static", place.root / "models/raw")
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    left = [module for module in modules if not module["type"].endswith("Normalize")]
+    (folder / "modules.json").write_text(json.dumps(left), encoding="utf-8")
+    (place.root / "models/bases/raw.toml").write_text(
+        'kind = "embedding"\npath = "raw"\narchitecture = "static"\nnormalize = false\n', encoding="utf-8"
+    )
+    raw, unit = (
+        _lines(tune.training_set(place, resolve(place, taught.model_copy(update={"teacher": name})), seed=0).train)
+        for name in ("raw", "mini-zh-static")
+    )
+    for line, other in zip(raw, unit, strict=True):
+        np.testing.assert_allclose(line["teacher"], other["teacher"], atol=1e-6)
 
 
 def test_a_teacher_reads_texts_without_the_prompts_of_sources(place: Workspace, taught: Variant) -> None:

@@ -60,7 +60,7 @@ class TrainingTexts:
 
 
 def training_texts(work: CureWork, *, cure: str) -> TrainingTexts:
-    """Return the texts of the training data, without records that are left out as leaks.
+    """Return the texts of the training data.
 
     Where there is no dev split, every tenth training query (by the hash of its id) is the dev split and not learned
     from.
@@ -72,7 +72,7 @@ def training_texts(work: CureWork, *, cure: str) -> TrainingTexts:
     if work.data is None:
         raise SpecError(f"cure {cure}: expected training data, got none")
     folder = work.data.read()
-    records = [record for record in folder.splits.get("train", ()) if record.record_id not in work.drop]
+    records = list(folder.splits.get("train", ()))
     if "dev" in folder.splits:
         train, dev, note = records, list(folder.splits["dev"]), "dev split"
     else:

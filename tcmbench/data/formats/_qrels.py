@@ -36,6 +36,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _OF_LINES = (".tsv", ".txt", ".trec", ".qrels")
 _COLUMNS = 3
 _COLUMNS_TREC = 4
+_UNUSED = frozenset({"0", "Q0"})
+"""What TREC writes between query and document."""
 _GRADE = re.compile(r"[+-]?[0-9]{1,6}(?:\.0*)?")
 
 _FRACTION = re.compile(r"[+-]?[0-9]{0,6}\.[0-9]+")
@@ -125,6 +127,12 @@ def _lines(path: Path, queries: BeirTexts, names: Names) -> Iterator[WrittenRow 
             continue
         if place == 0 and (names.mapped or _is_header(cells, queries)):
             head, order = cells, _order(path, cells, names)
+        elif not head and len(cells) == _COLUMNS_TREC and cells[1] not in _UNUSED:
+            yield LineProblem(
+                line.number,
+                "expected 0 or Q0 in the second of four columns, as TREC writes it, got something else. Name the "
+                f"columns in a first line: {', '.join(COLUMNS)}",
+            )
         elif not order:
             yield WrittenRow(line.number, cells)
         elif len(cells) == len(head):

@@ -25,9 +25,8 @@ KEEPS: frozenset[Part] = frozenset(
     {"query_id", "negatives", "grades", "title", "splits", "unjudged_queries", "unjudged_documents"}
 )
 
-COLUMNS: dict[str, tuple[str, ...]] = {**_beir_texts.COLUMNS["corpus"], **_beir_texts.COLUMNS["queries"],
-                                       **_qrels.COLUMNS}  # fmt: skip
-"""Column of any of the files → its common names."""
+COLUMNS = (_beir_texts.COLUMNS["corpus"], _beir_texts.COLUMNS["queries"], _qrels.COLUMNS)
+"""For each file: column → its common names."""
 
 
 class QrelsSplit(NamedTuple):

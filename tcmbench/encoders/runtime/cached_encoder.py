@@ -8,7 +8,7 @@ of tokens: with hardly any padding, and the largest batch first, where a lack of
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from mteb.models.abs_encoder import AbsEncoder
@@ -17,7 +17,7 @@ from tcmbench.encoders.runtime.batches import FREE_TOKENS, Batches, Counted
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
 from tcmbench.encoders.runtime.loaders import texts_of
 from tcmbench.encoders.runtime.served import Endpoint
-from tcmbench.encoders.runtime.soundness import check_vectors
+from tcmbench.encoders.runtime.soundness import check_vectors, sound
 from tcmbench.encoders.runtime.unstored import Unstored
 from tcmbench.errors import EvaluationError
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _SAVED_TOKENS = 1 << 18
 _SAVED_TEXTS = 4096
+_WATCHED_TEXTS = 1024
+"""Texts of a model behind a server between two looks at its canaries."""
 _CLAIM_SECONDS = 600.0
 
 
@@ -53,7 +55,7 @@ class CachedEncoder(Counted, AbsEncoder):
         self.mteb_model_meta = inner.mteb_model_meta
         self._name = str(inner.mteb_model_meta.name).removeprefix("tcmbench/")
         self._watch: Watch | None = getattr(inner, "watch", None)
-        self._confirmed = 0
+        self.zero_means_unknown = bool(getattr(inner, "zero_means_unknown", False))
         self._batches = Batches(
             int(getattr(inner, "batch_tokens", FREE_TOKENS)), are_padded=bool(getattr(inner, "are_padded", True))
         )
@@ -80,15 +82,8 @@ class CachedEncoder(Counted, AbsEncoder):
         Raises:
             EvaluationError: Its canaries have changed.
         """
-        if self._watch is None:
-            return
-        try:
+        if self._watch is not None:
             self._watch.confirm()
-        except EvaluationError:
-            # Nobody knows since when: what is long or has white space may be another model's for some time.
-            self.space.cut_back(self._confirmed)
-            raise
-        self._confirmed = self.space.records
 
     def encode_list(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per text, in order; prompts are part of the texts.
@@ -104,7 +99,7 @@ class CachedEncoder(Counted, AbsEncoder):
         present, vectors = self.space.get(digests)
         missing = np.flatnonzero(~present)
         if missing.size == 0:
-            check_vectors(vectors, unique, name=self._name)
+            self._check(vectors, unique)
             return vectors[inverse] if len(unique) != len(texts) else vectors
         result: NDArray[np.float32] | None = None
         for rows, encoded in self._encode_missing(unique, digests, missing):
@@ -117,7 +112,7 @@ class CachedEncoder(Counted, AbsEncoder):
             result[rows] = encoded
         if result is None:
             raise EvaluationError(f"{self._name}: got no vectors for {len(unique)} texts.")
-        check_vectors(result, unique, name=self._name)
+        self._check(result, unique)
         return result[inverse] if len(unique) != len(texts) else result
 
     def _encode_missing(
@@ -125,14 +120,13 @@ class CachedEncoder(Counted, AbsEncoder):
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Encode texts, longest first, and cache them chunk by chunk; yield their positions and vectors."""
         if self._watch is not None:
-            if not self._watch.has_asked:
-                self._confirmed = self.space.records
             self._watch.begin()
         lengths = np.array(self.inner.token_lengths([texts[row] for row in missing]), dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         rows, lengths = missing[order], lengths[order]
         self._batches.begin(lengths)
-        waiting = deque((chunk, False) for chunk in _chunks(lengths))
+        most = _SAVED_TEXTS if self._watch is None else _WATCHED_TEXTS
+        waiting = deque((chunk, False) for chunk in _chunks(lengths, most=most))
         while waiting:
             chunk, is_second_look = waiting.popleft()
             first = digests[rows[chunk.start]]
@@ -154,20 +148,31 @@ class CachedEncoder(Counted, AbsEncoder):
         rows, lengths = rows[~present], lengths[~present]
         if not rows.size:
             return cached
-        for part, vectors in self._parts([texts[row] for row in rows], lengths):
-            sound = np.isfinite(vectors).all(axis=1)
-            self.space.add([digests[row] for row in rows[part][sound]], vectors[sound])
-            cached.append((rows[part], vectors))
-        return cached
+        new = [texts[row] for row in rows]
+        if self._watch is not None:
+            self._watch.begin()
+        vectors = self._asked(new, lengths) if isinstance(self.inner, Endpoint) else self.encode_sorted(new, lengths)
+        # Before they are kept: of what a killed process leaves, nobody could say later which model gave it.
+        self.confirm()
+        kept = sound(vectors, new, may_be_zero=self.zero_means_unknown)
+        self.space.add([digests[row] for row in rows[kept]], vectors[kept])
+        return [*cached, (rows, vectors)]
 
-    def _parts(self, texts: list[str], lengths: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield parts of the texts with their vectors: of a model behind a server as they arrive, else all at once."""
-        if not isinstance(self.inner, Endpoint):
-            yield slice(0, len(texts)), self.encode_sorted(texts, lengths)
-            return
-        for part, vectors in self.inner.encode_parts(texts):
+    def _asked(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of texts by a model behind a server, in order, whatever the order of its answers."""
+        endpoint = cast("Endpoint", self.inner)
+        found: NDArray[np.float32] | None = None
+        for part, vectors in endpoint.encode_parts(texts):
             self._batches.record(lengths[part])
-            yield part, vectors
+            if found is None:
+                found = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
+            found[part] = vectors
+        if found is None:
+            raise EvaluationError(f"{self._name}: got no vectors for {len(texts)} texts.")
+        return found
+
+    def _check(self, vectors: NDArray[np.float32], texts: list[str]) -> None:
+        check_vectors(vectors, texts, name=self._name, may_be_zero=self.zero_means_unknown)
 
     def encode_sorted(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of texts, longest first, computed batch by batch, without the cache.
@@ -202,11 +207,11 @@ def _space(inner: TextEncoder, cache_dir: Path) -> Space:
     )
 
 
-def _chunks(lengths: NDArray[np.int64]) -> Iterator[slice]:
-    """Yield slices of a list of lengths, each of which is cached once it is encoded."""
+def _chunks(lengths: NDArray[np.int64], *, most: int) -> Iterator[slice]:
+    """Yield slices of a list of lengths, of at most so many texts, each of which is cached once it is encoded."""
     start = 0
     while start < lengths.size:
         saved = int(np.searchsorted(np.cumsum(lengths[start:]), _SAVED_TOKENS, side="right"))
-        stop = min(start + min(max(saved, 1), _SAVED_TEXTS), lengths.size)
+        stop = min(start + min(max(saved, 1), most), lengths.size)
         yield slice(start, stop)
         start = stop

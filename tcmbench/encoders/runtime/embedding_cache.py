@@ -105,12 +105,6 @@ class Space:
         """Return the digests of all texts with a vector, segment by segment, in the order in which they were added."""
         return list(dict.fromkeys(name for segment in self._segments.values() for name in segment.rows))
 
-    @property
-    def records(self) -> int:
-        """Number of vectors in the segment of this process, those of damaged records included."""
-        segment = self._own_segment()
-        return 0 if segment is None else segment.records
-
     def refresh(self) -> None:
         """Take notice of what other processes have added or removed."""
         try:
@@ -129,11 +123,6 @@ class Space:
         self._segments = {number: self._segment(number, self._dimensions) for number in here}
         for segment in self._segments.values():
             segment.refresh()
-
-    def _own_segment(self) -> Segment | None:
-        """Return the segment that this process writes to; None where it has none yet."""
-        self._place = own(self.folder)
-        return self._segments.get(self._place.number)
 
     def _segment(self, number: int, dimensions: int) -> Segment:
         return self._segments.get(number) or Segment(self.folder, number, dimensions=dimensions)
@@ -193,20 +182,6 @@ class Space:
             number = self._place.number
             segment = self._segments[number] = self._segment(number, dimensions)
             segment.append(list(new), vectors[list(new.values())])
-
-    def cut_back(self, records: int) -> None:
-        """Remove vectors of this process: those of a server that turned out to serve another model.
-
-        Args:
-            records: Number of vectors of its segment that stay, as `records` was.
-        """
-        self.refresh()
-        segment = self._own_segment()
-        if segment is None or segment.records <= records:
-            return
-        with disk.writing(self.folder / _CARD):
-            segment.cut_back(records)
-        self.refresh()
 
     @contextlib.contextmanager
     def claim(self, name: bytes, *, seconds: float) -> Iterator[bool]:

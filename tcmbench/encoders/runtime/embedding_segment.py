@@ -133,18 +133,6 @@ class Segment:
                 file.write(data)
         self.refresh()
 
-    def cut_back(self, records: int) -> None:
-        """Remove all vectors after the first ones; only the segment's writer may.
-
-        Args:
-            records: Number of vectors that stay.
-        """
-        # A new file, from which readers notice that texts are gone; the rows behind it are an incomplete tail.
-        part = self.index.with_name(f".{self.index.name}.part")
-        with self.index.open("rb") as file:
-            part.write_bytes(file.read(records * _RECORD))
-        part.replace(self.index)
-
     def damaged(self) -> tuple[int, int]:
         """Return how many of its vectors differ from their checksums, and how many it has."""
         count = min(self.index.stat().st_size // _RECORD, self.vectors.stat().st_size // (4 * self._dimensions))

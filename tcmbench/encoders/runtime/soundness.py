@@ -23,13 +23,20 @@ _SATURATED_SHARE = 0.01
 """Share of pairs that may score exactly 0 or 1: float32 rounds a sigmoid to 1 from a logit of about 16.6 on."""
 
 
-def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> None:
+def sound(vectors: NDArray[Any], texts: Sequence[str], *, may_be_zero: bool) -> NDArray[np.bool_]:
+    """Return which vectors are as `check_vectors` expects them; the arguments are the same."""
+    allowed = np.array([may_be_zero or not text.strip() for text in texts], dtype=np.bool_)
+    return np.asarray(np.isfinite(vectors).all(axis=1) & (allowed | vectors.any(axis=1)))
+
+
+def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str, may_be_zero: bool = False) -> None:
     """Check that every vector is finite, and non-zero except for blank texts.
 
     Args:
         vectors: One row per text.
         texts: The texts, prompts included.
         name: The model, for the message.
+        may_be_zero: Whether a zero vector is that of a text without a known term.
 
     Raises:
         EvaluationError: Some aren't; the message counts them.
@@ -46,7 +53,7 @@ def check_vectors(vectors: NDArray[Any], texts: Sequence[str], *, name: str) -> 
             "computed. Half precision overflows in some models: try dtype float32 or bfloat16; otherwise the weights "
             "are damaged."
         )
-    nothing = [row for row in suspects.tolist() if not vectors[row].any() and texts[row].strip()]
+    nothing = [] if may_be_zero else [row for row in suspects.tolist() if not vectors[row].any() and texts[row].strip()]
     if nothing:
         raise EvaluationError(
             f"{name}: {len(nothing)} of {len(vectors)} vectors are all zeros though their texts are not empty, so no "
@@ -107,8 +114,9 @@ def _checked_encode(encode: Callable[..., Any], name: str) -> Callable[..., Any]
     def checked(model: Any, inputs: Any, **arguments: Any) -> Any:
         vectors = encode(model, inputs, **arguments)
         as_array = np.asarray(vectors.cpu() if hasattr(vectors, "cpu") else vectors, dtype=np.float32)
-        texts = [""] * len(as_array) if getattr(model, "zero_means_unknown", False) else _texts(inputs)
-        check_vectors(as_array, texts, name=name)
+        check_vectors(
+            as_array, _texts(inputs), name=name, may_be_zero=bool(getattr(model, "zero_means_unknown", False))
+        )
         return vectors
 
     return checked

@@ -18,8 +18,16 @@ class StatelessEncoder:
     max_length = 1 << 30
     dtype = "float32"
 
-    def __init__(self, vector: Callable[[str], NDArray[np.float32]], *, dimensions: int, meta: ModelMeta) -> None:
+    def __init__(
+        self,
+        vector: Callable[[str], NDArray[np.float32]],
+        *,
+        dimensions: int,
+        meta: ModelMeta,
+        zero_means_unknown: bool = False,
+    ) -> None:
         self.mteb_model_meta = meta
+        self.zero_means_unknown = zero_means_unknown
         self.revision = str(meta.revision)
         self._vector = vector
         self._dimensions = dimensions

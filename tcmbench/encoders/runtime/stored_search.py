@@ -192,7 +192,7 @@ def _recall(work: _Searched, returned: NDArray[Any]) -> dict[str, float]:
     exact = np.argsort(-(work.queries[sampled] @ work.documents.T), axis=1, kind="stable")
     found = returned[sampled]
     recall = {}
-    for cut in (cut for cut in _CUTS if cut <= len(work.ids)):
+    for cut in (cut for cut in _CUTS if cut <= returned.shape[1]):
         shared = [len(np.intersect1d(a[:cut], b[:cut])) for a, b in zip(exact, found, strict=True)]
         recall[f"search_recall_at_{cut}"] = sum(shared) / (cut * len(shared))
     return recall

@@ -16,15 +16,9 @@ if TYPE_CHECKING:
 class Unstored:
     """Has no vector of any text; in the place of `embedding_cache.Space`."""
 
-    records = 0
-    """Number of vectors."""
-
     def digests(self) -> list[bytes]:
         """Return that no text has a vector."""
         return []
-
-    def cut_back(self, records: int) -> None:
-        """Do nothing."""
 
     def refresh(self) -> None:
         """Do nothing."""

@@ -29,7 +29,8 @@ class EmbeddingsRequest(RequestBody):
     input_type: str | None = None
     """query, document or text: the prompt that evaluation gives such texts; none: the text is complete."""
 
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
+    """float, which is the default, or base64."""
 
     dimensions: int | None = Field(default=None, ge=1)
     """Length of the vectors; shorter ones have scores of their own."""

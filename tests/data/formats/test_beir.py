@@ -136,6 +136,13 @@ def test_two_files_of_one_name_are_refused(folder: Path) -> None:
         beir.read(folder)
 
 
+def test_four_columns_without_a_header_are_those_of_trec(folder: Path) -> None:
+    """Else a grade in the third column would be taken for a document, where ids are small numbers."""
+    (folder / "qrels" / "test.tsv").write_text("q1\td1\t2\t5\n", "utf-8")
+    with pytest.raises(DataError, match="expected 0 or Q0 in the second of four columns"):
+        beir.read(folder)
+
+
 @pytest.mark.parametrize("heading", ["query-id", "query_id", "QID", "query", "\ufeffQuery-ID"])
 def test_a_header_is_no_judgement(folder: Path, heading: str) -> None:
     """By whichever name of the first column, and after a byte order mark."""

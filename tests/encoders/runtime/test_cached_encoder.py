@@ -200,6 +200,27 @@ def test_vectors_that_are_not_numbers_are_refused_and_not_kept(tmp_path: Path) -
     assert after.batches == [["a"]]
 
 
+@pytest.mark.parametrize(("zero_means_unknown", "asked"), [(False, ["a", "b"]), (True, [])])
+def test_zero_vectors_are_kept_where_they_mean_something(
+    tmp_path: Path, *, zero_means_unknown: bool, asked: list[str]
+) -> None:
+    """Else one bad answer would make every later task fail."""
+
+    class Zero(CountingEncoder):
+        def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return super().encode_texts(texts) * np.float32(0)
+
+    broken, after = Zero(), CountingEncoder()
+    broken.zero_means_unknown = after.zero_means_unknown = zero_means_unknown
+    if zero_means_unknown:
+        CachedEncoder(broken, cache_dir=tmp_path).encode_list(["a", "b"])
+    else:
+        with pytest.raises(EvaluationError, match="2 of 2 vectors are all zeros"):
+            CachedEncoder(broken, cache_dir=tmp_path).encode_list(["a", "b"])
+    CachedEncoder(after, cache_dir=tmp_path).encode_list(["a", "b"])
+    assert [text for batch in after.batches for text in batch] == asked
+
+
 def test_a_wrong_number_of_vectors_is_an_error(tmp_path: Path) -> None:
     """A vector per text, or nothing is stored."""
 

@@ -195,7 +195,8 @@ def test_a_writer_never_appends_to_the_files_of_another(tmp_path: Path) -> None:
     add(space, ["here"])
     for number, writer in enumerate(writers, start=1):
         writer.start()
-        while not (space.folder / f"index-{number}.bin").is_file():
+        index = space.folder / f"index-{number}.bin"
+        while not (index.is_file() and index.stat().st_size):
             time.sleep(0.01)
     before = {path.name: path.stat().st_size for path in space.folder.glob("vectors*.f32")}
     add(space, ["a", "b", "more"])
