@@ -9,7 +9,9 @@ import pytest
 from torch.nn import Identity
 
 from tcmbench import models
-from tcmbench.encoders.cross_encoder import Reranker
+from tcmbench.encoders.cross_encoder import Options, Reranker
+from tcmbench.errors import SpecError
+from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
 
 if TYPE_CHECKING:
@@ -43,6 +45,17 @@ def test_scores_are_those_of_the_model_in_the_order_asked(reranker: Reranker) ->
     ]
     np.testing.assert_allclose(actual, alone, atol=1e-5)
     assert reranker.encoded_texts == len(set(pairs))
+
+
+def test_a_classifier_of_several_labels_is_no_reranker(reranker: Reranker) -> None:
+    """It has no one score to order documents by."""
+
+    class Classifier:
+        num_labels = 3
+
+    base = Base(name="own", kind="reranker", path="own")
+    with pytest.raises(SpecError, match="own: expected a reranker, whose head has one label, got a classifier with 3"):
+        Reranker(Classifier(), base=base, options=Options(), meta=reranker.mteb_model_meta)
 
 
 def test_a_sure_reranker_ties_no_pairs(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,6 +156,8 @@ def test_the_version_of_vllm_is_in_the_provenance(served: Any, tmp_path: Path, n
         model.predict(batches(["咳嗽"]), batches(["肺"]))
     others = evaluate._packages(model)
     assert provenance(tmp_path, seconds=1.0, others=others).packages["vllm"] == "stand-in"
+    # Hybrid search and forms have it within them.
+    assert evaluate._packages(SimpleNamespace(dense=model)) == others
 
 
 def test_one_engine_serves_all_requests(served: Any, tmp_path: Path) -> None:

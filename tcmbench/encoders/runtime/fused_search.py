@@ -147,7 +147,7 @@ class FusedSearch(Composed):
         position = {doc_id: place for place, doc_id in enumerate(work.index.ids)}
         results: dict[str, dict[str, float]] = {}
         for row, (query, text) in enumerate(zip(work.ids, work.texts, strict=True)):
-            pool = candidates.get(query, ())
+            pool = [*dict.fromkeys(candidates.get(query, ()))]  # one listed twice is one candidate
             places = np.array([position[doc_id] for doc_id in pool], dtype=np.int64)
             if not places.size:
                 results[query] = {}
