@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tcmbench import models, strict_json
 from tcmbench.errors import SpecError
 from tcmbench.models import base_model
-from tcmbench.ranking.unit_vectors import unit
 from tcmbench.store import key, write_json
 from tcmbench.trainsets import build
 
@@ -120,6 +119,8 @@ def _write(source: Path, target: Path, prompts: _Prompts, scores: Mapping[Text, 
 def _scores(teacher: Model, pairs: Sequence[Text], *, cache: Path) -> dict[Text, float]:
     """Return the teacher's score of each pair."""
     queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
+    from tcmbench.ranking.unit_vectors import unit
+
     abilities = teacher.base.abilities
     if teacher.base.kind == "reranker" and "candidates" in abilities:
         loaded: Any = models.load(teacher, cache=cache)

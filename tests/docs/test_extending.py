@@ -271,7 +271,7 @@ def test_statistic(place: Callable[[str], None]) -> None:
     """The share of items at the maximum, over all items and in resamples."""
     place("tcmbench/stats/statistics/solved.py")
     statistic = load_statistic("solved")
-    values = np.array([1.0, 0.5, 1.0, 0.0])
+    values = np.array([1.0, 0.5, 1.0, 0.0] * 2)
     assert statistic.value(values, None) == 0.5
     draws = statistic.draws({"model": values * 100}, None, clusters=None, plan=Resampling(200))
     assert draws.value("model") == 50.0

@@ -143,10 +143,11 @@ def test_the_first_real_use(shell: Path) -> None:
     measured, gated = commands(block("README.md", "tcmbench eval"))
     shutil.copytree(WEIGHTS, shell / "my-model")
     adapters.adapter(shell / "my-adapter", kind="AutoModel")
-    rows = ("咳嗽痰多,痰湿阻肺证", "口干盗汗,阴虚火旺证", "神疲乏力,气虚证", "畏寒肢冷,阳虚证", "胸胁胀痛,肝郁气滞证")
+    rows = ("咳嗽痰多,痰湿阻肺证", "口干盗汗,阴虚火旺证", "神疲乏力,气虚证", "畏寒肢冷,阳虚证", "胸胁胀痛,肝郁气滞证",
+            "面色萎黄,血虚证")  # fmt: skip
     (shell / "pairs.csv").write_text("query,answer\n" + "\n".join(rows), encoding="utf-8")
     said = run(shell, f"source .venv/bin/activate\n{measured}")
-    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 5 items\n", said)
+    assert re.fullmatch(r"pairs +in_domain +[\d.]+ +ndcg_at_10, 6 items\n", said)
     said = run(shell, f"source .venv/bin/activate\n{gated} || echo exit code $?")
     assert "may it ship? (each variant against mini-zh)" in said
     assert said.endswith("exit code 1\n")
