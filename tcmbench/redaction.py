@@ -80,17 +80,20 @@ def learn(*secrets: str) -> None:
 def text(said: str) -> str:
     """Return a text without secrets: the registered ones, and what looks like one."""
     for secret in sorted(_learned, key=lambda secret: (-len(secret), secret)):
-        # One of letters alone may be a part of ordinary words.
-        is_word = secret.isascii() and secret.isalpha()
-        said = (
-            re.sub(rf"(?<!\w){secret}(?!\w)", HIDDEN, said, flags=re.ASCII) if is_word else said.replace(secret, HIDDEN)
-        )
+        said = _without(secret, said)
     said = _certain(said)
     said = _PARAMETER.sub(lambda m: f"{m[1]}{m[2]}={HIDDEN}" if _looks_random(m[3], least=20) else m[0], said)
     said = _FRAGMENT.sub(lambda m: m[1] + HIDDEN if _HEADING.fullmatch(m[2]) is None else m[0], said)
     said = _SCHEME.sub(lambda m: f"{m[1]}{m[2]}{HIDDEN}" if _looks_random(m[3]) else m[0], said)
     said = _OPTION.sub(lambda m: m[1] + m[2] + HIDDEN if _is_sure(m[1]) else m[0], said)
     return _PAIR.sub(_without_pair, said)
+
+
+def _without(secret: str, said: str) -> str:
+    """Return a text without a secret; one of letters alone is hidden as a word, since it may be a part of others."""
+    if secret.isascii() and secret.isalpha():
+        return re.sub(rf"(?<!\w){secret}(?!\w)", HIDDEN, said, flags=re.ASCII)
+    return said.replace(secret, HIDDEN)
 
 
 def address(url: str) -> str:

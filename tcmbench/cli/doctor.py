@@ -212,7 +212,7 @@ def _data(place: Workspace) -> Iterator[Diagnosis]:
             continue
         absent = tasks.missing_files(place, spec)
         if absent:
-            how = f"{spec.source}{tasks.command(place, spec)}"
+            how = f"{spec.source}{tasks.fetch_command(place, spec)}"
             yield Diagnosis("data", spec.name, "note", f"missing {absent[0]}", how)
         else:
             yield Diagnosis("data", spec.name, "ok", spec.path)

@@ -176,6 +176,7 @@ def _alpha(looks: Sequence[Look], policy: Policy) -> float:
 
     shares = [_share(before, after) for before, after in itertools.pairwise(looks)]
     alpha = level_of_look(len(looks), planned=policy.looks, alpha=policy.alpha, shares=shares)
+    # A small one keeps two digits: rounded to 0, it would have no interval.
     digits = max(_ALPHA_DIGITS, 1 - math.floor(math.log10(alpha)))
     return math.floor(alpha * 10**digits) / 10**digits
 

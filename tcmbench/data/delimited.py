@@ -70,7 +70,7 @@ def read_cells(path: Path, kind: str) -> Iterator[WrittenRow]:
     line = 1
     try:
         for cells in reader:
-            if kind == ".tsv" and any("\t" in cell and "\n" in cell for cell in cells):
+            if kind == ".tsv" and any("\t" in cell and len(cell.splitlines()) > 1 for cell in cells):
                 raise DataError(
                     f"{path}:{line}: expected a row, got a cell of several lines with tabs in them: its quotation mark "
                     "is closed in a later row. Put quotes around such cells and double those in them, or write JSON "

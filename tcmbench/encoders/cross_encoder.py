@@ -42,15 +42,6 @@ class Options(PluginOptions):
     """Tokens per batch, padding included; pairs of similar length share one. None: by device and free memory."""
 
 
-def _require_one_label(model: Any, base: Base) -> None:
-    labels = int(getattr(model, "num_labels", 1))
-    if labels != 1:
-        raise SpecError(
-            f"{base.name}: expected a reranker, whose head has one label, got a classifier with {labels}. Tune it with "
-            "num_labels = 1."
-        )
-
-
 class Reranker(Counted):
     """A cross-encoder in mteb's interface (CrossEncoderProtocol)."""
 
@@ -209,3 +200,12 @@ def _tokens(model: Any, base: Base, *, keeps_cache: bool) -> int:
     if keeps_cache:
         needed += shared_prefix.cache_bytes(model, bytes_per_number=size)
     return automatic_tokens(str(model.device), bytes_per_token=needed)
+
+
+def _require_one_label(model: Any, base: Base) -> None:
+    labels = int(getattr(model, "num_labels", 1))
+    if labels != 1:
+        raise SpecError(
+            f"{base.name}: expected a reranker, whose head has one label, got a classifier with {labels}. Tune it with "
+            "num_labels = 1."
+        )

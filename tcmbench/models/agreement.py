@@ -128,9 +128,9 @@ def _pooled_prompts(base: Base, facts: Mapping[str, Statement], model_dir: Path)
 
 def _length(base: Base, model_dir: Path) -> Iterator[str]:
     limit = folder.positions(model_dir)
-    if "max_length" not in base.model_fields_set:
+    if "max_length" not in base.model_fields_set or base.architecture == "static":
         return
-    if base.architecture == "static" or limit is None or not isinstance(limit.value, int):
+    if limit is None or not isinstance(limit.value, int):
         return
     if base.max_length > limit.value:
         yield (

@@ -31,8 +31,8 @@ ROUTING = ("Router", "Asym")
 """Ends of the types of modules that encode queries and documents by different weights."""
 
 NO_ROUTES = (
-    "Such a model has two vectors of one text, one as a query and one as a document, and tcmbench keeps one. Save each "
-    "route as a model of its own."
+    "Such a model encodes a text in two ways, as a query and as a document, and tcmbench has one vector per text. Save "
+    "each route as a separate model."
 )
 
 _NO_LIMIT = 10**9
@@ -219,14 +219,22 @@ def _transformer(model_dir: Path, modules: list[tuple[str, str]]) -> Path:
 
 
 def module_types(model_dir: Path) -> list[tuple[str, str]]:
-    """Return path and type of each module; empty without a modules.json."""
+    """Return path and type of each module; empty without a modules.json.
+
+    Raises:
+        ModelAbsent: It isn't a list of modules, or one lies outside the folder, where nothing may be read or written.
+    """
     path = model_dir / "modules.json"
     listed = _json(path) if path.is_file() else []
     if not isinstance(listed, list) or not all(isinstance(module, dict) for module in listed):
         raise ModelAbsent(
             f"{path}: expected a list of modules in the format of sentence-transformers. Copy the file again."
         )
-    return [(str(module.get("path", "")), str(module.get("type", ""))) for module in listed]
+    named = [(str(module.get("path", "")), str(module.get("type", ""))) for module in listed]
+    outside = [place for place, _ in named if Path(place).is_absolute() or ".." in Path(place).parts]
+    if outside:
+        raise ModelAbsent(f"{path}: expected modules within the folder, got path {outside[0]!r}. Correct the file.")
+    return named
 
 
 def _value(path: Path, name: str) -> Statement | None:

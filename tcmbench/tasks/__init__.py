@@ -218,7 +218,7 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     absent = [file for file in files if not reading.exists(file)]
     if absent:
         how = spec.source or "Point --data or $TCMBENCH_DATA at the folder that holds it."
-        how = f"{location.looked_in(workspace)} {how} Licence: {spec.license}.{command(workspace, spec)}"
+        how = f"{location.looked_in(workspace)} {how} Licence: {spec.license}.{fetch_command(workspace, spec)}"
         raise DataAbsent(absent[0], what=f"Data of task {spec.name}", how=how)
     contents = reading.hashed(files)
     root = path if path.is_dir() else path.parent
@@ -244,7 +244,7 @@ def _local(workspace: Workspace, spec: TaskSpec) -> Task:
     )
 
 
-def command(workspace: Workspace, spec: TaskSpec) -> str:
+def fetch_command(workspace: Workspace, spec: TaskSpec) -> str:
     """Return the command that fetches the data of a task; "" where there is none."""
     for name, data_set in workspace.specs(DataSet):
         if isinstance(data_set, DataSet) and data_set.path == spec.path and data_set.files:

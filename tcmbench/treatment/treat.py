@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tcmbench.records.events import Emit
     from tcmbench.trainers import Step
+    from tcmbench.tuning.learned_data import LearnedData
     from tcmbench.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Cured:
 
 def model_key(workspace: Workspace, treatment: Treatment, *, seed: int) -> str:
     """Return the key of a model: cure or form, inputs, base and weights, seed, and data where it reads any."""
-    recipe = treatment.recipe
+    data = _learned(treatment, seed)
     parts: dict[str, Json] = {
         kind_of(treatment.spec): treatment.method.identity(),
         "inputs": [input_key(workspace, each) for each in treatment.inputs(seed)],
@@ -65,9 +66,13 @@ def model_key(workspace: Workspace, treatment: Treatment, *, seed: int) -> str:
         "weights": weights_hash(_folder(treatment.base)),
         "seed": seed,
     }
-    if treatment.method.module.READS_DATA and recipe is not None:
-        parts["data"] = learned_data(recipe, seed=seed).identity()
-    return key(_STAGE, parts)
+    return key(_STAGE, parts if data is None else {**parts, "data": data.identity()})
+
+
+def _learned(treatment: Treatment, seed: int) -> LearnedData | None:
+    """Return what a cure learns from; None where it reads no data."""
+    recipe = treatment.recipe
+    return learned_data(recipe, seed=seed) if recipe is not None and treatment.method.module.READS_DATA else None
 
 
 def input_key(workspace: Workspace, one: Input) -> str:
@@ -237,7 +242,7 @@ def _show_step(emit: Emit, model: str, step: Step) -> None:
 
 
 def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, device: str | None) -> None:
-    method, recipe, label = treatment.method, treatment.recipe, f"{treatment.spec.name}/seed{seed}"
+    method, label = treatment.method, f"{treatment.spec.name}/seed{seed}"
     inputs = treatment.inputs(seed)
     tuned = tuple(_required(workspace, one, label) for one in inputs)
     work = CureWork(
@@ -245,7 +250,7 @@ def _make(workspace: Workspace, treatment: Treatment, *, seed: int, name: str, d
         base=treatment.base,
         tuned=tuned,
         seed=seed,
-        data=learned_data(recipe, seed=seed) if recipe is not None and method.module.READS_DATA else None,
+        data=_learned(treatment, seed),
         cache=workspace.cache,
         device=device,
     )

@@ -118,9 +118,9 @@ def _write(source: Path, target: Path, prompts: _Prompts, scores: Mapping[Text, 
 
 def _scores(teacher: Model, pairs: Sequence[Text], *, cache: Path) -> dict[Text, float]:
     """Return the teacher's score of each pair."""
-    queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
     from tcmbench.ranking.unit_vectors import unit
 
+    queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
     abilities = teacher.base.abilities
     if teacher.base.kind == "reranker" and "candidates" in abilities:
         loaded: Any = models.load(teacher, cache=cache)

@@ -85,13 +85,23 @@ def test_the_longest_input_is_the_tokenizer_s_where_no_file_states_it(
     assert settled(base, folder).max_length == 32
 
 
+@pytest.mark.parametrize("path", ["../elsewhere", "/elsewhere", "1_Pooling/../../elsewhere"])
+def test_modules_outside_the_folder_are_refused(tmp_path: Path, path: str) -> None:
+    """They would be copied, or removed, outside the store."""
+    folder = _copy("mini-zh", tmp_path)
+    modules = [{"path": "", "type": "x.Transformer"}, {"path": path, "type": "x.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    with pytest.raises(ModelAbsent, match="expected modules within the folder"):
+        settled(Base(name="own", kind="embedding", path="own"), folder)
+
+
 @pytest.mark.parametrize("kind", ["sentence_transformers.models.Router", "sentence_transformers.models.Asym"])
 def test_a_model_with_a_route_for_queries_is_refused(tmp_path: Path, kind: str) -> None:
     """Its queries would be encoded as documents."""
     folder = _copy("mini-zh", tmp_path)
     modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     (folder / "modules.json").write_text(json.dumps([*modules, {"path": "9", "type": kind}]), encoding="utf-8")
-    with pytest.raises(SpecError, match="two vectors of one text"):
+    with pytest.raises(SpecError, match="encodes a text in two ways"):
         settled(Base(name="own", kind="embedding", path="own"), folder)
 
 

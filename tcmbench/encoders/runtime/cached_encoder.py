@@ -151,25 +151,26 @@ class CachedEncoder(Counted, AbsEncoder):
         new = [texts[row] for row in rows]
         if self._watch is not None:
             self._watch.begin()
-        vectors = self._asked(new, lengths) if isinstance(self.inner, Endpoint) else self.encode_sorted(new, lengths)
+        vectors = (
+            self._encode_remote(new, lengths) if isinstance(self.inner, Endpoint) else self.encode_sorted(new, lengths)
+        )
         # Before they are kept: of what a killed process leaves, nobody could say later which model gave it.
         self.confirm()
         kept = sound(vectors, new, may_be_zero=self.zero_means_unknown)
         self.space.add([digests[row] for row in rows[kept]], vectors[kept])
         return [*cached, (rows, vectors)]
 
-    def _asked(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _encode_remote(self, texts: list[str], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of texts by a model behind a server, in order, whatever the order of its answers."""
         endpoint = cast("Endpoint", self.inner)
-        found: NDArray[np.float32] | None = None
-        for part, vectors in endpoint.encode_parts(texts):
+        vectors = np.empty((0, 0), dtype=np.float32)
+        for part, of_part in endpoint.encode_parts(texts):
             self._batches.record(lengths[part])
-            if found is None:
-                found = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
-            found[part] = vectors
-        if found is None:
-            raise EvaluationError(f"{self._name}: got no vectors for {len(texts)} texts.")
-        return found
+            if not vectors.size:
+                # A part that never came would be refused as no number.
+                vectors = np.full((len(texts), of_part.shape[1]), np.nan, dtype=np.float32)
+            vectors[part] = of_part
+        return vectors
 
     def _check(self, vectors: NDArray[np.float32], texts: list[str]) -> None:
         check_vectors(vectors, texts, name=self._name, may_be_zero=self.zero_means_unknown)
