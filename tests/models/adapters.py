@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tcmbench import models
+from tcmbench.models import given
+
+if TYPE_CHECKING:
+    from tcmbench.records.model import Model
+    from tcmbench.workspace import Workspace
 
 MINI = Path(__file__).parents[2] / "models" / "mini-zh"
 
@@ -69,3 +76,15 @@ def swift_output(folder: Path, *, steps: tuple[int, ...] = (2, 4), best: int | N
         line = {"best_model_checkpoint": f"/elsewhere/{run.name}/checkpoint-{best}"}
         (run / "logging.jsonl").write_text('{"loss": 1.0}\n' + json.dumps(line) + "\n", encoding="utf-8")
     return folder
+
+
+def edit(path: Path, **fields: object) -> None:
+    """Change fields of a JSON file."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | fields), encoding="utf-8")
+
+
+def model_of(place: Workspace, name: str, *, tuned_from: str | None = None) -> Model:
+    """Return a model as a user names it."""
+    place, called = given.register(place, [name], tuned_from=tuned_from)
+    return models.base_model(place, called[name])

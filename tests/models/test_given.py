@@ -18,27 +18,13 @@ from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
 from tcmbench.workspace import find
 from tests.models import adapters
-from tests.models.adapters import MINI
+from tests.models.adapters import MINI, model_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tcmbench.records.model import Model
     from tcmbench.workspace import Workspace
 
 TEXTS = ["咳嗽三日，痰黄", "名称：气虚证。"]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Workspace:
-    """An empty folder: nothing but the bundled content."""
-    (tmp_path / "empty").mkdir()
-    return find(tmp_path / "empty", cache=tmp_path / "store")
-
-
-def _model(place: Workspace, name: str, *, tuned_from: str | None = None) -> Model:
-    place, called = given.register(place, [name], tuned_from=tuned_from)
-    return models.base_model(place, called[name])
 
 
 def _vectors(place: Workspace, model: Model) -> np.ndarray:
@@ -50,7 +36,7 @@ def test_a_folder_is_believed(place: Workspace, tmp_path: Path) -> None:
     """Pooling, normalisation, length, prompts and padding are what its files say, and so are its vectors."""
     folder = tmp_path / "my-model"
     shutil.copytree(MINI, folder)
-    model = _model(place, str(folder))
+    model = model_of(place, str(folder))
     assert (model.name, model.base.kind, model.base.pooling, model.base.normalize) == (
         "my-model", "embedding", "last", True,
     )  # fmt: skip
@@ -64,7 +50,7 @@ def test_a_static_folder_needs_no_architecture(place: Workspace, tmp_path: Path)
     """Its modules.json says that it is a table of token vectors."""
     folder = tmp_path / "table"
     shutil.copytree(MINI.parent / "mini-zh-static", folder)
-    model = _model(place, str(folder))
+    model = model_of(place, str(folder))
     assert model.base.architecture == "static"
     assert _vectors(place, model).shape[0] == len(TEXTS)
 
@@ -81,18 +67,18 @@ def test_a_folder_with_the_name_of_a_variant_is_not_taken_for_it(place: Workspac
 
 def test_a_reranker_folder_is_a_reranker(place: Workspace) -> None:
     """What a folder is for stands in its files."""
-    assert _model(place, str(MINI.parent / "mini-zh-reranker")).base.kind == "reranker"
+    assert model_of(place, str(MINI.parent / "mini-zh-reranker")).base.kind == "reranker"
 
 
 @pytest.mark.parametrize("kind", ["AutoModel", "AutoModelForCausalLM"])
 def test_an_adapter_is_merged_onto_its_base(place: Workspace, tmp_path: Path, kind: str) -> None:
     """Its vectors are those of the adapter beside the base, whichever class it was trained on."""
     folder = adapters.adapter(tmp_path / "my-adapter", kind=kind)
-    model = _model(place, str(folder))
+    model = model_of(place, str(folder))
     assert model.base.tuned_from == "mini-zh"
     expected = adapters.vectors_beside_base(folder, TEXTS, kind=kind)
     np.testing.assert_allclose(_vectors(place, model), expected, atol=1e-5)
-    again = _model(place, str(folder))
+    again = model_of(place, str(folder))
     assert (again.model_dir, again.revision) == (model.model_dir, model.revision)
 
 
@@ -108,18 +94,18 @@ def test_an_adapter_has_the_settings_of_its_own_folder(place: Workspace, tmp_pat
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32}', encoding="utf-8")
     settings = {"prompts": {"query": "问：", "document": ""}}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), encoding="utf-8")
-    base = _model(place, str(folder)).base
+    base = model_of(place, str(folder)).base
     assert (base.pooling, base.query_prompt, base.max_length) == ("mean", "问：", 32)
-    bare = _model(place, str(adapters.adapter(tmp_path / "bare", kind="AutoModel"))).base
+    bare = model_of(place, str(adapters.adapter(tmp_path / "bare", kind="AutoModel"))).base
     assert (bare.pooling, bare.query_prompt) == ("last", "Instruct: 检索\nQuery:")
     (folder / "1_Pooling/config.json").write_text(json.dumps(pooling | {"pooling_mode": "cls"}), encoding="utf-8")
-    assert _model(place, str(folder)).base.pooling == "cls"
+    assert model_of(place, str(folder)).base.pooling == "cls"
 
 
-def test_another_adapter_is_another_model(place: Workspace, tmp_path: Path) -> None:
+def test_another_adapter_is_anothermodel_of(place: Workspace, tmp_path: Path) -> None:
     """Weights that change change the revision."""
-    first = _model(place, str(adapters.adapter(tmp_path / "one", kind="AutoModel", seed=0)))
-    second = _model(place, str(adapters.adapter(tmp_path / "two", kind="AutoModel", seed=1)))
+    first = model_of(place, str(adapters.adapter(tmp_path / "one", kind="AutoModel", seed=0)))
+    second = model_of(place, str(adapters.adapter(tmp_path / "two", kind="AutoModel", seed=1)))
     assert first.revision != second.revision
 
 
@@ -127,8 +113,8 @@ def test_the_base_of_an_adapter_can_be_named(place: Workspace, tmp_path: Path) -
     """Its own path is often that of another machine."""
     folder = adapters.adapter(tmp_path / "far", kind="AutoModel", base="/far/away/base")
     with pytest.raises(ModelAbsent, match=r"tuned from /far/away/base, which is not on this machine.*--base"):
-        _model(place, str(folder))
-    assert _model(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
+        model_of(place, str(folder))
+    assert model_of(place, str(folder), tuned_from="mini-zh").base.tuned_from == "mini-zh"
 
 
 def test_an_adapter_of_another_model_is_refused(place: Workspace, tmp_path: Path) -> None:
@@ -138,7 +124,7 @@ def test_an_adapter_of_another_model_is_refused(place: Workspace, tmp_path: Path
     renamed = {name.replace("layers.0.", "layers.77."): tensor for name, tensor in load_file(file).items()}
     save_file(renamed, file)
     with pytest.raises(ModelAbsent, match=r"modules that .* doesn't have"):
-        _model(place, str(folder))
+        model_of(place, str(folder))
 
 
 def test_an_adapter_that_lost_weights_is_refused(place: Workspace, tmp_path: Path) -> None:
@@ -147,7 +133,7 @@ def test_an_adapter_that_lost_weights_is_refused(place: Workspace, tmp_path: Pat
     file = folder / "adapter_model.safetensors"
     save_file({n: t for n, t in load_file(file).items() if "layers.0.self_attn.q_proj.lora_B" not in n}, file)
     with pytest.raises(ModelAbsent, match="1 weights of the adapter are not in its file"):
-        _model(place, str(folder))
+        model_of(place, str(folder))
 
 
 @pytest.mark.parametrize(("best", "expected"), [(None, 4), (2, 2)])
@@ -156,7 +142,7 @@ def test_an_output_of_swift_stands_for_its_best_or_last_checkpoint(
 ) -> None:
     """The checkpoint gets its base's pooling and prompts; its vectors are those of its weights."""
     output = adapters.swift_output(tmp_path / "output", best=best)
-    model = _model(place, str(output))
+    model = model_of(place, str(output))
     assert model.name == f"v0-20260101-000000-checkpoint-{expected}"
     assert (model.base.tuned_from, model.base.pooling) == ("mini-zh", "last")
     assert model.model_dir is not None
@@ -174,7 +160,7 @@ def test_checkpoints_that_differ_in_any_file_are_different_models(place: Workspa
         path = output / "v0-20260101-000000/checkpoint-4" / name
         path.parent.mkdir(exist_ok=True)
         save_file({"linear.weight": np.ones((rows, 4), dtype=np.float32)}, path)
-        revisions.add(_model(place, str(output)).revision)
+        revisions.add(model_of(place, str(output)).revision)
     assert len(revisions) == 2
 
 
@@ -186,9 +172,9 @@ def test_a_model_of_the_hub_cache(place: Workspace, tmp_path: Path, monkeypatch:
     (snapshot.parents[1] / "refs/main").write_text("abc", encoding="ascii")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert _model(place, "someone/small").name == "small"
+    assert model_of(place, "someone/small").name == "small"
     with pytest.raises(ModelAbsent, match=r"someone/other is not in the local hub cache.*HF_HUB_OFFLINE is set"):
-        _model(place, "someone/other")
+        model_of(place, "someone/other")
 
 
 def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_path: Path) -> None:
@@ -196,7 +182,7 @@ def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_
     folder = tmp_path / "bare"
     shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns("modules.json", "1_*", "2_*", "config_sentence*"))
     with pytest.raises(SpecError, match=r"no file states.*tcmbench init --model"):
-        _model(place, str(folder))
+        model_of(place, str(folder))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +195,7 @@ def test_a_base_without_a_statement_of_pooling_is_refused(place: Workspace, tmp_
 def test_what_is_no_model_is_named(place: Workspace, name: str, error: type[Exception], message: str) -> None:
     """With what to do."""
     with pytest.raises(error, match=message):
-        _model(place, name)
+        model_of(place, name)
 
 
 def test_a_broken_base_is_no_concern_of_other_models(tmp_path: Path) -> None:
@@ -219,7 +205,7 @@ def test_a_broken_base_is_no_concern_of_other_models(tmp_path: Path) -> None:
     (root / "tasks").mkdir()
     (root / "models/bases/a-broken.toml").write_text("kind = 1\n", encoding="utf-8")
     folder = adapters.adapter(tmp_path / "adapter", kind="AutoModel")
-    assert _model(find(root, cache=tmp_path / "store"), str(folder)).base.tuned_from == "mini-zh"
+    assert model_of(find(root, cache=tmp_path / "store"), str(folder)).base.tuned_from == "mini-zh"
 
 
 def test_a_name_that_is_taken_is_told_apart(place: Workspace, tmp_path: Path) -> None:
@@ -255,85 +241,6 @@ def test_paths_of_a_file_lead_from_home_or_the_file(
         assert models.base_model(find(root, cache=tmp_path / "store"), name).base.pooling == "last"
 
 
-def _edit(path: Path, **fields: object) -> None:
-    config = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(config | fields), encoding="utf-8")
-
-
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
-_ADAPTERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a list": (lambda f: (f / _CONFIG).write_text("[]"), "adapter_config.json: expected a JSON object"),
-    "no JSON": (lambda f: (f / _CONFIG).write_bytes(b"\xff{"), "adapter_config.json: expected JSON"),
-    "deep": (lambda f: (f / _CONFIG).write_text("[" * 90_000), "adapter_config.json: expected JSON"),
-    "digits": (lambda f: (f / _CONFIG).write_text('{"r": ' + "9" * 9_000 + "}"), "adapter_config.json: expected JSON"),
-    "no base": (
-        lambda f: _edit(f / _CONFIG, base_model_name_or_path=None),
-        "it doesn't name the base that it was tuned from",
-    ),
-    "long base": (
-        lambda f: _edit(f / _CONFIG, base_model_name_or_path="/" + "x" * 5_000),
-        "which is not on this machine",
-    ),
-    "NUL": (lambda f: _edit(f / _CONFIG, base_model_name_or_path="a\0b"), "which is not on this machine"),
-    "nobody's home": (
-        lambda f: _edit(f / _CONFIG, base_model_name_or_path="~nobody1/x"),
-        "which is not on this machine",
-    ),
-    "itself": (lambda f: _edit(f / _CONFIG, base_model_name_or_path=str(f)), "its base leads back to"),
-    "rank": (lambda f: _edit(f / _CONFIG, r=-4), "adapter_config.json: PEFT can't use it"),
-    "other rank": (lambda f: _edit(f / _CONFIG, r=8), "adapter_config.json: PEFT can't use it"),
-    "kind": (lambda f: _edit(f / _CONFIG, peft_type="NONE"), "adapter_config.json: PEFT can't use it"),
-    "pattern": (lambda f: _edit(f / _CONFIG, target_modules="((("), "adapter_config.json: PEFT can't use it"),
-    "cut": (lambda f: _cut(f / _WEIGHTS), "adapter_model.safetensors: expected .* by its header"),
-    "pointer": (lambda f: (f / _WEIGHTS).write_bytes(_POINTER), "adapter_model.safetensors: .* Git LFS pointer"),
-    "empty": (lambda f: (f / _WEIGHTS).write_bytes(b""), "adapter_model.safetensors: expected a safetensors file"),
-    "none": (lambda f: (f / _WEIGHTS).unlink(), "expected adapter_model.safetensors"),
-}
-"""Damage to an adapter, and what is said of it."""
-
-_CHECKPOINTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a list": (lambda f: (f / "args.json").write_text("[]"), "args.json: expected a JSON object"),
-    "no JSON": (lambda f: (f / "args.json").write_bytes(b"\xff{"), "args.json: expected JSON"),
-    "no text": (lambda f: _edit(f / "args.json", model={"x": 1}), "which is not on this machine"),
-    "weights": (
-        lambda f: (f / "model.safetensors").write_bytes(_POINTER),
-        "checkpoint-4/model.safetensors: .* pointer",
-    ),
-    "cut": (lambda f: _cut(f / "model.safetensors"), "checkpoint-4/model.safetensors: expected .* by its header"),
-    "config": (lambda f: (f / "config.json").write_text("[]"), "checkpoint-4/config.json: expected a JSON object"),
-    "size": (lambda f: _edit(f / "config.json", hidden_size="x"), "checkpoint-4/config.json: expected a number"),
-    "link": (lambda f: (shutil.rmtree(f), f.symlink_to("..")), "expected the folder of a model, with one of"),
-}
-"""Damage to the last checkpoint of an output, and what is said of it."""
-
-
-@pytest.mark.parametrize("damage", _ADAPTERS)
-def test_a_damaged_adapter_is_refused(place: Workspace, tmp_path: Path, damage: str) -> None:
-    """By the file that is at fault, and nothing of it is stored."""
-    do, said = _ADAPTERS[damage]
-    folder = adapters.adapter(tmp_path / "my-adapter", kind="AutoModel")
-    do(folder)
-    with pytest.raises(ModelAbsent, match=said):
-        _model(place, str(folder))
-    assert not list(place.cache.rglob("*.json"))
-
-
-@pytest.mark.parametrize("damage", _CHECKPOINTS)
-def test_a_damaged_checkpoint_is_refused(place: Workspace, tmp_path: Path, damage: str) -> None:
-    """By its own path, and not by that of the copy that was being made of it."""
-    do, said = _CHECKPOINTS[damage]
-    output = adapters.swift_output(tmp_path / "output")
-    do(output / "v0-20260101-000000/checkpoint-4")
-    with pytest.raises(ModelAbsent, match=said):
-        _model(place, str(output))
-    assert not list(place.cache.rglob("*.json"))
-
-
 @pytest.mark.parametrize("noted", ["a\0b", "b" * 500, 7, "loop"])
 def test_a_log_that_notes_no_checkpoint_leaves_the_last(place: Workspace, tmp_path: Path, noted: object) -> None:
     """As does an empty folder with the name of a later one."""
@@ -342,7 +249,7 @@ def test_a_log_that_notes_no_checkpoint_leaves_the_last(place: Workspace, tmp_pa
     (version / "loop").symlink_to("loop")
     line = json.dumps({"best_model_checkpoint": noted})
     (version / "logging.jsonl").write_text(f"[1]\n{line}\n{'[' * 90_000}\n", encoding="utf-8")
-    assert _model(place, str(version)).name == "v0-20260101-000000-checkpoint-4"
+    assert model_of(place, str(version)).name == "v0-20260101-000000-checkpoint-4"
 
 
 @pytest.mark.parametrize("name", ["./" + "x" * 300, "./loop", "./file", "./empty"])
@@ -354,7 +261,7 @@ def test_what_is_no_folder_of_a_model_is_refused(
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelAbsent, match="expected the folder of a model"):
-        _model(place, name)
+        model_of(place, name)
 
 
 def test_a_base_that_is_tuned_from_itself_is_refused(place: Workspace, tmp_path: Path) -> None:
@@ -376,8 +283,8 @@ def test_a_best_checkpoint_that_is_gone_is_not_replaced(place: Workspace, tmp_pa
     version = adapters.swift_output(tmp_path / "output", steps=(4,)) / "v0-20260101-000000"
     (version / "logging.jsonl").write_text(json.dumps({"best_model_checkpoint": f"/far/{noted}"}), encoding="utf-8")
     with pytest.raises(ModelAbsent, match=rf"its best checkpoint by logging.jsonl, {noted}, is gone.*/checkpoint-4\."):
-        _model(place, str(tmp_path / "output"))
-    assert _model(place, str(version / "checkpoint-4")).name == "v0-20260101-000000-checkpoint-4"
+        model_of(place, str(tmp_path / "output"))
+    assert model_of(place, str(version / "checkpoint-4")).name == "v0-20260101-000000-checkpoint-4"
 
 
 def test_the_file_of_an_adapter_needs_no_name_of_its_base(tmp_path: Path) -> None:
@@ -394,12 +301,12 @@ def test_the_file_of_an_adapter_needs_no_name_of_its_base(tmp_path: Path) -> Non
     file.write_text('kind = "embedding"\npath = "mine"\ntuned_from = "mini-zh"\n', encoding="utf-8")
     assert models.base_model(own, "mine").revision == model.revision
     file.write_text('kind = "embedding"\npath = "mine"\n', encoding="utf-8")
-    _edit(root / "models/mine" / _CONFIG, base_model_name_or_path="/far/away/base")
+    adapters.edit(root / "models/mine/adapter_config.json", base_model_name_or_path="/far/away/base")
     with pytest.raises(ModelAbsent, match=r'base mine: .*tuned_from = "NAME".*/far/away/base'):
         models.base_model(own, "mine")
 
 
-def test_a_folder_that_is_named_twice_is_one_model(place: Workspace, tmp_path: Path) -> None:
+def test_a_folder_that_is_named_twice_is_onemodel_of(place: Workspace, tmp_path: Path) -> None:
     """By a set and on the command line, or in two ways."""
     shutil.copytree(MINI, tmp_path / "mine")
     place, first = given.register(place, [str(tmp_path / "mine")])
