@@ -14,6 +14,7 @@ from tcmbench.errors import NoInterval
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tcmbench.comparison.measured import Measured
     from tcmbench.comparison.reference import AgainstReference
     from tcmbench.comparison.verdict import ModelVerdict
     from tcmbench.specs.suite import Role
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 FIRST_ALPHA = 0.5
 """Share of the tuned weights in the merge to try first."""
 
-WhyNot = Literal["missing", "no_interval", "no_gain", "nothing_forgotten"]
-"""missing: the cure or an untreated variant has no score on a task of the role, or the suite no such task; no_interval:
-the change of one of them has none; no_gain: the untreated variant has no significant gain; nothing_forgotten: it has no
-significant loss on the general tasks."""
+WhyNot = Literal["no_row", "other_base", "missing", "no_interval", "no_gain", "nothing_forgotten"]
+"""no_row: an untreated variant isn't compared, as in a search; other_base: it was tuned from another base than the
+reference, from which changes are measured; missing: the cure or an untreated variant has no score on a task of the
+role, or the suite no such task; no_interval: the change of one of them has none; no_gain: the untreated variant has no
+significant gain; nothing_forgotten: it has no significant loss on the general tasks."""
 
 
 class Effect(NamedTuple):
@@ -76,12 +78,19 @@ def untreated(name: str, made_from: Mapping[str, Sequence[str]]) -> tuple[str, .
 def effects(comparison: AgainstReference, made_from: Mapping[str, Sequence[str]]) -> dict[str, Effect]:
     """Return cure → its effect, for the cures among the models of a comparison."""
     role = ranks.gain_role(comparison.columns)
-    compared = {model.name for model in comparison.models}
+    bases = {model.name: model.entry.base for model in comparison.models}
     found = {}
-    for name in (name for name in made_from if name in compared):
+    for name in (name for name in made_from if name in bases):
         variants = untreated(name, made_from)
-        gain = _share(comparison, name, variants, role=role, demand="improved")
-        lost = _share(comparison, name, variants, role="general", demand="regressed")
+        gain: Estimate | WhyNot
+        lost: Estimate | WhyNot
+        if not bases.keys() >= set(variants):
+            gain = lost = "no_row"
+        elif {bases[variant] for variant in variants} != {comparison.base.name}:
+            gain = lost = "other_base"
+        else:
+            gain = _share(comparison, name, variants, role=role, demand="improved")
+            lost = _share(comparison, name, variants, role="general", demand="regressed")
         found[name] = Effect(variants, gain, lost if isinstance(lost, str) else _complement(lost))
     return found
 
@@ -178,11 +187,24 @@ def _complement(percent: Estimate) -> Estimate:
 
 
 def _draws(comparison: AgainstReference, models: tuple[str, ...], role: Role | None) -> Draws | None:
-    """Return the draws of models and reference over the tasks of a role; None unless all have a score on each."""
+    """Return the draws of models and reference over the tasks of a role; None unless all have a score on each.
+
+    Tasks that none of them can do, such as similarity for rerankers, are left out, as they are from the mean changes.
+    """
     from tcmbench.stats.draws import mean_over_tasks
 
-    columns = [column.column for column in comparison.columns if column.role == role]
     wanted = {name: name for name in (*models, comparison.base.name)}
+    compared = [model for model in (*comparison.models, comparison.base) if model.name in wanted]
+    columns = [
+        column.column
+        for column in comparison.columns
+        if column.role == role and not all(_cant_do(model, column.column) for model in compared)
+    ]
     draws = [comparison.draws(column) for column in columns]
     whole = [of_column for of_column in draws if of_column is not None and wanted.keys() <= set(of_column.names)]
     return mean_over_tasks([each.only(wanted) for each in whole]) if whole and len(whole) == len(columns) else None
+
+
+def _cant_do(model: Measured, column: str) -> bool:
+    gap = model.gap(column)
+    return gap is not None and gap.state == "not_applicable"

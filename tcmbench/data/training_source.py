@@ -9,10 +9,10 @@ from tcmbench import plugins
 from tcmbench.data import tables, tcm_sd, tcm_sd_files, training_pairs
 from tcmbench.data.formats import Collection, collect
 from tcmbench.data.recognise import TABLE, TCM_SD
-from tcmbench.errors import DataError
+from tcmbench.errors import BadLines, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tcmbench.data.formats import CollectionFormat, RowFormat, TrainingRow
@@ -43,7 +43,7 @@ class Reading(NamedTuple):
         Raises:
             UnknownName: There is no such format.
             DataAbsent: There is no such file or folder.
-            BadLines: Rows that can't be read or that contradict each other.
+            BadLines: Rows that can't be read, that contradict each other, or whose scores or weights would be lost.
             DataError: The data can't be used.
         """
         if self.format == TCM_SD:
@@ -52,7 +52,7 @@ class Reading(NamedTuple):
         if self.format == TABLE:
             collection = collect(tables.training_rows(self.path, dict(self.columns), group=self.labels))
         elif module.HOLDS == "rows":
-            collection = collect(cast("RowFormat", module).read(self.path))
+            collection = collect(_as_pairs(cast("RowFormat", module).read(self.path)))
         else:
             collection = self._splits_of(cast("CollectionFormat", module).read(self.path))
         return training_pairs.folder_of(collection, self.path)
@@ -61,11 +61,11 @@ class Reading(NamedTuple):
         """Yield the rows of a file in order, without holding it in memory.
 
         Args:
-            scored: Whether grades of a table may be fractions, as scores are.
+            scored: Whether scores and weights are read; else rows that have any are refused.
 
         Raises:
             DataAbsent: There is no such file.
-            BadLines: Rows that can't be read or that contradict each other.
+            BadLines: Rows that can't be read, that contradict each other, or whose scores or weights would be lost.
             DataError: The data can't be used; or a format that doesn't hold rows.
         """
         module = plugins.load("formats", self.format)
@@ -79,7 +79,8 @@ class Reading(NamedTuple):
                 f"{self.path}: expected a file of rows, such as JSON lines of query, doc, rel and weight, or a table "
                 f"with a column of scores, got format {self.format}, which has no scores of pairs."
             )
-        return cast("RowFormat", module).read(self.path)
+        rows = cast("RowFormat", module).read(self.path)
+        return rows if scored else _as_pairs(rows)
 
     def _tcm_sd(self) -> Folder:
         train, dev = training_pairs.TRAIN, training_pairs.DEV
@@ -98,3 +99,28 @@ class Reading(NamedTuple):
         if self.split == train and dev in collection.qrels:
             qrels[dev] = collection.qrels[dev]
         return replace(collection, qrels=qrels)
+
+
+def _as_pairs(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+    """Yield rows whose positives are simply relevant: without scores, all of them would count as right answers.
+
+    Raises:
+        BadLines: After the last row: all that have a score, a grade between 0 and 1, or a weight other than 1.
+    """
+    problems: list[str] = []
+    for row in rows:
+        lost = [
+            *([f"label {row.score:g}"] if row.score not in {None, 1.0} else []),
+            *(f"rel {grade:g}" for grade in row.grades if 0 < grade < 1),
+            *(f"weight {weight:g}" for weight in row.weights if weight != 1),
+        ]
+        if lost:
+            problems.append(f"{row.where}: expected a pair that is simply relevant, got {lost[0]}")
+        else:
+            yield row
+    if problems:
+        raise BadLines(
+            problems,
+            advice="Scores and weights are read by a loss over scored pairs (docs/models.md) without [negatives]. "
+            "For another loss, remove them, and the pairs that are no right answers.",
+        )

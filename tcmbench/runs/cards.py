@@ -75,7 +75,7 @@ def slices(records: Sequence[Record], *, seen: frozenset[str]) -> dict[str, dict
 
     `length` splits records into thirds by the characters of their query; `disease` names the most frequent diseases
     and the rest other; `seen` states whether a gold syndrome of the record occurs in training, and is left out
-    if nothing was trained.
+    if nothing was trained, or models read samples.
 
     Args:
         records: Records of one split.
@@ -106,7 +106,12 @@ def slices(records: Sequence[Record], *, seen: frozenset[str]) -> dict[str, dict
 
 
 def _trained_labels(workspace: Workspace, variants: Sequence[Variant]) -> frozenset[str]:
-    """Return the gold syndromes of everything that the variants are trained on."""
+    """Return the gold syndromes of everything that the variants are trained on; none where one reads a sample.
+
+    Which syndromes are in a sample depends on its seed, so that a record would be seen by some models alone.
+    """
+    if any(source.samples is not None for variant in variants for source in variant.sources):
+        return frozenset()
     labels: set[str] = set()
     sources = {source.model_dump_json(): (source, variant) for variant in variants for source in variant.sources}
     for source, variant in sources.values():

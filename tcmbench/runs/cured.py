@@ -150,7 +150,7 @@ def _entry(spec: Cure | Form, planned: PlannedSuite, *, made: _Made, unmade: Seq
 
 
 def _provenance(kind: str, cured: Sequence[Cured]) -> dict[str, str]:
-    """Return what the models were made from, and the facts of the plug-in, one value per seed where they differ."""
+    """Return what the models are made from, and the facts of the plug-in, one value per seed where they differ."""
     if not cured:
         return {}
     sources = [str(name) for one in cured for name in _list(one.outcome.get("made_from"))]

@@ -54,6 +54,9 @@ class Loss:
     contrasts: bool = False
     """Whether it takes the terms and the mask of InfoNCE (`CONTRASTS`)."""
 
+    tempered: bool = False
+    """Whether it divides similarities by `training.temperature`."""
+
     weighted: bool = False
     """Whether it reads the weight of a row; others are refused rows of another weight than 1."""
 
@@ -342,6 +345,12 @@ def loss_of(variant: Variant, losses: Sequence[LossT]) -> LossT:
             "Set training.in_batch = true, or choose another loss or trainer."
         )
     _refuse_other_contrasts(variant, fitting[name], losses, where=where)
+    if "temperature" in variant.training.model_dump(exclude_defaults=True) and not fitting[name].tempered:
+        tempered = ", ".join(loss.name for loss in losses if loss.tempered)
+        raise SpecError(
+            f"{where}: training.temperature goes with loss {tempered}, not with {name}. "
+            "Remove it or choose another loss."
+        )
     return fitting[name]
 
 

@@ -172,6 +172,8 @@ def _refuse_options_of_other_losses(job: TrainingJob, options: Options) -> None:
         )
     if wanted and job.base.architecture == "static":
         raise SpecError(f"{where}.{min(wanted)}: a static model computes no padding. Remove it.")
+    if "attention" in options.model_fields_set and job.base.architecture == "static":
+        raise SpecError(f"{where}.attention: a static model computes none. Remove it.")
     # These parts are computed once; Matryoshka's wrapper expects each column from the model anew.
     if wanted and options.matryoshka_dims and loss.in_parts_of == ("mini_batch_tokens",):
         raise SpecError(f"{where}.{min(wanted)} doesn't go with matryoshka_dims. Remove one of them.")

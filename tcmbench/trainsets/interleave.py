@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.errors import SpecError
-from tcmbench.trainsets.rows import RowOrigin, count_rows, iter_rows, origins_writer
+from tcmbench.trainsets.mixed_negatives import MixedNegatives, example_of
+from tcmbench.trainsets.rows import count_rows, iter_rows, origins_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from tcmbench.trainsets.mixed_negatives import Example
     from tcmbench.trainsets.text_keys import Keys
 
 _LOOKAHEAD = 256
@@ -35,7 +37,10 @@ class Stream(NamedTuple):
     """What its source is called in messages."""
 
     keys: Keys | None = None
-    """What its positives are known by in all files; None where batches are of one file, or may repeat positives."""
+    """What its documents are known by in all files; None where batches are of one file, or may repeat positives."""
+
+    prompt: str = ""
+    """What its queries begin with."""
 
 
 class Blocks(NamedTuple):
@@ -47,13 +52,11 @@ class Blocks(NamedTuple):
     sha256: str
     """Hash of the training file."""
 
+    replaced: int
+    """Negatives that were right for another example of their batch, and were replaced."""
 
-class _Example(NamedTuple):
-    line: bytes
-    origin: RowOrigin
-
-    keys: frozenset[str]
-    """What no other example of its batch may have."""
+    in_conflict: int
+    """Those for which there was no other document."""
 
 
 def write_blocks(
@@ -80,7 +83,8 @@ def write_blocks(
     digest = hashlib.sha256()
     with ExitStack() as open_files, train.open("wb") as file, origins_writer(rows) as write_origins:
         feeds = [open_files.enter_context(_feed(stream, number)) for number, stream in enumerate(streams)]
-        blocks = _mixed(feeds, rng) if is_mixed else _by_source(feeds, rng)
+        negatives = MixedNegatives(len(streams), seed=seed)
+        blocks = _mixed(feeds, rng, negatives) if is_mixed else _by_source(feeds, rng)
         for block in blocks:
             for number, example in block:
                 lines[number] += 1
@@ -93,23 +97,23 @@ def write_blocks(
             'positive or an example. Lower training.batch_size, or set batch_rule = "plain", or batches = "by_source" '
             "under [mixing]."
         )
-    return Blocks(tuple(lines), digest.hexdigest())
+    return Blocks(tuple(lines), digest.hexdigest(), negatives.replaced, negatives.in_conflict)
 
 
 class _Feed:
     """The examples of a file; those that don't fit the current batch wait for the next."""
 
-    def __init__(self, examples: Iterator[_Example], *, per_block: int, total: int) -> None:
+    def __init__(self, examples: Iterator[Example], *, per_block: int, total: int) -> None:
         self.per_block = per_block
         self.blocks = total // per_block
         """Batches that the file fills."""
 
         self._examples = examples
-        self._waiting: deque[_Example] = deque()
+        self._waiting: deque[Example] = deque()
 
-    def take(self, used: set[str]) -> list[_Example] | None:
+    def take(self, used: set[str]) -> list[Example] | None:
         """Return the next examples whose keys the batch doesn't have, and add them; None where there are too few."""
-        taken: list[_Example] = []
+        taken: list[Example] = []
         waiting, self._waiting = self._waiting, deque()
         while len(taken) < self.per_block:
             example = waiting.popleft() if waiting else next(self._examples, None)
@@ -124,7 +128,7 @@ class _Feed:
         return taken
 
 
-def _by_source(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tuple[int, _Example]]]:
+def _by_source(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tuple[int, Example]]]:
     numbers = [number for number, feed in enumerate(feeds) for _ in range(feed.blocks)]
     for number in rng.permutation(numbers).tolist():
         examples = feeds[number].take(set())
@@ -132,15 +136,18 @@ def _by_source(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[lis
             yield [(number, example) for example in examples]
 
 
-def _mixed(feeds: Sequence[_Feed], rng: np.random.Generator) -> Iterator[list[tuple[int, _Example]]]:
+def _mixed(
+    feeds: Sequence[_Feed], rng: np.random.Generator, negatives: MixedNegatives
+) -> Iterator[list[tuple[int, Example]]]:
     for _ in range(min(feed.blocks for feed in feeds)):
         used: set[str] = set()
-        block: list[tuple[int, _Example]] = []
+        block: list[tuple[int, Example]] = []
         for number, feed in enumerate(feeds):
             examples = feed.take(used)
             if examples is None:
                 return
             block += [(number, example) for example in examples]
+        block = negatives.without_answers(block, answers=used)
         # Devices read parts of a batch, and should see all sources.
         yield [block[place] for place in rng.permutation(len(block)).tolist()]
 
@@ -150,13 +157,5 @@ def _feed(stream: Stream, number: int) -> Iterator[_Feed]:
     """Open a file and its table of rows, whose records are named by the number of the file too."""
     with stream.train.open("rb") as lines:
         pairs = zip(lines, iter_rows(stream.rows), strict=True)
-        examples = (_example(line, origin, number, stream.keys) for line, origin in pairs)
+        examples = (example_of(line, origin, number, stream.keys, stream.prompt) for line, origin in pairs)
         yield _Feed(examples, per_block=stream.per_block, total=count_rows(stream.rows))
-
-
-def _example(line: bytes, origin: RowOrigin, number: int, keys: Keys | None) -> _Example:
-    own = origin._replace(record_id=f"{number}/{origin.record_id}")
-    if keys is None:
-        return _Example(line, own, frozenset())
-    found = keys.of(origin.labels)
-    return _Example(line, own._replace(labels=tuple(sorted(found))), found)

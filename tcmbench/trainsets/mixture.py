@@ -2,7 +2,8 @@
 
 So negatives, label-unique batches, cutting and statistics of a source are those of a training set of that source alone.
 A batch is either of one source, or has a fixed number of examples of each (`[mixing]`). In the latter case no two
-examples of a batch share a positive, a syndrome or a group, whichever sources they are from.
+examples of a batch share a query, a positive, a syndrome or a group, and no negative is right for another example,
+whichever sources they are from.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.trainsets.ingredient import Ingredient
     from tcmbench.trainsets.train_set import TrainSet
 
-STAGE = "mixture 1"
+STAGE = "mixture 2"
 """Raised whenever the same sources give another file."""
 
 _MOST_LEFT_OUT = 0.1
@@ -53,7 +54,7 @@ def recipe(
         "sources": [
             {
                 "recipe": recipe_of(variant, base, each, seed=seed, context=context),
-                "amount": differences(each.source, include={"share", "weight"}),
+                "amount": differences(each.source, include={"share", "weight", "role"}),
             }
             for each in ingredients
         ],
@@ -97,7 +98,7 @@ def build_mixture(
         streams = [Stream(one.train, one.rows, count, each.source.path) for each, one, count in made]
         if is_safe and is_mixed:
             streams = [
-                stream._replace(keys=_keys(variant, each, seed=seed))
+                stream._replace(keys=_keys(variant, each, seed=seed), prompt=_prompt(base, each))
                 for stream, (each, *_) in zip(streams, made, strict=True)
             ]
         with context.store.build(build.KIND, name) as part:
@@ -112,7 +113,10 @@ def build_mixture(
                 PartOfMixture(each.source.title, each.source.role, one.statistics, lines)
                 for (each, one, _), lines in zip(made, written.lines, strict=True)
             ]
-            stats = of_sources(parts, block_size=block, batch_rule="label_unique" if is_safe else "plain")
+            stats = of_sources(
+                parts, block_size=block, batch_rule="label_unique" if is_safe else "plain",
+                replaced=written.replaced, in_conflict=written.in_conflict,
+            )  # fmt: skip
             _warn_of_left_out(parts, where=f"variant {variant.name}")
             write_json(part / "stats.json", {"sha256": written.sha256, **stats.model_dump(mode="json")})
             write_json(part / "recipe.json", inputs)
@@ -189,6 +193,10 @@ def _keys(variant: Variant, each: Ingredient, *, seed: int) -> Keys:
     folder = each.read()
     forms = forms_of(variant_of(variant, each), folder.knowledge, seed=seed)
     return Keys.of_documents(folder.knowledge, families(folder.knowledge, folder.label_map, forms=forms))
+
+
+def _prompt(base: Base, each: Ingredient) -> str:
+    return base.query_prompt if each.source.prompt is None else each.source.prompt
 
 
 def _refuse_idle_augmentation(variant: Variant, ingredients: Sequence[Ingredient]) -> None:

@@ -22,8 +22,18 @@ class PartOfMixture(NamedTuple):
     """Lines in the mixture."""
 
 
-def of_sources(parts: Sequence[PartOfMixture], *, block_size: int, batch_rule: str) -> Statistics:
-    """Return the statistics of a mixture; lengths are in those of its sources."""
+def of_sources(
+    parts: Sequence[PartOfMixture], *, block_size: int, batch_rule: str, replaced: int, in_conflict: int
+) -> Statistics:
+    """Return the statistics of a mixture; lengths are in those of its sources.
+
+    Args:
+        parts: The sources.
+        block_size: Examples of a batch.
+        batch_rule: What may not repeat in a batch.
+        replaced: Negatives of one source that were replaced because of another one's examples.
+        in_conflict: Those for which there was no other document.
+    """
     total = sum(part.lines for part in parts)
     every = [part.statistics for part in parts]
     counts = Counter[str]()
@@ -44,8 +54,8 @@ def of_sources(parts: Sequence[PartOfMixture], *, block_size: int, batch_rule: s
         plain_documents=sum(one.plain_documents for one in every),
         negatives_per_example=every[0].negatives_per_example,
         negatives_filled=sum(one.negatives_filled for one in every),
-        negatives_replaced=sum(one.negatives_replaced for one in every),
-        negatives_in_conflict=sum(one.negatives_in_conflict for one in every),
+        negatives_replaced=replaced + sum(one.negatives_replaced for one in every),
+        negatives_in_conflict=in_conflict + sum(one.negatives_in_conflict for one in every),
         label_counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         same_label_share_plain=plain,
         same_label_share=real,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.trainsets.spool import SpooledRow
     from tcmbench.trainsets.train_set import TrainSet
 
-STAGE = "streamed 1"
+STAGE = "streamed 2"
 """Raised whenever the same rows give another file."""
 
 MINERS = ("none", "given", "random")

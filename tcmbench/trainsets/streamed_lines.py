@@ -21,7 +21,8 @@ from tcmbench.trainsets.text_keys import text_key, written
 from tcmbench.trainsets.texts import rooms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class StreamWriter:
         self._labels = RowLabels(spool) if self._is_unique or self._negatives else None
         self._rooms = rooms_of(variant, base, context.tokenizer)
         self._lengths = {name: Tally() for name in ("query", "positive", "negative")}
-        self._filled = 0
+        self._filled = self._replaced = self._in_conflict = 0
         self._random = np.random.default_rng((seed, 1))
 
     def write(self, folder: Path) -> Statistics:
@@ -74,10 +75,11 @@ class StreamWriter:
         places = self._sampled()
         orders, dropped = self._orders(places)
         digest = hashlib.sha256()
+        step = self._size * max(1, _AT_ONCE // self._size)
         with (folder / "train.jsonl").open("wb") as file, origins_writer(folder / "rows.parquet") as write_origins:
             for order in orders:
-                for start in range(0, len(order), _AT_ONCE):
-                    rows = [self._with_negatives(place) for place in order[start : start + _AT_ONCE]]
+                for start in range(0, len(order), step):
+                    rows = self._with_negatives(order[start : start + step])
                     lines = self._lines([row for _, row in rows])
                     file.write(lines)
                     digest.update(lines)
@@ -110,34 +112,71 @@ class StreamWriter:
             orders.append(order[: max(1, round(len(order) / unit * share)) * unit])
         return orders, tuple(dropped)
 
-    def _with_negatives(self, place: int) -> tuple[int, SpooledRow]:
-        """Return a row with as many negatives as all have: its own, then documents of random other rows."""
-        row = self._spool[place]
-        if not self._negatives or self._labels is None:
-            return place, row._replace(negatives=())
-        is_given, refused = self._variant.negatives.miner == "given", self._labels.of(place)
+    def _with_negatives(self, places: Sequence[int]) -> list[tuple[int, SpooledRow]]:
+        """Return rows with as many negatives as all have: their own, then documents of random other rows."""
+        labels = self._labels
+        if not self._negatives or labels is None:
+            return [(place, self._spool[place]._replace(negatives=())) for place in places]
+        rows = []
+        for start in range(0, len(places), self._size):
+            batch = places[start : start + self._size]
+            answers: set[int] = set().union(*map(labels.of, batch)) if self._is_unique else set()
+            rows += [(place, self._with_its_negatives(place, labels, answers)) for place in batch]
+        return rows
+
+    def _with_its_negatives(self, place: int, labels: RowLabels, answers: AbstractSet[int]) -> SpooledRow:
+        """Return a row with its negatives; none is right for another row of its batch, as far as the data allow it.
+
+        Args:
+            place: The row.
+            labels: Of all rows.
+            answers: Labels of the rows of its batch; none where a batch may repeat them.
+
+        Raises:
+            DataError: Hardly any row has a document that isn't right for this one.
+        """
+        row, refused = self._spool[place], labels.of(place)
+        is_given = self._variant.negatives.miner == "given"
         # A document that the file judges right for the query in another row is no negative of it.
         own = [text for text in row.negatives if text_key(text) not in refused] if is_given else []
-        given = own[: self._negatives]
+        given = [text for text in own[: self._negatives] if text_key(text) not in answers]
+        replaced = min(len(own), self._negatives) - len(given)
         lacking = self._negatives - len(given)
-        if not lacking:
-            return place, row._replace(negatives=tuple(given))
-        self._filled += lacking if is_given else 0
-        texts = {normalise(text) for text in (row.positive, *given)}
-        drawn = []
-        for _ in range(_DRAWS * lacking):
+        self._filled += lacking - replaced if is_given else 0
+        drawn = self._drawn(labels, refused, answers, taken=(row.positive, *given), count=lacking)
+        self._replaced += min(replaced, len(drawn))
+        if rest := lacking - len(drawn):
+            self._in_conflict += rest
+            drawn += self._drawn(labels, refused, set(), taken=(row.positive, *given, *drawn), count=rest)
+        if len(drawn) < lacking:
+            raise DataError(
+                f"row {row.record_id}: expected {self._negatives} negatives, but hardly any other row has another "
+                "document. Lower the miner's count."
+            )
+        return row._replace(negatives=(*given, *drawn))
+
+    def _drawn(
+        self,
+        labels: RowLabels,
+        refused: AbstractSet[int],
+        answers: AbstractSet[int],
+        *,
+        taken: Iterable[str],
+        count: int,
+    ) -> list[str]:
+        """Return up to `count` documents of random rows without a label in `refused`, none of `answers` or `taken`."""
+        texts = {normalise(text) for text in taken}
+        drawn: list[str] = []
+        for _ in range(_DRAWS * count):
             other = int(self._random.integers(len(self._spool)))
-            if self._labels.of(other).isdisjoint(refused):
+            if labels.of(other).isdisjoint(refused):
                 text = self._spool[other].positive
-                if normalise(text) not in texts:
+                if normalise(text) not in texts and text_key(text) not in answers:
                     texts.add(normalise(text))
                     drawn.append(text)
-            if len(drawn) == lacking:
-                return place, row._replace(negatives=(*given, *drawn))
-        raise DataError(
-            f"row {row.record_id}: expected {self._negatives} negatives, but hardly any other row has another "
-            "document. Lower the miner's count."
-        )
+            if len(drawn) == count:
+                break
+        return drawn
 
     def _lines(self, rows: Sequence[SpooledRow]) -> bytes:
         queries = self._cut("query", self._rooms.query, [self._base.query_prompt + row.query for row in rows])
@@ -169,7 +208,8 @@ class StreamWriter:
 
     def _origin(self, place: int, row: SpooledRow) -> RowOrigin:
         labels = () if self._labels is None else tuple(map(written, sorted(self._labels.of(place))))
-        return RowOrigin(row.record_id, labels, row.record_id, (), -1)
+        negatives = tuple(written(text_key(text)) for text in row.negatives)
+        return RowOrigin(row.record_id, labels, row.record_id, negatives, -1)
 
     def _statistics(self, examples: int, passes: list[int], dropped: tuple[int, ...]) -> Statistics:
         lengths = {name: tally.result() for name, tally in self._lengths.items()}
@@ -186,8 +226,8 @@ class StreamWriter:
             plain_documents=0,
             negatives_per_example=self._negatives,
             negatives_filled=self._filled,
-            negatives_replaced=0,
-            negatives_in_conflict=0,
+            negatives_replaced=self._replaced,
+            negatives_in_conflict=self._in_conflict,
             label_counts={},
             same_label_share_plain=0.0,
             same_label_share=0.0,

@@ -26,6 +26,11 @@ def group_key(group: str) -> int:
     return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8, person=b"group").digest(), "little")
 
 
+def query_key(query: str) -> str:
+    """Return what a query is known by among labels, as none of a document or a group is written."""
+    return f"?{written(text_key(query))}"
+
+
 def written(key: int) -> str:
     """Return a hash as 16 digits."""
     return f"{key:016x}"

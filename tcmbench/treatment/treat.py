@@ -102,6 +102,8 @@ def stored(workspace: Workspace, treatment: Treatment, *, seed: int) -> Cured | 
         raise StoreError(f"{folder / _OUTCOME}: expected an object with inputs. Delete it and run again.")
     if not _is_of_present_inputs(workspace, treatment, outcome["inputs"], seed=seed):
         return None
+    # Its variants may have had other names when it was made.
+    outcome["made_from"] = [one.name for one in treatment.inputs(seed)]
     files = manifests.read(folder, kind=KIND, key=name)
     prefix = f"{_MODEL}/"
     model = tuned_model(

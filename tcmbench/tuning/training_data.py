@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 KIND = "contents"
-_STAGE, _STREAMED = "contents 5", "rows 2"
+_STAGE, _STREAMED = "contents 6", "rows 2"
 _FILE = "contents.json"
 
 

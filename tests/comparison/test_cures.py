@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tcmbench.comparison import cures
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
+from tcmbench.records.entry import CellState
 from tcmbench.specs.cure import CureTable
 from tcmbench.specs.model_set import ModelSet
 from tests.boards.curing import COLUMNS, CURES, FORGETS, HARMLESS, Made, entries
@@ -98,6 +100,36 @@ def test_a_missing_score_leaves_its_share_undefined(tmp_path: Path) -> None:
     effect = cures.effects(comparison, made_from(CURES))["merged-0.5"]
     assert not isinstance(effect.gain_kept, str)
     assert effect.forgetting_undone == "missing"
+
+
+def test_shares_are_of_changes_from_the_own_base(tmp_path: Path) -> None:
+    """From another reference, the distance of two bases would count as gain; without its variant there is no share."""
+    model_set = ModelSet(name="cured", suite="fake", reference="base", models=("base",))
+    whole = entries(tmp_path, (FORGETS, *CURES))
+    foreign = [replace(entry, base="other") if entry.name == "tuned" else entry for entry in whole]
+    for reason, present in (("other_base", foreign), ("no_row", [one for one in whole if one.name != "tuned"])):
+        comparison = AgainstReference(measured_set(model_set, fake_suite(COLUMNS), present), policy=POLICIES.reference)
+        effect = cures.effects(comparison, made_from(CURES))["merged-0.5"]
+        assert (effect.gain_kept, effect.forgetting_undone) == (reason, reason)
+
+
+def test_tasks_that_no_model_can_do_leave_the_shares_defined(tmp_path: Path) -> None:
+    """As for rerankers, which do no similarity: the shares are over the tasks of the backward transfer."""
+    model_set = ModelSet(name="cured", suite="fake", reference="base", models=("base",))
+    whole = entries(tmp_path, (FORGETS, *CURES))
+    able = [
+        replace(
+            entry,
+            scores={name: score for name, score in entry.scores.items() if name != "General2"},
+            states={"General2": CellState("not_applicable")},
+        )
+        for entry in whole
+    ]
+    comparison = AgainstReference(measured_set(model_set, fake_suite(COLUMNS), able), policy=POLICIES.reference)
+    undone = cures.effects(comparison, made_from(CURES))["merged-0.75"].forgetting_undone
+    assert not isinstance(undone, str)
+    expected = 100 - 100 * ratios(comparison, ["General3"], "merged-0.75", ("tuned",))[0]
+    assert undone.value == pytest.approx(expected)
 
 
 def test_cures_of_cures_are_compared_with_what_was_trained(tmp_path: Path) -> None:

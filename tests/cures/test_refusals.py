@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tcmbench import plugins
 from tcmbench.errors import SpecError, TrainingError
@@ -27,6 +28,14 @@ def test_a_tensor_of_another_shape(tmp_path: Path) -> None:
     inputs = work(model(tmp_path, "base", tensors(0)), one, model(tmp_path, "other", other))
     with pytest.raises(SpecError, match=r"'embed\.weight' has shape \[40, 7\] in one, but \[39, 7\] in other"):
         cured("merge", inputs, tmp_path / "out")
+
+
+def test_a_second_file_with_the_same_tensors(tmp_path: Path) -> None:
+    """The network is loaded from one of them; drawn towards the other, the cure would be of another model."""
+    base = model(tmp_path, "base", tensors(0))
+    save_file(tensors(7), tmp_path / "base/model_old.safetensors")
+    with pytest.raises(SpecError, match=r"in one file, got it in model\.safetensors and in model_old\.safetensors"):
+        cured("merge", work(base, model(tmp_path, "tuned", tensors(1))), tmp_path / "out")
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn], ids=str)

@@ -56,6 +56,8 @@ def test_cards_hold_texts_only_on_request(tiny: Workspace) -> None:
     cards = task_cards(tiny, planned, variants=[variant])
     assert set(cards["TinyRetrieval"].slices) == {"length", "disease", "seen"}
     assert set(cards["TinyRetrieval"].slices["seen"].values()) == {"seen", "unseen"}
+    sample = task_cards(tiny, planned, variants=[variant.model_copy(update={"max_samples": 10})])
+    assert set(sample["TinyRetrieval"].slices) == {"length", "disease"}
     assert cards["TinyRetrieval/test_unseen"].slices == {}
     assert all(card.texts == {} for card in cards.values())
     told = task_cards(tiny, planned, show_text=True)

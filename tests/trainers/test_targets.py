@@ -93,7 +93,8 @@ def test_the_first_loss_is_the_formula(
     """On the first batch, summed over the prefixes of the vectors; evaluation loads what was trained."""
     rows = scored_rows() if loss == "weighted_mse" else taught_rows()
     options = {} if loss == "weighted_mse" else {"teacher_temperature": 2.0}
-    job = job_of(tmp_path, embedding_base, embedding_dir, rows, dims=dims, loss=loss, options=options, temperature=0.1)
+    student = {"temperature": 0.1} if loss == "distill_kl" else {}
+    job = job_of(tmp_path, embedding_base, embedding_dir, rows, dims=dims, loss=loss, options=options, **student)
     result = train_here(job)
     expected = 0.0
     for dim in (32, 8) if dims else (32,):
@@ -193,3 +194,15 @@ def test_ms_swift_reads_files_with_a_teacher(tmp_path: Path, embedding_base: Bas
         job = make_job(tmp_path / name, base=embedding_base, base_dir=embedding_dir, train_file=file, rows=16)
         losses.append([point.loss for point in train(job).curves])
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(("trainer", "loss"), [("sentence_transformers", "weighted_mse"), ("swift", "contrastive")])
+def test_a_temperature_that_the_loss_would_ignore_is_refused(
+    tmp_path: Path, embedding_base: Base, trainer: str, loss: str
+) -> None:
+    """Else a search over it would train the same model again and again."""
+    with pytest.raises(SpecError, match=f"training.temperature goes with loss infonce.*not with {loss}"):
+        make_job(
+            tmp_path, base=embedding_base, train_file=tmp_path / "none.jsonl", rows=8, trainer=trainer,
+            training={"loss": loss, "temperature": 0.1},
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcmbench import strict_json
+from tcmbench.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,12 +169,22 @@ def files_of(folder: Path) -> dict[str, TensorFile]:
 
 
 def tensors_of(folder: Path) -> dict[str, StoredTensor]:
-    """Return all tensors of a model as `folder/name`; how they are distributed over files makes no difference."""
-    return {
-        qualified(file, name): tensor
-        for file, each in files_of(folder).items()
-        for name, tensor in each.tensors.items()
-    }
+    """Return all tensors of a model as `folder/name`; how they are distributed over files makes no difference.
+
+    Raises:
+        SpecError: Two files have a tensor of one name, of which the network is loaded from one.
+    """
+    found: dict[str, StoredTensor] = {}
+    for file, each in files_of(folder).items():
+        for name, tensor in each.tensors.items():
+            whole = qualified(file, name)
+            if whole in found:
+                raise SpecError(
+                    f"{folder}: expected tensor {name} in one file, got it in {found[whole].path.name} and in {file}. "
+                    "Remove the file that the network isn't loaded from."
+                )
+            found[whole] = tensor
+    return found
 
 
 def folded(tensors: Mapping[str, StoredTensor]) -> dict[str, Readable]:

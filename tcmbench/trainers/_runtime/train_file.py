@@ -134,6 +134,11 @@ def _complaints(row: TrainRow, *, job: TrainingJob, loss: Loss, negatives: int) 
     texts = [row.messages, *row.positive_messages, *row.negative_messages]
     if any(not message.content.strip() for messages in texts for message in messages):
         found.append("an empty text")
+    if not loss.scored and row.positive_messages and row.positive in row.negatives:
+        found.append(
+            "the positive is among the negatives too: documents that differ only beyond training.document_max_length, "
+            "or max_length, are cut to the same text. Raise it, or leave one of them out"
+        )
     found += _target_complaints(row, loss=loss, trainer=job.variant.trainer)
     if job.variant.task == "reranker":
         return found + _reranker_complaints(row, job=job)

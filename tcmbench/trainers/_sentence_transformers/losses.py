@@ -117,26 +117,34 @@ _CACHED = ("mini_batch_size", "mini_batch_tokens")
 
 LOSSES = (
     SentenceTransformersLoss(
-        "infonce", in_batch="always", matryoshka="optional", contrasts=True, in_parts_of=_BY_TOKENS, make=_ranking
+        "infonce", in_batch="always", matryoshka="optional", contrasts=True, tempered=True, in_parts_of=_BY_TOKENS,
+        make=_ranking,
     ),
     SentenceTransformersLoss(
-        "mnrl", in_batch="always", matryoshka="optional", contrasts=True, in_parts_of=_BY_TOKENS, make=_ranking
+        "mnrl", in_batch="always", matryoshka="optional", contrasts=True, tempered=True, in_parts_of=_BY_TOKENS,
+        make=_ranking,
     ),
     SentenceTransformersLoss(
-        "cached_mnrl", in_batch="always", matryoshka="optional", contrasts=True, trains_static=False,
+        "cached_mnrl", in_batch="always", matryoshka="optional", contrasts=True, tempered=True, trains_static=False,
         in_parts_of=_CACHED, make=_cached_ranking,
     ),
-    SentenceTransformersLoss("gist", in_batch="always", matryoshka="optional", trains_static=False, make=_gist),
     SentenceTransformersLoss(
-        "cached_gist", in_batch="always", matryoshka="optional", trains_static=False, in_parts_of=_CACHED,
-        make=_cached_gist,
+        "gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False, make=_gist
     ),
-    SentenceTransformersLoss("matryoshka", in_batch="always", matryoshka="always", contrasts=True, make=_ranking),
-    SentenceTransformersLoss("cosent", scored=True, matryoshka="optional", may_be_zero=True, make=_cosent),
+    SentenceTransformersLoss(
+        "cached_gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False,
+        in_parts_of=_CACHED, make=_cached_gist,
+    ),
+    SentenceTransformersLoss(
+        "matryoshka", in_batch="always", matryoshka="always", contrasts=True, tempered=True, make=_ranking
+    ),
+    SentenceTransformersLoss(
+        "cosent", scored=True, matryoshka="optional", may_be_zero=True, tempered=True, make=_cosent
+    ),
     SentenceTransformersLoss(
         "weighted_mse", scored=True, matryoshka="optional", weighted=True, score_range=(-1.0, 1.0),
         make=_weighted_mse,
     ),
     SentenceTransformersLoss("margin_mse", taught=True, matryoshka="optional", make=_margin_mse),
-    SentenceTransformersLoss("distill_kl", taught=True, matryoshka="optional", make=_distill_kl),
+    SentenceTransformersLoss("distill_kl", taught=True, matryoshka="optional", tempered=True, make=_distill_kl),
 )  # fmt: skip

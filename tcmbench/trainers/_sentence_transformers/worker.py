@@ -85,7 +85,10 @@ def _opened(work: Work) -> SentenceTransformer:
     """Return the base as it is trained: in float32, on its device, cut at the length of the training."""
     from tcmbench.encoders.runtime.opening import open_model
 
-    model = open_model(work.base_dir, work.base.in_full_precision())
+    base = work.base.in_full_precision()
+    if (attention := _options(work).attention) != "auto":
+        base = base.model_copy(update={"attention": attention})
+    model = open_model(work.base_dir, base)
     model = model.to("cpu" if work.device == "cpu" else "cuda")
     if work.base.architecture != "static":
         model.max_seq_length = work.variant.longest_input

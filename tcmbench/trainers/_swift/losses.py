@@ -19,12 +19,14 @@ class SwiftLoss(Loss):
 
 
 LOSSES = (
-    SwiftLoss("infonce", in_batch="optional", contrasts=True),
-    SwiftLoss("matryoshka", in_batch="optional", matryoshka="always", loss_type="infonce", contrasts=True),
+    SwiftLoss("infonce", in_batch="optional", contrasts=True, tempered=True),
+    SwiftLoss(
+        "matryoshka", tempered=True, in_batch="optional", matryoshka="always", loss_type="infonce", contrasts=True
+    ),
     SwiftLoss("cosine_similarity", scored=True, score_range=(-1.0, 1.0)),
     SwiftLoss("contrastive", scored=True, may_be_zero=True),
     SwiftLoss("online_contrastive", scored=True, may_be_zero=True),
-    SwiftLoss("cosent", scored=True, may_be_zero=True, loss_type="tcmbench_cosent"),
+    SwiftLoss("cosent", scored=True, may_be_zero=True, tempered=True, loss_type="tcmbench_cosent"),
     # First: ms-swift's maintainers recommend pointwise over listwise for Qwen3-Reranker.
     SwiftLoss("pointwise_reranker", task="reranker"),
     SwiftLoss("listwise_reranker", task="reranker"),

@@ -44,6 +44,15 @@ def test_refuses_rows_without_negatives_among_rows_with(tmp_path: Path, embeddin
         train_file.check(make_job(tmp_path, base=embedding_base, train_file=file, rows=16))
 
 
+def test_refuses_a_positive_among_the_negatives(tmp_path: Path, embedding_base: Base) -> None:
+    """Two documents that were cut to the same text would be drawn together and pushed apart."""
+    rows = embedding_rows(16, negatives=2)
+    rows[2]["negative_messages"][1] = rows[2]["positive_messages"][0]  # type: ignore[index]
+    file = write_rows(tmp_path / "train.jsonl", rows)
+    with pytest.raises(BadLines, match=r"train\.jsonl:3: the positive is among the negatives.*document_max_length"):
+        train_file.check(make_job(tmp_path, base=embedding_base, train_file=file, rows=16))
+
+
 def test_refuses_a_second_positive(tmp_path: Path, embedding_base: Base) -> None:
     """ms-swift takes the first and ignores the second."""
     rows = embedding_rows(16)
