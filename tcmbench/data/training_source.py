@@ -43,7 +43,7 @@ class Reading(NamedTuple):
         Raises:
             UnknownName: There is no such format.
             DataAbsent: There is no such file or folder.
-            BadLines: Rows that can't be read, that contradict each other, or whose scores or weights would be lost.
+            BadLines: Rows that can't be read, that contradict each other, or of which a part would be lost.
             DataError: The data can't be used.
         """
         if self.format == TCM_SD:
@@ -65,7 +65,7 @@ class Reading(NamedTuple):
 
         Raises:
             DataAbsent: There is no such file.
-            BadLines: Rows that can't be read, that contradict each other, or whose scores or weights would be lost.
+            BadLines: Rows that can't be read, that contradict each other, or of which a part would be lost.
             DataError: The data can't be used; or a format that doesn't hold rows.
         """
         module = plugins.load("formats", self.format)
@@ -102,10 +102,11 @@ class Reading(NamedTuple):
 
 
 def _as_pairs(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
-    """Yield rows whose positives are simply relevant: without scores, all of them would count as right answers.
+    """Yield rows without scores, as all their positives count as right answers, and without an instruction.
 
     Raises:
-        BadLines: After the last row: all that have a score, a grade between 0 and 1, or a weight other than 1.
+        BadLines: After the last row: all that have a score, a grade between 0 and 1, a weight other than 1, or a system
+            message.
     """
     problems: list[str] = []
     for row in rows:
@@ -113,14 +114,16 @@ def _as_pairs(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
             *([f"label {row.score:g}"] if row.score not in {None, 1.0} else []),
             *(f"rel {grade:g}" for grade in row.grades if 0 < grade < 1),
             *(f"weight {weight:g}" for weight in row.weights if weight != 1),
+            *(["a system message"] if row.system else []),
         ]
         if lost:
-            problems.append(f"{row.where}: expected a pair that is simply relevant, got {lost[0]}")
+            problems.append(f"{row.where}: expected a query and its answers alone, got {lost[0]}")
         else:
             yield row
     if problems:
         raise BadLines(
             problems,
             advice="Scores and weights are read by a loss over scored pairs (docs/models.md) without [negatives]. "
-            "For another loss, remove them, and the pairs that are no right answers.",
+            "For another loss, remove them, and the pairs that are no right answers. What queries begin with is the "
+            "`prompt` of their source, or the base's prompt or instruction, and no system message.",
         )

@@ -129,14 +129,20 @@ def test_the_role_of_a_source_is_part_of_the_key(place: Workspace) -> None:
             {"label": 0.0},
             "label 0",
         ),
+        (
+            "chat.jsonl",
+            {"messages": [_said("问")], "positive_messages": [[_said("答")]]},
+            {"messages": [{"role": "system", "content": "请检索"}, _said("问")]},
+            "a system message",
+        ),
         ("judged.jsonl", {"query": "问", "doc": "答", "rel": 1}, {"rel": 0.2}, "rel 0.2"),
         ("weighted.jsonl", {"query": "问", "doc": "答", "rel": 1}, {"weight": 0.0}, "weight 0"),
     ],
 )
-def test_scores_and_weights_are_not_dropped(
+def test_nothing_of_a_row_is_dropped(
     place: Workspace, name: str, right: dict[str, Any], lost: dict[str, Any], said: str, streamed: bool
 ) -> None:
-    """Under a loss that can't read them a wrong pair would be trained as a right one: refused by file and line."""
+    """Without its score a wrong pair would be trained as a right one: refused by file and line."""
     write_table(place.data_root / name, [right, {**right, **lost}])
-    with pytest.raises(BadLines, match=rf"{name}:\d: expected a pair that is simply relevant, got {said}(?s:.*)scored"):
+    with pytest.raises(BadLines, match=rf"{name}:\d: expected a query and its answers alone, got {said}(?s:.*)scored"):
         _made(place, _variant([{"path": name, "streamed": streamed}], training={"batch_size": 2}))
