@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from tcmbench.errors import EvaluationError
 from tcmbench.ranking import metrics
 from tcmbench.ranking.topk import row_blocks
 
@@ -144,6 +145,9 @@ def ndcg(scores: Floats, relevant: Relevant, *, order: Integers, depth: int = DE
         relevant: Relevant documents of the queries; one that isn't among the documents is never found.
         order: `topk.id_order` of the documents.
         depth: Cut-off.
+
+    Raises:
+        EvaluationError: A relevant document has no finite score: no comparison holds for it, as if it were the first.
     """
     there = np.flatnonzero(relevant.document >= 0)
     query, document = relevant.query[there], relevant.document[there]
@@ -151,6 +155,8 @@ def ndcg(scores: Floats, relevant: Relevant, *, order: Integers, depth: int = DE
     for block in _chunks(there.size, size=max(_BLOCK // max(scores.shape[1], 1), 1)):
         rows = scores[query[block]]
         own = np.take_along_axis(rows, document[block][:, None], axis=1)
+        if not np.isfinite(own).all():
+            raise EvaluationError("expected finite scores of queries and documents, got NaN or infinity")
         before = (rows > own) | ((rows == own) & (order[None, :] > order[document[block]][:, None]))
         ranks[block] = np.count_nonzero(before, axis=1)
     found = metrics.hits(query, ranks, relevant.gain[there])

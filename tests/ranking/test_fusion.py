@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tcmbench.errors import EvaluationError
 from tcmbench.ranking import fusion
 from tcmbench.ranking.metrics import Relevant
 
@@ -95,6 +96,12 @@ def test_ndcg_is_that_of_trec_eval() -> None:
     order = np.array([1, 0, 3, 2])
     found = fusion.ndcg(scores, judged, order=order)
     np.testing.assert_allclose(found, [expected[q]["ndcg_cut_10"] for q in ("q0", "q1")], rtol=1e-12)
+
+
+def test_a_score_that_is_no_number_is_not_the_best() -> None:
+    """NaN compares as false with everything, so no document would be before it."""
+    with pytest.raises(EvaluationError, match="finite"):
+        fusion.ndcg(np.full((1, 2), np.nan, dtype=np.float32), relevant(1), order=np.arange(2))
 
 
 def test_the_best_weight_is_chosen() -> None:
