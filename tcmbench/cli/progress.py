@@ -121,9 +121,12 @@ class Progress:
         self._say(event.model, text, every=_ENCODING_SECONDS)
 
     def _rest(self) -> str:
-        """Return the time left of the run, if columns were of equal size; empty for a single one."""
+        """Return the time left of the run, if columns were of equal size; empty before a tenth of them, and for one.
+
+        The first trainings would count for the columns that there are: hours for a run of minutes.
+        """
         done = self._done + sum(self._parts.values())
-        if self._total <= 1 or not done:
+        if self._total <= 1 or done < self._total / 10:
             return ""
         left = (time.monotonic() - self._started) * (self._total - done) / done
         return f", about {_duration(max(left, 0.0))} for all"
