@@ -6,7 +6,6 @@ import dataclasses
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -109,28 +108,6 @@ def test_a_batch_in_parts_has_the_same_loss(
         assert losses[name] == pytest.approx(losses["whole"], abs=1e-4), name
     queries, documents = row_vectors(embedding_dir, embedding_base, embedding_rows(8))
     assert losses["whole"][0] == pytest.approx(info_nce(queries, documents, temperature=0.05), abs=1e-4)
-
-
-def test_attention_is_computed_as_the_recipe_says(
-    tmp_path: Path, embedding_base: Base, embedding_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every implementation learns the same; torch's fused kernel is called by `sdpa` alone."""
-    from torch.nn import functional
-
-    fused, calls, losses = functional.scaled_dot_product_attention, [], {}
-
-    def counted(*args: Any, **named: Any) -> Any:
-        calls.append(name)
-        return fused(*args, **named)
-
-    monkeypatch.setattr(functional, "scaled_dot_product_attention", counted)
-    for name in ("sdpa", "eager"):
-        (tmp_path / name).mkdir()
-        training = {"options": {"attention": name}, "learning_rate": 1e-3}
-        outcome = train_here(worker_job(tmp_path / name, embedding_base, embedding_dir, training=training))
-        losses[name] = [point.loss for point in outcome.curves]
-    assert losses["eager"] == pytest.approx(losses["sdpa"], abs=1e-3)
-    assert calls.count("sdpa") > calls.count("eager")
 
 
 def test_parts_are_as_large_as_their_padded_texts_allow() -> None:
