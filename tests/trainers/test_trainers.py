@@ -91,7 +91,7 @@ def test_the_first_loss_of_a_task_is_the_default(trainer: str, task: str, expect
         ),
         (
             {"trainer": "sentence_transformers", "training": {"options": {"devices": 2}}},
-            r"variant v: options of sentence_transformers: devices: .*Known options: matryoshka_dims, mini_",
+            r"variant v: options of sentence_transformers: devices: .*Known options: matryoshka_dims, attention, mini_",
         ),
         (
             {"training": {"options": {"device": 2}}},
