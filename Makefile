@@ -34,13 +34,13 @@ recipes: recipe-data
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
 # A search ends with 1 where the selected recipe isn't confirmed, which is a result.
-PUBLIC := local-rates tbosd pictures-static cures-search cures-mini-zh cures-static cures-static-tbosd cures-tbosd-mini cures-training e5 e5-cures e5-seeds forms-pictures forms-engines $(RECIPES)
+PUBLIC := local-rates tbosd pictures-static cures-search cures-mini-zh cures-static cures-static-tbosd cures-tbosd-mini cures-e5-pictures cures-e5-tbosd cures-e5-retrieval cures-training e5 e5-cures e5-seeds forms-pictures forms-engines $(RECIPES)
 public-boards: $(VENV)/.ready recipe-data
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
 	  $(OFFLINE) $(BIN)/tcmbench board $$set --data "$(DATA)" --public --output docs/boards/$$set || exit; \
 	done
-	for space in pictures-static e5-pictures; do \
+	for space in pictures-static e5-pictures e5-pictures-moved; do \
 	  $(OFFLINE) $(BIN)/tcmbench search $$space --data "$(DATA)" --public --output docs/boards/search-$$space || [ $$? = 1 ] || exit; \
 	done
 	git --no-pager diff --stat docs/boards
