@@ -3,7 +3,8 @@
     python -m benchmarks.few_seeds             a few minutes on one core
     python -m benchmarks.few_seeds --short     a small part of it, as the tests run it
 
-Exits 1 where coverage of 95% intervals lies outside 93–97% for variants with three seeds, or false alarms exceed 5%.
+Exits 1 where coverage of 95% intervals is below 93%, for all variants with three seeds or for the noisiest alone, or
+above 97% where two or more variants have the same noise, or false alarms exceed 5%.
 
 A set has variants of three seeds, and one more with a single seed, on three general tasks of independent items. The
 standard error over items is 0.63 points on each task. A training moves a task by N(0, noise): half of the variance is
@@ -28,7 +29,7 @@ from tcmbench.stats.gate import BASE, TUNED, Evidence, judge
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.randomisation import sign_flip
 from tcmbench.stats.resampling import Resampling
-from tcmbench.stats.training_noise import TrainingNoise, prior_freedom
+from tcmbench.stats.training_noise import TrainingNoise, noisier, prior_freedom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,10 +99,10 @@ def resampled(tasks: list[dict[str, FloatArray]], *, plan: Resampling, pooled: b
     """Return the draws of each task, the base (zero) among them."""
     figures = [{name: rows.mean(axis=1) for name, rows in task.items() if len(rows) > 1} for task in tasks]
     own: Mapping[str, str] = {name: name for name in tasks[0]} if pooled else {}
-    prior = prior_freedom(figures)
+    prior, alone = prior_freedom(figures), noisier(figures)
     draws = []
     for number, (task, siblings) in enumerate(zip(tasks, figures, strict=True)):
-        noise = TrainingNoise(siblings if pooled else {}, own, prior)
+        noise = TrainingNoise(siblings if pooled else {}, own, prior, alone=alone)
         on_task = Resampling(plan.n_resamples, plan.seed, f"{plan.stream}/{number}", noise=noise)
         draws.append(bootstrap({BASE: np.zeros(ITEMS), **task}, plan=on_task))
     return draws
@@ -166,7 +167,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     sets, resamples = (100, 600) if options.short else (200, 1_000)
-    cases: list[tuple[int, float, Spread]] = [(4, 2.0, "alike")]
+    cases: list[tuple[int, float, Spread]] = [(4, 2.0, "alike"), (4, 0.4, "one noisier")]
     if not options.short:
         cases = [(variants, noise, "alike") for variants in (1, 2, 4) for noise in NOISES]
         cases += [(4, 0.4, "one noisier"), (4, 1.0, "unequal")]
@@ -181,8 +182,9 @@ def main() -> int:
             variants=variants, noise=noise, spread=spread, sets=sets, resamples=resamples, seed=options.seed
         )
         print(f"| {variants} | {noise} {spread} | " + " | ".join(map(str, rates)) + " |", flush=True)
+        is_kept &= all(rate.wilson[1] >= LEAST for rate in (rates.task, rates.transfer, rates.noisiest))
         if spread == "alike" and variants > 1:
-            is_kept &= all(rate.wilson[1] >= LEAST and rate.wilson[0] <= MOST for rate in (rates.task, rates.transfer))
+            is_kept &= all(rate.wilson[0] <= MOST for rate in (rates.task, rates.transfer))
         is_kept &= rates.alarms.wilson[0] <= MOST_ALARMS
     print(f"\n{'All bounds hold' if is_kept else 'A PROMISE IS BROKEN'}; {time.perf_counter() - started:.0f} s")
     return 0 if is_kept else 1

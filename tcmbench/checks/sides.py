@@ -57,7 +57,7 @@ def read(workspace: Workspace, before: str, after: str, *, set_name: str | None)
         model_set,
         planned,
         workspace.policies(model_set).reference,
-        trainings=_trainings(workspace, model_set, planned) if any(side.variant for side in sides) else NO_TRAININGS,
+        trainings=_trainings(workspace, model_set, planned, [side.variant for side in sides if side.variant]),
     )
 
 
@@ -69,12 +69,16 @@ def are_stored(workspace: Workspace, before: str, after: str) -> bool:
     return all(any(_has(workspace, one, name) for one in sets) for name in (before, after))
 
 
-def _trainings(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite) -> Trainings:
-    """Return the trainings of a set; of a set without a second seed nothing is read."""
+def _trainings(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, compared: Sequence[str]) -> Trainings:
+    """Return the trainings of a set; of a set without a second seed nothing is read, and cures only to compare one."""
     variants = workspace.variants(model_set)
-    if all(len(variant.seeds) == 1 for variant in variants):
+    if not compared or all(len(variant.seeds) == 1 for variant in variants):
         return NO_TRAININGS
-    return trainings(gather.stored_variant(workspace, one, planned, model_set=model_set) for one in variants)
+    entries = [gather.stored_variant(workspace, one, planned, model_set=model_set) for one in variants]
+    treated = workspace.treated(model_set)
+    if any(each.name in compared for each in treated):
+        entries += [stored_treated(workspace, each, model_set, planned) for each in treated]
+    return trainings(entries)
 
 
 def _side(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, name: str) -> Side:

@@ -49,7 +49,7 @@ class Need(NamedTuple):
     """Tasks with more items, at the present seeds: the fewest in total; empty where no number is enough."""
 
     seeds: int
-    """Present number of seeds."""
+    """Present number of seeds; of a cure of several seeds together, those that its one model is made from."""
 
     seeds_needed: int | None
     """Seeds on the present items; None where no number is enough, or the noise of training is unknown."""
@@ -77,12 +77,12 @@ def noise(comparison: AgainstReference, model: Measured, change: Estimate, colum
     """Return the sources of variance of a model's mean change over columns."""
     from tcmbench.stats.power import noise_of
 
-    number = min(len(model.items[column].values) for column in columns)
+    number = comparison.trainings_in(model, columns)
     return noise_of(
         change.interval,
         over_items=comparison.over_items(model.name, columns, level=change.interval.level),
         number=number,
-        lent=comparison.lent(model.name, columns, seeds=number),
+        lent=comparison.lent(model, columns),
     )
 
 
@@ -143,7 +143,7 @@ def _need(comparison: AgainstReference, model: Measured, verdict: ModelVerdict, 
         error=sources.error,
         error_needed=target,
         items=items,
-        seeds=max(1, model.seeds),
+        seeds=comparison.trainings_in(model, [task.task for task in tasks]),
         seeds_needed=power.seeds_for(sources, error=target),
         knows_training=sources.seeds is not None,
     )

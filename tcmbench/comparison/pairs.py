@@ -204,16 +204,28 @@ def compare(pair: ComparedPair, *, only: Sequence[str] | None = None) -> Compari
 
 
 def _plan(pair: ComparedPair, column: str) -> Resampling:
-    variants, earlier = {}, {}
+    variants: dict[str, str] = {}
+    earlier: dict[str, str] = {}
+    seeds = {}
     for name, side in {pair.after.label: pair.after, gate_evidence.REFERENCE: pair.before}.items():
-        if not side.variant:
-            continue
-        # As in `regression`: the seeds of a baseline's row and the current ones are siblings of each other.
-        variants[name] = name if side.is_rounded else side.variant
-        if side.is_rounded and len(side.items[column].values) > 1:
-            earlier[name] = figures_of(side.items[column], side.items[column].values)
-    noise = pair.trainings.on(column, variants=variants, more=earlier)
+        if side.variant:
+            (earlier if side.is_rounded else variants)[name] = side.variant
+        if side.variant and side.is_rounded and len(side.items[column].values) > 1:
+            seeds[name] = figures_of(side.items[column], side.items[column].values)
+    noise = pair.trainings.on(column, variants=variants, earlier=earlier, more=seeds)
+    if _are_of_the_same_trainings(pair, column):
+        # Seed by seed, by their own spread: what both have of a training's luck is no part of their difference.
+        origin = pair.trainings.origin(pair.before.variant)
+        noise = replace(noise, alone=frozenset(variants), streams=dict.fromkeys(variants, origin))
     return replace(gate_evidence.plan_of(pair.policy), noise=noise)
+
+
+def _are_of_the_same_trainings(pair: ComparedPair, column: str) -> bool:
+    sides = (pair.before, pair.after)
+    if any(side.is_rounded or not side.variant for side in sides):
+        return False
+    origins = {pair.trainings.origin(side.variant) for side in sides}
+    return len(origins) == 1 and len({len(side.items[column].values) for side in sides}) == 1
 
 
 def _alike(pair: ComparedPair) -> ComparedPair:

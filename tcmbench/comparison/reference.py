@@ -120,11 +120,17 @@ class AgainstReference:
         draws = mean_over_tasks([self._resampled[column].draws.only(pair) for column in columns])
         return draws.over_items(name, self.base.name, level=level)
 
-    def lent(self, name: str, columns: Sequence[str], *, seeds: int) -> float | None:
-        """Return the degrees of freedom that siblings lend to the noise of training of a model with so many seeds.
+    def trainings_in(self, model: Measured, columns: Sequence[str]) -> int:
+        """Return the trainings behind a model's mean over columns: its seeds, or those averaged into one model."""
+        number = min(len(model.items[column].values) for column in columns)
+        return self._trainings.averaged.get(model.name, 1) if number == 1 else number
+
+    def lent(self, model: Measured, columns: Sequence[str]) -> float | None:
+        """Return the degrees of freedom that siblings lend to the noise of training of a model.
 
         Of several columns it is the smallest; None where nothing is known of that noise on any.
         """
+        name, seeds = model.name, min(len(model.items[column].values) for column in columns)
         each = [
             self._trainings.on(column).lent(name, seeds=seeds)
             for column in columns

@@ -192,9 +192,9 @@ def _changed(
     items = model.items[column.column]
     plan = plan_of(policy)
     if model.name in known.names:  # earlier and current seeds are of one recipe: siblings of each other
-        earlier = {REFERENCE: figures_of(items, then)} if len(then) > 1 else {}
-        variants = {model.name: model.name, REFERENCE: REFERENCE}
-        plan = replace(plan, noise=known.on(column.column, variants=variants, more=earlier))
+        seeds = {REFERENCE: figures_of(items, then)} if len(then) > 1 else {}
+        both = {"variants": {model.name: model.name}, "earlier": {REFERENCE: model.name}}
+        plan = replace(plan, noise=known.on(column.column, **both, more=seeds))
     task = TaskItems(
         task=column.column,
         role=column.role,

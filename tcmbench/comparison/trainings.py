@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcmbench.stats.training_noise import TrainingNoise, prior_freedom
+from tcmbench.stats.training_noise import TrainingNoise, noisier, prior_freedom
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -33,11 +33,21 @@ class Trainings:
     prior: float = float("inf")
     """See `training_noise.prior_freedom`."""
 
+    alone: frozenset[str] = frozenset()
+    """Those to which the others lend nothing where they have several models: noisier variants, and cures."""
+
+    averaged: Mapping[str, int] = field(default_factory=dict)
+    """Cure with one model → number of trainings of which it is an average."""
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Cure → the variant that it was made from, seed by seed."""
+
     def on(
         self,
         column: str,
         *,
         variants: Mapping[str, str] | None = None,
+        earlier: Mapping[str, str] | None = None,
         more: Mapping[str, FloatArray] | None = None,
     ) -> TrainingNoise:
         """Return the noise of training on a column.
@@ -45,10 +55,11 @@ class Trainings:
         Args:
             column: The column.
             variants: Name in the draws → variant; by default every variant has its own name.
+            earlier: Name in the draws of earlier trainings → variant that they are of.
             more: Further siblings: variant → points of each seed.
         """
-        variants = {name: name for name in self.names} if variants is None else variants
-        return TrainingNoise({**(self.figures or {}).get(column, {}), **(more or {})}, variants, self.prior)
+        siblings = {**(self.figures or {}).get(column, {}), **(more or {})}
+        return self._noise(siblings, variants, earlier or {})
 
     def over(self, values: Mapping[str, FloatArray]) -> TrainingNoise:
         """Return the noise of training on a part of the items of a column.
@@ -57,8 +68,25 @@ class Trainings:
             values: Model → seeds × items of the part, in points.
         """
         siblings = {name for figures in (self.figures or {}).values() for name in figures}
-        several = {name: rows.mean(axis=1) for name, rows in values.items() if name in siblings}
-        return TrainingNoise(several, {name: name for name in self.names}, self.prior)
+        return self._noise({name: rows.mean(axis=1) for name, rows in values.items() if name in siblings}, None, {})
+
+    def origin(self, variant: str) -> str:
+        """Return the variant whose trainings a row's models were made from, one of each: its own for a variant."""
+        return self.origins.get(variant, variant)
+
+    def _noise(
+        self, siblings: Mapping[str, FloatArray], variants: Mapping[str, str] | None, earlier: Mapping[str, str]
+    ) -> TrainingNoise:
+        now = {name: name for name in self.names} if variants is None else variants
+        recipes = {**now, **earlier}
+        return TrainingNoise(
+            siblings,
+            {**now, **{name: name for name in earlier}},  # earlier and current seeds are siblings of each other
+            self.prior,
+            alone=frozenset(name for name, variant in recipes.items() if variant in self.alone),
+            averaged={name: self.averaged[variant] for name, variant in recipes.items() if variant in self.averaged},
+            streams={name: self.origins[variant] for name, variant in now.items() if variant in self.origins},
+        )
 
 
 NO_TRAININGS = Trainings()
@@ -68,8 +96,8 @@ NO_TRAININGS = Trainings()
 def trainings(entries: Iterable[Entry], *, elsewhere: Collection[str] = ()) -> Trainings:
     """Return the trainings of a set.
 
-    Models of a cure lend their spread to no variant: a part of the tuned weights has only a part of their noise. Forms
-    have that of the variant itself, which would count twice.
+    Models of a cure lend their spread to no variant, and borrow none where they are several: a part of the tuned
+    weights has only a part of their noise. Forms have that of the variant itself, which would count twice.
 
     Args:
         entries: The rows.
@@ -92,7 +120,41 @@ def trainings(entries: Iterable[Entry], *, elsewhere: Collection[str] = ()) -> T
             else np.full(seeds[entry.name], np.nan)
             for entry in several
         }
-    return Trainings(tuple(seeds), figures, prior_freedom(list(figures.values())))
+    tasks = list(figures.values())
+    made = {entry.name: entry.of for entry in variants if entry.of}
+    treated = {name for name in made if seeds[name] > 1}
+    treated |= {entry.name for entry in variants if entry.form_of in treated}
+    return Trainings(
+        tuple(seeds),
+        figures,
+        prior_freedom(tasks),
+        alone=noisier(tasks) | treated,
+        averaged=_averaged(made, seeds),
+        origins=_origins(made, seeds),
+    )
+
+
+def _averaged(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of trainings in the one model of each cure of several seeds together."""
+
+    def trainings_in(name: str) -> int:
+        if seeds.get(name) != 1 or name not in made:
+            return seeds.get(name, 1)
+        return min(map(trainings_in, made[name]))
+
+    return {name: number for name in made if seeds[name] == 1 and (number := trainings_in(name)) > 1}
+
+
+def _origins(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, str]:
+    """Return the row behind each cure that is made from one other row, seed by seed: a variant as a rule."""
+    origins: dict[str, str] = {}
+    for name in made:
+        origin = name
+        while len(made.get(origin, ())) == 1 and seeds.get(made[origin][0]) == seeds[name]:
+            (origin,) = made[origin]
+        if origin != name:
+            origins[name] = origin
+    return origins
 
 
 def figures_of(items: Items, values: FloatArray) -> FloatArray:

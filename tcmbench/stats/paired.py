@@ -127,7 +127,7 @@ def _over_seeds(
         part = columns[:, start : start + len(seeds)]
         means[:, place] = part[:, 0] if len(seeds) == 1 else part.sum(axis=1) / len(seeds)
         start += len(seeds)
-        random = plan.generator("seeds", name)
+        random = plan.generator("seeds", plan.noise.streams.get(name, name))
         noise = deviations(name, seeds, noise=plan.noise, random=random, resamples=len(columns))
         if noise is not None:
             means[:, place] += noise

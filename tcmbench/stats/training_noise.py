@@ -4,7 +4,8 @@ Three seeds don't show their own spread well: the variance of three values has t
 estimated as in a moderated t test (Smyth, "Linear Models and Empirical Bayes Methods", Statistical Applications in
 Genetics and Molecular Biology 3, 2004): the variance of a variant's own seeds and that of its siblings' seeds, weighted
 by degrees of freedom. Those of the siblings are few where the variances of variants differ by more than chance
-(`prior_freedom`), and all that there are where they don't. A variant with a single seed has only its siblings'.
+(`prior_freedom`), and all that there are where they don't; a variant that is noisier than the others by more than
+chance (`noisier`) relies on its own seeds. A variant with a single seed has only its siblings'.
 
 The deviation is drawn, resample by resample: Student's t with these degrees of freedom. It is a sum over residuals
 (seed less the mean of its variant) with the same random factors on every task, so that a mean over tasks has the
@@ -31,6 +32,8 @@ _SUMMED = 8
 """Residuals of siblings in one draw: their sum is close to normal, whatever their number."""
 _LEAST_VARIANCE = 1e-3
 """Variances are at least this share of their median, as the logarithm of zero is none."""
+_USUAL = 0.9
+"""Share of variants that are no noisier than others whose ratio of variances, on one task, isn't taken for more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,16 @@ class TrainingNoise:
     is_shared: bool = False
     """Whether all models have the same trainings, so that none of their noise is in a difference."""
 
+    alone: frozenset[str] = frozenset()
+    """Names in the draws to which siblings lend nothing where they have several seeds."""
+
+    averaged: Mapping[str, int] = field(default_factory=dict)
+    """Name in the draws → number of trainings of which its one model is an average."""
+
+    streams: Mapping[str, str] = field(default_factory=dict)
+    """Name in the draws → name of its random numbers, its own by default: models of the same trainings are lucky
+    together, seed by seed."""
+
     def residuals(self, name: str) -> FloatArray:
         """Return each seed less the mean of its variant, over all siblings with several seeds; NaN where missing."""
         own = self.variants[name]
@@ -70,7 +83,7 @@ class TrainingNoise:
 
     def lent(self, name: str, *, seeds: int) -> float:
         """Return the degrees of freedom that siblings lend to a variant with so many seeds."""
-        if name not in self.variants:
+        if name not in self.variants or (name in self.alone and seeds > 1):
             return 0.0
         prior = max(self.prior, LEAST_FREEDOM) if seeds == 1 else self.prior
         return min(prior, self.freedom(name))
@@ -117,7 +130,8 @@ def deviations(
             drawn += np.where(random.integers(0, 2, resamples), chosen, -chosen)
         total += math.sqrt(lent / freedom) * spread * drawn
     chi_squared = 2 * random.standard_gamma(freedom / 2, resamples)
-    return np.asarray(total * np.sqrt(freedom / (count * chi_squared)), dtype=np.float64)
+    trainings = max(count, noise.averaged.get(name, 1))
+    return np.asarray(total * np.sqrt(freedom / (trainings * chi_squared)), dtype=np.float64)
 
 
 def prior_freedom(tasks: Sequence[Mapping[str, FloatArray]]) -> float:
@@ -134,9 +148,7 @@ def prior_freedom(tasks: Sequence[Mapping[str, FloatArray]]) -> float:
 
     beyond = []
     for figures in tasks:
-        seeds = [
-            of_variant for of_variant in figures.values() if len(of_variant) > 1 and not np.isnan(of_variant).any()
-        ]
+        seeds = list(_several(figures).values())
         variances = np.array([of_variant.var(ddof=1) for of_variant in seeds])
         if len(seeds) < 2 or np.median(variances) == 0:  # equal scores throughout say nothing about training
             continue
@@ -145,6 +157,36 @@ def prior_freedom(tasks: Sequence[Mapping[str, FloatArray]]) -> float:
         beyond.append(float((logs - digamma(half) + np.log(half)).var(ddof=1) - polygamma(1, half).mean()))
     excess = float(np.mean(beyond)) if beyond else 0.0
     return 2 * _trigamma_inverse(excess) if excess > 0 else math.inf
+
+
+def noisier(tasks: Sequence[Mapping[str, FloatArray]]) -> frozenset[str]:
+    """Return the variants whose seeds differ by more than chance from those of the others: nothing is lent to them.
+
+    One outlier hardly moves `prior_freedom`, which is about all (Phipson et al., "Robust hyperparameter estimation
+    protects against hypervariable genes", Annals of Applied Statistics 10, 2016). The ratio of a variant's variance to
+    that of the others, averaged over tasks, is compared with the 90% quantile of F of a single task: an average varies
+    less, so fewer than one in ten variants like the others are taken for noisier, and their intervals are wide.
+
+    Args:
+        tasks: Of each task: variant → figure of each seed; NaN where it has none.
+    """
+    from scipy.special import fdtri
+
+    ratios: dict[str, list[float]] = {}
+    for figures in tasks:
+        seeds = _several(figures)
+        for name, own in seeds.items():
+            others = [each for other, each in seeds.items() if other != name]
+            freedom = sum(len(each) - 1 for each in others)
+            pooled = sum(len(each) * each.var() for each in others) / max(freedom, 1)
+            if pooled > 0:
+                ratios.setdefault(name, []).append(own.var(ddof=1) / pooled / fdtri(len(own) - 1, freedom, _USUAL))
+    return frozenset(name for name, each in ratios.items() if np.mean(each) > 1)
+
+
+def _several(figures: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the variants with several seeds, all of which have a figure."""
+    return {name: seeds for name, seeds in figures.items() if len(seeds) > 1 and not np.isnan(seeds).any()}
 
 
 def _trigamma_inverse(value: float) -> float:

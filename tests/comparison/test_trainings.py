@@ -16,10 +16,11 @@ from tcmbench.boards.spreadsheet import to_csv
 from tcmbench.checks.texts import _seeds
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import regression
-from tcmbench.comparison.measured import measured_set
+from tcmbench.comparison.measured import measured, measured_set
 from tcmbench.comparison.pairs import ComparedPair, Side, compare
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.comparison.trainings import NO_TRAININGS, trainings
+from tcmbench.stats.training_noise import deviations
 from tests.boards.fake import Shape, make
 from tests.comparison.states import POLICIES, POLICY, with_values
 
@@ -193,3 +194,70 @@ def test_compare_with_a_row_of_the_baseline_has_the_interval_of_check(fake: Fake
     task = checked.task("InDomain0")
     assert task is not None
     assert compare(pair, only=["InDomain0"]).columns["InDomain0"].verdict.delta == task.delta
+
+
+def _side(label: str, entry: Entry, model_set: MeasuredSet) -> Side:
+    """Return a row with all its seeds as a side of a comparison."""
+    model = measured(entry)
+    return Side(
+        label,
+        model.items,
+        {column.column: model.metric(column.column) for column in model_set.columns if column.column in model.items},
+        reasons={},
+        missing=frozenset(),
+        hits={},
+        variant=entry.name,
+    )
+
+
+def _cure(entry: Entry, name: str, *of: str, seeds: int | None = None) -> Entry:
+    scores = {column: scores[:seeds] for column, scores in entry.scores.items()}
+    return replace(entry, name=name, kind="variant", of=of, scores=scores)
+
+
+def test_a_cure_has_the_noise_of_its_own_models_only(fake: Fake) -> None:
+    """None of the tuned weights is the base, seed by seed, whatever the trainings differ by."""
+    first, _ = _variants(fake)
+    base = next(entry for entry in fake.entries if entry.name == fake.model_set.reference)
+    undone = replace(base, scores={column: scores * 3 for column, scores in base.scores.items()})
+    entries = (*fake.entries, _cure(undone, "undone", first))
+    verdict = AgainstReference(_set(fake, entries), policy=POLICY).judge("undone")
+    reach = [abs(bound) for task in verdict.tasks for bound in (task.delta.interval.low, task.delta.interval.high)]
+    assert max(reach) < 1e-9
+
+
+def test_a_cure_is_compared_with_its_variant_training_by_training(fake: Fake) -> None:
+    """All of the tuned weights is the variant: no luck of training lies between them, but between two variants."""
+    first, second = _variants(fake)
+    tuned = {entry.name: entry for entry in fake.entries}
+    whole = _cure(tuned[first], "whole", first)
+    mapped = _cure(tuned[first], "mapped", "whole")
+    entries = (*fake.entries, mapped, whole)  # in any order
+    measured_entries = _set(fake, entries)
+    widths = {}
+    for name, entry in {"whole": whole, "mapped": mapped, second: tuned[second]}.items():
+        sides = (_side("before", tuned[first], measured_entries), _side(name, entry, measured_entries))
+        planned = SimpleNamespace(suite=fake.suite)
+        pair = ComparedPair(*sides, fake.model_set, planned, POLICY, trainings(entries))  # type: ignore[arg-type]
+        intervals = [column.verdict.delta.interval for column in compare(pair).columns.values()]
+        widths[name] = max(interval.high - interval.low for interval in intervals)
+    assert widths["whole"] == widths["mapped"] == 0.0 < widths[second]
+
+
+def test_a_soup_varies_like_a_mean_of_its_trainings(fake: Fake) -> None:
+    """One model of three seeds is a third as variable as one of them; also where it is cured further."""
+    first, second = _variants(fake)
+    tuned = next(entry for entry in fake.entries if entry.name == first)
+    rows = {"soup": (first,), "mapped": ("soup",), "both": (first, second), "each": (first,)}
+    cures = [_cure(tuned, name, *of, seeds=None if name == "each" else 1) for name, of in rows.items()]
+    found = trainings((*fake.entries, *cures))
+    assert found.averaged == {"soup": 3, "mapped": 3, "both": 3}
+    assert found.alone - {first, second} == {"each"}
+    assert found.origins == {"each": first, "mapped": "soup"}
+    column = "InDomain0"
+    alike = replace(found, averaged={})
+    reach = [
+        float(np.std(deviations("soup", np.zeros(1), noise=one.on(column), random=random, resamples=20_000)))  # type: ignore[arg-type]
+        for one, random in zip((found, alike), map(np.random.default_rng, (1, 1)), strict=True)
+    ]
+    assert reach[0] == pytest.approx(reach[1] / np.sqrt(3))

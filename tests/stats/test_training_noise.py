@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from tcmbench.stats.draws import mean_over_tasks
 from tcmbench.stats.paired import bootstrap
 from tcmbench.stats.resampling import Resampling
-from tcmbench.stats.training_noise import TrainingNoise, deviations, prior_freedom
+from tcmbench.stats.training_noise import TrainingNoise, deviations, noisier, prior_freedom
 
 RESAMPLES = 20_000
 OTHERS = {
@@ -126,3 +126,13 @@ def test_prior_degrees_of_freedom_follow_the_spread_of_the_variances() -> None:
 def test_equal_seeds_say_nothing_about_the_prior() -> None:
     """A task on which all seeds score the same, and a set of one variant, leave it infinite."""
     assert prior_freedom([{"x": np.ones(3), "y": np.ones(3)}, {"x": np.arange(3.0)}, {}]) == math.inf
+
+
+def test_a_variant_that_is_noisier_than_the_others_relies_on_its_own_seeds() -> None:
+    """By more than chance, over all tasks together; the others still have siblings."""
+    quiet = {"a": np.array([0, 0.1, 0.2]), "b": np.array([1, 1.2, 1.1]), "c": np.array([2, 2, 2.2])}
+    loud = {"loud": np.array([0.0, 3.0, -3.0]), "once": np.array([9.0]), "part": np.array([1.0, np.nan])}
+    assert noisier([{**quiet, **loud}] * 2) == {"loud"}
+    assert noisier([quiet]) == noisier([]) == noisier([{"a": quiet["a"]}]) == frozenset()
+    noise = TrainingNoise(OTHERS, {"a": "a", "b": "b"}, alone=frozenset({"a"}))
+    assert (noise.lent("a", seeds=3), noise.lent("a", seeds=1), noise.lent("b", seeds=3)) == (0.0, 6, 4)
