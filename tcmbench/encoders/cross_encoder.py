@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tcmbench.encoders import ORDERS
-from tcmbench.encoders.runtime import attention, shared_prefix
+from tcmbench.encoders.runtime import attention, full_logits, shared_prefix
 from tcmbench.encoders.runtime.batches import Batches, Counted, automatic_tokens, bytes_per_token
 from tcmbench.encoders.runtime.strict_weights import strict_weights
 from tcmbench.encoders.runtime.vocabulary import require_vocabulary
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.base import Base
 
-REVISION = "3"
+REVISION = "4"
 ABILITIES = {"reranker": ORDERS}
 WEIGHTS = "folder"
 
@@ -64,7 +64,7 @@ class Reranker(Counted):
         """Return one logit per pair, in order; a repeated pair is scored once.
 
         Logits, since a sigmoid in float32 is exactly 1 from about 16.6 on, which would make ties of documents that the
-        model distinguishes.
+        model distinguishes; in float32 whatever the precision of the weights, for the same reason.
         """
         import numpy as np
 
@@ -179,6 +179,7 @@ def load(
             model_kwargs=weights,
         )
     require_vocabulary(model.tokenizer, model_dir)
+    full_logits.compute_in_full(model)
     return Reranker(model, base=base, options=options, meta=meta)
 
 

@@ -1,4 +1,4 @@
-"""Completes folders that are not a complete model: merges a PEFT adapter into its base, adds a base's tokenizer.
+"""Completes folders that are not a complete model: an adapter merged into its base, a checkpoint with its tokenizer.
 
 The result is a folder in the hub layout in the store, under the hash of its inputs; the original is unchanged.
 """
@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tcmbench import faults
 from tcmbench.checksums import tree_sha256
-from tcmbench.errors import MissingExtra, ModelAbsent, ParityError
-from tcmbench.models import canaries, hub_layout, swift_output
+from tcmbench.errors import ModelAbsent, ParityError
+from tcmbench.models import adapter_merge, hub_layout, pair_scores, swift_output
 from tcmbench.models.folder import json_object, module_types
 from tcmbench.models.model_files import require_whole
 from tcmbench.store import key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from tcmbench.records.model import Model
     from tcmbench.store import Json, Store
@@ -33,21 +28,12 @@ KIND = "completed"
 """Kind of artefact in the store."""
 
 _STAGE = "completed 1"
+_STAGE_OF_RERANKERS = "completed 2"
 _ADAPTER = "adapter_config.json"
 _OF_TRAINING = (
     "optimizer*", "scheduler*", "rng_state*", "training_args*", "trainer_state*", "args.json", "*.bin", "*.pt", "*.pth",
     "global_step*", "latest", "zero_to_fp32.py", "README.md",
 )  # fmt: skip
-_LARGE = 1_500_000_000
-"""Number of parameters from which merged weights are stored in bfloat16, like those of a tuned model."""
-
-_TOLERANCE = 1e-4
-"""Tolerance between the states of the merged and the unmerged network, of unit length, in float32."""
-
-_HALF_TOLERANCE = 2e-2
-
-_MARKS = (".lora_", ".modules_to_save", ".ia3_", ".oft_", ".boft_", ".hada_", ".lokr_", ".vera_")
-"""Suffixes of an adapter's weight after the name of its module; other weights replace the base's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +90,7 @@ def complete(store: Store, source: Unfinished, origin: Model) -> Path:
     }
     if not (source.folder / "args.json").is_file() and (task := _task_type(source.folder)):
         inputs["task_type"] = task  # stated in the folder above
-    name = key(_STAGE, inputs)
+    name = key(_STAGE_OF_RERANKERS if origin.base.kind == "reranker" else _STAGE, inputs)
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             with store.build(KIND, name) as target:
@@ -116,7 +102,7 @@ def _build(source: Unfinished, origin: Model, target: Path) -> None:
     if origin.model_dir is None:
         raise ModelAbsent(f"{source.folder}: its base {origin.name} has no weights here. Name another with tuned_from.")
     if source.is_adapter:
-        _merge(source.folder, origin, origin.model_dir, target)
+        adapter_merge.merge(source.folder, origin, origin.model_dir, target)
     else:
         _require_weights(source.folder)
         shutil.copytree(source.folder, target, ignore=shutil.ignore_patterns(*_OF_TRAINING), dirs_exist_ok=True)
@@ -129,138 +115,51 @@ def _build(source: Unfinished, origin: Model, target: Path) -> None:
     shutil.rmtree(own)
     if source.has_modules:
         hub_layout.copy_modules(source.folder, target)
-    else:
-        _write_modules(source, origin, target)
-
-
-def _write_modules(source: Unfinished, origin: Model, target: Path) -> None:
-    if origin.base.kind == "embedding":
+    elif origin.base.kind == "embedding":
         hub_layout.write_embedding_modules(target, base=origin.base, dimensions=_dimensions(target))
-        return
-    from transformers import AutoTokenizer
+    else:
+        _write_reranker_modules(source, origin, target)
+    if origin.base.kind == "reranker":
+        _require_same_scores(source, origin, origin.model_dir, target)
 
+
+def _write_reranker_modules(source: Unfinished, origin: Model, target: Path) -> None:
+    if pair_scores.is_cross_encoder(target):
+        hub_layout.remove_modules(target)
+        return
     is_head = _task_type(source.folder) == "reranker"
     if is_head or not (target / "modules.json").is_file():
-        tokenizer = AutoTokenizer.from_pretrained(target, local_files_only=True)
-        head = "classification" if is_head or _has_one_label(target) else "generative"
-        hub_layout.write_reranker_modules(target, base=origin.base, tokenizer=tokenizer, head=head)
-
-
-def _has_one_label(folder: Path) -> bool:
-    listed = json_object(folder / "config.json").get("architectures")
-    return isinstance(listed, list) and any(str(name).endswith("ForSequenceClassification") for name in listed)
-
-
-def _merge(adapter: Path, origin: Model, origin_dir: Path, target: Path) -> None:
-    """Write the network with the adapter merged into it, and check that the results equal those of the unmerged one."""
-    try:
-        from peft import PeftModel, load_peft_weights
-    except ImportError as error:
-        raise MissingExtra.of("peft", "train", purpose=f"merging the adapter {adapter}") from error
-    import torch
-    from transformers import AutoTokenizer
-
-    if not (adapter / "adapter_model.safetensors").is_file():
-        raise ModelAbsent(f"{adapter}: expected adapter_model.safetensors. Save the adapter with safe_serialization.")
-    require_whole(adapter / "adapter_model.safetensors")
-    names = sorted(load_peft_weights(str(adapter), device="cpu"))
-    network = _network(origin_dir, names, adapter)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PEFT's warnings are errors below
-            adapted = PeftModel.from_pretrained(network, str(adapter), is_trainable=False).eval()
-    except Exception as error:  # PEFT raises whatever its configuration leads to
-        raise faults.translated(error, what=str(adapter)) or ModelAbsent(
-            f"{adapter / _ADAPTER}: PEFT can't use it with these weights: {type(error).__name__}: "
-            f"{faults.words_of(error)}. Copy the complete adapter again."
-        ) from error
-    _require_all_used(adapted, names, adapter)
-    tokenizer = AutoTokenizer.from_pretrained(origin_dir, local_files_only=True)
-    before = _states(_backbone(adapted.base_model.model), tokenizer)
-    merged = adapted.merge_and_unload()
-    large = sum(p.numel() for p in merged.parameters()) > _LARGE
-    merged.to(torch.bfloat16 if large else torch.float32).save_pretrained(target)
-    after = _states(_backbone(type(merged).from_pretrained(target, dtype=torch.float32).eval()), tokenizer)
-    difference = float(abs(before - after).max())
-    if not difference <= (_HALF_TOLERANCE if large else _TOLERANCE):
-        raise ParityError(
-            f"{adapter}: merged into {origin.name} it gives different results than unmerged (largest difference "
-            f"{difference:.2g}). Is {origin.name} the base that it was trained on, in the same precision?"
+        head = "classification" if is_head or pair_scores.has_one_label(target) else "generative"
+        hub_layout.write_reranker_modules(
+            target, base=origin.base, tokenizer=pair_scores.tokenizer_of(target), head=head
         )
 
 
-def _network(folder: Path, names: Sequence[str], adapter: Path) -> Any:
-    """Return the base's network, opened as the class whose modules the adapter names.
+def _require_same_scores(source: Unfinished, origin: Model, origin_dir: Path, target: Path) -> None:
+    """Check that evaluation scores pairs as the network itself does, an adapter beside its base.
 
     Raises:
-        ModelAbsent: No class of the base has all of them: the adapter belongs to another model.
+        ParityError: It doesn't: the folder is read in another way than the network was trained in.
     """
     import torch
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    wanted = {_module_of(name) for name in names}
-    for kind in ("AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification"):
-        opener = getattr(transformers, kind)
-        try:
-            with torch.device("meta"):
-                modules = {name for name, _ in opener.from_config(config).named_modules()}
-        except ValueError:  # the family has no such head
-            continue
-        if wanted <= modules:
-            return opener.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-            ).eval()
-    raise ModelAbsent(
-        f"{adapter}: its weights belong to modules that {folder} doesn't have ({', '.join(sorted(wanted)[:2])}, …): it "
-        "was trained on another model. Name its base: tuned_from in the TOML, or --base."
-    )
-
-
-def _module_of(name: str) -> str:
-    """Return the module that a weight of an adapter changes: `base_model.model.layers.0.q_proj.lora_A.weight`."""
-    inner = name.removeprefix("base_model.model.")
-    for mark in _MARKS:
-        inner = inner.partition(mark)[0]
-    return inner.removesuffix(".weight").removesuffix(".bias")
-
-
-def _require_all_used(adapted: Any, names: Sequence[str], adapter: Path) -> None:
-    """Check that PEFT has loaded every weight of the file, and initialised no other.
-
-    Raises:
-        ModelAbsent: Some are missing or left over; PEFT only warns.
-    """
-    from peft import get_peft_model_state_dict
-
-    # By default, PEFT queries the hub for the base's vocabulary.
-    with_vocabulary = any("embed" in name and not any(m in name for m in _MARKS) for name in names)
-    in_place = set(get_peft_model_state_dict(adapted, save_embedding_layers=with_vocabulary))
-    missing, unused = sorted(in_place - set(names)), sorted(set(names) - in_place)
-    if missing or unused:
-        raise ModelAbsent(
-            f"{adapter}: {len(missing)} weights of the adapter are not in its file and {len(unused)} of the file "
-            f"don't fit ({', '.join([*missing, *unused][:2])}, …), so the model would differ. Copy the adapter again, "
-            "with the version of peft that wrote it."
+    has_one_label = pair_scores.has_one_label(target)
+    if source.is_adapter:
+        network = adapter_merge.beside_base(source.folder, origin, origin_dir).base_model.model
+    else:
+        head = "AutoModelForSequenceClassification" if has_one_label else "AutoModelForCausalLM"
+        opener = getattr(transformers, head)
+        network = opener.from_pretrained(target, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+    tokenizer, instruction = pair_scores.tokenizer_of(target), origin.base.instruction
+    answers = None if has_one_label else pair_scores.answers_of(tokenizer)
+    expected = pair_scores.by_transformers(network.eval(), tokenizer, instruction=instruction, answers=answers)
+    difference = float(abs(expected - pair_scores.by_evaluation(target, instruction=instruction)).max())
+    if not difference <= adapter_merge.tolerance(network) * max(1.0, float(abs(expected).max())):
+        raise ParityError(
+            f"{source.folder}: completed with the files of {origin.name}, it scores pairs differently than its network "
+            f"does (largest difference {difference:.2g}). Is {origin.name} the base that it was trained on?"
         )
-
-
-def _backbone(network: Any) -> Any:
-    return getattr(network, network.base_model_prefix, network)
-
-
-def _states(backbone: Any, tokenizer: Any) -> NDArray[np.float32]:
-    """Return the last state of each canary text, of unit length, (texts, dimensions)."""
-    import numpy as np
-    import torch
-
-    rows = []
-    with torch.inference_mode():
-        for text in (*canaries.QUERIES, *canaries.DOCUMENTS):
-            ids = torch.tensor([canaries.text_ids(tokenizer, text)])
-            state = backbone(input_ids=ids).last_hidden_state[0, -1].float()
-            rows.append(torch.nn.functional.normalize(state, dim=-1).numpy())
-    return np.stack(rows)
 
 
 def _require_weights(folder: Path) -> None:

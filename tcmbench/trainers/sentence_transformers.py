@@ -16,6 +16,7 @@ from tcmbench.trainers._runtime import (
     checkpoints,
     costs,
     gpus,
+    input_length,
     layer_names,
     matryoshka,
     process,
@@ -62,6 +63,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _refuse_losses_of_static(job)
     _refuse_options_of_other_losses(job, options)
+    input_length.refuse_too_long(job)
     layer_names.refuse_absent(job)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
     weights.refuse_absent(job, pattern="**/*.safetensors")

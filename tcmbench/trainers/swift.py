@@ -19,6 +19,7 @@ from tcmbench.trainers._runtime import (
     checkpoints,
     costs,
     gpus,
+    input_length,
     layer_names,
     matryoshka,
     process,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOSSES", "REVISION", "Options", "check", "plan", "train"]
 
-REVISION = "2"
+REVISION = "3"
 
 
 def check(job: TrainingJob, *, options: Options) -> None:
@@ -73,6 +74,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
             'checkpoints only. Remove it, or use trainer = "sentence_transformers" for an embedding model.'
         )
     _refuse_options_of_other_losses(variant, options, where=where)
+    input_length.refuse_too_long(job)
     layer_names.refuse_absent(job)
     _refuse_code(job)
     _refuse_flash_attention(job, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from torch.nn import Identity
 
 from tcmbench import models
-from tcmbench.encoders.cross_encoder import Options, Reranker
+from tcmbench.encoders import model_meta
+from tcmbench.encoders.cross_encoder import Options, Reranker, load
 from tcmbench.errors import SpecError
 from tcmbench.specs.base import Base
 from tcmbench.workspace import bundled_content, find
+from tests.trainers.tiny import SIGNS, write_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +116,36 @@ def test_memory_that_runs_out_halves_the_batch(reranker: Reranker, monkeypatch: 
     monkeypatch.setattr(reranker.model, "predict", scarce)
     actual = reranker.predict(batches(QUERIES), batches(DOCUMENTS))
     np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_half_precision_ties_no_pairs(reranker: Reranker, tmp_path: Path) -> None:
+    """Logits are computed in float32 from states in bfloat16, also where candidates share their query's forward."""
+    workspace = find(bundled_content(), cache=tmp_path)
+    model = models.base_model(workspace, "mini-zh-reranker")
+    half = models.load(replace(model, base=model.base.model_copy(update={"dtype": "bfloat16"})), cache=tmp_path)
+    assert isinstance(half, Reranker)
+    documents = [f"{sign}，第{number}日" for sign in DOCUMENTS[:8] for number in range(12)]
+    for query in QUERIES[:2]:
+        queries = batches([query] * len(documents))
+        full, actual = (one.predict(queries, batches(documents)) for one in (reranker, half))
+        assert len(set(actual.tolist())) == len(set(full.tolist())) == len(documents)
+        np.testing.assert_allclose(actual, full, atol=0.15)
+    rounded = np.asarray([float(value) for value in actual], dtype=np.float32).view(np.uint32) & 0xFFFF
+    assert rounded.any()
+
+
+def test_a_head_of_one_label_in_half_precision_ties_no_pairs(tmp_path: Path) -> None:
+    """With a bias that would leave a few steps of bfloat16 for all pairs."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    write_encoder(tmp_path, BertForSequenceClassification, BertConfig, initializer_range=0.2, num_labels=1)
+    network = BertForSequenceClassification.from_pretrained(tmp_path)
+    torch.nn.init.constant_(network.classifier.bias, 30.0)
+    network.save_pretrained(tmp_path)
+    base = Base(name="own", kind="reranker", path=str(tmp_path), dtype="bfloat16")
+    meta = model_meta(base, name="own", revision="x")
+    one = load(base, options=Options(), model_dir=tmp_path, meta=meta, seed=0, device="cpu")
+    documents = [document * times for _, document in SIGNS for times in range(1, 7)]
+    scores = one.predict(batches([SIGNS[0][0]] * len(documents)), batches(documents))
+    assert len(set(scores.tolist())) == len(documents)

@@ -14,6 +14,8 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
+from tcmbench import plugins
+from tcmbench.errors import SpecError
 from tcmbench.models import agreement, folder
 from tcmbench.specs.base import Base, Pooling
 from tests.trainers.tiny import (
@@ -155,3 +157,26 @@ def test_an_encoder_without_modules_json_gets_one(tmp_path: Path, pooling: Pooli
     assert max(value for way, value in parity.items() if "=" in way) < 1e-5
     assert parity["change"] > 1e-3
     assert folder.facts(job.work_dir / "model")["pooling"].value == pooling
+
+
+@pytest.mark.parametrize("trainer", ["sentence_transformers", "swift"])
+def test_inputs_beyond_the_positions_are_refused_before_anything_starts(tmp_path: Path, trainer: str) -> None:
+    """The first long text would end the training, perhaps after hours; the last position is fine."""
+    pytest.importorskip("swift")
+    write_bert(tmp_path / "bert")
+    for length in (1000, 1001):
+        job = make_job(
+            tmp_path,
+            base=encoder_base("mean"),
+            base_dir=tmp_path / "bert",
+            train_file=tmp_path / "t",
+            rows=8,
+            training={"max_length": length},
+            trainer=trainer,
+        )
+        one = plugins.use("trainers", trainer, {})
+        if length == 1000:
+            one.module.check(job, options=one.options)
+            continue
+        with pytest.raises(SpecError, match=r"max_length = 1001, but base bert has 1000 positions .*config.json"):
+            one.module.check(job, options=one.options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.errors import ParityError, TrainingError
+from tcmbench.models import pair_scores
 from tcmbench.models.canaries import DOCUMENTS, QUERIES, pair_inputs, text_ids
 
 if TYPE_CHECKING:
@@ -71,48 +72,16 @@ def _pooled_states(backbone: Any, inputs: list[dict[str, list[int]]], *, pooling
     return np.stack(rows)
 
 
-def own_scores(model: Any, tokenizer: Any, *, base: Base, answers: tuple[int, int] | None) -> NDArray[np.float32]:
-    """Return the logit of each canary pair by transformers.
-
-    Args:
-        model: With a language head or a one-label head.
-        tokenizer: With the chat template.
-        base: Gives the instruction.
-        answers: Ids of yes and no, or None for a one-label head.
-    """
-    import numpy as np
-    import torch
-
-    scores = []
-    with torch.inference_mode():
-        for query, document in zip(QUERIES, DOCUMENTS, strict=True):
-            inputs = pair_inputs(tokenizer, query, document, instruction=base.instruction)
-            tensors = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
-            logits = model(**tensors).logits[0].float()
-            score = logits[0] if answers is None else logits[-1, answers[0]] - logits[-1, answers[1]]
-            scores.append(float(score))
-    return np.array(scores, dtype=np.float32)
-
-
 def evaluation_numbers(folder: Path, base: Base) -> NDArray[np.float32]:
     """Return vectors (embedding) or logits (reranker) as evaluation computes them, in float32."""
-    import numpy as np
-    import torch
-
-    in_full = base.in_full_precision()
     if base.kind == "embedding":
+        import numpy as np
+
         from tcmbench.encoders.runtime.opening import open_model
 
-        encoder = open_model(folder, in_full)
+        encoder = open_model(folder, base.in_full_precision())
         return np.asarray(encoder.encode(canary_texts(base), prompt="", batch_size=2), dtype=np.float32)
-    from sentence_transformers import CrossEncoder
-
-    reranker = CrossEncoder(
-        str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32, "use_safetensors": True}
-    )
-    pairs = list(zip(QUERIES, DOCUMENTS, strict=True))
-    scores = reranker.predict(pairs, prompt=base.instruction or None, activation_fn=torch.nn.Identity())
-    return np.asarray(scores, dtype=np.float32).reshape(-1)
+    return pair_scores.by_evaluation(folder, instruction=base.instruction)
 
 
 def differences(ways: Mapping[str, NDArray[np.float32]], *, reference: str) -> dict[str, float]:

@@ -169,8 +169,9 @@ def _device_arguments(job: TrainingJob, options: Options, *, device: str) -> dic
     training = job.variant.training
     half = training.dtype == "bfloat16"
     # Trained weights are stored in float32 and computed with in bfloat16, which would round small updates away;
-    # DeepSpeed keeps its own float32 copy, and adapters are float32 in any case.
-    keeps_full = job.variant.tuner == "full" and options.deepspeed is None
+    # DeepSpeed keeps its own float32 copy, and adapters are float32 in any case, but not a new head beside them.
+    trains_weights = job.variant.tuner == "full" or job.variant.head == "classification"
+    keeps_full = trains_weights and options.deepspeed is None
     arguments = {
         "torch_dtype": "float32" if keeps_full else training.dtype,
         "fp16": "false",

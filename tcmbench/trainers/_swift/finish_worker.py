@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcmbench.models import hub_layout
+from tcmbench.models import hub_layout, pair_scores
 from tcmbench.store import write_text
 from tcmbench.trainers._runtime import parity, weights
 from tcmbench.trainers._runtime.job_file import Work, WorkResult, read_work
@@ -114,10 +114,8 @@ def _own_numbers(work: Work, model: Any, tokenizer: Any) -> NDArray[np.float32]:
     if work.variant.task == "embedding":
         texts = parity.canary_texts(work.base)
         return parity.own_vectors(inner.base_model, tokenizer, texts, pooling=_model_type(work).pooling)
-    answers = None
-    if work.variant.head == "generative":
-        answers = (tokenizer.convert_tokens_to_ids("yes"), tokenizer.convert_tokens_to_ids("no"))
-    return parity.own_scores(inner, tokenizer, base=work.base, answers=answers)
+    answers = pair_scores.answers_of(tokenizer) if work.variant.head == "generative" else None
+    return pair_scores.by_transformers(inner, tokenizer, instruction=work.base.instruction, answers=answers)
 
 
 def _evaluation_numbers(work: Work, folder: Path) -> NDArray[np.float32]:

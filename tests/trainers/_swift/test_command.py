@@ -149,3 +149,16 @@ def test_weights_that_are_trained_are_kept_in_full_precision(
     """Small updates are lost where bfloat16 weights are their own master copy; DeepSpeed keeps another."""
     job = make_job(tmp_path, base=embedding_base, train_file=tmp_path / "t", rows=24, training=training, tuner=tuner)
     assert said(command_of(job))["torch_dtype"] == expected
+
+
+def test_a_new_head_beside_adapters_is_kept_in_full_precision(tmp_path: Path, reranker_base: Base) -> None:
+    """PEFT stores only its own weights in float32; a head in bfloat16 would lose the end of a training."""
+    half = {"dtype": "bfloat16"}
+    heads = {
+        head: make_job(
+            tmp_path, base=reranker_base, train_file=tmp_path / "t", rows=24, training=half, tuner="lora", head=head
+        )
+        for head in ("generative", "classification")
+    }
+    dtypes = {head: said(command_of(job))["torch_dtype"] for head, job in heads.items()}
+    assert dtypes == {"generative": "bfloat16", "classification": "float32"}
