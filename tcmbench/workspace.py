@@ -140,6 +140,12 @@ class Workspace:
                 f"{where}: names that are used twice, by variants or by a model and a variant: {', '.join(twice)}. "
                 "Rename one of each."
             )
+        untreated = {variant.name for variant in found if not variant.untreated}
+        for variant in found:
+            if variant.untreated and variant.untreated not in untreated:
+                raise UnknownName.of(
+                    "untreated variant", variant.untreated, untreated, where=f"{where}: {variant.name}"
+                )
         return found
 
     def cures(self, model_set: ModelSet) -> list[Cure]:

@@ -92,6 +92,20 @@ def test_a_variant_of_a_models_name_is_refused(workspace_dir: Path) -> None:
         place.variants(place.spec(ModelSet, "s"))
 
 
+def test_an_untreated_variant_is_another_one_of_the_set(workspace_dir: Path) -> None:
+    """And not a cure itself: a share of a share would be of nothing that was trained plainly."""
+    file = workspace_dir / "models/sets/pair.toml"
+    variant = '[[variant]]\nname = "{}"\nbase = "random"\ndata = "d"\nuntreated = "{}"\n'
+    for pairs in ([("one", "two")], [("one", "one")], [("plain", ""), ("one", "plain"), ("two", "one")]):
+        file.write_text(
+            'suite = "demo"\nreference = "random"\nmodels = ["random"]\n' + "".join(variant.format(*p) for p in pairs),
+            encoding="utf-8",
+        )
+        workspace = find(workspace_dir)
+        with pytest.raises(UnknownName, match="untreated variant"):
+            workspace.variants(workspace.spec(ModelSet, "pair"))
+
+
 def test_variants_of_a_matrix_are_found_through_their_set(workspace_dir: Path) -> None:
     """A name that has no file leads to the set that spells it."""
     (workspace_dir / "models/sets/s.toml").write_text(

@@ -22,7 +22,7 @@ from tcmbench.boards.table import Aggregates, BoardRow, GateOutcome, RoleMean, T
 from tcmbench.boards.task_columns import task_columns
 from tcmbench.boards.texts import Text, both, gate_reason, same
 from tcmbench.boards.trajectory import with_trajectories
-from tcmbench.comparison import cures, looks, ranks
+from tcmbench.comparison import conditions, cures, looks, ranks
 from tcmbench.comparison.best import adjusted
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
@@ -68,14 +68,21 @@ def build(model_set: ModelSet, suite: Suite, entries: Sequence[Entry], *, option
     columns = task_columns(measured, options.cards)
     verdicts = {m.name: comparison.judge(m.name) for m in measured.models if m.name != model_set.reference}
     since = _since_baseline(measured, comparison, options)
-    made_from = {entry.name: entry.of for entry in entries if entry.of}
+    made_from = {entry.name: of for entry in entries if (of := cures.sources(entry))}
+    inputs = {entry.name: entry.of for entry in entries}
     effects = cures.effects(comparison, made_from)
+    unmeasured = conditions.unmeasured(measured)
     rows = [
         _row(model, columns, comparison, verdict=verdicts.get(model.name), since=since.get(model.name))
         for model in measured.models
     ]
     rows = [
-        replace(row, cure=effect_of(made_from[row.name], effects[row.name])) if row.name in effects else row
+        replace(
+            row,
+            cure=effect_of(inputs[row.name], effects[row.name], same_general_as=unmeasured.get(row.name, "")),
+        )
+        if row.name in effects
+        else row
         for row in _with_details(rows, measured, columns, comparison, verdicts, options)
     ]
     table = Table(

@@ -25,10 +25,11 @@ def facts(row: BoardRow, cure: CureEffect) -> list[tuple[Text, Text]]:
     known = formula(row)
     return [
         *([(text("cure.formula"), known)] if known else []),
-        (text("cure.made_from"), same(", ".join(cure.of))),
+        *([(text("cure.made_from"), same(", ".join(cure.of)))] if cure.of else []),
         *([(text("cure.compared_with"), same(", ".join(cure.untreated)))] if cure.of != cure.untreated else []),
         (text("cure.gain_kept"), _in_words(cure.gain_kept, cure.gain_kept_reason)),
         (text("cure.forgetting_undone"), _in_words(cure.forgetting_undone, cure.forgetting_undone_reason)),
+        *([(text("cure.general"), text("cure.unmeasured", row=name))] if (name := cure.same_general_as) else []),
     ]
 
 

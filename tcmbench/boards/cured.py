@@ -21,7 +21,7 @@ class CureEffect:
     """A cure compared with the variants that it is made from, in percent, paired over items."""
 
     of: tuple[str, ...]
-    """Models that it is made from: variants, or other cures."""
+    """Models that it is made from: variants, or other cures; empty for a cure during training."""
 
     untreated: tuple[str, ...]
     """Variants behind them; of several, the shares are of their mean."""
@@ -38,11 +38,16 @@ class CureEffect:
     forgetting_undone_reason: English = Field(default=Text("", ""))
     """Why it is not defined."""
 
+    same_general_as: str = ""
+    """Row that it is made from with the same values on all general tasks: none reads what the cure has changed, so
+    forgetting by it isn't measured; empty where one does."""
 
-def effect_of(of: tuple[str, ...], effect: Effect) -> CureEffect:
+
+def effect_of(of: tuple[str, ...], effect: Effect, *, same_general_as: str = "") -> CureEffect:
     """Return a cure's effect as shown, each share with its interval or the reason why there is none."""
     kept, undone = effect.gain_kept, effect.forgetting_undone
-    return CureEffect(of, effect.untreated, _shown(kept), _reason(kept), _shown(undone), _reason(undone))
+    shares = (_shown(kept), _reason(kept), _shown(undone), _reason(undone))
+    return CureEffect(of, effect.untreated, *shares, same_general_as)
 
 
 def interval(share: ShownEstimate) -> str:

@@ -65,11 +65,16 @@ def without_interval(table: Table) -> list[WithoutInterval]:
 
 
 def unlike_conditions(table: Table) -> Text | None:
-    """Return sentences on models of another precision or device than the reference; None without any."""
+    """Return sentences on precisions and devices unlike the reference's, and on unmeasured cures; None without any."""
     precisions = _unlike(table, {row.name: row.precision for row in table.rows}, "table.precisions")
     devices = _unlike(table, {row.name: row.device for row in table.rows}, "table.devices")
-    said = [each for each in (precisions, devices) if each is not None]
+    said = [each for each in (precisions, devices, _unmeasured(table)) if each is not None]
     return Text(" ".join(each.en for each in said), "".join(each.zh for each in said)) if said else None
+
+
+def _unmeasured(table: Table) -> Text | None:
+    rows = [row for row in table.rows if row.cure and row.cure.same_general_as]
+    return text("table.unmeasured", cures=", ".join(clip(row.title, 60) for row in rows)) if rows else None
 
 
 def _unlike(table: Table, values: Mapping[str, str], key: str) -> Text | None:

@@ -72,6 +72,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     Raises:
         SpecError: A policy or baseline that can't be read, or nothing to judge: a gate without input must not
             pass; all planned looks were taken.
+        ScoreMissing: The policy plans several looks, and a score is missing.
         NotComparable: The baseline is another set's.
     """
     if options.until_decided and (options.against == "baseline" or options.last_green):
@@ -86,6 +87,7 @@ def check(workspace: Workspace, name: str, options: Options) -> Report:
     variants = [m.name for m in measured.models if m.entry.kind == "variant" and not m.entry.form_of]
     against = _against(measured, options, variants, has_baseline=earlier is not None, where=where)
     seen = looks.path_of(workspace, name)
+    looks.require_complete(measured, planned, where=workspace.shown(seen))
     look = looks.take(measured, planned, earlier=looks.read(seen), where=workspace.shown(seen))
     policies = look.policies
     comparison = AgainstReference(measured, policy=policies.reference, names=variants) if variants else None
@@ -173,7 +175,8 @@ def _earlier(
 
 
 def _advice(measured: MeasuredSet, comparison: AgainstReference, verdicts: Sequence[ModelVerdict]) -> CureAdvice | None:
-    effects = cures.effects(comparison, {model.name: model.entry.of for model in measured.models if model.entry.of})
+    made_from = {model.name: of for model in measured.models if (of := cures.sources(model.entry))}
+    effects = cures.effects(comparison, made_from)
     return cures.advice(comparison, {verdict.name: verdict for verdict in verdicts}, effects)
 
 

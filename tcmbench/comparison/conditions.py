@@ -1,4 +1,4 @@
-"""What a comparison's figures depend on beside the models: unlike precisions and devices, and samples of tasks."""
+"""What a comparison's figures depend on beside the models: precisions, devices, samples, and what no task measures."""
 
 from __future__ import annotations
 
@@ -45,6 +45,42 @@ def devices_line(unlike: Mapping[str, str], *, reference: str, device: str) -> s
     return f"Unlike devices: {said}, {reference} on {device}. A part of their difference may be rounding."
 
 
+def unmeasured(measured: MeasuredSet) -> dict[str, str]:
+    """Return cure → the row that it is made from, where no general task reads what the cure has changed.
+
+    A map of queries, moved documents and fusion change rankings, and leave a suite's sentence pairs as they are: every
+    value of both rows is the same on all general tasks, and not on the others.
+    """
+    import numpy as np
+
+    models = {model.name: model for model in measured.models}
+    found: dict[str, str] = {}
+    for name, cure in models.items():
+        source = models.get(cure.entry.of[0]) if len(cure.entry.of) == 1 else None
+        if source is None:
+            continue
+        same = {
+            column.column: np.array_equal(cure.items[column.column].values, source.items[column.column].values)
+            for column in measured.columns
+            if column.column in cure.items and column.column in source.items
+        }
+        general = [column.column for column in measured.columns if column.role == "general"]
+        if general and all(same.get(column) for column in general) and not all(same.values()):
+            found[name] = found.get(source.name, source.name)
+    return found
+
+
+def unmeasured_line(cures: Mapping[str, str]) -> str:
+    """Return a sentence on cures whose forgetting the suite doesn't measure (cure → its source); "" without any."""
+    if not cures:
+        return ""
+    said = ", ".join(f"{name} (as {source})" for name, source in cures.items())
+    return (
+        f"No general task reads what these cures change, so a pass says nothing about forgetting by them: {said}. "
+        "A general retrieval task would."
+    )
+
+
 def lines(measured: MeasuredSet) -> tuple[str, ...]:
     """Return the sentences on a set against its reference."""
     reference = measured.model_set.reference
@@ -56,5 +92,6 @@ def lines(measured: MeasuredSet) -> tuple[str, ...]:
             unlike(precisions, reference=reference), reference=reference, precision=precisions.get(reference, "")
         ),
         devices_line(unlike(devices, reference=reference), reference=reference, device=devices.get(reference, "")),
+        unmeasured_line(unmeasured(measured)),
     )
     return tuple(line for line in said if line)

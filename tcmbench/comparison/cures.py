@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import Measured
     from tcmbench.comparison.reference import AgainstReference
     from tcmbench.comparison.verdict import ModelVerdict
+    from tcmbench.records.entry import Entry
     from tcmbench.specs.suite import Role
     from tcmbench.stats.draws import Draws
     from tcmbench.stats.estimates import Estimate
@@ -37,7 +38,7 @@ class Effect(NamedTuple):
 
     untreated: tuple[str, ...]
     """Variants that were trained, which the cure is made from, directly or through other cures; of several, the shares
-    are of their mean."""
+    are of their mean. Of a cure during training, the variant without it."""
 
     gain_kept: Estimate | WhyNot
     """Gain of the cure over that of the untreated variant: 100 keeps all of it; or why it is not defined."""
@@ -60,6 +61,12 @@ class CureAdvice(NamedTuple):
 
     forgetting_undone: float = 0.0
     """Of that cure, in percent."""
+
+
+def sources(entry: Entry) -> tuple[str, ...]:
+    """Return what a cure is made from, or the untreated variant of one during training; empty for other rows."""
+    named = entry.recipe.get("untreated")
+    return entry.of or ((named,) if isinstance(named, str) and named else ())
 
 
 def untreated(name: str, made_from: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tcmbench.errors import DamagedArtefact, SpecError
+from tcmbench.errors import DamagedArtefact, ScoreMissing, SpecError
 from tcmbench.store import canonical_json, read_checked, write_checked
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FILE = "looks.json"
 _ALPHA_DIGITS = 4
+_SHOWN = 3
 
 
 class _LooksPart(BaseModel):
@@ -164,6 +165,30 @@ def take(measured: MeasuredSet, policies: Policies, *, earlier: Looks | None, wh
     here = here.model_copy(update={"alpha": _alpha((*done, here), policy)})
     record = Looks(set=measured.model_set.name, planned=policy.looks, alpha=policy.alpha, looks=(*done, here))
     return Taken(_at(policies, here.alpha), len(done) + 1, policy.looks, policy.alpha, record)
+
+
+def require_complete(measured: MeasuredSet, policies: Policies, *, where: str) -> None:
+    """Refuse a planned look at a part of the scores: it would use up one of few, and the whole would be another.
+
+    Raises:
+        ScoreMissing: A variant or the reference lacks a score that it should have.
+    """
+    if policies.reference.looks == 1:
+        return
+    missing = [
+        f"{model.name} on {column.column}"
+        for model in measured.models
+        if model.entry.kind == "variant" or model.name == measured.model_set.reference
+        for column in measured.columns
+        if (gap := model.gap(column.column)) is not None and gap.state != "not_applicable"
+    ]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise ScoreMissing(
+            f"{where}: the policy plans {policies.reference.looks} looks, and none is taken while scores are missing: "
+            f"{', '.join(missing[:_SHOWN])}{more}. Run the set to its end: tcmbench run {measured.model_set.name}; or "
+            "remove what can't be measured from it."
+        )
 
 
 def _at(policies: Policies, alpha: float) -> Policies:

@@ -1,12 +1,11 @@
-"""LM-Cocktail: the base and the tuned models are averaged, with weights by their loss on a few examples of the target.
+"""LM-Cocktail: the model of a target with the base and other models, which are weighted by loss on a few examples.
 
-Xiao et al. 2023 (arXiv:2311.13534), equations 1 and 2: with L_i the loss of model i on the examples and the base among
-the models,
+Xiao et al. 2023 (arXiv:2311.13534), equations 1 and 2: with L_i the loss of model i on the examples, over the base and
+the tuned models other than the target's, tuned_0, the first of `of`,
 
     weight_i = softmax(-L_i / temperature),  outcome = alpha * tuned_0 + (1 - alpha) * sum(weight_i * model_i)
 
-`alpha` is the share that the model of the target, the first of `of`, has in any case. The loss of an embedding model is
-InfoNCE over the examples as one batch, with cosines divided by `loss_temperature`.
+The loss of an embedding model is InfoNCE over the examples as one batch, with cosines divided by `loss_temperature`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
 
-REVISION = "2"
+REVISION = "3"
 READS_DATA = True
 LOADS_MODEL = True
 
@@ -40,7 +39,7 @@ class Options(PluginOptions):
     """Shares and examples."""
 
     alpha: float = Field(default=0.5, ge=0, le=1)
-    """Share that the first tuned model has besides its weight."""
+    """Share of the first tuned model, that of the target."""
 
     temperature: float = Field(default=5.0, gt=0)
     """Temperature of the weights, which are more equal the higher it is; 5 as in the source's code."""
@@ -69,17 +68,18 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
 
 
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
-    """Write the mean of the models, and return the losses and weights, the base's first."""
+    """Write the mean of the models, and return the losses and weights of the others, the base's first."""
     from tcmbench.cures.weights import formulas
     from tcmbench.cures.weights.combine import combine
 
     queries, documents = _examples(work, options)
-    losses = [_loss(model, work, queries, documents, options) for model in (work.base, *work.tuned)]
+    losses = [_loss(model, work, queries, documents, options) for model in (work.base, *work.tuned[1:])]
     weights = shares(losses, options.temperature)
 
     def combination(_: PairedTensor) -> Callable[[TensorPart], torch.Tensor]:
         def values(part: TensorPart) -> torch.Tensor:
-            return formulas.interpolated(formulas.mean((part.base, *part.tuned), weights), part.tuned[0], options.alpha)
+            others = formulas.mean((part.base, *part.tuned[1:]), weights)
+            return formulas.interpolated(others, part.tuned[0], options.alpha)
 
         return values
 

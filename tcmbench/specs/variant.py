@@ -221,6 +221,10 @@ class Variant(Spec):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1, max_length=1_000)
     """One model is trained per seed."""
 
+    untreated: str = ""
+    """Variant of the same set that this one is with a cure in its training: the board shows how much of that one's gain
+    it keeps, and how much of its forgetting is undone."""
+
     description: Prose = ""
     """One sentence for the board."""
 

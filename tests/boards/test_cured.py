@@ -14,23 +14,30 @@ import pytest
 
 from tcmbench import plugins
 from tcmbench.boards.answer import as_text
+from tcmbench.boards.build import build
 from tcmbench.boards.canvas import Canvas
 from tcmbench.boards.columns import forgetting_undone, gain_kept, load_listed
+from tcmbench.boards.cure_facts import facts
 from tcmbench.boards.document import to_json
 from tcmbench.boards.figures import cure_curve, pictures
 from tcmbench.boards.html import to_html
 from tcmbench.boards.latex import to_latex
 from tcmbench.boards.markdown import to_markdown
+from tcmbench.boards.options import Options as BoardOptions
 from tcmbench.boards.order import in_order
 from tcmbench.boards.spreadsheet import to_csv
 from tcmbench.boards.summary import to_text
 from tcmbench.boards.texts import load
 from tcmbench.comparison import cures
+from tcmbench.specs.model_set import ModelSet
 
-from .curing import CURES, FORGETS, HARMLESS, Made, table
+from .curing import COLUMNS, CURES, FORGETS, HARMLESS, Made, entries, table
+from .fake import POLICIES, fake_suite
 from .test_render import unpacked
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tcmbench.boards.table import Table
 
 OF_HARMLESS = Made("careful-merged", 0.1, -0.06, ("careful",), 0.5)
@@ -231,3 +238,29 @@ def test_five_curves_are_labelled_without_overlap(tmp_path_factory: pytest.TempP
     assert len({colour for label, colour, _ in labels if label.startswith("recipe")}) == 5
     for place, (_, _, box) in enumerate(labels):
         assert not any(box.overlaps(other) for _, _, other in labels[place + 1 :])
+
+
+def test_a_cure_during_training_has_both_shares(tmp_path: Path) -> None:
+    """Its variant names the untreated one; it is trained itself, so it is made from nothing."""
+    models = (FORGETS, HARMLESS)
+    rows = entries(tmp_path, models)
+    model_set = ModelSet(name="cured", suite="fake", reference="base", models=("base",))
+    treated = [
+        replace(entry, recipe={**entry.recipe, "untreated": "tuned"}) if entry.name == "careful" else entry
+        for entry in rows
+    ]
+    board = build(model_set, fake_suite(COLUMNS), treated, options=BoardOptions(policies=POLICIES))
+    assert [row.name for row in board.rows] == ["base", "tuned", "careful"]
+    effect = board.row("careful").cure
+    assert effect is not None
+    assert (effect.of, effect.untreated) == ((), ("tuned",))
+    made = replace(rows[2], of=("tuned",))
+    other = build(model_set, fake_suite(COLUMNS), [*rows[:2], made], options=BoardOptions(policies=POLICIES))
+    expected = other.row("careful").cure
+    assert expected is not None
+    assert effect.gain_kept is not None
+    assert expected.gain_kept is not None
+    assert effect.gain_kept.value == pytest.approx(expected.gain_kept.value)
+    said = [name.en for name, _ in facts(board.row("careful"), effect)]
+    assert said == ["Compared with", "Gain kept", "Forgetting undone"]
+    assert board.row("tuned").cure is None

@@ -10,10 +10,11 @@ import pytest
 from tcmbench.boards.build import build
 from tcmbench.boards.options import Options
 from tcmbench.comparison import looks
-from tcmbench.errors import SpecError
+from tcmbench.errors import ScoreMissing, SpecError
+from tcmbench.records.entry import CellState
 from tcmbench.specs.policy import parse
 from tests.boards.fake import Shape, make
-from tests.comparison.states import state, with_record
+from tests.comparison.states import state, with_record, without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,3 +124,16 @@ def test_looks_need_resamples_and_belong_to_the_reference() -> None:
         parse({"baseline": {"looks": 2}}, where="policy.toml", source="policy.toml")
     assert parse({"looks": 4}, where="", source="").baseline.looks == 1
     assert np.isclose(POLICIES.reference.alpha, 0.05)
+
+
+def test_no_look_is_taken_while_scores_are_missing(sets: list[MeasuredSet]) -> None:
+    """It would be one of few, and the whole another; what a model can't do isn't missing."""
+    reference = sets[0].model_set.reference
+    variant = next(model.name for model in sets[0].models if model.entry.kind == "variant")
+    for name in (reference, variant):
+        part = without(sets[0], name, "General3", CellState("pending"))
+        with pytest.raises(ScoreMissing, match=rf"none is taken while scores are missing: {name} on General3\. Run"):
+            looks.require_complete(part, POLICIES, where=WHERE)
+        looks.require_complete(part, parse({}, where="", source="default"), where=WHERE)
+    looks.require_complete(without(sets[0], variant, "General3", CellState("not_applicable")), POLICIES, where=WHERE)
+    looks.require_complete(sets[0], POLICIES, where=WHERE)

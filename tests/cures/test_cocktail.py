@@ -48,19 +48,24 @@ def test_a_model_that_lost_everything_has_no_weight(
     variant: Variant,
     tmp_path: Path,
 ) -> None:
-    """Beside a model of random vectors the base has all of the weight; alpha is the share of the first in any case."""
+    """Beside a model of random vectors the base has all of the weight; the first has alpha, whatever its loss."""
     from sentence_transformers import SentenceTransformer
 
     base = base_model(place, "mini-zh-static")
     worse = SentenceTransformer(str(base.model_dir), device="cpu")
     kept = worse[0].embedding.weight.detach().clone()
+    worse.save_pretrained(str(tmp_path / "first"))
     with torch.no_grad():
         worse[0].embedding.weight.copy_(torch.randn(kept.shape, generator=torch.Generator().manual_seed(0)))
     worse.save_pretrained(str(tmp_path / "worse"))
     tuned = replace(base, name="worse", model_dir=tmp_path / "worse", revision="worse")
-    inputs = replace(work(base, tuned), data=parts_of(place, variant)[0].data, cache=place.cache, device="cpu")
+    first = replace(base, name="first", model_dir=tmp_path / "first", revision="first")
+    inputs = replace(work(base, first, tuned), data=parts_of(place, variant)[0].data, cache=place.cache, device="cpu")
     made = cured("cocktail", inputs, tmp_path / "out", alpha=0.0, temperature=0.01)
     assert torch.allclose(made["embedding.weight"], kept, atol=1e-6)
+    alone = cured("cocktail", replace(inputs, tuned=inputs.tuned[1:]), tmp_path / "alone", alpha=0.25)
+    expected = 0.75 * kept + 0.25 * worse[0].embedding.weight
+    assert torch.allclose(alone["embedding.weight"], expected, atol=1e-6)
     (place.data_root / "tcm-synth/dev.jsonl").unlink()
     without_dev = replace(inputs, data=parts_of(place, variant)[0].data)
     with pytest.raises(SpecError, match="expected a split 'dev' with at least two labels"):
