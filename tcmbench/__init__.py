@@ -43,6 +43,9 @@ def register_tasks(data_root: Path | str | None = None) -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in _API:
+        from tcmbench import processor
+
+        processor.sleep_while_waiting()  # before torch is imported, as the command line does
         return getattr(importlib.import_module("tcmbench.api"), _API[name])
     raise AttributeError(f"module 'tcmbench' has no attribute {name!r}")
 

@@ -25,6 +25,8 @@ _NO_DOWNLOAD = frozenset({"", "0", "false", "no", "off"})
 _WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
 """Files of a model that are downloaded from the hub: no pickles, no weights of other engines."""
 
+_WEIGHTS = (".safetensors",)
+_PICKLES = (".bin", ".pt", ".pth")
 _UNWANTED = ("onnx/*", "openvino/*", "*.onnx*")
 
 
@@ -71,7 +73,9 @@ def _snapshot(base: Base, options: Options) -> Path:
     reference = repository / "refs" / (options.revision or "main")
     commit = _commit(reference) if reference.is_file() else options.revision
     snapshot = repository / "snapshots" / commit if commit else None
-    if snapshot is not None and is_model(snapshot) and _has_weights(snapshot):
+    # Pickles aren't loaded: the message says so where there is nothing else.
+    endings = _WEIGHTS if len(base.all_sources) > 1 else (*_WEIGHTS, *_PICKLES)
+    if snapshot is not None and is_model(snapshot) and _has_weights(snapshot, endings):
         return snapshot
     offline = _offline()
     what = "has no weights, or only a part of them," if snapshot is not None and is_model(snapshot) else "is not"
@@ -82,16 +86,13 @@ def _snapshot(base: Base, options: Options) -> Path:
     )
 
 
-def _has_weights(snapshot: Path) -> bool:
-    """Return whether a snapshot has all files of weights: a library may have fetched the tokenizer only.
-
-    Pickles count, so that the message about them is that of a folder.
-    """
+def _has_weights(snapshot: Path, endings: tuple[str, ...]) -> bool:
+    """Return whether a snapshot has all files of weights: a library may have fetched the tokenizer only."""
     names = {path.name for path in snapshot.rglob("*") if path.is_file()}
     parts = json_object(snapshot / "model.safetensors.index.json").get("weight_map")
     if isinstance(parts, dict):
         return names.issuperset(map(str, parts.values()))
-    return any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names)
+    return any(name.endswith(endings) for name in names)
 
 
 def _offline() -> str | None:

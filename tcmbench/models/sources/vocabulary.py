@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tcmbench.specs.base import Base
 
 REVISION = "1"
+
+_PROMPTS = ("query_prompt", "document_prompt", "symmetric_prompt", "instruction")
 
 
 class Options(PluginOptions):
@@ -52,7 +55,16 @@ def fetch(base: Base, *, options: Options, search: Search) -> Path:
     origin = search.model(options.base)
     if origin.model_dir is None:
         raise ModelAbsent(f"base {base.name}: derive: {options.base} has no weights. Name another base.")
-    return vocabulary.divided(search.workspace.store, origin, latin=options.latin_pieces, revision=REVISION)
+    store, own = search.workspace.store, _own_prompts(base, origin.base)
+    if own:
+        origin = replace(origin, base=origin.base.model_copy(update=own))
+    return vocabulary.divided(store, origin, latin=options.latin_pieces, revision=REVISION, prompts=own)
+
+
+def _own_prompts(base: Base, other: Base) -> dict[str, str]:
+    """Return the prompts that a base has and the other hasn't, whose pieces are kept, too."""
+    prompts = {field: getattr(base, field) for field in _PROMPTS}
+    return {field: prompt for field, prompt in prompts.items() if prompt and prompt != getattr(other, field)}
 
 
 def remedy(base: Base, *, options: Options) -> str:

@@ -13,10 +13,11 @@ from tcmbench.models.vocabulary import files, parity, samples, tokenizer_json
 from tcmbench.store import key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tcmbench.records.model import Model
-    from tcmbench.store import Store
+    from tcmbench.store import Json, Store
 
 KIND = "derived"
 """Kind of artefact in the store."""
@@ -24,7 +25,7 @@ KIND = "derived"
 _STAGE = "vocabulary 2"
 
 
-def divided(store: Store, origin: Model, *, latin: int, revision: str) -> Path:
+def divided(store: Store, origin: Model, *, latin: int, revision: str, prompts: Mapping[str, str]) -> Path:
     """Return the folder of a model with the Chinese part of its vocabulary, built once.
 
     Args:
@@ -32,12 +33,19 @@ def divided(store: Store, origin: Model, *, latin: int, revision: str) -> Path:
         origin: The model with the whole vocabulary.
         latin: Number of Latin pieces that are kept, most frequent first.
         revision: Revision of the source that calls this.
+        prompts: Field of a base → prompt in `origin` that isn't its own, but of the model that is made.
 
     Raises:
         SpecError: The vocabulary can't be divided.
         ParityError: The two models differ on Chinese text.
     """
-    name = key(_STAGE, {"revision": revision, "model": origin.revision, "vocabulary": "zh", "latin_pieces": latin})
+    inputs: dict[str, Json] = {
+        "revision": revision,
+        "model": origin.revision,
+        "vocabulary": "zh",
+        "latin_pieces": latin,
+    }
+    name = key(_STAGE, {**inputs, **({"prompts": dict(prompts)} if prompts else {})})
     with store.lock(KIND, name):
         if not store.has(KIND, name):
             with store.build(KIND, name) as target:

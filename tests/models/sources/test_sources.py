@@ -164,6 +164,7 @@ def test_a_snapshot_without_its_weights_is_no_source(site: Site) -> None:
     (site.snapshot / "model.safetensors.index.json").unlink()
     assert models.base_model(site.place, "e5").model_dir == site.snapshot
     table.unlink()
+    (site.snapshot / "pytorch_model.bin").write_bytes(b"a pickle, which isn't loaded")
     assert weights.state(site.place, site.base) == "absent"
     site.install()
     assert models.base_model(site.place, "e5").weights_from == "acme-weights 1.0 (acme/model.bin)"

@@ -58,6 +58,19 @@ def test_vectors_are_the_same_to_the_bit(tmp_path: Path, name: str) -> None:
     assert models.base_model(place, "small") == small
 
 
+def test_pieces_of_its_own_prompts_are_kept(tmp_path: Path) -> None:
+    """Words that Chinese text has no use for; without them each query would start with other pieces."""
+    place = derived(tmp_path, "mini-zh")
+    file = tmp_path / "models/bases/small.toml"
+    prompt = "Instruct: retrieve the syndrome\\nQuery: "
+    own = f'query_prompt = "{prompt}"\nown_prompts = true\n'
+    file.write_text(file.read_text(encoding="utf-8").replace("= 50", "= 0") + own, encoding="utf-8")
+    whole, small = models.base_model(place, "mini-zh"), models.base_model(place, "small")
+    loaded = [models.load(model, cache=place.cache).model for model in (whole, small)]
+    texts = [small.base.query_prompt + text for text in TEXTS]
+    np.testing.assert_array_equal(*[np.asarray(model.encode_texts(texts)) for model in loaded])
+
+
 @pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
 def test_a_bert_is_derived_from_too(tmp_path: Path, kind: str) -> None:
     """Of either kind of tokenizer; special pieces that stand in a file of their own stay special."""
