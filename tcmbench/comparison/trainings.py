@@ -122,13 +122,13 @@ def trainings(entries: Iterable[Entry], *, elsewhere: Collection[str] = ()) -> T
         }
     tasks = list(figures.values())
     made = {entry.name: entry.of for entry in variants if entry.of}
-    treated = {name for name in made if seeds[name] > 1}
-    treated |= {entry.name for entry in variants if entry.form_of in treated}
+    alone = noisier(tasks) | {name for name in made if seeds[name] > 1}
+    alone |= {entry.name for entry in variants if entry.form_of in alone}
     return Trainings(
         tuple(seeds),
         figures,
         prior_freedom(tasks),
-        alone=noisier(tasks) | treated,
+        alone=alone,
         averaged=_averaged(made, seeds),
         origins=_origins(made, seeds),
     )
