@@ -122,7 +122,7 @@ class AgainstReference:
 
     def trainings_in(self, model: Measured, columns: Sequence[str]) -> int:
         """Return the trainings behind a model's mean over columns: its seeds, or those averaged into one model."""
-        number = min(len(model.items[column].values) for column in columns)
+        number = _seeds(model, columns)
         return self._trainings.averaged.get(model.name, 1) if number == 1 else number
 
     def lent(self, model: Measured, columns: Sequence[str]) -> float | None:
@@ -130,11 +130,10 @@ class AgainstReference:
 
         Of several columns it is the smallest; None where nothing is known of that noise on any.
         """
-        name, seeds = model.name, min(len(model.items[column].values) for column in columns)
         each = [
-            self._trainings.on(column).lent(name, seeds=seeds)
+            self._trainings.on(column).lent(model.name, seeds=_seeds(model, columns))
             for column in columns
-            if name in self._resampled[column].draws.training
+            if model.name in self._resampled[column].draws.training
         ]
         return min(each, default=None)
 
@@ -273,3 +272,7 @@ class AgainstReference:
             },
             level=1 - self.policy.alpha,
         )
+
+
+def _seeds(model: Measured, columns: Sequence[str]) -> int:
+    return min(len(model.items[column].values) for column in columns)

@@ -193,8 +193,8 @@ def _changed(
     plan = plan_of(policy)
     if model.name in known.names:  # earlier and current seeds are of one recipe: siblings of each other
         seeds = {REFERENCE: figures_of(items, then)} if len(then) > 1 else {}
-        both = {"variants": {model.name: model.name}, "earlier": {REFERENCE: model.name}}
-        plan = replace(plan, noise=known.on(column.column, **both, more=seeds))
+        current, before = {model.name: model.name}, {REFERENCE: model.name}
+        plan = replace(plan, noise=known.on(column.column, variants=current, earlier=before, more=seeds))
     task = TaskItems(
         task=column.column,
         role=column.role,

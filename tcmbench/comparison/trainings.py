@@ -146,9 +146,12 @@ def _averaged(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> 
 
 
 def _origins(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, str]:
-    """Return the row behind each cure that is made from one other row, seed by seed: a variant as a rule."""
+    """Return the row behind each cure that is made from one other row, seed by seed: a variant as a rule.
+
+    Only of cures with several models: a single pair doesn't show what of the luck of its training both have.
+    """
     origins: dict[str, str] = {}
-    for name in made:
+    for name in (name for name in made if seeds[name] > 1):
         origin = name
         while len(made.get(origin, ())) == 1 and seeds.get(made[origin][0]) == seeds[name]:
             (origin,) = made[origin]

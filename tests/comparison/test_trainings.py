@@ -250,14 +250,32 @@ def test_a_soup_varies_like_a_mean_of_its_trainings(fake: Fake) -> None:
     tuned = next(entry for entry in fake.entries if entry.name == first)
     rows = {"soup": (first,), "mapped": ("soup",), "both": (first, second), "each": (first,)}
     cures = [_cure(tuned, name, *of, seeds=None if name == "each" else 1) for name, of in rows.items()]
-    found = trainings((*fake.entries, *cures))
-    assert found.averaged == {"soup": 3, "mapped": 3, "both": 3}
-    assert found.alone - {first, second} == {"each"}
-    assert found.origins == {"each": first, "mapped": "soup"}
+    known = trainings((*fake.entries, *cures))
+    assert known.averaged == {"soup": 3, "mapped": 3, "both": 3}
+    assert known.alone - {first, second} == {"each"}
+    assert known.origins == {"each": first}
     column = "InDomain0"
-    alike = replace(found, averaged={})
+    alike = replace(known, averaged={})
     reach = [
         float(np.std(deviations("soup", np.zeros(1), noise=one.on(column), random=random, resamples=20_000)))  # type: ignore[arg-type]
-        for one, random in zip((found, alike), map(np.random.default_rng, (1, 1)), strict=True)
+        for one, random in zip((known, alike), map(np.random.default_rng, (1, 1)), strict=True)
     ]
     assert reach[0] == pytest.approx(reach[1] / np.sqrt(3))
+
+
+def test_a_single_pair_does_not_show_what_both_have_of_a_training(fake: Fake) -> None:
+    """With one seed a cure is not compared training by training: the noise of siblings would cancel out."""
+    first, _ = _variants(fake)
+    entries = _with_single(fake, first)
+    tuned = next(entry for entry in entries if entry.name == first)
+    cure = _cure(tuned, "cure", first)
+    pair = ComparedPair(
+        _side("before", tuned, _set(fake, entries)),
+        _side("after", cure, _set(fake, entries)),
+        fake.model_set,
+        SimpleNamespace(suite=fake.suite),  # type: ignore[arg-type]
+        POLICY,
+        trainings((*entries, cure)),
+    )
+    assert pair.trainings.origins == {}
+    assert all(column.verdict.delta.interval.low < 0 for column in compare(pair).columns.values())
