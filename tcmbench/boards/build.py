@@ -203,6 +203,7 @@ def _row(
         seeds=model.seeds,
         precision=entry.precision,
         device=entry.device,
+        versions=entry.versions,
         is_pooled=verdict is not None and verdict.is_pooled,
         recipe=dict(sorted(entry.recipe.items())),
         cost=entry.cost,

@@ -1,14 +1,14 @@
-"""What stands below a table: cells without a score, figures without an interval, unlike precisions and devices."""
+"""What stands below a table: cells without a score, figures without an interval, and unlike conditions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcmbench.boards.texts import Text, clip, text
-from tcmbench.comparison.conditions import unlike
+from tcmbench.comparison.conditions import unlike, unlike_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from tcmbench.boards.cells import Cell, CellStatus
     from tcmbench.boards.table import BoardRow, Table, TaskColumn
@@ -65,10 +65,9 @@ def without_interval(table: Table) -> list[WithoutInterval]:
 
 
 def unlike_conditions(table: Table) -> Text | None:
-    """Return sentences on precisions and devices unlike the reference's, and on unmeasured cures; None without any."""
-    precisions = _unlike(table, {row.name: row.precision for row in table.rows}, "table.precisions")
-    devices = _unlike(table, {row.name: row.device for row in table.rows}, "table.devices")
-    said = [each for each in (precisions, devices, _unmeasured(table)) if each is not None]
+    """Return sentences on precisions, devices and versions unlike the reference's, and on unmeasured cures; or None."""
+    about = [*_unlike_computation(table), _unmeasured(table)]
+    said = [each for each in about if each is not None]
     return Text(" ".join(each.en for each in said), "".join(each.zh for each in said)) if said else None
 
 
@@ -77,10 +76,17 @@ def _unmeasured(table: Table) -> Text | None:
     return text("table.unmeasured", cures=", ".join(clip(row.title, 60) for row in rows)) if rows else None
 
 
-def _unlike(table: Table, values: Mapping[str, str], key: str) -> Text | None:
-    reference = table.row(table.reference)
-    others = unlike(values, reference=reference.name)
+def _unlike_computation(table: Table) -> Iterator[Text | None]:
+    named = {"table.precisions": "precision", "table.devices": "device"}
+    for key, field in named.items():
+        values: dict[str, str] = {row.name: getattr(row, field) for row in table.rows}
+        yield _unlike(table, key, unlike(values, reference=table.reference), values[table.reference])
+    versions = unlike_versions({row.name: row.versions for row in table.rows}, reference=table.reference)
+    yield _unlike(table, "table.versions", *versions)
+
+
+def _unlike(table: Table, key: str, others: Mapping[str, str], own: str) -> Text | None:
     if not others:
         return None
     models = ", ".join(f"{clip(table.row(name).title, 60)} ({value})" for name, value in others.items())
-    return text(key, models=models, reference=clip(reference.title, 60), own=values[reference.name])
+    return text(key, models=models, reference=clip(table.row(table.reference).title, 60), own=own)

@@ -262,6 +262,9 @@ class BoardRow:
     device: str = Field(default="", exclude=True)
     """Device that it was evaluated on; empty for a model without weights."""
 
+    versions: Mapping[str, str] = Field(default_factory=dict, exclude=True)
+    """Package → version that it was measured with."""
+
     training: Mapping[int, tuple[TrainingPoint, ...]] = Field(default_factory=dict, exclude=True)
     cure: CureEffect | None = None
     """Of a cure, what it does to the variants that it is made from; None for other rows."""

@@ -98,11 +98,13 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
 
 
 def _conditions(pair: ComparedPair, comparison: Comparison) -> list[str]:
-    """Return the lines on samples, precisions and devices."""
+    """Return the lines on samples, precisions, devices and versions."""
     sampled = {name: count for name, count in pair.planned.suite.samples.items() if name in comparison.columns}
     precisions = {side.label: side.precision for side in (pair.before, pair.after)}
     devices = {side.label: side.device for side in (pair.before, pair.after)}
     before = pair.before.label
+    versions = {side.label: side.versions for side in (pair.before, pair.after)}
+    unlike, own = conditions.unlike_versions(versions, reference=before)
     said = (
         conditions.samples_line(sampled),
         conditions.precisions_line(
@@ -111,6 +113,7 @@ def _conditions(pair: ComparedPair, comparison: Comparison) -> list[str]:
         conditions.devices_line(
             conditions.unlike(devices, reference=before), reference=before, device=pair.before.device
         ),
+        conditions.versions_line(unlike, reference=before, versions=own),
     )
     return [line for line in said if line]
 

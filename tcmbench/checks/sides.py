@@ -107,6 +107,7 @@ def of_measured(model: Measured, *, label: str, variant: str = "") -> Side:
         hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
         precision=model.entry.precision,
         device=model.entry.device,
+        versions=model.entry.versions,
         variant=variant,
     )
 

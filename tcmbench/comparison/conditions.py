@@ -1,4 +1,4 @@
-"""What a comparison's figures depend on beside the models: precisions, devices, samples, and what no task measures."""
+"""What a comparison's figures depend on beside the models: precision, device, versions, samples, unmeasured changes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,36 @@ def devices_line(unlike: Mapping[str, str], *, reference: str, device: str) -> s
     return f"Unlike devices: {said}, {reference} on {device}. A part of their difference may be rounding."
 
 
+def unlike_versions(versions: Mapping[str, Mapping[str, str]], *, reference: str) -> tuple[dict[str, str], str]:
+    """Return name → packages of another version than the reference's, and the reference's of all of these.
+
+    Args:
+        versions: Model → package → version.
+        reference: Name of the reference; packages that it doesn't have are no difference.
+    """
+    own = versions.get(reference, {})
+    found = {
+        name: {package: version for package, version in its.items() if own.get(package, version) != version}
+        for name, its in versions.items()
+    }
+    packages = sorted({package for its in found.values() for package in its})
+    said = {
+        name: ", ".join(f"{package} {its[package]}" for package in sorted(its)) for name, its in found.items() if its
+    }
+    return said, ", ".join(f"{package} {own[package]}" for package in packages)
+
+
+def versions_line(unlike: Mapping[str, str], *, reference: str, versions: str) -> str:
+    """Return a sentence on models measured with other packages than the reference; "" without any."""
+    if not unlike:
+        return ""
+    said = ", ".join(f"{name} with {of_model}" for name, of_model in unlike.items())
+    return (
+        f"Unlike versions: {said}, {reference} with {versions}. A part of their difference may be the packages'. "
+        "`tcmbench cache delete MODEL` makes the next run measure a model anew."
+    )
+
+
 def unmeasured(measured: MeasuredSet) -> dict[str, str]:
     """Return cure → the row that it is made from, where no general task reads what the cure has changed.
 
@@ -86,12 +116,14 @@ def lines(measured: MeasuredSet) -> tuple[str, ...]:
     reference = measured.model_set.reference
     precisions = {model.name: model.entry.precision for model in measured.models}
     devices = {model.name: model.entry.device for model in measured.models}
+    versions = unlike_versions({model.name: model.entry.versions for model in measured.models}, reference=reference)
     said = (
         samples_line(measured.suite.samples),
         precisions_line(
             unlike(precisions, reference=reference), reference=reference, precision=precisions.get(reference, "")
         ),
         devices_line(unlike(devices, reference=reference), reference=reference, device=devices.get(reference, "")),
+        versions_line(versions[0], reference=reference, versions=versions[1]),
         unmeasured_line(unmeasured(measured)),
     )
     return tuple(line for line in said if line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -57,6 +57,9 @@ class Side:
 
     device: str = ""
     """Device that it was evaluated on; empty where that isn't known, or it has no weights."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Package → version that it was measured with; empty where that isn't known."""
 
     variant: str = ""
     """Variant that all its seeds are of; empty for a base, and for a single seed of several, which is a checkpoint and

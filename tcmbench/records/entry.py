@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from tcmbench.records.reason import Reason, Reasons
+from tcmbench.records.score import ENCODING
 
 if TYPE_CHECKING:
     from tcmbench.records.score import Score
@@ -216,3 +217,15 @@ class Entry:
             return ""
         devices = {score.record.provenance.device for scores in self.scores.values() for score in scores}
         return ", ".join(sorted(devices))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that its scores were computed with; several of one package are all listed."""
+        packages = ("mteb", *ENCODING) if self.precision else ("mteb",)
+        found: dict[str, set[str]] = {}
+        for score in (score for scores in self.scores.values() for score in scores):
+            used = score.record.provenance.packages
+            for name in packages:
+                if name in used:
+                    found.setdefault(name, set()).add(used[name])
+        return {name: " and ".join(sorted(versions)) for name, versions in found.items()}

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tcmbench import redaction
-from tcmbench.records.score import Provenance
+from tcmbench.records.score import ENCODING, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +75,11 @@ def _package_versions() -> tuple[tuple[str, str], ...]:
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages that can change a score."""
     return dict(_package_versions())
+
+
+def encoding_versions() -> dict[str, str]:
+    """Return the versions of the installed packages that the vectors of a model with weights depend on."""
+    return {name: version for name, version in _package_versions() if name in ENCODING}
 
 
 def merged_versions(packages: Iterable[Mapping[str, str]]) -> dict[str, str]:

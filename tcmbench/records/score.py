@@ -20,6 +20,10 @@ ITEMS = "items.parquet"
 """File with the items of a score, in its folder."""
 
 
+ENCODING = ("sentence-transformers", "transformers", "tokenizers", "torch")
+"""Packages that the vectors of a model with weights depend on."""
+
+
 class Provenance(BaseModel):
     """Provenance of a result, stored with it."""
 

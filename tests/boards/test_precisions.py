@@ -65,6 +65,39 @@ def test_unlike_devices_are_named_in_every_format(tmp_path: Path) -> None:
     assert "device" not in to_text(same)
 
 
+def test_unlike_versions_are_named_in_every_format(tmp_path: Path) -> None:
+    """Of the packages that differ alone: an upgrade between two runs is no gain of a model."""
+    table = _table(tmp_path, reference="float32", other="float32")
+    own = {"torch": "2.13.0", "transformers": "5.1.0", "mteb": "2.26.24"}
+    base, half = table.rows
+    upgraded = replace(half, versions={"torch": "2.13.0", "transformers": "5.2.0", "tokenizers": "0.23"})
+    table = replace(table, rows=(replace(base, versions=own), upgraded))
+    said = "Measured with other packages than base (transformers 5.1.0): half (transformers 5.2.0). A part of"
+    assert said in to_text(table)
+    assert "Measured with other packages than base" in to_latex(table)
+    assert "所用软件包版本不同" in to_html(table)
+    same = replace(table, rows=(replace(base, versions=own), replace(half, versions=own)))
+    assert "other packages" not in to_text(same)
+
+
+def test_versions_are_those_of_all_scores_of_a_model(tmp_path: Path) -> None:
+    """Where scores of one model were measured before and after an upgrade, both versions are named."""
+    plain = entry(tmp_path, "base", kind="base")
+    number = iter(range(100))
+    scores = {
+        name: tuple(replace(s, record=s.record.model_copy(update={"provenance": _with(s, next(number))})) for s in each)
+        for name, each in plain.scores.items()
+    }
+    versions = replace(plain, scores=scores, precision="float32").versions
+    assert versions == {"mteb": "2.0", "torch": "2.0 and 2.1"}
+    assert replace(plain, scores=scores, precision="").versions == {"mteb": "2.0"}
+
+
+def _with(score: Score, number: int) -> Provenance:
+    versions = {"mteb": "2.0", "torch": f"2.{number % 2}", "onnx": "1.0"}
+    return score.record.provenance.model_copy(update={"packages": versions})
+
+
 @pytest.mark.parametrize(
     ("hardware", "device"),
     [("8 × NVIDIA H200", "NVIDIA H200"), ("x86_64 CPU, 64 cores", "x86_64 CPU"), ("two cores", "two cores")],
@@ -92,7 +125,7 @@ def test_equal_and_unknown_precisions_are_not(tmp_path: Path, reference: str, ot
 
 
 def test_the_gate_says_what_its_figures_depend_on() -> None:
-    """One sentence on samples, one on precisions, one on devices, none without any."""
+    """One sentence each on samples, precisions, devices and versions, none without any."""
     unlike = conditions.unlike({"a": "float32", "b": "bfloat16", "c": "", "d": "float32"}, reference="a")
     assert unlike == {"b": "bfloat16"}
     said = conditions.precisions_line(unlike, reference="a", precision="float32")
@@ -101,6 +134,12 @@ def test_the_gate_says_what_its_figures_depend_on() -> None:
     said = conditions.devices_line({"b": "x86_64 CPU"}, reference="a", device="NVIDIA H200")
     assert said == "Unlike devices: b on x86_64 CPU, a on NVIDIA H200. A part of their difference may be rounding."
     assert conditions.devices_line({}, reference="a", device="NVIDIA H200") == ""
+    versions = {"a": {"torch": "2.13"}, "b": {"torch": "2.12", "mteb": "2"}, "c": {}, "d": {"torch": "2.13"}}
+    found, own = conditions.unlike_versions(versions, reference="a")
+    said = conditions.versions_line(found, reference="a", versions=own)
+    assert said.startswith("Unlike versions: b with torch 2.12, a with torch 2.13. A part of their difference")
+    assert conditions.unlike_versions(versions, reference="absent") == ({}, "")
+    assert conditions.versions_line({}, reference="a", versions="") == ""
     assert conditions.samples_line({"LCQMC": 2000}).endswith("texts: LCQMC (2,000).")
     assert conditions.samples_line({}) == ""
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import coverage
+from benchmarks import coverage, cure_simulation
 from benchmarks.few_seeds import simulate
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gate_simulation.py"
@@ -34,6 +34,13 @@ def test_a_variant_noisier_than_its_siblings_is_covered_too() -> None:
     assert rates.noisiest.wilson[1] > 0.95
     assert rates.noisiest.share > 0.91
     assert rates.alarms.wilson[0] < 0.05
+
+
+def test_intervals_of_cures_hold_what_they_say() -> None:
+    """Of their backward transfer, of what they undo, and of what they forget less than their variant."""
+    rates = cure_simulation.simulate(variants=4, noise=0.6, sets=60, resamples=400, seed=7)
+    assert all(rate.hits >= 54 for rate in rates), rates
+    assert all(rate.sets == 60 for rate in rates)
 
 
 def test_one_seed_without_siblings_does_not_cover_its_recipe() -> None:

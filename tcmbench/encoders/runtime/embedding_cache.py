@@ -1,9 +1,10 @@
 """Cache of vectors on disk, so that no text is encoded twice by the same model.
 
-One folder (a *space*) per model revision, max length and precision, with a card that describes it and one or more
-segments (`embedding_segment.py`), each with one writer. A row is valid once its record exists. Records are written
-after rows, so a killed process leaves an incomplete tail, which readers ignore and the next writer truncates. A row
-that fails its checksum is treated as absent. Readers need no lock, since valid rows never change.
+One folder (a *space*) per model revision, max length, precision and versions of the packages that encode, with a card
+that describes it and one or more segments (`embedding_segment.py`), each with one writer. A row is valid once its record
+exists. Records are written after rows, so a killed process leaves an incomplete tail, which readers ignore and the next
+writer truncates. A row that fails its checksum is treated as absent. Readers need no lock, since valid rows never
+change.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tcmbench import disk, strict_json
 from tcmbench.encoders.runtime.embedding_segment import DIGEST, Segment, WritingRight, numbers, own
 from tcmbench.errors import DamagedArtefact, StoreError
+from tcmbench.records.provenance import encoding_versions
 from tcmbench.store import key, locked, without_sha256, write_checked
 
 try:
@@ -29,7 +31,7 @@ except ImportError:  # Windows has no locks on bytes of a file
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -62,6 +64,9 @@ class SpaceCard(BaseModel):
     dimensions: int = Field(gt=0)
     """Length of a vector."""
 
+    packages: dict[str, str] = Field(default_factory=dict)
+    """Package → version that encoded; none in a space of an earlier version, which isn't read any more."""
+
 
 def digest(text: str) -> bytes:
     """Return the digest of a text (with its prompt)."""
@@ -81,7 +86,8 @@ class Space:
             max_length: Tokens after which texts are cut.
             dtype: Precision of the model.
         """
-        self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype)
+        self._packages = encoding_versions()
+        self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype, packages=self._packages)
         self._identity = (model, revision, max_length, dtype)
         self._segments: dict[int, Segment] = {}
         self._place: WritingRight | None = None
@@ -222,7 +228,14 @@ class Space:
                 self.folder.rename(f"{grave}/{self.folder.name}")
         self.folder.mkdir(parents=True, exist_ok=True)
         model, revision, max_length, dtype = self._identity
-        card = SpaceCard(model=model, revision=revision, max_length=max_length, dtype=dtype, dimensions=dimensions)
+        card = SpaceCard(
+            model=model,
+            revision=revision,
+            max_length=max_length,
+            dtype=dtype,
+            dimensions=dimensions,
+            packages=self._packages,
+        )
         write_checked(self._card_path, card.model_dump(mode="json"))
 
 
@@ -255,8 +268,9 @@ def _byte_locked(descriptor: int, place: int) -> bool:
     return True
 
 
-def _name(*, revision: str, max_length: int, dtype: str) -> str:
-    return key(_STAGE, {"revision": revision, "max_length": max_length, "dtype": dtype})
+def _name(*, revision: str, max_length: int, dtype: str, packages: Mapping[str, str]) -> str:
+    parts = {"revision": revision, "max_length": max_length, "dtype": dtype}
+    return key(_STAGE, {**parts, "packages": dict(packages)} if packages else parts)
 
 
 def damaged(folder: Path) -> dict[Path, DamagedArtefact]:
@@ -297,7 +311,7 @@ def _card(path: Path) -> SpaceCard:
         card = SpaceCard.model_validate(without_sha256(value) if "sha256" in value else value)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise DamagedArtefact(path, what=f"expected what tcmbench wrote about these vectors, but: {error}") from error
-    whose = _name(revision=card.revision, max_length=card.max_length, dtype=card.dtype)
+    whose = _name(revision=card.revision, max_length=card.max_length, dtype=card.dtype, packages=card.packages)
     if whose != path.parent.name:
         raise DamagedArtefact(path, what=f"it is that of the vectors in {whose}")
     return card

@@ -305,3 +305,17 @@ def test_vectors_that_vanish_under_a_reader_are_absent(tmp_path: Path) -> None:
     path = space.folder / "vectors.f32"
     path.write_bytes(path.read_bytes()[:16])
     assert get(reader, ["b", "c"]) == {}
+
+
+def test_vectors_of_other_package_versions_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade may change vectors: half of a corpus of each would be a silent wrong score."""
+    first = open_space(tmp_path)
+    add(first, ["a"])
+    monkeypatch.setattr(embedding_cache, "encoding_versions", lambda: {"transformers": "99.0"})
+    upgraded = open_space(tmp_path)
+    assert get(upgraded, ["a"]) == {}
+    add(upgraded, ["a"])
+    assert upgraded.folder != first.folder
+    assert embedding_cache.damaged(upgraded.folder) == {}
+    monkeypatch.undo()
+    assert get(open_space(tmp_path), ["a"]) == expected(["a"])
