@@ -1,4 +1,4 @@
-"""Leaks: overlap of a variant's training records with the evaluation tasks of a suite."""
+"""Leaks: overlap of a variant's training and dev records with the evaluation tasks of a suite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 6"
+_STAGE = "leaks 7"
 _ROWS_AT_ONCE = 20_000
 
 
@@ -42,16 +42,19 @@ class Leaks:
     records: frozenset[str]
     """Ids of the training records that leak."""
 
+    dev: frozenset[str]
+    """Ids of the records of the dev split that do; cures choose their settings by these."""
+
     path: Path
     """The whole report, with examples by id."""
 
 
 def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Leaks:
-    """Return the exact and near overlap of the train split with the suite's local tasks; computed once and stored.
+    """Return the exact and near overlap of the train and dev splits with the suite's local tasks; computed once.
 
-    The full report, with examples by id, stays in the store. Tasks of mteb are not checked, as their data is on a hub,
-    nor are tasks whose data is absent; the summary names both. Documents of a knowledge base may be trained on and are
-    counted separately.
+    The full report on the train split, with examples by id, stays in the store. Tasks of mteb are not checked, as their
+    data is on a hub, nor are tasks whose data is absent; the summary names both. Documents of a knowledge base may be
+    trained on and are counted separately.
     """
     store, name = workspace.store, _key(data, planned)
     path = store.path(KIND, name) / "report.json"
@@ -60,27 +63,33 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
             full, leaking = _report_of_rows(data, planned) if data.is_streamed else _report_of_records(data, planned)
             with store.build(KIND, name) as part:
                 summary = full.summary()
-                said: dict[str, Json] = {"summary": str(summary), "findings": summary.to_json(), "records": [*leaking]}
+                said: dict[str, Json] = {"summary": str(summary), "findings": summary.to_json(), **leaking}
                 write_json(part / "report.json", {**said, **full.to_json()})
     kept = read_json(path)
-    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), list) for name in ("findings", "records")):
+    lists = ("findings", "records", "dev")
+    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), list) for name in lists):
         raise StoreError(f"{path}: expected a leakage report. Delete it and run again.")
     return Leaks(
         Reasons.from_json(kept["findings"]),
         frozenset(str(record) for record in cast("list[str]", kept["records"])),
+        frozenset(str(record) for record in cast("list[str]", kept["dev"])),
         path,
     )
 
 
-def _report_of_records(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, list[str]]:
-    """Return the report, and the ids of the records that leak."""
+def _report_of_records(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, dict[str, Json]]:
+    """Return the report on the train split, and the ids of the records of both splits that leak."""
     folder = data.read()
-    full = report(folder, planned)
-    return full, sorted(folder.splits["train"][number].record_id for number in full.leaking_rows)
+    reports = {split: report(folder, planned, split=split) for split in ("train", "dev") if split in folder.splits}
+    leaking = {
+        split: sorted(folder.splits[split][number].record_id for number in found.leaking_rows)
+        for split, found in reports.items()
+    }
+    return reports["train"], {"records": [*leaking["train"]], "dev": [*leaking.get("dev", ())]}
 
 
-def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, list[str]]:
-    """Return the report on rows that may not fit into memory, and the ids of those that leak."""
+def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, dict[str, Json]]:
+    """Return the report on rows that may not fit into memory, and the ids of those that leak; there is no dev split."""
     evaluations = evaluation_texts(planned)
     parts: list[LeakageReport] = []
     leaking: list[str] = []
@@ -90,14 +99,14 @@ def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageR
         parts.append(find_leaks(chunk, evaluations))
         leaking += [chunk[number].query_id for number in parts[-1].leaking_rows]
     full = joined(parts)
-    return replace(full, not_looked_into=_not_looked_into(planned)), leaking
+    return replace(full, not_looked_into=_not_looked_into(planned)), {"records": [*leaking], "dev": []}
 
 
-def report(folder: Folder, planned: PlannedSuite) -> LeakageReport:
-    """Return the full report on a folder's train split: its records, and the documents of their syndromes."""
+def report(folder: Folder, planned: PlannedSuite, *, split: str = "train") -> LeakageReport:
+    """Return the full report on a split of a folder: its records, and the documents of their syndromes."""
     from tcmbench.data.formats import TrainingRow
 
-    records = folder.splits["train"]
+    records = folder.splits[split]
     documents = {syndrome.doc_id: syndrome.document() for syndrome in folder.knowledge}
     rows = [
         TrainingRow(record.query(), tuple(documents[label] for label in record.labels), query_id=record.record_id)

@@ -26,6 +26,9 @@ class LearnedData:
     drop: frozenset[str] = frozenset()
     """Its records, or the numbers of its rows where it is streamed, that are left out because they leak."""
 
+    drop_dev: frozenset[str] = frozenset()
+    """Records of its dev split that are."""
+
     samples: int | None = None
     """Most training records that are read, as the variant learned from no more examples; None for all."""
 
@@ -37,10 +40,12 @@ class LearnedData:
         parts: dict[str, Json] = {"sha256": self.data.sha256, "drop": [*sorted(self.drop)]}
         if self.data.is_streamed:
             parts["records"] = "without queries of leaking rows"
+        if self.drop_dev:
+            parts["drop_dev"] = [*sorted(self.drop_dev)]
         return parts if self.samples is None else {**parts, "samples": self.samples}
 
     def read(self) -> Folder:
-        """Return documents and records: split `train` without leaks and in a sample, other splits as they are.
+        """Return documents and records: splits `train`, in a sample, and `dev` without leaks, others as they are.
 
         Raises:
             DataError: The data can't be used.
@@ -52,7 +57,10 @@ class LearnedData:
                 "Choose a cure that reads no data, such as merge, or give fusion a weight."
             )
         folder = self.data.read()
-        return replace(folder, splits={**folder.splits, "train": self._sampled(self._kept(folder))})
+        splits = {**folder.splits, "train": self._sampled(self._kept(folder))}
+        if "dev" in splits:
+            splits["dev"] = tuple(record for record in splits["dev"] if record.record_id not in self.drop_dev)
+        return replace(folder, splits=splits)
 
     def _kept(self, folder: Folder) -> tuple[Record, ...]:
         records = folder.splits.get("train", ())
@@ -75,4 +83,4 @@ class LearnedData:
 def learned_data(recipe: Recipe, *, seed: int) -> LearnedData:
     """Return what a model of a recipe learned from."""
     first = recipe.first
-    return LearnedData(first.data, first.drop, first.source.samples, seed)
+    return LearnedData(first.data, first.drop, first.drop_dev, first.source.samples, seed)

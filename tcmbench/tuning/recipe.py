@@ -34,6 +34,9 @@ class LocatedSource:
     drop: frozenset[str] = frozenset()
     """Its records that are left out because they leak."""
 
+    drop_dev: frozenset[str] = frozenset()
+    """Those of its dev split, which cures leave out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -134,9 +137,11 @@ def recipe_of(
     for part in parts_of(workspace, variant):
         report = leaks.find(workspace, part.data, planned)
         drop = report.records if variant.drop_leaks else frozenset()
-        parts.append(replace(part, drop=drop))
+        parts.append(replace(part, drop=drop, drop_dev=report.dev if variant.drop_leaks else frozenset()))
         source = [Reason.of("leaks_of_source", source=part.source.title)] if variant.is_mixture else []
         dropped = [Reason.of("leaks_dropped", count=len(drop))] if variant.drop_leaks else []
+        if report.dev:
+            dropped.append(Reason.of("dev_leaks_dropped" if variant.drop_leaks else "dev_leaks", count=len(report.dev)))
         summary += [*source, *report.summary, *dropped, *generated.said_of(part.data, part.source.title, planned)]
     general = general_texts.find(workspace, variant, planned)
     said = Reasons([*summary, *(general.leaks if general is not None else ())])

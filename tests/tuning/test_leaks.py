@@ -18,6 +18,7 @@ from tcmbench.runs import gather
 from tcmbench.specs.suite import Suite, SuiteTask
 from tcmbench.trainers import Outcome, TrainedRows, sentence_transformers
 from tcmbench.tuning import leaks, tune
+from tcmbench.tuning.learned_data import learned_data
 from tcmbench.tuning.recipe import parts_of, recipe_of
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from tcmbench.workspace import Workspace
 
 
-def _plant(place: Workspace) -> str:
-    """Copy a test record into the train split and return its id."""
+def _plant(place: Workspace, *, split: str = "train") -> str:
+    """Copy a test record into another split and return its id."""
     folder = location.locate(place, "tcm-synth")
     line = (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()[0]
-    with (folder / "train.jsonl").open("a", encoding="utf-8") as file:
+    with (folder / f"{split}.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     (record,) = tcm_sd.read_folder(folder, splits=["test"]).splits["test"][:1]
     return record.record_id
@@ -50,6 +51,22 @@ def test_a_planted_copy_is_found_and_dropped(place: Workspace, variant: Variant)
     dropped = recipe_of(place, variant.model_copy(update={"drop_leaks": True}), planned)
     assert dropped.first.drop == found.records
     assert str(dropped.leaks) == f"{found.summary}; {len(found.records)} dropped"
+
+
+def test_a_copy_in_the_dev_split_is_not_chosen_by(place: Workspace, variant: Variant) -> None:
+    """Cures choose their settings on dev: a query of a task there would favour what suits the task."""
+    planted = _plant(place, split="dev")
+    planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
+    found = leaks.find(place, parts_of(place, variant)[0].data, planned)
+    assert (found.records, found.dev) == (frozenset(), {planted})
+    kept = recipe_of(place, variant, planned)
+    assert "1 dev queries, by which cures of the variant choose their settings, leak" in str(kept.leaks)
+    dropped = recipe_of(place, variant.model_copy(update={"drop_leaks": True}), planned)
+    assert "1 dev queries leak into the suite; cures of the variant leave them out" in str(dropped.leaks)
+    both = [learned_data(recipe, seed=0) for recipe in (kept, dropped)]
+    ids = [{record.record_id for record in learned.read().splits["dev"]} for learned in both]
+    assert ids[0] - ids[1] == {planted}
+    assert both[0].identity() != both[1].identity()
 
 
 def test_leaks_are_looked_for_once(place: Workspace, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:

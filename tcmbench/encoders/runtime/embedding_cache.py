@@ -1,10 +1,10 @@
 """Cache of vectors on disk, so that no text is encoded twice by the same model.
 
 One folder (a *space*) per model revision, max length, precision and versions of the packages that encode, with a card
-that describes it and one or more segments (`embedding_segment.py`), each with one writer. A row is valid once its record
-exists. Records are written after rows, so a killed process leaves an incomplete tail, which readers ignore and the next
-writer truncates. A row that fails its checksum is treated as absent. Readers need no lock, since valid rows never
-change.
+that describes it and one or more segments (`embedding_segment.py`), each with one writer. A row is valid once its
+record exists. Records are written after rows, so a killed process leaves an incomplete tail, which readers ignore and
+the next writer truncates. A row that fails its checksum is treated as absent. Readers need no lock, since valid rows
+never change.
 """
 
 from __future__ import annotations
