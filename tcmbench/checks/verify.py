@@ -112,7 +112,7 @@ class Verification:
     """Difference of the canaries; None where those of the model aren't known."""
 
     texts: TextDifferences | None
-    """None for rerankers, and where the vectors of the model aren't in the store."""
+    """None for rerankers, and where the store has no vectors of the model by the installed packages."""
 
     pair: ComparedPair
     """Both sides: measured, served."""
@@ -122,6 +122,9 @@ class Verification:
 
     within: float | None
     """Points that every task may differ by; None: nothing may differ."""
+
+    is_reranker: bool = False
+    """Whether it scores pairs: there are no vectors of texts to compare."""
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -220,6 +223,7 @@ class Prepared:
                 pair=pair,
                 comparison=pairs.compare(pair),
                 within=self.question.within,
+                is_reranker=model.base.kind == "reranker",
             )
 
 
@@ -286,6 +290,7 @@ def _texts(workspace: Workspace, model: Model, loaded: object) -> TextDifference
         revision=model.revision,
         max_length=base.max_length,
         dtype=entries.precision(model),
+        packages={} if base.weights == "server" else None,
     )
     loaded.space.refresh()
     largest: list[float] = []

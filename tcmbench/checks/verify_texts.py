@@ -87,8 +87,12 @@ def _canaries(found: Verification) -> str:
 
 def _texts(found: Verification) -> list[str]:
     texts = found.texts
-    if texts is None:
+    if texts is None and found.is_reranker:
         return []
+    if texts is None:
+        return [
+            "  texts: not compared, as the store has no vectors of them by the installed packages (pruned, or upgraded)"
+        ]
     if not texts.differing:
         return [f"  texts: {texts.count:,} compared, all the same; largest difference {texts.largest:.2g}"]
     share = f"{texts.differing:,} of {texts.count:,} have other vectors ({texts.differing / texts.count:.0%})"

@@ -83,6 +83,7 @@ def noise(comparison: AgainstReference, model: Measured, change: Estimate, colum
         over_items=comparison.over_items(model.name, columns, level=change.interval.level),
         number=number,
         lent=comparison.lent(model, columns),
+        is_single=model.seeds <= 1,
     )
 
 

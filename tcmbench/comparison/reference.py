@@ -123,7 +123,7 @@ class AgainstReference:
     def trainings_in(self, model: Measured, columns: Sequence[str]) -> int:
         """Return the trainings behind a model's mean over columns: its seeds, or those averaged into one model."""
         number = _seeds(model, columns)
-        return self._trainings.averaged.get(model.name, 1) if number == 1 else number
+        return max(1, round(self._trainings.averaged.get(model.name, 1))) if number == 1 else number
 
     def lent(self, model: Measured, columns: Sequence[str]) -> float | None:
         """Return the degrees of freedom that siblings lend to the noise of training of a model.

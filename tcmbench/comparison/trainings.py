@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     FloatArray = npt.NDArray[np.float64]
 
 
+_BESIDE_THE_WEIGHTS = frozenset({"fusion", "nudge", "query_adapter"})
+"""Cures that leave the weights of the one model that they are made from as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trainings:
     """The trained variants of a set."""
@@ -36,8 +40,8 @@ class Trainings:
     alone: frozenset[str] = frozenset()
     """Those to which the others lend nothing where they have several models: noisier variants, and cures."""
 
-    averaged: Mapping[str, int] = field(default_factory=dict)
-    """Cure with one model → number of trainings of which it is an average."""
+    averaged: Mapping[str, float] = field(default_factory=dict)
+    """Cure with one model of several trainings → number of trainings whose mean is as variable; see `_worth`."""
 
     origins: Mapping[str, str] = field(default_factory=dict)
     """Cure → the variant that it was made from, seed by seed."""
@@ -129,20 +133,43 @@ def trainings(entries: Iterable[Entry], *, elsewhere: Collection[str] = ()) -> T
         figures,
         prior_freedom(tasks),
         alone=alone,
-        averaged=_averaged(made, seeds),
+        averaged=_averaged({entry.name: entry for entry in variants if entry.of}, seeds),
         origins=_origins(made, seeds),
     )
 
 
-def _averaged(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, int]:
-    """Return the number of trainings in the one model of each cure of several seeds together."""
+def _averaged(made: Mapping[str, Entry], seeds: Mapping[str, int]) -> dict[str, float]:
+    """Return the number of trainings that each cure of several seeds together is worth; without those worth one."""
 
-    def trainings_in(name: str) -> int:
+    def worth(name: str) -> float:
         if seeds.get(name) != 1 or name not in made:
             return seeds.get(name, 1)
-        return min(map(trainings_in, made[name]))
+        return _worth(made[name], min(map(worth, made[name].of)))
 
-    return {name: number for name in made if seeds[name] == 1 and (number := trainings_in(name)) > 1}
+    return {name: number for name in made if seeds[name] == 1 and (number := worth(name)) != 1}
+
+
+def _worth(cure: Entry, trainings: float) -> float:
+    """Return the number of trainings whose mean is as variable as a model, where scores are linear in the weights.
+
+    A weighted mean of independent trainings has Σ wᵢ² of the variance of one, where the weights' sum is 1; a sum of
+    what each has learned has more than one. What else is made of several trainings counts as one of them.
+
+    Args:
+        cure: A cure with one model.
+        trainings: What the models that it is made from are worth, or their number.
+    """
+    plugin, given = cure.recipe.get("cure"), cure.recipe.get("options.weights")
+    if trainings <= 1 or plugin in _BESIDE_THE_WEIGHTS:
+        return trainings
+    weights = np.array(given if isinstance(given, list) else [], dtype=np.float64)
+    if plugin == "merge":
+        return min(trainings, float(weights.sum() ** 2 / (weights**2).sum())) if weights.size else trainings
+    if plugin == "task_arithmetic":
+        scale = float(str(cure.recipe.get("options.scale", 1.0)))
+        total = float((weights**2).sum()) if weights.size else trainings
+        return min(trainings, 1 / (scale**2 * total)) if scale else trainings
+    return 1
 
 
 def _origins(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, str]:

@@ -117,6 +117,12 @@ def scored_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterato
         query, document, score = (
             _require(row, column_of[name], names.of[name]) for name in ("query", "positive", "grade")
         )
+        negative = _first_negative(row, column_of["negative"])
+        if negative:
+            raise FieldProblem(
+                f"{negative}: expected one document beside a score, got a negative, too. Write a row for each pair "
+                "with its own score"
+            )
         weight = values.number(row, column_of["weight"]) if column_of["weight"] else 1.0
         if weight < 0:
             raise FieldProblem(f"{column_of['weight']}: expected 0 or more, got a negative number")
@@ -127,6 +133,12 @@ def scored_rows(path: Path, columns: Mapping[str, str] | None = None) -> Iterato
 
     for number, row in rows.numbered(path, parse, required=names.mapped.values()):
         yield replace(row, where=f"{path}:{number}")
+
+
+def _first_negative(row: Mapping[str, object], named: str) -> str:
+    """Return the first column of a row with a negative; "" where it has none."""
+    columns = [named] if named else [name for name in row if _NUMBERED.fullmatch(name)]
+    return next((name for name in columns if not values.is_missing(row[name])), "")
 
 
 def _row(row: Mapping[str, object], names: Names, group: str) -> TrainingRow:

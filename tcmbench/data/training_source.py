@@ -37,8 +37,11 @@ class Reading(NamedTuple):
     labels: str = ""
     """Tables: column whose equal values don't meet in a batch."""
 
-    def read(self) -> Folder:
+    def read(self, *, as_streamed: bool = False) -> Folder:
         """Return the split as `train`; with the split train also the dev split as `dev`, where there is one.
+
+        Args:
+            as_streamed: Whether it is a file of rows of which those with a blank text are left out, as in `rows`.
 
         Raises:
             UnknownName: There is no such format.
@@ -49,7 +52,9 @@ class Reading(NamedTuple):
         if self.format == TCM_SD:
             return self._tcm_sd()
         module = plugins.load("formats", self.format)
-        if self.format == TABLE:
+        if as_streamed:
+            collection = collect(self.rows())
+        elif self.format == TABLE:
             collection = collect(tables.training_rows(self.path, dict(self.columns), group=self.labels))
         elif module.HOLDS == "rows":
             collection = collect(_as_pairs(cast("RowFormat", module).read(self.path)))

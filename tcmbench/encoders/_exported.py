@@ -14,6 +14,7 @@ from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.encoders.runtime.without_weights import without_weights
 from tcmbench.encoders.sentence_transformers import SentenceTransformersEncoder
 from tcmbench.errors import EvaluationError, ModelAbsent
+from tcmbench.records.provenance import encoding_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,7 @@ class ExportedEncoder(SentenceTransformersEncoder):
         plain = sentence_transformers.Options(batch_tokens=options.batch_tokens)
         super().__init__(model, base=base, options=plain, meta=meta)
         self.dtype = options.dtype
+        self.computed_with = encoding_versions("onnxruntime", "openvino")
         self._network = network
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

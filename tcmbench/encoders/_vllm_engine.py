@@ -88,6 +88,8 @@ class Engines:
         self._engines = [Engine(launch) for launch in launches]
         self.settings = _settings(launches)
         """What they are started with, as text: models with the same settings can share them."""
+        self.installed = installed_version(launches[0].python)
+        """Version of vLLM in their environment; "" where its files don't say."""
         self._adapters: dict[str, int] = {}
 
     def numbers(self, tokens: Tokens, *, is_pairs: bool, adapter: Adapter | None = None) -> NDArray[np.float32]:
@@ -131,8 +133,8 @@ class Engines:
 
     @property
     def packages(self) -> dict[str, str]:
-        """The version of vLLM, where one has started."""
-        versions = {engine.version for engine in self._engines} - {""}
+        """The version of vLLM: what a started process says, or, where all vectors are stored, its environment."""
+        versions = {engine.version for engine in self._engines} - {""} or {self.installed} - {""}
         return {_ENCODER: ", ".join(sorted(versions))} if versions else {}
 
     @property
@@ -170,6 +172,12 @@ def shared(launches: Sequence[Launch]) -> Engines:
 
 def _settings(launches: Sequence[Launch]) -> str:
     return json.dumps([launch._replace(name="") for launch in launches], sort_keys=True)
+
+
+def installed_version(python: str) -> str:
+    """Return the version of vLLM in the environment of an interpreter, read off its files; "" where they don't say."""
+    found = sorted(Path(python).parent.parent.glob("lib*/python*/site-packages/vllm-*.dist-info"))
+    return found[-1].name.removeprefix("vllm-").removesuffix(".dist-info") if found else ""
 
 
 class Engine:

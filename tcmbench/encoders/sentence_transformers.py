@@ -16,6 +16,7 @@ from tcmbench.encoders.runtime.batches import FREE_TOKENS, automatic_tokens, byt
 from tcmbench.encoders.runtime.opening import open_model
 from tcmbench.errors import ModelAbsent
 from tcmbench.plugins import PluginOptions
+from tcmbench.records.provenance import encoding_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ class SentenceTransformersEncoder:
         self.batch_tokens = options.batch_tokens or _tokens(model, base)
         # With flash attention sentence-transformers joins the texts of a batch into one row.
         self.are_padded = not getattr(model[0], "can_flatten_inputs", False)
+        self.computed_with = encoding_versions(*(["flash-attn"] if base.attention == "flash_attention_2" else []))
         self._base = base
 
     def prompt_for(self, task_metadata: Any, prompt_type: Any) -> str:

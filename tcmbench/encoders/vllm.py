@@ -166,6 +166,7 @@ class VllmEncoder(SentenceTransformersEncoder):
         """
         options = sentence_transformers.Options(batch_tokens=BATCH_TOKENS)
         super().__init__(model, base=base, options=options, meta=meta)
+        self.computed_with |= {"vllm": engines.installed}
         self._engines = engines
         self._adapter = adapter
 

@@ -34,7 +34,7 @@ def settled(base: Base, model_dir: Path) -> Base:
             code that the base doesn't allow to run.
         ModelAbsent: A configuration of the folder isn't JSON.
     """
-    facts = folder.facts(model_dir)
+    facts = _of_kind(base, folder.facts(model_dir), model_dir)
     if _has_no_head(base, facts):
         facts = {field: fact for field, fact in facts.items() if field in _OF_TEXTS}
         contradictions = [*_contradictions(base, facts), *_length(base, model_dir)]
@@ -72,6 +72,15 @@ def _has_no_head(base: Base, facts: Mapping[str, Statement]) -> bool:
     return base.kind == "reranker" and base.architecture in _ENCODERS and kind is not None and kind.value == "embedding"
 
 
+def _of_kind(base: Base, facts: Mapping[str, Statement], model_dir: Path) -> Mapping[str, Statement]:
+    """Return the settings for a base's kind: of a reranker whose folder doesn't say that it is one, no prompts."""
+    if base.kind != "reranker" or "kind" in facts:
+        return facts
+    own = folder.instruction(model_dir)
+    kept = {field: fact for field, fact in facts.items() if field not in _PROMPTS}
+    return kept if own is None else {**kept, "instruction": own}
+
+
 def _contradictions(base: Base, facts: Mapping[str, Statement]) -> Iterator[str]:
     for field, fact in facts.items():
         if field not in base.model_fields_set or not _disagree(base, field, fact.value):
@@ -85,7 +94,7 @@ def _contradictions(base: Base, facts: Mapping[str, Statement]) -> Iterator[str]
 
 
 def _disagree(base: Base, field: str, value: object) -> bool:
-    if field in _PROMPTS and base.own_prompts:
+    if (field in _PROMPTS and base.own_prompts) or field == "instruction":  # one for another task is usual
         return False
     ours = getattr(base, field)
     if field == "max_length":  # a shorter length is valid, and shown on the board

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _ORDER = (
     "kind", "path", "tuned_from", "architecture", "pooling", "normalize", "max_length", "query_prompt",
-    "document_prompt", "symmetric_prompt", "padding_side",
+    "document_prompt", "symmetric_prompt", "instruction", "padding_side",
 )  # fmt: skip
 _ASKED = {
     "kind": "embedding or reranker: not stated in any file of the folder",

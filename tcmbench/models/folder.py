@@ -91,15 +91,26 @@ def facts(model_dir: Path) -> dict[str, Statement]:
         ModelAbsent: A configuration isn't JSON, or not in the format of its library.
     """
     modules = module_types(model_dir)
+    kind, settings = _kind(model_dir, modules), model_dir / "config_sentence_transformers.json"
+    is_reranker = kind is not None and kind.value == "reranker"
     said = {
-        "kind": _kind(model_dir, modules),
+        "kind": kind,
         "architecture": _architecture(model_dir, modules),
         "padding_side": _value(model_dir / "tokenizer_config.json", "padding_side"),
         **_vectors(model_dir, modules),
-        **_prompts(model_dir / "config_sentence_transformers.json"),
+        **({"instruction": instruction(model_dir)} if is_reranker else _prompts(settings)),
         "max_length": _max_length(model_dir, modules),
     }
     return {field: fact for field, fact in said.items() if fact is not None}
+
+
+def instruction(model_dir: Path) -> Statement | None:
+    """Return the instruction of a reranker: sentence-transformers applies the default prompt to every pair."""
+    path = model_dir / "config_sentence_transformers.json"
+    settings = json_object(path)
+    prompts = settings.get("prompts")
+    default = prompts.get(str(settings.get("default_prompt_name"))) if isinstance(prompts, dict) else None
+    return Statement(str(default), path) if default else None
 
 
 def similarity(model_dir: Path) -> Statement | None:

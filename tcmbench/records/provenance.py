@@ -77,9 +77,13 @@ def package_versions() -> dict[str, str]:
     return dict(_package_versions())
 
 
-def encoding_versions() -> dict[str, str]:
-    """Return the versions of the installed packages that the vectors of a model with weights depend on."""
-    return {name: version for name, version in _package_versions() if name in ENCODING}
+def encoding_versions(*more: str) -> dict[str, str]:
+    """Return the versions of the installed packages that the vectors of a model with weights depend on.
+
+    Args:
+        more: Further packages that compute the model.
+    """
+    return {name: version for name, version in _package_versions() if name in {*ENCODING, *more}}
 
 
 def merged_versions(packages: Iterable[Mapping[str, str]]) -> dict[str, str]:

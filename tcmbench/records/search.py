@@ -113,6 +113,9 @@ class SearchOutcome:
     retrained: bool = False
     """Whether the confirmed models are new trainings of the recipe; otherwise they are those of the trial."""
 
+    is_one_model: bool = False
+    """Whether the confirmed row is a single model, so that no noise of training is in its interval."""
+
     confirmation: HalfFigures | None = None
     """Figures of these on the confirmation half."""
 

@@ -64,7 +64,8 @@ def shown(value: float | str) -> str:
 
 def _models(outcome: SearchOutcome) -> str:
     seeds = ", ".join(map(str, outcome.seeds))
-    return f"trained again with seeds {seeds}" if outcome.retrained else f"the selected models, seed {seeds}"
+    models = f"trained again with seeds {seeds}" if outcome.retrained else f"the selected models, seed {seeds}"
+    return f"{models}; one model, so no noise of training is in the intervals" if outcome.is_one_model else models
 
 
 def _figures(half: str, figures: HalfFigures | None) -> list[str]:

@@ -107,6 +107,7 @@ def _concluded(bench: Bench, study: Study, key: str) -> Searched:
         row=recipe.row,
         seeds=recipe.variant.seeds,
         retrained=bool(space.seeds),
+        is_one_model=len(recipe.variant.seeds) == 1 or any(cure.seeds == "together" for cure in recipe.cures),
         confirmation=bench.figures(recipe, "confirmation"),
         looks=looks,
     )

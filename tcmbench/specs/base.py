@@ -145,7 +145,7 @@ class Base(Spec):
     """Whether the prompts of this file replace those of the folder; else a difference is an error."""
 
     instruction: str = ""
-    """Instruction of a reranker."""
+    """Instruction of a reranker; the default prompt of its folder where the file has none."""
 
     padding_side: Literal["left", "right"] = "right"
     """Padding side of the tokenizer; decoders with last-token pooling need left."""
@@ -195,6 +195,16 @@ class Base(Spec):
         """Abilities of its encoder."""
         declared: frozenset[Ability] = self._encoder().ABILITIES[self.kind]
         return declared
+
+    @model_validator(mode="after")
+    def _prompts_are_those_of_an_embedding_model(self) -> Base:
+        stated = [name for name in ("query_prompt", "document_prompt", "symmetric_prompt") if getattr(self, name)]
+        if self.kind == "reranker" and stated:
+            raise ValueError(
+                f"{stated[0]} is a prefix of the texts of an embedding model; a reranker reads both texts after its "
+                "instruction. Remove it, or write instruction"
+            )
+        return self
 
     @model_validator(mode="after")
     def _encoder_runs_the_kind(self) -> Base:

@@ -286,6 +286,16 @@ class Variant(Spec):
         return self
 
     @model_validator(mode="after")
+    def _prompts_are_those_of_queries(self) -> Variant:
+        prompted = [source.path for source in self.sources if source.prompt is not None]
+        if self.task == "reranker" and prompted:
+            raise ValueError(
+                f"data: prompt of {prompted[0]!r} is a prefix of queries, which rerankers don't have: they read both "
+                "texts after the base's instruction. Remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bits_are_those_of_qlora(self) -> Variant:
         if self.training.quantization_bits != 4 and self.tuner != "qlora":  # 4, the default, stands in any written job
             raise ValueError(f"quantization_bits needs tuner 'qlora': {self.tuner!r} doesn't quantise weights")

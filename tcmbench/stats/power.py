@@ -68,6 +68,9 @@ class Noise(NamedTuple):
     level: float = LEVEL
     """Level of the interval that the standard error belongs to."""
 
+    is_single: bool = False
+    """Whether the mean is one model, of as many trainings: it shows no spread of its own."""
+
     @property
     def error(self) -> float:
         """Standard error of the mean, in points."""
@@ -82,7 +85,7 @@ class Noise(NamedTuple):
 
         if self.seeds is None:
             return 0.0
-        freedom = self.lent + number - 1
+        freedom = self.lent + (0 if self.is_single and self.number > 1 else number - 1)
         if freedom <= 0:
             return math.inf
         tail = (1 + self.level) / 2
@@ -97,7 +100,9 @@ def error_of(interval: Interval) -> float:
     return (interval.high - interval.low) / (2 * float(ndtri((1 + interval.level) / 2)))
 
 
-def noise_of(interval: Interval, *, over_items: Interval, number: int, lent: float | None) -> Noise:
+def noise_of(
+    interval: Interval, *, over_items: Interval, number: int, lent: float | None, is_single: bool = False
+) -> Noise:
     """Return the sources of the variance of a mean difference: what the items don't explain is that of training.
 
     Args:
@@ -105,12 +110,13 @@ def noise_of(interval: Interval, *, over_items: Interval, number: int, lent: flo
         over_items: The same by the choice of items alone.
         number: Seeds of the mean.
         lent: Degrees of freedom that siblings lend to the variance of a training; None where nothing is known about it.
+        is_single: Whether it is the change of one model, of so many trainings.
     """
     whole = error_of(interval) ** 2
     if lent is None:
         return Noise(whole, None, number, level=interval.level)
     items = min(whole, error_of(over_items) ** 2)
-    unit = Noise(items, 1.0, number, lent, interval.level)
+    unit = Noise(items, 1.0, number, lent, interval.level, is_single)
     return unit._replace(seeds=(whole - items) / unit.of_training(number))
 
 

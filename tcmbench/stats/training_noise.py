@@ -57,8 +57,8 @@ class TrainingNoise:
     alone: frozenset[str] = frozenset()
     """Names in the draws to which siblings lend nothing where they have several seeds."""
 
-    averaged: Mapping[str, int] = field(default_factory=dict)
-    """Name in the draws → number of trainings of which its one model is an average."""
+    averaged: Mapping[str, float] = field(default_factory=dict)
+    """Name in the draws → number of trainings whose mean is as variable as its one model; below 1 for their sum."""
 
     streams: Mapping[str, str] = field(default_factory=dict)
     """Name in the draws → name of its random numbers, its own by default: models of the same trainings are lucky
@@ -130,7 +130,7 @@ def deviations(
             drawn += np.where(random.integers(0, 2, resamples), chosen, -chosen)
         total += math.sqrt(lent / freedom) * spread * drawn
     chi_squared = 2 * random.standard_gamma(freedom / 2, resamples)
-    trainings = max(count, noise.averaged.get(name, 1))
+    trainings = noise.averaged.get(name, 1) if count == 1 else count
     return np.asarray(total * np.sqrt(freedom / (trainings * chi_squared)), dtype=np.float64)
 
 

@@ -51,6 +51,9 @@ class Loss:
     """Whether loss and gradient of a batch may be 0 in a working training: where all its pairs have the same score, or
     are separated already. Such a loss is checked for zeros only at the end of the training."""
 
+    most_negatives: int | None = None
+    """Largest number of negatives of an example that it reads; None: any."""
+
     contrasts: bool = False
     """Whether it takes the terms and the mask of InfoNCE (`CONTRASTS`)."""
 

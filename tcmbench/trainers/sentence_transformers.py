@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tcmbench import plugins
 from tcmbench.errors import MissingExtra, SpecError, TrainingError
 from tcmbench.store import write_text
 from tcmbench.trainers import Outcome, Plan, loss_of
@@ -63,6 +64,7 @@ def check(job: TrainingJob, *, options: Options) -> None:
         raise MissingExtra.of("peft", "train", purpose=f"{where}: LoRA")
     _refuse_losses_of_static(job)
     _refuse_options_of_other_losses(job, options)
+    _refuse_many_negatives(job)
     input_length.refuse_too_long(job)
     layer_names.refuse_absent(job)
     matryoshka.check(job, dims=options.matryoshka_dims, losses=LOSSES)
@@ -179,6 +181,21 @@ def _refuse_options_of_other_losses(job: TrainingJob, options: Options) -> None:
     # These parts are computed once; Matryoshka's wrapper expects each column from the model anew.
     if wanted and options.matryoshka_dims and loss.in_parts_of == ("mini_batch_tokens",):
         raise SpecError(f"{where}.{min(wanted)} doesn't go with matryoshka_dims. Remove one of them.")
+
+
+def _refuse_many_negatives(job: TrainingJob) -> None:
+    """Refuse more mined negatives than the loss reads, before they are mined."""
+    variant, loss = job.variant, loss_of(job.variant, LOSSES)
+    if loss.most_negatives is None or variant.split_negatives:
+        return
+    for spec in [source.negatives or variant.negatives for source in variant.sources]:
+        options = plugins.use("miners", spec.miner, spec.options, where=f"variant {variant.name}").options
+        count = getattr(options, "count", 0)
+        if count > loss.most_negatives:
+            raise SpecError(
+                f"variant {variant.name}: loss {loss.name} reads at most {loss.most_negatives} negative per example, "
+                f"and miner {spec.miner} gives {count}. Set count = 1 under [negatives], or split_negatives = true."
+            )
 
 
 def _refuse_few_texts(job: TrainingJob) -> None:

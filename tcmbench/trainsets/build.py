@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 KIND = "trainsets"
 """Kind of artefact in the store."""
 
-STAGE = "trainset 6"
+STAGE = "trainset 7"
 """Raised whenever the same recipe gives another file, or a default in `recipe` changes."""
 
 _OF_TRAINING = ("epochs", "max_length", "query_max_length", "document_max_length", "dev_samples")

@@ -124,7 +124,7 @@ def make_order(
         passes = label_unique_passes(labels, batch_size=block, seed=seed, passes=count)
         unit = block
     else:
-        passes = [plain_order(total, seed=seed + p) for p in range(count)]
+        passes = [plain_order(total, seed=seed, number=number) for number in range(count)]
         unit = 1
     dropped = tuple(total - len(order) for order in passes)
     fraction = training.epochs - (count - 1)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tcmbench.trainsets.ingredient import Ingredient
     from tcmbench.trainsets.train_set import TrainSet
 
-STAGE = "mixture 2"
+STAGE = "mixture 3"
 """Raised whenever the same sources give another file."""
 
 _MOST_LEFT_OUT = 0.1

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def plain_order(total: int, *, seed: int) -> list[int]:
-    """Return `range(total)` shuffled."""
+def plain_order(total: int, *, seed: int, number: int) -> list[int]:
+    """Return `range(total)` shuffled, for a pass of a seed: no pass of another seed has the same order."""
     import numpy as np
 
-    order: list[int] = np.random.default_rng((seed, 0)).permutation(total).tolist()
+    order: list[int] = np.random.default_rng((seed, number)).permutation(total).tolist()
     return order
 
 

@@ -30,7 +30,7 @@ class RowOrigin(NamedTuple):
     record_id: str
 
     labels: tuple[str, ...]
-    """All gold syndromes of the record, and its groups."""
+    """All documents that are right for the query, in this record or in another of the same text, and its groups."""
 
     positive: str
     """Id of the document."""
@@ -45,12 +45,30 @@ class RowOrigin(NamedTuple):
 class RowWriter:
     """Writes rows incrementally, with a few thousand in memory at a time."""
 
-    def __init__(self, path: Path, records: Sequence[Record], knowledge: Sequence[Syndrome]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        records: Sequence[Record],
+        knowledge: Sequence[Syndrome],
+        *,
+        positives: Sequence[frozenset[str]],
+    ) -> None:
+        """Open a table.
+
+        Args:
+            path: The table.
+            records: Records of the lines.
+            knowledge: Documents of the lines.
+            positives: Of each record, see `pairs.positives_of`.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._record_ids = pa.array([record.record_id for record in records], pa.string())
-        labels = [(*record.labels, *record.batch_labels()) for record in records]
+        labels = [
+            (*record.labels, *sorted(right.difference(record.labels)), *record.batch_labels())
+            for record, right in zip(records, positives, strict=True)
+        ]
         self._labels = pa.array(labels, pa.list_(pa.string()))
         self._documents = pa.array([syndrome.doc_id for syndrome in knowledge], pa.string())
         self._waiting: list[Lines] = []

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcmbench.trainsets.spool import SpooledRow
     from tcmbench.trainsets.train_set import TrainSet
 
-STAGE = "streamed 2"
+STAGE = "streamed 3"
 """Raised whenever the same rows give another file."""
 
 MINERS = ("none", "given", "random")

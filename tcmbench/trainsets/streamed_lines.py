@@ -102,7 +102,7 @@ class StreamWriter:
             if self._is_unique and self._labels is not None:
                 order = label_unique_pass(self._labels, places, size=self._size, seed=(self._seed, number))
             else:
-                order = places[plain_order(len(places), seed=self._seed + number)].tolist()
+                order = places[plain_order(len(places), seed=self._seed, number=number)].tolist()
             if not order:
                 raise SpecError(
                     f"variant {self._variant.name}: a batch of {self._size} rows without a common document or group "

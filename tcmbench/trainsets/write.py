@@ -49,7 +49,9 @@ def write_examples(
     count = 0
     with contextlib.ExitStack() as files:
         file = files.enter_context(_HashedFile(train))
-        table = files.enter_context(RowWriter(rows, pairs.records, pairs.knowledge)) if rows is not None else None
+        table = None
+        if rows is not None:
+            table = files.enter_context(RowWriter(rows, pairs.records, pairs.knowledge, positives=pairs.positives))
         for lines in lines_in_order(contents, label_map=label_map, seed=seed, replaced=replaced):
             file.write(pieces.join(lines))
             count += len(lines.record)

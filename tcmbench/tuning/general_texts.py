@@ -153,8 +153,9 @@ def _report(rows: tuple[GeneralRow, ...], planned: PlannedSuite) -> dict[str, Js
 
 
 def _read(path: Path) -> tuple[GeneralRow, ...]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(sampling.GeneralRow(**strict_json.loads(line)) for line in lines)
+    # A text may contain U+2028 or U+0085, which `splitlines` takes for ends of lines.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return tuple(sampling.GeneralRow(**strict_json.loads(line)) for line in lines if line)
 
 
 def _write(store: Store, name: str, rows: tuple[GeneralRow, ...]) -> None:

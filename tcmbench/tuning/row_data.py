@@ -61,6 +61,12 @@ def _scored(data: TrainingData) -> Iterator[SpooledRow]:
 
     for number, row in enumerate(data.rows()):
         if row.score is not None:
+            if len(row.positives) > 1 or row.negatives:
+                raise DataError(
+                    f"{row.where or data.root}: expected one document beside a score, got {len(row.positives)} "
+                    f"positives and {len(row.negatives)} negatives, of which it doesn't say whose score it is. Write a "
+                    "row for each pair with its own score."
+                )
             yield SpooledRow(
                 row_id(number), row.query, row.positives[0], score=row.score, weight=(*row.weights, 1.0)[0]
             )

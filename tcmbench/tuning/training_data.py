@@ -83,7 +83,7 @@ class TrainingData:
         Raises:
             DataError: The data can't be used.
         """
-        return _read(self.reading, self.files)
+        return _read(self.reading, self.files, as_streamed=self.is_streamed)
 
 
 class _Contents(BaseModel):
@@ -199,14 +199,14 @@ def _holds_rows(name: str, *, where: str = "") -> bool:
 
 
 @lru_cache(maxsize=2)
-def _read(way: Reading, files: tuple[tuple[Path, str], ...]) -> Folder:
+def _read(way: Reading, files: tuple[tuple[Path, str], ...], *, as_streamed: bool = False) -> Folder:
     """Read a source whose files have these hashes, which are part of the cache's key.
 
     Raises:
         DataError: The data can't be used, or isn't what the hashes were taken of.
     """
     with reading.pinned(dict(files)):
-        return way.read()
+        return way.read(as_streamed=as_streamed)
 
 
 def row_id(number: int, place: int = 0) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -249,7 +249,10 @@ def test_a_soup_varies_like_a_mean_of_its_trainings(fake: Fake) -> None:
     first, second = _variants(fake)
     tuned = next(entry for entry in fake.entries if entry.name == first)
     rows = {"soup": (first,), "mapped": ("soup",), "both": (first, second), "each": (first,)}
-    cures = [_cure(tuned, name, *of, seeds=None if name == "each" else 1) for name, of in rows.items()]
+    cures = [
+        replace(_cure(tuned, name, *of, seeds=None if name == "each" else 1), recipe={"cure": "merge"})
+        for name, of in rows.items()
+    ]
     known = trainings((*fake.entries, *cures))
     assert known.averaged == {"soup": 3, "mapped": 3, "both": 3}
     assert known.alone - {first, second} == {"each"}
@@ -261,6 +264,34 @@ def test_a_soup_varies_like_a_mean_of_its_trainings(fake: Fake) -> None:
         for one, random in zip((known, alike), map(np.random.default_rng, (1, 1)), strict=True)
     ]
     assert reach[0] == pytest.approx(reach[1] / np.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "worth"),
+    [
+        ({"cure": "merge"}, 3),
+        ({"cure": "merge", "options.weights": [1.0, 0.0, 0.0]}, 1),
+        ({"cure": "merge", "options.weights": [2.0, 1.0, 1.0]}, 16 / 6),
+        ({"cure": "task_arithmetic"}, 1 / 3),
+        ({"cure": "task_arithmetic", "options.scale": 0.5}, 4 / 3),
+        ({"cure": "task_arithmetic", "options.weights": [1.0, 0.0, 0.0]}, 1),
+        ({"cure": "ties"}, 1),
+    ],
+)
+def test_a_sum_of_trainings_varies_more_than_their_mean(fake: Fake, recipe: dict[str, Any], worth: float) -> None:
+    """One model of three seeds has Σ wᵢ² of the variance of one, also where it is cured further."""
+    first, _ = _variants(fake)
+    tuned = next(entry for entry in fake.entries if entry.name == first)
+    made = replace(_cure(tuned, "made", first, seeds=1), recipe=recipe)
+    mapped = replace(_cure(tuned, "mapped", "made", seeds=1), recipe={"cure": "fusion"})
+    known = trainings((*fake.entries, made, mapped))
+    assert [known.averaged.get(name, 1) for name in ("made", "mapped")] == pytest.approx([worth, worth])
+    random = [np.random.default_rng(1) for _ in range(2)]
+    reach = [
+        float(np.std(deviations("made", np.zeros(1), noise=one.on("InDomain0"), random=each, resamples=20_000)))  # type: ignore[arg-type]
+        for one, each in zip((known, replace(known, averaged={})), random, strict=True)
+    ]
+    assert reach[0] == pytest.approx(reach[1] / np.sqrt(worth))
 
 
 def test_a_single_pair_does_not_show_what_both_have_of_a_training(fake: Fake) -> None:

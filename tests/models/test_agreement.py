@@ -39,7 +39,7 @@ def test_the_bundled_bases_agree(name: str) -> None:
         ({"normalize": False}, r"normalize = false.*modules\.json has true"),
         ({"padding_side": "right"}, r'padding_side = "right".*tokenizer_config\.json has "left"'),
         ({"max_length": 1 << 20}, r"max_length = 1048576.*has 512.*positions"),
-        ({"kind": "reranker"}, r'kind = "reranker".*modules\.json has "embedding"'),
+        ({"kind": "reranker", "query_prompt": ""}, r'kind = "reranker".*modules\.json has "embedding"'),
     ],
 )
 def test_a_contradiction_names_both_sides(changes: dict[str, Any], message: str) -> None:
@@ -53,6 +53,20 @@ def test_a_reranker_is_no_embedding_model() -> None:
     base = _base("mini-zh-reranker", kind="embedding", encoder="sentence_transformers")
     with pytest.raises(SpecError, match=r'kind = "embedding".*has "reranker"'):
         settled(base, bundled_content() / "models/mini-zh-reranker")
+
+
+def test_the_default_prompt_of_a_reranker_is_its_instruction(tmp_path: Path) -> None:
+    """As prompts of queries and documents it would be trained with, and evaluation would never put it there."""
+    folder = _copy("mini-zh-reranker", tmp_path)
+    path = folder / "config_sentence_transformers.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    prompts = {"prompts": {"search": "判断是否相关"}, "default_prompt_name": "search"}
+    path.write_text(json.dumps({**settings, **prompts}, ensure_ascii=False), encoding="utf-8")
+    open_ = _base("mini-zh-reranker").model_dump(exclude_unset=True)
+    del open_["instruction"]
+    for base, expected in ((_base("mini-zh-reranker"), "检索"), (Base.model_validate(open_), "判断是否相关")):
+        found = settled(base, folder)
+        assert (found.query_prompt, found.document_prompt, found.instruction) == ("", "", expected)
 
 
 def test_what_the_file_leaves_open_is_no_contradiction() -> None:

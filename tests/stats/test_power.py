@@ -114,3 +114,11 @@ def test_a_single_task_gets_all_of_them() -> None:
     random = np.random.default_rng(2)
     for variance, factor in zip(random.uniform(0.1, 9, 300), random.uniform(1.01, 9, 300), strict=True):
         assert allocation([variance], [100], factor=factor) == [int(np.ceil(100 * factor - 1e-6))]
+
+
+def test_a_single_model_of_several_trainings_shows_no_spread_of_its_own() -> None:
+    """More trainings in it make it less variable, and nothing better known."""
+    several, soup = (Noise(items=0.1, seeds=1.0, number=3, lent=2.0, is_single=one) for one in (False, True))
+    assert [soup.of_training(n) * n for n in (3, 9)] == pytest.approx([soup.of_training(3) * 3] * 2)
+    assert soup.of_training(3) > several.of_training(3)
+    assert several.of_training(9) * 9 < several.of_training(3) * 3

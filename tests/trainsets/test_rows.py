@@ -19,6 +19,7 @@ ROWS = [
     RowOrigin("r1", ("乙证",), "乙证", (), 3),
     RowOrigin("r1", ("乙证",), "乙证", ("甲证",), 0),
 ]
+POSITIVES = [frozenset(record.labels) for record in RECORDS]
 LINES = Lines(
     record=np.array([0, 1, 1]),
     positive=np.array([0, 1, 1]),
@@ -33,9 +34,18 @@ LINES = Lines(
 def test_rows_come_back_as_they_were(times: int, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None, as many as are kept in memory, or more or fewer; in groups of no more than that."""
     monkeypatch.setattr("tcmbench.trainsets.rows._ROWS_AT_ONCE", at_once)
-    with RowWriter(tmp_path / "rows.parquet", RECORDS, KNOWLEDGE) as writer:
+    with RowWriter(tmp_path / "rows.parquet", RECORDS, KNOWLEDGE, positives=POSITIVES) as writer:
         for _ in range(times):
             writer.add(LINES)
     assert read_rows(tmp_path / "rows.parquet") == ROWS * times
     groups = pq.ParquetFile(tmp_path / "rows.parquet").metadata
     assert all(groups.row_group(n).num_rows <= at_once for n in range(groups.num_row_groups))
+
+
+def test_a_row_has_what_another_record_of_its_text_is_right_for(tmp_path: Path) -> None:
+    """Its own labels come first; in a batch of several sources no other example may have any of them."""
+    positives = [POSITIVES[0] | {"丙证"}, POSITIVES[1]]
+    with RowWriter(tmp_path / "rows.parquet", RECORDS, KNOWLEDGE, positives=positives) as writer:
+        writer.add(LINES)
+    found = [row.labels for row in read_rows(tmp_path / "rows.parquet")]
+    assert found == [("甲证", "乙证", "丙证"), ("乙证",), ("乙证",)]

@@ -69,12 +69,12 @@ def test_texts_of_the_suite_are_reported_or_left_out(place: Workspace, variant: 
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))
     line = (place.data_root / "general-synth/sts.jsonl").read_text(encoding="utf-8").splitlines()[0]
     planted = json.loads(line)["sentence1"]
-    write(place, planted)
+    write(place, planted, "一行\u2028又一行\u0085")
     reported = recipe_of(place, keeping(variant), planned)
     dropped = recipe_of(place, keeping(variant).model_copy(update={"drop_leaks": True}), planned)
     assert reported.general is not None
     assert dropped.general is not None
-    assert "1 of 10 general texts leak into TinySTS" in str(reported.leaks)
+    assert "1 of 11 general texts leak into TinySTS" in str(reported.leaks)
     assert str(dropped.leaks).endswith("leak into TinySTS; 1 dropped")
     assert planted in reported.general.path.read_text(encoding="utf-8")
     assert planted not in dropped.general.path.read_text(encoding="utf-8")

@@ -70,3 +70,11 @@ def test_pairs_with_scores_are_no_relevant_documents(place: Workspace, variant: 
     learned = _learned(place, variant, data=[{"path": "scored.csv"}], trainer="swift", training={"loss": "cosent"})
     with pytest.raises(SpecError, match=r"got the scored pairs of scored\.csv"):
         learned.read()
+
+
+def test_a_cure_reads_a_streamed_table_as_its_training_does(place: Workspace, variant: Variant) -> None:
+    """Rows with a blank text are left out of both."""
+    rows: list[dict[str, object]] = [{"query": f"问{n}", "positive": f"答{n}"} for n in range(8)]
+    write_table(place.data_root / "many.jsonl", [{"query": "空", "positive": " "}, *rows])
+    learned = _learned(place, variant, data=[{"path": "many.jsonl", "streamed": True}])
+    assert _queries(learned) == [f"问{n}" for n in range(8)]

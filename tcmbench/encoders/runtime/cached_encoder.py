@@ -205,6 +205,7 @@ def _space(inner: TextEncoder, cache_dir: Path) -> Space:
         revision=inner.revision,
         max_length=inner.max_length,
         dtype=inner.dtype,
+        packages=getattr(inner, "computed_with", None),
     )
 
 

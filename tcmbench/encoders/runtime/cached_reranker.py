@@ -43,7 +43,12 @@ class CachedReranker(Counted):
         self._batches = Batches(FREE_TOKENS)
         meta = inner.mteb_model_meta
         self._space = Space(
-            cache_dir, model=str(meta.name), revision=inner.revision, max_length=inner.max_length, dtype="float32"
+            cache_dir,
+            model=str(meta.name),
+            revision=inner.revision,
+            max_length=inner.max_length,
+            dtype="float32",
+            packages=inner.computed_with,
         )
 
     def predict(

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tcmbench.store import Json
+
 logger = logging.getLogger(__name__)
 
 _STAGE = "embeddings 1"
@@ -65,7 +67,7 @@ class SpaceCard(BaseModel):
     """Length of a vector."""
 
     packages: dict[str, str] = Field(default_factory=dict)
-    """Package → version that encoded; none in a space of an earlier version, which isn't read any more."""
+    """Package → version that encoded; none of a server, and in spaces of an earlier version."""
 
 
 def digest(text: str) -> bytes:
@@ -76,7 +78,16 @@ def digest(text: str) -> bytes:
 class Space:
     """The vectors of one model revision."""
 
-    def __init__(self, root: Path, *, model: str, revision: str, max_length: int, dtype: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        model: str,
+        revision: str,
+        max_length: int,
+        dtype: str,
+        packages: Mapping[str, str] | None = None,
+    ) -> None:
         """Open a space, which need not exist yet.
 
         Args:
@@ -85,8 +96,9 @@ class Space:
             revision: Revision of the model.
             max_length: Tokens after which texts are cut.
             dtype: Precision of the model.
+            packages: Package → version that encodes; None for those of sentence-transformers, empty for a server.
         """
-        self._packages = encoding_versions()
+        self._packages = encoding_versions() if packages is None else dict(packages)
         self.folder = root / _name(revision=revision, max_length=max_length, dtype=dtype, packages=self._packages)
         self._identity = (model, revision, max_length, dtype)
         self._segments: dict[int, Segment] = {}
@@ -269,8 +281,10 @@ def _byte_locked(descriptor: int, place: int) -> bool:
 
 
 def _name(*, revision: str, max_length: int, dtype: str, packages: Mapping[str, str]) -> str:
-    parts = {"revision": revision, "max_length": max_length, "dtype": dtype}
-    return key(_STAGE, {**parts, "packages": dict(packages)} if packages else parts)
+    parts: dict[str, Json] = {"revision": revision, "max_length": max_length, "dtype": dtype}
+    if packages:
+        parts["packages"] = dict(packages)
+    return key(_STAGE, parts)
 
 
 def damaged(folder: Path) -> dict[Path, DamagedArtefact]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Endpoint:
     """An encoder behind a server (a `TextEncoder`)."""
 
     dtype = "float32"
+    computed_with: Mapping[str, str] = MappingProxyType({})
+    """No package of this environment computes its vectors."""
 
     def __init__(self, server: Server, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta
@@ -184,6 +187,9 @@ class Endpoint:
 
 class EndpointReranker:
     """A reranker behind a server; `CachedReranker` makes it one for mteb."""
+
+    computed_with: Mapping[str, str] = MappingProxyType({})
+    """No package of this environment computes its scores."""
 
     def __init__(self, server: Server, *, base: Base, options: Options, meta: ModelMeta) -> None:
         self.mteb_model_meta = meta

@@ -16,7 +16,8 @@ class TextEncoder(Protocol):
     """A model that maps texts to vectors, without batching, ordering or caching.
 
     An optional attribute `batch_tokens` (int) sets the tokens per batch, padding included; `are_padded` (bool) is false
-    where a batch is computed without padding.
+    where a batch is computed without padding. `computed_with` (package → version) says what its vectors depend on,
+    where that isn't what sentence-transformers computes with.
     """
 
     mteb_model_meta: ModelMeta

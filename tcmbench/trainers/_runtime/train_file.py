@@ -131,6 +131,11 @@ def _complaints(row: TrainRow, *, job: TrainingJob, loss: Loss, negatives: int) 
             f"expected {negatives} negatives as in the first row, found {len(row.negative_messages)}: "
             "ms-swift drops rows without any and InfoNCE would weigh rows unequally"
         )
+    if loss.most_negatives is not None and len(row.negative_messages) > loss.most_negatives:
+        found.append(
+            f"loss {loss.name} reads at most {loss.most_negatives} negative, found {len(row.negative_messages)}: set "
+            "count = 1 under [negatives], or split_negatives = true"
+        )
     texts = [row.messages, *row.positive_messages, *row.negative_messages]
     if any(not message.content.strip() for messages in texts for message in messages):
         found.append("an empty text")

@@ -129,10 +129,11 @@ LOSSES = (
         in_parts_of=_CACHED, make=_cached_ranking,
     ),
     SentenceTransformersLoss(
-        "gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False, make=_gist
+        "gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False, most_negatives=1,
+        make=_gist,
     ),
     SentenceTransformersLoss(
-        "cached_gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False,
+        "cached_gist", in_batch="always", matryoshka="optional", tempered=True, trains_static=False, most_negatives=1,
         in_parts_of=_CACHED, make=_cached_gist,
     ),
     SentenceTransformersLoss(
