@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcmbench.comparison.measured import measured_set
 from tcmbench.comparison.reference import AgainstReference
 from tcmbench.records.entry import Entry
+from tcmbench.specs.views import base_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tcmbench.records.trajectory import Trajectory
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.specs.policy import Policy
-    from tcmbench.specs.suite import Suite
+    from tcmbench.specs.suite import Suite, SuiteTask
     from tcmbench.stats.estimates import Estimate
 
 
@@ -60,7 +63,7 @@ def changes(
         for step in trajectory.steps
     ]
     measured = measured_set(model_set, suite.model_copy(update={"tasks": columns}), [reference, *steps])
-    comparison = AgainstReference(measured, policy=policy)
+    comparison = AgainstReference(measured, policy=_of_the_probe(policy, suite, columns))
     verdicts = {step: comparison.judge(of_step) for step, of_step in names.items()}
     return tuple(
         StepChange(
@@ -72,3 +75,14 @@ def changes(
         )
         for step, verdict in verdicts.items()
     )
+
+
+def _of_the_probe(policy: Policy, suite: Suite, columns: Sequence[SuiteTask]) -> Policy:
+    """Return the rules without the views of a task, which a probe leaves out: a demand on one would never be met."""
+    measured = {column.column for column in columns}
+    views = {column.column for column in suite.tasks if base_name(column.task) != column.task} - measured
+    required = tuple(name for name in policy.required_tasks if name not in views)
+    if policy.required_tasks and not required:
+        required = tuple(sorted(measured))
+    caps = {name: cap for name, cap in policy.caps.items() if name not in views}
+    return policy.model_copy(update={"required_tasks": required, "caps": caps})

@@ -12,6 +12,7 @@ import pytest
 import tcmbench
 from tcmbench import models
 from tcmbench.checks import verify, verify_texts
+from tcmbench.encoders.runtime import embedding_cache
 from tcmbench.encoders.runtime.canaries import TEXTS
 from tcmbench.errors import ModelAbsent, SpecError, UnknownName
 from tests.cli import gate
@@ -136,6 +137,17 @@ def test_a_server_that_strips_is_named(place: Workspace, serve: Callable[..., Mo
     found = found_of(place, model)
     assert found.canaries is not None
     assert found.canaries.kinds == ("white space",)
+
+
+def test_texts_that_an_upgrade_left_without_vectors_are_said(
+    place: Workspace, serve: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not compared, which must not look like a comparison without a difference."""
+    model = serve()
+    monkeypatch.setattr(embedding_cache, "encoding_versions", lambda: {"torch": "99.0"})
+    found = found_of(place, model)
+    assert found.texts is None
+    assert "texts: not compared, as the store has no vectors of them" in verify_texts.as_text(found)
 
 
 def test_one_replica_of_several_is_noticed(place: Workspace, serve: Callable[..., Model]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tcmbench.encoders._vllm_engine import Engine, Engines, Launch, Tokens
+from tcmbench.encoders._vllm_engine import Engine, Engines, Launch, Tokens, installed_version
 from tcmbench.errors import EvaluationError
 
 STAND_IN = Path(__file__).with_name("vllm_stand_in")
@@ -128,3 +128,11 @@ def test_ctrl_c_ends_the_processes(tmp_path: Path, count: int) -> None:
     with pytest.raises(EvaluationError, match=r"was interrupted|was killed|ended with"):
         engines.numbers(tokens, is_pairs=False)
     assert (tmp_path / "starts").read_text(encoding="utf-8").split() == words
+
+
+def test_the_version_of_an_environment_is_read_off_its_files(tmp_path: Path) -> None:
+    """Vectors belong to it, also where all are stored and no process starts."""
+    python = tmp_path / "bin/python"
+    assert installed_version(str(python)) == ""
+    (tmp_path / "lib/python3.12/site-packages/vllm-0.32.0+cpu.dist-info").mkdir(parents=True)
+    assert installed_version(str(python)) == "0.32.0+cpu"

@@ -39,6 +39,10 @@ def test_name_is_the_files(tmp_path: Path) -> None:
         ('kind = "baseline"\nencoder = "bm25"\npath = "c"', r"bm25 have no weights here \(built in\): remove path"),
         ('kind = "baseline"\npath = "c"', "doesn't run models of kind 'baseline'; these do: bm25, hashed_chars"),
         ('kind = "reranker"\nencoder = "tfidf"\npath = "c"', "doesn't run.*these do: cross_encoder, endpoint, vllm"),
+        (
+            'kind = "reranker"\npath = "c"\nquery_prompt = "q: "',
+            "query_prompt is a prefix.*embedding model",
+        ),
         ('kind = "embedding"\nhub_id = "a/b"\nmax_length = 2', "max_length: .*greater than or equal to 8.*got 2"),
     ],
 )
@@ -128,6 +132,10 @@ def test_a_matrix_that_would_lose_variants_is_refused(
         ({"name": "a/../b"}, r"name 'a/\.\./b': expected a file name"),
         ({"training": {"epochs": 1e9}}, "less than or equal to 10000, got 1000000000"),
         ({"training": {"batch_size": 10**9}}, "less than or equal to 1000000"),
+        (
+            {"task": "reranker", "data": [{"path": "d", "prompt": "问："}]},
+            "prompt of 'd' is a prefix of queries, which rerankers don't have",
+        ),
         ({"data": "../elsewhere"}, "leads out of the data root. If that is intended, write outside_data_root = true"),
     ],
 )

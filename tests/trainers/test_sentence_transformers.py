@@ -362,6 +362,11 @@ def test_trains_in_a_process_of_its_own(tmp_path: Path, embedding_base: Base, em
             {"training": {"loss": "gist"}},
             "takes no static model.*infonce, mnrl, matryoshka",
         ),
+        (
+            {},
+            {"training": {"loss": "gist"}, "negatives": {"miner": "random", "options": {"count": 3}}},
+            "gist reads at most 1 negative per example, and miner random gives 3. Set count = 1",
+        ),
     ],
 )
 def test_refuses_recipes_that_it_cant_follow(

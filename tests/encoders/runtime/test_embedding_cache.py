@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from tcmbench.encoders.runtime import embedding_cache, embedding_segment
 from tcmbench.encoders.runtime.embedding_cache import Space, digest
+from tcmbench.encoders.runtime.served import Endpoint, EndpointReranker
 from tcmbench.errors import StoreError
+from tcmbench.records import provenance
+from tcmbench.records.score import ENCODING
 from tcmbench.store import read_checked, write_json
 
 if TYPE_CHECKING:
@@ -319,3 +322,20 @@ def test_vectors_of_other_package_versions_are_not_read(tmp_path: Path, monkeypa
     assert embedding_cache.damaged(upgraded.folder) == {}
     monkeypatch.undo()
     assert get(open_space(tmp_path), ["a"]) == expected(["a"])
+
+
+def test_vectors_of_a_server_depend_on_no_package_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its texts would be paid for again after an upgrade."""
+    first = open_space(tmp_path, packages={})
+    monkeypatch.setattr(embedding_cache, "encoding_versions", lambda: {"transformers": "99.0"})
+    assert open_space(tmp_path, packages={}).folder == first.folder != open_space(tmp_path).folder
+    engine = [open_space(tmp_path, packages={"onnxruntime": version}).folder for version in ("1.0", "1.1")]
+    assert len({*engine, first.folder}) == 3
+
+
+def test_encoders_say_what_computes_their_vectors() -> None:
+    """The engine of an exported network, flash attention, and nothing for a server."""
+    assert Endpoint.computed_with == EndpointReranker.computed_with == {}
+    versions = provenance.package_versions()
+    assert provenance.encoding_versions() == {name: versions[name] for name in ENCODING if name in versions}
+    assert provenance.encoding_versions("numpy")["numpy"] == versions["numpy"]
