@@ -45,6 +45,8 @@ def text(workspace: Workspace, model_dir: Path) -> str:
     kind = swift_output.kind(swift_output.arguments(checkpoint))
     if kind is not None:
         said.setdefault("kind", kind)
+    if said.get("kind") == "reranker":
+        said = {field: value for field, value in said.items() if not field.endswith("_prompt")}
     if unfinished is not None:
         origin = given.known_origin(workspace, unfinished)
         said |= {"tuned_from": origin.name, "kind": origin.kind} if origin else {}
