@@ -69,10 +69,7 @@ def versions_line(unlike: Mapping[str, str], *, reference: str, versions: str) -
     if not unlike:
         return ""
     said = ", ".join(f"{name} with {of_model}" for name, of_model in unlike.items())
-    return (
-        f"Unlike versions: {said}, {reference} with {versions}. A part of their difference may be the packages'. "
-        "`tcmbench cache delete MODEL` makes the next run measure a model anew."
-    )
+    return f"Unlike versions: {said}, {reference} with {versions}. A part of their difference may be the packages'."
 
 
 def unmeasured(measured: MeasuredSet) -> dict[str, str]:
