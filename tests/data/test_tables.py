@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tcmbench.data.formats import gather
-from tcmbench.data.tables import training_rows
+from tcmbench.data.tables import scored_rows, training_rows
 from tcmbench.errors import BadLines, DataError
 
 if TYPE_CHECKING:
@@ -190,3 +190,12 @@ def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadLines) as refused:
         read(tmp_path, "many.csv", "query,doc,label\na,b,0\na,b,1\na,b,2\n")
     assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize("column", ["negative", "negative_1"])
+def test_a_score_is_of_one_document(tmp_path: Path, column: str) -> None:
+    """What stands beside it would be lost in silence."""
+    path = tmp_path / "scored.csv"
+    path.write_text(f"query,positive,{column},score\n问,答,错,0.5\n", encoding="utf-8")
+    with pytest.raises(BadLines, match=f"{column}: expected one document beside a score, got a negative, too"):
+        list(scored_rows(path))
