@@ -3,7 +3,7 @@
     python -m benchmarks.cure_simulation           a few minutes on one core
     python -m benchmarks.cure_simulation --short   a small part of it, as the tests run it
 
-Exits 1 where coverage of 95% intervals is below 93%.
+Exits 1 where coverage of 95% intervals is below 93% by more than the simulation's own error (its 95% Wilson interval).
 
 Variants with three seeds forget 3 points on each of three general tasks, as the sets of `benchmarks.few_seeds` have
 them: half of the variance of training is common to the tasks, and items answer to each training. Of the first variant
@@ -38,10 +38,9 @@ if TYPE_CHECKING:
 
 FORGOTTEN = -3.0
 LEFT = 0.4
-"""Share of the forgetting, and half of the luck of training, that `each` has."""
+"""Share of the forgetting that `each` leaves."""
 UNTREATED, EACH, SAME, SOUP = "variant0", "each", "same", "soup"
 NOISES = (0.2, 0.6, 2.0)
-
 
 _SHARES = {"undone_each": (EACH, LEFT), "undone_soup": (SOUP, 1.0), "undone_same": (SAME, 1.0)}
 """Field of `Coverage` → cure, and the share of the forgetting that it has."""

@@ -77,9 +77,9 @@ def _unmeasured(table: Table) -> Text | None:
 
 
 def _unlike_computation(table: Table) -> Iterator[Text | None]:
-    named = {"table.precisions": "precision", "table.devices": "device"}
-    for key, field in named.items():
-        values: dict[str, str] = {row.name: getattr(row, field) for row in table.rows}
+    precisions = {row.name: row.precision for row in table.rows}
+    devices = {row.name: row.device for row in table.rows}
+    for key, values in (("table.precisions", precisions), ("table.devices", devices)):
         yield _unlike(table, key, unlike(values, reference=table.reference), values[table.reference])
     versions = unlike_versions({row.name: row.versions for row in table.rows}, reference=table.reference)
     yield _unlike(table, "table.versions", *versions)

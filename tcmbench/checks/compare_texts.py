@@ -100,22 +100,15 @@ def as_json(pair: ComparedPair, comparison: Comparison) -> str:
 def _conditions(pair: ComparedPair, comparison: Comparison) -> list[str]:
     """Return the lines on samples, precisions, devices and versions."""
     sampled = {name: count for name, count in pair.planned.suite.samples.items() if name in comparison.columns}
-    precisions = {side.label: side.precision for side in (pair.before, pair.after)}
-    devices = {side.label: side.device for side in (pair.before, pair.after)}
-    before = pair.before.label
-    versions = {side.label: side.versions for side in (pair.before, pair.after)}
-    unlike, own = conditions.unlike_versions(versions, reference=before)
-    said = (
-        conditions.samples_line(sampled),
-        conditions.precisions_line(
-            conditions.unlike(precisions, reference=before), reference=before, precision=pair.before.precision
-        ),
-        conditions.devices_line(
-            conditions.unlike(devices, reference=before), reference=before, device=pair.before.device
-        ),
-        conditions.versions_line(unlike, reference=before, versions=own),
+    sides = (pair.before, pair.after)
+    sample = conditions.samples_line(sampled)
+    unlike = conditions.computation_lines(
+        pair.before.label,
+        precisions={side.label: side.precision for side in sides},
+        devices={side.label: side.device for side in sides},
+        versions={side.label: side.versions for side in sides},
     )
-    return [line for line in said if line]
+    return [*([sample] if sample else []), *unlike]
 
 
 def query_texts(pair: ComparedPair, comparison: Comparison, *, limit: int) -> Texts:

@@ -53,15 +53,17 @@ def unlike_versions(versions: Mapping[str, Mapping[str, str]], *, reference: str
         reference: Name of the reference; packages that it doesn't have are no difference.
     """
     own = versions.get(reference, {})
-    found = {
+    differing = {
         name: {package: version for package, version in its.items() if own.get(package, version) != version}
         for name, its in versions.items()
     }
-    packages = sorted({package for its in found.values() for package in its})
-    said = {
-        name: ", ".join(f"{package} {its[package]}" for package in sorted(its)) for name, its in found.items() if its
-    }
-    return said, ", ".join(f"{package} {own[package]}" for package in packages)
+    packages = sorted({package for its in differing.values() for package in its})
+    said = {name: _named(its) for name, its in differing.items() if its}
+    return said, _named({package: own[package] for package in packages})
+
+
+def _named(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {versions[package]}" for package in sorted(versions))
 
 
 def versions_line(unlike: Mapping[str, str], *, reference: str, versions: str) -> str:
@@ -70,6 +72,32 @@ def versions_line(unlike: Mapping[str, str], *, reference: str, versions: str) -
         return ""
     said = ", ".join(f"{name} with {of_model}" for name, of_model in unlike.items())
     return f"Unlike versions: {said}, {reference} with {versions}. A part of their difference may be the packages'."
+
+
+def computation_lines(
+    reference: str,
+    *,
+    precisions: Mapping[str, str],
+    devices: Mapping[str, str],
+    versions: Mapping[str, Mapping[str, str]],
+) -> tuple[str, ...]:
+    """Return the sentences on models that were computed in another way than the reference.
+
+    Args:
+        reference: Name of the reference.
+        precisions: Model → precision of its evaluation.
+        devices: Model → device.
+        versions: Model → package → version.
+    """
+    differing, own = unlike_versions(versions, reference=reference)
+    said = (
+        precisions_line(
+            unlike(precisions, reference=reference), reference=reference, precision=precisions.get(reference, "")
+        ),
+        devices_line(unlike(devices, reference=reference), reference=reference, device=devices.get(reference, "")),
+        versions_line(differing, reference=reference, versions=own),
+    )
+    return tuple(line for line in said if line)
 
 
 def unmeasured(measured: MeasuredSet) -> dict[str, str]:
@@ -110,17 +138,14 @@ def unmeasured_line(cures: Mapping[str, str]) -> str:
 
 def lines(measured: MeasuredSet) -> tuple[str, ...]:
     """Return the sentences on a set against its reference."""
-    reference = measured.model_set.reference
-    precisions = {model.name: model.entry.precision for model in measured.models}
-    devices = {model.name: model.entry.device for model in measured.models}
-    versions = unlike_versions({model.name: model.entry.versions for model in measured.models}, reference=reference)
     said = (
         samples_line(measured.suite.samples),
-        precisions_line(
-            unlike(precisions, reference=reference), reference=reference, precision=precisions.get(reference, "")
+        *computation_lines(
+            measured.model_set.reference,
+            precisions={model.name: model.entry.precision for model in measured.models},
+            devices={model.name: model.entry.device for model in measured.models},
+            versions={model.name: model.entry.versions for model in measured.models},
         ),
-        devices_line(unlike(devices, reference=reference), reference=reference, device=devices.get(reference, "")),
-        versions_line(versions[0], reference=reference, versions=versions[1]),
         unmeasured_line(unmeasured(measured)),
     )
     return tuple(line for line in said if line)

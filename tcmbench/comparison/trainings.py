@@ -166,9 +166,9 @@ def _worth(cure: Entry, trainings: float) -> float:
     if plugin == "merge":
         return min(trainings, float(weights.sum() ** 2 / (weights**2).sum())) if weights.size else trainings
     if plugin == "task_arithmetic":
-        scale = float(str(cure.recipe.get("options.scale", 1.0)))
-        total = float((weights**2).sum()) if weights.size else trainings
-        return min(trainings, 1 / (scale**2 * total)) if scale else trainings
+        scale = cure.recipe.get("options.scale", 1.0)
+        squares = float((weights**2).sum()) if weights.size else trainings
+        return min(trainings, 1 / (scale**2 * squares)) if isinstance(scale, int | float) and scale else trainings
     return 1
 
 

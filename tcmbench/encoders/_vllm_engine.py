@@ -176,8 +176,8 @@ def _settings(launches: Sequence[Launch]) -> str:
 
 def installed_version(python: str) -> str:
     """Return the version of vLLM in the environment of an interpreter, read off its files; "" where they don't say."""
-    found = sorted(Path(python).parent.parent.glob("lib*/python*/site-packages/vllm-*.dist-info"))
-    return found[-1].name.removeprefix("vllm-").removesuffix(".dist-info") if found else ""
+    records = sorted(Path(python).parent.parent.glob("lib*/python*/site-packages/vllm-*.dist-info"))
+    return records[-1].name.removeprefix("vllm-").removesuffix(".dist-info") if records else ""
 
 
 class Engine:

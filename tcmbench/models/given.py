@@ -196,6 +196,9 @@ def _completed(
     base = as_its_origin(workspace, workspace.spec(Base, tuned_from))
     own = _OF_MODULES if unfinished.has_modules else ()
     said = base.model_dump(exclude_unset=True, exclude={*_OF_FILES, *own})
+    instruction = folder.instruction(unfinished.folder) if base.kind == "reranker" else None
+    if instruction is not None:
+        said["instruction"] = instruction.value
     what = "An adapter" if unfinished.is_adapter else "A checkpoint"
     description = f"{what} tuned from {tuned_from} elsewhere."
     fields = {**said, "name": name, "tuned_from": tuned_from, "description": description, **place}

@@ -80,12 +80,14 @@ def find(workspace: Workspace, data: TrainingData, planned: PlannedSuite) -> Lea
 def _report_of_records(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, dict[str, Json]]:
     """Return the report on the train split, and the ids of the records of both splits that leak."""
     folder = data.read()
-    reports = {split: report(folder, planned, split=split) for split in ("train", "dev") if split in folder.splits}
-    leaking = {
-        split: sorted(folder.splits[split][number].record_id for number in found.leaking_rows)
-        for split, found in reports.items()
+    full = report(folder, planned)
+    dev = report(folder, planned, split="dev").leaking_rows if folder.splits.get("dev") else ()
+    leaking = {"records": ("train", full.leaking_rows), "dev": ("dev", dev)}
+    ids: dict[str, Json] = {
+        name: [*sorted(folder.splits[split][number].record_id for number in numbers)]
+        for name, (split, numbers) in leaking.items()
     }
-    return reports["train"], {"records": [*leaking["train"]], "dev": [*leaking.get("dev", ())]}
+    return full, ids
 
 
 def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, dict[str, Json]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_an_adapter_over_a_derived_base_has_the_settings_of_its_origin(tmp_path: Path) -> None:
-    """As the derived base itself has: length, instruction, precision."""
+    """Length, instruction, precision, as the derived base has them; an instruction of its own comes first."""
     bases = tmp_path / "models/bases"
     bases.mkdir(parents=True)
     (tmp_path / "tasks").mkdir()
@@ -28,3 +28,7 @@ def test_an_adapter_over_a_derived_base_has_the_settings_of_its_origin(tmp_path:
     base = where.spec(Base, called[str(tmp_path / "tuned")])
     assert (base.tuned_from, base.max_length, base.dtype) == ("part", 256, "bfloat16")
     assert base.instruction == "判断病历与证候是否相符"
+    prompts = '{"prompts": {"own": "判断是否相关"}, "default_prompt_name": "own"}'
+    (tmp_path / "tuned/config_sentence_transformers.json").write_text(prompts, encoding="utf-8")
+    where, called = given.register(place, [str(tmp_path / "tuned")], tuned_from="part")
+    assert where.spec(Base, called[str(tmp_path / "tuned")]).instruction == "判断是否相关"
