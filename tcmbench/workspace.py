@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tcmbench.errors import DataAbsent, TcmbenchError, UnknownName
+from tcmbench.errors import DataAbsent, SpecError, TcmbenchError, UnknownName
 from tcmbench.specs import toml, views
 from tcmbench.specs.names import is_name
 from tcmbench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tcmbench.specs.cure import Cure
     from tcmbench.specs.form import Form
@@ -140,12 +140,7 @@ class Workspace:
                 f"{where}: names that are used twice, by variants or by a model and a variant: {', '.join(twice)}. "
                 "Rename one of each."
             )
-        untreated = {variant.name for variant in found if not variant.untreated}
-        for variant in found:
-            if variant.untreated and variant.untreated not in untreated:
-                raise UnknownName.of(
-                    "untreated variant", variant.untreated, untreated, where=f"{where}: {variant.name}"
-                )
+        _require_untreated(found, where=where)
         return found
 
     def cures(self, model_set: ModelSet) -> list[Cure]:
@@ -300,6 +295,28 @@ def find(
         cache=cache or user_cache / "store",
         further_data_roots=tuple(further),
     )
+
+
+def _require_untreated(variants: Iterable[Variant], *, where: str) -> None:
+    """Refuse a cure during training whose untreated variant the set doesn't have, or has from another base.
+
+    Raises:
+        UnknownName: The set has no such variant, or it is a cure itself.
+        SpecError: Changes of the two would be measured from different bases.
+    """
+    plain = {variant.name: variant for variant in variants if not variant.untreated}
+    for variant in variants:
+        if not variant.untreated:
+            continue
+        if variant.untreated not in plain:
+            raise UnknownName.of("untreated variant", variant.untreated, plain, where=f"{where}: {variant.name}")
+        base = plain[variant.untreated].base
+        if base != variant.base:
+            raise SpecError(
+                f"{where}: {variant.name} is tuned from {variant.base}, and its untreated variant {variant.untreated} "
+                f"from {base}: a share of what was gained and forgotten needs one base. Give both the same, or leave "
+                "untreated out."
+            )
 
 
 def from_environment(folder: Path, *, data: Path | None = None) -> Workspace:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tcmbench.data.location import locate
-from tcmbench.errors import DataAbsent, ModelAbsent, UnknownName
+from tcmbench.errors import DataAbsent, ModelAbsent, SpecError, UnknownName
 from tcmbench.models import weights
 from tcmbench.specs.base import Base
 from tcmbench.specs.model_set import ModelSet
@@ -104,6 +104,19 @@ def test_an_untreated_variant_is_another_one_of_the_set(workspace_dir: Path) -> 
         workspace = find(workspace_dir)
         with pytest.raises(UnknownName, match="untreated variant"):
             workspace.variants(workspace.spec(ModelSet, "pair"))
+
+
+def test_an_untreated_variant_is_tuned_from_the_same_base(workspace_dir: Path) -> None:
+    """A share of changes from two bases would be a number without a meaning."""
+    (workspace_dir / "models/sets/pair.toml").write_text(
+        'suite = "demo"\nreference = "random"\nmodels = ["random"]\n'
+        '[[variant]]\nname = "plain"\nbase = "random"\ndata = "d"\n'
+        '[[variant]]\nname = "cured"\nbase = "bm25"\ndata = "d"\nuntreated = "plain"\n',
+        encoding="utf-8",
+    )
+    workspace = find(workspace_dir)
+    with pytest.raises(SpecError, match=r"cured is tuned from bm25, and its untreated variant plain from random"):
+        workspace.variants(workspace.spec(ModelSet, "pair"))
 
 
 def test_variants_of_a_matrix_are_found_through_their_set(workspace_dir: Path) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcmbench import plugins
+from tcmbench.errors import TcmbenchError
 from tcmbench.stats.training_noise import TrainingNoise, noisier, prior_freedom
 
 if TYPE_CHECKING:
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
     from tcmbench.records.items import Items
 
     FloatArray = npt.NDArray[np.float64]
-
-
-_BESIDE_THE_WEIGHTS = frozenset({"fusion", "nudge", "query_adapter"})
-"""Cures that leave the weights of the one model that they are made from as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +148,21 @@ def _averaged(made: Mapping[str, Entry], seeds: Mapping[str, int]) -> dict[str, 
 
 
 def _worth(cure: Entry, trainings: float) -> float:
-    """Return the number of trainings whose mean is as variable as a model, where scores are linear in the weights.
-
-    A weighted mean of independent trainings has Σ wᵢ² of the variance of one, where the weights' sum is 1; a sum of
-    what each has learned has more than one. What else is made of several trainings counts as one of them.
+    """Return the number of trainings whose mean is as variable as a model, as its cure says; one where it doesn't.
 
     Args:
         cure: A cure with one model.
         trainings: What the models that it is made from are worth, or their number.
     """
-    plugin, given = cure.recipe.get("cure"), cure.recipe.get("options.weights")
-    if trainings <= 1 or plugin in _BESIDE_THE_WEIGHTS:
+    if trainings <= 1:
         return trainings
-    weights = np.array(given if isinstance(given, list) else [], dtype=np.float64)
-    if plugin == "merge":
-        return min(trainings, float(weights.sum() ** 2 / (weights**2).sum())) if weights.size else trainings
-    if plugin == "task_arithmetic":
-        scale = cure.recipe.get("options.scale", 1.0)
-        squares = float((weights**2).sum()) if weights.size else trainings
-        return min(trainings, 1 / (scale**2 * squares)) if isinstance(scale, int | float) and scale else trainings
-    return 1
+    given = {name.removeprefix("options."): value for name, value in cure.recipe.items() if name.startswith("options.")}
+    try:
+        plugin = plugins.use("cures", str(cure.recipe.get("cure")), given)
+    except TcmbenchError:  # measured with a cure, or an option, that isn't installed here
+        return 1
+    averaged = getattr(plugin.module, "averaged", None)
+    return 1 if averaged is None else min(trainings, averaged(trainings, options=plugin.options))
 
 
 def _origins(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, str]:

@@ -3,6 +3,13 @@
 `merge.py` is the cure `merge`. A cure writes the folder of a model; `settings` returns the fields of the base's file
 that this folder is loaded with instead of the base's own, such as another encoder. `tcmbench/treatment` looks up the
 inputs and stores the outcome under the key of all of them.
+
+A module may declare how much of the noise of training is left in one model that it makes from several trainings:
+
+    def averaged(trainings: float, *, options) -> float    the number of trainings whose mean is as variable, by the
+                                                           formula, where scores are linear in the weights
+
+Without it the model counts as one training, which makes its interval too wide rather than too narrow.
 """
 
 from __future__ import annotations

@@ -62,6 +62,12 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     return {"encoder": "fusion", "options": {**wrapping(base.encoder, base.options), **own}}
 
 
+def averaged(trainings: float, *, options: Options) -> float:
+    """Return what the model is worth that it is made from, whose weights stay as they are."""
+    del options
+    return trainings
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model with the chosen weight beside it, and return the weight and nDCG@10 on dev with its parts.
 

@@ -53,6 +53,12 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     return {}
 
 
+def averaged(trainings: float, *, options: Options) -> float:
+    """Return what the mean of so many trainings is worth: all of them, or with weights (Σ wᵢ)² / Σ wᵢ²."""
+    given = options.weights
+    return sum(given) ** 2 / sum(weight**2 for weight in given) if given else trainings
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the interpolated model."""
     from tcmbench.cures.weights import formulas

@@ -63,6 +63,12 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     return {"encoder": "query_adapter", "options": wrapping(base.encoder, base.options)}
 
 
+def averaged(trainings: float, *, options: Options) -> float:
+    """Return what the model is worth that it is made from, whose weights stay as they are."""
+    del options
+    return trainings
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model with the matrix, and return its setting, its distance from the identity, and nDCG@10 on dev.
 

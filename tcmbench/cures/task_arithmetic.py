@@ -48,6 +48,12 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     return {}
 
 
+def averaged(trainings: float, *, options: Options) -> float:
+    """Return what the sum of so many changes is worth: its variance is scale² Σ wᵢ² of that of one training."""
+    squares = options.scale**2 * (sum(weight**2 for weight in options.weights) or trainings)
+    return 1 / squares if squares else trainings
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model with the sum of the changes."""
     from tcmbench.cures.weights import formulas

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+"""Statuses that pass: those of the standard, and of proxies whose server doesn't answer or is overloaded."""
+
 _REFUSED = frozenset({401, 403})
 _REDIRECTED = range(300, 400)
 _LONGEST_PAUSE = 60.0

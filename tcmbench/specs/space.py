@@ -251,6 +251,11 @@ class SearchSpace(Spec):
                     f'a cure with seeds = "together" is one model of {len(variant.seeds)} trainings. Confirmed with '
                     f"another number it would be another recipe: set seeds = {len(variant.seeds)}, or 0"
                 )
+            if variant.untreated:
+                raise ValueError(
+                    f"untreated = {variant.untreated!r} names a variant of a set, and each recipe of a space is alone "
+                    "beside its reference. Leave it out"
+                )
             if variant.select == "gate":
                 raise ValueError(
                     'select = "gate" chooses a checkpoint on items of both halves, so none would be left to confirm '

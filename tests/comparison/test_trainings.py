@@ -276,6 +276,8 @@ def test_a_soup_varies_like_a_mean_of_its_trainings(fake: Fake) -> None:
         ({"cure": "task_arithmetic", "options.scale": 0.5}, 4 / 3),
         ({"cure": "task_arithmetic", "options.weights": [1.0, 0.0, 0.0]}, 1),
         ({"cure": "ties"}, 1),
+        ({"cure": "of another package"}, 1),
+        ({"cure": "merge", "options.of_a_later_version": 1}, 1),
     ],
 )
 def test_a_sum_of_trainings_varies_more_than_their_mean(fake: Fake, recipe: dict[str, Any], worth: float) -> None:

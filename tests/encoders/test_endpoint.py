@@ -83,7 +83,7 @@ def test_a_server_that_moves_keeps_the_revision(server: Model) -> None:
 
 def test_a_busy_server_is_asked_again(server: Model, tmp_path: Path) -> None:
     """Overload passes; after the last try it is an error that names the server."""
-    server.failures = [503, 429]
+    server.failures = [503, 429, 524, 529]  # the last two from proxies
     assert len(opened(base(server), tmp_path).encode_list(TEXTS[:2])) == 2
     server.failures = [503] * 50
     with pytest.raises(ModelAbsent, match=r"/v1/embeddings: answer 503 .*, tried for 0 seconds"):

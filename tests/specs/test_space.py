@@ -164,6 +164,12 @@ def test_a_checkpoint_may_not_be_chosen_on_the_items_that_confirm(is_chosen: boo
         space({"training.learning_rate": RATE, **select}, variant=fixed)
 
 
+def test_a_recipe_of_a_space_has_no_untreated_variant() -> None:
+    """Nothing beside it in the set of a trial could be that variant."""
+    with pytest.raises(SpecError, match=r"'plain' names a variant of a set"):
+        space({"training.learning_rate": RATE}, variant={**FIXED, "untreated": "plain"})
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (bundled_content() / "models/spaces").glob("*.toml")))
 def test_bundled_spaces_are_valid(name: str) -> None:
     """Each has a Chinese title and description beside the English."""
