@@ -111,8 +111,7 @@ def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
         return ()
     here, seeds = _came_first(items), len(items.top1)
     before, before_seeds = (_came_first(base), len(base.top1)) if base is not None and base.top1 else (here, seeds)
-    mixed_up = (pair for pair in here.items() if _is_confusion(*pair[0]))
-    most = heapq.nsmallest(_CONFUSIONS, mixed_up, key=lambda pair: (-pair[1], pair[0]))
+    most = heapq.nsmallest(_CONFUSIONS, here.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple(
         Confusion(gold, top, round(count / seeds), round(before[gold, top] / before_seeds))
         for (gold, top), count in most
@@ -120,13 +119,12 @@ def _confusions(items: Items, base: Items | None) -> tuple[Confusion, ...]:
 
 
 def _came_first(items: Items) -> Counter[tuple[str, str]]:
-    """Return how often each document came first for each gold label, over all seeds."""
+    """Return how often each wrong document came first for each gold label, over all seeds.
+
+    A record with several gold labels counts for the first of them, where none of them came first.
+    """
     times: Counter[tuple[str, str]] = Counter()
-    for top in items.top1:
-        times.update(zip(items.groups, top, strict=True))
+    for top, right in zip(items.top1, items.right, strict=True):
+        ranked = zip(items.groups, top, right, strict=True)
+        times.update((gold, found) for gold, found, is_right in ranked if gold and found and not is_right)
     return times
-
-
-def _is_confusion(gold: str, found: str) -> bool:
-    """Return whether another document came first; a record with several gold labels joins them by `|`."""
-    return bool(gold and found) and gold != found and ("|" not in gold or found not in gold.split("|"))

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tcmbench import models, tasks
 from tcmbench.comparison import baseline as baselines
 from tcmbench.comparison import comparability
@@ -24,9 +26,6 @@ from tcmbench.specs.model_set import ModelSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
-    import numpy.typing as npt
 
     from tcmbench.records.items import Items
     from tcmbench.records.planned_suite import PlannedSuite
@@ -104,7 +103,7 @@ def of_measured(model: Measured, *, label: str, variant: str = "") -> Side:
         metrics={column: scores[0].record.metric for column, scores in model.entry.scores.items()},
         reasons={column: because(gap) for column, gap in model.entry.states.items()},
         missing=frozenset(column for column, gap in model.entry.states.items() if gap.state != "not_applicable"),
-        hits={column: hits for column in model.items if (hits := _hits(model, column)) is not None},
+        hits={column: np.mean(items.right, axis=0) for column, items in model.items.items() if items.right},
         precision=model.entry.precision,
         device=model.entry.device,
         versions=model.entry.versions,
@@ -138,20 +137,6 @@ def _measured(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
     raise UnknownName.of("model", name, [*model_set.models, *variants, *treated], where=f"set {model_set.name}")
 
 
-def _hits(model: Measured, column: str) -> npt.NDArray[np.float64] | None:
-    """Return whether the first document was right, mean over seeds, in the order of the items; None for other tasks."""
-    import numpy as np
-
-    rows = []
-    for score in model.entry.scores[column]:
-        table = score.items()
-        if not {"accuracy", "top1"} <= set(table.column_names):
-            return None
-        order = np.argsort(np.array([str(item) for item in table["item"].to_pylist()], dtype=object), kind="stable")
-        rows.append(np.asarray(table["accuracy"].to_numpy(), dtype=np.float64)[order])
-    return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
-
-
 def _baseline(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, file: Path, *, label: str) -> Side:
     """Return a row of a baseline; ids, patients and labels come from stored scores on the same items."""
     baseline = baselines.read(file)
@@ -176,7 +161,7 @@ def _baseline(workspace: Workspace, model_set: ModelSet, planned: PlannedSuite, 
                 f"{column.column} in {file}: {reason}. Rebaseline: tcmbench check SET --update-baseline"
             )
         values = baseline.row(name, column.column, where=str(file))
-        items[column.column] = replace(frame.items[column.column], values=values, top1=())
+        items[column.column] = replace(frame.items[column.column], values=values, top1=(), right=())
     metrics = {column: task.metric for column, task in baseline.tasks.items()}
     return Side(
         label=label,

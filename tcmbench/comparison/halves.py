@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tcmbench.errors import NotComparable
 from tcmbench.stats import halves
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tcmbench.comparison.measured import Measured, MeasuredSet
     from tcmbench.records.items import Items
     from tcmbench.stats.halves import Half
+
+T = TypeVar("T")
 
 
 def on_half(measured: MeasuredSet, half: Half) -> MeasuredSet:
@@ -37,8 +39,8 @@ def _items(items: Items, half: Half, column: str) -> Items:
             f"it, got {len(set(items.clusters))}. Leave the column out of the suite of a search."
         )
 
-    def some(texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(texts[place] for place in chosen)
+    def some(values: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(values[place] for place in chosen)
 
     return replace(
         items,
@@ -48,4 +50,5 @@ def _items(items: Items, half: Half, column: str) -> Items:
         values=np.ascontiguousarray(items.values[:, chosen]),
         gold=None if items.gold is None else items.gold[chosen],
         top1=tuple(some(top) for top in items.top1),
+        right=tuple(some(right) for right in items.right),
     )

@@ -52,7 +52,8 @@ def items_table(
         raise EvaluationError(f"{task.metadata.name}: mteb gave no predictions for a task of type {kind}")
     rows = _rows(task, split=split, subset=subset)
     if kind == "Classification":
-        return _classification_items(recorder.predictions, rows, label=task.label_column_name, metric=metric)
+        names: Sequence[str] | None = getattr(task, "label_names", None)
+        return _classification_items(recorder.predictions, rows, rows[task.label_column_name], names, metric=metric)
     if kind in {"STS", "PairClassification"}:
         gold = rows["score"] if kind == "STS" else rows[task.label_column_name]
         return _table({"similarity": recorder.predictions["cosine_scores"], "gold": [float(g) for g in gold]})
@@ -102,9 +103,14 @@ def _ranking_items(task: AbsTask, *, split: str, subset: str) -> pa.Table:
 
 
 def _classification_items(
-    predictions: Sequence[Sequence[Any]], rows: Mapping[str, Sequence[Any]], *, label: str, metric: str
+    predictions: Sequence[Sequence[Any]],
+    rows: Mapping[str, Sequence[Any]],
+    gold: Sequence[Any],
+    names: Sequence[str] | None,
+    *,
+    metric: str,
 ) -> pa.Table:
-    gold = rows[label]
+    """Return whether each text was classified right; `names` are those of labels that mteb knows by number."""
     experiments = len(predictions)
     if metric != "accuracy":
         raise EvaluationError(f"classification is compared by accuracy, got metric {metric!r}: set metric = 'accuracy'")
@@ -114,7 +120,7 @@ def _classification_items(
         {"accuracy": correct},
         ids=[str(i) for i in rows["item"]] if "item" in rows else None,
         clusters=[str(c) for c in rows["cluster"]] if "cluster" in rows else None,
-        groups=[str(g) for g in gold],
+        groups=[str(g) if names is None else names[g] for g in gold],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -136,10 +137,13 @@ def _joined(query: str, new: str | None, kind: ViewKind) -> str:
 
 
 def _collection(source: ViewSource) -> Collection:
-    """Return the queries, documents and judgements of the splits of a task."""
+    """Return the queries that a task measures, and its documents and judgements."""
     columns = tasks.layout(source.spec).columns
     if source.path.is_file():
-        return gather(tables.training_rows(source.path, columns), split=source.spec.splits[0]).collection
+        (split,) = source.spec.splits
+        whole = gather(tables.training_rows(source.path, columns), split=split).collection
+        qrels = whole.answered(split)
+        return replace(whole, queries={query: whole.queries[query] for query in qrels}, qrels={split: qrels})
     read = {split: beir.read_split(source.path, split, columns) for split in source.spec.splits}
     return Collection(
         queries={query_id: text for part in read.values() for query_id, text in part.queries.items()},

@@ -46,6 +46,9 @@ class Items:
     top1: tuple[tuple[str, ...], ...]
     """Seed → document ranked first of each item; empty where the task has none."""
 
+    right: tuple[tuple[bool, ...], ...] = ()
+    """Seed → whether that document is relevant, of each item; empty where the task has none."""
+
 
 class Reader:
     """Reads the items of the scores of one column, one model after another.
@@ -85,6 +88,7 @@ class Reader:
             values=np.concatenate([part.values for part in parts]),
             gold=first.gold,
             top1=tuple(top for part in parts for top in part.top1),
+            right=tuple(right for part in parts for right in part.right),
         )
 
     def _read_one(self, score: Score) -> Items:
@@ -95,7 +99,7 @@ class Reader:
         names = set(table.column_names)
         statistic = plugins.load("statistics", record.statistic, where=str(score.folder))
         wanted = statistic.VALUES or record.metric
-        needed = {"item", wanted, *filter(None, [statistic.GOLD])}
+        needed = {"item", wanted, *filter(None, [statistic.GOLD]), *({"accuracy"} if "top1" in names else ())}
         if needed - names:
             raise EvaluationError(
                 f"{score.folder / ITEMS}: expected columns {', '.join(sorted(needed))} for {record.task}, "
@@ -113,6 +117,7 @@ class Reader:
             values=(values * 100 if statistic.HAS_ITEM_SCORES else values)[None, :],
             gold=np.asarray(table[statistic.GOLD].to_numpy(), np.float64)[layout.order] if statistic.GOLD else None,
             top1=(self._first_documents(table["top1"], layout),) if "top1" in names else (),
+            right=(tuple((table["accuracy"].to_numpy() > 0)[layout.order]),) if "top1" in names else (),
         )
 
     def _first_documents(self, column: pa.ChunkedArray, layout: _Layout) -> tuple[str, ...]:

@@ -64,12 +64,12 @@ class Beir(Layout):
         return beir.read_texts(path, "queries", self.columns)
 
     def evaluation_texts(self, task: str, path: Path, splits: Sequence[str]) -> Iterator[EvaluationTexts]:
-        """Return the queries and the documents of all splits."""
+        """Return the queries of the splits, and the documents, which all splits have in common."""
         from tcmbench.data.formats import beir
         from tcmbench.data.leakage import EvaluationTexts
 
-        del splits
-        yield EvaluationTexts(task, "queries", beir.read_texts(path, "queries", self.columns))
+        read = [beir.read_split(path, split, self.columns) for split in splits]
+        yield EvaluationTexts(task, "queries", {name: text for one in read for name, text in one.queries.items()})
         yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus", self.columns))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "3"
+REVISION = "4"
 METRIC = "accuracy"
 STATISTIC = "mean"
 SCORES = "texts"

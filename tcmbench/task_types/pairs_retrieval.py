@@ -60,8 +60,7 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
 
             gathered = gather(tables.training_rows(source.path, options.columns), split=split)
             collection = gathered.collection
-            judged = {query: dict(grades) for query, grades in collection.qrels[split].items()}
-            answered = {query: grades for query, grades in judged.items() if any(g > 0 for g in grades.values())}
+            judged, answered = collection.qrels[split], collection.answered(split)
             if not answered:
                 came = "no query has a positive" if judged else "there are none"
                 raise DataError(f"{source.path}: expected rows with a query and a positive, but {came}.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcmbench.specs.task import TaskSpec
 
-REVISION = "1"
+REVISION = "2"
 METRIC = "accuracy"
 STATISTIC = "mean"
 SCORES = "texts"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tcmbench.errors import DataError
 from tcmbench.task_types import Source, declare, retrieval
 from tcmbench.task_types._first_stage import FirstStage
 from tcmbench.task_types._judged import JudgedOptions, read_judged
@@ -51,6 +52,11 @@ def task_class(spec: TaskSpec, source: Source, *, options: Options) -> type[AbsT
             """Read one split and run the first stage, once."""
             read = read_judged(source.path, split, options)
             kept = sample(read.qrels, options.queries)
+            if not any(grade > 0 for query in kept for grade in read.qrels[query].values()):
+                raise DataError(
+                    f"task {spec.name}: the {len(kept)} queries of a sample of {len(read.qrels)} have no relevant "
+                    "document, so every model would score 0. Raise options.queries."
+                )
             queries = {query: read.queries[query] for query in kept}
             self.set_split(
                 split,

@@ -50,7 +50,7 @@ def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> Sample:
         subset: Subset that is measured.
 
     Raises:
-        DataError: A task of another form, or a sample in which all items have the same label.
+        DataError: A task of another form, or a sample in which all items have the same label or no query an answer.
     """
     from mteb.abstasks import AbsTaskClustering
     from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -60,7 +60,7 @@ def restrict(task: AbsTask, limit: int, *, split: str, subset: str) -> Sample:
     dataset: Any = task.dataset
     of_split = dataset.get(subset, dataset)
     if isinstance(task, AbsTaskRetrieval):
-        return _queries(of_split[split], limit)
+        return _queries(of_split[split], limit, name=task.metadata.name)
     if isinstance(task, AbsTaskClustering):
         # mteb's share of the texts is for corpora; the sample is small already
         task.max_fraction_of_documents_to_embed = task.max_document_to_embed = None
@@ -87,8 +87,12 @@ def _settle_form(task: Any) -> None:
         vars(task).pop(name, None)
 
 
-def _queries(data: Any, limit: int) -> Sample:
-    """Keep a sample of the queries that have judgements; the corpus is unchanged."""
+def _queries(data: Any, limit: int, *, name: str) -> Sample:
+    """Keep a sample of the queries that have judgements; the corpus is unchanged.
+
+    Raises:
+        DataError: None of the sample has a relevant document.
+    """
     judged = [query for query, grades in data["relevant_docs"].items() if grades]
     kept = frozenset(sample(judged, limit))
     ids: list[str] = data["queries"]["id"][:]
@@ -96,6 +100,11 @@ def _queries(data: Any, limit: int) -> Sample:
     data["relevant_docs"] = {query: data["relevant_docs"][query] for query in judged if query in kept}
     if data.get("top_ranked") is not None:
         data["top_ranked"] = {query: ranked for query, ranked in data["top_ranked"].items() if query in kept}
+    if not any(grade > 0 for grades in data["relevant_docs"].values() for grade in grades.values()):
+        raise DataError(
+            f"{name}: the {len(kept)} queries of a sample of {len(judged)} have no relevant document, so every model "
+            "would score 0. Choose a larger limit."
+        )
     return Sample(len(kept), len(judged), "queries")
 
 

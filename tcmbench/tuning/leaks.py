@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 KIND = "leaks"
-_STAGE = "leaks 7"
+_STAGE = "leaks 8"
 _ROWS_AT_ONCE = 20_000
 
 
@@ -92,7 +92,7 @@ def _report_of_records(data: TrainingData, planned: PlannedSuite) -> tuple[Leaka
 
 def _report_of_rows(data: TrainingData, planned: PlannedSuite) -> tuple[LeakageReport, dict[str, Json]]:
     """Return the report on rows that may not fit into memory, and the ids of those that leak; there is no dev split."""
-    evaluations = evaluation_texts(planned)
+    evaluations = evaluation_texts(planned, trained_on=data.root)
     parts: list[LeakageReport] = []
     leaking: list[str] = []
     rows = enumerate(data.rows())
@@ -124,7 +124,8 @@ def evaluation_texts(planned: PlannedSuite, *, trained_on: Path | None = None) -
 
     Args:
         planned: The suite.
-        trained_on: Folder of the training data, whose patients are those of tasks in the same folder.
+        trained_on: Folder of the training data. Tasks in the same folder have its patients, and documents that may be
+            learnt: the splits of a folder differ in their queries.
     """
     once = [(task, splits) for task, splits in _tasks(planned) if not _is_repeated(task, splits, planned)]
     return [texts for task, splits in once for texts in _texts(task, splits, trained_on)]
@@ -167,8 +168,14 @@ def _texts(task: Task, splits: list[str], trained_on: Path | None) -> Iterator[E
         return
     with reading.pinned(dict(task.contents)):
         read = list(layout(spec).evaluation_texts(spec.name, path, splits))
+    is_own = _is_of_folder(task, trained_on)
     for texts in read:
-        yield texts if _is_of_folder(task, trained_on) else replace(texts, patients=frozenset())
+        if not is_own:
+            yield replace(texts, patients=frozenset())
+        elif texts.kind == "documents":
+            yield replace(texts, may_be_learnt=True)
+        else:
+            yield texts
 
 
 def _is_of_folder(task: Task, trained_on: Path | None) -> bool:

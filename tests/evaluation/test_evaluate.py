@@ -83,6 +83,16 @@ def test_items_give_the_value_and_name_patients(measured: dict[str, Cells]) -> N
     assert all(table["group"].to_pylist())
 
 
+def test_texts_of_a_classification_have_their_labels(measured: dict[str, Cells]) -> None:
+    """By the names in the files, not by the numbers that mteb knows them by: `compare` names labels that lost."""
+    labels, records = (
+        set(measured["hashed-chars"].scores[name].items()["group"].to_pylist())
+        for name in ("TinyProbe", "TinyRetrieval")
+    )
+    assert len(labels) > 1
+    assert labels <= records
+
+
 def test_models_rank_as_they_must(measured: dict[str, Cells]) -> None:
     """Lexical baselines beat noise on every task where words help."""
     for column in ("TinyRetrieval", "TinyQA", "TinySTS", "TinyReranking"):

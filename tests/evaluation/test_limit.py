@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from datasets import Dataset
 
@@ -114,6 +116,20 @@ def test_a_sample_with_one_label_measures_nothing(tiny: Workspace) -> None:
     instance.load_data()
     with pytest.raises(DataError, match=r"TinyPairs: the 1 of [\d,]+ items all have the same label"):
         sampling.restrict(instance, 1, split="test", subset="default")
+
+
+def test_a_sample_without_an_answer_measures_nothing(tiny: Workspace) -> None:
+    """Judged queries without a relevant document would score 0 with every model."""
+    task = tasks.plan_suite(tiny, tiny.spec(Suite, "tiny")).tasks["TinyQA"]
+    instance: Any = tasks.instantiate(task, "test")
+    instance.load_data()
+    judged = instance.dataset["default"]["test"]["relevant_docs"]
+    sampling.restrict(instance, 2, split="test", subset="default")
+    for query in judged.keys() & instance.dataset["default"]["test"]["relevant_docs"].keys():
+        judged[query] = dict.fromkeys(judged[query], 0)
+    instance.dataset["default"]["test"]["relevant_docs"] = judged
+    with pytest.raises(DataError, match=r"TinyQA: the 2 queries of a sample of \d+ have no relevant document"):
+        sampling.restrict(instance, 2, split="test", subset="default")
 
 
 def test_pairs_in_one_row_are_sampled() -> None:

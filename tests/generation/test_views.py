@@ -108,6 +108,7 @@ def test_a_table_becomes_a_folder_with_the_same_judgements(run: Run, workspace_d
         {"ask": "头痛怎么办", "reply": "疏风", "grade": 2},
         {"ask": "头痛怎么办", "reply": "补肾", "grade": 0},
         {"ask": "失眠怎么办", "reply": "安神", "grade": 1},
+        {"ask": "这一句没有答案", "reply": "无关", "grade": 0},  # the task leaves it out, so the view does
     ]
     write_table(workspace_dir / "data/own.csv", rows)
     (workspace_dir / "tasks/Own.toml").write_text(
@@ -118,7 +119,9 @@ def test_a_table_becomes_a_folder_with_the_same_judgements(run: Run, workspace_d
     view = beir.read(workspace_dir / "view")
     assert view.queries == {"q0": "甲 乙", "q1": "甲 乙"}
     assert view.qrels == {"test": {"q0": {"d0": 2, "d1": 0}, "q1": {"d2": 1}}}
-    assert {name: document.text for name, document in view.corpus.items()} == {"d0": "疏风", "d1": "补肾", "d2": "安神"}
+    assert {name: document.text for name, document in view.corpus.items()} == {
+        "d0": "疏风", "d1": "补肾", "d2": "安神", "d3": "无关",
+    }  # fmt: skip
 
 
 def test_records_keep_patients_and_labels(run: Run, server: Model, workspace_dir: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,8 @@ from tcmbench.errors import MissingExtra, SpecError
 from tcmbench.publishing import exports
 from tcmbench.publishing.exports import StoredBoard
 from tcmbench.publishing.exports._runs import runs
+from tcmbench.publishing.exports.mlflow import _names as mlflow_names
+from tcmbench.publishing.exports.mteb import _is_of_one_data_set
 from tcmbench.records.planned_suite import PlannedSuite
 from tcmbench.workspace import find
 from tests.boards.fake import POLICIES, Shape, make
@@ -102,6 +105,33 @@ def test_mlflow_reads_the_scores_back_and_no_run_is_written_twice(
     assert {name: data.metrics for name, data in found.items()} == {
         run.name: {**run.metrics, **{name: curve[-1].value for name, curve in run.curves.items()}} for run in rows
     }
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "task", "is_one"),
+    [
+        ("tcm-pictures", "tcm-pictures", True),
+        ("my-retrieval/", "my-retrieval", True),
+        ("my-data/train.csv", "my-data", True),
+        ("my-data/train.csv", "my-data/test.csv", True),
+        ("general/lcqmc-train.jsonl", "general/lcqmc.test.jsonl", True),
+        ("general/lcqmc-train.jsonl", "general/lcqmc-test.jsonl", True),
+        ("general/lcqmc.jsonl", "general/afqmc.jsonl", False),
+        ("general/latest.jsonl", "general/la.jsonl", False),
+        ("other/train.csv", "my-data/test.csv", False),
+    ],
+)
+def test_splits_of_one_data_set_are_not_zero_shot(trained_on: str, task: str, is_one: bool) -> None:
+    """By folder, or by the names of files: mteb marks scores by the tasks that a model was trained on."""
+    assert _is_of_one_data_set(PurePosixPath(trained_on), PurePosixPath(task)) is is_one
+
+
+def test_names_are_as_mlflow_takes_them() -> None:
+    """Those of views have brackets, which it refuses; two names never become one."""
+    names = ["score/T[entry_fields=name+definition]", "score/T[entry_fields=name_definition]", "change/证型 检索"]
+    taken = list(mlflow_names(names).values())
+    assert taken == ["score/T_entry_fields_name_definition_", "score/T_entry_fields_name_definition__2", names[2]]
+    assert all(re.fullmatch(r"[/\w.\- ]+", name) for name in taken)
 
 
 @pytest.mark.parametrize("name", ["wandb", "swanlab"])

@@ -42,10 +42,13 @@ def test_rows_of_a_folder_are_items_by_number(tmp_path: Path) -> None:
 
 
 def test_queries_and_documents_are_looked_at(tmp_path: Path) -> None:
-    """A folder in BEIR layout has queries as items, and neither queries nor documents may be learnt."""
-    _write(tmp_path / "queries.jsonl", {"_id": "q", "text": "问"})
+    """A folder in BEIR layout has queries as items; those of the split and all documents may not be learnt."""
+    _write(tmp_path / "queries.jsonl", {"_id": "q", "text": "问"}, {"_id": "p", "text": "训练"})
     _write(tmp_path / "corpus.jsonl", {"_id": "d", "text": "答"})
-    assert Beir().item_texts(tmp_path, "test") == {"q": "问"}
+    (tmp_path / "qrels").mkdir()
+    for split, query in (("test", "q"), ("train", "p")):
+        (tmp_path / f"qrels/{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{query}\td\t1\n", "utf-8")
+    assert Beir().item_texts(tmp_path, "test") == {"q": "问", "p": "训练"}
     found = {texts.kind: texts for texts in Beir().evaluation_texts("QA", tmp_path, ["test"])}
     assert {kind: dict(texts.texts) for kind, texts in found.items()} == {
         "queries": {"q": "问"},

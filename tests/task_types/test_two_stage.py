@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tcmbench.errors import DataError
 from tcmbench.specs.task import TaskSpec
 from tcmbench.task_types import Source, two_stage
 
@@ -47,3 +48,19 @@ def test_what_bm25_misses_is_lost(tmp_path: Path) -> None:
     split = made.dataset["default"]["test"]
     assert split["top_ranked"] == {"q": ["d1"]}
     assert split["relevant_docs"] == {"q": {"d3": 1}}
+
+
+def test_a_part_without_an_answer_is_refused(tmp_path: Path) -> None:
+    """Its queries would score 0 with every model."""
+    (tmp_path / "qrels").mkdir()
+    names = [f"q{number}" for number in range(8)]
+    (lost,) = two_stage.sample(names, 1)
+    (tmp_path / "corpus.jsonl").write_text(json.dumps({"_id": "d", "text": "花"}) + "\n", encoding="utf-8")
+    lines = [json.dumps({"_id": name, "text": f"问{name}"}) for name in names]
+    (tmp_path / "queries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    judged = "".join(f"{name}\td\t{int(name != lost)}\n" for name in names)
+    (tmp_path / "qrels/test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}", encoding="utf-8")
+    spec, source = TaskSpec(name="Tiny", type="two_stage", path="."), Source(tmp_path, "1", tmp_path / "store")
+    made = two_stage.task_class(spec, source, options=two_stage.Options(queries=1))()
+    with pytest.raises(DataError, match=r"task Tiny: the 1 queries of a sample of 8 have no relevant document"):
+        made.load_data()

@@ -150,6 +150,28 @@ def test_positives_are_compared_and_the_knowledge_base_may_be_learnt(place: Work
     assert "leak into QA" in str(found.summary)
 
 
+@pytest.mark.parametrize("copies", [0, 3])
+def test_splits_of_a_beir_folder_share_their_documents_only(place: Workspace, variant: Variant, copies: int) -> None:
+    """As in a TCM-SD folder: queries of other splits are none of the task, and a right answer may be trained on."""
+    folder = location.locate(place, ".") / "split"
+    (folder / "qrels").mkdir(parents=True)
+    texts = [f"第{n}位病人夜间咳嗽{n * n}次，痰白{n}日不解，舌淡苔薄" for n in range(12)]
+    texts[6 : 6 + copies] = texts[:copies]  # test queries that are copies of training queries
+    answers = [f"编号{n}的证候，治法{n * 7}，方药第{n}首，宜忌{n + 3}条" for n in range(12)]
+    for name, rows in {"queries": texts, "corpus": answers}.items():
+        lines = [json.dumps({"_id": str(n), "text": text}, ensure_ascii=False) for n, text in enumerate(rows)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for split, numbers in {"train": range(6), "test": range(6, 12)}.items():
+        judged = "".join(f"{n}\t{n % 6}\t1\n" for n in numbers)
+        (folder / f"qrels/{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}", encoding="utf-8")
+    (place.root / "tasks/Split.toml").write_text('type = "retrieval"\npath = "split"\n', "utf-8")
+    (place.root / "tasks/suites/split.toml").write_text('[[tasks]]\ntask = "Split"\nrole = "in_domain"\n', "utf-8")
+    learning = variant.model_copy(update={"data": "split"})
+    planned = tasks.plan_suite(place, place.spec(Suite, "split"))
+    found = leaks.find(place, parts_of(place, learning)[0].data, planned)
+    assert len(found.records) == copies
+
+
 def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: Variant) -> None:
     """The path that commands print holds the summary and the ids."""
     planned = tasks.plan_suite(place, place.spec(Suite, "tiny"))

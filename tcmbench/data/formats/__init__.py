@@ -104,6 +104,11 @@ class Collection:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Query id -> values of the column that keeps queries apart in batches, where one is named."""
 
+    def answered(self, split: str) -> dict[str, dict[str, int]]:
+        """Return the judgements of the queries with a relevant document."""
+        judged = self.qrels[split].items()
+        return {query: dict(grades) for query, grades in judged if any(grade > 0 for grade in grades.values())}
+
 
 class RowFormat(Protocol):
     """A format that holds rows."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from tcmbench.publishing.exports._runs import TrackedRun, library, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tcmbench.publishing.exports import StoredBoard
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 CAN_BE_ONLINE = True
 _LONGEST = 6000
 """Characters of a parameter that MLflow stores."""
+
+_REFUSED = re.compile(r"[^/\w.\- ]")
+"""What a version of MLflow refuses in a name, such as the brackets of a view's."""
 
 
 def write(board: StoredBoard, folder: Path, *, is_online: bool) -> list[str]:
@@ -47,13 +52,33 @@ def _is_there(client: Any, experiment: str, run: TrackedRun) -> bool:
 def _log(client: Any, experiment: str, run: TrackedRun) -> None:
     from mlflow.entities import Metric, Param
 
+    named = _names([*run.metrics, *run.curves])
     started = client.create_run(experiment, run_name=run.name, tags=dict(run.tags))
     now = started.info.start_time
-    metrics = [Metric(name, value, now, 0) for name, value in run.metrics.items()]
-    metrics += [Metric(name, point.value, now, point.step) for name, curve in run.curves.items() for point in curve]
-    params = [Param(name, value[:_LONGEST]) for name, value in run.params.items()]
-    for start in range(0, len(metrics), 1000):
-        client.log_batch(started.info.run_id, metrics=metrics[start : start + 1000])
-    for start in range(0, len(params), 100):
-        client.log_batch(started.info.run_id, params=params[start : start + 100])
-    client.set_terminated(started.info.run_id)
+    metrics = [Metric(named[name], value, now, 0) for name, value in run.metrics.items()]
+    metrics += [
+        Metric(named[name], point.value, now, point.step) for name, curve in run.curves.items() for point in curve
+    ]
+    keys = _names(run.params)
+    params = [Param(keys[name], value[:_LONGEST]) for name, value in run.params.items()]
+    status = "FAILED"  # such runs are written again by the next export
+    try:
+        for start in range(0, len(metrics), 1000):
+            client.log_batch(started.info.run_id, metrics=metrics[start : start + 1000])
+        for start in range(0, len(params), 100):
+            client.log_batch(started.info.run_id, params=params[start : start + 100])
+        status = "FINISHED"
+    finally:
+        client.set_terminated(started.info.run_id, status=status)
+
+
+def _names(given: Iterable[str]) -> dict[str, str]:
+    """Return name → how MLflow takes it; a number tells apart those that would become one."""
+    found: dict[str, str] = {}
+    for name in given:
+        plain = shown = _REFUSED.sub("_", name)
+        number = 2
+        while shown in found.values():
+            shown, number = f"{plain}_{number}", number + 1
+        found[name] = shown
+    return found

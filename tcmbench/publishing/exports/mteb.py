@@ -7,7 +7,9 @@ tcmbench's (`tcmbench/<name>`, a hash of weights and prompts): they claim nothin
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcmbench.encoders import model_meta
@@ -16,6 +18,7 @@ from tcmbench.publishing import tuned
 from tcmbench.publishing.model_index import RESULT
 from tcmbench.specs.base import Base
 from tcmbench.specs.task import TaskSpec
+from tcmbench.specs.views import base_name
 from tcmbench.store import write_text
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 CAN_BE_ONLINE = False
 _META = "model_meta.json"
+_SPLIT = re.compile(r"(^|[-_.])(train|training|dev|val|valid|validation|eval|test)(?=[-_.]|$)", re.IGNORECASE)
+"""Name of a split in that of a file."""
 
 
 def write(board: StoredBoard, folder: Path, *, is_online: bool) -> list[str]:
@@ -87,14 +92,23 @@ def _meta(board: StoredBoard, entry: Entry, name: str, revision: str) -> ModelMe
 def _trained_on(board: StoredBoard, entry: Entry) -> set[str] | None:
     """Return the tasks whose data a variant was trained on, by which mteb marks scores that aren't zero-shot.
 
-    None where that isn't known, as for models that were tuned elsewhere.
+    None where that isn't known, as for models that were tuned elsewhere, or on data outside of the data root.
     """
     leaves = tuned.leaves(board.workspace, _set_of(board), entry.name)
-    if not leaves:
+    paths = [PurePosixPath(source.path) for variant in leaves for source in variant.sources]
+    if not paths or any(path.is_absolute() for path in paths):
         return None
-    paths = {source.path for variant in leaves for source in variant.sources}
     specs = [spec for _, spec in board.workspace.specs(TaskSpec) if not isinstance(spec, TcmbenchError)]
-    return {spec.name for spec in specs if spec.path in paths}
+    names = {spec.name for spec in specs if any(_is_of_one_data_set(path, PurePosixPath(spec.path)) for path in paths)}
+    return names | {column.task for column in board.planned.suite.tasks if base_name(column.task) in names}
+
+
+def _is_of_one_data_set(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Return whether two paths are of one data set: one in the other, or files that differ by a split's name."""
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        return True
+    stems = {_SPLIT.sub("", path.stem) for path in (one, other)}
+    return one.parent == other.parent and len(stems) == 1
 
 
 def _set_of(board: StoredBoard) -> Any:
