@@ -58,7 +58,9 @@ def provenance(
 
 def command() -> str:
     """Return this process's command line, without the folder of the program and without secrets."""
-    return redaction.text(shlex.join([sys.argv[0].replace("\\", "/").rpartition("/")[2], *sys.argv[1:]]))
+    folder, _, program = sys.argv[0].replace("\\", "/").rpartition("/")
+    started = ["python", "-m", folder.rpartition("/")[2]] if program == "__main__.py" else [program]
+    return redaction.text(shlex.join([*started, *sys.argv[1:]]))
 
 
 @functools.cache
