@@ -33,6 +33,12 @@ _SHOWN = 3
 """Bad lines in a message: one mistake in a file is usually in all of its lines."""
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return a question after the names that are close to a misspelt one, with a space before it; empty without any."""
+    close = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
 class TcmbenchError(Exception):
     """Base of all errors that a user can fix; the message says how, without secrets."""
 
@@ -50,11 +56,9 @@ class UnknownName(TcmbenchError):
     def of(cls, kind: str, name: str, known: Iterable[str], *, where: str = "") -> UnknownName:
         """Return the error for `name`, with the closest known names first."""
         names = sorted(known)
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
         listed = ", ".join(names) if names else "none"
         prefix = f"{where}: " if where else ""
-        return cls(f"{prefix}no {kind} named {name!r}.{hint} Known: {listed}.")
+        return cls(f"{prefix}no {kind} named {name!r}.{meant(name, names)} Known: {listed}.")
 
 
 class SpecError(TcmbenchError):

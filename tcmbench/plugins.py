@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench import redaction
 from tcmbench.checksums import file_sha256
+from tcmbench.complaints import in_one_line
 from tcmbench.errors import SpecError, UnknownName
 from tcmbench.store import differences
 
@@ -152,13 +153,9 @@ def use(kind: Kind, name: str, options: Mapping[str, Any] | None = None, *, wher
     try:
         return Plugin(kind, name, module, schema.model_validate(dict(options or {})))
     except ValidationError as error:
-        complaints = "; ".join(
-            ": ".join(part for part in (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) if part)
-            for e in error.errors()
-        )
         known = ", ".join(schema.model_fields) or "none"
         prefix = f"{where}: " if where else ""
-        raise SpecError(f"{prefix}options of {name}: {complaints.rstrip('.')}. Known options: {known}.") from error
+        raise SpecError(f"{prefix}options of {name}: {in_one_line(error)}. Known options: {known}.") from error
 
 
 def of_other_packages(kind: Kind) -> list[Plugin]:

@@ -117,9 +117,7 @@ class Workspace:
             # A name that leads elsewhere is looked up in the list of the folder's own files, whose reader rejects it.
             if path.exists() if is_name(name) else name in toml.names(folder):
                 return toml.read(schema, path)
-        kinds = {"ModelSet": "model set", "SearchSpace": "space", "DataSet": "data set", "TaskSpec": "task"}
-        kind = kinds.get(schema.__name__, schema.__name__.lower())
-        raise UnknownName.of(kind, name, self.names(schema), where=where)
+        raise UnknownName.of(toml.kind_of(schema), name, self.names(schema), where=where)
 
     def variants(self, model_set: ModelSet) -> list[Variant]:
         """Return all variants of a set: named, inline and expanded from matrices, in this order."""

@@ -9,12 +9,12 @@ import pytest
 from tests.imports import ARROWS, MODULES, TREES, room_of
 
 ROOMS = (
-    "version", "redaction", "terminal", "errors", "disk", "strict_json", "checksums", "manifests", "faults", "store",
-    "shared_folder", "store_inventory", "store_removal", "store_verification", "plugins", "processor", "text", "specs",
-    "workspace", "records", "stats", "data", "ranking", "encoders", "models", "task_types", "tasks", "generation",
-    "miners", "augmentations", "trainsets", "trainers", "tuning", "cures", "forms", "treatment", "evaluation",
-    "comparison", "history", "runs", "executors", "boards", "checks", "searches", "serving", "sites", "results",
-    "publishing", "api", "cli",
+    "version", "redaction", "terminal", "errors", "complaints", "disk", "strict_json", "checksums", "manifests",
+    "faults", "store", "shared_folder", "store_inventory", "store_removal", "store_verification", "plugins",
+    "processor", "text", "specs", "workspace", "records", "stats", "data", "ranking", "encoders", "models",
+    "task_types", "tasks", "generation", "miners", "augmentations", "trainsets", "trainers", "tuning", "cures",
+    "forms", "treatment", "evaluation", "comparison", "history", "runs", "executors", "boards", "checks",
+    "searches", "serving", "sites", "results", "publishing", "api", "cli",
 )  # fmt: skip
 """From the ground up: a room imports from itself and from rooms before it."""
 

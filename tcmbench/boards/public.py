@@ -64,8 +64,8 @@ def _require_complete(table: Table) -> None:
     ]
     if missing:
         raise ScoreMissing(
-            f"set {table.name}: a public board has all its scores, {len(missing)} are missing, such as {missing[0]}. "
-            f"Mend that, then: tcmbench run {table.name}"
+            f"set {table.name}: a public board has all its scores, {len(missing)} are missing, such as "
+            f"{missing[0].rstrip('.')}. Mend that, then: tcmbench run {table.name}"
         )
 
 

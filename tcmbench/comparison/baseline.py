@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tcmbench import strict_json
 from tcmbench.comparison.verdict import because
+from tcmbench.complaints import in_one_line
 from tcmbench.data.lines import refuse_surrogates
 from tcmbench.errors import ScoreMissing, SpecError
 from tcmbench.records.provenance import merged_versions
@@ -302,7 +303,7 @@ def read(path: Path) -> Baseline:
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}:{error.lineno}: not JSON: {error.msg}. {_RESTORE}") from error
     except ValidationError as error:
-        problems = "; ".join(f"{_where(e['loc'])}: {e['msg']}" for e in error.errors()[:_MOST_SHOWN])
+        problems = in_one_line(error, whole="the file")
         raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {problems}. {_RESTORE}") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, numbers of thousands of digits, deep nesting
         raise SpecError(f"{path}: expected a file in the format {FORMAT!r}, but: {error}. {_RESTORE}") from error
@@ -320,13 +321,6 @@ def _text_of(path: Path) -> str:
         raise SpecError(f"{path}: expected at most {_LARGEST_FILE:,} bytes, got {path.stat().st_size:,}. {_RESTORE}")
     return path.read_text(encoding="utf-8")
 
-
-def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location))[:_LONGEST_SHOWN] or "the file"
-
-
-_MOST_SHOWN = 5
-_LONGEST_SHOWN = 200
 
 _RESTORE = "Restore the file from version control, or write it again: tcmbench check SET --update-baseline"
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcmbench.complaints import in_one_line
 from tcmbench.encoders._http import RefusedRequest
 from tcmbench.errors import EvaluationError, SpecError
 from tcmbench.generation.pace import Pace
@@ -233,8 +234,7 @@ def open_chat(connection: Mapping[str, object], model: Mapping[str, object], *, 
     try:
         return Chat(Connection.model_validate(connection), ChatModel.model_validate(model), store=store)
     except ValidationError as error:
-        complaints = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise SpecError(f"chat model: {complaints}. Correct the option of this name.") from error
+        raise SpecError(f"chat model: {in_one_line(error)}. Correct the option of this name.") from error
 
 
 def _server(connection: Connection) -> Server:

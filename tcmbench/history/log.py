@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tcmbench import disk, strict_json
+from tcmbench.complaints import in_one_line
 from tcmbench.errors import SpecError
 from tcmbench.specs.suite import Role
 from tcmbench.store import canonical_json, locked, with_sha256, without_sha256
@@ -256,8 +257,7 @@ def _parsed(line: bytes) -> RunState | CheckLine:
     try:
         return _ADAPTER.validate_python(without_sha256(strict_json.loads(line.decode("utf-8"), finite=True)))
     except ValidationError as error:
-        place = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, place['loc']))}: {place['msg']}") from error
+        raise ValueError(in_one_line(error)) from error
 
 
 _ADAPTER: TypeAdapter[RunState | CheckLine] = TypeAdapter(Line)

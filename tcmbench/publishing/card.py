@@ -154,7 +154,7 @@ def _require_complete(model_set: ModelSet, entries: Sequence[Entry]) -> None:
     if missing:
         raise ScoreMissing(
             f"set {model_set.name}: a card has all scores of the model and of the reference, {len(missing)} are "
-            f"missing, such as {missing[0]}. Mend that, then: tcmbench run {model_set.name}"
+            f"missing, such as {str(missing[0]).rstrip('.')}. Mend that, then: tcmbench run {model_set.name}"
         )
 
 

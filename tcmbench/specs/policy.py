@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcmbench.complaints import complaints
 from tcmbench.errors import SpecError
 from tcmbench.specs.names import leads_outside
 from tcmbench.specs.safe_toml import load
@@ -216,10 +217,9 @@ def _require_resamples(policy: Policy, *, at: str) -> None:
 
 def _complaint(error: ValidationError, where: str, text: str | None) -> str:
     lines = []
-    for e in error.errors():
-        name = ".".join(map(str, e["loc"]))
-        got = "" if e["type"] == "extra_forbidden" else f", got {e['input']!r}"
-        lines.append(f"{_place(where, text, str(e['loc'][-1]))}: {name}: {e['msg']}{got}")
+    for one, raw in zip(complaints(error, Policy), error.errors(), strict=True):
+        got = f", got {raw['input']!r}" if one.is_about_value else ""
+        lines.append(f"{_place(where, text, one.place.rpartition('.')[2])}: {one.place}: {one.text}{got}")
     return "\n".join(lines) + f"\nKnown fields: {', '.join(Policy.model_fields)}; and tables: {', '.join(_DEFAULTS)}."
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tcmbench import redaction
+from tcmbench.complaints import complaints
 from tcmbench.errors import SpecError
 from tcmbench.specs.names import FileName
 from tcmbench.specs.safe_toml import load
@@ -40,15 +41,21 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
     try:
         return schema.model_validate(dict(given))
     except ValidationError as error:
-        complaints = "\n".join(
-            f"  {'.'.join(map(str, e['loc']))[:_LONGEST_SHOWN] or '(file)'}: {e['msg']}"
-            + (f", got {_shown(e['loc'], e['input'])}" if e["type"] not in {"missing", "extra_forbidden"} else "")
-            for e in error.errors()[:_MOST_SHOWN]
-        )
-        if error.error_count() > _MOST_SHOWN:
-            complaints += f"\n  and {error.error_count() - _MOST_SHOWN} more"
-        known = ", ".join(schema.model_fields)
-        raise SpecError(f"{where}: not a valid {schema.__name__}:\n{complaints}\nKnown fields: {known}.") from error
+        found = zip(complaints(error, schema), error.errors(), strict=True)
+        lines = [
+            f"  {one.place or '(file)'}: {one.text}"
+            + (f", got {_shown(raw['loc'], raw['input'])}" if one.is_about_value else "")
+            for one, raw in found
+        ]
+        if len(lines) > _MOST_SHOWN:
+            lines[_MOST_SHOWN:] = [f"  and {len(lines) - _MOST_SHOWN} more"]
+        raise SpecError("\n".join([f"{where}: not a valid {kind_of(schema)}:", *lines])) from error
+
+
+def kind_of(schema: type[Spec]) -> str:
+    """Return what users call the files of a schema."""
+    kinds = {"ModelSet": "model set", "SearchSpace": "space", "DataSet": "data set", "TaskSpec": "task"}
+    return kinds.get(schema.__name__, schema.__name__.lower())
 
 
 def read(schema: type[SpecT], path: Path) -> SpecT:

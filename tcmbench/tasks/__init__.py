@@ -262,8 +262,9 @@ def _foreign(workspace: Workspace, name: str) -> Task:
         known = [*workspace.names(TaskSpec), *registry]
         close = UnknownName.of("task", name, known)
         ours = ", ".join(workspace.names(TaskSpec))
+        suite = f" It is a suite: --suite {name}." if name in workspace.names(Suite) else ""
         raise UnknownName(
-            f"{str(close).partition(' Known:')[0]} Ours: {ours}; and the tasks of mteb {mteb.__version__}."
+            f"{str(close).partition(' Known:')[0]}{suite} Ours: {ours}; and the tasks of mteb {mteb.__version__}."
         )
     task_class = _at_commit(registry[name])
     meta = task_class.metadata

@@ -204,7 +204,7 @@ def test_a_misspelt_policy_names_file_and_line(cli: Callable[..., tuple[int, str
     path.write_text("cap = 3\nmargn = 1.0\n", "utf-8")
     code, said = cli("check", "small", "--policy", str(path))
     assert code == 2
-    assert f"{path}:2: margn: Extra inputs are not permitted" in said
+    assert f"{path}:2: margn: unknown field. Did you mean 'margin'?" in said
 
 
 def test_github_s_summary_is_appended(

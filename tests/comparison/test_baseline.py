@@ -162,7 +162,7 @@ def test_a_damaged_file_says_where_and_what_to_do(
     [
         (lambda text: text.replace('"set"', '"sett"'), "edited or damaged"),
         (lambda text: text.replace('"seeds": 2', '"seeds": 1', 1), "edited or damaged"),
-        (lambda text: text.replace('"sha256"', '"sha25v"'), "sha25v: Extra inputs"),
+        (lambda text: text.replace('"sha256"', '"sha25v"'), "sha25v: unknown field"),
         (lambda text: text.replace('"set"', '"set": "x", "set"'), "'set' occurs twice"),
     ],
 )

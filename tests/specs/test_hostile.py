@@ -78,7 +78,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """A file system may hold bytes that are no UTF-8."""
     path = tmp_path / os.fsdecode(b"caf\xe9.toml")
     path.write_text(SET, encoding="utf-8")
-    with pytest.raises(SpecError, match="not a valid ModelSet"):
+    with pytest.raises(SpecError, match="not a valid model set"):
         toml.read(ModelSet, path)
 
 
@@ -217,7 +217,7 @@ def test_vectors_fit_into_memory(encoder: str, option: str, value: int) -> None:
 )  # fmt: skip
 def test_names_on_the_hub_are_no_paths_and_no_options(tmp_path: Path, field: str, complaint: str) -> None:
     """They become folders of a cache and words of a command line."""
-    with pytest.raises(SpecError, match=rf"{complaint}: Value error, expected letters"):
+    with pytest.raises(SpecError, match=rf"{complaint}: expected letters"):
         _read(tmp_path, f'kind = "embedding"\n{field}\n', Base)
 
 

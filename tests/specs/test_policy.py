@@ -61,7 +61,7 @@ def test_no_gain_can_be_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cap = 3\nmargn = 1.0\n", r"policy\.toml:2: margn: Extra inputs"),
+        ("cap = 3\nmargn = 1.0\n", r"policy\.toml:2: margn: unknown field\. Did you mean 'margin'\?"),
         ("\n[baseline]\nalpha = 2\n", r"policy\.toml:3: alpha: .*less than 1, got 2"),
         ("[caps]\nX = 'much'\n", r"policy\.toml:2: caps\.X: .*got 'much'"),
         ("margin = \n", r"policy\.toml: not valid TOML: .*line 1"),

@@ -33,7 +33,10 @@ def test_name_is_the_files(tmp_path: Path) -> None:
         ("kind = ", "not valid TOML"),
         ('name = "other"\nkind = "baseline"\nencoder = "bm25"', "the name inside is 'other'"),
         ('kind = "embeding"\nhub_id = "a/b"', "kind: Input should be 'embedding'"),
-        ('kind = "embedding"\nhub_id = "a/b"\nmaxlength = 3', "maxlength: Extra inputs are not permitted"),
+        (
+            'kind = "embedding"\nhub_id = "a/b"\nmaxlength = 3',
+            r"maxlength: unknown field\. Did you mean 'max_length'\?",
+        ),
         ('kind = "embedding"', "set either path"),
         ('kind = "embedding"\nhub_id = "a/b"\npath = "c"', "set either path"),
         ('kind = "baseline"\nencoder = "bm25"\npath = "c"', r"bm25 have no weights here \(built in\): remove path"),
@@ -184,5 +187,5 @@ def test_every_bundled_spec_is_valid() -> None:
 def test_a_misspelt_rule_in_a_set_is_named_with_the_set_s_file(tmp_path: Path) -> None:
     """The policy of a set is checked when the set is read."""
     text = 'suite = "s"\nreference = "a"\nmodels = ["a"]\n[policy.baseline]\nmargn = 1\n'
-    with pytest.raises(SpecError, match=r"mine\.toml: not a valid ModelSet:(.|\n)*margn: Extra inputs"):
+    with pytest.raises(SpecError, match=r"mine\.toml: not a valid model set:(.|\n)*margn: unknown field"):
         toml.read(ModelSet, _write(tmp_path, "mine", text))

@@ -67,5 +67,5 @@ def test_an_unknown_parameter_is_refused(tmp_path: Path) -> None:
     """A misspelt one would leave the default in force."""
     write_beir(tmp_path / "data/beir")
     workspace = workspace_of(tmp_path, {"Task": INDEX + "list = 9\n"})
-    with pytest.raises(SpecError, match=r"index\.list: Extra inputs"):
+    with pytest.raises(SpecError, match=r"index\.list: unknown field"):
         tasks.resolve(workspace, "Task")

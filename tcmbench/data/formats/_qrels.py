@@ -33,7 +33,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column → its common names, in lower case."""
 
-_OF_LINES = (".tsv", ".txt", ".trec", ".qrels")
 _COLUMNS = 3
 _COLUMNS_TREC = 4
 _UNUSED = frozenset({"0", "Q0"})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcmbench.complaints import in_one_line
 from tcmbench.errors import BadLines, DataAbsent, TrainingError
 from tcmbench.trainers import declared_loss
 
@@ -75,9 +76,7 @@ def read_rows(path: Path) -> Iterator[TrainRow]:
             try:
                 yield TrainRow.model_validate_json(line)
             except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(map(str, first["loc"])) or "row"
-                raise BadLines([f"{path}:{number}: {place}: {first['msg']}"], advice=_ADVICE) from error
+                raise BadLines([f"{path}:{number}: {in_one_line(error, whole='row')}"], advice=_ADVICE) from error
 
 
 def check(job: TrainingJob) -> int:
