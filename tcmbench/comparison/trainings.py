@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcmbench import plugins
-from tcmbench.errors import TcmbenchError
+from tcmbench import cures
 from tcmbench.stats.training_noise import TrainingNoise, noisier, prior_freedom
 
 if TYPE_CHECKING:
@@ -156,13 +155,10 @@ def _worth(cure: Entry, trainings: float) -> float:
     """
     if trainings <= 1:
         return trainings
-    given = {name.removeprefix("options."): value for name, value in cure.recipe.items() if name.startswith("options.")}
-    try:
-        plugin = plugins.use("cures", str(cure.recipe.get("cure")), given)
-    except TcmbenchError:  # measured with a cure, or an option, that isn't installed here
+    plugin = cures.of_recipe(cure.recipe)
+    if plugin is None or not hasattr(plugin.module, "averaged"):
         return 1
-    averaged = getattr(plugin.module, "averaged", None)
-    return 1 if averaged is None else min(trainings, averaged(trainings, options=plugin.options))
+    return min(trainings, plugin.module.averaged(trainings, options=plugin.options))
 
 
 def _origins(made: Mapping[str, tuple[str, ...]], seeds: Mapping[str, int]) -> dict[str, str]:

@@ -4,12 +4,16 @@
 that this folder is loaded with instead of the base's own, such as another encoder. `tcmbench/treatment` looks up the
 inputs and stores the outcome under the key of all of them.
 
-A module may declare how much of the noise of training is left in one model that it makes from several trainings:
+A module may declare two facts about its models, by its formula:
 
-    def averaged(trainings: float, *, options) -> float    the number of trainings whose mean is as variable, by the
-                                                           formula, where scores are linear in the weights
+    def averaged(trainings: float, *, options) -> float            number of trainings whose mean is as variable as one
+                                                                   model made from several, where scores are linear in
+                                                                   the weights
+    def share(*, is_together: bool, options) -> float | None       share of the tuned weights, for the cure curve: 0 is
+                                                                   the base, 1 the tuned model; `is_together`: one model
+                                                                   is made from all seeds
 
-Without it the model counts as one training, which makes its interval too wide rather than too narrow.
+Without the first the model counts as one training, which makes its interval too wide rather than too narrow.
 """
 
 from __future__ import annotations
@@ -20,13 +24,14 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcmbench.errors import SpecError
+from tcmbench import plugins
+from tcmbench.errors import SpecError, TcmbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tcmbench.plugins import PluginOptions
+    from tcmbench.plugins import Plugin, PluginOptions
     from tcmbench.records.model import Model
     from tcmbench.specs.base import Base
     from tcmbench.store import Json
@@ -100,6 +105,15 @@ class CureMethod(Protocol):
             TrainingError: No usable model came out.
         """
         ...
+
+
+def of_recipe(recipe: Mapping[str, Json]) -> Plugin | None:
+    """Return the cure of a row with its options; None where it, or an option of it, isn't installed here."""
+    options = {name.removeprefix("options."): value for name, value in recipe.items() if name.startswith("options.")}
+    try:
+        return plugins.use("cures", str(recipe.get("cure")), options)
+    except TcmbenchError:
+        return None
 
 
 def one_input(count: int, *, cure: str) -> None:

@@ -59,6 +59,12 @@ def averaged(trainings: float, *, options: Options) -> float:
     return sum(given) ** 2 / sum(weight**2 for weight in given) if given else trainings
 
 
+def share(*, is_together: bool, options: Options) -> float:
+    """Return the share of the tuned weights."""
+    del is_together
+    return options.alpha
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the interpolated model."""
     from tcmbench.cures.weights import formulas

@@ -50,6 +50,12 @@ def settings(base: Base, *, count: int, options: Options) -> Mapping[str, Any]:
     return {}
 
 
+def share(*, is_together: bool, options: Options) -> float:
+    """Return the place on the arc."""
+    del is_together
+    return options.alpha
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model on the arc, and return how many tensors were interpolated linearly."""
     import math

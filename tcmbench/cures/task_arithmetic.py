@@ -54,6 +54,11 @@ def averaged(trainings: float, *, options: Options) -> float:
     return 1 / squares if squares else trainings
 
 
+def share(*, is_together: bool, options: Options) -> float | None:
+    """Return the share of the tuned weights; None for a sum of several changes, or a weighted one."""
+    return None if is_together or options.weights else options.scale
+
+
 def make(work: CureWork, out: Path, *, options: Options) -> dict[str, Json]:
     """Write the model with the sum of the changes."""
     from tcmbench.cures.weights import formulas

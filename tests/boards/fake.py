@@ -95,9 +95,8 @@ def write_score(
             group if value == 1 else LABELS[(number * 3) % 8]
             for number, (group, value) in enumerate(zip(columns["group"], measured, strict=True))
         ]
-        columns["accuracy"] = [
-            float(top == group) for top, group in zip(columns["top1"], columns["group"], strict=True)
-        ]
+        right = [float(top == group) for top, group in zip(columns["top1"], columns["group"], strict=True)]
+        columns.setdefault("accuracy", list(right))
         value = float(measured.mean())
     else:
         from scipy.stats import spearmanr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcmbench import plugins
+from tcmbench import cures
 from tcmbench.boards.canvas import INK, MUTED, RULE, Canvas, Drawing, place_labels
 from tcmbench.boards.figures import Caption
 from tcmbench.boards.texts import Text
@@ -30,9 +30,6 @@ CAPTION = Caption(
     ),
     leads=True,
 )
-
-SHARES = {"merge": "alpha", "slerp": "alpha", "task_arithmetic": "scale"}
-"""Cures between base and tuned model → option with the share of the tuned weights: 0 is the base, 1 the tuned model."""
 
 _FEW = 8
 """Models up to which all have their intervals."""
@@ -85,14 +82,14 @@ def _curves(table: Table) -> list[_Curve]:
     curves = []
     for row in table.rows:
         tuned = _point(row)
-        cures = [
+        made = [
             p for other in table.rows if other.cure and other.cure.untreated == (row.name,) and (p := _point(other))
         ]
-        if tuned is None or not cures:
+        if tuned is None or not made:
             continue
         between: dict[tuple[str, str], list[tuple[float, _Point]]] = {}
         others = []
-        for point in sorted(cures, key=lambda point: (_share(point.row, tuned.row) or 0.0, point.row.name)):
+        for point in sorted(made, key=lambda point: (_share(point.row, tuned.row) or 0.0, point.row.name)):
             share = _share(point.row, tuned.row)
             # The base is the origin only where it is the reference.
             if share is None or row.base != table.reference:
@@ -110,18 +107,14 @@ def _point(row: BoardRow) -> _Point | None:
 
 
 def _share(row: BoardRow, tuned: BoardRow) -> float | None:
-    """Return the share of the tuned weights in a model between base and tuned model; None for other cures.
-
-    The sum of the changes of several seeds, or a weighted one, has another share than its scale.
-    """
-    cure = str(row.recipe.get("cure"))
-    if cure not in SHARES or row.cure is None or row.cure.of != (tuned.name,):
+    """Return the share of the tuned weights in a model between base and tuned model; None for other cures."""
+    if row.cure is None or row.cure.of != (tuned.name,):
         return None
-    if cure == "task_arithmetic" and ("options.weights" in row.recipe or row.recipe.get("seeds") == "together"):
+    plugin = cures.of_recipe(row.recipe)
+    if plugin is None or not hasattr(plugin.module, "share"):
         return None
-    default = plugins.load("cures", cure).Options.model_fields[SHARES[cure]].default
-    value = row.recipe.get(f"options.{SHARES[cure]}", default)
-    return float(value) if isinstance(value, int | float) and 0 < value < 1 else None
+    share = plugin.module.share(is_together=row.recipe.get("seeds") == "together", options=plugin.options)
+    return share if share is not None and 0 < share < 1 else None
 
 
 def _draw_curve(axes: Axes, curve: _Curve, table: Table, *, colour: str, is_few: bool) -> None:
