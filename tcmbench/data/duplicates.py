@@ -93,11 +93,6 @@ def exact_matches(left: ComparedTexts, right: ComparedTexts) -> tuple[tuple[tupl
     return tuple((positions, where[form]) for form, positions in pairs if form in where)
 
 
-def jaccard(left: str, right: str) -> float:
-    """Return the share of trigrams that two texts have in common; 0 where both normal forms are empty."""
-    return _jaccard(shingles(normal_form(left)), shingles(normal_form(right)))
-
-
 def near_pairs(texts: ComparedTexts, *, threshold: float = DEFAULT_THRESHOLD) -> tuple[NearPair, ...]:
     """Return the pairs of near copies within a collection, by position, left < right.
 

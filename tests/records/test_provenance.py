@@ -12,8 +12,8 @@ from tcmbench.records import provenance
 @pytest.mark.parametrize(
     ("program", "shown"),
     [
-        ("/home/user/env/bin/tcmbench", "tcmbench run demo"),
-        ("/home/user/env/site-packages/tcmbench/__main__.py", "python -m tcmbench run demo"),
+        ("/opt/env/bin/tcmbench", "tcmbench run demo"),
+        ("/opt/env/site-packages/tcmbench/__main__.py", "python -m tcmbench run demo"),
         (r"C:\env\Scripts\tcmbench.exe", "tcmbench.exe run demo"),
     ],
 )
