@@ -66,6 +66,14 @@ def at(named: str | Path) -> Path | None:
         return None
 
 
+def is_file(named: str) -> bool:
+    """Return whether what a user names as a model is a file."""
+    try:
+        return Path(named).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # as above
+        return False
+
+
 def is_model(model_dir: Path) -> bool:
     """Return whether a folder holds a model, or an adapter."""
     return any((model_dir / name).is_file() for name in MARKS)

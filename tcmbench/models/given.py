@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcmbench.errors import ModelAbsent, SpecError, UnknownName
@@ -22,6 +21,7 @@ from tcmbench.specs.toml import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from tcmbench.specs.model_set import ModelSet
     from tcmbench.workspace import Workspace
@@ -108,10 +108,10 @@ def _base(
     path = folder.at(given)
     if path is not None:
         return _of_folder(workspace, path, tuned_from=tuned_from, known=known)
+    if folder.is_file(given):
+        raise ModelAbsent(f"{given}: expected the folder of a model, got a file. Data is given as --tasks {given}.")
     if _HUB_ID.fullmatch(given) and not given.startswith("."):
         return _of_hub(workspace, given, tuned_from=tuned_from, known=known)
-    if Path(given).is_file():
-        raise ModelAbsent(f"{given}: expected the folder of a model, got a file. Data is given as --tasks {given}.")
     if os.sep in given or given.startswith(("~", ".")):
         raise ModelAbsent(f"{given}: expected the folder of a model, but there is no such folder. Correct the path.")
     unknown = UnknownName.of("model", given, known, where=where)

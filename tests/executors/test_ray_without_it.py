@@ -33,7 +33,9 @@ def test_only_given_options_reach_the_executor() -> None:
         "jobs": 1_024, "address": "head:6379", "retries": 2,
     }  # fmt: skip
     assert chosen("ray", jobs=3, address="").options.model_dump()["jobs"] == 3
-    with pytest.raises(SpecError, match=r"--executor: options of local: address.*Known options: jobs, retries"):
+    with pytest.raises(
+        SpecError, match="--address head:6379: it is the cluster of --executor ray, got --executor local"
+    ):
         chosen("local", jobs=1, address="head:6379")
 
 

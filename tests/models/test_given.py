@@ -264,6 +264,14 @@ def test_what_is_no_folder_of_a_model_is_refused(
         model_of(place, name)
 
 
+def test_data_in_the_place_of_a_model_is_said_to_be_data(place: Workspace, tmp_path: Path) -> None:
+    """Also where its path looks like the id of a model on the hub."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/rows.csv").write_text("query,positive\n")
+    with pytest.raises(ModelAbsent, match=r"got a file\. Data is given as --tasks"):
+        model_of(place, str(tmp_path / "data/rows.csv"))
+
+
 def test_a_base_that_is_tuned_from_itself_is_refused(place: Workspace, tmp_path: Path) -> None:
     """Also by way of another."""
     folder = adapters.adapter(tmp_path / "my-adapter", kind="AutoModel")
