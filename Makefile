@@ -34,7 +34,7 @@ recipes: recipe-data
 
 # Boards of real data: aggregates only. Needs its folder (docs/data.md): make public-boards DATA=/path/to/data
 # A search ends with 1 where the selected recipe isn't confirmed, which is a result.
-PUBLIC := local-rates tbosd pictures-static cures-search cures-mini-zh cures-static cures-static-tbosd cures-tbosd-mini cures-e5-pictures cures-training cures-training-tbosd cures-training-mini-tbosd e5 e5-cures e5-seeds e5-pictures e5-rerankers forms-pictures forms-engines $(RECIPES)
+PUBLIC := local-rates tbosd pictures-static cures-search cures-mini-zh cures-static cures-static-tbosd cures-tbosd-mini cures-e5-pictures cures-training cures-training-tbosd cures-training-mini-tbosd e5 e5-cures e5-seeds e5-pictures e5-pictures-lora e5-rerankers forms-pictures forms-engines $(RECIPES)
 public-boards: $(VENV)/.ready recipe-data
 	for set in $(PUBLIC); do \
 	  $(OFFLINE) $(BIN)/tcmbench run $$set --data "$(DATA)" && \
