@@ -112,7 +112,7 @@ def of_recipe(recipe: Mapping[str, Json]) -> Plugin | None:
     options = {name.removeprefix("options."): value for name, value in recipe.items() if name.startswith("options.")}
     try:
         return plugins.use("cures", str(recipe.get("cure")), options)
-    except TcmbenchError:
+    except (TcmbenchError, ImportError):  # ImportError: of another package, whose own dependencies are absent
         return None
 
 
