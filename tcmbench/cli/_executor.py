@@ -33,10 +33,8 @@ def chosen(executor: str, *, jobs: int | None, address: str) -> Plugin:
     from tcmbench import plugins
     from tcmbench.errors import SpecError
 
-    if (
-        address
-        and "address" not in plugins.use("executors", executor, where="--executor").options.__class__.model_fields
-    ):
+    known = type(plugins.use("executors", executor, where="--executor").options).model_fields
+    if address and "address" not in known:
         raise SpecError(f"--address {address}: it is the cluster of --executor ray, got --executor {executor}.")
     options = {"jobs": jobs, "address": address or None}
     given = {name: value for name, value in options.items() if value is not None}
