@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 _LONGEST_PLACE = 200
 _IN_A_LINE = 5
@@ -25,8 +26,14 @@ class Complaint(NamedTuple):
     place: str
     """Names of the fields down to it, joined by dots; empty for the whole input."""
 
+    name: str
+    """Name of the field itself."""
+
     text: str
     """What was expected there."""
+
+    value: object
+    """What came."""
 
     is_about_value: bool
     """Whether it says what is wrong with a value that is there, which may be shown beside it."""
@@ -39,23 +46,24 @@ def complaints(error: ValidationError, schema: type[BaseModel] | None = None) ->
         error: What pydantic raised.
         schema: The schema of the whole input, whose fields are named where one is unknown.
     """
-    return [_complaint(each["loc"], each["type"], each["msg"], schema) for each in error.errors()]
+    return [_complaint(each, schema) for each in error.errors()]
 
 
 def in_one_line(error: ValidationError, schema: type[BaseModel] | None = None, *, whole: str = "") -> str:
     """Return the first complaints in one line; `whole` names the input itself."""
-    found = [": ".join(filter(None, (one.place or whole, one.text.rstrip(".")))) for one in complaints(error, schema)]
-    more = [f"and {len(found) - _IN_A_LINE} more"] if len(found) > _IN_A_LINE else []
-    return "; ".join([*found[:_IN_A_LINE], *more])
+    parts = [": ".join(filter(None, (one.place or whole, one.text.rstrip(".")))) for one in complaints(error, schema)]
+    more = [f"and {len(parts) - _IN_A_LINE} more"] if len(parts) > _IN_A_LINE else []
+    return "; ".join([*parts[:_IN_A_LINE], *more])
 
 
-def _complaint(location: tuple[int | str, ...], kind: str, said: str, schema: type[BaseModel] | None) -> Complaint:
-    place = ".".join(map(str, location))[:_LONGEST_PLACE]
+def _complaint(error: ErrorDetails, schema: type[BaseModel] | None) -> Complaint:
+    location, kind = error["loc"], error["type"]
+    place, name = ".".join(map(str, location))[:_LONGEST_PLACE], str(location[-1]) if location else ""
     if kind == "extra_forbidden":
-        table = _table(schema, location[:-1])
-        return Complaint(place, "unknown field" + _hint(str(location[-1]), table), is_about_value=False)
-    text = said.removeprefix("Value error, ").replace("valid tuple", "valid list")
-    return Complaint(place, text, is_about_value=kind != "missing" and bool(location))
+        text = "unknown field" + _hint(name, _table(schema, location[:-1]))
+        return Complaint(place, name, text, error["input"], is_about_value=False)
+    text = error["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
+    return Complaint(place, name, text, error["input"], is_about_value=kind != "missing" and bool(location))
 
 
 def _hint(name: str, table: type[BaseModel] | None) -> str:

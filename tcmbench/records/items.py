@@ -117,7 +117,7 @@ class Reader:
             values=(values * 100 if statistic.HAS_ITEM_SCORES else values)[None, :],
             gold=np.asarray(table[statistic.GOLD].to_numpy(), np.float64)[layout.order] if statistic.GOLD else None,
             top1=(self._first_documents(table["top1"], layout),) if "top1" in names else (),
-            right=(tuple((table["accuracy"].to_numpy() > 0)[layout.order]),) if "top1" in names else (),
+            right=(tuple((table["accuracy"].to_numpy() > 0)[layout.order].tolist()),) if "top1" in names else (),
         )
 
     def _first_documents(self, column: pa.ChunkedArray, layout: _Layout) -> tuple[str, ...]:

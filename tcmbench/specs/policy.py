@@ -217,9 +217,9 @@ def _require_resamples(policy: Policy, *, at: str) -> None:
 
 def _complaint(error: ValidationError, where: str, text: str | None) -> str:
     lines = []
-    for one, raw in zip(complaints(error, Policy), error.errors(), strict=True):
-        got = f", got {raw['input']!r}" if one.is_about_value else ""
-        lines.append(f"{_place(where, text, one.place.rpartition('.')[2])}: {one.place}: {one.text}{got}")
+    for one in complaints(error, Policy):
+        got = f", got {one.value!r}" if one.is_about_value else ""
+        lines.append(f"{_place(where, text, one.name)}: {one.place}: {one.text}{got}")
     return "\n".join(lines) + f"\nKnown fields: {', '.join(Policy.model_fields)}; and tables: {', '.join(_DEFAULTS)}."
 
 

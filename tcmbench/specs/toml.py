@@ -41,11 +41,10 @@ def parse(schema: type[SpecT], given: Mapping[str, Any], *, where: str) -> SpecT
     try:
         return schema.model_validate(dict(given))
     except ValidationError as error:
-        found = zip(complaints(error, schema), error.errors(), strict=True)
         lines = [
             f"  {one.place or '(file)'}: {one.text}"
-            + (f", got {_shown(raw['loc'], raw['input'])}" if one.is_about_value else "")
-            for one, raw in found
+            + (f", got {_shown(one.name, one.value)}" if one.is_about_value else "")
+            for one in complaints(error, schema)
         ]
         if len(lines) > _MOST_SHOWN:
             lines[_MOST_SHOWN:] = [f"  and {len(lines) - _MOST_SHOWN} more"]
@@ -76,7 +75,6 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def _shown(location: tuple[int | str, ...], value: object) -> str:
-    name = str(location[-1]) if location else ""
+def _shown(name: str, value: object) -> str:
     shown = repr(redaction.record({name: value})[name])
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

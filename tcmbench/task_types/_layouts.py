@@ -70,7 +70,7 @@ class Beir(Layout):
 
         read = [beir.read_split(path, split, self.columns) for split in splits]
         yield EvaluationTexts(task, "queries", {name: text for one in read for name, text in one.queries.items()})
-        yield EvaluationTexts(task, "documents", beir.read_texts(path, "corpus", self.columns))
+        yield EvaluationTexts(task, "documents", {name: text for one in read for name, text in one.documents.items()})
 
 
 class PairsFile(Layout):

@@ -168,8 +168,8 @@ def test_splits_of_a_beir_folder_share_their_documents_only(place: Workspace, va
     (place.root / "tasks/suites/split.toml").write_text('[[tasks]]\ntask = "Split"\nrole = "in_domain"\n', "utf-8")
     learning = variant.model_copy(update={"data": "split"})
     planned = tasks.plan_suite(place, place.spec(Suite, "split"))
-    found = leaks.find(place, parts_of(place, learning)[0].data, planned)
-    assert len(found.records) == copies
+    leaking = leaks.find(place, parts_of(place, learning)[0].data, planned).records
+    assert len(leaking) == copies
 
 
 def test_the_whole_report_is_where_it_is_said_to_be(place: Workspace, variant: Variant) -> None:

@@ -75,7 +75,7 @@ def _log(client: Any, experiment: str, run: TrackedRun) -> None:
 def _names(given: Iterable[str]) -> dict[str, str]:
     """Return name → how MLflow takes it; a number tells apart those that would become one."""
     found: dict[str, str] = {}
-    for name in given:
+    for name in dict.fromkeys(given):
         plain = shown = _REFUSED.sub("_", name)
         number = 2
         while shown in found.values():
